@@ -1,0 +1,45 @@
+# Everything runs in an environment of its own, made from uv.lock. Needs Python 3.11 or newer, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .data
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format bench wheel clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+env: $(VENV)/.made ## make the environment from the lock file
+
+$(VENV)/.made: uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Stile needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: install python3-venv (Debian, Ubuntu) and try again" >&2; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --python $(BIN)/python
+	@touch $@
+
+demo: env ## start everything: the provider, the bank, notes and an inbox for the codes
+	@IDP_DATA_DIR="$${IDP_DATA_DIR:-$(DATA)}" exec $(BIN)/idp demo
+
+test: env ## run all tests, on the embedded PostgreSQL or IDP_TEST_DATABASE_URL
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: env ## ruff, format, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: env ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: env ## measure, and write docs/performance.md
+	@$(BIN)/python -m bench
+
+wheel: env ## build the distribution into dist/
+	@$(BIN)/uv build --quiet --wheel
+
+clean: ## remove the environment and what tools left; data directories stay
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache screenshots

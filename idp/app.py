@@ -1,0 +1,211 @@
+"""The composition root: Settings -> Idp -> Starlette. The only module that knows all others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+
+import structlog
+from starlette.applications import Starlette
+
+from idp.clock import Clock, DatabaseClock
+from idp.crypto import KeyChain
+from idp.errors import IdpError, Unavailable
+from idp.factors.password import PasswordThreads
+from idp.flows import deliver, keys
+from idp.flows.idp import INTERNAL, Idp
+from idp.policy import Policy, default_policy, load_policy
+from idp.settings import Settings
+from idp.sms import Gateway, open_gateways
+from idp.sms.wire import new_client
+from idp.store import clients, sweep
+from idp.store import keys as store_keys
+from idp.store import messages as store_messages
+from idp.store.engine import Database
+from idp.web.middleware import Around
+from idp.web.pages import Brand
+from idp.web.routes import routes
+
+_log = structlog.get_logger("idp.app")
+SENDERS = 2
+POLL = timedelta(seconds=1)
+FOLLOW = timedelta(seconds=5)
+SWEEP = timedelta(seconds=30)
+RECONNECT = timedelta(seconds=1)
+
+
+def read_policy(settings: Settings) -> Policy:
+    """The operator's policy, or ours. Raises `SettingsError` with every mistake in the file."""
+    if settings.policy is None:
+        return default_policy()
+    return load_policy(settings.policy.read_text(encoding="utf-8"))
+
+
+def brand(settings: Settings) -> Brand:
+    """Name, colour, logo and links of the pages."""
+    return Brand(
+        name=settings.brand,
+        colour=settings.brand_colour,
+        logo_url="/static/logo" if settings.brand_logo else None,
+        help_url=settings.help_url,
+        privacy_url=settings.privacy_url,
+    )
+
+
+@asynccontextmanager
+async def open_idp(
+    settings: Settings, *, url: str, secrets: KeyChain, clock: Clock | None = None
+) -> AsyncIterator[Idp]:
+    """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
+    policy = read_policy(settings)
+    db = Database(url, size=settings.pool_size)
+    await db.open()
+    try:
+        if clock is None:
+            clock = DatabaseClock()
+            await db.follow(clock)
+        with PasswordThreads() as passwords:
+            idp = Idp(settings=settings, db=db, clock=clock, policy=policy, secrets=secrets, passwords=passwords)
+            await read_clients(idp)
+            await keys.read(idp)
+            yield idp
+    finally:
+        await db.close()
+
+
+async def read_clients(idp: Idp) -> None:
+    """Take over the registered clients."""
+    found = await clients.all_clients(idp.db)
+    idp.clients = {client.id: client for client in found if client.id != INTERNAL and not client.disabled}
+
+
+def create_app(
+    settings: Settings,
+    *,
+    url: str,
+    secrets: KeyChain,
+    gateways: tuple[Gateway, ...] | None = None,
+    clock: Clock | None = None,
+    background: bool = True,
+) -> Starlette:
+    """The ASGI application; its lifespan opens and closes everything. Tests pass their own gateways and clock."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            idp = await stack.enter_async_context(open_idp(settings, url=url, secrets=secrets, clock=clock))
+            app.state.idp = idp
+            senders = gateways
+            if senders is None:
+                http = await stack.enter_async_context(new_client())
+                senders = open_gateways(settings.sms_gateways, settings=settings, client=http)
+            app.state.gateways = senders
+            if background:
+                await stack.enter_async_context(_background(idp, senders))
+            yield
+
+    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan, exception_handlers={})
+    app.state.brand = brand(settings)
+    app.add_middleware(Around, issuer=settings.issuer)
+    return app
+
+
+@asynccontextmanager
+async def _background(idp: Idp, gateways: tuple[Gateway, ...]) -> AsyncIterator[None]:
+    """What runs beside the requests: senders, the clock, the sweeper, and the ear for changes."""
+    wake = asyncio.Event()
+    tasks = [asyncio.create_task(_send(idp, gateways, wake)) for _ in range(SENDERS)]
+    tasks.append(asyncio.create_task(_listen(idp, wake)))
+    tasks.append(asyncio.create_task(_every(SWEEP, lambda: _sweep(idp))))
+    if isinstance(idp.clock, DatabaseClock):
+        clock = idp.clock
+        tasks.append(asyncio.create_task(_every(FOLLOW, lambda: idp.db.follow(clock))))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(span.total_seconds())
+        try:
+            await work()
+        except IdpError as error:
+            _log.warning("background", error=type(error).__name__, detail=str(error))
+
+
+async def _sweep(idp: Idp) -> None:
+    await sweep.sweep(idp.db, now=idp.clock.now())
+
+
+async def _send(idp: Idp, gateways: tuple[Gateway, ...], wake: asyncio.Event) -> None:
+    """One sender: send as long as something waits, then sleep until woken, or for a second."""
+    while True:
+        try:
+            delivered = await deliver.deliver_one(idp, gateways)
+        except IdpError as error:
+            _log.warning("sender", error=type(error).__name__, detail=str(error))
+            await asyncio.sleep(POLL.total_seconds())
+            continue
+        except Exception as error:  # noqa: BLE001 - a gateway that raises breaks its contract, but not the sender
+            _log.error("sender", error=type(error).__name__)
+            await asyncio.sleep(POLL.total_seconds())
+            continue
+        if delivered is None:
+            wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), POLL.total_seconds())
+        else:
+            _log.info(
+                "sms",
+                message=str(delivered.message_id),
+                gateway=delivered.gateway,
+                outcome=delivered.sent.outcome,
+                reason=delivered.sent.reason,
+                state=delivered.state,
+            )
+
+
+async def _listen(idp: Idp, wake: asyncio.Event) -> None:
+    """Hear of new messages, clients and keys; after a lost connection read everything again."""
+    changed: dict[str, asyncio.Event] = {clients.CHANNEL: asyncio.Event(), store_keys.CHANNEL: asyncio.Event()}
+    readers: dict[str, Callable[[], Awaitable[None]]] = {
+        clients.CHANNEL: lambda: read_clients(idp),
+        store_keys.CHANNEL: lambda: keys.read(idp),
+    }
+    while True:
+        lost = asyncio.Event()
+        heard = asyncio.Event()
+
+        def mark(channel: str, heard: asyncio.Event = heard) -> Callable[[], None]:
+            def called() -> None:
+                changed[channel].set()
+                heard.set()
+
+            return called
+
+        try:
+            calls = {channel: mark(channel) for channel in readers}
+            raw = await idp.db.listen({store_messages.CHANNEL: wake.set, **calls}, lost=lost, heard=heard)
+        except Unavailable:
+            await asyncio.sleep(RECONNECT.total_seconds())
+            continue
+        try:
+            for reader in readers.values():
+                await reader()
+            while not lost.is_set():
+                await heard.wait()
+                heard.clear()
+                for channel, event in changed.items():
+                    if event.is_set():
+                        event.clear()
+                        await readers[channel]()
+        except IdpError as error:
+            _log.warning("listener", error=type(error).__name__, detail=str(error))
+            await asyncio.sleep(RECONNECT.total_seconds())
+        finally:
+            with suppress(OSError, TimeoutError, Exception):
+                await raw.close(timeout=1)

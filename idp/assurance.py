@@ -1,0 +1,153 @@
+"""What the proofs of a session amount to. Pure: no clock, no database, no HTTP, and no rule about what is needed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from idp.model import AssuranceLevel, AuthenticationContext, AuthenticationEvent, Authenticator, Factor
+
+# RFC 8176 2, in the order in which we write them. A saved recovery code has no value there: `otp` stands for the
+# algorithms of RFC 4226 and 6238, `kba` for questions about one's life. It shows as `mfa` alone, which the RFC allows:
+# naming the methods beside `mfa` is optional.
+AMR = ((Factor.PASSWORD, "pwd"), (Factor.SMS, "sms"), (Factor.TOTP, "otp"))
+
+
+class Proof(NamedTuple):
+    """An event that counts, and the level it gives on top of what came before."""
+
+    event: AuthenticationEvent
+    level: AssuranceLevel
+
+
+def is_trusted(authenticator: Authenticator, *, at: datetime) -> bool:
+    """Whether a proof by this authenticator at that time has its full weight: confirmed, open and past its hold."""
+    return authenticator.confirmed_at is not None and authenticator.closed_at is None and authenticator.trusted_at <= at
+
+
+def lift(
+    factor: Factor,
+    authenticator: Authenticator | None,
+    *,
+    at: datetime,
+    lifts: Mapping[Factor, AssuranceLevel],
+    proved_in: UUID | None,
+    deciding: UUID | None,
+) -> AssuranceLevel:
+    """What one second factor gives at `at`, proved inside `proved_in`, to the interaction `deciding`.
+
+    `NONE` from an authenticator enrolled inside `deciding`; never above `TWO_FACTOR` from one that is gone, closed,
+    on hold, or was enrolled in the very interaction of the proof (design 5, the enrolment hole).
+    """
+    level = lifts.get(factor, AssuranceLevel.NONE)
+    if authenticator is not None and authenticator.enrolled_in is not None and authenticator.enrolled_in == deciding:
+        return AssuranceLevel.NONE
+    if level <= AssuranceLevel.TWO_FACTOR:
+        return level
+    if authenticator is None or not is_trusted(authenticator, at=at):
+        return AssuranceLevel.TWO_FACTOR
+    if authenticator.enrolled_in is not None and authenticator.enrolled_in == proved_in:
+        return AssuranceLevel.TWO_FACTOR
+    return level
+
+
+def weigh(
+    events: Iterable[AuthenticationEvent],
+    authenticators: Iterable[Authenticator],
+    *,
+    account_id: UUID,
+    client_id: str,
+    interaction_id: UUID | None,
+    lifts: Mapping[Factor, AssuranceLevel],
+) -> tuple[Proof, ...]:
+    """The proofs of one person that count for one client, oldest first.
+
+    A second factor counts only after a password. Made for another client it counts, but not above `TWO_FACTOR`:
+    signing in is shared between applications, elevation is not (promise 4).
+    """
+    enrolled = {authenticator.id: authenticator for authenticator in authenticators}
+    proofs: list[Proof] = []
+    for event in sorted(events, key=attrgetter("at")):
+        if event.account_id != account_id:
+            continue
+        if event.factor is Factor.PASSWORD:
+            proofs.append(Proof(event, AssuranceLevel.ONE_FACTOR))
+        elif proofs:
+            level = lift(
+                event.factor,
+                None if event.authenticator_id is None else enrolled.get(event.authenticator_id),
+                at=event.at,
+                lifts=lifts,
+                proved_in=event.interaction_id,
+                deciding=interaction_id,
+            )
+            if event.client_id != client_id:
+                level = min(level, AssuranceLevel.TWO_FACTOR)
+            if level is not AssuranceLevel.NONE:
+                proofs.append(Proof(event, level))
+    return tuple(proofs)
+
+
+def amount_to(proofs: tuple[Proof, ...], acrs: Mapping[AssuranceLevel, str]) -> AuthenticationContext | None:
+    """The context that weighed proofs make, None without any. `acr` is the level's own, empty below `TWO_FACTOR`."""
+    if not proofs:
+        return None
+    level = max(proof.level for proof in proofs)
+    factors = {proof.event.factor for proof in proofs}
+    amr = [name for factor, name in AMR if factor in factors]
+    if level >= AssuranceLevel.TWO_FACTOR:
+        amr.append("mfa")
+    strong = [proof.event.at for proof in proofs if proof.level >= AssuranceLevel.STRONG]
+    return AuthenticationContext(
+        level=level,
+        acr=acrs.get(level, ""),
+        amr=tuple(amr),
+        auth_time=proofs[-1].event.at,
+        strong_at=strong[-1] if strong else None,
+        proofs=tuple(proof.event for proof in proofs),
+    )
+
+
+def context_of(
+    events: Iterable[AuthenticationEvent],
+    authenticators: Iterable[Authenticator],
+    *,
+    account_id: UUID,
+    client_id: str,
+    interaction_id: UUID | None,
+    lifts: Mapping[Factor, AssuranceLevel],
+    acrs: Mapping[AssuranceLevel, str],
+) -> AuthenticationContext | None:
+    """What these events amount to for one person, client and interaction; None before a password."""
+    proofs = weigh(
+        events,
+        authenticators,
+        account_id=account_id,
+        client_id=client_id,
+        interaction_id=interaction_id,
+        lifts=lifts,
+    )
+    return amount_to(proofs, acrs)
+
+
+def within_reach(
+    authenticators: Iterable[Authenticator],
+    *,
+    interaction_id: UUID | None,
+    lifts: Mapping[Factor, AssuranceLevel],
+    now: datetime,
+) -> dict[Factor, AssuranceLevel]:
+    """What a person could prove right now and what it would give, in the order in which a page offers it.
+
+    A text message is the default, an app comes next, and a saved code last, because each works only once.
+    """
+    found: dict[Factor, AssuranceLevel] = {}
+    for authenticator in authenticators:
+        if authenticator.confirmed_at is None or authenticator.closed_at is not None or authenticator.remaining == 0:
+            continue
+        factor = authenticator.factor
+        level = lift(factor, authenticator, at=now, lifts=lifts, proved_in=interaction_id, deciding=interaction_id)
+        if level > found.get(factor, AssuranceLevel.NONE):
+            found[factor] = level
+    return {factor: found[factor] for factor in (Factor.SMS, Factor.TOTP, Factor.RECOVERY) if factor in found}

@@ -1,0 +1,161 @@
+"""The names and fields of all audit events. Pure. None holds a code, a token, a password or a whole phone number."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events: `name` is stable, the fields are JSON values."""
+
+    name: ClassVar[str]
+
+    def fields(self) -> dict[str, Any]:
+        """The fields as a JSON object, without those that are None."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class FactorVerified(Event):
+    """A proof was accepted."""
+
+    name = "factor.verified"
+    factor: str
+    interaction: str
+    authenticator: str | None = None
+    for_client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FactorRefused(Event):
+    """A wrong answer was compared and counted."""
+
+    name = "factor.refused"
+    factor: str
+    interaction: str
+    attempts_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent(Event):
+    """A one-time code was put into the outbox."""
+
+    name = "code.sent"
+    interaction: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized(Event):
+    """An authorization code was issued."""
+
+    name = "authorization.granted"
+    grant: str
+    scopes: list[str]
+    acr: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensIssued(Event):
+    """A code or a refresh token was turned into tokens."""
+
+    name = "tokens.issued"
+    grant: str
+    grant_type: str
+    scopes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRevoked(Event):
+    """A grant and all its tokens died; `why` is reuse, revoked, logout, withdrawn, password or authenticator."""
+
+    name = "grant.revoked"
+    why: str
+    grant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven(Event):
+    """The consent page was answered with yes."""
+
+    name = "consent.given"
+    scopes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWithdrawn(Event):
+    """A person disconnected an application."""
+
+    name = "consent.withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatorAdded(Event):
+    """An authenticator was confirmed."""
+
+    name = "authenticator.added"
+    factor: str
+    authenticator: str
+    trusted_at: str
+    by: str = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatorRemoved(Event):
+    """An authenticator was closed."""
+
+    name = "authenticator.removed"
+    factor: str
+    authenticator: str
+    by: str = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodesMade(Event):
+    """A new set of recovery codes replaced the old one."""
+
+    name = "recovery_codes.made"
+    authenticator: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged(Event):
+    """A password was set."""
+
+    name = "password.changed"
+    by: str = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut(Event):
+    """A session ended on request; `sessions` says how many."""
+
+    name = "session.ended"
+    why: str
+    sessions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged(Event):
+    """An operator made, disabled, unlocked or changed an account; `change` says what."""
+
+    name = "account.changed"
+    change: str
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChanged(Event):
+    """An operator made or changed a client."""
+
+    name = "client.changed"
+    change: str
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRotated(Event):
+    """The signing keys moved on."""
+
+    name = "keys.rotated"
+    current: list[str]

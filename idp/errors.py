@@ -1,0 +1,44 @@
+"""The tree of errors. Expected outcomes are values in a union; these are for broken rules and broken machines."""
+
+
+class IdpError(Exception):
+    """Any failure of ours. The text is one sentence, safe to show to an operator; it holds no secret."""
+
+
+class OAuthError(IdpError):
+    """A request the protocol refuses. `code` and `description` go to the client, `detail` only to the log.
+
+    `code` is a registered error code (RFC 6749 4.1.2.1 and 5.2, OIDC Core 3.1.2.6, RFC 6750 3.1); `status` the HTTP
+    status where the answer is not a redirect.
+    """
+
+    def __init__(self, code: str, description: str, *, detail: str = "", status: int = 400) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+        self.detail = detail
+        self.status = status
+
+
+class Unavailable(IdpError):
+    """The database, a lock or a count cannot be consulted: the answer is "not now", never "yes" (promise 8)."""
+
+
+class SettingsError(IdpError):
+    """Wrong settings, every mistake in `problems`, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class NotThere(IdpError):
+    """A name an operator gave does not exist."""
+
+
+class AlreadyThere(IdpError):
+    """A name an operator gave exists already."""
+
+
+class SealBroken(IdpError):
+    """A sealed value does not open: wrong key, wrong row or changed bytes."""

@@ -1,0 +1,82 @@
+"""Authenticator apps (RFC 6238: SHA-1, six digits, 30 s). Seeds come in unsealed; nothing is loaded or stored here."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyotp
+
+from idp.crypto import equal, random_bytes
+from idp.factors.answers import six_digits
+from idp.model import Factor
+
+FACTOR = Factor.TOTP
+SEED_BYTES = 20  # RFC 4226 4, R6: 160 bits are recommended
+PERIOD = timedelta(seconds=30)
+WINDOW = 1  # steps before and after the current one (RFC 6238 5.2)
+
+normalise_answer = six_digits
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The answer is right. Store `step` as the authenticator's last one, by compare-and-set, before believing it."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The answer is not accepted. `used`: it was right, but this step or a later one has been accepted before."""
+
+    used: bool = False
+
+
+def new_seed() -> bytes:
+    """A fresh 160-bit seed. Nothing the browser sends has a say in it (TOTP-10)."""
+    return random_bytes(SEED_BYTES)
+
+
+def secret_text(seed: bytes) -> str:
+    """The seed in base32 in groups of four, for people who cannot scan."""
+    text = base64.b32encode(seed).decode()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def provisioning_uri(seed: bytes, *, account: str, issuer: str) -> str:
+    """The `otpauth://totp/…` address that the QR code holds. As secret as the seed."""
+    # Apps split the label at the first colon, so a colon in either name would move text from one to the other.
+    names = {"name": account.replace(":", " "), "issuer_name": issuer.replace(":", " ")}
+    return _totp(seed).provisioning_uri(**names)
+
+
+def step_at(now: datetime) -> int:
+    """The number of the 30-second step that `now` falls into."""
+    return int(now.timestamp() // PERIOD.total_seconds())
+
+
+def check(*, seed: bytes, answer: str, now: datetime, last_step: int) -> Verified | Wrong:
+    """Judge an answer against the current step and its two neighbours, in constant time.
+
+    Steps only move forward: at or before `last_step` nothing is accepted (RFC 6238 5.2), which includes the code that
+    confirmed the enrolment. Spend the attempt before asking.
+    """
+    digits = six_digits(answer)
+    if digits is None:
+        return Wrong()
+    totp = _totp(seed)
+    current = step_at(now)
+    matches = [
+        step
+        for step in range(current - WINDOW, current + WINDOW + 1)
+        if equal(totp.generate_otp(step).encode(), digits.encode())
+    ]
+    # The same digits may belong to two steps of the window; the later one is the one that is still good.
+    fresh = [step for step in matches if step > last_step]
+    return Verified(fresh[0]) if fresh else Wrong(used=bool(matches))
+
+
+def _totp(seed: bytes) -> pyotp.TOTP:
+    if len(seed) < SEED_BYTES:
+        raise ValueError(f"a seed has at least {SEED_BYTES} bytes")
+    return pyotp.TOTP(base64.b32encode(seed).decode())

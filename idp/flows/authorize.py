@@ -1,0 +1,311 @@
+"""An authorization request from its first look to its answer. Nothing stores the next step: `decide` runs each time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from idp.audit import Authorized, ConsentGiven
+from idp.crypto import digest, random_token
+from idp.flows.idp import INTERNAL, Idp, Visitor, session_token
+from idp.model import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    Client,
+    Grant,
+    Interaction,
+    Session,
+)
+from idp.oidc import answer
+from idp.policy import Ask, Facts, Kind, Policy, Proceed, Refuse, decide
+from idp.store import facts as store_facts
+from idp.store import grants, sessions
+from idp.store.facts import Loaded
+
+INTERACTION_LIFE = timedelta(minutes=10)
+CODE_LIFE = timedelta(seconds=60)
+GRANT_LIFE = timedelta(days=1)  # of one without refresh tokens: longer than any access token
+
+
+@dataclass(frozen=True, slots=True)
+class ToClient:
+    """Answer the client: these parameters to its redirect URI. Our own account pages get a path and no parameters."""
+
+    request: AuthorizationRequest
+    parameters: Sequence[tuple[str, str]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToInteraction:
+    """Go on at the page of this interaction; `token` is a new session cookie, None to keep the one there is."""
+
+    interaction_id: UUID
+    token: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Show the page that asks. `facts` and `loaded` are what it was decided from."""
+
+    ask: Ask
+    facts: Facts
+    loaded: Loaded
+    interaction: Interaction
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """There is no such interaction in this browser: expired, finished, somebody else's, or the cookie is missing."""
+
+    other_browser: bool = False
+
+
+def facts_of(loaded: Loaded, interaction: Interaction, client: Client, *, now: datetime) -> Facts:
+    """What `decide` looks at, for one browser inside one request."""
+    account = loaded.account if loaded.session is not None and loaded.session.account_id is not None else None
+    return Facts(
+        now=now,
+        client=client,
+        request=interaction.request,
+        started_at=interaction.started_at,
+        interaction_id=interaction.id,
+        account=account,
+        events=loaded.events,
+        authenticators=loaded.authenticators,
+        consented=loaded.consented,
+        consented_here=interaction.consented,
+        account_chosen=interaction.account_chosen,
+        internal=client.id == INTERNAL,
+    )
+
+
+async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
+    """A new authorization request: answered at once if nothing has to be asked, else stored and asked about."""
+    now = idp.clock.now()
+    client = idp.client(request.client_id)
+    assert client is not None, "a parsed request names a client"
+    loaded = store_facts.NOTHING
+    if visitor.token_hash is not None:
+        loaded = await store_facts.of_session(idp.db, token_hash=visitor.token_hash, client_id=client.id, now=now)
+    started = Interaction(
+        id=uuid4(),
+        session_id=loaded.session.id if loaded.session else uuid4(),
+        client_id=client.id,
+        request=request,
+        started_at=now,
+        expires_at=now + INTERACTION_LIFE,
+    )
+    facts = replace(facts_of(loaded, started, client, now=now), interaction_id=None)
+    match decide(facts, idp.policy):
+        case Proceed() as proceed:
+            done = await issue(idp, proceed, started, loaded, client, now=now, stored=False)
+            if done is not None:
+                return done
+            # the session ended in this very moment: begin again without it
+            return await begin(idp, request, replace(visitor, token=None))
+        case Refuse() as refuse:
+            return refused(idp, request, refuse)
+        case Ask():
+            pass
+    if loaded.session is not None:
+        await sessions.begin(idp.db, started=started, now=now)
+        return ToInteraction(started.id)
+    token = session_token(started.session_id)
+    anonymous = Session(started.session_id, None, now, now, visitor.user_agent)
+    await sessions.begin(idp.db, started=started, now=now, new_session=anonymous, token_hash=digest(token))
+    return ToInteraction(started.id, token)
+
+
+async def load(idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetime) -> Show | Proceed | Refuse | Gone:
+    """Where an interaction stands for this browser. `Proceed` and `Refuse` are not yet carried out."""
+    found = await _open(idp, interaction_id, visitor, now=now)
+    if isinstance(found, Gone):
+        return found
+    loaded, interaction, client = found
+    facts = facts_of(loaded, interaction, client, now=now)
+    match decide(facts, idp.policy):
+        case Ask() as ask:
+            return Show(ask, facts, loaded, interaction, client)
+        case outcome:
+            return outcome
+
+
+async def _open(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetime
+) -> tuple[Loaded, Interaction, Client] | Gone:
+    if visitor.token_hash is None:
+        return Gone(other_browser=True)
+    loaded = await store_facts.of_interaction(
+        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, now=now
+    )
+    return opened(idp, loaded, now=now)
+
+
+def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interaction, Client] | Gone:
+    """The interaction of what was loaded, if it may still go on."""
+    interaction = loaded.interaction
+    if interaction is None:
+        return Gone(other_browser=True)
+    if interaction.finished_at is not None or interaction.expires_at <= now:
+        return Gone()
+    client = idp.client(interaction.client_id)
+    return Gone() if client is None else (loaded, interaction, client)
+
+
+async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToClient | Gone:
+    """Decide again from the proofs so far, and carry the decision out: a page, a code, or an error for the client."""
+    now = idp.clock.now()
+    found = await _open(idp, interaction_id, visitor, now=now)
+    if isinstance(found, Gone):
+        return found
+    loaded, interaction, client = found
+    facts = facts_of(loaded, interaction, client, now=now)
+    match decide(facts, idp.policy):
+        case Ask() as ask:
+            return Show(ask, facts, loaded, interaction, client)
+        case Proceed() as proceed:
+            done = await issue(idp, proceed, interaction, loaded, client, now=now, stored=True)
+            return Gone() if done is None else done
+        case Refuse() as refuse:
+            if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
+                return Gone()
+            return refused(idp, interaction.request, refuse)
+
+
+def refused(idp: Idp, request: AuthorizationRequest, refuse: Refuse) -> ToClient:
+    """A refusal as the client hears it."""
+    refusal = answer.refuse(request, refuse.error, refuse.description, detail=refuse.detail)
+    return ToClient(request, answer.error(refusal, issuer=idp.issuer))
+
+
+async def issue(
+    idp: Idp,
+    proceed: Proceed,
+    interaction: Interaction,
+    loaded: Loaded,
+    client: Client,
+    *,
+    now: datetime,
+    stored: bool,
+) -> ToClient | None:
+    """Issue the code. None when the session or the interaction ended first; then nothing was issued."""
+    request, context = interaction.request, proceed.context
+    if client.id == INTERNAL:
+        if stored and not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
+            return None
+        return ToClient(request, ())
+    assert loaded.account is not None
+    refreshable = "refresh_token" in client.grant_types and "offline_access" in proceed.scopes
+    grant = Grant(
+        id=uuid4(),
+        client_id=client.id,
+        scopes=proceed.scopes,
+        created_at=now,
+        account_id=loaded.account.id,
+        session_id=interaction.session_id,
+        level=context.level,
+        acr=context.acr,
+        amr=context.amr,
+        auth_time=context.auth_time,
+        strong_at=context.strong_at,
+        claims=request.claims,
+    )
+    code = random_token()
+    issued = await grants.issue_code(
+        idp.db,
+        AuthorizationCode(
+            grant=grant,
+            redirect_uri=request.redirect_uri,
+            code_challenge=request.code_challenge,
+            nonce=request.nonce,
+            expires_at=now + CODE_LIFE,
+            used_at=None,
+        ),
+        code_hash=digest(code),
+        grant_expires_at=now + (idp.policy.refresh_max if refreshable else GRANT_LIFE),
+        interaction_id=interaction.id if stored else None,
+        audit=Authorized(grant=str(grant.id), scopes=list(grant.scopes), acr=context.acr),
+    )
+    return ToClient(request, answer.success(request, code, issuer=idp.issuer)) if issued else None
+
+
+async def cancel(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | Gone:
+    """The person does not want to: tell the client (RFC 6749 4.1.2.1, access_denied)."""
+    now = idp.clock.now()
+    found = await _open(idp, interaction_id, visitor, now=now)
+    if isinstance(found, Gone):
+        return found
+    return await _deny(idp, found[1], "The person cancelled.", now=now)
+
+
+async def _deny(idp: Idp, interaction: Interaction, description: str, *, now: datetime) -> ToClient | Gone:
+    if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
+        return Gone()
+    refusal = answer.refuse(interaction.request, "access_denied", description)
+    return ToClient(interaction.request, answer.error(refusal, issuer=idp.issuer))
+
+
+def optional(policy: Policy, scope: str) -> bool:
+    """Whether the consent page has a box for this scope. Who allows a request allows what it is about."""
+    return scope != "openid" and not policy.is_fresh_scope(scope)
+
+
+async def consent(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, *, allow: bool, ticked: frozenset[str]
+) -> ToInteraction | ToClient | Gone:
+    """The answer to the consent page. What was not asked cannot be ticked."""
+    now = idp.clock.now()
+    match await load(idp, interaction_id, visitor, now=now):
+        case Gone() as gone:
+            return gone
+        case Show(ask=Ask(kind=Kind.CONSENT) as ask) as show:
+            if not allow:
+                return await _deny(idp, show.interaction, "The person did not agree.", now=now)
+            assert show.facts.account is not None
+            agreed = [scope for scope in ask.scopes if scope in ticked or not optional(idp.policy, scope)]
+            answered = await sessions.answer_consent(
+                idp.db,
+                interaction_id=interaction_id,
+                account_id=show.facts.account.id,
+                client_id=show.client.id,
+                ticked=agreed,
+                remember=[scope for scope in agreed if not idp.policy.is_fresh_scope(scope)],
+                audit=ConsentGiven(scopes=agreed),
+                now=now,
+            )
+            return ToInteraction(interaction_id) if answered else Gone()
+        case _:
+            return ToInteraction(interaction_id)
+
+
+async def choose_account(idp: Idp, interaction_id: UUID, visitor: Visitor, *, account: str) -> ToInteraction | Gone:
+    """Go on as the person who is signed in, or (with an empty `account`) as somebody else."""
+    now = idp.clock.now()
+    match await load(idp, interaction_id, visitor, now=now):
+        case Gone() as gone:
+            return gone
+        case Show(loaded=Loaded(session=Session() as session), facts=facts) as show:
+            if facts.account is not None and account == str(facts.account.id):
+                if show.ask.kind is Kind.SELECT_ACCOUNT:
+                    await sessions.choose_account(idp.db, interaction_id=interaction_id)
+                return ToInteraction(interaction_id)
+            return await somebody_else(idp, interaction_id, visitor, session, now=now)
+        case _:
+            return ToInteraction(interaction_id)
+
+
+async def somebody_else(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, session: Session, *, now: datetime
+) -> ToInteraction | Gone:
+    """Move the interaction into a fresh anonymous session and end the old one."""
+    fresh = Session(uuid4(), None, now, now, visitor.user_agent)
+    token = session_token(fresh.id)
+    async with idp.db.transaction() as conn:
+        moved = await sessions.replace(
+            conn, interaction_id=interaction_id, old=session.id, new=fresh, token_hash=digest(token), now=now
+        )
+        if moved:
+            await sessions.end(conn, session_id=session.id, now=now)
+    return ToInteraction(interaction_id, token) if moved else Gone()

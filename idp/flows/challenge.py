@@ -1,0 +1,301 @@
+"""The second factor: send a code, spend an attempt, compare, record. Each attempt is spent before it is compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from idp import limits
+from idp.assurance import is_trusted
+from idp.audit import CodeSent, FactorRefused, FactorVerified
+from idp.crypto import digest, random_bytes, random_token
+from idp.factors import KINDS, recovery, sms, totp
+from idp.flows.authorize import Gone, Show, ToInteraction, load
+from idp.flows.idp import Idp, Visitor, address_key, exempt, remember_device, session_token
+from idp.limits import Closed, Limit, Refused
+from idp.model import Account, Authenticator, Factor, Interaction
+from idp.policy import Kind
+from idp.store import audits, challenges, messages, proofs, rate_limits
+from idp.store.challenges import App, Charges, Dead, Question, Spent
+from idp.store.proofs import Proof, Rotation
+
+CODE_KEY = "sms-code"
+SEED = "totp-seed"
+NUMBER = "phone-number"
+
+
+@dataclass(frozen=True, slots=True)
+class NotOffered:
+    """This factor is not asked for here, so it is not looked at (promise 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What was typed cannot be a code; no attempt was spent."""
+
+    show: Show
+    factor: Factor
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WrongCode:
+    """Compared, and not right. `used`: it was right once, and may not be used again."""
+
+    show: Show
+    factor: Factor
+    attempts_left: int
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadCode:
+    """There is nothing to compare with any more: a new code has to be asked for."""
+
+    show: Show
+    factor: Factor
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A limit refused; nothing was compared or sent. None: waiting does not help."""
+
+    show: Show
+    factor: Factor
+    retry_after: timedelta | None
+    sending: bool
+
+
+SecondFactor = ToInteraction | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
+
+
+def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
+    """The phone that codes go to: the newest one that is open."""
+    phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
+    return max(phones, key=lambda each: each.created_at, default=None)
+
+
+def purpose_of(interaction: Interaction, phone: UUID) -> str:
+    """What a code is for, and for nothing else (OTP-09)."""
+    return f"sign-in/{interaction.id}/{phone}"
+
+
+def question(
+    idp: Idp,
+    interaction: Interaction,
+    account: Account,
+    authenticator: Authenticator | None,
+    factor: Factor,
+    *,
+    locale: str | None,
+    now: datetime,
+) -> Question:
+    """A fresh question; if a live one exists the store keeps that instead."""
+    sent = KINDS[factor].sent
+    return Question(
+        interaction_id=interaction.id,
+        factor=factor,
+        account_id=account.id,
+        authenticator_id=authenticator.id if authenticator else None,
+        purpose=purpose_of(interaction, authenticator.id) if authenticator and sent else factor.value,
+        nonce=random_bytes(sms.NONCE_BYTES),
+        key_id=idp.secrets.current,
+        expires_at=now + idp.policy.challenge_ttl,
+        max_attempts=idp.policy.challenge_attempts,
+        message_id=UUID(bytes=random_bytes(16), version=4) if sent else None,
+        locale=account.locale or locale,
+    )
+
+
+def sms_charges(idp: Idp, visitor: Visitor, phone: Authenticator) -> Charges:
+    """What sending one code costs: a slot of the number, and one of the address unless it is trusted."""
+    charges: list[tuple[Limit, bytes]] = [(limits.SMS_NUMBER, limits.subject(limits.SMS_NUMBER, phone.id))]
+    if not exempt(idp, visitor):
+        charges.append((limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))))
+    return charges
+
+
+def _failures(account: Account, factor: Factor) -> bytes:
+    return limits.subject(limits.CODE_FAILURES, account.id, factor.value)
+
+
+async def _asked(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, *, now: datetime
+) -> Show | ToInteraction | NotOffered | Gone:
+    match await load(idp, interaction_id, visitor, now=now):
+        case Gone() as gone:
+            return gone
+        case Show(ask=ask) as show if ask.kind is Kind.SECOND_FACTOR:
+            return show if factor in ask.factors else NotOffered()
+        case _:
+            return ToInteraction(interaction_id)
+
+
+async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor) -> SecondFactor:
+    """Ask for a code, or for another try with an app or a saved code. A live code is sent again unchanged."""
+    now = idp.clock.now()
+    show = await _asked(idp, interaction_id, visitor, factor, now=now)
+    if not isinstance(show, Show):
+        return show
+    account = show.facts.account
+    assert account is not None
+    phone = phone_of(show.loaded.authenticators) if KINDS[factor].sent else None
+    if KINDS[factor].sent and phone is None:
+        return NotOffered()
+    charges = sms_charges(idp, visitor, phone) if phone else []
+    asked = await challenges.ask(
+        idp.db,
+        question(idp, show.interaction, account, phone, factor, locale=visitor.locale, now=now),
+        charges=charges,
+        audit=CodeSent(interaction=str(interaction_id), phone=phone.hint if phone else ""),
+        client_id=show.client.id,
+        now=now,
+    )
+    match asked:
+        case None:
+            return ToInteraction(interaction_id)
+        case Closed():
+            return Paused(show, factor, None, sending=True)
+        case Refused(retry_after):
+            return Paused(show, factor, retry_after, sending=True)
+
+
+async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> SecondFactor:
+    """Judge a code. Whatever happens afterwards, the attempt stays spent; a right code works exactly once."""
+    now = idp.clock.now()
+    show = await _asked(idp, interaction_id, visitor, factor, now=now)
+    if not isinstance(show, Show):
+        return show
+    account = show.facts.account
+    assert account is not None
+    parsed = KINDS[factor].parse(typed)
+    if not isinstance(parsed, str):
+        return Malformed(show, factor, empty=not typed)
+    failures = (limits.CODE_FAILURES, _failures(account, factor))
+    spent = await challenges.spend(
+        idp.db,
+        question(idp, show.interaction, account, None, factor, locale=None, now=now),
+        charges=[failures],
+        ask_if_none=not KINDS[factor].sent,
+        now=now,
+    )
+    match spent:
+        case Dead():
+            return DeadCode(show, factor)
+        case Closed():
+            return Paused(show, factor, None, sending=False)
+        case Refused(retry_after):
+            return Paused(show, factor, retry_after, sending=False)
+        case Spent():
+            pass
+    proof, values, used = _judge(idp, show, account, factor, parsed, spent, now=now)
+    session = show.loaded.session
+    assert session is not None
+    token = session_token(session.id)
+    assert visitor.token_hash is not None
+    if proof is not None and await proofs.record(
+        idp.db,
+        proof,
+        rotation=Rotation(session.id, visitor.token_hash, digest(token)),
+        audit=FactorVerified(
+            factor=factor,
+            interaction=str(interaction_id),
+            authenticator=str(proof.authenticator_id),
+            for_client=show.client.id,
+        ),
+        forgive=_forgiven(account, factor, proof),
+        refund=_refund(idp, visitor, factor),
+        now=now,
+        **values,
+    ):
+        device = remember_device(idp, visitor, account, fresh=random_token())
+        return ToInteraction(interaction_id, token, device)
+    if proof is not None and factor is not Factor.RECOVERY:
+        # Somebody was first: another tab of the same browser, or the same code twice. Look again.
+        return ToInteraction(interaction_id)
+    refused = FactorRefused(factor=factor, interaction=str(interaction_id), attempts_left=spent.attempts_left)
+    await audits.add(idp.db, refused, now=now, account_id=account.id, client_id=show.client.id)
+    return WrongCode(show, factor, spent.attempts_left, used)
+
+
+def _judge(
+    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent, *, now: datetime
+) -> tuple[Proof | None, dict[str, Any], bool]:
+    def proof(authenticator_id: UUID) -> Proof:
+        return Proof(factor, account.id, show.client.id, show.interaction.id, authenticator_id)
+
+    match factor:
+        case Factor.SMS:
+            key = idp.secrets.subkey(CODE_KEY, spent.key_id)
+            right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, answer=typed)
+            if right and spent.authenticator_id is not None:
+                return proof(spent.authenticator_id), {"nonce": spent.nonce}, False
+        case Factor.TOTP:
+            for app in _usable(show, spent.apps, now=now):
+                match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
+                    case totp.Verified(step):
+                        return proof(app.id), {"step": step}, False
+                    case totp.Wrong(used=True):
+                        return None, {}, True
+                    case totp.Wrong():
+                        pass
+        case Factor.RECOVERY:
+            for codes in show.loaded.authenticators:
+                if codes.factor is Factor.RECOVERY and codes.closed_at is None:
+                    return proof(codes.id), {"recovery_hash": recovery.stored(typed, authenticator_id=codes.id)}, False
+        case Factor.PASSWORD:
+            pass
+    return None, {}, False
+
+
+def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
+    """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
+    known = {each.id: each for each in show.loaded.authenticators}
+    usable = [app for app in apps if app.id in known]
+    if show.ask.factors == (Factor.TOTP,):
+        trusted = [app for app in usable if is_trusted(known[app.id], at=now)]
+        return trusted or usable
+    return usable
+
+
+def seed_of(idp: Idp, account_id: UUID, app: App) -> bytes:
+    """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
+    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account_id, app.id))
+
+
+def bound(account_id: UUID, authenticator_id: UUID) -> str:
+    """What a sealed seed or number is bound to: table, column, person and row."""
+    return f"authenticator.sealed/{account_id}/{authenticator_id}"
+
+
+def _forgiven(account: Account, factor: Factor, proof: Proof) -> list[bytes]:
+    keys = [_failures(account, factor)]
+    if factor is Factor.SMS and proof.authenticator_id is not None:
+        keys.append(limits.subject(limits.SMS_NUMBER, proof.authenticator_id))
+    return keys
+
+
+def _refund(idp: Idp, visitor: Visitor, factor: Factor) -> tuple[Limit, bytes] | None:
+    if factor is not Factor.SMS or exempt(idp, visitor):
+        return None
+    return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
+
+
+async def resend_in(idp: Idp, visitor: Visitor, phone: Authenticator) -> timedelta | None:
+    """How long until another text message is possible; None for now. Closed limits wait for ever, so never closed."""
+    now = idp.clock.now()
+    longest = timedelta(0)
+    for limit, key in sms_charges(idp, visitor, phone):
+        left = limits.wait(limit, await rate_limits.peek(idp.db, key), now=now)
+        longest = max(longest, left if left is not None else limits.FOR_EVER)
+    return longest or None
+
+
+_DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired": "failed"}
+
+
+async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
+    """How far the latest text message of an interaction got: unknown, sending, sent or failed."""
+    found = await messages.state_of(idp.db, interaction_id=interaction_id)
+    return "unknown" if found is None else _DELIVERY[found[0]]

@@ -1,0 +1,148 @@
+"""Sending what waits in the outbox, outside all transactions: claim, derive the text, call the gateway, note it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from idp.errors import SealBroken
+from idp.factors import sms as codes
+from idp.flows.challenge import CODE_KEY, NUMBER, bound
+from idp.flows.idp import Idp
+from idp.sms import Gateway, Message, Outcome, Sent
+from idp.sms.phone import mask
+from idp.sms.text import Notice, code_text, notice_text
+from idp.store import messages
+from idp.store.messages import Outgoing
+
+CODE = "code"
+RETRY_AFTER = timedelta(seconds=2)
+SHOWN_FOR = timedelta(hours=1)  # in the development inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one try: the message, the gateway that was called, its answer, and the message's state now."""
+
+    message_id: UUID
+    gateway: str
+    sent: Sent
+    state: str
+
+
+async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | None:
+    """Send the oldest waiting message. None if there is none.
+
+    The try is recorded before the gateway is called, so a killed sender can cause one more of the same code at most.
+    """
+    gateway = gateways[0]
+    attempt_id = uuid4()
+    message = await messages.claim(idp.db, attempt_id=attempt_id, gateway=gateway.name, now=idp.clock.now())
+    if message is None:
+        return None
+    try:
+        outgoing = _outgoing(idp, message, attempt_id)
+    except SealBroken:
+        sent = Sent(Outcome.REJECTED)
+    else:
+        sent = await _send(gateways, message, outgoing)
+    now = idp.clock.now()
+    final, again = _judge(sent)
+    state = await messages.mark(
+        idp.db,
+        attempt_id=attempt_id,
+        outcome=sent.outcome,
+        sent=sent.outcome is Outcome.ACCEPTED,
+        final=final,
+        now=now,
+        again_at=None if final else now + max(again, sent.retry_after or again),
+        reason=sent.reason,
+        provider_code=sent.provider_code,
+        provider_id=sent.provider_id,
+        segments=sent.segments,
+        cost=None if sent.cost is None else str(sent.cost),
+        currency=sent.currency,
+    )
+    return Delivered(message.id, gateway.name, sent, state or "gone")
+
+
+async def _send(gateways: tuple[Gateway, ...], message: Outgoing, outgoing: Message) -> Sent:
+    """Try the gateways in order: the next one only where the one before certainly sent nothing."""
+    sent = Sent(Outcome.NOT_SENT)
+    # A second claim of an ambiguous message goes to another gateway first, where there is one.
+    offset = (message.tries - 1) % len(gateways)
+    for gateway in (*gateways[offset:], *gateways[:offset]):
+        sent = await gateway.send(outgoing)
+        if sent.outcome not in {Outcome.NOT_SENT, Outcome.MISCONFIGURED}:
+            return sent
+    return sent
+
+
+def _judge(sent: Sent) -> tuple[bool, timedelta]:
+    """Whether that was the last try, and else when the next one may be."""
+    match sent.outcome:
+        case Outcome.ACCEPTED | Outcome.REJECTED:
+            return True, timedelta(0)
+        case Outcome.NOT_SENT | Outcome.AMBIGUOUS | Outcome.MISCONFIGURED:
+            return False, RETRY_AFTER
+        case never:
+            assert_never(never)
+
+
+def _outgoing(idp: Idp, message: Outgoing, attempt_id: UUID) -> Message:
+    number = number_of(idp, message)
+    text, code = text_of(idp, message)
+    return Message(
+        attempt_id=attempt_id,
+        to=number,
+        text=text,
+        code=code,
+        locale=message.locale,
+        ttl=max(timedelta(seconds=1), message.expires_at - idp.clock.now()),
+    )
+
+
+def number_of(idp: Idp, message: Outgoing) -> str:
+    """The number a message goes to. Raises `SealBroken`."""
+    if message.sealed_number is None:
+        raise SealBroken("A phone without a number.")
+    where = bound(message.account_id, message.authenticator_id)
+    return idp.secrets.unseal(message.sealed_number, purpose=NUMBER, bound_to=where).decode()
+
+
+def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
+    """The text of a message, and its code if it carries one; both derived now, neither is stored anywhere."""
+    brand = idp.settings.brand
+    if message.kind != CODE:
+        return notice_text(Notice(message.kind), brand=brand), None
+    assert message.nonce is not None
+    assert message.key_id is not None
+    assert message.purpose is not None
+    key = idp.secrets.subkey(CODE_KEY, message.key_id)
+    code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
+    host = urlsplit(idp.issuer).hostname or ""
+    ttl = message.expires_at - message.created_at
+    return code_text(code=code, brand=brand, host=host, ttl=ttl), code
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of the development inbox."""
+
+    to: str
+    message: Outgoing
+    text: str
+    code: str | None
+
+
+async def inbox(idp: Idp) -> list[Shown]:
+    """What was sent in the last hour, with its text. Only for development: see `Settings.dev`."""
+    shown = []
+    for message in await messages.recent(idp.db, since=idp.clock.now() - SHOWN_FOR):
+        try:
+            text, code = text_of(idp, message)
+            shown.append(Shown(mask(number_of(idp, message)), message, text, code))
+        except SealBroken:
+            continue
+    return shown

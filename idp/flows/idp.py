@@ -1,0 +1,150 @@
+"""What every flow is given: the running provider, and who is at the door. No rules here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from uuid import UUID
+
+from idp.clock import Clock
+from idp.crypto import KeyChain, digest, equal, mac, random_token
+from idp.errors import Unavailable
+from idp.factors.password import PasswordThreads
+from idp.limits import address_bucket
+from idp.model import Account, AuthMethod, Client
+from idp.oidc.keys import KeyRing
+from idp.policy import Policy
+from idp.settings import Settings
+from idp.store.engine import Database
+
+INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
+ACCOUNT_PATH = "/account"
+_DEVICES = 5  # people one browser is remembered for
+_DEVICE_TAG = 16
+
+
+@dataclass(slots=True)
+class Idp:
+    """The running provider. `clients` and `keys` are replaced whole when the database says that they changed."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    policy: Policy
+    secrets: KeyChain
+    passwords: PasswordThreads
+    clients: Mapping[str, Client] = field(default_factory=dict)
+    ring: KeyRing | None = None
+
+    @property
+    def issuer(self) -> str:
+        """The issuer URL, without a trailing slash."""
+        return self.settings.issuer
+
+    @property
+    def keys(self) -> KeyRing:
+        """The signing keys. Raises `Unavailable` before they were read."""
+        if self.ring is None:
+            raise Unavailable("The signing keys have not been read yet.")
+        return self.ring
+
+    def client(self, client_id: str) -> Client | None:
+        """A client by its id: a registered one, or our own account pages."""
+        if client_id == INTERNAL:
+            return self.account_pages()
+        return self.clients.get(client_id)
+
+    def registered(self, client_id: str) -> Client | None:
+        """A registered client by its id, for requests from outside."""
+        return self.clients.get(client_id)
+
+    def account_pages(self) -> Client:
+        """Ourselves as a client: the account pages ask the same `decide` as everybody else."""
+        return Client(
+            id=INTERNAL,
+            name=self.settings.brand,
+            auth_method=AuthMethod.NONE,
+            redirect_uris=(ACCOUNT_PATH,),
+            scopes=frozenset({"openid", "password:write", "authenticators:write"}),
+            first_party=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser at the door: its session token and device cookie as sent, its address as we believe it."""
+
+    address: str
+    token: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+    user_agent: str = ""
+    locale: str | None = None
+
+    @property
+    def session_id(self) -> UUID | None:
+        """The session that the token claims; true only if a look-up by `token_hash` finds it."""
+        claimed, dot, _ = (self.token or "").partition(".")
+        try:
+            return UUID(hex=claimed) if dot and len(claimed) == 32 else None
+        except ValueError:
+            return None
+
+    @property
+    def token_hash(self) -> bytes | None:
+        """What the session is found by."""
+        return None if self.token is None else digest(self.token)
+
+
+def session_token(session_id: UUID) -> str:
+    """A new token for a session: its id, which stays, and 256 random bits, which change with every proof.
+
+    The id lets a form be checked against its session without asking the database.
+    """
+    return f"{session_id.hex}.{random_token()}"
+
+
+def exempt(idp: Idp, visitor: Visitor) -> bool:
+    """Whether the limits per address do not count for this visitor (IDP_TRUSTED_NETWORKS)."""
+    try:
+        address = ip_address(visitor.address)
+    except ValueError:
+        return False
+    return any(address in network for network in idp.settings.trusted_networks)
+
+
+def address_key(idp: Idp, visitor: Visitor) -> bytes:
+    """The subject of a limit per address, keyed: a dump does not tell who was here."""
+    return idp.secrets.index(address_bucket(visitor.address), purpose="address")
+
+
+def known_device(idp: Idp, visitor: Visitor, account: Account) -> str | None:
+    """The id of this browser if this person finished a sign-in on it before, else None (threats 11)."""
+    device, tags = _read_device(idp, visitor.device)
+    return device if device is not None and _tag(idp, device, account) in tags else None
+
+
+def remember_device(idp: Idp, visitor: Visitor, account: Account, *, fresh: str) -> str:
+    """The device cookie after this person finished a sign-in; `fresh` is a new id for a browser that has none."""
+    device, tags = _read_device(idp, visitor.device)
+    device = device or fresh
+    tag = _tag(idp, device, account)
+    kept = [tag, *(other for other in tags if other != tag)][:_DEVICES]
+    body = ".".join((device, *kept))
+    return f"{body}.{_seal(idp, body)}"
+
+
+def _tag(idp: Idp, device: str, account: Account) -> str:
+    return mac(idp.secrets.subkey("device"), device.encode(), account.id.bytes).hex()[:_DEVICE_TAG]
+
+
+def _seal(idp: Idp, body: str) -> str:
+    return mac(idp.secrets.subkey("device"), b"cookie", body.encode()).hex()
+
+
+def _read_device(idp: Idp, cookie: str | None) -> tuple[str | None, list[str]]:
+    if cookie is None or len(cookie) > 512 or not cookie.isascii():
+        return None, []
+    body, _, seal = cookie.rpartition(".")
+    if not body or not equal(seal.encode(), _seal(idp, body).encode()):
+        return None, []
+    device, *tags = body.split(".")
+    return device, tags

@@ -1,0 +1,63 @@
+"""Signing keys: made when there are none, rotated without a failed token, read into a ring."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from idp.audit import KeysRotated
+from idp.flows.idp import Idp
+from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
+from idp.store import audits, keys
+from idp.store.keys import StoredKey
+
+SIGNING_KEY = "signing-key"
+VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
+
+
+def bound(alg: str, kid: str) -> str:
+    """What a sealed signing key is bound to."""
+    return f"signing_key.sealed/{alg}/{kid}"
+
+
+async def read(idp: Idp) -> None:
+    """Put the keys of the database into `idp.ring`; keys parsed before are not parsed again."""
+    stored = await keys.all_keys(idp.db)
+    if not {(key.alg, key.state) for key in stored} >= {(alg, "current") for alg in ALGORITHMS}:
+        await _make_missing(idp, stored)
+        stored = await keys.all_keys(idp.db)
+    idp.ring = KeyRing(_opened(idp, key) for key in stored)
+
+
+def _opened(idp: Idp, key: StoredKey) -> SigningKey:
+    private = idp.secrets.unseal(key.sealed, purpose=SIGNING_KEY, bound_to=bound(key.alg, key.id))
+    return load(private, state=KeyState(key.state))
+
+
+async def _make_missing(idp: Idp, stored: Sequence[StoredKey]) -> None:
+    there = {(key.alg, key.state) for key in stored}
+    for alg in ALGORITHMS:
+        for state in ("current", "next"):
+            if (alg, state) not in there:
+                await _make(idp, alg, state)
+
+
+async def _make(idp: Idp, alg: str, state: str) -> None:
+    private = generate(alg)
+    kid = load(private, state=KeyState(state)).kid
+    sealed = idp.secrets.seal(private, purpose=SIGNING_KEY, bound_to=bound(alg, kid))
+    await keys.add(idp.db, key_id=kid, alg=alg, sealed=sealed, state=state, now=idp.clock.now())
+
+
+async def rotate(idp: Idp) -> list[str]:
+    """The next keys sign from now on, the old ones still verify, and new next keys are published. The current ids.
+
+    Nobody is surprised: the next key has been in the JWK Set since the rotation before (OIDC Core 10.1.1).
+    """
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]
+        await keys.forget_retired(conn, before=now - VERIFY_AFTER_RETIREMENT)
+        await audits.add(conn, KeysRotated(current=current), now=now)
+    for alg in ALGORITHMS:
+        await _make(idp, alg, "next")
+    await read(idp)
+    return current

@@ -1,0 +1,166 @@
+"""The password: charge, verify, record. Everything wrong has the same face (promise 9)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from idp import limits
+from idp.audit import CodeSent, FactorRefused, FactorVerified
+from idp.crypto import digest, random_token
+from idp.factors import password as passwords
+from idp.flows import challenge
+from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
+from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, session_token
+from idp.limits import Closed, Limit
+from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
+from idp.policy import Ask, Kind, decide
+from idp.store import accounts, audits, proofs, rate_limits, sessions
+from idp.store import facts as store_facts
+from idp.store.facts import Loaded
+from idp.store.proofs import NextQuestion, Proof, Rotation
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPassword:
+    """Not signed in: no such person, wrong password, or nobody who could ever give a second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing was compared: too many tries. None when waiting does not help (`closed`)."""
+
+    retry_after: timedelta | None
+
+
+def fold(username: str) -> str:
+    """A username as it is stored and looked up: without case and surrounding blanks."""
+    return username.strip().casefold()
+
+
+async def password(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, *, username: str, typed: passwords.Password
+) -> ToInteraction | WrongPassword | Wait | Gone:
+    """Check a password. On success the session has a new token, and a text message is on its way if one is due."""
+    now = idp.clock.now()
+    if visitor.token_hash is None:
+        return Gone(other_browser=True)
+    name = fold(username)
+    loaded = await store_facts.of_username(
+        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, username=name, now=now
+    )
+    found = opened(idp, loaded, now=now)
+    if isinstance(found, Gone):
+        return found
+    _, interaction, client = found
+    account = loaded.account
+    charges = _charges(idp, visitor, name, account)
+    if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
+        return Wait(None if isinstance(refused, Closed) else refused.retry_after)
+    right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
+    if not right or account is None or account.disabled or not _has_second_factor(loaded, now):
+        refused_event = FactorRefused(factor=Factor.PASSWORD, interaction=str(interaction.id))
+        await audits.add(
+            idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
+        )
+        return WrongPassword()
+    await _rehash(idp, account, typed, loaded.password_hash)
+    return await _signed_in(idp, visitor, account, loaded, interaction, client, charges)
+
+
+def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> list[tuple[Limit, bytes]]:
+    device = None if account is None else known_device(idp, visitor, account)
+    person = idp.secrets.index(name, purpose="username")
+    charges = [
+        (limits.PASSWORD_ACCOUNT, limits.subject(limits.PASSWORD_ACCOUNT, person, device or "unknown")),
+    ]
+    if device is None and not exempt(idp, visitor):
+        key = limits.subject(limits.PASSWORD_ADDRESS, address_key(idp, visitor))
+        charges.append((limits.PASSWORD_ADDRESS, key))
+    return charges
+
+
+def _has_second_factor(loaded: Loaded, now: datetime) -> bool:
+    return any(
+        each.closed_at is None and each.remaining != 0 and each.created_at <= now for each in loaded.authenticators
+    )
+
+
+async def _rehash(idp: Idp, account: Account, typed: passwords.Password, old: str | None) -> None:
+    if old is not None and passwords.needs_rehash(old):
+        new = await idp.passwords.hash_password(typed)
+        await accounts.rehash(idp.db, account_id=account.id, old_hash=old, new_hash=new)
+
+
+async def _signed_in(
+    idp: Idp,
+    visitor: Visitor,
+    account: Account,
+    loaded: Loaded,
+    interaction: Interaction,
+    client: Client,
+    charges: list[tuple[Limit, bytes]],
+) -> ToInteraction | Gone:
+    now = idp.clock.now()
+    session, old_token = loaded.session, visitor.token_hash
+    assert session is not None
+    assert old_token is not None
+    if session.account_id is not None and session.account_id != account.id:
+        # Another person in the same browser: nothing of the first one's session may carry over.
+        fresh = Session(uuid4(), None, now, now, visitor.user_agent)
+        old_token = digest(random_token())
+        async with idp.db.transaction() as conn:
+            if not await sessions.replace(
+                conn, interaction_id=interaction.id, old=session.id, new=fresh, token_hash=old_token, now=now
+            ):
+                return Gone()
+            await sessions.end(conn, session_id=session.id, now=now)
+        session, loaded = fresh, replace(loaded, events=())
+        interaction = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)
+    event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
+    then = _next_question(idp, visitor, account, loaded, interaction, client, event, now=now)
+    token = session_token(session.id)
+    recorded = await proofs.record(
+        idp.db,
+        Proof(Factor.PASSWORD, account.id, client.id, interaction.id),
+        rotation=Rotation(session.id, old_token, digest(token)),
+        audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
+        forgive=[charges[0][1]],
+        refund=charges[1] if len(charges) > 1 else None,
+        then=then,
+        now=now,
+    )
+    return ToInteraction(interaction.id, token if recorded else None)
+
+
+def _next_question(
+    idp: Idp,
+    visitor: Visitor,
+    account: Account,
+    loaded: Loaded,
+    interaction: Interaction,
+    client: Client,
+    event: AuthenticationEvent,
+    *,
+    now: datetime,
+) -> NextQuestion | None:
+    """The text message to send together with recording the password, if that is what comes next."""
+    signed_in = replace(
+        loaded,
+        session=Session(interaction.session_id, account.id, now, now),
+        events=(*loaded.events, event),
+    )
+    decision = decide(facts_of(signed_in, interaction, client, now=now), idp.policy)
+    if (
+        not isinstance(decision, Ask)
+        or decision.kind is not Kind.SECOND_FACTOR
+        or decision.factors[:1] != (Factor.SMS,)
+    ):
+        return None
+    phone = challenge.phone_of(loaded.authenticators)
+    if phone is None:
+        return None
+    return NextQuestion(
+        question=challenge.question(idp, interaction, account, phone, Factor.SMS, locale=visitor.locale, now=now),
+        charges=challenge.sms_charges(idp, visitor, phone),
+        audit=CodeSent(interaction=str(interaction.id), phone=phone.hint),
+    )

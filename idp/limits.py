@@ -1,0 +1,244 @@
+"""Every rate limit of the product, one table, and the arithmetic behind it. Pure: no clock, no database, no HTTP.
+
+A limit on a subject is one row: `count` (in a row), `last_at`, and `hits`, the single moments a window still needs,
+oldest first. A log and not GCRA, because it is exact: never more than N in *any* stretch of that length, and
+`Retry-After` is the true moment. It stays short: a full window refuses, so no more hits than the longest window allows.
+
+The store keeps the rows and must agree with `charge`, `refund` and `forgive` for every state. A charge trims `hits`.
+A refused charge changes nothing, so asking again does not make the wait longer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from types import MappingProxyType
+from uuid import UUID
+
+from idp.crypto import mac
+
+NOTHING = timedelta(0)
+FOR_EVER = timedelta(days=36500)
+UNKNOWN_ADDRESS = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `count` charges in any stretch of `per`; one made exactly `per` ago no longer counts."""
+
+    count: int
+    per: timedelta
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.per <= NOTHING:
+            raise ValueError("a window needs a positive count and length")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double. After charge number `free` in a row comes `base`, after the next twice that, up to `cap`.
+
+    `close_at`: that many in a row are let through, and then none until the row is forgiven. `forget`: a row that has
+    been quiet for so long starts again; None means that only forgiving it does.
+    """
+
+    free: int
+    base: timedelta
+    cap: timedelta
+    close_at: int | None = None
+    forget: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.free < 1 or not NOTHING < self.base <= self.cap:
+            raise ValueError("waits need a positive number of free charges and 0 < base <= cap")
+        if self.close_at is not None and (self.close_at < self.free or self.forget is not None):
+            raise ValueError("a limit that closes must not be forgotten, and closes after its waits began")
+        if self.forget is not None and self.forget < self.cap:
+            raise ValueError("a wait must not be forgotten before it is over")
+
+    def wait(self, count: int) -> timedelta:
+        """How long after charge number `count` in a row the next may come."""
+        if count < self.free:
+            return NOTHING
+        # The exponent is bounded: 2 ** 40 exceeds every cap, and a long streak must not overflow a timedelta.
+        doublings = count - self.free
+        return self.cap if doublings > 40 else min(self.cap, self.base * 2**doublings)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One row of the table: what is counted, and how. `name` is part of every subject's digest."""
+
+    name: str
+    backoff: Backoff | None = None
+    windows: tuple[Window, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.backoff is None and not self.windows:
+            raise ValueError("a limit without waits and windows limits nothing")
+
+    @property
+    def span(self) -> timedelta:
+        """How long a hit is needed: the longest window, or nothing."""
+        return max((window.per for window in self.windows), default=NOTHING)
+
+    @property
+    def keep(self) -> timedelta:
+        """How long after its last charge a row still means something; swept afterwards."""
+        if self.backoff is None:
+            return self.span
+        return max(self.span, FOR_EVER if self.backoff.forget is None else self.backoff.forget)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """What a row holds. `last_at` never moves back, even when the clock does."""
+
+    count: int
+    last_at: datetime
+    hits: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The charge was made; go on."""
+
+    state: LimitState
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was charged; after exactly `retry_after` it would be, if nobody else charges meanwhile."""
+
+    retry_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing was charged, and waiting does not help: the subject has to be forgiven (recovery)."""
+
+
+def wait(limit: Limit, state: LimitState | None, *, now: datetime) -> timedelta | None:
+    """How long until the next charge is possible: nothing, a positive time, or None when closed."""
+    if state is None:
+        return NOTHING
+    ready = now
+    if limit.backoff is not None:
+        count = _count(limit, state, now)
+        if limit.backoff.close_at is not None and count >= limit.backoff.close_at:
+            return None
+        ready = max(ready, state.last_at + limit.backoff.wait(count))
+    for window in limit.windows:
+        if len(state.hits) >= window.count:
+            ready = max(ready, state.hits[-window.count] + window.per)
+    return ready - now
+
+
+def charge(limit: Limit, state: LimitState | None, *, now: datetime) -> Charged | Refused | Closed:
+    """Charge one, before doing what is limited. When it was refused, it must not be done."""
+    left = wait(limit, state, now=now)
+    if left is None:
+        return Closed()
+    if left > NOTHING:
+        return Refused(left)
+    if state is None:
+        return Charged(LimitState(1, now, (now,) if limit.windows else ()))
+    at = max(now, state.last_at)
+    hits = (*_live(limit, state, at), at) if limit.windows else ()
+    return Charged(LimitState(_count(limit, state, now) + 1, at, hits))
+
+
+def refund(limit: Limit, state: LimitState, *, now: datetime) -> LimitState:
+    """Give one charge back: what was charged turned out harmless, as a code that was then verified.
+
+    The oldest live hit goes, whichever charge is meant: those that stay are then never older than the ones that should,
+    so a refund can delay others but never lets more through. Refund within the shortest window of the charge.
+    """
+    return LimitState(max(0, state.count - 1), state.last_at, _live(limit, state, now)[1:])
+
+
+def forgive(state: LimitState) -> LimitState:
+    """End the row's streak, its waits and its closing, after a success of that very kind. Windows keep their hits."""
+    return LimitState(0, state.last_at, state.hits)
+
+
+def _count(limit: Limit, state: LimitState, now: datetime) -> int:
+    forget = None if limit.backoff is None else limit.backoff.forget
+    return 0 if forget is not None and now >= state.last_at + forget else state.count
+
+
+def _live(limit: Limit, state: LimitState, now: datetime) -> tuple[datetime, ...]:
+    return tuple(hit for hit in state.hits if hit > now - limit.span)
+
+
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+# Subject: the number. Forgiven when a code sent there was verified: whoever holds the phone is not being pestered.
+SMS_NUMBER = Limit(
+    "sms_number",
+    Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY),
+    (Window(5, _HOUR), Window(10, _DAY)),
+)
+# Subject: the address. A code that was then verified is refunded. Trusted networks are exempt.
+SMS_ADDRESS = Limit("sms_address", windows=(Window(5, _HOUR),))
+# Subject: account and factor. Charged before comparing, forgiven by a success of that factor and by nothing else.
+CODE_FAILURES = Limit("code_failures", Backoff(free=10, base=timedelta(seconds=30), cap=_HOUR, close_at=100))
+# Subject: the name as typed (existing or not) and the known device, or "unknown". Charged before verifying, forgiven by
+# a success. Only waits: a stranger must not be able to lock a person out.
+PASSWORD_ACCOUNT = Limit(
+    "password_account", Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
+)
+# Subject: the address; not for known devices. A success is refunded, never forgiven: else an attacker's own account
+# would wipe the slate between guesses at others.
+PASSWORD_ADDRESS = Limit(
+    "password_address", Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
+)
+# Subject: client_id as sent and address. Charged for a wrong secret or assertion, forgiven by a right one.
+CLIENT_FAILURES = Limit("client_failures", Backoff(free=10, base=timedelta(seconds=1), cap=5 * _MINUTE, forget=_HOUR))
+# Subject: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
+ENROLMENTS = Limit("enrolments", windows=(Window(5, _HOUR), Window(10, _DAY)))
+
+LIMITS: Mapping[str, Limit] = MappingProxyType(
+    {
+        limit.name: limit
+        for limit in (
+            SMS_NUMBER,
+            SMS_ADDRESS,
+            CODE_FAILURES,
+            PASSWORD_ACCOUNT,
+            PASSWORD_ADDRESS,
+            CLIENT_FAILURES,
+            ENROLMENTS,
+        )
+    }
+)
+
+
+def subject(limit: Limit, *parts: str | bytes | UUID) -> bytes:
+    """The key of a row. A number, address or name goes in as `KeyChain.index`: plain, a dump could be searched."""
+    return mac(b"", limit.name.encode(), *map(_part, parts))
+
+
+def _part(part: str | bytes | UUID) -> bytes:
+    if isinstance(part, UUID):
+        return part.bytes
+    # A lone surrogate in a typed name must not become a 500.
+    return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+
+
+def address_bucket(address: str) -> str:
+    """Who an address stands for: IPv4 alone, IPv6 with its whole /64, a mapped IPv4 as itself.
+
+    What is no address (a Unix socket) shares one bucket: doubt limits more, not less.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return UNKNOWN_ADDRESS
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(parsed)

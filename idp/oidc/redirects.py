@@ -1,0 +1,47 @@
+"""Redirect URIs: which may be registered, and whether a given one is registered. No requests, no storage."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+# RFC 8252 7.3: loopback IP literals; 8.3 advises against `localhost`, which a resolver may send elsewhere
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)", re.ASCII)
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_URI = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986 2: what may stand in a URI unescaped
+
+
+def is_registered(given: str, registered: Iterable[str], *, native: bool) -> bool:
+    """Exact string comparison (RFC 9700 2.1); for native clients the port of a loopback URI may vary (RFC 8252 7.3)."""
+    known = tuple(registered)
+    if given in known:
+        return True
+    portless = _portless(given) if native else None
+    return portless is not None and any(_portless(uri) == portless for uri in known)
+
+
+def _portless(uri: str) -> tuple[str, str] | None:
+    match = _LOOPBACK.fullmatch(uri)
+    return None if match is None else (match[1], match[2])
+
+
+def problem(uri: str, *, native: bool) -> str | None:
+    """Why this URI may not be registered, as half a sentence; None if it may (RFC 6749 3.1.2, RFC 9700 4.1.3)."""
+    if not _URI.fullmatch(uri):
+        return "holds characters that a URI must escape"
+    if "#" in uri:
+        return "has a fragment"
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URI"
+    if parts.username is not None:
+        return "holds credentials"
+    # RFC 8252 7.1: private-use schemes are reverse domain names, which keeps javascript: and data: out
+    if (
+        (parts.scheme == "https" and host)
+        or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+        or (native and "." in parts.scheme)
+    ):
+        return None
+    return "must be https with a host, http on loopback, or a native client's scheme such as com.example.app"

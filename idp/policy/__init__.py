@@ -1,0 +1,38 @@
+"""What a request must have proved. Pure: no clock, no database, no HTTP."""
+
+from idp.policy.checks import CHECKS, Check, decide
+from idp.policy.enrolment import Change, MayEnrol, MayRemove, NeedsProof, enrolment
+from idp.policy.explain import Line, explain, in_words
+from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.grants import recheck
+from idp.policy.loading import default_policy, load_policy
+from idp.policy.table import ALWAYS, Policy, ScopeRule
+
+__all__ = [
+    "ALWAYS",
+    "CHECKS",
+    "UNMET",
+    "Answer",
+    "Ask",
+    "Change",
+    "Check",
+    "Facts",
+    "Kind",
+    "Line",
+    "MayEnrol",
+    "MayRemove",
+    "NeedsProof",
+    "Policy",
+    "Proceed",
+    "Reason",
+    "Refuse",
+    "ScopeRule",
+    "Why",
+    "decide",
+    "default_policy",
+    "enrolment",
+    "explain",
+    "in_words",
+    "load_policy",
+    "recheck",
+]

@@ -1,0 +1,233 @@
+"""The rules, one small function each, in the order in which they are asked. `decide` is the first answer."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from idp.model import AssuranceLevel, AuthenticationContext, Factor, Prompt
+from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.table import Policy
+from idp.policy.view import Demand, View, essential, floors, preferences, view, voluntary
+
+
+class Check(NamedTuple):
+    """One rule: its name, what is true when it has nothing to say, and the rule itself."""
+
+    name: str
+    passes: str
+    judge: Callable[[View], Ask | Refuse | None]
+
+
+def _client_is_enabled(view: View) -> Refuse | None:
+    if view.facts.client.disabled:
+        return Refuse("unauthorized_client", "This client is disabled", f"client {view.facts.client.id} is disabled")
+    return None
+
+
+def _some_scope_is_known(view: View) -> Refuse | None:
+    if not view.scopes:
+        asked = " ".join(view.facts.request.scopes)
+        return Refuse("invalid_scope", "None of these scopes can be granted", f"asked for: {asked}")
+    return None
+
+
+def _essential_acr_exists(view: View) -> Refuse | None:
+    # OIDC Core 5.5.1.1: an essential acr that cannot be met is a failed authentication. Nobody could: do not ask.
+    values = view.facts.request.claims.essential_acr
+    most = max(view.policy.factors.values())
+    levels = [view.policy.level_of(acr) for acr in values]
+    if values and not any(level is not None and level <= most for level in levels):
+        return Refuse(UNMET, "None of the essential acr values can be reached here", f"asked for: {' '.join(values)}")
+    return None
+
+
+def _is_the_right_person(view: View) -> Ask | Refuse | None:
+    # OIDC Core 3.1.2.2 (4): never an answer about another person, even one with an active session.
+    request = view.facts.request
+    wanted = {subject for subject in (request.hint_subject, request.claims.subject) if subject is not None}
+    if len(wanted) > 1:
+        return Refuse("login_required", "Two different subjects are asked for", "id_token_hint and claims.sub differ")
+    if view.account is None or not wanted or str(view.account.id) in wanted:
+        return None
+    if view.signed_in_here:
+        return Refuse(
+            "login_required", "Another person signed in", f"account {view.account.id} is not the one asked for"
+        )
+    return _password(Why.OTHER_PERSON)
+
+
+def _account_is_enabled(view: View) -> Ask | Refuse | None:
+    if view.account is None or not view.account.disabled:
+        return None
+    if view.signed_in_here:
+        return Refuse("access_denied", "This account cannot sign in", f"account {view.account.id} is disabled")
+    return _password(Why.SIGN_IN)
+
+
+def _account_is_chosen(view: View) -> Ask | None:
+    facts = view.facts
+    if Prompt.SELECT_ACCOUNT not in facts.request.prompts or facts.account_chosen or view.signed_in_here:
+        return None
+    if view.account is None:
+        return None  # typing a name is choosing
+    return Ask(Kind.SELECT_ACCOUNT, Reason(Why.CLIENT_ASKED_CHOICE))
+
+
+def _password_is_proved(view: View) -> Ask | None:
+    if view.context is not None:
+        return None
+    request = view.facts.request
+    signed_in = view.account is not None and any(event.account_id == view.account.id for event in view.facts.events)
+    if signed_in and Prompt.LOGIN in request.prompts:
+        return _password(Why.CLIENT_ASKED_LOGIN)
+    if signed_in and request.max_age is not None:
+        return _password(Why.MAX_AGE, age=request.max_age)
+    return _password(Why.SIGN_IN)
+
+
+def _level_is_within_reach(view: View) -> Refuse | None:
+    # No loop and no enrolment inside this request: what cannot be proved now is refused now (design 5).
+    for demand in (*floors(view), *essential(view)):
+        if demand.level > view.best:
+            return Refuse(
+                UNMET,
+                "This person cannot be authenticated as strongly as this request needs",
+                f"{demand.reason.why} needs {demand.level.name.lower()}, within reach is {view.best.name.lower()}",
+                retry_at=_trusted_later(view, demand.level),
+            )
+    return None
+
+
+def _level_is_proved(view: View) -> Ask | Refuse | None:
+    unmet = [demand for demand in _due(view) if not view.is_met(demand)]
+    if not unmet:
+        return None
+    highest = max(demand.level for demand in unmet)
+    reason = next(demand.reason for demand in unmet if demand.level == highest)
+    # Promise 3: only what gives the level that is due is offered, so that SMS is not even there beside TOTP.
+    factors = tuple(factor for factor, level in view.reach.items() if level >= highest)
+    if any(demand.reason.level is not None and demand.reason.level > highest for demand in unmet):
+        # The client would rather have more than it must: what gives more comes first (OIDC Core 3.1.2.1).
+        factors = tuple(sorted(factors, key=lambda factor: -view.reach[factor]))
+    if not factors:
+        return Refuse(UNMET, "This person cannot prove this again now", f"{reason.why}: no factor left to ask for")
+    return Ask(Kind.SECOND_FACTOR, reason, factors=factors)
+
+
+def _nothing_fresh_in_silence(view: View) -> Refuse | None:
+    # Threat 6: prompt=none never yields a scope that has to be proved and agreed to each time.
+    if Prompt.NONE in view.facts.request.prompts and not view.facts.internal:
+        for scope in view.granted:
+            if view.policy.is_fresh_scope(scope):
+                return Refuse("interaction_required", f"{scope} is never granted without asking", "prompt=none")
+    return None
+
+
+def _consent_is_given(view: View) -> Ask | None:
+    if not view.ticks or view.facts.consented_here is not None:
+        return None
+    if Prompt.CONSENT in view.facts.request.prompts:
+        why = Why.CLIENT_ASKED_CONSENT
+    elif any(view.policy.is_fresh_scope(scope) for scope in view.ticks):
+        why = Why.CONSENT_EACH_TIME
+    else:
+        why = Why.CONSENT_NEW
+    return Ask(Kind.CONSENT, Reason(why), scopes=view.ticks)
+
+
+def _something_is_granted(view: View) -> Refuse | None:
+    if not view.granted:
+        return Refuse("access_denied", "The person agreed to none of the scopes", "every scope was unticked")
+    return None
+
+
+CHECKS = (
+    Check("client", "the client is enabled", _client_is_enabled),
+    Check("scopes", "some scope asked for can be granted", _some_scope_is_known),
+    Check("essential acr", "no essential acr, or one that can be reached here", _essential_acr_exists),
+    Check("person", "nobody else is asked for", _is_the_right_person),
+    Check("account", "the account may sign in", _account_is_enabled),
+    Check("choice", "no choice of account is asked for, or it was made", _account_is_chosen),
+    Check("password", "the password was proved", _password_is_proved),
+    Check("reach", "everything due can be proved by this person", _level_is_within_reach),
+    Check("level", "everything due was proved", _level_is_proved),
+    Check("silence", "nothing has to be asked each time, or asking is allowed", _nothing_fresh_in_silence),
+    Check("consent", "no consent is needed, or it was answered", _consent_is_given),
+    Check("rest", "some scope is left", _something_is_granted),
+)
+
+
+def decide(facts: Facts, policy: Policy) -> Answer:
+    """What to do next with an authorization request. Depends on nothing else, so it may be asked again at any time.
+
+    `Proceed` only with two factors, every granted scope's level and age proved, and consent. With `prompt=none` never
+    an `Ask`. After a truthful answer to an `Ask`, the same facts are never asked for again.
+    """
+    seen = view(facts, policy)
+    for check in CHECKS:
+        answer = check.judge(seen)
+        if answer is not None:
+            return settled(seen, answer)
+    return proceed(seen)
+
+
+def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
+    """The answer as it may be given: with `prompt=none` a question becomes its error (OIDC Core 3.1.2.6)."""
+    if isinstance(answer, Refuse) or Prompt.NONE not in view.facts.request.prompts:
+        return answer
+    match answer.kind:
+        case Kind.CONSENT:
+            error = "consent_required"
+        case Kind.SELECT_ACCOUNT:
+            error = "account_selection_required"
+        case Kind.SECOND_FACTOR if view.level >= AssuranceLevel.TWO_FACTOR:
+            error = "interaction_required"
+        case _:
+            error = "login_required"
+    return Refuse(error, "This request needs the person, and prompt=none forbids asking", answer.reason.why)
+
+
+def proceed(view: View) -> Proceed:
+    """The answer when no check objects."""
+    context = view.context
+    assert context is not None
+    return Proceed(replace(context, acr=_asserted(view, context)), view.granted)
+
+
+def _asserted(view: View, context: AuthenticationContext) -> str:
+    """The acr of the tokens: the first value asked for that is satisfied, else the level reached.
+
+    An essential request must be answered with one of its values (OIDC Core 5.5.1.1). A voluntary one below what the
+    server demands is not: whoever checks the tokens of a transfer looks for the level of transfers.
+    """
+    for acr in view.facts.request.claims.essential_acr:
+        level = view.policy.level_of(acr)
+        if level is not None and level <= context.level:
+            return acr
+    due = max(demand.level for demand in floors(view))
+    for acr in preferences(view):
+        level = view.policy.level_of(acr)
+        if level is not None and due <= level <= context.level:
+            return acr
+    return context.acr
+
+
+def _due(view: View) -> tuple[Demand, ...]:
+    return (*floors(view), *essential(view), *voluntary(view))
+
+
+def _password(why: Why, *, age: timedelta | None = None) -> Ask:
+    return Ask(Kind.PASSWORD, Reason(why, age=age), factors=(Factor.PASSWORD,))
+
+
+def _trusted_later(view: View, level: AssuranceLevel) -> datetime | None:
+    """When an authenticator that is on hold now will give this level; None if none will."""
+    later = [
+        authenticator.trusted_at
+        for authenticator in view.facts.authenticators
+        if authenticator.closed_at is None
+        and authenticator.trusted_at > view.facts.now
+        and view.policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= level
+    ]
+    return min(later, default=None)

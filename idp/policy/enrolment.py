@@ -1,0 +1,160 @@
+"""Who may add, replace or remove an authenticator, and when a new one begins to count (threats 1 and 2)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from idp.assurance import Proof, is_trusted, weigh, within_reach
+from idp.model import AssuranceLevel, Authenticator, Factor
+from idp.policy.facts import UNMET, Facts, Refuse
+from idp.policy.table import Policy
+from idp.policy.view import is_fresh
+
+SCOPE = "authenticators:write"
+FRESH = timedelta(minutes=5)  # for a policy without a row for it
+
+
+class Change(StrEnum):
+    """What is to happen to a person's authenticators."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class MayEnrol:
+    """Go on; the new one gets this `trusted_at`. With `ends_others` all other sessions and refresh tokens end."""
+
+    trusted_at: datetime
+    ends_others: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MayRemove:
+    """Go on; all other sessions and refresh tokens end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsProof:
+    """Not before a fresh proof by one of these factors, best first."""
+
+    factors: tuple[Factor, ...]
+
+
+def enrolment(
+    facts: Facts,
+    policy: Policy,
+    *,
+    change: Change = Change.ADD,
+    target: UUID | None = None,
+    ticket: bool = False,
+) -> MayEnrol | MayRemove | NeedsProof | Refuse:
+    """Whether the person of `facts` (a session on the account pages) may do this now.
+
+    One rule for an app, a phone and a set of recovery codes: what could later help to enrol an app must not be had for
+    less. `target` is the authenticator to replace or remove; `ticket`: an operator vouches. `facts.authenticators` must
+    hold those closed within the hold too. Proofs count that were made on the account pages and are as fresh as the
+    scope `authenticators:write` says.
+    """
+    account = facts.account
+    if account is None:
+        return NeedsProof((Factor.PASSWORD,))
+    if account.disabled:
+        return Refuse("access_denied", "This account cannot sign in", f"account {account.id} is disabled")
+    if ticket:
+        return _may(change, facts.now)
+    proofs = weigh(
+        facts.events,
+        facts.authenticators,
+        account_id=account.id,
+        client_id=facts.client.id,
+        interaction_id=facts.interaction_id,
+        lifts=policy.factors,
+    )
+    if not proofs:
+        return NeedsProof((Factor.PASSWORD,))
+    fresh = [proof for proof in proofs if is_fresh(proof.event, _age(policy), facts)]
+    strong = frozenset(authenticator.id for authenticator in facts.authenticators if _is_strong(authenticator, policy))
+    shown = [proof for proof in fresh if _by(proof, facts, strong=strong, target=target)]
+    if shown:
+        trusted = any(proof.level >= AssuranceLevel.STRONG for proof in shown) or _all_three(fresh, facts, policy)
+        return _may(change, facts.now if trusted else facts.now + policy.hold)
+    return _what_would_do(facts, policy, strong=strong, target=target)
+
+
+def _may(change: Change, trusted_at: datetime) -> MayEnrol | MayRemove:
+    if change is Change.REMOVE:
+        return MayRemove()
+    return MayEnrol(trusted_at, ends_others=change is Change.REPLACE)
+
+
+def _age(policy: Policy) -> timedelta:
+    rule = policy.scope_rule(SCOPE)
+    return FRESH if rule is None or rule.fresh is None else rule.fresh
+
+
+def _is_strong(authenticator: Authenticator, policy: Policy) -> bool:
+    """Whether this is an open app, on hold or not: from then on SMS alone changes nothing (threats 1 and 2)."""
+    gives = policy.factors.get(authenticator.factor, AssuranceLevel.NONE)
+    return authenticator.confirmed_at is not None and authenticator.closed_at is None and gives >= AssuranceLevel.STRONG
+
+
+def _is_enough(authenticator: Authenticator, *, at: datetime, strong: frozenset[UUID], target: UUID | None) -> bool:
+    """Whether a proof by this authenticator, made at `at`, permits the change.
+
+    Any second factor while there is no app. Then a saved recovery code, a trusted app, or an app on hold for anything
+    but another app.
+    """
+    if not strong:
+        return True
+    if authenticator.factor is Factor.RECOVERY:
+        return is_trusted(authenticator, at=at)
+    if authenticator.id not in strong:
+        return False
+    return is_trusted(authenticator, at=at) or target not in strong or authenticator.id == target
+
+
+def _by(proof: Proof, facts: Facts, *, strong: frozenset[UUID], target: UUID | None) -> bool:
+    """Whether the proof was made by an authenticator that is still there, and is enough."""
+    return any(
+        authenticator.closed_at is None and _is_enough(authenticator, at=proof.event.at, strong=strong, target=target)
+        for authenticator in facts.authenticators
+        if authenticator.id == proof.event.authenticator_id
+    )
+
+
+def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
+    """Whether password, a trusted phone and a saved recovery code were all proved, with no app to be got round.
+
+    One that was there lately counts as there: removing it with a recovery code must not end the hold that follows.
+    """
+    lately = any(
+        policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= AssuranceLevel.STRONG
+        and (authenticator.closed_at is None or authenticator.closed_at > facts.now - policy.hold)
+        for authenticator in facts.authenticators
+    )
+    if lately:
+        return False
+    there = {authenticator.id: authenticator for authenticator in facts.authenticators}
+    proved = set()
+    for event, _ in fresh:
+        by = None if event.authenticator_id is None else there.get(event.authenticator_id)
+        if event.factor is Factor.PASSWORD or (by is not None and is_trusted(by, at=event.at)):
+            proved.add(event.factor)
+    return {Factor.PASSWORD, Factor.SMS, Factor.RECOVERY} <= proved
+
+
+def _what_would_do(
+    facts: Facts, policy: Policy, *, strong: frozenset[UUID], target: UUID | None
+) -> NeedsProof | Refuse:
+    reach = within_reach(
+        [each for each in facts.authenticators if _is_enough(each, at=facts.now, strong=strong, target=target)],
+        interaction_id=facts.interaction_id,
+        lifts=policy.factors,
+        now=facts.now,
+    )
+    if not reach:
+        return Refuse(UNMET, "This change needs a proof that this person cannot give now", f"{len(strong)} apps")
+    return NeedsProof(tuple(reach))

@@ -1,0 +1,55 @@
+"""One decision in plain words, for `idp policy check` and for the log. Not the pages' sentences."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from idp.policy.checks import CHECKS, proceed, settled
+from idp.policy.facts import Answer, Ask, Facts, Proceed, Reason, Refuse
+from idp.policy.table import Policy
+from idp.policy.view import view
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one check found. The last line, `answer`, is the decision itself."""
+
+    check: str
+    found: str
+
+
+def explain(facts: Facts, policy: Policy) -> list[Line]:
+    """Every check up to the one that answered, and the answer. Always the decision that `decide` makes."""
+    seen = view(facts, policy)
+    lines: list[Line] = []
+    for check in CHECKS:
+        answer = check.judge(seen)
+        if answer is not None:
+            final = settled(seen, answer)
+            lines.append(Line(check.name, in_words(answer)))
+            return [*lines, Line("answer", in_words(final))]
+        lines.append(Line(check.name, check.passes))
+    return [*lines, Line("answer", in_words(proceed(seen)))]
+
+
+def in_words(answer: Answer) -> str:
+    """The answer as one sentence for an operator."""
+    match answer:
+        case Proceed(context=context, scopes=scopes):
+            amr = "+".join(context.amr)
+            return f"proceed: {' '.join(scopes)} as {context.acr} ({amr})"
+        case Ask(kind=kind, reason=reason, factors=factors, scopes=scopes):
+            offered = f" by {' or '.join(factors)}" if factors else ""
+            shown = f" for {' '.join(scopes)}" if scopes else ""
+            return f"ask for {kind}{offered}{shown}, because of {_because(reason)}"
+        case Refuse(error=error, description=description, detail=detail, retry_at=retry_at):
+            later = "" if retry_at is None else f"; possible from {retry_at.isoformat()}"
+            return f"refuse with {error}: {description} ({detail}){later}"
+        case _:  # pragma: no cover - for the type checker
+            assert_never(answer)
+
+
+def _because(reason: Reason) -> str:
+    level = None if reason.level is None else reason.level.name.lower()
+    age = None if reason.age is None else f"at most {reason.age} old" if reason.age else "made in this request"
+    told = [part for part in (reason.scope, reason.acr, level, age) if part is not None]
+    return f"{reason.why} ({', '.join(told)})" if told else str(reason.why)

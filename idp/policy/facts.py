@@ -1,0 +1,115 @@
+"""What a decision is made from, and what it can be. Values only; deciding is in `checks`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from idp.model import (
+    Account,
+    AssuranceLevel,
+    AuthenticationContext,
+    AuthenticationEvent,
+    Authenticator,
+    AuthorizationRequest,
+    Client,
+    Factor,
+)
+
+UNMET = "unmet_authentication_requirements"  # OpenID Connect Core Error Code unmet_authentication_requirements 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known at `now` about one authorization request, and all that `decide` looks at.
+
+    `started_at` is when the interaction began; `interaction_id` is None while there is none yet. `account` is the
+    person of the browser session, `events` that session's proofs, `authenticators` the confirmed ones of that person.
+    `consented` are the scopes remembered for person and client; `consented_here` those ticked by this person in this
+    very interaction, None while the consent page has not been answered. `account_chosen`: "continue as" was pressed in
+    this interaction. `internal`: our own account pages ask, so nobody has to be asked for consent.
+    """
+
+    now: datetime
+    client: Client
+    request: AuthorizationRequest
+    started_at: datetime
+    interaction_id: UUID | None = None
+    account: Account | None = None
+    events: tuple[AuthenticationEvent, ...] = ()
+    authenticators: tuple[Authenticator, ...] = ()
+    consented: frozenset[str] = frozenset()
+    consented_here: frozenset[str] | None = None
+    account_chosen: bool = False
+    internal: bool = False
+
+
+class Kind(StrEnum):
+    """What a page can ask a person for."""
+
+    PASSWORD = "password"
+    SECOND_FACTOR = "second_factor"
+    CONSENT = "consent"
+    SELECT_ACCOUNT = "select_account"
+
+
+class Why(StrEnum):
+    """Why a person is asked. Stable words: pages turn them into sentences, the audit keeps them."""
+
+    SIGN_IN = "sign_in"
+    CLIENT_ASKED_LOGIN = "client_asked_login"
+    MAX_AGE = "max_age"
+    OTHER_PERSON = "other_person"
+    CLIENT_ASKED_CHOICE = "client_asked_choice"
+    GROUP_NEEDS_LEVEL = "group_needs_level"
+    SCOPE_NEEDS_LEVEL = "scope_needs_level"
+    SCOPE_NEEDS_FRESH = "scope_needs_fresh"
+    ACR_ASKED = "acr_asked"
+    CONSENT_NEW = "consent_new"
+    CONSENT_EACH_TIME = "consent_each_time"
+    CLIENT_ASKED_CONSENT = "client_asked_consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A word, and what a sentence about it needs: the scope, level, acr or age behind it, where there is one."""
+
+    why: Why
+    scope: str | None = None
+    level: AssuranceLevel | None = None
+    acr: str | None = None
+    age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """Issue the code: this person, proved like this, for these scopes (in the order asked, never more)."""
+
+    context: AuthenticationContext
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Show one page. `factors` are all that may be offered and accepted, best first; `scopes` those to be ticked."""
+
+    kind: Kind
+    reason: Reason
+    factors: tuple[Factor, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the client with an error. `error` and `description` go to it, `detail` to the log only.
+
+    `retry_at` is for the person alone: when an authenticator on hold will be trusted enough.
+    """
+
+    error: str
+    description: str
+    detail: str
+    retry_at: datetime | None = None
+
+
+Answer = Proceed | Ask | Refuse

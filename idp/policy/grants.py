@@ -1,0 +1,65 @@
+"""What a grant still permits when its code is redeemed or its refresh token used. Pure; revoking is elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from idp.assurance import is_trusted
+from idp.model import Account, AssuranceLevel, Authenticator, Grant
+from idp.policy.table import Policy, ScopeRule
+
+LONGEST_CODE = timedelta(minutes=10)
+"""A fresh scope is handed out this long after the person proved it at most (RFC 6749 4.1.2: a code's longest life)."""
+LONGEST_INTERACTION = timedelta(hours=1)
+"""The grant does not name the interaction of its proof; this is the most that "made in this request" can mean."""
+
+
+def recheck(
+    grant: Grant,
+    account: Account,
+    authenticators: Sequence[Authenticator],
+    scopes: Iterable[str],
+    policy: Policy,
+    now: datetime,
+    *,
+    refreshing: bool = False,
+) -> tuple[str, ...]:
+    """Those of `scopes` that this grant permits now, from its stored proofs; never more than was granted.
+
+    Empty when nothing is: a disabled or another account, a revoked grant, fewer than two factors, or less than the
+    person's groups need today. With `refreshing`, without the scopes a refresh token may not carry.
+    """
+    stopped = account.disabled or grant.revoked_at is not None or grant.account_id != account.id
+    if stopped or grant.level < policy.floor_of(account.groups):
+        return ()
+    kept = []
+    for scope in scopes:
+        rule = policy.scope_rule(scope)
+        if rule is None or scope not in grant.scopes or (refreshing and not rule.refresh):
+            continue
+        if _is_proved(grant, rule, authenticators, policy) and _is_fresh(grant, rule, now):
+            kept.append(scope)
+    return tuple(kept)
+
+
+def _is_proved(grant: Grant, rule: ScopeRule, authenticators: Sequence[Authenticator], policy: Policy) -> bool:
+    """Whether the level was reached, and for a strong one by an authenticator the person still has."""
+    if rule.level <= AssuranceLevel.TWO_FACTOR:
+        return True
+    strong_at = grant.strong_at
+    if grant.level < rule.level or strong_at is None:
+        return False
+    return any(
+        is_trusted(authenticator, at=strong_at)
+        for authenticator in authenticators
+        if policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= rule.level
+    )
+
+
+def _is_fresh(grant: Grant, rule: ScopeRule, now: datetime) -> bool:
+    """Whether the proof was fresh when the scope was granted, and the grant is no older than a code can be."""
+    if rule.fresh is None:
+        return True
+    proved_at = grant.strong_at if rule.level > AssuranceLevel.TWO_FACTOR else grant.auth_time
+    if proved_at is None or now - grant.created_at > LONGEST_CODE:
+        return False
+    return grant.created_at - proved_at <= (rule.fresh or LONGEST_INTERACTION)

@@ -1,0 +1,69 @@
+"""The policy as values: levels, factors, scopes, groups and lifetimes. Reading the file is in `loading`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from idp.model import AssuranceLevel, Factor
+
+ALWAYS = timedelta(0)
+"""The value of `fresh` for a proof made in this very interaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """What one scope needs. `fresh` is None where the age of the proof does not matter."""
+
+    level: AssuranceLevel
+    fresh: timedelta | None
+    ttl: timedelta
+    refresh: bool
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises."""
+
+    levels: Mapping[AssuranceLevel, str]
+    factors: Mapping[Factor, AssuranceLevel]
+    scopes: Mapping[str, ScopeRule]
+    groups: Mapping[str, AssuranceLevel]
+    hold: timedelta
+    challenge_ttl: timedelta
+    challenge_attempts: int
+    access_ttl: timedelta
+    refresh_ttl: timedelta
+    refresh_max: timedelta
+
+    def scope_rule(self, scope: str) -> ScopeRule | None:
+        """The row of a scope; None for one the policy does not know, which is never granted."""
+        return self.scopes.get(scope)
+
+    def acr_of(self, level: AssuranceLevel) -> str:
+        """The acr that clients see for a level. KeyError for a level that is never asserted."""
+        return self.levels[level]
+
+    def level_of(self, acr: str) -> AssuranceLevel | None:
+        """The level a client means by an acr, None for a value that is not ours."""
+        for level, value in self.levels.items():
+            if value == acr:
+                return level
+        return None
+
+    def floor_of(self, groups: Iterable[str]) -> AssuranceLevel:
+        """The least that members of these groups must prove for anything at all."""
+        return max((self.groups[group] for group in groups if group in self.groups), default=AssuranceLevel.TWO_FACTOR)
+
+    def access_token_ttl(self, scopes: Iterable[str]) -> timedelta:
+        """The life of an access token with these scopes: the shortest that any of them allows."""
+        return min((self.scopes[scope].ttl for scope in scopes if scope in self.scopes), default=self.access_ttl)
+
+    def refreshable(self, scopes: Iterable[str]) -> tuple[str, ...]:
+        """Those of these scopes that a refresh token may carry, in the same order."""
+        return tuple(scope for scope in scopes if scope in self.scopes and self.scopes[scope].refresh)
+
+    def is_fresh_scope(self, scope: str) -> bool:
+        """Whether the scope is granted on a fresh proof only, and never kept."""
+        rule = self.scopes.get(scope)
+        return rule is not None and rule.fresh is not None

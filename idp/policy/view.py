@@ -1,0 +1,198 @@
+"""The facts, weighed once for all checks: which proofs count, which scopes are at stake, what is due. No decisions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from idp.assurance import Proof, amount_to, weigh, within_reach
+from idp.model import Account, AssuranceLevel, AuthenticationContext, AuthenticationEvent, Factor, Prompt
+from idp.policy.facts import Facts, Reason, Why
+from idp.policy.table import ALWAYS, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A level that must be reached and how old its proof may be (None: any age)."""
+
+    level: AssuranceLevel
+    reason: Reason
+    fresh: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the checks look at.
+
+    `account` is the person whose proofs may count, `signed_in_here` whether that person gave the password in this
+    interaction. `scopes` can be granted at all; `ticks` are those of them the person must be asked about; `granted`
+    are left after the answer.
+    """
+
+    facts: Facts
+    policy: Policy
+    account: Account | None
+    signed_in_here: bool
+    proofs: tuple[Proof, ...]
+    context: AuthenticationContext | None
+    reach: Mapping[Factor, AssuranceLevel]
+    scopes: tuple[str, ...]
+    ticks: tuple[str, ...]
+    granted: tuple[str, ...]
+
+    @property
+    def level(self) -> AssuranceLevel:
+        """What the counted proofs reach."""
+        return AssuranceLevel.NONE if self.context is None else self.context.level
+
+    @property
+    def best(self) -> AssuranceLevel:
+        """What this person has reached or could reach right now."""
+        return max(self.level, *self.reach.values(), AssuranceLevel.NONE)
+
+    def is_met(self, demand: Demand) -> bool:
+        """Whether the counted proofs give what is demanded, freshly enough and for this client (promise 4)."""
+        if demand.fresh is None:
+            return self.level >= demand.level
+        return any(level >= demand.level and is_fresh(event, demand.fresh, self.facts) for event, level in self.proofs)
+
+
+def is_fresh(event: AuthenticationEvent, fresh: timedelta, facts: Facts) -> bool:
+    """Whether the proof was made for this client and is young enough; with `ALWAYS`, made in this interaction."""
+    if event.client_id != facts.client.id:
+        return False
+    return _made_here(event, facts) if fresh == ALWAYS else event.at >= facts.now - fresh
+
+
+def view(facts: Facts, policy: Policy) -> View:
+    """Weigh the facts."""
+    account = facts.account
+    here = account is not None and any(
+        event.factor is Factor.PASSWORD and event.account_id == account.id and _made_here(event, facts)
+        for event in facts.events
+    )
+    proofs: tuple[Proof, ...] = ()
+    reach: dict[Factor, AssuranceLevel] = {}
+    if account is not None:
+        proofs = weigh(
+            _counted(facts),
+            facts.authenticators,
+            account_id=account.id,
+            client_id=facts.client.id,
+            interaction_id=facts.interaction_id,
+            lifts=policy.factors,
+        )
+        reach = within_reach(
+            facts.authenticators, interaction_id=facts.interaction_id, lifts=policy.factors, now=facts.now
+        )
+    scopes = _grantable(facts, policy)
+    ticks = _ticks(facts, policy, scopes)
+    granted = scopes
+    if facts.consented_here is not None:
+        unticked = set(ticks) - facts.consented_here - {"openid"}
+        granted = tuple(scope for scope in scopes if scope not in unticked)
+    return View(
+        facts=facts,
+        policy=policy,
+        account=account,
+        signed_in_here=here,
+        proofs=proofs,
+        context=amount_to(proofs, policy.levels),
+        reach=reach,
+        scopes=scopes,
+        ticks=ticks,
+        granted=granted,
+    )
+
+
+def floors(view: View) -> Iterator[Demand]:
+    """What the server demands whatever the client says (promises 1 and 2)."""
+    yield Demand(AssuranceLevel.TWO_FACTOR, Reason(Why.SIGN_IN))
+    if view.account is not None and view.account.groups:
+        floor = view.policy.floor_of(view.account.groups)
+        if floor > AssuranceLevel.TWO_FACTOR:
+            yield Demand(floor, Reason(Why.GROUP_NEEDS_LEVEL, level=floor))
+    for scope in view.granted:
+        rule = view.policy.scopes[scope]
+        if rule.level > AssuranceLevel.TWO_FACTOR or rule.fresh is not None:
+            why = Why.SCOPE_NEEDS_LEVEL if view.level < rule.level else Why.SCOPE_NEEDS_FRESH
+            yield Demand(rule.level, Reason(why, scope=scope, level=rule.level, age=rule.fresh), rule.fresh)
+
+
+def essential(view: View) -> Iterator[Demand]:
+    """The essential `acr` (OIDC Core 5.5.1.1): any one of its values, the least where this person reaches none."""
+    values = view.facts.request.claims.essential_acr
+    if not values:
+        return
+    known = (level for acr in values if (level := view.policy.level_of(acr)) is not None)
+    least = min(known, default=AssuranceLevel.PHISHING_RESISTANT)
+    yield _asked(view, values) or Demand(least, Reason(Why.ACR_ASKED, level=least, acr=values[0]))
+
+
+def voluntary(view: View) -> Iterator[Demand]:
+    """`acr_values` and the voluntary `acr` claim: any one of them, as far as this person can reach one."""
+    demand = _asked(view, preferences(view))
+    if demand is not None:
+        yield demand
+
+
+def preferences(view: View) -> tuple[str, ...]:
+    """The acr values the client would like, most wanted first (OIDC Core 3.1.2.1)."""
+    request = view.facts.request
+    return request.acr_values + request.claims.voluntary_acr
+
+
+def _asked(view: View, values: tuple[str, ...]) -> Demand | None:
+    """The least of these values this person can reach, since any one will do; the reason names the one aimed at."""
+    known = [(acr, level) for acr in values if (level := view.policy.level_of(acr)) is not None]
+    reachable = [(acr, level) for acr, level in known if level <= view.best]
+    if not reachable:
+        return None
+    acr, level = reachable[0]
+    return Demand(min(level for _, level in reachable), Reason(Why.ACR_ASKED, level=level, acr=acr))
+
+
+def _made_here(event: AuthenticationEvent, facts: Facts) -> bool:
+    return facts.interaction_id is not None and event.interaction_id == facts.interaction_id
+
+
+def _counted(facts: Facts) -> tuple[AuthenticationEvent, ...]:
+    """The events young enough for this request.
+
+    What was proved since the request came always counts, so `max_age=0` cannot loop; OIDC Core 3.1.2.1 makes it the
+    same as `prompt=login`. Inside this interaction we go by its id: two nodes' clocks may differ a little.
+    """
+    request = facts.request
+    since = None
+    if Prompt.LOGIN in request.prompts:
+        since = facts.started_at
+    elif request.max_age is not None:
+        since = min(facts.started_at, facts.now - request.max_age)
+    if since is None:
+        return facts.events
+    return tuple(event for event in facts.events if event.at >= since or _made_here(event, facts))
+
+
+def _grantable(facts: Facts, policy: Policy) -> tuple[str, ...]:
+    """The scopes at stake, each once: known to the policy, of this client, and open to it."""
+    kept = []
+    for scope in dict.fromkeys(facts.request.scopes):
+        rule = policy.scopes.get(scope)
+        if rule is None or scope not in facts.client.scopes or (rule.internal and not facts.internal):
+            continue
+        # OIDC Core 11: offline_access is ignored without prompt=consent, unless other conditions permit it.
+        if scope == "offline_access" and not (
+            Prompt.CONSENT in facts.request.prompts or facts.client.first_party or scope in facts.consented
+        ):
+            continue
+        kept.append(scope)
+    return tuple(kept)
+
+
+def _ticks(facts: Facts, policy: Policy, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes a person has to be asked about: all of them, the new ones, or the fresh ones (each time)."""
+    if facts.internal:
+        return ()
+    if Prompt.CONSENT in facts.request.prompts:
+        return scopes
+    known = frozenset(scopes) if facts.client.first_party else facts.consented
+    return tuple(scope for scope in scopes if scope not in known or policy.is_fresh_scope(scope))

@@ -1,0 +1,208 @@
+"""One frozen Settings, read from IDP_* once; reports all mistakes together. Nothing is opened or created here."""
+
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from idp.crypto import KeyChain, parse_secret_keys
+from idp.errors import SettingsError
+
+PREFIX = "IDP_"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+DRIVER = "postgresql+asyncpg://"
+
+
+def default_data_dir() -> Path:
+    """Where the embedded database lives unless `IDP_DATA_DIR` says otherwise."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "stile"
+
+
+def _words(value: object) -> object:
+    return tuple(word for word in re.split(r"[\s,]+", value) if word) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
+
+
+class Settings(BaseModel):
+    """Everything an operator can set. Field `x_y` is `IDP_X_Y`, or a file named in `IDP_X_Y_FILE`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    issuer: str = Field("http://localhost:8000", description="Public base URL, https except on loopback")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL 15 to 18; without it the embedded one is used")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Where the embedded database and its key live")
+    secret_keys: SecretStr | None = Field(
+        None, description="id:base64url of 32 bytes each, comma-separated, first is used"
+    )
+    policy: Path | None = Field(None, description="A policy.toml of your own")
+    templates: Path | None = Field(None, description="A directory whose pages replace ours, name by name")
+    brand: str = Field("Stile", max_length=60, description="The name on the pages and in text messages")
+    brand_colour: str = Field("#1d4ed8", description="The colour of buttons and links, as #rrggbb")
+    brand_logo: Path | None = Field(None, description="An SVG or PNG file shown beside the name")
+    help_url: str | None = Field(None, description="Where the Help link in the footer leads")
+    privacy_url: str | None = Field(None, description="Where the Privacy link in the footer leads")
+    sms_gateways: Words = Field(("console",), description="Gateways in order of preference")
+    smspm_hash: SecretStr | None = Field(None, description="SMSPM account hash")
+    smspm_token: SecretStr | None = Field(None, description="SMSPM token")
+    smspm_from: str = Field("Stile", description="Sender shown on the phone")
+    smspm_url: str = Field("https://api.smspm.com", description="SMSPM endpoint")
+    sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
+    trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
+    trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
+    dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line written")
+    log_format: Literal["json", "text"] = Field("json", description="json for machines, text for people")
+    metrics: str | None = Field("127.0.0.1:9464", description="host:port of /metrics, or off")
+    pool_size: int = Field(10, ge=2, le=200, description="Database connections of each worker")
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+            raise ValueError("must be a URL such as https://login.example.com")
+        if parts.query or parts.fragment or "?" in value or "#" in value:
+            raise ValueError("must not have a query or a fragment (OIDC Discovery 3)")
+        if value.endswith("/"):
+            raise ValueError("must not end with a slash: clients compare it letter by letter")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("must be https; http is accepted on localhost only")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url = value.get_secret_value().replace(DRIVER, "postgresql://", 1)
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql:// (or postgresql+asyncpg://)")
+        return SecretStr(url)
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _secret_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (problems := parse_secret_keys(value.get_secret_value())[1]):
+            raise ValueError("; ".join(problems))
+        return value
+
+    @field_validator("policy", "brand_logo")
+    @classmethod
+    def _file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("names a file that does not exist")
+        return value
+
+    @field_validator("templates")
+    @classmethod
+    def _directory(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("names a directory that does not exist")
+        return value
+
+    @field_validator("brand_colour")
+    @classmethod
+    def _colour(cls, value: str) -> str:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+            raise ValueError("must be written #rrggbb, as in #1d4ed8")
+        return value.lower()
+
+    @field_validator("help_url", "privacy_url", "smspm_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must be an http or https URL")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics(cls, value: str | None) -> str | None:
+        if value is None or value.lower() in {"off", "none"}:
+            return None
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError("must be host:port, as in 127.0.0.1:9464, or off")
+        return value
+
+    def key_chain(self) -> KeyChain | None:
+        """The operator's keys; None when none are set (the embedded mode then makes its own)."""
+        if self.secret_keys is None:
+            return None
+        return KeyChain(parse_secret_keys(self.secret_keys.get_secret_value())[0])
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us over https, which decides the names and flags of cookies."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the issuer is on this very machine."""
+        return urlsplit(self.issuer).hostname in LOOPBACK
+
+
+_NEEDED_BY_GATEWAY = {"smspm": ("smspm_hash", "smspm_token")}
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from variables. Raises `SettingsError` with every mistake by its variable; no value is repeated."""
+    given: dict[str, str] = {}
+    problems: list[str] = []
+    fields = Settings.model_fields
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or variable.startswith("IDP_TEST_"):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in fields:
+            if value != "":
+                given[name] = value
+        elif (plain := name.removesuffix("_file")) in fields and plain != name:
+            if environ.get(PREFIX + plain.upper()):
+                problems.append(f"{variable} and {PREFIX}{plain.upper()} are both set: keep one")
+                continue
+            try:
+                given[plain] = Path(value).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                problems.append(f"{variable} names a file that cannot be read")
+        else:
+            problems.append(f"{variable} is not a setting of Stile: see the table in the README")
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        for mistake in error.errors(include_input=False, include_url=False, include_context=False):
+            text = mistake["msg"].removeprefix("Value error, ")
+            problems.append(f"{PREFIX}{str(mistake['loc'][0]).upper()} {text[:1].lower()}{text[1:]}")
+    problems += _combinations(settings) if settings else []
+    if problems or settings is None:
+        raise SettingsError(problems)
+    return settings
+
+
+def _combinations(settings: Settings) -> list[str]:
+    problems = [
+        f"{PREFIX}{name.upper()} is missing: the SMS gateway {gateway!r} needs it"
+        for gateway in settings.sms_gateways
+        for name in _NEEDED_BY_GATEWAY.get(gateway, ())
+        if getattr(settings, name) is None
+    ]
+    if settings.dev and not settings.loopback:
+        problems.append("IDP_DEV shows one-time codes to anybody: it is accepted with a localhost issuer only")
+    if settings.database_url is not None and settings.secret_keys is None:
+        problems.append("IDP_SECRET_KEYS is missing: make one with `idp keys secret` and keep it outside the database")
+    if not settings.sms_gateways:
+        problems.append("IDP_SMS_GATEWAYS is empty: name at least one gateway")
+    if settings.sms_gateways == ("console",) and not settings.loopback:
+        problems.append(
+            "IDP_SMS_GATEWAYS is only `console`, which prints codes instead of sending them: name a gateway"
+        )
+    return problems

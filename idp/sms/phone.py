@@ -1,0 +1,82 @@
+"""Phone numbers: read strictly, shown masked. Numbering plans come from libphonenumber; no look-ups at anybody's."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+_LONGEST = 40
+_SATELLITE = "001"  # libphonenumber's region for numbers that belong to no country
+_TEXTABLE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+_SHOWN = 3
+_HIDDEN = "•"
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A mobile number of a country, in E.164. `region` is its ISO code; `repr` shows the masked number only."""
+
+    e164: str = field(repr=False)
+    region: str
+    masked: str
+
+
+class Unusable(StrEnum):
+    """Why no code can go to what was typed."""
+
+    NOT_A_NUMBER = "not_a_number"  # letters, extensions, other digits, the wrong length
+    NOT_MOBILE = "not_mobile"  # fixed line, premium, toll-free, voip, pager, short
+    NO_COUNTRY = "no_country"  # satellite and other worldwide numbers
+
+
+def parse(text: str, *, default_region: str | None = None) -> Phone | Unusable:
+    """Read a typed number. Without `default_region` (as in `EE`) it must start with `+` and the country code.
+
+    Spaces, hyphens, dots, slashes and parentheses are forgiven. The rest is refused before libphonenumber sees it,
+    which would accept `;ext=`, `1-800-FLOWERS` and the digits of every script.
+    """
+    typed = text.strip(" ")
+    if len(typed) > _LONGEST or not re.fullmatch(r"\+?[0-9 ().\-/]+", typed):
+        return Unusable.NOT_A_NUMBER
+    try:
+        number = phonenumbers.parse(typed, default_region)
+    except NumberParseException:
+        return Unusable.NOT_A_NUMBER
+    region = phonenumbers.region_code_for_number(number)
+    if phonenumbers.region_code_for_country_code(number.country_code or 0) == _SATELLITE:
+        return Unusable.NO_COUNTRY
+    if region is None or not phonenumbers.is_valid_number(number):
+        return Unusable.NOT_A_NUMBER
+    if phonenumbers.number_type(number) not in _TEXTABLE:
+        return Unusable.NOT_MOBILE
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return Phone(e164, region, mask(e164))
+
+
+def mask(e164: str) -> str:
+    """`+372•••••555`: the country code and the last three digits, for people and for logs. Never raises."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return _HIDDEN * 3
+    prefix = f"+{number.country_code}"
+    rest = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix(prefix)
+    shown = min(_SHOWN, len(rest) // 2)
+    hidden = len(rest) - shown
+    return prefix + _HIDDEN * hidden + rest[hidden:]
+
+
+def hint(e164: str) -> str:
+    """`ending 55`, for `Authenticator.hint`."""
+    return f"ending {e164[-2:]}"
+
+
+def region(e164: str) -> str | None:
+    """The ISO code of the country, or None for a worldwide number or none at all. `+1` is 25 regions."""
+    try:
+        found = phonenumbers.region_code_for_number(phonenumbers.parse(e164, None))
+    except NumberParseException:
+        return None
+    return None if found == _SATELLITE else found

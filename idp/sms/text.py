@@ -1,0 +1,139 @@
+"""What messages say. Sentences go through the gettext function given; no sentence holds a link.
+
+A code's text starts with the code and ends with the origin-bound line, by which browsers fill it in on our site only.
+It fits one GSM-7 part whatever brand or payee is set; a translation that does not fit falls back to shorter ones.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+
+Translate = Callable[[str], str]
+
+ONE_PART = 160
+_PAYEE = 22
+_BRAND = 22
+# GSM 03.38 6.2.1: the basic table, and the extension characters that take an escape and so count two.
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("^{}[]~|€\\")
+# Typographic quotes and dashes, which GSM-7 lacks.
+_PLAIN = str.maketrans(
+    {"\u2026": "..", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+)
+
+
+class Notice(StrEnum):
+    """What a person is told about at once, on every channel, because it may not have been them."""
+
+    TOTP_ADDED = "totp_added"
+    PHONE_ADDED = "phone_added"
+    RECOVERY_ADDED = "recovery_added"
+    AUTHENTICATOR_REMOVED = "authenticator_removed"
+    RECOVERY_USED = "recovery_used"
+    PASSWORD_CHANGED = "password_changed"
+
+
+def gsm7_septets(text: str) -> int | None:
+    """How many of a part's 160 septets a text takes, or None when it needs UCS-2 (70 characters a part)."""
+    if not all(character in _BASIC or character in _EXTENSION for character in text):
+        return None
+    return len(text) + sum(character in _EXTENSION for character in text)
+
+
+def code_text(*, code: str, brand: str, host: str, ttl: timedelta, translate: Translate = str) -> str:
+    """The message that carries a code for signing in or confirming a phone. `host` is the issuer's, without a port."""
+    brand = _name(brand, _BRAND)
+    minutes = max(1, int(ttl.total_seconds()) // 60)
+    _ = translate
+    return _first_that_fits(
+        code,
+        host,
+        (
+            _("{code} is your {brand} code. It expires in {minutes} minutes. Never share it; we will not ask for it."),
+            _("{code} is your {brand} code. Never share it."),
+        ),
+        {"brand": brand, "minutes": str(minutes)},
+    )
+
+
+def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, translate: Translate = str) -> str:
+    """The message whose code approves one payment. The payee's name is somebody else's text, and is cleaned and cut."""
+    _ = translate
+    return _first_that_fits(
+        code,
+        host,
+        (
+            _("{code} approves {amount} to {payee} at {brand}. Not you? Do not enter it."),
+            _("{code} approves {amount} to {payee}. Not you? Do not enter it."),
+            _("{code} approves {amount} to {payee}."),
+        ),
+        {"brand": _name(brand, _BRAND), "payee": _name(payee, _PAYEE), "amount": _name(amount, _PAYEE)},
+    )
+
+
+def notice_text(notice: Notice, *, brand: str, translate: Translate = str) -> str:
+    """What happened to the account, and what to do if it was not them. The cancelling link is for e-mail only."""
+    _ = translate
+    sentence = {
+        Notice.TOTP_ADDED: _("A sign-in app was added to your {brand} account."),
+        Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
+        Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),
+        Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
+        Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
+        Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
+    }[notice]
+    advice = _("Not you? Sign in as you always do, undo it under Security and tell us.")
+    return f"{_fill(sentence, {'brand': _name(brand, _BRAND)})} {advice}"
+
+
+def _first_that_fits(code: str, host: str, sentences: tuple[str, ...], values: dict[str, str]) -> str:
+    # Origin-bound one-time codes: the last line is exactly this, after an empty one, without a newline behind it.
+    bound = f"\n\n@{host} #{code}"
+    for text in _texts(code, sentences, values):
+        septets = gsm7_septets(text + bound)
+        if septets is not None and septets <= ONE_PART:
+            return text + bound
+    return code + bound
+
+
+def _texts(code: str, sentences: tuple[str, ...], values: dict[str, str]) -> Iterator[str]:
+    for sentence in sentences:
+        text = _fill(sentence, {"code": code, **values})
+        # A translator may move the code; people and phones look for it at the start.
+        yield text if text.startswith(code) else f"{code} {text}"
+
+
+def _fill(sentence: str, values: dict[str, str]) -> str:
+    # Not str.format: a translation with a stray brace or attribute access must not fail or reach anything.
+    for name, value in values.items():
+        sentence = sentence.replace(f"{{{name}}}", value)
+    return sentence
+
+
+def _name(text: str, longest: int) -> str:
+    """Somebody's text made harmless: no line breaks, nothing that reads as a link or as the last line, GSM-7 only."""
+    plain = unicodedata.normalize("NFC", " ".join(text.translate(_PLAIN).split()))
+    kept = "".join(_gsm7(character) for character in plain if character not in "@#{}[]~|^\\<>")
+    # Phones underline "shop.com" and "http://": a dot or slash between letters falls apart.
+    for mark in ("://", "/", ":", "."):
+        kept = _loosen(kept, mark)
+    return " ".join(kept.split())[:longest].rstrip()
+
+
+def _loosen(text: str, mark: str) -> str:
+    head, *rest = text.split(mark)
+    for piece in rest:
+        between_words = head[-1:].isalnum() and piece[:1].isalpha()
+        head += (" " if between_words or len(mark) > 1 else mark) + piece
+    return head
+
+
+def _gsm7(character: str) -> str:
+    if character in _BASIC or character in _EXTENSION:
+        return character
+    base = unicodedata.normalize("NFKD", character)[0]
+    return base if base in _BASIC else "?"

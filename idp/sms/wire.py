@@ -1,0 +1,122 @@
+"""How gateways speak HTTP: one client, one time-out, and what a failure means. No provider's words are known here.
+
+Nothing is logged, and no exception leaves: their texts hold URLs, and providers' error texts hold numbers.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+
+from idp.sms import Outcome, Reason, Sent
+
+TOTAL = timedelta(seconds=10)
+_TIMEOUT = httpx.Timeout(connect=3, read=8, write=8, pool=3)
+_LONGEST_ANSWER = 64 * 1024
+_LONGEST_WAIT = 86_400
+
+# The request never left, so trying again cannot send it twice.
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_BY_STATUS: Mapping[int, tuple[Outcome, Reason]] = {
+    401: (Outcome.MISCONFIGURED, Reason.AUTH),
+    403: (Outcome.MISCONFIGURED, Reason.AUTH),
+    404: (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE),
+    405: (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE),
+    408: (Outcome.AMBIGUOUS, Reason.TIMEOUT),
+    410: (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE),
+    415: (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE),
+    429: (Outcome.NOT_SENT, Reason.RATE_LIMITED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer: `body` is its JSON, or None when it was none or too long."""
+
+    status: int
+    body: object
+    retry_after: timedelta | None = None
+
+
+def new_client() -> httpx.AsyncClient:
+    """The client that all gateways of a process share. Redirects are not followed: they would carry secrets away."""
+    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+
+
+async def post(
+    client: httpx.AsyncClient,
+    url: str,
+    *,
+    json_body: Mapping[str, object] | None = None,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
+    total: timedelta = TOTAL,
+) -> Answer | Sent:
+    """Post once. An `Answer` with whatever status, or what a failed exchange means."""
+    try:
+        async with (
+            asyncio.timeout(total.total_seconds()),
+            client.stream(
+                "POST", url, json=json_body, data=form, headers=headers, auth=auth, follow_redirects=False
+            ) as response,
+        ):
+            body = await _read(response)
+            return Answer(response.status_code, parse_json(body), _retry_after(response.headers.get("retry-after")))
+    except _NEVER_LEFT as error:
+        return Sent(Outcome.NOT_SENT, reason=_reason(error))
+    except (TimeoutError, httpx.RequestError) as error:
+        # After the request left nobody knows: the message may be on its way.
+        return Sent(Outcome.AMBIGUOUS, reason=_reason(error))
+
+
+def by_status(answer: Answer) -> Sent | None:
+    """What a status alone says; None for 2xx and for 4xx that need the provider's own words."""
+    status = answer.status
+    if status >= 500:
+        meaning = (Outcome.AMBIGUOUS, Reason.PROVIDER_ERROR)
+    elif 300 <= status < 400:
+        meaning = (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE)
+    elif status in _BY_STATUS:
+        meaning = _BY_STATUS[status]
+    else:
+        return None
+    return Sent(meaning[0], reason=meaning[1], retry_after=answer.retry_after)
+
+
+def parse_json(body: bytes | None) -> object:
+    """The JSON in these bytes, or None for anything else, however deep or long."""
+    if body is None:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def code_word(text: object) -> str | None:
+    """A provider's code, if it is a word and no sentence: only that is stored."""
+    return text if isinstance(text, str) and re.fullmatch("[A-Za-z0-9_.-]{1,40}", text) else None
+
+
+async def _read(response: httpx.Response) -> bytes | None:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _LONGEST_ANSWER:
+            return None
+    return body
+
+
+def _retry_after(value: str | None) -> timedelta | None:
+    if value is None or not re.fullmatch("[0-9]{1,9}", value):
+        return None
+    return timedelta(seconds=min(int(value), _LONGEST_WAIT))
+
+
+def _reason(error: Exception) -> Reason:
+    return Reason.TIMEOUT if isinstance(error, TimeoutError | httpx.TimeoutException) else Reason.NETWORK

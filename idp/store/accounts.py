@@ -1,0 +1,124 @@
+"""People: make, find, change. Passwords arrive hashed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Integer, Uuid, bindparam, func, insert, select, update
+
+from idp.errors import AlreadyThere
+from idp.model import Account, Authenticator
+from idp.store.engine import Conn, Statement
+from idp.store.facts import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
+from idp.store.schema import account
+
+_BY_NAME = Statement(
+    select(*ACCOUNT_COLUMNS, authenticators_json(account.c.id)).where(account.c.username == bindparam("username"))
+)
+_BY_ID = Statement(
+    select(*ACCOUNT_COLUMNS, authenticators_json(account.c.id)).where(account.c.id == bindparam("account_id"))
+)
+_LIST = Statement(select(*ACCOUNT_COLUMNS).order_by(account.c.username).limit(bindparam("limit", type_=Integer)))
+_ADD = Statement(
+    insert(account)
+    .values(
+        id=bindparam("id"),
+        username=bindparam("username"),
+        password_hash=bindparam("password_hash"),
+        name=bindparam("name"),
+        email=bindparam("email"),
+        email_verified=bindparam("email_verified"),
+        groups=bindparam("groups"),
+        claims=bindparam("claims"),
+        locale=bindparam("locale"),
+        created_at=bindparam("created_at"),
+        updated_at=bindparam("created_at"),
+    )
+    .returning(account.c.id)
+)
+_PASSWORD = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id", type_=Uuid))
+    .values(password_hash=bindparam("new_hash"), updated_at=bindparam("now"))
+    .returning(account.c.id)
+)
+_REHASH = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id", type_=Uuid), account.c.password_hash == bindparam("old_hash"))
+    .values(password_hash=bindparam("new_hash"))
+    .returning(account.c.id)
+)
+_DISABLE = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id", type_=Uuid))
+    .values(disabled_at=bindparam("new_disabled_at"), updated_at=bindparam("now"))
+    .returning(account.c.id)
+)
+_COUNT = Statement(select(func.count()).select_from(account))
+
+
+async def by_username(conn: Conn, *, username: str) -> tuple[Account, tuple[Authenticator, ...]] | None:
+    """A person and their confirmed, open authenticators."""
+    row = await conn.one(_BY_NAME, username=username)
+    return None if row is None else _person(row)
+
+
+async def by_id(conn: Conn, *, account_id: UUID) -> tuple[Account, tuple[Authenticator, ...]] | None:
+    """A person and their confirmed, open authenticators."""
+    row = await conn.one(_BY_ID, account_id=account_id)
+    return None if row is None else _person(row)
+
+
+def _person(row: Sequence[Any]) -> tuple[Account, tuple[Authenticator, ...]]:
+    found = read_account(row[:-1])
+    assert found is not None
+    return found, read_authenticators(found.id, row[-1])
+
+
+async def some(conn: Conn, *, limit: int) -> Sequence[Account]:
+    """The first people by username."""
+    people = (read_account(row) for row in await conn.all(_LIST, limit=limit))
+    return [person for person in people if person is not None]
+
+
+async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
+    """Store a new person. Raises `AlreadyThere` when the username is taken."""
+    try:
+        await conn.one(
+            _ADD,
+            id=new.id,
+            username=new.username,
+            password_hash=password_hash,
+            name=new.name,
+            email=new.email,
+            email_verified=new.email_verified,
+            groups=sorted(new.groups),
+            claims=dict(new.claims),
+            locale=new.locale,
+            created_at=new.created_at,
+        )
+    except asyncpg.UniqueViolationError:
+        raise AlreadyThere(f"A user named {new.username!r} exists already.") from None
+
+
+async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now: datetime) -> None:
+    """Replace the password. Ending sessions and grants is the flow's business, in the same transaction."""
+    await conn.one(_PASSWORD, account_id=account_id, new_hash=password_hash, now=now)
+
+
+async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:
+    """The same password under newer parameters, unless it was changed meanwhile."""
+    await conn.one(_REHASH, account_id=account_id, old_hash=old_hash, new_hash=new_hash)
+
+
+async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:
+    """Disable a person, or enable again with None."""
+    await conn.one(_DISABLE, account_id=account_id, new_disabled_at=disabled_at, now=now)
+
+
+async def count(conn: Conn) -> int:
+    """How many people there are."""
+    row = await conn.one(_COUNT)
+    return int(row[0]) if row else 0

@@ -1,0 +1,76 @@
+"""The audit trail: rows are added with the effect they describe, never changed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CTE, ColumnElement, Integer, Text, Uuid, bindparam, exists, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from idp.audit import Event
+from idp.store.engine import Conn, Statement
+from idp.store.schema import Time, audit_event
+
+_INSERT = Statement(
+    insert(audit_event).values(
+        at=bindparam("now"),
+        name=bindparam("name"),
+        account_id=bindparam("account_id"),
+        client_id=bindparam("client_id"),
+        fields=bindparam("fields"),
+    )
+)
+_OF_ACCOUNT = Statement(
+    select(audit_event.c.at, audit_event.c.name, audit_event.c.client_id, audit_event.c.fields)
+    .where(audit_event.c.account_id == bindparam("account_id"))
+    .order_by(audit_event.c.at.desc(), audit_event.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+
+
+async def add(
+    conn: Conn, event: Event, *, now: datetime, account_id: UUID | None = None, client_id: str | None = None
+) -> None:
+    """Add one row, in the transaction of `conn`."""
+    await conn.one(_INSERT, now=now, name=event.name, account_id=account_id, client_id=client_id, fields=event.fields())
+
+
+async def of_account(
+    conn: Conn, *, account_id: UUID, limit: int
+) -> Sequence[tuple[datetime, str, str | None, dict[str, Any]]]:
+    """The newest rows about one person: time, name, client id, fields."""
+    return [
+        (at, name, client, fields)
+        for at, name, client, fields in await conn.all(_OF_ACCOUNT, account_id=account_id, limit=limit)
+    ]
+
+
+def audited(if_any: CTE, *, account_id: ColumnElement[Any] | None = None, prefix: str = "audit") -> CTE:
+    """A CTE that adds a row when `if_any` has one; binds `{prefix}_name`, `{prefix}_fields`, `{prefix}_account`, …"""
+    who = bindparam(f"{prefix}_account", type_=Uuid) if account_id is None else account_id
+    row = select(
+        bindparam("now", type_=Time),
+        bindparam(f"{prefix}_name", type_=Text),
+        who,
+        bindparam(f"{prefix}_client", type_=Text),
+        bindparam(f"{prefix}_fields", type_=JSONB),
+    ).where(exists(select(literal(1)).select_from(if_any)))
+    return (
+        insert(audit_event)
+        .from_select(["at", "name", "account_id", "client_id", "fields"], row)
+        .returning(audit_event.c.id)
+        .cte(f"{prefix}_row")
+    )
+
+
+def audit_values(
+    event: Event, *, account_id: UUID | None = None, client_id: str | None = None, prefix: str = "audit"
+) -> dict[str, Any]:
+    """The values that `audited` binds."""
+    return {
+        f"{prefix}_name": event.name,
+        f"{prefix}_fields": event.fields(),
+        f"{prefix}_account": account_id,
+        f"{prefix}_client": client_id,
+    }

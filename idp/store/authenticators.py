@@ -1,0 +1,237 @@
+"""Phones, apps and saved codes: enrol, confirm once, close. Seeds and numbers arrive and leave sealed."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from idp.model import Authenticator, Factor
+from idp.store.engine import Conn, Statement
+from idp.store.schema import Time, authenticator, recovery_code
+
+ENROLMENT_LIFE = timedelta(minutes=10)
+
+_now = bindparam("now", type_=Time)
+_id = bindparam("authenticator_id", type_=Uuid)
+_account = bindparam("account_id", type_=Uuid)
+_a = authenticator.c
+
+_INSERT = Statement(
+    insert(authenticator)
+    .values({column.name: bindparam(column.name) for column in authenticator.c if column.name != "closed_at"})
+    .returning(_a.id)
+)
+
+
+async def add(
+    conn: Conn,
+    new: Authenticator,
+    *,
+    sealed: bytes | None,
+    lookup: bytes | None = None,
+    session_id: UUID | None = None,
+    last_step: int = 0,
+) -> None:
+    """Store an authenticator: confirmed, or pending for ten minutes and only in `session_id`."""
+    await conn.one(
+        _INSERT,
+        id=new.id,
+        account_id=new.account_id,
+        factor=new.factor.value,
+        label=new.label,
+        hint=new.hint,
+        sealed=sealed,
+        lookup=lookup,
+        created_at=new.created_at,
+        confirmed_at=new.confirmed_at,
+        expires_at=None if new.confirmed_at else new.created_at + ENROLMENT_LIFE,
+        trusted_at=new.trusted_at,
+        enrolled_in=new.enrolled_in,
+        session_id=session_id,
+        last_step=last_step,
+        last_used_at=new.last_used_at,
+    )
+
+
+_DROP_PENDING = Statement(
+    delete(authenticator)
+    .where(_a.account_id == _account, _a.factor == bindparam("factor", type_=Text), _a.confirmed_at.is_(None))
+    .returning(_a.id)
+)
+_PENDING = Statement(
+    select(_a.id, _a.sealed, _a.created_at, _a.expires_at).where(
+        _a.account_id == _account,
+        _a.factor == bindparam("factor", type_=Text),
+        _a.session_id == bindparam("session_id", type_=Uuid),
+        _a.confirmed_at.is_(None),
+        _a.expires_at > _now,
+    )
+)
+_CONFIRM = Statement(
+    update(authenticator)
+    .where(
+        _a.id == _id,
+        _a.account_id == _account,
+        _a.session_id == bindparam("session_id", type_=Uuid),
+        _a.confirmed_at.is_(None),
+        _a.expires_at > _now,
+    )
+    .values(
+        confirmed_at=_now,
+        expires_at=None,
+        label=bindparam("new_label"),
+        trusted_at=bindparam("new_trusted_at"),
+        last_step=bindparam("step", type_=BigInteger),
+    )
+    .returning(_a.id)
+)
+
+
+async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:
+    """Forget an enrolment that was begun and not confirmed: only the last one counts (ENR-07)."""
+    await conn.all(_DROP_PENDING, account_id=account_id, factor=factor.value)
+
+
+async def pending(
+    conn: Conn, *, account_id: UUID, session_id: UUID, factor: Factor, now: datetime
+) -> tuple[UUID, bytes, datetime, datetime] | None:
+    """Id, sealed secret, start and end of the enrolment begun in this session, if it is still open."""
+    row = await conn.one(_PENDING, account_id=account_id, session_id=session_id, factor=factor.value, now=now)
+    return None if row is None else (row[0], row[1], row[2], row[3])
+
+
+async def confirm(
+    conn: Conn,
+    *,
+    authenticator_id: UUID,
+    account_id: UUID,
+    session_id: UUID,
+    label: str,
+    trusted_at: datetime,
+    step: int,
+    now: datetime,
+) -> bool:
+    """Confirm an enrolment in the session that began it. True for exactly one caller. `step` cannot be used again."""
+    row = await conn.one(
+        _CONFIRM,
+        authenticator_id=authenticator_id,
+        account_id=account_id,
+        session_id=session_id,
+        new_label=label,
+        new_trusted_at=trusted_at,
+        step=step,
+        now=now,
+    )
+    return row is not None
+
+
+_SEALED = Statement(
+    select(_a.id, _a.sealed, _a.last_step)
+    .where(
+        _a.account_id == _account,
+        _a.factor == bindparam("factor", type_=Text),
+        _a.confirmed_at.is_not(None),
+        _a.closed_at.is_(None),
+    )
+    .order_by(_a.created_at.desc())
+)
+
+
+async def sealed(conn: Conn, *, account_id: UUID, factor: Factor) -> Sequence[tuple[UUID, bytes, int]]:
+    """Id, sealed secret and last accepted step of every usable authenticator of a kind, newest first."""
+    rows = await conn.all(_SEALED, account_id=account_id, factor=factor.value)
+    return [(id_, secret, step) for id_, secret, step in rows]
+
+
+_CLOSE = Statement(
+    update(authenticator)
+    .where(_a.id == _id, _a.account_id == _account, _a.closed_at.is_(None), _a.confirmed_at.is_not(None))
+    .values(closed_at=_now)
+    .returning(_a.factor)
+)
+_CLOSE_KIND = Statement(
+    update(authenticator)
+    .where(
+        _a.account_id == _account,
+        _a.factor == bindparam("factor", type_=Text),
+        _a.closed_at.is_(None),
+        _a.confirmed_at.is_not(None),
+        _a.id.is_distinct_from(bindparam("keep", type_=Uuid)),
+    )
+    .values(closed_at=_now)
+    .returning(_a.id)
+)
+_RENAME = Statement(
+    update(authenticator)
+    .where(_a.id == _id, _a.account_id == _account, _a.closed_at.is_(None), _a.confirmed_at.is_not(None))
+    .values(label=bindparam("new_label"))
+    .returning(_a.id)
+)
+
+
+async def close(conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: datetime) -> Factor | None:
+    """Close one. Its factor for exactly one caller, None if it was not open."""
+    row = await conn.one(_CLOSE, authenticator_id=authenticator_id, account_id=account_id, now=now)
+    return None if row is None else Factor(row[0])
+
+
+async def close_kind(
+    conn: Conn, *, account_id: UUID, factor: Factor, now: datetime, keep: UUID | None = None
+) -> Sequence[UUID]:
+    """Close all of a kind but `keep`; their ids."""
+    rows = await conn.all(_CLOSE_KIND, account_id=account_id, factor=factor.value, keep=keep, now=now)
+    return [row[0] for row in rows]
+
+
+async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label: str) -> bool:
+    """Change what a person calls one of theirs."""
+    row = await conn.one(_RENAME, authenticator_id=authenticator_id, account_id=account_id, new_label=label)
+    return row is not None
+
+
+_SAVE_CODES = Statement(
+    insert(recovery_code)
+    .from_select(
+        ["hash", "authenticator_id"],
+        select(func.unnest(bindparam("hashes", type_=ARRAY(LargeBinary))), _id),
+    )
+    .returning(recovery_code.c.hash)
+)
+_FIND_CODE = Statement(
+    select(recovery_code.c.authenticator_id).where(
+        recovery_code.c.hash == bindparam("hash", type_=LargeBinary),
+        recovery_code.c.used_at.is_(None),
+        exists(
+            select(literal_column("1"))
+            .select_from(authenticator)
+            .where(and_(_a.id == recovery_code.c.authenticator_id, _a.account_id == _account, _a.closed_at.is_(None)))
+        ),
+    )
+)
+
+
+async def save_codes(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:
+    """Store the hashes of a set of recovery codes."""
+    await conn.all(_SAVE_CODES, authenticator_id=authenticator_id, hashes=list(hashes))
+
+
+async def find_code(conn: Conn, *, account_id: UUID, code_hash: bytes) -> UUID | None:
+    """The set that an unused recovery code of this person belongs to. Using it is `proofs.record`'s business."""
+    row = await conn.one(_FIND_CODE, account_id=account_id, hash=code_hash)
+    return None if row is None else row[0]

@@ -1,0 +1,190 @@
+"""Registered clients, and what belongs to them: consents remembered, assertions used."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from idp.errors import AlreadyThere
+from idp.model import AuthMethod, Client
+from idp.store.engine import Conn, Row, Statement
+from idp.store.schema import client, client_assertion, consent
+
+CHANNEL = "stile_clients"
+
+_COLUMNS = (
+    client.c.id,
+    client.c.name,
+    client.c.auth_method,
+    client.c.redirect_uris,
+    client.c.post_logout_redirect_uris,
+    client.c.grant_types,
+    client.c.scopes,
+    client.c.secret_hash,
+    client.c.require_pkce,
+    client.c.first_party,
+    client.c.native,
+    client.c.signing_alg,
+    client.c.userinfo_alg,
+    client.c.rotate_refresh,
+    client.c.assertion_audience,
+    client.c.jwks,
+    client.c.audience,
+    client.c.disabled_at,
+)
+_ALL = Statement(select(*_COLUMNS).order_by(client.c.name))
+_ADD = Statement(
+    insert(client)
+    .values(
+        {
+            column.name: bindparam("added_at" if column.name == "created_at" else column.name)
+            for column in client.c
+            if column.name != "disabled_at"
+        }
+    )
+    .returning(func.pg_notify(CHANNEL, ""))
+)
+_DISABLE = Statement(
+    update(client)
+    .where(client.c.id == bindparam("client_id"))
+    .values(disabled_at=bindparam("disabled_at"))
+    .returning(func.pg_notify(CHANNEL, ""))
+)
+_SECRET = Statement(
+    update(client)
+    .where(client.c.id == bindparam("client_id"))
+    .values(secret_hash=bindparam("new_hash"))
+    .returning(func.pg_notify(CHANNEL, ""))
+)
+_DELETE = Statement(delete(client).where(client.c.id == bindparam("client_id")).returning(func.pg_notify(CHANNEL, "")))
+
+
+async def all_clients(conn: Conn) -> Sequence[Client]:
+    """Every client, disabled ones too, by name."""
+    return [_client(row) for row in await conn.all(_ALL)]
+
+
+def _client(row: Row) -> Client:
+    (
+        id_,
+        name,
+        auth_method,
+        redirect_uris,
+        post_logout_redirect_uris,
+        grant_types,
+        scopes,
+        secret_hash,
+        require_pkce,
+        first_party,
+        native,
+        signing_alg,
+        userinfo_alg,
+        rotate_refresh,
+        assertion_audience,
+        jwks,
+        audience,
+        disabled_at,
+    ) = row
+    return Client(
+        id=id_,
+        name=name,
+        auth_method=AuthMethod(auth_method),
+        redirect_uris=tuple(redirect_uris),
+        post_logout_redirect_uris=tuple(post_logout_redirect_uris),
+        grant_types=frozenset(grant_types),
+        scopes=frozenset(scopes),
+        secret_hash=secret_hash,
+        require_pkce=require_pkce,
+        first_party=first_party,
+        native=native,
+        signing_alg=signing_alg,
+        userinfo_alg=userinfo_alg,
+        rotate_refresh=rotate_refresh,
+        assertion_audience=assertion_audience,
+        jwks=jwks,
+        audience=tuple(audience),
+        disabled=disabled_at is not None,
+    )
+
+
+async def add(conn: Conn, new: Client, *, now: datetime) -> None:
+    """Register a client. Raises `AlreadyThere` when its id or name is taken."""
+    values: dict[str, Any] = {
+        "id": new.id,
+        "name": new.name,
+        "auth_method": new.auth_method.value,
+        "secret_hash": new.secret_hash,
+        "redirect_uris": list(new.redirect_uris),
+        "post_logout_redirect_uris": list(new.post_logout_redirect_uris),
+        "grant_types": sorted(new.grant_types),
+        "scopes": sorted(new.scopes),
+        "require_pkce": new.require_pkce,
+        "first_party": new.first_party,
+        "native": new.native,
+        "signing_alg": new.signing_alg,
+        "userinfo_alg": new.userinfo_alg,
+        "rotate_refresh": new.rotate_refresh,
+        "assertion_audience": new.assertion_audience,
+        "jwks": new.jwks,
+        "audience": list(new.audience),
+        "added_at": now,
+    }
+    try:
+        await conn.one(_ADD, **values)
+    except asyncpg.UniqueViolationError:
+        raise AlreadyThere(f"A client named {new.name!r} exists already.") from None
+
+
+async def set_disabled(conn: Conn, *, client_id: str, disabled_at: datetime | None) -> bool:
+    """Disable a client, or enable it again with None. False if there is none."""
+    return await conn.one(_DISABLE, client_id=client_id, disabled_at=disabled_at) is not None
+
+
+async def set_secret(conn: Conn, *, client_id: str, secret_hash: bytes) -> bool:
+    """Give a client another secret; the old one stops working. False if there is none."""
+    return await conn.one(_SECRET, client_id=client_id, new_hash=secret_hash) is not None
+
+
+async def remove(conn: Conn, *, client_id: str) -> bool:
+    """Delete a client with its grants and consents. False if there is none."""
+    return await conn.one(_DELETE, client_id=client_id) is not None
+
+
+_USE_ASSERTION = Statement(
+    insert(client_assertion)
+    .values(hash=bindparam("hash"), expires_at=bindparam("expires_at"))
+    .on_conflict_do_nothing()
+    .returning(client_assertion.c.expires_at)
+)
+
+
+async def use_assertion(conn: Conn, *, assertion_hash: bytes, expires_at: datetime) -> bool:
+    """True for exactly one use of a client assertion (RFC 7523 3, jti)."""
+    return await conn.one(_USE_ASSERTION, hash=assertion_hash, expires_at=expires_at) is not None
+
+
+_CONSENTS = Statement(
+    select(consent.c.client_id, consent.c.scopes, consent.c.granted_at)
+    .where(consent.c.account_id == bindparam("account_id"))
+    .order_by(consent.c.granted_at.desc())
+)
+_WITHDRAW = Statement(
+    delete(consent)
+    .where(consent.c.account_id == bindparam("account_id"), consent.c.client_id == bindparam("client_id"))
+    .returning(consent.c.client_id)
+)
+
+
+async def consents(conn: Conn, *, account_id: UUID) -> Sequence[tuple[str, tuple[str, ...], datetime]]:
+    """Client id, scopes and time of every consent of a person, newest first."""
+    rows = await conn.all(_CONSENTS, account_id=account_id)
+    return [(client_id, tuple(scopes), granted_at) for client_id, scopes, granted_at in rows]
+
+
+async def withdraw_consent(conn: Conn, *, account_id: UUID, client_id: str) -> bool:
+    """Forget a consent. False if there was none."""
+    return await conn.one(_WITHDRAW, account_id=account_id, client_id=client_id) is not None

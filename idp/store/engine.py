@@ -1,0 +1,216 @@
+"""The way to PostgreSQL: Core expressions compiled once, run by asyncpg. The only module that opens connections."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.sql import ClauseElement, Executable
+
+from idp.clock import DatabaseClock
+from idp.errors import Unavailable
+
+Row = tuple[Any, ...]
+_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+_WAIT = 5.0  # seconds for a free connection; then the honest answer is "not now"
+_COMMAND = 10.0  # seconds for one statement
+_BROKEN = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+class Statement:
+    """One Core expression, compiled when first used: `await conn.one(LOAD, hash=…)`.
+
+    Values are bound by the names of its `bindparam`s; a name that is missing or unknown is a KeyError.
+    """
+
+    __slots__ = ("_compiled", "_expression")
+
+    def __init__(self, expression: Executable) -> None:
+        self._expression = expression
+        self._compiled: tuple[str, list[str], dict[str, Any]] | None = None
+
+    def prepare(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        """The SQL text and its positional values."""
+        if self._compiled is None:
+            assert isinstance(self._expression, ClauseElement)
+            compiled = self._expression.compile(dialect=_DIALECT)
+            required = {bind.key for bind in compiled.binds.values() if bind.required}  # type: ignore[attr-defined]
+            fixed = {name: value for name, value in compiled.params.items() if name not in required}
+            self._compiled = str(compiled), list(compiled.positiontup or ()), fixed  # type: ignore[attr-defined]
+        sql, names, fixed = self._compiled
+        if fixed:
+            return sql, [values[name] if name in values else fixed[name] for name in names]
+        return sql, [values[name] for name in names]
+
+
+class Connection:
+    """A connection inside a transaction, or, from `Database`, any free one with each statement its own transaction."""
+
+    __slots__ = ("_on_statement", "_raw")
+
+    def __init__(self, raw: "PoolConnectionProxy[Any]", on_statement: Callable[[str], None] | None) -> None:
+        self._raw = raw
+        self._on_statement = on_statement
+
+    async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - values of any column type
+        """The first row, or None. Raises `Unavailable` when the database cannot answer."""
+        sql, arguments = statement.prepare(values)
+        if self._on_statement is not None:
+            self._on_statement(sql)
+        row: Row | None = await self._raw.fetchrow(sql, *arguments)
+        return row
+
+    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as above
+        """Every row. Raises `Unavailable` when the database cannot answer."""
+        sql, arguments = statement.prepare(values)
+        if self._on_statement is not None:
+            self._on_statement(sql)
+        rows: list[Row] = await self._raw.fetch(sql, *arguments)
+        return rows
+
+
+class _Bare(asyncpg.Connection):
+    """No reset round trip: we leave nothing behind on a connection but prepared statements."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def _prepare_connection(raw: Any) -> None:  # noqa: ANN401 - asyncpg's own connection type is generic and private
+    await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
+
+
+def _to_json(value: Any) -> str:  # noqa: ANN401 - JSON
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class Database:
+    """A pool of connections. `one` and `all` run a statement as its own transaction; `transaction` groups several."""
+
+    def __init__(self, url: str, *, size: int = 10) -> None:
+        self._url = url
+        self._size = size
+        self._pool: asyncpg.Pool[Any] | None = None
+        self.on_statement: Callable[[str], None] | None = None  # tests count statements here
+
+    async def open(self) -> None:
+        """Connect. Raises `Unavailable` with a sentence for the operator."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._size,
+                init=_prepare_connection,
+                connection_class=_Bare,
+                command_timeout=_COMMAND,
+                timeout=_WAIT,
+                max_inactive_connection_lifetime=0,
+                server_settings={
+                    "application_name": "stile",
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "statement_timeout": "10000",
+                    "idle_in_transaction_session_timeout": "10000",
+                },
+            )
+        except (*_BROKEN, ValueError) as error:
+            raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                await asyncio.wait_for(pool.close(), 5)
+            except TimeoutError:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["PoolConnectionProxy[Any]"]:
+        if self._pool is None:
+            raise Unavailable("The database is not open.")
+        try:
+            raw = await self._pool.acquire(timeout=_WAIT)
+        except _BROKEN as error:
+            raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+        try:
+            yield raw
+        except _BROKEN as error:
+            # The text of a database error may hold a row: only its name leaves.
+            raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
+        finally:
+            await self._pool.release(raw)
+
+    async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
+        """One statement, one transaction: the first row, or None."""
+        async with self._connection() as raw:
+            return await Connection(raw, self.on_statement).one(statement, **values)
+
+    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
+        """One statement, one transaction: every row."""
+        async with self._connection() as raw:
+            return await Connection(raw, self.on_statement).all(statement, **values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """All or nothing (READ COMMITTED). Nothing in it may wait for the network."""
+        async with self._connection() as raw, raw.transaction():
+            yield Connection(raw, self.on_statement)
+
+    async def follow(self, clock: DatabaseClock) -> None:
+        """Measure the clock's offset once. Raises `Unavailable`."""
+        async with self._connection() as raw:
+            asked = time.monotonic()
+            database_time = await raw.fetchval("SELECT clock_timestamp()")
+            clock.follow(database_time, asked=asked, answered=time.monotonic())
+
+    async def ping(self) -> None:
+        """One round trip. Raises `Unavailable`."""
+        async with self._connection() as raw:
+            await raw.fetchval("SELECT 1")
+
+    async def listen(
+        self, channels: dict[str, Callable[[], None]], *, lost: asyncio.Event, heard: asyncio.Event
+    ) -> "asyncpg.Connection[Any]":
+        """A connection of its own that calls back on NOTIFY; `lost` and `heard` are set when it breaks.
+
+        The caller closes it.
+        """
+
+        def broken(_: object) -> None:
+            lost.set()
+            heard.set()
+
+        try:
+            raw: asyncpg.Connection[Any] = await asyncpg.connect(self._url, timeout=_WAIT, command_timeout=_COMMAND)
+            raw.add_termination_listener(broken)
+            for channel, callback in channels.items():
+                await raw.add_listener(channel, lambda *_, call=callback: call())
+        except _BROKEN as error:
+            raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+        return raw
+
+
+Conn = Connection | Database

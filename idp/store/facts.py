@@ -1,0 +1,339 @@
+"""Everything one decision needs, in one statement: the session, its proofs, the person, the paused request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, null, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from idp.model import (
+    Account,
+    AuthenticationEvent,
+    Authenticator,
+    AuthorizationRequest,
+    Challenge,
+    Factor,
+    Interaction,
+    Session,
+)
+from idp.store.engine import Conn, Row, Statement
+from idp.store.schema import (
+    Time,
+    account,
+    authentication_event,
+    authenticator,
+    challenge,
+    consent,
+    interaction,
+    recovery_code,
+    session,
+)
+
+SESSION_IDLE = timedelta(minutes=60)
+SESSION_LIFE = timedelta(hours=24)
+CLOSED_COUNTS = timedelta(days=30)  # no hold may be longer
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is known about one browser at one moment. Without a session everything else is empty."""
+
+    session: Session | None = None
+    account: Account | None = None
+    password_hash: str | None = field(default=None, repr=False)
+    events: tuple[AuthenticationEvent, ...] = ()
+    authenticators: tuple[Authenticator, ...] = ()
+    consented: frozenset[str] = frozenset()
+    interaction: Interaction | None = None
+    challenges: Mapping[Factor, Challenge] = field(default_factory=dict)
+
+
+NOTHING = Loaded()
+
+_t = authenticator.alias("t")
+_e = authentication_event.alias("e")
+_h = challenge.alias("h")
+
+ACCOUNT_COLUMNS = (
+    account.c.id,
+    account.c.username,
+    account.c.created_at,
+    account.c.updated_at,
+    account.c.name,
+    account.c.email,
+    account.c.email_verified,
+    account.c.groups,
+    account.c.claims,
+    account.c.locale,
+    account.c.disabled_at,
+)
+_SESSION = (session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
+_INTERACTION = (
+    interaction.c.id,
+    interaction.c.session_id,
+    interaction.c.client_id,
+    interaction.c.request,
+    interaction.c.started_at,
+    interaction.c.expires_at,
+    interaction.c.consented,
+    interaction.c.account_chosen,
+    interaction.c.finished_at,
+)
+
+
+def authenticators_json(
+    account_id: ColumnElement[Any], *, closed_since: ColumnElement[Any] | None = None
+) -> ColumnElement[Any]:
+    """A JSON array of this account's confirmed authenticators, oldest first; `read_authenticators` reads it.
+
+    Open ones, and those closed after `closed_since`: a hold must not end because the app it is about was removed.
+    """
+    still: ColumnElement[bool] = _t.c.closed_at.is_(None)
+    if closed_since is not None:
+        still = or_(still, _t.c.closed_at > closed_since)
+    left = (
+        select(func.count())
+        .select_from(recovery_code)
+        .where(recovery_code.c.authenticator_id == _t.c.id, recovery_code.c.used_at.is_(None))
+        .correlate(_t)
+        .scalar_subquery()
+    )
+    item = func.jsonb_build_array(
+        _t.c.id,
+        _t.c.factor,
+        _t.c.label,
+        _t.c.hint,
+        _t.c.created_at,
+        _t.c.trusted_at,
+        _t.c.confirmed_at,
+        _t.c.enrolled_in,
+        _t.c.last_used_at,
+        _t.c.closed_at,
+        left,
+    )
+    return (
+        select(func.jsonb_agg(aggregate_order_by(item, _t.c.created_at, _t.c.id)))
+        .where(_t.c.account_id == account_id, _t.c.confirmed_at.is_not(None), still)
+        .scalar_subquery()
+    )
+
+
+def _events_json() -> ColumnElement[Any]:
+    item = func.jsonb_build_array(
+        _e.c.factor, _e.c.at, _e.c.account_id, _e.c.client_id, _e.c.interaction_id, _e.c.authenticator_id
+    )
+    return (
+        select(func.jsonb_agg(aggregate_order_by(item, _e.c.id)))
+        .where(_e.c.session_id == session.c.id)
+        .correlate(session)
+        .scalar_subquery()
+    )
+
+
+def _challenges_json() -> ColumnElement[Any]:
+    item = func.jsonb_build_array(
+        _h.c.factor,
+        _h.c.account_id,
+        _h.c.authenticator_id,
+        _h.c.purpose,
+        func.encode(_h.c.nonce, "hex"),
+        _h.c.key_id,
+        _h.c.created_at,
+        _h.c.expires_at,
+        _h.c.attempts,
+        _h.c.max_attempts,
+        _h.c.sends,
+        _h.c.consumed_at,
+    )
+    return (
+        select(func.jsonb_agg(item))
+        .where(_h.c.interaction_id == interaction.c.id)
+        .correlate(interaction)
+        .scalar_subquery()
+    )
+
+
+def _select(*, in_interaction: bool, by_username: bool) -> Select[Any]:
+    now = bindparam("now", type_=Time)
+    who = account.c.username == bindparam("username") if by_username else account.c.id == session.c.account_id
+    client = interaction.c.client_id if in_interaction else bindparam("client_id")
+    joined = session.outerjoin(account, who)
+    if in_interaction:
+        joined = joined.join(
+            interaction,
+            and_(interaction.c.id == bindparam("interaction_id"), interaction.c.session_id == session.c.id),
+        )
+    joined = joined.outerjoin(consent, and_(consent.c.account_id == account.c.id, consent.c.client_id == client))
+    nothing = [null() for _ in _INTERACTION]
+    return (
+        select(
+            *_SESSION,
+            *ACCOUNT_COLUMNS,
+            account.c.password_hash if by_username else null(),
+            _events_json(),
+            authenticators_json(account.c.id, closed_since=now - CLOSED_COUNTS),
+            consent.c.scopes,
+            *(_INTERACTION if in_interaction else nothing),
+            _challenges_json() if in_interaction else null(),
+        )
+        .select_from(joined)
+        .where(
+            session.c.token_hash == bindparam("token_hash"),
+            session.c.ended_at.is_(None),
+            session.c.created_at > now - SESSION_LIFE,
+            session.c.seen_at > now - SESSION_IDLE,
+        )
+    )
+
+
+_OF_SESSION = Statement(_select(in_interaction=False, by_username=False))
+_OF_INTERACTION = Statement(_select(in_interaction=True, by_username=False))
+_OF_USERNAME = Statement(_select(in_interaction=True, by_username=True))
+
+
+async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, now: datetime) -> Loaded:
+    """The browser with this session, about to ask something for this client. `NOTHING` if the session is not live."""
+    return _read(await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, now=now))
+
+
+async def of_interaction(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Loaded:
+    """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
+    return _read(await conn.one(_OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, now=now))
+
+
+async def of_username(conn: Conn, *, token_hash: bytes, interaction_id: UUID, username: str, now: datetime) -> Loaded:
+    """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
+    return _read(
+        await conn.one(_OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, now=now)
+    )
+
+
+def _read(row: Row | None) -> Loaded:
+    if row is None:
+        return NOTHING
+    person, rest = row[5:16], row[16:]
+    password_hash, events, authenticators, consented, *paused, challenges = rest
+    return Loaded(
+        session=Session(*row[:5]),
+        account=read_account(person),
+        password_hash=password_hash,
+        events=tuple(_event(item) for item in events or ()),
+        authenticators=read_authenticators(person[0], authenticators),
+        consented=frozenset(consented or ()),
+        interaction=_interaction(paused),
+        challenges={held.factor: held for held in (_challenge(paused[0], c) for c in challenges or ())},
+    )
+
+
+def read_account(columns: Sequence[Any]) -> Account | None:
+    """The account in `ACCOUNT_COLUMNS`, None where the join found none."""
+    if columns[0] is None:
+        return None
+    id_, username, created_at, updated_at, name, email, verified, groups, claims, locale, disabled_at = columns
+    return Account(
+        id=id_,
+        username=username,
+        created_at=created_at,
+        updated_at=updated_at,
+        name=name,
+        email=email,
+        email_verified=verified,
+        groups=frozenset(groups),
+        claims=claims,
+        locale=locale,
+        disabled=disabled_at is not None,
+    )
+
+
+def read_authenticators(account_id: UUID, items: Sequence[Any] | None) -> tuple[Authenticator, ...]:
+    """What `authenticators_json` wrote."""
+    return tuple(_authenticator(account_id, *item) for item in items or ())
+
+
+def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
+    account_id: UUID,
+    id_: str,
+    factor: str,
+    label: str,
+    hint: str,
+    created_at: str,
+    trusted_at: str,
+    confirmed_at: str,
+    enrolled_in: str | None,
+    last_used_at: str | None,
+    closed_at: str | None,
+    left: int,
+) -> Authenticator:
+    return Authenticator(
+        id=UUID(id_),
+        account_id=account_id,
+        factor=Factor(factor),
+        label=label,
+        hint=hint,
+        created_at=datetime.fromisoformat(created_at),
+        trusted_at=datetime.fromisoformat(trusted_at),
+        confirmed_at=datetime.fromisoformat(confirmed_at),
+        enrolled_in=_uuid(enrolled_in),
+        last_used_at=_time(last_used_at),
+        closed_at=_time(closed_at),
+        remaining=left if factor == Factor.RECOVERY else None,
+    )
+
+
+def _event(item: Sequence[Any]) -> AuthenticationEvent:
+    factor, at, account_id, client_id, interaction_id, authenticator_id = item
+    return AuthenticationEvent(
+        factor=Factor(factor),
+        at=datetime.fromisoformat(at),
+        account_id=UUID(account_id),
+        client_id=client_id,
+        interaction_id=_uuid(interaction_id),
+        authenticator_id=_uuid(authenticator_id),
+    )
+
+
+def _interaction(columns: Sequence[Any]) -> Interaction | None:
+    id_, session_id, client_id, request, started_at, expires_at, consented, account_chosen, finished_at = columns
+    if id_ is None:
+        return None
+    return Interaction(
+        id=id_,
+        session_id=session_id,
+        client_id=client_id,
+        request=AuthorizationRequest.from_json(request),
+        started_at=started_at,
+        expires_at=expires_at,
+        consented=None if consented is None else frozenset(consented),
+        account_chosen=account_chosen,
+        finished_at=finished_at,
+    )
+
+
+def _challenge(interaction_id: UUID, item: Sequence[Any]) -> Challenge:
+    factor, account_id, authenticator_id, purpose, nonce, key_id, created, expires, attempts, most, sends, used = item
+    return Challenge(
+        interaction_id=interaction_id,
+        factor=Factor(factor),
+        account_id=UUID(account_id),
+        authenticator_id=_uuid(authenticator_id),
+        purpose=purpose,
+        nonce=bytes.fromhex(nonce),
+        key_id=key_id,
+        created_at=datetime.fromisoformat(created),
+        expires_at=datetime.fromisoformat(expires),
+        attempts=attempts,
+        max_attempts=most,
+        sends=sends,
+        consumed_at=_time(used),
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)

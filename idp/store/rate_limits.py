@@ -1,0 +1,203 @@
+"""The limits of `limits.py` as guarded upserts: charged first, then done. Must agree with the pure functions there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Double,
+    Integer,
+    Interval,
+    LargeBinary,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array, insert
+
+from idp.limits import Charged, Closed, Limit, LimitState, Refused, charge
+from idp.store.engine import Conn, Statement
+from idp.store.schema import Time, rate_limit
+
+_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+_row = rate_limit.c
+
+
+def _span(value: timedelta) -> ColumnElement[timedelta]:
+    return literal_column(f"interval '{value.total_seconds():.6f} s'", Interval)
+
+
+def _n(value: int) -> ColumnElement[int]:
+    return literal_column(str(value), Integer)
+
+
+def _count(limit: Limit) -> ColumnElement[int]:
+    if limit.backoff is None or limit.backoff.forget is None:
+        return _row.count
+    return case((_now >= _row.last_at + _span(limit.backoff.forget), _n(0)), else_=_row.count)
+
+
+def _allowed(limit: Limit) -> ColumnElement[bool]:
+    """Whether one more may be charged to the row as it stands: `limits.wait(…) == 0`."""
+    rules: list[ColumnElement[bool]] = []
+    if (backoff := limit.backoff) is not None:
+        count = _count(limit)
+        doubled = func.power(cast(_n(2), Double), cast(func.least(count - _n(backoff.free), _n(40)), Double))
+        pause = func.least(_span(backoff.cap), _span(backoff.base).op("*", return_type=Interval())(doubled))
+        rules.append(or_(count < _n(backoff.free), _row.last_at + pause <= _now))
+        if backoff.close_at is not None:
+            rules.append(count < _n(backoff.close_at))
+    for window in limit.windows:
+        nth_latest = _row.hits[func.cardinality(_row.hits) - _n(window.count - 1)]
+        rules.append(or_(nth_latest.is_(None), nth_latest + _span(window.per) <= _now))
+    return and_(*rules)
+
+
+# As text, because Core would add the table itself to the FROM of the inner SELECT.
+_HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARRAY(Time))
+_LATER: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
+
+
+def _live_hits(limit: Limit, since: ColumnElement[datetime], *, skip: int = 0) -> ColumnElement[Sequence[datetime]]:
+    hit = func.unnest(_HITS).column_valued("hit")
+    live = select(hit).where(hit > since - _span(limit.span)).order_by(hit)
+    return func.array((live.offset(_n(skip)) if skip else live).scalar_subquery())
+
+
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """CTEs that charge several limits, the most particular first; `done` is true when every one was charged.
+
+    Binds `limit_0`, `limit_1`, … as keys and `now`. Nothing is charged when any is exhausted.
+    """
+
+    ctes: tuple[CTE, ...]
+    done: ColumnElement[bool]
+
+
+def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None) -> Charging:
+    """Charge these limits inside another statement, if `when` holds."""
+    keys = [bindparam(f"limit_{i}", type_=LargeBinary) for i in range(len(limits))]
+    exhausted = [
+        exists(select(_n(1)).where(_row.key == key, ~_allowed(limit))) for limit, key in zip(limits, keys, strict=True)
+    ]
+    ctes: list[CTE] = []
+    may: ColumnElement[bool] = and_(true() if when is None else when, *(~each for each in exhausted))
+    for i, (limit, key) in enumerate(zip(limits, keys, strict=True)):
+        first = array([_now]) if limit.windows else cast(array([], type_=Time), ARRAY(Time))
+        upsert = insert(rate_limit).from_select(
+            ["key", "count", "last_at", "hits", "expires_at"],
+            select(key, _n(1), _now, first, _now + _span(limit.keep)).where(may),
+        )
+        ctes.append(
+            upsert.on_conflict_do_update(
+                index_elements=[_row.key],
+                set_={
+                    "count": _count(limit) + _n(1),
+                    "last_at": _LATER,
+                    "hits": func.array_append(_live_hits(limit, _LATER), _LATER) if limit.windows else _row.hits,
+                    "expires_at": _LATER + _span(limit.keep),
+                },
+                where=_allowed(limit),
+            )
+            .returning(_row.key)
+            .cte(f"charged_{i}")
+        )
+        may = exists(select(_n(1)).select_from(ctes[-1]))
+    return Charging(tuple(ctes), and_(true(), *(exists(select(_n(1)).select_from(cte)) for cte in ctes)))
+
+
+def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:
+    """The values that `charging` binds, in the order of its limits."""
+    return {f"limit_{i}": key for i, key in enumerate(keys)}
+
+
+def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
+    """A CTE that ends the streak of the rows in `forgive_keys`, if `when` holds."""
+    return (
+        update(rate_limit)
+        .where(_row.key == func.any(bindparam("forgive_keys", type_=ARRAY(LargeBinary))), when)
+        .values(count=0)
+        .returning(_row.key)
+        .cte(name)
+    )
+
+
+def refunding(limit: Limit, *, when: ColumnElement[bool], name: str = "refunded") -> CTE:
+    """A CTE that gives one charge of `limit` back to the row `refund_key`, if `when` holds."""
+    hits = _live_hits(limit, _now, skip=1) if limit.windows else _row.hits
+    return (
+        update(rate_limit)
+        .where(_row.key == bindparam("refund_key", type_=LargeBinary), when)
+        .values(count=func.greatest(_n(0), _row.count - _n(1)), hits=hits)
+        .returning(_row.key)
+        .cte(name)
+    )
+
+
+@lru_cache(maxsize=64)
+def _charge_statement(limits: tuple[Limit, ...]) -> Statement:
+    charges = charging(limits)
+    return Statement(select(charges.done).add_cte(*charges.ctes))
+
+
+_STATES = Statement(
+    select(_row.key, _row.count, _row.last_at, _row.hits).where(
+        _row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary)))
+    )
+)
+_FORGET = Statement(
+    update(rate_limit)
+    .where(_row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary))))
+    .values(count=0, hits=cast(array([], type_=Time), ARRAY(Time)))
+    .returning(_row.key)
+)
+
+
+async def spend(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed | None:
+    """Charge all of them or none. None when charged; otherwise the longest refusal."""
+    limits, keys = zip(*charges, strict=True)
+    row = await conn.one(_charge_statement(limits), **charge_values(keys), now=now)
+    if row is not None and row[0]:
+        return None
+    return await refusal(conn, charges, now=now)
+
+
+async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed:
+    """Why a charge was refused: closed, or the longest wait. At least a second, for somebody else was first."""
+    rows = await conn.all(_STATES, keys=[key for _, key in charges])
+    states = {key: LimitState(count, last_at, tuple(hits)) for key, count, last_at, hits in rows}
+    longest = timedelta(seconds=1)
+    for limit, key in charges:
+        match charge(limit, states.get(key), now=now):
+            case Closed():
+                return Closed()
+            case Refused(retry_after):
+                longest = max(longest, retry_after)
+            case Charged():
+                pass
+    return Refused(longest)
+
+
+async def peek(conn: Conn, key: bytes) -> LimitState | None:
+    """The row of one subject, for a page that says when something is possible again."""
+    for _, count, last_at, hits in await conn.all(_STATES, keys=[key]):
+        return LimitState(count, last_at, tuple(hits))
+    return None
+
+
+async def forget(conn: Conn, keys: Sequence[bytes]) -> int:
+    """Start these subjects again from nothing (an operator's unlock). How many had a row."""
+    return len(await conn.all(_FORGET, keys=list(keys)))

@@ -1,0 +1,253 @@
+"""Browsers and their paused requests: begin, move, finish, end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Text, Uuid, and_, bindparam, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from idp.audit import Event
+from idp.model import Interaction, Session
+from idp.store.audits import audit_values, audited
+from idp.store.engine import Conn, Statement
+from idp.store.schema import Texts, Time, consent, grant, interaction, session
+
+_now = bindparam("now", type_=Time)
+
+
+def _insert_interaction(session_id: Any) -> Any:  # noqa: ANN401 - SQL expressions
+    return insert(interaction).from_select(
+        ["id", "session_id", "client_id", "request", "started_at", "expires_at"],
+        select(
+            bindparam("interaction_id", type_=Uuid),
+            session_id,
+            bindparam("client_id", type_=Text),
+            bindparam("request", type_=JSONB),
+            bindparam("started_at", type_=Time),
+            bindparam("expires_at", type_=Time),
+        ),
+    )
+
+
+_new_session = (
+    insert(session)
+    .values(
+        id=bindparam("session_id"),
+        token_hash=bindparam("token_hash"),
+        account_id=None,
+        created_at=_now,
+        seen_at=_now,
+        user_agent=bindparam("user_agent"),
+    )
+    .returning(session.c.id)
+    .cte("new_session")
+)
+_BEGIN_ANONYMOUS = Statement(
+    _insert_interaction(select(_new_session.c.id).scalar_subquery()).returning(interaction.c.id)
+)
+_BEGIN = Statement(_insert_interaction(bindparam("session_id", type_=Uuid)).returning(interaction.c.id))
+
+
+async def begin(
+    conn: Conn, *, started: Interaction, now: datetime, new_session: Session | None = None, token_hash: bytes = b""
+) -> None:
+    """Store a paused request, and with `new_session` the anonymous session that it belongs to."""
+    values: dict[str, Any] = {
+        "interaction_id": started.id,
+        "session_id": started.session_id,
+        "client_id": started.client_id,
+        "request": started.request.as_json(),
+        "started_at": started.started_at,
+        "expires_at": started.expires_at,
+    }
+    if new_session is None:
+        await conn.one(_BEGIN, **values)
+    else:
+        await conn.one(_BEGIN_ANONYMOUS, **values, now=now, token_hash=token_hash, user_agent=new_session.user_agent)
+
+
+_MOVE = Statement(
+    update(interaction)
+    .where(
+        interaction.c.id == bindparam("interaction_id"),
+        interaction.c.session_id == bindparam("old_session_id"),
+        interaction.c.finished_at.is_(None),
+    )
+    .values(session_id=select(_new_session.c.id).scalar_subquery(), account_chosen=False, consented=None)
+    .returning(interaction.c.id)
+)
+
+
+async def replace(
+    conn: Conn, *, interaction_id: UUID, old: UUID, new: Session, token_hash: bytes, now: datetime
+) -> bool:
+    """Move an unfinished interaction into a fresh anonymous session: somebody else is about to sign in here."""
+    row = await conn.one(
+        _MOVE,
+        interaction_id=interaction_id,
+        old_session_id=old,
+        session_id=new.id,
+        token_hash=token_hash,
+        user_agent=new.user_agent,
+        now=now,
+    )
+    return row is not None
+
+
+_CHOOSE = Statement(
+    update(interaction)
+    .where(interaction.c.id == bindparam("interaction_id"), interaction.c.finished_at.is_(None))
+    .values(account_chosen=True)
+    .returning(interaction.c.id)
+)
+_CANCEL = Statement(
+    update(interaction)
+    .where(interaction.c.id == bindparam("interaction_id"), interaction.c.finished_at.is_(None))
+    .values(finished_at=_now)
+    .returning(interaction.c.id)
+)
+
+
+_answered = (
+    update(interaction)
+    .where(
+        interaction.c.id == bindparam("interaction_id"),
+        interaction.c.finished_at.is_(None),
+        interaction.c.expires_at > _now,
+    )
+    .values(consented=bindparam("ticked", type_=Texts))
+    .returning(interaction.c.id, interaction.c.client_id)
+    .cte("answered")
+)
+_remembered = (
+    pg_insert(consent)
+    .from_select(
+        ["account_id", "client_id", "scopes", "granted_at"],
+        select(
+            bindparam("account_id", type_=Uuid), _answered.c.client_id, bindparam("remember", type_=Texts), _now
+        ).where(func.cardinality(bindparam("remember", type_=Texts)) > 0),
+    )
+    .on_conflict_do_update(
+        index_elements=[consent.c.account_id, consent.c.client_id],
+        set_={
+            "scopes": func.array(
+                select(literal_column("DISTINCT s", Text))
+                .select_from(sql_text("unnest(consent.scopes || excluded.scopes) AS s"))
+                .scalar_subquery()
+            ),
+            "granted_at": _now,
+        },
+    )
+    .returning(consent.c.client_id)
+    .cte("remembered")
+)
+_CONSENT = Statement(select(func.count()).select_from(_answered).add_cte(_remembered, audited(_answered)))
+
+
+async def answer_consent(
+    conn: Conn,
+    *,
+    interaction_id: UUID,
+    account_id: UUID,
+    client_id: str,
+    ticked: Sequence[str],
+    remember: Sequence[str],
+    audit: Event,
+    now: datetime,
+) -> bool:
+    """Store the answer to the consent page: for this request what was ticked, for later what may be remembered."""
+    row = await conn.one(
+        _CONSENT,
+        interaction_id=interaction_id,
+        account_id=account_id,
+        ticked=list(ticked),
+        remember=list(remember),
+        now=now,
+        **audit_values(audit, account_id=account_id, client_id=client_id),
+    )
+    return row is not None and row[0] > 0
+
+
+async def choose_account(conn: Conn, *, interaction_id: UUID) -> bool:
+    """Remember that the person chose to go on as the one who is signed in."""
+    return await conn.one(_CHOOSE, interaction_id=interaction_id) is not None
+
+
+async def finish(conn: Conn, *, interaction_id: UUID, now: datetime) -> bool:
+    """End a paused request without a code. True for exactly one caller."""
+    return await conn.one(_CANCEL, interaction_id=interaction_id, now=now) is not None
+
+
+_LIVE_OF_ACCOUNT = Statement(
+    select(session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
+    .where(
+        session.c.account_id == bindparam("account_id"),
+        session.c.ended_at.is_(None),
+        session.c.seen_at > bindparam("idle_since", type_=Time),
+        session.c.created_at > bindparam("life_since", type_=Time),
+    )
+    .order_by(session.c.seen_at.desc())
+    .limit(50)
+)
+
+
+async def of_account(conn: Conn, *, account_id: UUID, idle_since: datetime, life_since: datetime) -> Sequence[Session]:
+    """This person's live sessions, the latest used first, at most 50."""
+    rows = await conn.all(_LIVE_OF_ACCOUNT, account_id=account_id, idle_since=idle_since, life_since=life_since)
+    return [Session(*row) for row in rows]
+
+
+def _end(where: Any) -> Statement:  # noqa: ANN401 - SQL expressions
+    ended = (
+        update(session)
+        .where(where, session.c.ended_at.is_(None))
+        .values(ended_at=_now)
+        .returning(session.c.id)
+        .cte("ended")
+    )
+    # Back-Channel Logout 2.7: refresh tokens of the session die with it, those with offline_access live on
+    revoked = (
+        update(grant)
+        .where(
+            grant.c.session_id.in_(select(ended.c.id)),
+            grant.c.revoked_at.is_(None),
+            or_(bindparam("offline_too", type_=Boolean), ~grant.c.scopes.contains([literal("offline_access", Text)])),
+        )
+        .values(revoked_at=_now)
+        .returning(grant.c.id)
+        .cte("revoked")
+    )
+    return Statement(select(func.count()).select_from(ended).add_cte(revoked))
+
+
+_END_ONE = _end(session.c.id == bindparam("session_id"))
+_END_ONE_OF_ACCOUNT = _end(
+    and_(session.c.id == bindparam("session_id"), session.c.account_id == bindparam("account_id"))
+)
+_END_OTHERS = _end(
+    and_(
+        session.c.account_id == bindparam("account_id"),
+        session.c.id.is_distinct_from(bindparam("except_session", type_=Uuid)),
+    )
+)
+
+
+async def end(conn: Conn, *, session_id: UUID, now: datetime, account_id: UUID | None = None) -> int:
+    """End one session (only if it is `account_id`'s, when given) and revoke its grants without offline_access."""
+    if account_id is None:
+        row = await conn.one(_END_ONE, session_id=session_id, now=now, offline_too=False)
+    else:
+        row = await conn.one(
+            _END_ONE_OF_ACCOUNT, session_id=session_id, account_id=account_id, now=now, offline_too=False
+        )
+    return int(row[0]) if row else 0
+
+
+async def end_others(conn: Conn, *, account_id: UUID, keep: UUID | None, now: datetime) -> int:
+    """End all of this person's sessions but `keep`. See `grants.revoke_of_account` for what lives outside sessions."""
+    row = await conn.one(_END_OTHERS, account_id=account_id, except_session=keep, now=now, offline_too=True)
+    return int(row[0]) if row else 0

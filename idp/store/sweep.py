@@ -1,0 +1,67 @@
+"""Expired rows, swept in small batches by any node (SKIP LOCKED), so that tables stay flat."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, literal_column, or_, select
+
+from idp.store.engine import Conn, Statement
+from idp.store.facts import SESSION_IDLE, SESSION_LIFE
+from idp.store.schema import (
+    Time,
+    authenticator,
+    authorization_code,
+    client_assertion,
+    grant,
+    interaction,
+    message,
+    rate_limit,
+    refresh_token,
+    session,
+)
+
+BATCH = 500
+KEEP_MESSAGES = timedelta(days=30)
+KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
+
+_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+
+
+def _span(value: timedelta) -> ColumnElement[timedelta]:
+    return literal_column(f"interval '{value.total_seconds():.0f} s'")
+
+
+def _sweep(table: Table, gone: ColumnElement[bool]) -> Statement:
+    (key,) = list(table.primary_key.columns)[:1]
+    batch = select(key).where(gone).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
+    swept = delete(table).where(key.in_(select(batch.c[key.name]))).returning(literal_column("1")).cte("swept")
+    return Statement(select(func.count()).select_from(swept))
+
+
+_STATEMENTS: Mapping[str, Statement] = {
+    "interaction": _sweep(interaction, interaction.c.expires_at < _now - _span(KEEP_ENDED)),
+    "session": _sweep(
+        session,
+        or_(
+            session.c.seen_at < _now - _span(SESSION_IDLE + KEEP_ENDED),
+            session.c.created_at < _now - _span(SESSION_LIFE + KEEP_ENDED),
+        ),
+    ),
+    "authorization_code": _sweep(authorization_code, authorization_code.c.expires_at < _now - _span(KEEP_ENDED)),
+    "refresh_token": _sweep(refresh_token, refresh_token.c.expires_at < _now - _span(KEEP_ENDED)),
+    "grant_": _sweep(grant, grant.c.expires_at < _now - _span(KEEP_ENDED)),
+    "client_assertion": _sweep(client_assertion, client_assertion.c.expires_at < _now),
+    "rate_limit": _sweep(rate_limit, rate_limit.c.expires_at < _now),
+    "authenticator": _sweep(authenticator, authenticator.c.expires_at < _now - _span(KEEP_ENDED)),
+    "message": _sweep(message, message.c.expires_at < _now - _span(KEEP_MESSAGES)),
+}
+
+
+async def sweep(conn: Conn, *, now: datetime) -> dict[str, int]:
+    """Delete at most one batch of every kind; how many of each went."""
+    swept: dict[str, int] = {}
+    for name, statement in _STATEMENTS.items():
+        row = await conn.one(statement, now=now)
+        if row is not None and row[0]:
+            swept[name] = int(row[0])
+    return swept

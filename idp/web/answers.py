@@ -1,0 +1,99 @@
+"""Writing an answer: a page with its headers, a redirect, the way back to a client. Nothing is decided here."""
+
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from idp.flows.authorize import ToClient, ToInteraction
+from idp.flows.idp import INTERNAL
+from idp.model import ResponseMode
+from idp.oidc.answer import redirect_url
+from idp.web.door import base_path, csrf, idp_of, locale, set_cookie
+from idp.web.door import visitor as read_visitor
+from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
+
+
+def brand_of(request: Request) -> Brand:
+    """The operator's name, colour and logo."""
+    brand: Brand = request.app.state.brand
+    return brand
+
+
+def page(
+    request: Request,
+    shown: Page,
+    *,
+    status: int = 200,
+    form_targets: Sequence[str] = (),
+    script_hash: str | None = None,
+    retry_after: timedelta | None = None,
+) -> HTMLResponse:
+    """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI)."""
+    idp = idp_of(request)
+    session_id = read_visitor(request).session_id
+    html = render(
+        shown,
+        brand=brand_of(request),
+        csrf=lambda action: csrf(idp, session_id, action),
+        locale=locale(request),
+        overrides=idp.settings.templates,
+        base=base_path(idp),
+        here=request.url.path,
+    )
+    headers = page_headers(form_targets, script_hash, secure=idp.settings.secure)
+    if retry_after is not None:
+        headers["Retry-After"] = seconds(retry_after)
+    return HTMLResponse(html, status, headers)
+
+
+def seconds(span: timedelta) -> str:
+    """A Retry-After value: whole seconds, rounded up, so that it is honest."""
+    return str(max(1, math.ceil(span.total_seconds())))
+
+
+def trouble(
+    request: Request, kind: Trouble, *, detail: str | None = None, retry: timedelta | None = None
+) -> HTMLResponse:
+    """An error page."""
+    request_id = request.scope.get("state", {}).get("request_id")
+    return page(
+        request,
+        ErrorPage(trouble=kind, request_id=request_id, detail=detail, retry=retry),
+        status=kind.status,
+        retry_after=retry,
+    )
+
+
+def see_other(location: str) -> RedirectResponse:
+    """303: whatever was posted, the browser follows with a GET (RFC 9700 4.12)."""
+    return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def to_client(request: Request, answer: ToClient) -> Response:
+    """The answer on its way to the client: by redirect, or by a form that sends itself (Form Post 2)."""
+    wanted = answer.request
+    if wanted.client_id == INTERNAL:
+        return see_other(base_path(idp_of(request)) + wanted.redirect_uri)
+    if wanted.response_mode is ResponseMode.FORM_POST:
+        return form_post(request, wanted.redirect_uri, answer.parameters)
+    return see_other(redirect_url(wanted.redirect_uri, answer.parameters))
+
+
+def form_post(request: Request, redirect_uri: str, parameters: Sequence[tuple[str, str]]) -> Response:
+    """The page that posts the answer to the client."""
+    shown = FormPost(redirect_uri=redirect_uri, fields=tuple(parameters))
+    return page(request, shown, form_targets=(redirect_uri,), script_hash=FORM_POST_SCRIPT_HASH)
+
+
+def to_interaction(request: Request, answer: ToInteraction) -> Response:
+    """On to the page that asks, with a new session cookie if there is one."""
+    idp = idp_of(request)
+    response = see_other(f"{base_path(idp)}/i/{answer.interaction_id}")
+    if answer.token is not None:
+        set_cookie(response, idp, answer.token)
+    if answer.device is not None:
+        set_cookie(response, idp, answer.device, kind="-device", lasting=True)
+    return response

@@ -1,0 +1,165 @@
+"""From what `decide` asks to the page that asks it. No request is read and nothing is decided here."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from idp.flows.authorize import Show, optional
+from idp.flows.idp import INTERNAL
+from idp.model import Authenticator, Challenge, Factor
+from idp.policy import Kind, Policy, Why
+from idp.web import pages
+from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine
+
+_AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What a page shows beside the question: what was wrong, what was typed, how long to wait."""
+
+    problems: tuple[Problem, ...] = ()
+    username: str | None = None
+    wait: timedelta | None = None
+    resend_in: timedelta | None = None
+    tries_left: int | None = None
+    delivery: Delivery = Delivery.UNKNOWN
+
+
+NOTHING = Extra()
+
+
+def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = None, extra: Extra = NOTHING) -> Page:
+    """The page of this question; `factor` chooses among the second factors that are asked for."""
+    here = f"{base}/i/{show.interaction.id}"
+    match show.ask.kind:
+        case Kind.PASSWORD:
+            return _sign_in(show, policy, here, extra)
+        case Kind.SECOND_FACTOR:
+            asked = factor if factor in show.ask.factors else show.ask.factors[0]
+            return _second_factor(show, policy, here, asked, extra)
+        case Kind.CONSENT:
+            return _consent(show, policy, here)
+        case Kind.SELECT_ACCOUNT:
+            return _select_account(show, policy, here)
+
+
+def purpose_of(show: Show, policy: Policy) -> Purpose:
+    """Why this is asked, in the words of the pages."""
+    internal = show.client.id == INTERNAL
+    name = None if internal else show.client.name
+    reason = show.ask.reason
+    if internal and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
+        return Purpose(why=pages.Why.ACCOUNT)
+    if reason.scope is not None and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
+        if reason.scope == "openid":
+            return Purpose(why=pages.Why.SIGN_IN, client_name=name)
+        return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=(_line(reason.scope, policy),))
+    if reason.why in _AGAIN:
+        return Purpose(why=pages.Why.AGAIN, client_name=name)
+    return Purpose(why=pages.Why.SIGN_IN, client_name=name)
+
+
+def _line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
+    return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
+
+
+def _sign_in(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
+    person = show.facts.account
+    again = person if show.ask.reason.why in _AGAIN else None
+    username = extra.username
+    if username is None:
+        username = again.username if again else show.interaction.request.login_hint or ""
+    return pages.SignIn(
+        action=f"{here}/password",
+        purpose=purpose_of(show, policy),
+        username=username,
+        cancel=f"{here}/cancel",
+        wait=extra.wait,
+        problems=extra.problems,
+    )
+
+
+def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra: Extra) -> Page:
+    others = tuple(Alternative(other, f"{here}/{other.value}") for other in show.ask.factors if other is not factor)
+    challenge = show.loaded.challenges.get(factor)
+    tries = extra.tries_left
+    if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
+        tries = challenge.max_attempts - challenge.attempts
+    purpose, cancel = purpose_of(show, policy), f"{here}/cancel"
+    match factor:
+        case Factor.TOTP:
+            return pages.AuthenticatorCode(
+                action=f"{here}/totp",
+                purpose=purpose,
+                strong=Factor.SMS not in show.ask.factors,
+                hold=policy.hold,
+                label=_label(show.loaded.authenticators),
+                tries_left=tries,
+                alternatives=others,
+                cancel=cancel,
+                wait=extra.wait,
+                problems=extra.problems,
+            )
+        case Factor.RECOVERY:
+            return pages.RecoveryCode(
+                action=f"{here}/recovery",
+                purpose=purpose,
+                tries_left=tries,
+                alternatives=others,
+                cancel=cancel,
+                wait=extra.wait,
+                problems=extra.problems,
+            )
+        case Factor.SMS | Factor.PASSWORD:
+            return pages.SmsCode(
+                action=f"{here}/sms",
+                purpose=purpose,
+                hint=_phone_hint(show.loaded.authenticators),
+                resend=f"{here}/sms/send",
+                valid_for=_valid_for(challenge, show),
+                resend_in=extra.resend_in,
+                tries_left=tries,
+                delivery=extra.delivery,
+                alternatives=others,
+                cancel=cancel,
+                wait=extra.wait,
+                problems=extra.problems,
+            )
+
+
+def _valid_for(challenge: Challenge | None, show: Show) -> timedelta | None:
+    if challenge is None or not challenge.alive(show.facts.now):
+        return None
+    return challenge.expires_at - show.facts.now
+
+
+def _label(authenticators: tuple[Authenticator, ...]) -> str | None:
+    apps = [each for each in authenticators if each.factor is Factor.TOTP and each.closed_at is None]
+    return apps[0].label or None if len(apps) == 1 else None
+
+
+def _phone_hint(authenticators: tuple[Authenticator, ...]) -> str:
+    phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
+    return max(phones, key=lambda each: each.created_at).hint if phones else ""
+
+
+def _consent(show: Show, policy: Policy, here: str) -> Page:
+    return pages.Consent(
+        action=f"{here}/consent",
+        client_name=show.client.name,
+        scopes=tuple(
+            _line(scope, policy, new=scope not in show.facts.consented and bool(show.facts.consented))
+            for scope in show.ask.scopes
+        ),
+        host=urlsplit(show.interaction.request.redirect_uri).hostname,
+        username=show.facts.account.username if show.facts.account else None,
+    )
+
+
+def _select_account(show: Show, policy: Policy, here: str) -> Page:
+    person = show.facts.account
+    choices = () if person is None else (AccountChoice(str(person.id), person.username, person.name),)
+    return pages.SelectAccount(
+        action=f"{here}/account", purpose=purpose_of(show, policy), accounts=choices, cancel=f"{here}/cancel"
+    )

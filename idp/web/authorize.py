@@ -1,0 +1,59 @@
+"""The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.flows import authorize as flow
+from idp.flows.authorize import ToClient
+from idp.model import ResponseMode
+from idp.oidc import answer, metadata
+from idp.oidc import request as requests
+from idp.oidc.errors import PageError, RedirectError
+from idp.web.answers import form_post, see_other, to_client, to_interaction, trouble
+from idp.web.door import Unreadable, idp_of, pairs, query, visitor
+from idp.web.pages import Trouble
+
+
+async def authorize(request: Request) -> Response:
+    """GET and POST /authorize."""
+    idp = idp_of(request)
+    try:
+        # OIDC Core 3.1.2.1: parameters of a POST are in the form
+        given = await pairs(request) if request.method == "POST" else query(request)
+        parsed = requests.parse(
+            given,
+            client_lookup=idp.registered,
+            issuer=idp.issuer,
+            known_scopes=frozenset(idp.policy.scopes),
+            acr_supported=idp.policy.levels.values(),
+            keys=idp.keys,
+        )
+    except PageError as error:
+        return trouble(request, _kind(error), detail=error.description)
+    except RedirectError as error:
+        return refused(request, error)
+    except Unreadable as error:
+        return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
+    match await flow.begin(idp, parsed, visitor(request)):
+        case ToClient() as done:
+            return to_client(request, done)
+        case interaction:
+            return to_interaction(request, interaction)
+
+
+def _kind(error: PageError) -> Trouble:
+    if "redirect_uri" in error.description:
+        return Trouble.BAD_REDIRECT_URI
+    return Trouble.UNKNOWN_CLIENT if "client_id" in error.description else Trouble.BAD_REQUEST
+
+
+def refused(request: Request, error: RedirectError) -> Response:
+    """Tell the client what was wrong with its request."""
+    parameters = answer.error(error, issuer=idp_of(request).issuer)
+    if error.response_mode is ResponseMode.FORM_POST:
+        return form_post(request, error.redirect_uri, parameters)
+    return see_other(answer.redirect_url(error.redirect_uri, parameters, fragment=error.fragment))
+
+
+ROUTES = [Route(metadata.AUTHORIZE, authorize, methods=["GET", "POST"])]

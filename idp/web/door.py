@@ -1,0 +1,224 @@
+"""Reading a request: who is at the door, what they posted, whether the form is ours. No flow is called here."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from idp.crypto import equal, mac
+from idp.errors import OAuthError
+from idp.flows.idp import Idp, Visitor
+from idp.oidc.strictjson import storable
+from idp.web import texts
+
+MAX_BODY = 64 * 1024
+MAX_FIELDS = 100
+_LONG = 365 * 24 * 3600
+_COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
+
+
+class TooLarge(Exception):
+    """The body is larger than any form of ours."""
+
+
+class Unreadable(Exception):
+    """The body is no form, or holds what is no text; the text says what, for developers."""
+
+
+class NotOurForm(Exception):
+    """The form was not sent from our own page in this browser."""
+
+
+def idp_of(request: Request) -> Idp:
+    """The running provider."""
+    idp: Idp = request.app.state.idp
+    return idp
+
+
+def base_path(idp: Idp) -> str:
+    """The path of the issuer, empty at the root."""
+    return urlsplit(idp.issuer).path
+
+
+def cookie_name(idp: Idp, kind: str = "") -> str:
+    """`__Host-` binds a cookie to this host and https; on a loopback http issuer browsers would refuse that."""
+    return f"__Host-stile{kind}" if idp.settings.secure else f"stile{kind}"
+
+
+def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", lasting: bool = False) -> None:
+    """HttpOnly, SameSite=Lax, for the whole host; Secure wherever there is https."""
+    response.set_cookie(
+        cookie_name(idp, kind),
+        value,
+        max_age=_LONG if lasting else None,
+        path="/",
+        secure=idp.settings.secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def drop_cookie(response: Response, idp: Idp) -> None:
+    """Forget the session cookie."""
+    response.delete_cookie(cookie_name(idp), path="/", secure=idp.settings.secure, httponly=True, samesite="lax")
+
+
+def visitor(request: Request) -> Visitor:
+    """The browser that sent this request."""
+    idp = idp_of(request)
+    token = request.cookies.get(cookie_name(idp))
+    return Visitor(
+        address=address(request, idp.settings.trusted_proxies),
+        token=token if token and _COOKIE.fullmatch(token) else None,
+        device=request.cookies.get(cookie_name(idp, "-device")),
+        user_agent=_plain(request.headers.get("user-agent", ""))[:200],
+        locale=locale(request),
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
+
+
+def locale(request: Request) -> str:
+    """The language of our pages for this browser: its own choice, else Accept-Language."""
+    idp = idp_of(request)
+    chosen = request.cookies.get(cookie_name(idp, "-language"), "")
+    wanted = [chosen] if re.fullmatch(r"[A-Za-z-]{2,20}", chosen) else []
+    wanted += texts.accepted_languages(request.headers.get("accept-language", "")[:400])
+    return texts.choose_language(wanted, overrides=idp.settings.templates)
+
+
+def address(request: Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    """The client's address: X-Forwarded-For counts from the right, for as long as proxies we trust wrote it."""
+    peer = request.client.host if request.client else "unknown"
+    hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+    for hop in reversed(hops[-32:]):
+        if not _within(peer, trusted) or _is_no_address(hop):
+            break
+        peer = hop
+    return peer
+
+
+def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    return not _is_no_address(text) and any(ip_address(text) in network for network in networks)
+
+
+def _is_no_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return True
+    return False
+
+
+async def body(request: Request) -> bytes:
+    """The body, at most `MAX_BODY`. Raises `TooLarge` without reading on."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > MAX_BODY:
+        raise TooLarge
+    received = bytearray()
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > MAX_BODY:
+                raise TooLarge
+    except ClientDisconnect:
+        raise Unreadable("The connection was closed before the whole form had arrived.") from None
+    return bytes(received)
+
+
+async def pairs(request: Request) -> list[tuple[str, str]]:
+    """The fields of a posted form, in order, repeated ones too. Raises `TooLarge` or `Unreadable`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await body(request)
+    if kind != "application/x-www-form-urlencoded":
+        raise Unreadable("The body must be application/x-www-form-urlencoded.")
+    return decode(raw)
+
+
+def query(request: Request) -> list[tuple[str, str]]:
+    """The parameters of the query, in order, repeated ones too. Raises `Unreadable`."""
+    return decode(request.scope["query_string"])
+
+
+def decode(raw: bytes) -> list[tuple[str, str]]:
+    """Decode a form or query strictly: UTF-8 or nothing."""
+    try:
+        return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except (UnicodeDecodeError, ValueError):
+        raise Unreadable("The form or query is not UTF-8, or has too many fields.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A posted form of one of our own pages: each field once, but `scope`."""
+
+    fields: dict[str, str]
+    scopes: frozenset[str]
+
+    def get(self, name: str) -> str:
+        """A field, empty if it is missing."""
+        return self.fields.get(name, "")
+
+
+async def own_form(request: Request) -> Form:
+    """A form that our own page sent in this browser. Raises `NotOurForm`, `Unreadable` or `TooLarge`."""
+    posted = await pairs(request)
+    fields: dict[str, str] = {}
+    scopes: set[str] = set()
+    for name, value in posted:
+        if not storable(name) or not storable(value):
+            raise Unreadable("A field holds a character that is not text.")
+        if name == "scope":
+            scopes.add(value)
+        elif name in fields:
+            raise Unreadable("A field occurs twice.")
+        else:
+            fields[name] = value
+    idp = idp_of(request)
+    if not _same_origin(request, idp) or not _is_ours(request, idp, fields.pop("csrf", "")):
+        raise NotOurForm
+    return Form(fields, frozenset(scopes))
+
+
+def _same_origin(request: Request, idp: Idp) -> bool:
+    # SES-03: what a browser says of itself, where it says it; the token decides in any case
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    parts = urlsplit(idp.issuer)
+    origin = request.headers.get("origin")
+    return origin is None or origin in {"null", f"{parts.scheme}://{parts.netloc}"}
+
+
+def csrf(idp: Idp, session_id: UUID | None, action: str) -> str:
+    """The token of a form: for this session and this action only."""
+    owner = b"" if session_id is None else session_id.bytes
+    return mac(idp.secrets.subkey("csrf"), owner, action.encode()).hex()
+
+
+def _is_ours(request: Request, idp: Idp, sent: str) -> bool:
+    session_id = visitor(request).session_id
+    if session_id is None or not sent.isascii():
+        return False
+    return equal(sent.encode(), csrf(idp, session_id, request.url.path).encode())
+
+
+def path_uuid(request: Request, name: str) -> UUID | None:
+    """A UUID from the path; None for anything else, which then is not found."""
+    text: Any = request.path_params.get(name, "")
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+def malformed(why: Unreadable) -> OAuthError:
+    """An unreadable body as the protocol says it (RFC 6749 5.2)."""
+    return OAuthError("invalid_request", str(why))

@@ -1,0 +1,271 @@
+"""The pages of a paused request: GET shows what is asked now, POST answers it and goes back to asking."""
+
+from datetime import timedelta
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.factors import password as passwords
+from idp.flows import authorize, challenge, login
+from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
+from idp.flows.idp import INTERNAL
+from idp.model import Factor
+from idp.policy import Kind
+from idp.web.answers import page, to_client, to_interaction, trouble
+from idp.web.asking import NOTHING, Extra, page_for
+from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
+from idp.web.pages import Delivery, Problem, Trouble
+
+_WRONG = {
+    Factor.SMS: Problem.CODE_WRONG,
+    Factor.TOTP: Problem.CODE_WRONG,
+    Factor.RECOVERY: Problem.RECOVERY_WRONG,
+    Factor.PASSWORD: Problem.CODE_WRONG,
+}
+_MISSING = {
+    Factor.SMS: Problem.SMS_CODE_MISSING,
+    Factor.TOTP: Problem.APP_CODE_MISSING,
+    Factor.RECOVERY: Problem.RECOVERY_MISSING,
+    Factor.PASSWORD: Problem.SMS_CODE_MISSING,
+}
+
+
+def _gone(request: Request, gone: Gone) -> Response:
+    return trouble(request, Trouble.OTHER_BROWSER if gone.other_browser else Trouble.LINK_OLD)
+
+
+async def _shown(
+    request: Request, show: Show, *, factor: Factor | None = None, extra: Extra = NOTHING, status: int = 200
+) -> Response:
+    """The page of a question, with what else the person needs to know to answer it."""
+    idp = idp_of(request)
+    sms = show.ask.kind is Kind.SECOND_FACTOR and (factor or show.ask.factors[0]) is Factor.SMS
+    phone = challenge.phone_of(show.loaded.authenticators) if sms else None
+    if phone is not None:
+        extra = Extra(
+            problems=extra.problems,
+            wait=extra.wait,
+            tries_left=extra.tries_left,
+            resend_in=await challenge.resend_in(idp, visitor(request), phone),
+            delivery=await _delivery(request, show),
+        )
+    redirect_uri = show.interaction.request.redirect_uri
+    return page(
+        request,
+        page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
+        status=status,
+        form_targets=() if show.client.id == INTERNAL else (redirect_uri,),
+        retry_after=extra.wait if status == 429 else None,
+    )
+
+
+async def _delivery(request: Request, show: Show) -> Delivery:
+    if Factor.SMS not in show.loaded.challenges:
+        return Delivery.UNKNOWN
+    return Delivery(await challenge.delivery_of(idp_of(request), show.interaction.id))
+
+
+async def show(request: Request) -> Response:
+    """GET /i/{id} and /i/{id}/{factor}: decide again; ask, or answer the client."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    match await authorize.resume(idp_of(request), interaction_id, visitor(request)):
+        case Show() as asked:
+            chosen = request.path_params.get("factor")
+            return await _shown(request, asked, factor=Factor(chosen) if chosen else None)
+        case ToClient() as done:
+            return to_client(request, done)
+        case Gone() as gone:
+            return _gone(request, gone)
+
+
+async def password(request: Request) -> Response:
+    """POST /i/{id}/password."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    form = await own_form(request)
+    username, typed = form.get("username"), passwords.parse(form.get("password"))
+    if not username.strip() or typed is None or len(username) > 254:
+        problems = [] if username.strip() else [Problem.USERNAME_MISSING]
+        problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
+        return await _again(request, 400, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,), username=username[:254])
+    idp = idp_of(request)
+    match await login.password(idp, interaction_id, visitor(request), username=username, typed=typed):
+        case ToInteraction() as onward:
+            return to_interaction(request, onward)
+        case login.WrongPassword():
+            return await _again(request, 400, problems=(Problem.SIGN_IN_WRONG,), username=username)
+        case login.Wait(retry_after):
+            return await _again(
+                request,
+                429,
+                problems=(Problem.SIGN_IN_WAIT,),
+                username=username,
+                wait=retry_after or timedelta(hours=1),
+            )
+        case Gone() as gone:
+            return _gone(request, gone)
+
+
+async def _again(
+    request: Request,
+    status: int,
+    *,
+    problems: tuple[Problem, ...],
+    username: str | None = None,
+    wait: timedelta | None = None,
+) -> Response:
+    """The page that is asked now, once more, with what was wrong."""
+    interaction_id = path_uuid(request, "id")
+    assert interaction_id is not None
+    idp = idp_of(request)
+    match await authorize.load(idp, interaction_id, visitor(request), now=idp.clock.now()):
+        case Show() as asked:
+            return await _shown(
+                request, asked, extra=Extra(problems=problems, username=username, wait=wait), status=status
+            )
+        case Gone() as gone:
+            return _gone(request, gone)
+        case _:
+            return to_interaction(request, ToInteraction(interaction_id))
+
+
+async def code(request: Request) -> Response:
+    """POST /i/{id}/{factor}: the answer to a second factor."""
+    return await _second_factor(request, send=False)
+
+
+async def send(request: Request) -> Response:
+    """POST /i/{id}/{factor}/send: ask for a code, or the same one again."""
+    return await _second_factor(request, send=True)
+
+
+async def _second_factor(request: Request, *, send: bool) -> Response:
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    idp, who, factor = idp_of(request), visitor(request), Factor(request.path_params["factor"])
+    form = await own_form(request)
+    if send:
+        outcome = await challenge.send(idp, interaction_id, who, factor)
+    else:
+        outcome = await challenge.answer(idp, interaction_id, who, factor, form.get("code"))
+    match outcome:
+        case ToInteraction() as onward:
+            return to_interaction(request, onward)
+        case challenge.NotOffered():
+            return trouble(request, Trouble.BAD_REQUEST, detail="This way to confirm is not offered here.")
+        case Gone() as gone:
+            return _gone(request, gone)
+        case refused:
+            extra, status = _extra(refused)
+            return await _shown(request, refused.show, factor=factor, extra=extra, status=status)
+
+
+def _extra(
+    refused: challenge.Malformed | challenge.WrongCode | challenge.DeadCode | challenge.Paused,
+) -> tuple[Extra, int]:
+    """What a refused code means on the page, and its status."""
+    match refused:
+        case challenge.Malformed(factor=factor, empty=True):
+            return Extra(problems=(_MISSING[factor],)), 400
+        case challenge.Malformed(factor=Factor.RECOVERY):
+            return Extra(problems=(Problem.RECOVERY_WRONG,)), 400
+        case challenge.Malformed():
+            return Extra(problems=(Problem.CODE_SHAPE,)), 400
+        case challenge.WrongCode(attempts_left=0, factor=Factor.SMS):
+            return Extra(problems=(Problem.CODE_DEAD,), tries_left=0), 400
+        case challenge.WrongCode(used=True, attempts_left=left):
+            return Extra(problems=(Problem.CODE_USED,), tries_left=left), 400
+        case challenge.WrongCode(factor=factor, attempts_left=left):
+            return Extra(problems=(_WRONG[factor],), tries_left=left), 400
+        case challenge.DeadCode():
+            return Extra(problems=(Problem.CODE_EXPIRED,)), 400
+        case challenge.Paused(sending=True, retry_after=wait):
+            return Extra(problems=(Problem.RESEND_WAIT,), wait=wait or timedelta(days=1)), 429
+        case challenge.Paused(retry_after=wait):
+            return Extra(problems=(Problem.CODE_WAIT,), wait=wait or timedelta(days=1)), 429
+
+
+async def consent(request: Request) -> Response:
+    """POST /i/{id}/consent."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    form = await own_form(request)
+    if form.get("decision") not in {"allow", "deny"}:
+        return trouble(request, Trouble.BAD_REQUEST, detail="Neither allow nor deny was chosen.")
+    return _onward(
+        request,
+        await authorize.consent(
+            idp_of(request),
+            interaction_id,
+            visitor(request),
+            allow=form.get("decision") == "allow",
+            ticked=form.scopes,
+        ),
+    )
+
+
+async def account(request: Request) -> Response:
+    """POST /i/{id}/account: go on as this person, or as somebody else."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    form = await own_form(request)
+    chosen = await authorize.choose_account(
+        idp_of(request), interaction_id, visitor(request), account=form.get("account")
+    )
+    return _onward(request, chosen)
+
+
+async def cancel(request: Request) -> Response:
+    """POST /i/{id}/cancel: answer the client with access_denied."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    await own_form(request)
+    return _onward(request, await authorize.cancel(idp_of(request), interaction_id, visitor(request)))
+
+
+def _onward(request: Request, outcome: ToInteraction | ToClient | Gone) -> Response:
+    match outcome:
+        case ToInteraction() as onward:
+            return to_interaction(request, onward)
+        case ToClient() as done:
+            return to_client(request, done)
+        case Gone() as gone:
+            return _gone(request, gone)
+
+
+class FactorConvertor(Convertor[str]):
+    """`{factor:factor}`: a second factor, by the name in policy.toml."""
+
+    regex = f"{Factor.SMS}|{Factor.TOTP}|{Factor.RECOVERY}"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("factor", FactorConvertor())
+
+
+ROUTES = [
+    Route("/i/{id}", show, methods=["GET"]),
+    Route("/i/{id}/password", password, methods=["POST"]),
+    Route("/i/{id}/consent", consent, methods=["POST"]),
+    Route("/i/{id}/account", account, methods=["POST"]),
+    Route("/i/{id}/cancel", cancel, methods=["POST"]),
+    Route("/i/{id}/{factor:factor}", show, methods=["GET"]),
+    Route("/i/{id}/{factor:factor}", code, methods=["POST"]),
+    Route("/i/{id}/{factor:factor}/send", send, methods=["POST"]),
+]

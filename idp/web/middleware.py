@@ -1,0 +1,126 @@
+"""Around every request: its id, its log line and figures, and an answer for whatever went wrong. Plain ASGI."""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp import metrics
+from idp.errors import IdpError, SealBroken, Unavailable
+from idp.oidc import metadata
+from idp.web.answers import trouble
+from idp.web.door import NotOurForm, TooLarge, Unreadable
+from idp.web.pages import HSTS, SECURITY_HEADERS, Trouble
+
+_log = structlog.get_logger("idp.web")
+_JSON = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE, metadata.JWKS, "/.well-known/")
+_RETRY = {"Retry-After": "5"}
+
+
+class Around:
+    """The outermost layer. Whatever happens inside, a person gets a page and a client gets JSON, with our headers."""
+
+    def __init__(self, app: ASGIApp, *, issuer: str) -> None:
+        self._app = app
+        secure = issuer.startswith("https://")
+        always = {**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})}
+        self._always = [(name.lower().encode(), value.encode()) for name, value in always.items()]
+        self._base = urlsplit(issuer).path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 500
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                begun = True
+                status = message["status"]
+                self._add_headers(message, request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if begun:
+                raise
+            response = self._refusal(Request(scope, receive), error)
+            await response(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - started
+            endpoint = scope.get("endpoint")
+            route = getattr(endpoint, "__name__", "none")
+            metrics.observe_request(route, scope["method"], status, seconds)
+            _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            structlog.contextvars.clear_contextvars()
+
+    def _add_headers(self, message: Message, request_id: str) -> None:
+        headers: list[tuple[bytes, bytes]] = message["headers"]
+        there = {name for name, _ in headers}
+        headers.extend(pair for pair in self._always if pair[0] not in there)
+        headers.append((b"x-request-id", request_id.encode()))
+
+    def _refusal(self, request: Request, error: Exception) -> Response:
+        kind, detail, log = _kind(error)
+        if log:
+            # A database error's text may hold a row, so only its kind is written.
+            _log.error("failed", error=type(error).__name__, detail=str(error) if isinstance(error, IdpError) else "")
+        if kind is Trouble.BROKEN and not isinstance(error, IdpError):
+            _log.error("traceback", where=_where(error))
+        path = request.url.path.removeprefix(self._base)
+        headers = {"Cache-Control": "no-store", **(_RETRY if kind is Trouble.UNAVAILABLE else {})}
+        if path.startswith(_JSON):
+            code = "temporarily_unavailable" if kind.status == 503 else "server_error"
+            code = "invalid_request" if kind.status < 500 else code
+            return JSONResponse({"error": code, "error_description": kind.title}, kind.status, headers)
+        response = trouble(request, kind, detail=detail)
+        response.headers.update(headers)
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+
+def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
+    """The page for an error, what to tell developers, and whether it is ours to mend."""
+    match error:
+        case NotOurForm():
+            return Trouble.FORM_REFUSED, None, False
+        case TooLarge():
+            return Trouble.TOO_LARGE, None, False
+        case Unreadable():
+            return Trouble.BAD_REQUEST, str(error), False
+        case SealBroken() | Unavailable():
+            return Trouble.UNAVAILABLE, None, True
+        case HTTPException(status_code=404):
+            return Trouble.NOT_FOUND, None, False
+        case HTTPException(status_code=405):
+            return Trouble.METHOD, None, False
+        case HTTPException(status_code=status) if status < 500:
+            return Trouble.BAD_REQUEST, None, False
+        case _:
+            return Trouble.BROKEN, None, True
+
+
+def _where(error: Exception) -> list[str]:
+    """Files, lines and functions of a traceback, without the values in it."""
+    found: list[str] = []
+    step: Any = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} {code.co_name}")
+        step = step.tb_next
+    return found[-8:]

@@ -1,0 +1,132 @@
+"""What several pages share: why something is asked, what was wrong, what else works. Values, sentences in English."""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from idp.model import Factor
+from idp.web.texts import mark
+
+
+class Page(Protocol):
+    """What one page shows, nothing else. `template` names the file that says it."""
+
+    @property
+    def template(self) -> str:
+        """The template's name, as in "sign_in.html"."""
+        ...
+
+
+class Why(StrEnum):
+    """Why something is asked, in the words of `why()` in parts.html."""
+
+    SIGN_IN = "sign_in"  # to continue to the client, or to the account pages
+    AGAIN = "again"  # prompt=login or max_age: the client wants a fresh proof
+    SCOPE = "scope"  # the scopes named need it
+    ACCOUNT = "account"  # a change to how this person signs in
+
+
+# Scopes that every deployment knows; others are said by their title in the policy, or by their name.
+SCOPE_SENTENCES = {
+    "openid": mark("Know that it is you"),
+    "profile": mark("See your name and profile"),
+    "email": mark("See your email address"),
+    "phone": mark("See your phone number"),
+    "address": mark("See your postal address"),
+    "offline_access": mark("Stay connected when you are not using it"),
+    "password:write": mark("Change your password and ways to sign in"),
+    "transfers:write": mark("Make transfers"),
+    "transfers:read": mark("See your transfers"),
+    "accounts:read": mark("See your accounts"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeLine:
+    """One scope as a person reads it. `title` is the operator's sentence; without it ours, or the bare name.
+
+    An `optional` scope has a box, `ticked` to begin with; a `sensitive` one asks for a new proof each time; a `new` one
+    was not granted to this client before.
+    """
+
+    name: str
+    title: str | None = None
+    optional: bool = False
+    ticked: bool = True
+    sensitive: bool = False
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What the proof is for. `scopes` are those that need it, for `Why.SCOPE`. No client: our own account pages."""
+
+    why: Why = Why.SIGN_IN
+    client_name: str | None = None
+    scopes: tuple[ScopeLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another factor that would do here, and the link (GET, changes nothing) to its page."""
+
+    factor: Factor
+    href: str
+
+
+class Delivery(StrEnum):
+    """How far the text message got, as far as the gateway says."""
+
+    UNKNOWN = "unknown"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Problem(Enum):
+    """What was wrong with a form: the id of the field to mend (or None) and the sentence.
+
+    `%(wait)s` and `%(least)s` come from the page's `wait` and `least`.
+    """
+
+    USERNAME_MISSING = ("username", mark("Enter your username"))
+    PASSWORD_MISSING = ("password", mark("Enter your password"))
+    # The same sentence whether the name or the password was wrong, or there is no such person (promise 9).
+    SIGN_IN_WRONG = ("username", mark("The username or the password is not right"))
+    PASSWORD_WRONG = ("password", mark("The password is not right"))
+    SIGN_IN_WAIT = ("password", mark("Too many tries. Try again in %(wait)s"))
+    SMS_CODE_MISSING = ("code", mark("Enter the 6 numbers from the text message"))
+    APP_CODE_MISSING = ("code", mark("Enter the 6 numbers from your authenticator app"))
+    CODE_SHAPE = ("code", mark("A code is 6 numbers, such as 042 917"))
+    CODE_WRONG = ("code", mark("The code is not right"))
+    CODE_USED = ("code", mark("This code was used already. Wait for the next one in your app"))
+    CODE_WAIT = ("code", mark("Too many wrong codes. Try again in %(wait)s"))
+    CODE_EXPIRED = ("resend", mark("The code no longer works. Ask for a new one"))
+    CODE_DEAD = ("resend", mark("No tries are left for this code. Ask for a new one"))
+    RESEND_WAIT = ("resend", mark("You can ask for a new code in %(wait)s"))
+    SEND_FAILED = ("resend", mark("The text message could not be sent, but nothing is wrong with your account"))
+    RECOVERY_MISSING = ("code", mark("Enter one of your recovery codes"))
+    RECOVERY_WRONG = ("code", mark("The recovery code is not right, or was used already"))
+    LABEL_TOO_LONG = ("label", mark("Use a name of at most 60 characters"))
+    LABEL_MISSING = ("label", mark("Enter a name"))
+    SAVED_MISSING = ("saved", mark("Tick the box when you have put the codes somewhere safe"))
+    NEW_PASSWORD_MISSING = ("password", mark("Enter a new password"))
+    PASSWORD_SHORT = ("password", mark("Use at least %(least)s characters"))
+    PASSWORD_LONG = ("password", mark("Use at most 1,000 characters"))
+    PASSWORD_COMMON = ("password", mark("This password is easy to guess, because many people use it. Choose another"))
+    PASSWORD_SAME = ("password", mark("Choose a password that differs from the one you have"))
+    PASSWORD_REPEAT = ("repeat", mark("The two passwords are not the same"))
+    FORM_OLD = (None, mark("This page was open for too long, so nothing was changed. Please try again"))
+
+    @property
+    def field(self) -> str | None:
+        """The id of the field that the summary links to; None when there is none to mend."""
+        field: str | None = self.value[0]
+        return field
+
+    @property
+    def sentence(self) -> str:
+        """The sentence in English, with its placeholders."""
+        sentence: str = self.value[1]
+        return sentence

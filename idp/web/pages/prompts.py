@@ -1,0 +1,156 @@
+"""The pages of an interaction, one per prompt and factor. What they show, nothing about how it came about."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+
+from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Username and password. Posts `username`, `password` to `action`; an empty form with `cancel` to `cancel`.
+
+    `username` is what was typed or hinted; `fixed` when only this person may go on, who then cannot be edited.
+    `another` is where to sign in as somebody else, `forgot` where a forgotten password leads.
+    """
+
+    template: ClassVar[str] = "sign_in.html"
+    action: str
+    purpose: Purpose
+    username: str = ""
+    fixed: bool = False
+    another: str | None = None
+    forgot: str | None = None
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsCode:
+    """A code by text message. Posts `code` to `action`; an empty form to `resend`; `cancel` to `cancel`.
+
+    `hint` is `Authenticator.hint`. With `valid_for` None no code is outstanding (none sent yet, none left, or
+    expired): the page then offers to send one. `resend_in` is how long until `resend` is possible, None for now.
+    `tries_left` None says nothing about tries.
+    """
+
+    template: ClassVar[str] = "sms_code.html"
+    action: str
+    purpose: Purpose
+    hint: str
+    resend: str
+    valid_for: timedelta | None
+    resend_in: timedelta | None = None
+    tries_left: int | None = None
+    delivery: Delivery = Delivery.UNKNOWN
+    alternatives: tuple[Alternative, ...] = ()
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticatorCode:
+    """A code from the authenticator app. Posts `code` to `action`; `cancel` to `cancel`.
+
+    `strong` when nothing but the app will do: the page then says that text messages still sign in but do not do this,
+    and how long a new app has to wait (`hold`).
+    """
+
+    template: ClassVar[str] = "authenticator_code.html"
+    action: str
+    purpose: Purpose
+    strong: bool = False
+    hold: timedelta | None = None
+    label: str | None = None
+    tries_left: int | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCode:
+    """One of the saved codes. Posts `code` to `action`; `cancel` to `cancel`."""
+
+    template: ClassVar[str] = "recovery_code.html"
+    action: str
+    purpose: Purpose
+    tries_left: int | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolAuthenticator:
+    """A new authenticator app, shown once. Posts `code` and `label` to `action`; `not_now` to `not_now`.
+
+    `uri` is the otpauth URI in the QR code, `key` the same seed in base32 for typing. `hold` is how long the app will
+    not open sensitive things; None when it is trusted at once.
+    """
+
+    template: ClassVar[str] = "enrol_authenticator.html"
+    action: str
+    uri: str = field(repr=False)
+    key: str = field(repr=False)
+    label: str = ""
+    client_name: str | None = None
+    hold: timedelta | None = None
+    not_now: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodes:
+    """New recovery codes, shown once. Posts `saved` to `action`, and `codes` (space-separated) to `download`.
+
+    Both forms carry the codes, because nobody else has them: the server keeps hashes and must check them before it
+    answers with a file.
+    """
+
+    template: ClassVar[str] = "recovery_codes.html"
+    action: str
+    codes: tuple[str, ...] = field(repr=False)
+    download: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Whether the client may. Posts `decision` (`allow` or `deny`) and a `scope` for each ticked optional scope.
+
+    `host` is where the client lives, as proved by its redirect URI; names can be anything.
+    """
+
+    template: ClassVar[str] = "consent.html"
+    action: str
+    client_name: str
+    scopes: tuple[ScopeLine, ...]
+    host: str | None = None
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChoice:
+    """One signed-in person to choose; `value` is posted as `account`."""
+
+    value: str
+    username: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectAccount:
+    """Who goes on. Posts `account`, empty for somebody else; `cancel` to `cancel`."""
+
+    template: ClassVar[str] = "select_account.html"
+    action: str
+    purpose: Purpose
+    accounts: tuple[AccountChoice, ...]
+    cancel: str | None = None

@@ -1,0 +1,20 @@
+"""The whole URL map."""
+
+from urllib.parse import urlsplit
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from idp.web import authorize, interaction, operations, tokens
+
+
+def routes(issuer: str) -> list[BaseRoute]:
+    """Everything under the issuer's path; the RFC 8414 document stands at the root (RFC 8414 3.1)."""
+    from_here: list[Route] = [
+        *authorize.ROUTES,
+        *interaction.ROUTES,
+        *tokens.ROUTES,
+        *operations.ROUTES,
+    ]
+    base = urlsplit(issuer).path
+    below: list[BaseRoute] = [Mount(base, routes=from_here)] if base else list(from_here)
+    return [*tokens.ROOT_ROUTES, *below]

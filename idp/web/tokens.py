@@ -1,0 +1,149 @@
+"""What clients and resource servers call: token, userinfo, introspection, revocation, metadata and keys."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.errors import OAuthError
+from idp.flows import token as flow
+from idp.flows.idp import Idp
+from idp.oidc import errors, metadata
+from idp.oidc.params import Params, once
+from idp.oidc.userinfo import bearer
+from idp.web.answers import seconds
+from idp.web.door import TooLarge, Unreadable, idp_of, malformed, pairs, query, visitor
+
+_NO_STORE = {"Cache-Control": "no-store"}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] = _NO_STORE) -> Response:
+    return Response(json.dumps(body, separators=(",", ":")), status, dict(headers), "application/json")
+
+
+def _refusal(error: OAuthError) -> Response:
+    body = errors.body(error)
+    headers = dict(errors.headers(error))
+    return _json(body, error.status, headers) if body else Response(status_code=error.status, headers=headers)
+
+
+def _protocol(endpoint: Endpoint) -> Endpoint:
+    """Turn what a flow raises into the JSON errors of RFC 6749 5.2, and answer allowed origins (RFC 9700 2.6)."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            response = await endpoint(request)
+        except OAuthError as error:
+            response = _refusal(error)
+        except Unreadable as error:
+            response = _refusal(malformed(error))
+        except TooLarge:
+            response = _refusal(OAuthError("invalid_request", "The body is too large.", status=413))
+        except flow.TooMany as error:
+            response = _refusal(OAuthError("invalid_client", "Too many failures. Try again later.", status=429))
+            response.headers["Retry-After"] = seconds(error.retry_after)
+        _allow_origin(request, response)
+        return response
+
+    return answered
+
+
+def _allow_origin(request: Request, response: Response) -> None:
+    origin = request.headers.get("origin")
+    response.headers["Vary"] = "Origin"
+    if origin is not None and origin in _origins(idp_of(request)):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
+
+
+def _origins(idp: Idp) -> set[str]:
+    """Where registered clients live: only their pages may read these answers from a browser."""
+    uris = (urlsplit(uri) for client in idp.clients.values() for uri in client.redirect_uris)
+    return {f"{uri.scheme}://{uri.netloc}" for uri in uris if uri.scheme in {"http", "https"}}
+
+
+async def preflight(request: Request) -> Response:
+    """OPTIONS: what a registered origin may send."""
+    response = Response(status_code=204)
+    _allow_origin(request, response)
+    if "access-control-allow-origin" in response.headers:
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = "600"
+    return response
+
+
+async def _form(request: Request) -> Params:
+    # RFC 6749 3.1: what the query says is not part of a token request
+    return once(await pairs(request))
+
+
+@_protocol
+async def token(request: Request) -> Response:
+    """POST /token."""
+    params = await _form(request)
+    authorization = request.headers.get("authorization")
+    return _json(await flow.token(idp_of(request), authorization, params, visitor(request)))
+
+
+@_protocol
+async def userinfo(request: Request) -> Response:
+    """GET and POST /userinfo."""
+    form: Params = {}
+    if request.method == "POST" and request.headers.get("content-length", "0") != "0":
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        form = await _form(request) if kind == "application/x-www-form-urlencoded" else {}
+    presented = bearer(request.headers.get("authorization"), form, once(query(request)))
+    found = await flow.about_person(idp_of(request), presented)
+    if found.jwt is not None:
+        return Response(found.jwt, 200, _NO_STORE, "application/jwt")
+    return _json(found.claims)
+
+
+@_protocol
+async def introspect(request: Request) -> Response:
+    """POST /introspect."""
+    params = await _form(request)
+    authorization = request.headers.get("authorization")
+    return _json(await flow.introspect(idp_of(request), authorization, params, visitor(request)))
+
+
+@_protocol
+async def revoke(request: Request) -> Response:
+    """POST /revoke."""
+    params = await _form(request)
+    await flow.revoke(idp_of(request), request.headers.get("authorization"), params, visitor(request))
+    return Response(status_code=200, headers=_NO_STORE)
+
+
+_PUBLIC = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+
+
+async def discovery(request: Request) -> Response:
+    """GET the metadata (Discovery 4, RFC 8414 3)."""
+    idp = idp_of(request)
+    scopes = (scope for scope, rule in idp.policy.scopes.items() if not rule.internal)
+    return _json(metadata.discovery(idp.issuer, scopes=scopes, acr_values=idp.policy.levels.values()), headers=_PUBLIC)
+
+
+async def jwks(request: Request) -> Response:
+    """GET /jwks (RFC 7517 5)."""
+    return _json(idp_of(request).keys.jwks(), headers=_PUBLIC)
+
+
+ROUTES = [
+    Route(metadata.TOKEN, token, methods=["POST"]),
+    Route(metadata.USERINFO, userinfo, methods=["GET", "POST"]),
+    Route(metadata.INTROSPECT, introspect, methods=["POST"]),
+    Route(metadata.REVOKE, revoke, methods=["POST"]),
+    Route(metadata.TOKEN, preflight, methods=["OPTIONS"]),
+    Route(metadata.USERINFO, preflight, methods=["OPTIONS"]),
+    Route(metadata.JWKS, jwks, methods=["GET"]),
+    Route("/.well-known/openid-configuration", discovery, methods=["GET"]),
+]
+ROOT_ROUTES = [Route("/.well-known/oauth-authorization-server{path:path}", discovery, methods=["GET"])]

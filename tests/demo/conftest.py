@@ -1,0 +1,24 @@
+"""One world for each test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.demo.stub import Browser, Stub, World
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def stub(world: World) -> Stub:
+    return world.stub
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    return world.browser()

@@ -1,0 +1,117 @@
+"""Authenticator apps, against the vectors of RFC 6238 and the attacks of the threat model."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pyotp
+import pytest
+
+from idp.factors import totp
+from idp.factors.totp import Verified, Wrong
+
+SEED = b"12345678901234567890"  # RFC 6238 appendix B
+NOW = datetime(2026, 1, 15, 12, 0, 10, tzinfo=UTC)
+STEP = totp.step_at(NOW)
+PERIOD = timedelta(seconds=30)
+
+
+def code(step: int) -> str:
+    """What an app shows in a step, from another reading of the algorithm than ours."""
+    return pyotp.TOTP(base64.b32encode(SEED).decode()).at(step * 30)
+
+
+def check(answer: str, *, now: datetime = NOW, last_step: int = 0) -> Verified | Wrong:
+    return totp.check(seed=SEED, answer=answer, now=now, last_step=last_step)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (59, "94287082"),
+        (1111111109, "07081804"),
+        (1111111111, "14050471"),
+        (1234567890, "89005924"),
+        (2000000000, "69279037"),
+        (20000000000, "65353130"),
+    ],
+)
+def test_the_vectors_of_rfc_6238_verify(seconds: int, shown: str) -> None:
+    now = datetime.fromtimestamp(seconds, UTC)
+    assert check(shown[-6:], now=now) == Verified(seconds // 30)
+
+
+@pytest.mark.parametrize(("offset", "accepted"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_totp_04_one_step_to_either_side_is_accepted(offset: int, accepted: bool) -> None:
+    assert check(code(STEP + offset)) == (Verified(STEP + offset) if accepted else Wrong())
+
+
+def test_totp_01_a_code_works_once() -> None:
+    assert check(code(STEP), last_step=STEP - 1) == Verified(STEP)
+    assert check(code(STEP), last_step=STEP) == Wrong(used=True)
+
+
+def test_totp_03_steps_only_move_forward() -> None:
+    assert check(code(STEP - 1), last_step=STEP) == Wrong(used=True)
+    assert check(code(STEP + 1), last_step=STEP) == Verified(STEP + 1)
+
+
+def test_the_window_moves_at_the_very_second() -> None:
+    start = datetime.fromtimestamp(STEP * 30, UTC)
+    assert check(code(STEP), now=start - PERIOD) == Verified(STEP)
+    assert check(code(STEP), now=start - PERIOD - timedelta(microseconds=1)) == Wrong()
+    assert check(code(STEP), now=start + 2 * PERIOD - timedelta(microseconds=1)) == Verified(STEP)
+    assert check(code(STEP), now=start + 2 * PERIOD) == Wrong()
+
+
+def test_when_two_steps_share_their_digits_the_fresh_one_counts() -> None:
+    twin = 910_737  # the first such step of this seed
+    assert code(twin) == code(twin + 1)
+    now = datetime.fromtimestamp(twin * 30, UTC)
+    assert check(code(twin), now=now, last_step=twin) == Verified(twin + 1)
+
+
+@pytest.mark.parametrize("answer", ["", "12345", "１２３４５６", "①②③④⑤⑥", "123456\n", "+12345"])  # noqa: RUF001
+def test_what_is_no_code_is_wrong(answer: str) -> None:
+    assert check(answer) == Wrong()
+
+
+def test_full_width_digits_of_the_right_code_are_wrong() -> None:
+    assert check("".join(chr(ord(digit) + 0xFEE0) for digit in code(STEP))) == Wrong()
+
+
+def test_spaces_and_hyphens_are_forgiven() -> None:
+    shown = code(STEP)
+    assert check(f"{shown[:3]} {shown[3:]}") == Verified(STEP)
+
+
+def test_totp_10_seeds_are_160_random_bits() -> None:
+    seeds = {totp.new_seed() for _ in range(50)}
+    assert len(seeds) == 50
+    assert {len(seed) for seed in seeds} == {20}
+
+
+def test_a_short_seed_is_not_used() -> None:
+    with pytest.raises(ValueError, match="20 bytes"):
+        totp.check(seed=b"short", answer="123456", now=NOW, last_step=0)
+
+
+def test_an_app_that_scans_the_address_shows_our_codes() -> None:
+    address = totp.provisioning_uri(SEED, account="alice@example.com", issuer="Acme Bank")
+    parsed = pyotp.parse_uri(address)
+    assert isinstance(parsed, pyotp.TOTP)
+    assert (parsed.issuer, parsed.name) == ("Acme Bank", "alice@example.com")
+    assert parsed.at(STEP * 30) == code(STEP)
+    query = parse_qs(urlsplit(address).query)
+    assert set(query) == {"secret", "issuer"}  # SHA-1, six digits and 30 s are what apps assume
+
+
+def test_a_colon_in_a_name_does_not_become_another_issuer() -> None:
+    address = totp.provisioning_uri(SEED, account="bank:alice", issuer="Ac:me")
+    assert unquote(urlsplit(address).path).count(":") == 1
+
+
+def test_the_seed_can_be_typed() -> None:
+    text = totp.secret_text(SEED)
+    assert text == "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"
+    assert base64.b32decode(text.replace(" ", "")) == SEED

@@ -1,0 +1,349 @@
+"""The arithmetic of limits, by examples from the table and by random schedules against a plain reading of the rules."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp import limits
+from idp.limits import (
+    Backoff,
+    Charged,
+    Closed,
+    Limit,
+    LimitState,
+    Refused,
+    Window,
+    address_bucket,
+    charge,
+    forgive,
+    refund,
+    subject,
+    wait,
+)
+
+T0 = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def charged(limit: Limit, state: LimitState | None, now: datetime) -> LimitState:
+    outcome = charge(limit, state, now=now)
+    assert isinstance(outcome, Charged), outcome
+    return outcome.state
+
+
+def waits(limit: Limit, count: int) -> list[timedelta]:
+    """Charge as early as possible; the wait after each charge."""
+    state: LimitState | None = None
+    now = T0
+    seen: list[timedelta] = []
+    for _ in range(count):
+        state = charged(limit, state, now)
+        left = wait(limit, state, now=now)
+        assert left is not None
+        seen.append(left)
+        now += left
+    return seen
+
+
+def test_the_table_says_what_the_threat_model_says() -> None:
+    assert {name: (limit.backoff, limit.windows) for name, limit in limits.LIMITS.items()} == {
+        "sms_number": (
+            Backoff(1, MINUTE, 32 * MINUTE, None, DAY),
+            (Window(5, HOUR), Window(10, DAY)),
+        ),
+        "sms_address": (None, (Window(5, HOUR),)),
+        "code_failures": (Backoff(10, 30 * SECOND, HOUR, 100, None), ()),
+        "password_account": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
+        "password_address": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
+        "client_failures": (Backoff(10, SECOND, 5 * MINUTE, None, HOUR), ()),
+        "enrolments": (None, (Window(5, HOUR), Window(10, DAY))),
+    }
+
+
+def test_texts_to_one_number_come_a_minute_apart_and_then_ever_slower() -> None:
+    doubling = Limit("x", limits.SMS_NUMBER.backoff)
+    assert waits(doubling, 8) == [minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 32, 32, 32)]
+
+
+def test_the_sixth_text_in_an_hour_to_one_number_is_refused_even_if_each_code_was_verified() -> None:
+    state = None
+    for minute in range(5):
+        state = forgive(charged(limits.SMS_NUMBER, state, T0 + minute * MINUTE))
+    assert charge(limits.SMS_NUMBER, state, now=T0 + 5 * MINUTE) == Refused(55 * MINUTE)
+    charged(limits.SMS_NUMBER, state, T0 + HOUR)
+
+
+def test_the_eleventh_text_in_a_day_to_one_number_is_refused() -> None:
+    state = None
+    for hour in range(10):
+        state = forgive(charged(limits.SMS_NUMBER, state, T0 + hour * HOUR))
+    assert charge(limits.SMS_NUMBER, state, now=T0 + 10 * HOUR) == Refused(14 * HOUR)
+
+
+def test_the_sixth_code_from_one_address_waits_for_the_rest_of_the_hour() -> None:
+    state = None
+    for minute in range(5):
+        state = charged(limits.SMS_ADDRESS, state, T0 + minute * MINUTE)
+    assert charge(limits.SMS_ADDRESS, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
+
+
+def test_a_verified_code_gives_its_slot_back() -> None:
+    state = None
+    for minute in range(5):
+        state = charged(limits.SMS_ADDRESS, state, T0 + minute * MINUTE)
+    assert state is not None
+    state = refund(limits.SMS_ADDRESS, state, now=T0 + 5 * MINUTE)
+    charged(limits.SMS_ADDRESS, state, T0 + 5 * MINUTE)
+
+
+def test_wrong_codes_wait_from_the_tenth_and_close_after_the_hundredth() -> None:
+    seen = waits(limits.CODE_FAILURES, 99)
+    assert seen[:9] == [timedelta(0)] * 9
+    assert seen[9:18] == [30 * SECOND * 2**step for step in range(7)] + [HOUR] * 2
+    assert set(seen[16:]) == {HOUR}
+    state = charged(limits.CODE_FAILURES, LimitState(99, T0), T0 + HOUR)
+    assert charge(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) == Closed()
+    assert wait(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) is None
+    assert isinstance(charge(limits.CODE_FAILURES, forgive(state), now=T0 + HOUR), Charged)
+
+
+def test_wrong_passwords_wait_from_the_fifth_up_to_a_quarter_of_an_hour_and_never_lock() -> None:
+    seen = waits(limits.PASSWORD_ACCOUNT, 500)
+    assert [left.total_seconds() for left in seen[:11]] == [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900]
+    assert set(seen[10:]) == {15 * MINUTE}
+
+
+def test_a_quiet_hour_forgets_wrong_passwords_but_never_wrong_codes() -> None:
+    state = LimitState(9, T0)
+    assert charge(limits.PASSWORD_ACCOUNT, state, now=T0 + HOUR - SECOND) == Charged(LimitState(10, T0 + HOUR - SECOND))
+    assert charge(limits.PASSWORD_ACCOUNT, state, now=T0 + HOUR) == Charged(LimitState(1, T0 + HOUR))
+    assert charge(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) == Charged(LimitState(10, T0 + 1000 * DAY))
+
+
+def test_a_right_password_of_ones_own_does_not_wipe_the_slate_of_an_address() -> None:
+    state = None
+    now = T0
+    for _ in range(4):
+        state = charged(limits.PASSWORD_ADDRESS, state, now)
+        state = charged(limits.PASSWORD_ADDRESS, state, now)
+        state = refund(limits.PASSWORD_ADDRESS, state, now=now)
+    state = charged(limits.PASSWORD_ADDRESS, state, now)
+    assert state.count == 5
+    assert charge(limits.PASSWORD_ADDRESS, state, now=now) == Refused(30 * SECOND)
+
+
+def test_a_refund_never_goes_below_nothing() -> None:
+    assert refund(limits.SMS_ADDRESS, LimitState(0, T0), now=T0) == LimitState(0, T0)
+
+
+def test_rows_are_kept_as_long_as_they_mean_something() -> None:
+    assert limits.SMS_ADDRESS.keep == HOUR
+    assert limits.SMS_NUMBER.keep == DAY
+    assert limits.PASSWORD_ACCOUNT.keep == HOUR
+    assert limits.CODE_FAILURES.keep > 3650 * DAY
+    assert Limit("x", Backoff(1, SECOND, SECOND, None, MINUTE), (Window(1, HOUR),)).keep == HOUR
+
+
+def test_a_clock_that_jumps_back_opens_nothing() -> None:
+    state = charged(limits.SMS_NUMBER, None, T0)
+    outcome = charge(limits.SMS_NUMBER, state, now=T0 - HOUR)
+    assert outcome == Refused(HOUR + MINUTE)
+    state = charged(limits.SMS_ADDRESS, charged(limits.SMS_ADDRESS, None, T0), T0 - HOUR)
+    assert state == LimitState(2, T0, (T0, T0))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(lambda: Window(0, HOUR), id="nothing allowed"),
+        pytest.param(lambda: Window(1, timedelta(0)), id="no length"),
+        pytest.param(lambda: Backoff(0, SECOND, HOUR), id="no free charge"),
+        pytest.param(lambda: Backoff(1, HOUR, SECOND), id="cap below base"),
+        pytest.param(lambda: Backoff(1, timedelta(0), HOUR), id="no wait"),
+        pytest.param(lambda: Backoff(10, SECOND, HOUR, 9), id="closes before it waits"),
+        pytest.param(lambda: Backoff(1, SECOND, HOUR, 100, DAY), id="a closed row would be forgotten"),
+        pytest.param(lambda: Backoff(1, SECOND, HOUR, None, MINUTE), id="forgotten before the wait is over"),
+        pytest.param(lambda: Limit("x"), id="limits nothing"),
+    ],
+)
+def test_a_row_that_could_not_work_cannot_be_written(wrong: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        wrong()
+
+
+small_windows = st.lists(
+    st.builds(Window, st.integers(1, 4), st.integers(1, 12).map(lambda n: n * SECOND)), max_size=3
+).map(tuple)
+backoffs = st.builds(
+    lambda free, base, extra, close, forget: Backoff(
+        free,
+        base * SECOND,
+        (base + extra) * SECOND,
+        None if close is None or forget is not None else free + close,
+        None if forget is None else (base + extra + forget) * SECOND,
+    ),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(0, 12),
+    st.none() | st.integers(0, 6),
+    st.none() | st.integers(0, 20),
+)
+some_limits = st.one_of(
+    st.builds(Limit, st.just("x"), backoffs, small_windows),
+    st.builds(Limit, st.just("x"), st.none(), small_windows.filter(bool)),
+)
+gaps = st.lists(st.integers(0, 8).map(lambda n: n * SECOND), max_size=40)
+
+
+@given(some_limits, gaps)
+def test_no_stretch_of_a_windows_length_ever_holds_more_than_it_allows(limit: Limit, pauses: list[timedelta]) -> None:
+    state: LimitState | None = None
+    now = T0
+    made: list[datetime] = []
+    for pause in pauses:
+        now += pause
+        outcome = charge(limit, state, now=now)
+        if isinstance(outcome, Charged):
+            state = outcome.state
+            made.append(now)
+    for window in limit.windows:
+        for start in made:
+            assert sum(start <= at < start + window.per for at in made) <= window.count
+    longest = max(limit.windows, key=lambda window: window.per, default=None)
+    if state is not None:
+        assert len(state.hits) <= (longest.count if longest else 0)
+
+
+@given(some_limits, gaps)
+def test_retry_after_is_exactly_when_the_next_one_passes(limit: Limit, pauses: list[timedelta]) -> None:
+    state: LimitState | None = None
+    now = T0
+    for pause in pauses:
+        now += pause
+        outcome = charge(limit, state, now=now)
+        if isinstance(outcome, Refused):
+            assert outcome.retry_after > timedelta(0)
+            assert isinstance(charge(limit, state, now=now + outcome.retry_after), Charged)
+            just_before = now + outcome.retry_after - timedelta(microseconds=1)
+            assert isinstance(charge(limit, state, now=just_before), Refused)
+            assert wait(limit, state, now=now) == outcome.retry_after
+        elif isinstance(outcome, Charged):
+            assert wait(limit, state, now=now) == timedelta(0)
+            state = outcome.state
+
+
+@given(some_limits, gaps)
+def test_a_window_refuses_only_when_it_is_full(limit: Limit, pauses: list[timedelta]) -> None:
+    windows_only = Limit("x", windows=limit.windows or (Window(2, 3 * SECOND),))
+    state: LimitState | None = None
+    now = T0
+    made: list[datetime] = []
+    for pause in pauses:
+        now += pause
+        room = all(sum(at > now - window.per for at in made) < window.count for window in windows_only.windows)
+        outcome = charge(windows_only, state, now=now)
+        assert isinstance(outcome, Charged) == room
+        if isinstance(outcome, Charged):
+            state = outcome.state
+            made.append(now)
+
+
+@given(backoffs, gaps)
+def test_waits_double_between_charges_in_a_row(backoff: Backoff, pauses: list[timedelta]) -> None:
+    limit = Limit("x", backoff)
+    state: LimitState | None = None
+    now, streak, last = T0, 0, T0
+    for pause in pauses:
+        now += pause
+        if backoff.forget is not None and now - last >= backoff.forget:
+            streak = 0
+        needed = (
+            timedelta(0) if streak < backoff.free else min(backoff.cap, backoff.base * 2 ** (streak - backoff.free))
+        )
+        closed = backoff.close_at is not None and streak >= backoff.close_at
+        match charge(limit, state, now=now):
+            case Charged(after):
+                assert not closed
+                assert streak == 0 or now - last >= needed
+                state, streak, last = after, streak + 1, now
+            case Refused(left):
+                assert not closed
+                assert now + left == last + needed
+            case Closed():
+                assert closed
+
+
+@given(small_windows.filter(bool), st.lists(st.tuples(st.integers(0, 4), st.none() | st.integers(0, 3)), max_size=40))
+def test_refunds_never_let_more_unverified_charges_through_than_the_window_allows(
+    windows: tuple[Window, ...], steps: list[tuple[int, int | None]]
+) -> None:
+    limit = Limit("x", windows=windows)
+    shortest = min(window.per for window in windows)
+    state: LimitState | None = None
+    now = T0
+    made: list[datetime] = []
+    refunded: set[int] = set()
+    for pause, verified in steps:
+        now += pause * SECOND
+        live = [number for number, at in enumerate(made) if number not in refunded and now - at < shortest]
+        if verified is not None and live and state is not None:
+            refunded.add(live[verified % len(live)])
+            state = refund(limit, state, now=now)
+        outcome = charge(limit, state, now=now)
+        if isinstance(outcome, Charged):
+            state = outcome.state
+            made.append(now)
+    kept = [at for number, at in enumerate(made) if number not in refunded]
+    for window in windows:
+        for start in kept:
+            assert sum(start <= at < start + window.per for at in kept) <= window.count
+
+
+def test_limits_and_subjects_never_share_a_row() -> None:
+    keys = {
+        subject(limits.CODE_FAILURES, "a", "bc"),
+        subject(limits.CODE_FAILURES, "ab", "c"),
+        subject(limits.CODE_FAILURES, "abc"),
+        subject(limits.PASSWORD_ACCOUNT, "a", "bc"),
+        subject(limits.CODE_FAILURES, UUID(int=1), "totp"),
+        subject(limits.CODE_FAILURES, UUID(int=1), "sms"),
+    }
+    assert len(keys) == 6
+    assert subject(limits.CODE_FAILURES, b"ab", "c") == subject(limits.CODE_FAILURES, "ab", "c")
+    assert {len(key) for key in keys} == {32}
+
+
+def test_a_lone_surrogate_in_a_name_is_just_another_subject() -> None:
+    assert subject(limits.PASSWORD_ACCOUNT, "\ud800") != subject(limits.PASSWORD_ACCOUNT, "\ud801")
+
+
+@pytest.mark.parametrize(
+    ("address", "bucket"),
+    [
+        pytest.param("192.0.2.7", "192.0.2.7", id="IPv4 stands for itself"),
+        pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", id="IPv6 by its network"),
+        pytest.param("2001:DB8:1:2::", "2001:db8:1:2::/64", id="however it is written"),
+        pytest.param("::ffff:192.0.2.7", "192.0.2.7", id="a mapped IPv4 is that IPv4"),
+        pytest.param("::ffff:c000:207", "192.0.2.7", id="a mapped IPv4 in hexadecimal"),
+        pytest.param("fe80::1%eth0", "fe80::/64", id="the interface does not count"),
+        pytest.param("", "unknown", id="nothing"),
+        pytest.param("testclient", "unknown", id="no address"),
+        pytest.param("192.0.2.007", "unknown", id="octal-looking"),
+    ],
+)
+def test_addresses_are_counted_by_who_has_them(address: str, bucket: str) -> None:
+    assert address_bucket(address) == bucket
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_whole_64_shares_one_budget(low: int) -> None:
+    network = 0x20010DB8000100020000000000000000
+    assert address_bucket(str(IPv6Address(network + low))) == "2001:db8:1:2::/64"

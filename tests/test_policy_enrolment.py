@@ -1,0 +1,235 @@
+"""Who may change authenticators and when a new one counts: design 5, threats 1, 2 and 8, ENR-01 to ENR-05."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from idp.model import (
+    Account,
+    AuthenticationEvent,
+    Authenticator,
+    AuthMethod,
+    AuthorizationRequest,
+    Client,
+    Factor,
+)
+from idp.policy import (
+    UNMET,
+    Change,
+    Facts,
+    MayEnrol,
+    MayRemove,
+    NeedsProof,
+    Policy,
+    Refuse,
+    default_policy,
+    enrolment,
+    load_policy,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOLD = timedelta(hours=24)
+LONG_AGO = NOW - timedelta(days=90)
+ANNA = Account(UUID(int=1), "anna", LONG_AGO, LONG_AGO)
+PAGES = Client("account", "Account", AuthMethod.NONE)
+HERE = uuid4()
+
+
+def enrolled(factor: Factor, **changes: Any) -> Authenticator:
+    made = Authenticator(uuid4(), ANNA.id, factor, factor, "", LONG_AGO, LONG_AGO, confirmed_at=LONG_AGO)
+    return replace(made, **changes)
+
+
+PHONE, APP, PAPER = enrolled(Factor.SMS), enrolled(Factor.TOTP), enrolled(Factor.RECOVERY, remaining=5)
+HELD = enrolled(Factor.TOTP, trusted_at=NOW + timedelta(hours=3))
+AT_ONCE, LATER = MayEnrol(NOW, ends_others=False), MayEnrol(NOW + HOLD, ends_others=False)
+
+
+def proved(factor: Factor, seconds_ago: float = 60, by: Authenticator | None = None, **changes: Any) -> Any:
+    device = by or {Factor.SMS: PHONE, Factor.TOTP: APP, Factor.RECOVERY: PAPER}.get(factor)
+    at = NOW - timedelta(seconds=seconds_ago)
+    event = AuthenticationEvent(factor, at, ANNA.id, "account", HERE, device.id if device else None)
+    return replace(event, **changes)
+
+
+PASSWORD, SMS, RECOVERY, TOTP = (
+    proved(Factor.PASSWORD, 90),
+    proved(Factor.SMS),
+    proved(Factor.RECOVERY),
+    proved(Factor.TOTP),
+)
+
+
+def ask(
+    *events: AuthenticationEvent,
+    having: tuple[Authenticator, ...],
+    change: Change = Change.ADD,
+    target: Authenticator | None = None,
+    policy: Policy | None = None,
+    **changes: Any,
+) -> MayEnrol | MayRemove | NeedsProof | Refuse:
+    request = AuthorizationRequest("account", "https://idp.example/account", ())
+    facts = Facts(NOW, PAGES, request, LONG_AGO, HERE, ANNA, events, having, internal=True)
+    ticket = changes.pop("ticket", False)
+    return enrolment(
+        replace(facts, **changes),
+        policy or default_policy(),
+        change=change,
+        target=target.id if target else None,
+        ticket=ticket,
+    )
+
+
+def test_nobody_enrols_without_signing_in() -> None:
+    assert ask(having=(PHONE,), account=None) == NeedsProof((Factor.PASSWORD,))
+    assert ask(SMS, having=(PHONE,)) == NeedsProof((Factor.PASSWORD,))
+
+
+def test_a_disabled_account_changes_nothing_even_with_a_ticket() -> None:
+    found = ask(PASSWORD, SMS, having=(PHONE,), account=replace(ANNA, disabled=True), ticket=True)
+    assert isinstance(found, Refuse)
+    assert found.error == "access_denied"
+
+
+def test_a_password_alone_enrols_nothing() -> None:
+    assert ask(PASSWORD, having=(PAPER, PHONE)) == NeedsProof((Factor.SMS, Factor.RECOVERY))
+    found = ask(PASSWORD, having=())
+    assert isinstance(found, Refuse)
+    assert found.error == UNMET
+
+
+def test_password_and_sms_enrol_an_app_that_is_trusted_after_the_hold() -> None:
+    assert ask(PASSWORD, SMS, having=(PHONE,)) == LATER
+    assert ask(PASSWORD, SMS, having=(PHONE, PAPER)) == LATER
+    assert ask(PASSWORD, RECOVERY, having=(PHONE, PAPER)) == LATER
+
+
+def test_the_proof_must_be_fresh_and_made_on_the_account_pages() -> None:
+    assert ask(PASSWORD, proved(Factor.SMS, 300), having=(PHONE,), events=()) == NeedsProof((Factor.PASSWORD,))
+    old = proved(Factor.PASSWORD, 900)
+    assert ask(old, proved(Factor.SMS, 300), having=(PHONE,)) == LATER
+    assert ask(old, proved(Factor.SMS, 300.001), having=(PHONE,)) == NeedsProof((Factor.SMS,))
+    assert ask(old, proved(Factor.SMS, client_id="bank"), having=(PHONE,)) == NeedsProof((Factor.SMS,))
+
+
+def test_a_proof_by_a_phone_that_is_gone_does_not_count() -> None:
+    assert ask(PASSWORD, SMS, having=(PAPER,)) == NeedsProof((Factor.RECOVERY,))
+    assert ask(PASSWORD, SMS, having=(replace(PHONE, closed_at=NOW), PAPER)) == NeedsProof((Factor.RECOVERY,))
+
+
+def test_a_trusted_app_vouches_at_once() -> None:
+    assert ask(PASSWORD, TOTP, having=(PHONE, APP)) == AT_ONCE
+
+
+def test_password_sms_and_a_saved_recovery_code_vouch_at_once() -> None:
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER)) == AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("events", "having"),
+    [
+        pytest.param((proved(Factor.PASSWORD, 301), SMS, RECOVERY), (PHONE, PAPER), id="password not fresh"),
+        pytest.param((PASSWORD, SMS), (PHONE, PAPER), id="no code"),
+        pytest.param((PASSWORD, RECOVERY), (PHONE, PAPER), id="no sms"),
+        pytest.param((PASSWORD, SMS, RECOVERY), (PHONE, replace(PAPER, trusted_at=NOW)), id="codes made just now"),
+        pytest.param((PASSWORD, SMS, RECOVERY), (replace(PHONE, trusted_at=NOW), PAPER), id="phone changed just now"),
+        pytest.param((PASSWORD, SMS, RECOVERY), (PHONE,), id="codes gone"),
+        pytest.param(
+            (PASSWORD, SMS, replace(RECOVERY, authenticator_id=None)), (PHONE, PAPER), id="a code of nobody's"
+        ),
+    ],
+)
+def test_less_than_all_three_is_on_hold(
+    events: tuple[AuthenticationEvent, ...], having: tuple[Authenticator, ...]
+) -> None:
+    assert ask(*events, having=having) == LATER
+
+
+def test_an_operator_vouches_at_once() -> None:
+    assert ask(having=(), ticket=True) == AT_ONCE
+    assert ask(having=(APP,), ticket=True, change=Change.REPLACE) == MayEnrol(NOW, ends_others=True)
+
+
+@pytest.mark.parametrize("change", [Change.ADD, Change.REPLACE, Change.REMOVE])
+@pytest.mark.parametrize("app", [APP, HELD])
+def test_once_there_is_an_app_sms_changes_nothing(change: Change, app: Authenticator) -> None:
+    by_sms = ask(PASSWORD, SMS, having=(PHONE, PAPER, app), change=change, target=app)
+    assert by_sms == NeedsProof((Factor.TOTP, Factor.RECOVERY))
+    assert ask(PASSWORD, SMS, having=(PHONE, app), change=change, target=app) == NeedsProof((Factor.TOTP,))
+
+
+def test_replacing_and_removing_an_app_end_the_other_sessions() -> None:
+    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REPLACE, target=APP) == MayEnrol(NOW, ends_others=True)
+    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REMOVE, target=APP) == MayRemove()
+
+
+def test_a_saved_recovery_code_replaces_a_lost_app_but_the_hold_applies() -> None:
+    held = MayEnrol(NOW + HOLD, ends_others=True)
+    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REPLACE, target=APP) == held
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP), change=Change.REPLACE, target=APP) == held
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP)) == LATER
+    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REMOVE, target=APP) == MayRemove()
+
+
+def test_removing_the_app_first_does_not_get_round_the_hold() -> None:
+    gone = replace(APP, closed_at=NOW - HOLD + timedelta(seconds=1))
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, gone)) == LATER
+    long_gone = replace(APP, closed_at=NOW - HOLD)
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, long_gone)) == AT_ONCE
+
+
+def test_recovery_codes_made_with_sms_alone_are_no_way_round_an_app() -> None:
+    new = replace(PAPER, trusted_at=NOW + HOLD)
+    assert ask(PASSWORD, RECOVERY, having=(new, APP), change=Change.REMOVE, target=APP) == NeedsProof((Factor.TOTP,))
+
+
+def test_an_app_on_hold_may_change_itself_but_not_a_trusted_one() -> None:
+    by_held = proved(Factor.TOTP, by=HELD)
+    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE, target=HELD) == MayRemove()
+    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE, target=APP) == NeedsProof((Factor.TOTP,))
+    assert ask(PASSWORD, by_held, having=(HELD,)) == LATER
+    by_app = ask(PASSWORD, TOTP, having=(HELD, APP), change=Change.REMOVE, target=HELD)
+    assert by_app == MayRemove()
+
+
+def test_a_phone_is_changed_by_whoever_may_change_the_app() -> None:
+    assert isinstance(ask(PASSWORD, SMS, having=(PHONE, APP), change=Change.REPLACE, target=PHONE), NeedsProof)
+    by_app = ask(PASSWORD, TOTP, having=(PHONE, APP), change=Change.REPLACE, target=PHONE)
+    assert by_app == MayEnrol(NOW, ends_others=True)
+    without_app = ask(PASSWORD, SMS, having=(PHONE,), change=Change.REPLACE, target=PHONE)
+    assert without_app == MayEnrol(NOW + HOLD, ends_others=True)
+
+
+def test_an_app_enrolled_in_this_very_session_vouches_for_nothing() -> None:
+    new = replace(APP, enrolled_in=HERE)
+    found = ask(PASSWORD, TOTP, having=(PHONE, new))
+    assert isinstance(found, Refuse)
+    assert found.error == UNMET
+
+
+SMALL = '[levels]\ntwo_factor = "a"\n[factors]\nsms = "two_factor"\ntotp = "two_factor"\n[scopes]\n'
+
+
+@pytest.mark.parametrize("row", ["", 'authenticators:write" = { level = "two_factor" }\n"x'])
+def test_without_a_row_of_its_own_the_proof_must_be_five_minutes_young(row: str) -> None:
+    policy = load_policy(f'{SMALL}openid = {{ level = "two_factor" }}\n"{row}x" = {{ level = "two_factor" }}\n')
+    old = proved(Factor.PASSWORD, 900)
+    assert ask(old, proved(Factor.SMS, 300), having=(PHONE,), policy=policy) == LATER
+    assert ask(old, proved(Factor.SMS, 301), having=(PHONE,), policy=policy) == NeedsProof((Factor.SMS,))
+
+
+def test_the_age_comes_from_the_row() -> None:
+    policy = load_policy(
+        f'{SMALL}openid = {{ level = "two_factor" }}\n'
+        '"authenticators:write" = { level = "two_factor", fresh = "1m" }\n'
+    )
+    assert ask(PASSWORD, proved(Factor.SMS, 60), having=(PHONE,), policy=policy) == LATER
+    assert ask(PASSWORD, proved(Factor.SMS, 61), having=(PHONE,), policy=policy) == NeedsProof((Factor.SMS,))
+
+
+def test_where_an_app_is_worth_no_more_than_sms_it_protects_nothing_more() -> None:
+    policy = load_policy(f'{SMALL}openid = {{ level = "two_factor" }}\n')
+    assert ask(PASSWORD, SMS, having=(PHONE, APP), policy=policy) == LATER

@@ -1,0 +1,242 @@
+"""policy.toml: what it says by default, and every mistake it may not contain."""
+
+from datetime import timedelta
+
+import pytest
+
+from idp.errors import SettingsError
+from idp.model import AssuranceLevel, Factor
+from idp.policy import ALWAYS, Policy, ScopeRule, default_policy, load_policy
+
+SMALL = """
+[levels]
+two_factor = "two"
+strong = "strong"
+[factors]
+sms = "two_factor"
+totp = "strong"
+[scopes]
+openid = { level = "two_factor" }
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_policy(text)
+    return caught.value.problems
+
+
+def row(text: str) -> ScopeRule:
+    found = load_policy(f'{SMALL}"x:y" = {text}\n').scope_rule("x:y")
+    assert found is not None
+    return found
+
+
+def minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def test_the_default_policy_says_what_the_design_says() -> None:
+    policy = default_policy()
+    assert dict(policy.levels) == {
+        AssuranceLevel.TWO_FACTOR: "urn:stile:2fa",
+        AssuranceLevel.STRONG: "urn:stile:2fa-strong",
+    }
+    assert dict(policy.factors) == {
+        Factor.SMS: AssuranceLevel.TWO_FACTOR,
+        Factor.RECOVERY: AssuranceLevel.TWO_FACTOR,
+        Factor.TOTP: AssuranceLevel.STRONG,
+    }
+    plain = ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), refresh=True, internal=False)
+    assert dict(policy.scopes) == {
+        **dict.fromkeys(("openid", "profile", "email", "phone", "address", "offline_access"), plain),
+        "transfers:write": ScopeRule(AssuranceLevel.STRONG, ALWAYS, minutes(5), refresh=False, internal=False),
+        "password:write": ScopeRule(AssuranceLevel.STRONG, minutes(5), minutes(5), refresh=False, internal=False),
+        "authenticators:write": ScopeRule(
+            AssuranceLevel.TWO_FACTOR, minutes(5), minutes(5), refresh=False, internal=True
+        ),
+    }
+    assert dict(policy.groups) == {}
+    assert (policy.hold, policy.challenge_ttl, policy.challenge_attempts) == (timedelta(days=1), minutes(5), 3)
+    assert (policy.access_ttl, policy.refresh_ttl, policy.refresh_max) == (
+        minutes(10),
+        timedelta(days=30),
+        timedelta(days=90),
+    )
+
+
+def test_a_small_policy_gets_the_same_numbers() -> None:
+    policy, usual = load_policy(SMALL), default_policy()
+    numbers = ("hold", "challenge_ttl", "challenge_attempts", "access_ttl", "refresh_ttl", "refresh_max")
+    assert [getattr(policy, name) for name in numbers] == [getattr(usual, name) for name in numbers]
+
+
+def test_numbers_are_read() -> None:
+    policy = load_policy(
+        SMALL + '[enrolment]\nhold = "90s"\n[challenge]\nttl = "10m"\nattempts = 10\n'
+        '[tokens]\naccess = "2h"\nrefresh = "7d"\nrefresh_max = "7d"\n'
+    )
+    assert (policy.hold, policy.challenge_ttl, policy.challenge_attempts) == (timedelta(seconds=90), minutes(10), 10)
+    assert (policy.access_ttl, policy.refresh_ttl, policy.refresh_max) == (minutes(120), timedelta(7), timedelta(7))
+
+
+def test_acrs_are_looked_up_both_ways() -> None:
+    policy = default_policy()
+    assert policy.acr_of(AssuranceLevel.STRONG) == "urn:stile:2fa-strong"
+    assert policy.level_of("urn:stile:2fa") is AssuranceLevel.TWO_FACTOR
+    assert policy.level_of("phr") is None
+    with pytest.raises(KeyError):
+        policy.acr_of(AssuranceLevel.ONE_FACTOR)
+
+
+def test_an_access_token_lives_as_long_as_its_shortest_scope_allows() -> None:
+    policy = default_policy()
+    assert policy.access_token_ttl(("openid", "email")) == minutes(10)
+    assert policy.access_token_ttl(("openid", "transfers:write")) == minutes(5)
+    assert policy.access_token_ttl(()) == policy.access_token_ttl(("unheard-of",)) == minutes(10)
+
+
+def test_fresh_scopes_never_ride_on_a_refresh_token() -> None:
+    policy = default_policy()
+    asked = ("email", "transfers:write", "openid", "unheard-of", "password:write")
+    assert policy.refreshable(asked) == ("email", "openid")
+    assert [scope for scope in asked if policy.is_fresh_scope(scope)] == ["transfers:write", "password:write"]
+
+
+def test_a_strong_scope_that_says_nothing_more_is_for_one_request() -> None:
+    assert row('{ level = "strong" }') == ScopeRule(AssuranceLevel.STRONG, ALWAYS, minutes(5), False, False)
+    assert row('{ level = "two_factor" }') == ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), True, False)
+    assert row('{ level = "two_factor", ttl = "1m", refresh = false }').refresh is False
+    assert row('{ level = "two_factor", fresh = "30s" }').fresh == timedelta(seconds=30)
+    assert row('{ level = "strong", ttl = "4m" }').ttl == minutes(4)
+
+
+def test_a_group_has_a_floor() -> None:
+    policy = load_policy(SMALL + '[groups]\ntreasury = { level = "strong" }\nstaff = { level = "two_factor" }\n')
+    assert policy.floor_of({"choir", "staff", "treasury"}) is AssuranceLevel.STRONG
+    assert policy.floor_of({"choir"}) is policy.floor_of({"staff"}) is AssuranceLevel.TWO_FACTOR
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    text = """
+[levels]
+one_factor = "one"
+two_factor = "a b"
+strong = "same"
+phishing_resistant = "same"
+[factors]
+sms = "strong"
+recovery = "phishing_resistant"
+email = "two_factor"
+[scopes]
+profile = { level = "one_factor" }
+email = { level = "medium", fresh = "yes", ttl = 5, refresh = "no", colour = "red" }
+phone = 3
+"a b" = { level = "strong", refresh = true }
+[groups]
+treasury = { floor = "strong" }
+[challenge]
+ttl = "11m"
+attempts = true
+[enrolment]
+hold = "0h"
+[tokens]
+refresh = "9d"
+refresh_max = "8d"
+acces = "1m"
+[shoes]
+"""
+    assert problems(text) == [
+        "levels.one_factor: unknown level; there are two_factor, strong, phishing_resistant",
+        "levels.two_factor: an acr is printable ASCII without spaces, not 'a b'",
+        "levels.phishing_resistant: the acr 'same' stands for another level already",
+        "levels.two_factor: this level must have an acr",
+        "factors.sms: sms never gives more than two_factor",
+        "factors.recovery: must be a level of [levels], not 'phishing_resistant'",
+        "factors.email: unknown factor; there are sms, recovery, totp",
+        "scopes.profile.level: nothing is granted below two_factor",
+        "scopes.email.level: must be a level of [levels], not 'medium'",
+        """scopes.email.fresh: must be a duration such as "30s", "5m", "24h", "90d" or "always", not 'yes'""",
+        'scopes.email.ttl: must be a duration such as "30s", "5m", "24h", "90d", not 5',
+        "scopes.email.refresh: must be true or false, not 'no'",
+        "scopes.email.colour: unknown key",
+        "scopes.phone: must be a table",
+        "scopes.phone.level: must be a level of [levels], not None",
+        "scopes.'a b': a scope is printable ASCII without spaces, quotes and backslashes",
+        "scopes.a b.refresh: a scope with `fresh` never rides on a refresh token",
+        "scopes.openid: this scope must have a row",
+        "groups.treasury.level: must be a level of [levels], not None",
+        "groups.treasury.floor: unknown key",
+        """enrolment.hold: must be a duration such as "30s", "5m", "24h", "90d", not '0h'""",
+        "challenge.ttl: must be at most 0:10:00",
+        f"challenge.attempts: must be a whole number from 1 to 10, not {True}",
+        "tokens.acces: unknown key",
+        "shoes: unknown key",
+        "tokens.refresh_max: must not be shorter than tokens.refresh",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        pytest.param(("sms = ", "recovery = "), None, id="any factor will do"),
+        pytest.param(('totp = "strong"', 'totp = "two_factor"'), None, id="less for an app is allowed"),
+        pytest.param(('sms = "two_factor"', 'sms = "strong"'), "factors.sms: sms never", id="sms opens"),
+        pytest.param(('sms = "two_factor"', 'recovery = "strong"'), "factors.recovery: recovery never", id="paper"),
+        pytest.param(('totp = "strong"', 'password = "two_factor"'), "factors.password: unknown", id="password twice"),
+        pytest.param(('sms = "two_factor"\ntotp = "strong"', ""), "factors: without a second", id="no factors"),
+        pytest.param(('"strong"\n[f', '"strong"\nphishing_resistant = "phr"\n[f'), None, id="room for passkeys"),
+        pytest.param(('{ level = "two_factor" }', '{ level = ["strong"] }'), "scopes.openid.level", id="no text"),
+    ],
+)
+def test_one_change_is_one_mistake_or_none(change: tuple[str, str], problem: str | None) -> None:
+    assert change[0] in SMALL
+    text = SMALL.replace(*change)
+    if problem is None:
+        assert isinstance(load_policy(text), Policy)
+    else:
+        (only,) = problems(text)
+        assert only.startswith(problem)
+
+
+def test_an_app_is_no_passkey() -> None:
+    text = SMALL.replace("[factors]", 'phishing_resistant = "phr"\n[factors]')
+    text = text.replace('totp = "strong"', 'totp = "phishing_resistant"')
+    assert problems(text) == ["factors.totp: totp never gives more than strong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{ level = "strong", fresh = "29s" }', "fresh"),
+        ('{ level = "strong", ttl = "301s" }', "ttl"),
+        ('{ level = "two_factor", fresh = "5m", ttl = "6m" }', "ttl"),
+        ('{ level = "two_factor", ttl = "11m" }', "ttl"),
+        ('{ level = "two_factor", ttl = "always" }', "ttl"),
+        ('{ level = "two_factor", fresh = "5m", refresh = true }', "refresh"),
+        ('{ level = "two_factor", internal = 1 }', "internal"),
+        ('{ level = "two_factor", ttl = "\uff15m" }', "ttl"),  # a full-width digit
+        ('{ level = "two_factor", ttl = "5m " }', "ttl"),
+        ('{ level = "two_factor", ttl = "5" }', "ttl"),
+    ],
+)
+def test_a_scope_that_would_break_a_promise_is_refused(text: str, key: str) -> None:
+    (only,) = problems(f'{SMALL}"x:y" = {text}\n')
+    assert only.startswith(f"scopes.x:y.{key}: ")
+
+
+@pytest.mark.parametrize("attempts", ["0", "11", "-1", '"3"', "3.0", "false"])
+def test_attempts_are_a_small_whole_number(attempts: str) -> None:
+    (only,) = problems(f"{SMALL}[challenge]\nattempts = {attempts}\n")
+    assert only.startswith("challenge.attempts: ")
+
+
+def test_what_is_not_toml_is_one_mistake() -> None:
+    (only,) = problems("[levels\n")
+    assert only.startswith("the policy is not TOML: ")
+
+
+def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
+    rules = default_policy().scopes
+    with pytest.raises(TypeError):
+        rules["openid"] = rules["email"]  # type: ignore[index]  # that it is refused is the point

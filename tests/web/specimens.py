@@ -1,0 +1,310 @@
+"""Every page in the states a person can meet, by name. Used by the tests of this directory; nothing here is a test."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from idp.model import Factor
+from idp.web.pages import (
+    AccountChoice,
+    Activity,
+    ActivityRow,
+    Alternative,
+    AuthenticatorCode,
+    AuthenticatorRow,
+    Brand,
+    CancelEnrolment,
+    ChangePassword,
+    ConfirmLogout,
+    ConnectedApp,
+    Consent,
+    Delivery,
+    Done,
+    EditAuthenticator,
+    EnrolAuthenticator,
+    ErrorPage,
+    FormPost,
+    Home,
+    LoggedOut,
+    Message,
+    NewRecoveryCodes,
+    Outbox,
+    OutboxMessage,
+    Outcome,
+    Page,
+    Problem,
+    Purpose,
+    RecoveryCode,
+    RecoveryCodes,
+    ScopeLine,
+    SelectAccount,
+    SessionRow,
+    SignIn,
+    SmsCode,
+    Standing,
+    Trouble,
+    Why,
+)
+
+NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
+BRAND = Brand(
+    name="Acme ID",
+    help_url="https://acme.example/help",
+    privacy_url="https://acme.example/privacy",
+    logo_url="/static/stile.svg",
+)
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
+RTL = "بنك الأمل الوطني"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp.exe\u2066&amp;{{ 7*7 }}%(x)s"
+
+TRANSFERS = ScopeLine(name="transfers:write", sensitive=True, new=True)
+BANK = Purpose(client_name="Acme Bank")
+STEP_UP = Purpose(why=Why.SCOPE, client_name="Acme Bank", scopes=(TRANSFERS,))
+WAYS = (Alternative(Factor.TOTP, "/i/1?factor=totp"), Alternative(Factor.RECOVERY, "/i/1?factor=recovery"))
+KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+CODES = tuple(f"{n}7KQM-2X0PD-8FW{n}J" for n in range(10))
+
+SIGN_IN = SignIn(action="/i/1/password", purpose=BANK, forgot="/forgot", cancel="/i/1/cancel")
+SMS = SmsCode(
+    action="/i/1/sms",
+    purpose=BANK,
+    hint="ending 88",
+    resend="/i/1/sms/send",
+    valid_for=timedelta(minutes=5),
+    resend_in=timedelta(seconds=45),
+    tries_left=3,
+    alternatives=WAYS,
+    cancel="/i/1/cancel",
+)
+TOTP = AuthenticatorCode(
+    action="/i/1/totp",
+    purpose=STEP_UP,
+    strong=True,
+    hold=timedelta(hours=24),
+    label="Pixel",
+    tries_left=3,
+    cancel="/i/1/cancel",
+)
+RECOVERY = RecoveryCode(action="/i/1/recovery", purpose=BANK, tries_left=3, alternatives=WAYS[:1], cancel="/i/1/cancel")
+ENROL = EnrolAuthenticator(
+    action="/account/totp",
+    uri=f"otpauth://totp/Acme%20ID:maria?secret={KEY}&issuer=Acme%20ID",
+    key=KEY,
+    client_name="Acme Bank",
+    hold=timedelta(hours=24),
+    not_now="/account/totp/later",
+)
+SAVE = RecoveryCodes(action="/account/codes/saved", codes=CODES, download="/account/codes.txt")
+CONSENT = Consent(
+    action="/i/1/consent",
+    client_name="Acme Bank",
+    host="bank.acme.example",
+    username="maria",
+    scopes=(
+        ScopeLine(name="openid"),
+        ScopeLine(name="email", optional=True),
+        TRANSFERS,
+        ScopeLine(name="loans:apply", title="Apply for a loan in your name", optional=True, ticked=False, new=True),
+    ),
+)
+SELECT = SelectAccount(
+    action="/i/1/account",
+    purpose=BANK,
+    accounts=(AccountChoice("1", "maria", "Maria Tamm"), AccountChoice("2", "treasury")),
+    cancel="/i/1/cancel",
+)
+HOME = Home(
+    now=NOW,
+    username="maria",
+    name="Maria Tamm",
+    sign_out="/logout",
+    done=Done.AUTHENTICATOR_ADDED,
+    authenticators=(
+        AuthenticatorRow(
+            factor=Factor.TOTP, label="Pixel", last_used_at=NOW - timedelta(minutes=5), change="/account/totp/1"
+        ),
+        AuthenticatorRow(
+            factor=Factor.TOTP,
+            label="Work phone",
+            standing=Standing.ON_HOLD,
+            trusted_at=NOW + timedelta(hours=14, minutes=20),
+            change="/account/totp/2",
+        ),
+        AuthenticatorRow(factor=Factor.TOTP, standing=Standing.CLOSED, change="/account/totp/3"),
+        AuthenticatorRow(factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2)),
+        AuthenticatorRow(factor=Factor.RECOVERY, remaining=8),
+    ),
+    apps=(
+        ConnectedApp(
+            name="Acme Bank",
+            value="bank",
+            scopes=(ScopeLine(name="openid"), ScopeLine(name="email"), TRANSFERS),
+            since=NOW - timedelta(days=40),
+            withdraw="/account/apps/withdraw",
+        ),
+    ),
+    sessions=(
+        SessionRow(device="Chrome on Linux", value="a", last_seen_at=NOW, place="Tallinn", current=True),
+        SessionRow(
+            device="Safari on iPhone",
+            value="b",
+            last_seen_at=NOW - timedelta(days=2),
+            place="Riga",
+            end="/account/sessions/end",
+        ),
+    ),
+    activity=(
+        ActivityRow(what=Activity.STEPPED_UP, at=NOW, device="Chrome on Linux", client_name="Acme Bank"),
+        ActivityRow(what=Activity.SIGN_IN_FAILED, at=NOW - timedelta(hours=3), device="Unknown browser"),
+        ActivityRow(what=Activity.SMS_SENT, at=NOW - timedelta(days=1)),
+    ),
+    add_authenticator="/account/totp",
+    new_recovery_codes="/account/codes",
+    change_password="/account/password",
+    end_others="/account/sessions/others",
+)
+EDIT = EditAuthenticator(
+    label="Pixel",
+    rename="/account/totp/1/name",
+    remove="/account/totp/1/remove",
+    back="/account",
+    last=True,
+    hold=timedelta(hours=24),
+)
+PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
+FORM_POST = FormPost(
+    redirect_uri="https://bank.acme.example/callback",
+    client_name="Acme Bank",
+    fields=(("code", "SplxlOBeZQQYbYS6WxSbIA"), ("state", 'a "b" & <c>'), ("iss", "https://id.acme.example")),
+)
+OUTBOX = Outbox(
+    here="/dev/outbox",
+    messages=(
+        OutboxMessage(
+            to="+372•••••555",
+            at=NOW,
+            text="042917 is your Acme code. It expires in 5 minutes. Never share it; we will not ask for it.\n\n"
+            "@localhost #042917",
+            code="042917",
+        ),
+        OutboxMessage(to="m•••@acme.example", at=NOW - timedelta(minutes=3), text="An authenticator app was added."),
+    ),
+)
+
+PAGES: dict[str, Page] = {
+    "sign-in": SIGN_IN,
+    "sign-in-account": SignIn(action="/login", purpose=Purpose()),
+    "sign-in-again": replace(
+        SIGN_IN,
+        purpose=Purpose(why=Why.AGAIN, client_name="Acme Bank"),
+        username="maria",
+        fixed=True,
+        another="/i/1/other",
+    ),
+    "sign-in-again-wrong": replace(
+        SIGN_IN,
+        purpose=Purpose(why=Why.AGAIN),
+        username="maria",
+        fixed=True,
+        problems=(Problem.PASSWORD_WRONG,),
+    ),
+    "sign-in-wrong": replace(SIGN_IN, username="maria", problems=(Problem.SIGN_IN_WRONG,)),
+    "sign-in-empty": replace(SIGN_IN, problems=(Problem.USERNAME_MISSING, Problem.PASSWORD_MISSING)),
+    "sign-in-wait": replace(SIGN_IN, username="maria", wait=timedelta(seconds=90), problems=(Problem.SIGN_IN_WAIT,)),
+    "sign-in-form-old": replace(SIGN_IN, username="maria", problems=(Problem.FORM_OLD,)),
+    "sms": SMS,
+    "sms-sending": replace(SMS, delivery=Delivery.SENDING),
+    "sms-delivered": replace(SMS, delivery=Delivery.DELIVERED, resend_in=None),
+    "sms-failed": replace(SMS, delivery=Delivery.FAILED, resend_in=None),
+    "sms-wrong": replace(SMS, tries_left=1, valid_for=timedelta(seconds=50), problems=(Problem.CODE_WRONG,)),
+    "sms-missing": replace(SMS, tries_left=None, problems=(Problem.SMS_CODE_MISSING,)),
+    "sms-shape": replace(SMS, problems=(Problem.CODE_SHAPE,)),
+    "sms-resend-wait": replace(SMS, problems=(Problem.RESEND_WAIT,)),
+    "sms-send-failed": replace(SMS, resend_in=None, problems=(Problem.SEND_FAILED,)),
+    "sms-wait": replace(SMS, wait=timedelta(minutes=8), problems=(Problem.CODE_WAIT,)),
+    "sms-none-yet": replace(SMS, valid_for=None, resend_in=None, tries_left=None, purpose=Purpose(why=Why.ACCOUNT)),
+    "sms-dead": replace(SMS, valid_for=None, tries_left=0, problems=(Problem.CODE_DEAD,)),
+    "sms-expired": replace(SMS, valid_for=None, resend_in=None, problems=(Problem.CODE_EXPIRED,), alternatives=()),
+    "totp-strong": TOTP,
+    "totp-strong-many": replace(
+        TOTP,
+        purpose=Purpose(
+            why=Why.SCOPE,
+            client_name="Acme Bank",
+            scopes=(TRANSFERS, ScopeLine(name="loans:apply", title="Apply for a loan")),
+        ),
+        hold=None,
+        label=None,
+        alternatives=WAYS[1:],
+    ),
+    "totp-sign-in": replace(
+        TOTP, purpose=BANK, strong=False, alternatives=(Alternative(Factor.SMS, "/i/1?factor=sms"), WAYS[1])
+    ),
+    "totp-account": replace(
+        TOTP, purpose=Purpose(why=Why.SCOPE, scopes=(ScopeLine(name="password:write"),)), cancel=None
+    ),
+    "totp-wrong": replace(TOTP, tries_left=1, problems=(Problem.CODE_WRONG,)),
+    "totp-used": replace(TOTP, tries_left=0, problems=(Problem.CODE_USED,)),
+    "totp-wait": replace(TOTP, tries_left=None, wait=timedelta(seconds=30), problems=(Problem.CODE_WAIT,)),
+    "totp-missing": replace(TOTP, purpose=Purpose(why=Why.AGAIN), problems=(Problem.APP_CODE_MISSING,)),
+    "recovery": RECOVERY,
+    "recovery-wrong": replace(RECOVERY, tries_left=2, problems=(Problem.RECOVERY_WRONG,)),
+    "recovery-missing": replace(RECOVERY, purpose=Purpose(), alternatives=(), problems=(Problem.RECOVERY_MISSING,)),
+    "enrol": ENROL,
+    "enrol-trusted": replace(ENROL, hold=None, not_now=None, client_name=None),
+    "enrol-wrong": replace(ENROL, label="Work phone", problems=(Problem.CODE_WRONG, Problem.LABEL_TOO_LONG)),
+    "codes": SAVE,
+    "codes-unsaved": replace(SAVE, download=None, problems=(Problem.SAVED_MISSING,)),
+    "consent": CONSENT,
+    "consent-plain": replace(CONSENT, host=None, username=None, scopes=(ScopeLine(name="openid"),)),
+    "select": SELECT,
+    "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
+    "home": HOME,
+    "home-new": Home(now=NOW, username="maria", sign_out="/logout"),
+    "edit": EDIT,
+    "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
+    "new-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=8),
+    "password": PASSWORD,
+    "password-wrong": replace(
+        PASSWORD, least=15, problems=(Problem.PASSWORD_SHORT, Problem.PASSWORD_COMMON, Problem.PASSWORD_REPEAT)
+    ),
+    "confirm-logout": ConfirmLogout(action="/logout", username="maria", client_name="Acme Bank"),
+    "logged-out": LoggedOut(client_name="Acme Bank", back="https://bank.acme.example/bye", sign_in="/account"),
+    "logged-out-bare": LoggedOut(),
+    "form-post": FORM_POST,
+    "outbox": OUTBOX,
+    "outbox-empty": Outbox(here="/dev/outbox", messages=()),
+    "was-it-you": CancelEnrolment(action="/cancel/1", added_at=NOW, label="Pixel"),
+    "long-sign-in": replace(SIGN_IN, username=LONG, purpose=Purpose(client_name=LONG)),
+    "long-totp": replace(
+        TOTP, label=LONG, purpose=Purpose(why=Why.SCOPE, client_name=LONG, scopes=(ScopeLine(name=LONG),))
+    ),
+    "long-consent": replace(CONSENT, client_name=LONG, host=f"{LONG.lower()}.example", username=LONG),
+    "long-select": replace(SELECT, accounts=(AccountChoice("1", LONG, LONG),)),
+    "long-home": replace(
+        HOME,
+        name=LONG,
+        username=LONG,
+        authenticators=(replace(HOME.authenticators[0], label=LONG),),
+        apps=(replace(HOME.apps[0], name=LONG),),
+        sessions=(replace(HOME.sessions[1], device=LONG, place=LONG),),
+    ),
+    "long-error": ErrorPage(
+        trouble=Trouble.BAD_REDIRECT_URI, request_id="01JD5", detail=f"redirect_uri=https://{LONG}"
+    ),
+    "rtl-consent": replace(CONSENT, client_name=RTL, username=RTL),
+    "rtl-home": replace(HOME, name=RTL, apps=(replace(HOME.apps[0], name=RTL),)),
+    **{
+        f"error-{trouble.name.lower().replace('_', '-')}": ErrorPage(
+            trouble=trouble,
+            request_id="01JD5Z6K8Q",
+            retry=timedelta(minutes=3) if trouble.status in {429, 503} else None,
+        )
+        for trouble in Trouble
+    },
+    "error-home": ErrorPage(trouble=Trouble.NOT_FOUND, home="/account"),
+    **{
+        f"message-{outcome.name.lower().replace('_', '-')}": Message(outcome=outcome, home="/account")
+        for outcome in Outcome
+    },
+    "message-bare": Message(outcome=Outcome.CLOSE),
+}
