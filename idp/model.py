@@ -52,6 +52,14 @@ class Prompt(StrEnum):
     SELECT_ACCOUNT = "select_account"
 
 
+class Change(StrEnum):
+    """What is to happen to a person's authenticators."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object."""
@@ -160,6 +168,8 @@ class AuthorizationRequest:
     login_hint: str | None = None
     hint_subject: str | None = None  # `sub` of a verified id_token_hint
     ui_locales: tuple[str, ...] = ()
+    change: Change | None = None  # of our own account pages only, with the authenticator that it is about
+    target: UUID | None = None
 
     def as_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal request."""
@@ -184,6 +194,8 @@ class AuthorizationRequest:
             "login_hint": self.login_hint,
             "hint_subject": self.hint_subject,
             "ui_locales": list(self.ui_locales),
+            "change": self.change,
+            "target": None if self.target is None else str(self.target),
         }
 
     @classmethod
@@ -211,6 +223,8 @@ class AuthorizationRequest:
             login_hint=stored["login_hint"],
             hint_subject=stored["hint_subject"],
             ui_locales=tuple(stored["ui_locales"]),
+            change=None if stored["change"] is None else Change(stored["change"]),
+            target=None if stored["target"] is None else UUID(stored["target"]),
         )
 
 

@@ -242,9 +242,12 @@ class RelyingParty:
             answer = await self.client.request(
                 method, url, data=data, auth=auth, headers={"accept": "application/json"}, follow_redirects=False
             )
-            told = answer.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProviderUnavailable(f"no answer from the provider: {type(error).__name__}") from error
+        try:
+            told = answer.json()
+        except (ValueError, RecursionError) as error:
+            raise ProviderUnavailable(f"the provider answered {answer.status_code} without JSON") from error
         if answer.status_code >= 500 or not isinstance(told, dict):
             raise ProviderUnavailable(f"the provider answered {answer.status_code}")
         return answer.status_code, told

@@ -229,7 +229,8 @@ def _judge(
         case Factor.SMS:
             key = idp.secrets.subkey(CODE_KEY, spent.key_id)
             right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, answer=typed)
-            if right and spent.authenticator_id is not None:
+            there = {each.id for each in show.loaded.authenticators if each.closed_at is None}
+            if right and spent.authenticator_id is not None and spent.authenticator_id in there:
                 return proof(spent.authenticator_id), {"nonce": spent.nonce}, False
         case Factor.TOTP:
             for app in _usable(show, spent.apps, now=now):

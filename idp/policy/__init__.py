@@ -1,7 +1,8 @@
 """What a request must have proved. Pure: no clock, no database, no HTTP."""
 
+from idp.model import Change
 from idp.policy.checks import CHECKS, Check, decide
-from idp.policy.enrolment import Change, MayEnrol, MayRemove, NeedsProof, enrolment
+from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import recheck

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from idp.model import AssuranceLevel, AuthenticationContext, Factor, Prompt
+from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.table import Policy
 from idp.policy.view import Demand, View, essential, floors, preferences, view, voluntary
@@ -99,6 +100,20 @@ def _level_is_within_reach(view: View) -> Refuse | None:
     return None
 
 
+def _change_is_permitted(view: View) -> Ask | Refuse | None:
+    # Threats 1 and 2: which proof lets a person change how they sign in depends on what they have, not on a level.
+    request = view.facts.request
+    if not view.facts.internal or request.change is None:
+        return None
+    match enrolment(view.facts, view.policy, change=request.change, target=request.target):
+        case NeedsProof(factors):
+            return Ask(Kind.SECOND_FACTOR, Reason(Why.SCOPE_NEEDS_FRESH, scope=SCOPE), factors=factors)
+        case Refuse() as refuse:
+            return refuse
+        case _:
+            return None
+
+
 def _level_is_proved(view: View) -> Ask | Refuse | None:
     unmet = [demand for demand in _due(view) if not view.is_met(demand)]
     if not unmet:
@@ -151,6 +166,7 @@ CHECKS = (
     Check("choice", "no choice of account is asked for, or it was made", _account_is_chosen),
     Check("password", "the password was proved", _password_is_proved),
     Check("reach", "everything due can be proved by this person", _level_is_within_reach),
+    Check("change", "no change of authenticators is asked for, or what it takes was proved", _change_is_permitted),
     Check("level", "everything due was proved", _level_is_proved),
     Check("silence", "nothing has to be asked each time, or asking is allowed", _nothing_fresh_in_silence),
     Check("consent", "no consent is needed, or it was answered", _consent_is_given),

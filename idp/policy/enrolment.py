@@ -2,25 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from idp.assurance import Proof, is_trusted, weigh, within_reach
-from idp.model import AssuranceLevel, Authenticator, Factor
+from idp.model import AssuranceLevel, Authenticator, Change, Factor
 from idp.policy.facts import UNMET, Facts, Refuse
 from idp.policy.table import Policy
 from idp.policy.view import is_fresh
 
 SCOPE = "authenticators:write"
 FRESH = timedelta(minutes=5)  # for a policy without a row for it
-
-
-class Change(StrEnum):
-    """What is to happen to a person's authenticators."""
-
-    ADD = "add"
-    REPLACE = "replace"
-    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)

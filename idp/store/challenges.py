@@ -229,9 +229,11 @@ class Dead:
 
 @lru_cache(maxsize=16)
 def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Statement:
+    # The person too: what was asked of one must never be answered by another who signed in to the same interaction.
     this = and_(
         challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
         challenge.c.factor == bindparam("q_factor", type_=Text),
+        challenge.c.account_id == bindparam("q_account", type_=Uuid),
     )
     alive = _alive(timedelta(0))
     if ask_if_none:
@@ -303,7 +305,7 @@ def _spend_or_ask(when: ColumnElement[bool], alive: ColumnElement[bool]) -> CTE:
                 "attempts": case((expired, _one), else_=challenge.c.attempts + _one),
                 "consumed_at": null(),
             },
-            where=(alive | expired),
+            where=and_(challenge.c.account_id == row["account_id"], alive | expired),
         )
         .returning(challenge)
         .cte("spent")
@@ -320,7 +322,7 @@ async def spend(
     limits = tuple(limit for limit, _ in charges)
     values = question.values()
     if not ask_if_none:
-        values = {name: values[name] for name in ("q_interaction", "q_factor")}
+        values = {name: values[name] for name in ("q_interaction", "q_factor", "q_account")}
     row = await conn.one(
         _spend_statement(limits, ask_if_none=ask_if_none),
         **charge_values([key for _, key in charges]),

@@ -93,6 +93,7 @@ def _consumed(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
     ours = and_(
         challenge.c.interaction_id == bindparam("interaction_id", type_=Uuid),
         challenge.c.factor == bindparam("factor", type_=Text),
+        challenge.c.account_id == bindparam("account_id", type_=Uuid),
         challenge.c.consumed_at.is_(None),
     )
     match factor:
@@ -104,6 +105,7 @@ def _consumed(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                 .where(
                     ours,
                     challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
+                    challenge.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
                     challenge.c.expires_at > _now,
                     _any(locked),
                 )

@@ -5,7 +5,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Text, Uuid, and_, bindparam, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -14,7 +27,7 @@ from idp.audit import Event
 from idp.model import Interaction, Session
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
-from idp.store.schema import Texts, Time, consent, grant, interaction, session
+from idp.store.schema import Texts, Time, challenge, consent, grant, interaction, session
 
 _now = bindparam("now", type_=Time)
 
@@ -70,7 +83,7 @@ async def begin(
         await conn.one(_BEGIN_ANONYMOUS, **values, now=now, token_hash=token_hash, user_agent=new_session.user_agent)
 
 
-_MOVE = Statement(
+_moved = (
     update(interaction)
     .where(
         interaction.c.id == bindparam("interaction_id"),
@@ -79,7 +92,16 @@ _MOVE = Statement(
     )
     .values(session_id=select(_new_session.c.id).scalar_subquery(), account_chosen=False, consented=None)
     .returning(interaction.c.id)
+    .cte("moved")
 )
+# What was asked of the first person goes with them.
+_forgotten = (
+    delete(challenge)
+    .where(challenge.c.interaction_id.in_(select(_moved.c.id)))
+    .returning(challenge.c.factor)
+    .cte("forgotten")
+)
+_MOVE = Statement(select(_moved.c.id).add_cte(_forgotten))
 
 
 async def replace(
@@ -201,6 +223,9 @@ async def of_account(conn: Conn, *, account_id: UUID, idle_since: datetime, life
     return [Session(*row) for row in rows]
 
 
+_OFFLINE = literal_column("'{offline_access}'::text[]", Texts)
+
+
 def _end(where: Any) -> Statement:  # noqa: ANN401 - SQL expressions
     ended = (
         update(session)
@@ -215,7 +240,7 @@ def _end(where: Any) -> Statement:  # noqa: ANN401 - SQL expressions
         .where(
             grant.c.session_id.in_(select(ended.c.id)),
             grant.c.revoked_at.is_(None),
-            or_(bindparam("offline_too", type_=Boolean), ~grant.c.scopes.contains([literal("offline_access", Text)])),
+            or_(bindparam("offline_too", type_=Boolean), ~grant.c.scopes.contains(_OFFLINE)),
         )
         .values(revoked_at=_now)
         .returning(grant.c.id)

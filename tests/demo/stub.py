@@ -1,19 +1,21 @@
-"""A provider of a page or two, faithful on the wire, that says whatever a test wants; and a browser without a screen."""
+"""A provider of a page or two, faithful on the wire, that says what a test wants; and a browser without a screen."""
 
 import base64
 import hashlib
+import hmac
 import html
 import json
 import re
 import secrets
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 import httpx
-from joserfc import jws, jwt
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -29,6 +31,7 @@ BANK = "http://localhost:8001"
 NOTES = "http://localhost:8002"
 SECRETS = {"bank": "bank:secret+%/", "notes": "notes-secret"}
 GRANTED = {"bank": {"openid", "profile", "transfers:write"}, "notes": {"openid", "profile", "offline_access"}}
+TLS = ssl.create_default_context()  # made once: it takes longer than a test
 TWO, STRONG = "urn:stile:2fa", "urn:stile:2fa-strong"
 KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "two", "use": "sig", "alg": "RS256"})
@@ -41,13 +44,20 @@ def half_hash(token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
 
 
+def _part(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
 def unsigned(claims: Claims, *, alg: str = "none", typ: str = "JWT") -> str:
-    """A token with `alg` none and an empty signature."""
-    made = jws.serialize_compact(
-        {"alg": "HS256", "typ": typ}, json.dumps(claims), OctKey.generate_key(256), ["HS256"]
-    )
-    head = base64.urlsafe_b64encode(f'{{"alg":"{alg}","typ":"{typ}","kid":"one"}}'.encode()).rstrip(b"=").decode()
-    return f"{head}.{made.split('.')[1]}."
+    """A token without a signature."""
+    header = {"alg": alg, "typ": typ, "kid": "one"}
+    return f"{_part(json.dumps(header).encode())}.{_part(json.dumps(claims).encode())}."
+
+
+def signed_with_the_public_key(claims: Claims) -> str:
+    """The old confusion: HS256, and the secret is what everybody can read."""
+    text = unsigned(claims, alg="HS256").removesuffix(".")
+    return f"{text}.{_part(hmac.digest(KEY.as_pem(private=False), text.encode(), 'sha256'))}"
 
 
 @dataclass
@@ -66,7 +76,7 @@ class Stub:
     access_claims: Claims = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)
     sign: Callable[[Claims], str] | None = None  # makes the ID token instead
-    signing_key: RSAKey = KEY
+    signing_key: RSAKey = field(default_factory=lambda: KEY)
     listed: list[Any] = field(default_factory=lambda: [KEY, EC_KEY])
     token_status: int = 200
     token_body: bytes | None = None
@@ -144,7 +154,8 @@ class Stub:
             asked = self.codes.pop(form["code"], None)
             verifier = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest())
             if asked is not None and (
-                verifier.rstrip(b"=").decode() != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]
+                verifier.rstrip(b"=").decode() != asked["code_challenge"]
+                or form["redirect_uri"] != asked["redirect_uri"]
             ):
                 asked = None
         if asked is None or asked["client_id"] != client_id:
@@ -224,11 +235,15 @@ class World:
         self.wires[NOTES] = httpx.ASGITransport(notes(self.config("notes", NOTES)))
 
     def http(self) -> httpx.AsyncClient:
-        self.clients.append(httpx.AsyncClient(mounts=self.wires, trust_env=False))
+        self.clients.append(httpx.AsyncClient(mounts=self.wires, trust_env=False, verify=TLS))
         return self.clients[-1]
 
     def config(self, client_id: str, base_url: str, **changes: Any) -> RelyingPartyConfig:
-        given = {"client_secret": SECRETS[client_id], "http": self.http, "now": self.stub.clock.now} | changes
+        given: dict[str, Any] = {
+            "client_secret": SECRETS[client_id],
+            "http": self.http,
+            "now": self.stub.clock.now,
+        } | changes
         return RelyingPartyConfig(issuer=ISSUER, client_id=client_id, base_url=base_url, **given)
 
     def browser(self) -> "Browser":

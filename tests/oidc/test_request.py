@@ -350,7 +350,7 @@ def test_a_malformed_claims_parameter_is_an_invalid_request(parse: Parse, claims
 
 
 def test_ui_locales_that_are_no_language_tags_are_ignored(parse: Parse) -> None:
-    assert parse(ui_locales="et en-GB ../../etc <x> " + "fr " * 20).ui_locales[:2] == ("et", "en-GB")
+    assert parse(ui_locales="et en-GB ../../etc <x>").ui_locales == ("et", "en-GB")
     assert len(parse(ui_locales="fr " * 20).ui_locales) == 10
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.web import texts
 from idp.web.texts import accepted_languages, choose_language, html_language, lasting, moment, own_name, relative, wait
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
@@ -89,3 +90,10 @@ def test_a_page_says_its_language_and_direction() -> None:
     assert html_language("pt_BR") == ("pt-BR", "ltr")
     assert html_language("ar") == ("ar", "rtl")
     assert own_name("et") == "Eesti"
+
+
+def test_an_installed_wheel_uses_the_templates_it_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_PACKAGE", tmp_path / "idp")
+    assert texts.templates_dir.__wrapped__() == tmp_path / "templates"
+    (tmp_path / "idp" / "_templates").mkdir(parents=True)
+    assert texts.templates_dir.__wrapped__() == tmp_path / "idp" / "_templates"

@@ -1,0 +1,121 @@
+"""The command `idp`: what an operator types. It parses, calls one function of `idp.flows.operate`, and prints.
+
+Commands import what they need when they run, so that `idp --help` is there at once.
+"""
+
+import sys
+from typing import Annotated, Optional
+
+import typer
+
+from idp.cli import clients, doctor, keys, migrate, output, policy, sms, users
+
+app = typer.Typer(
+    name="idp",
+    help=(
+        "Stile: an OpenID provider that steps up.\n\n"
+        "It signs people in to your applications with two factors, and asks for a stronger one when the action is"
+        " sensitive. Settings come from IDP_* variables; without any, everything runs on this machine.\n\n"
+        "To begin:\n\n"
+        "  idp serve                                              the provider, on http://localhost:8000\n\n"
+        "  idp user add ada --phone +37251234567                  a person\n\n"
+        "  idp client add Shop --redirect-uri http://localhost:3000/callback\n\n"
+        "  idp doctor                                             is everything all right?"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.add_typer(users.app, name="user")
+app.add_typer(clients.app, name="client")
+app.add_typer(keys.app, name="keys")
+app.add_typer(policy.app, name="policy")
+app.add_typer(sms.app, name="sms")
+app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"stile-idp {version('stile-idp')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    show_version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    "serve",
+    epilog=(
+        "Examples:\n\n  idp serve\n\n  idp serve --port 8080\n\n"
+        "  IDP_ISSUER=https://login.example.com IDP_DATABASE_URL=… idp serve --workers 4 --migrate"
+    ),
+)
+def _serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer requests.")] = 1,
+    migrate_first: Annotated[bool, typer.Option("--migrate", help="Bring the database up to date before.")] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Run the provider until it is told to stop (Ctrl-C, SIGTERM).
+
+    Without IDP_DATABASE_URL it runs a PostgreSQL of its own in IDP_DATA_DIR and keeps that up to date by itself.
+    """
+    from idp.cli import serve
+
+    serve.run(host=host, port=port, workers=workers, migrate=migrate_first, as_json=as_json)
+
+
+def main(argv: Optional[list[str]] = None) -> int:  # noqa: UP045 - typer-style modules stay readable on 3.11
+    """Run one command. 0; 1 when it could not be done; 2 for a wrong command line or wrong settings; 130 for Ctrl-C."""
+    arguments = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in arguments
+    try:
+        return _run(arguments, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read us has seen enough. Python would complain again when it flushes at exit.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str], *, as_json: bool) -> int:
+    from idp.errors import IdpError, SettingsError
+
+    try:
+        app(arguments, prog_name="idp")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except SettingsError as error:
+        output.complain(error.problems, as_json=as_json)
+        return 2
+    except IdpError as error:
+        output.complain([str(error)], as_json=as_json)
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = f" {error.filename}" if error.filename else ""
+        output.complain([f"The system refused{name}: {error.strerror or type(error).__name__}."], as_json=as_json)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort: its text may hold a secret, its place does not
+        from idp.logs import places
+
+        where = " < ".join(reversed(places(error.__traceback__)[-3:]))
+        output.complain([f"Stile broke ({type(error).__name__} at {where}): please report it."], as_json=as_json)
+        return 1
+    return 0

@@ -1,0 +1,77 @@
+"""What commands print: one JSON object with --json, else lines for people. Never both, and nothing else on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object instead of text.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def show(fields: Mapping[str, Any], lines: str | Iterable[str], *, as_json: bool) -> None:
+    """Print the result of a command. `lines` are for people, `fields` for programs."""
+    if as_json:
+        print(json.dumps(fields, default=_plain, ensure_ascii=False))
+    else:
+        print(lines if isinstance(lines, str) else "\n".join(lines))
+    sys.stdout.flush()
+
+
+def complain(problems: Sequence[str], *, as_json: bool) -> None:
+    """Say on standard error why nothing was done."""
+    if as_json:
+        print(json.dumps({"error": problems[0], "problems": list(problems)}, ensure_ascii=False), file=sys.stderr)
+        return
+    first, *rest = (sentence if sentence.endswith((".", "?", "!")) else f"{sentence}." for sentence in problems)
+    if rest:
+        print("\n".join(("Some settings are wrong:", *(f"  {each}" for each in (first, *rest)))), file=sys.stderr)
+    else:
+        print(first, file=sys.stderr)
+
+
+def remark(sentence: str) -> None:
+    """Say something on standard error that stops nothing."""
+    print(sentence, file=sys.stderr)
+
+
+def sure(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back. Without a terminal --yes has to be given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Say --yes to do it.", param_hint="'--yes'")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns as wide as their longest entry; the empty string for no rows at all."""
+    cells = [[str("" if value is None else value) for value in row] for row in rows]
+    if not cells:
+        return ""
+    widths = [max(len(line[i]) for line in (*cells, list(headings))) for i in range(len(headings))]
+    lines = (headings, *cells)
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def when(at: datetime | None) -> str:
+    """A time for people, in UTC to the minute."""
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (UUID, Enum)):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -1,0 +1,161 @@
+"""`idp serve`: the database, the socket, the workers and the figures, brought up in that order and down in the other."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from idp import localpg, logs
+from idp.cli import output
+from idp.cli.place import Place, prepare
+from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
+from idp.cli.supervisor import environment, supervise
+from idp.errors import IdpError
+from idp.settings import Settings, read_settings
+
+_log = structlog.get_logger("idp.serve")
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> None:
+    """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends."""
+    settings = read_settings(os.environ)
+    logs.configure(level=settings.log_level, form=settings.log_format)
+    raise_file_limit()
+    with ExitStack() as stack:
+        sock = stack.enter_context(bind(host, port))
+        local = None
+        if settings.database_url is None:
+            local = stack.enter_context(localpg.start(settings.data_dir))
+            url = local.url
+        else:
+            url = settings.database_url.get_secret_value()
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            place = runner.run(prepare(settings, url, migrate=migrate))
+            figures = stack.enter_context(_figures(settings, shared=workers > 1))
+            told = _Announcement(settings, sock, as_json=as_json)
+            runner.run(_serve(place, sock, local, workers=workers, figures=figures, told=told))
+
+
+async def _serve(
+    place: Place,
+    sock: socket.socket,
+    local: localpg.LocalPostgres | None,
+    *,
+    workers: int,
+    figures: Path | None,
+    told: "_Announcement",
+) -> None:
+    stop = asyncio.Event()
+    failure: list[str] = []
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        loop.add_signal_handler(number, stop.set)
+
+    def database_ended(status: int) -> None:
+        log = place.settings.data_dir / "postgres.log"
+        failure.append(f"The embedded PostgreSQL ended by itself (status {status}): see {log}.")
+        stop.set()
+
+    if local is not None:
+        local.watch(lambda status: loop.call_soon_threadsafe(database_ended, status))
+    if workers > 1:
+        await supervise(
+            workers,
+            sock,
+            url=place.url,
+            environ=environment(None if figures is None else str(figures)),
+            stop=stop,
+            ready=told.ready,
+            gone=_forget_process(figures),
+        )
+    else:
+        from idp.app import create_app
+
+        app = create_app(place.settings, url=place.url, secrets=place.secrets)
+        await serve(app, app.router.lifespan_context(app), sock, stop=stop, ready=told.ready)
+    if failure:
+        raise IdpError(failure[0])
+    _log.info("stopped")
+
+
+class _Announcement:
+    """What is said when requests can come."""
+
+    def __init__(self, settings: Settings, sock: socket.socket, *, as_json: bool) -> None:
+        self._settings = settings
+        self._address = address_of(sock)
+        self._as_json = as_json
+
+    def ready(self) -> None:
+        """Say it, on standard output, once."""
+        fields: dict[str, Any] = {
+            "address": self._address,
+            "issuer": self._settings.issuer,
+            "process": os.getpid(),
+            "version": version("stile-idp"),
+        }
+        lines = f"Stile answers at {self._address} as {self._settings.issuer}. Ctrl-C stops it."
+        output.show(fields, lines, as_json=self._as_json)
+
+
+@contextmanager
+def _figures(settings: Settings, *, shared: bool) -> Iterator[Path | None]:
+    """Serve /metrics on its own address while the block runs; the directory where workers count, if there are any.
+
+    An address that is taken costs the figures, not the service.
+    """
+    if settings.metrics is None:
+        yield None
+        return
+    directory = Path(tempfile.mkdtemp(prefix="stile-metrics-")) if shared else None
+    try:
+        end = _serve_figures(settings.metrics, directory)
+        try:
+            yield directory
+        finally:
+            end()
+    finally:
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _serve_figures(where: str, directory: Path | None) -> Callable[[], None]:
+    from prometheus_client import start_http_server
+
+    from idp import metrics
+
+    host, _, port = where.rpartition(":")
+    running = version("stile-idp")
+    registry = metrics.single_process(running) if directory is None else metrics.multi_process(str(directory), running)
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+    except OSError as error:
+        _log.warning("no metrics", address=where, reason=error.strerror, advice="set IDP_METRICS to a free address, or off")
+        return lambda: None
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return end
+
+
+def _forget_process(figures: Path | None) -> Callable[[int], None]:
+    def forget(process: int) -> None:
+        if figures is not None:
+            from prometheus_client.multiprocess import mark_process_dead
+
+            mark_process_dead(process, str(figures))
+
+    return forget

@@ -1,0 +1,65 @@
+"""What an operator may do: people, their authenticators, clients. One transaction each, audited as the operator's."""
+
+from idp.flows.operate.authenticators import (
+    Ticket,
+    add_phone,
+    new_recovery_codes,
+    remove_authenticator,
+    totp_ticket,
+)
+from idp.flows.operate.clients import (
+    NewClient,
+    Registered,
+    add_client,
+    find_client,
+    list_clients,
+    new_client_secret,
+    remove_client,
+    set_client_disabled,
+)
+from idp.flows.operate.people import (
+    NotAcceptable,
+    Person,
+    add_user,
+    find_user,
+    list_users,
+    parse_email,
+    parse_group,
+    parse_phone,
+    parse_username,
+    set_password,
+    set_user_disabled,
+    unlock_user,
+)
+from idp.flows.operate.walk import Step, Walk, walk
+
+__all__ = [
+    "NewClient",
+    "NotAcceptable",
+    "Person",
+    "Registered",
+    "Step",
+    "Ticket",
+    "Walk",
+    "add_client",
+    "add_phone",
+    "add_user",
+    "find_client",
+    "find_user",
+    "list_clients",
+    "list_users",
+    "new_client_secret",
+    "new_recovery_codes",
+    "parse_email",
+    "parse_group",
+    "parse_phone",
+    "parse_username",
+    "remove_authenticator",
+    "remove_client",
+    "set_client_disabled",
+    "set_password",
+    "set_user_disabled",
+    "totp_ticket",
+    "unlock_user",
+    "walk",
+]

@@ -1,0 +1,148 @@
+"""An operator's work on one person's authenticators: an app by ticket, a phone, recovery codes, removal."""
+
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from idp.audit import AuthenticatorRemoved, RecoveryCodesMade
+from idp.errors import NotThere
+from idp.factors import recovery, totp
+from idp.flows.challenge import SEED, bound
+from idp.flows.idp import Idp
+from idp.flows.operate.people import (
+    NotAcceptable,
+    Person,
+    end_everything,
+    find_user,
+    parse_phone,
+    record_added,
+    store_phone,
+    tell,
+)
+from idp.model import Account, Authenticator, Factor
+from idp.sms.text import Notice
+from idp.store import audits, authenticators
+from idp.store.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An app for one person, to be shown once: the address for the QR code and the same seed for typing."""
+
+    person: Person
+    authenticator: Authenticator
+    otpauth_uri: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Ticket:
+    """Give a person an authenticator app, trusted at once, because the operator knows who gets it (design 5).
+
+    With `replace` all other apps are closed and all sessions and tokens end. Every phone is told.
+    """
+    person = await find_user(idp, username)
+    account = person.account
+    now = idp.clock.now()
+    seed = totp.new_seed()
+    app = Authenticator(
+        id=uuid4(),
+        account_id=account.id,
+        factor=Factor.TOTP,
+        label="Authenticator app",
+        hint="given by an operator",
+        created_at=now,
+        trusted_at=now,
+        confirmed_at=now,
+    )
+    sealed = idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account.id, app.id))
+    async with idp.db.transaction() as conn:
+        await authenticators.drop_pending(conn, account_id=account.id, factor=Factor.TOTP)
+        await authenticators.add(conn, app, sealed=sealed)
+        await record_added(conn, app, now=now)
+        if replace:
+            await _close_others(conn, idp, account, app)
+        await tell(conn, account, Notice.TOTP_ADDED, now=now)
+    uri = totp.provisioning_uri(seed, account=account.username, issuer=idp.settings.brand)
+    return Ticket(person, app, uri, totp.secret_text(seed))
+
+
+async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = False) -> Authenticator:
+    """Give a person a phone, trusted at once. With `replace` the others are closed and all sessions and tokens end.
+
+    The phones that were there are told, also those that are replaced.
+    """
+    person = await find_user(idp, username)
+    account = person.account
+    number = parse_phone(phone, region=idp.settings.sms_region)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        added = await store_phone(idp, conn, account.id, number, now=now)
+        await tell(conn, account, Notice.PHONE_ADDED, now=now)
+        if replace:
+            await _close_others(conn, idp, account, added)
+    return added
+
+
+async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
+    """Ten new codes for a person, to be handed over; those there were die, and every phone is told."""
+    person = await find_user(idp, username)
+    account = person.account
+    now = idp.clock.now()
+    codes = recovery.new_codes()
+    saved = Authenticator(
+        id=uuid4(),
+        account_id=account.id,
+        factor=Factor.RECOVERY,
+        label="Recovery codes",
+        hint="given by an operator",
+        created_at=now,
+        trusted_at=now,
+        confirmed_at=now,
+        remaining=len(codes),
+    )
+    plain = [text for code in codes if (text := recovery.normalise_answer(code)) is not None]
+    async with idp.db.transaction() as conn:
+        await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
+        await authenticators.add(conn, saved, sealed=None)
+        hashes = [recovery.stored(text, authenticator_id=saved.id) for text in plain]
+        await authenticators.save_codes(conn, authenticator_id=saved.id, hashes=hashes)
+        await record_added(conn, saved, now=now)
+        made = RecoveryCodesMade(authenticator=str(saved.id))
+        await audits.add(conn, made, now=now, account_id=account.id)
+        await tell(conn, account, Notice.RECOVERY_ADDED, now=now)
+    return codes
+
+
+async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -> tuple[Authenticator, int]:
+    """Close one of a person's authenticators; how many are left. All sessions and tokens end, and every phone is told."""
+    person = await find_user(idp, username)
+    account = person.account
+    found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
+    if len(found) > 1:
+        raise NotAcceptable(f"{authenticator_id!r} fits several: give more of the id.")
+    if not found:
+        raise NotThere(f"{account.username!r} has no authenticator {authenticator_id!r}.")
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now)
+        await _record_removed(conn, idp, account, found[0].id, found[0].factor)
+        await end_everything(conn, account, why="authenticator", now=now)
+        await tell(conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
+    return found[0], len(person.authenticators) - 1
+
+
+def _is(authenticator_id: UUID, given: str) -> bool:
+    """Whether this is the id, or at least eight characters of its beginning."""
+    return str(authenticator_id) == given.lower() or (len(given) >= 8 and str(authenticator_id).startswith(given.lower()))
+
+
+async def _close_others(conn: Connection, idp: Idp, account: Account, keep: Authenticator) -> None:
+    now = idp.clock.now()
+    closed = await authenticators.close_kind(conn, account_id=account.id, factor=keep.factor, now=now, keep=keep.id)
+    for each in closed:
+        await _record_removed(conn, idp, account, each, keep.factor)
+    await end_everything(conn, account, why="authenticator", now=now)
+
+
+async def _record_removed(conn: Connection, idp: Idp, account: Account, which: UUID, factor: Factor) -> None:
+    event = AuthenticatorRemoved(factor=factor, authenticator=str(which), by="operator")
+    await audits.add(conn, event, now=idp.clock.now(), account_id=account.id)

@@ -1,0 +1,223 @@
+"""An operator's work on clients: register, find, disable, new secret, remove."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from idp.audit import ClientChanged
+from idp.crypto import digest, random_bytes, random_token
+from idp.errors import NotThere
+from idp.flows.idp import INTERNAL, Idp
+from idp.flows.operate.people import NotAcceptable
+from idp.model import AuthMethod, Client
+from idp.oidc import assertions, redirects
+from idp.oidc.grants import GrantType
+from idp.oidc.keys import ALGORITHMS
+from idp.policy import Policy
+from idp.store import audits, clients
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
+LONGEST_NAME = 80
+LONGEST_URI = 2000
+WITH_SECRET = frozenset({AuthMethod.BASIC, AuthMethod.POST})
+ASSERTION_AUDIENCES = ("any", "issuer")
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """What an operator says about a client. `auth_method` None: a secret, by HTTP Basic; or none for a public one.
+
+    `grant_types` empty: authorization_code, and refresh_token for a client that may ask for offline_access.
+    """
+
+    name: str
+    client_id: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ("openid",)
+    grant_types: tuple[str, ...] = ()
+    auth_method: str | None = None
+    jwks: Mapping[str, Any] | None = None
+    public: bool = False
+    first_party: bool = False
+    native: bool = False
+    require_pkce: bool = True
+    rotate_refresh: bool = True
+    signing_alg: str = "RS256"
+    userinfo_alg: str | None = None
+    assertion_audience: str = "any"
+    audience: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A client and, this once, its secret; None for one that has none."""
+
+    client: Client
+    secret: str | None = field(repr=False)
+
+
+async def add_client(idp: Idp, new: NewClient) -> Registered:
+    """Register a client. Raises `NotAcceptable` or `AlreadyThere`."""
+    client = _parse(new, idp.policy)
+    secret = random_token() if client.auth_method in WITH_SECRET else None
+    if secret is not None:
+        client = replace(client, secret_hash=digest(secret))
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await clients.add(conn, client, now=now)
+        await audits.add(conn, ClientChanged(change="added"), now=now, client_id=client.id)
+    return Registered(client, secret)
+
+
+def _parse(new: NewClient, policy: Policy) -> Client:
+    name = " ".join(new.name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise NotAcceptable(f"The name of a client has 1 to {LONGEST_NAME} printable characters.")
+    client_id = random_bytes(12).hex() if new.client_id is None else new.client_id
+    if not _ID.fullmatch(client_id) or client_id == INTERNAL:
+        raise NotAcceptable(f"{client_id!r} cannot be a client id: 1 to 64 letters, digits and . _ ~ - only.")
+    method = _method(new)
+    kinds = _grant_types(new, method)
+    _check_uris(new, kinds)
+    if method is AuthMethod.NONE and not new.require_pkce:
+        raise NotAcceptable("A public client needs PKCE (RFC 9700 2.1.1).")
+    for given, allowed, what in (
+        (new.signing_alg, ALGORITHMS, "signature algorithm"),
+        (new.userinfo_alg or ALGORITHMS[0], ALGORITHMS, "signature algorithm"),
+        (new.assertion_audience, ASSERTION_AUDIENCES, "audience of assertions"),
+    ):
+        if given not in allowed:
+            raise NotAcceptable(f"{given!r} is no {what} here: there are {' and '.join(allowed)}.")
+    return Client(
+        id=client_id,
+        name=name,
+        auth_method=method,
+        redirect_uris=new.redirect_uris,
+        post_logout_redirect_uris=new.post_logout_redirect_uris,
+        grant_types=kinds,
+        scopes=_scopes(new, policy),
+        require_pkce=new.require_pkce,
+        first_party=new.first_party,
+        native=new.native,
+        signing_alg=new.signing_alg,
+        userinfo_alg=new.userinfo_alg,
+        rotate_refresh=new.rotate_refresh,
+        assertion_audience=new.assertion_audience,
+        jwks=new.jwks,
+        audience=_audience(new.audience),
+    )
+
+
+def _method(new: NewClient) -> AuthMethod:
+    if new.auth_method is None:
+        chosen = AuthMethod.NONE if new.public else (AuthMethod.PRIVATE_KEY_JWT if new.jwks else AuthMethod.BASIC)
+    elif new.auth_method in list(AuthMethod):
+        chosen = AuthMethod(new.auth_method)
+    else:
+        raise NotAcceptable(f"{new.auth_method!r} is no way to authenticate: there are {', '.join(AuthMethod)}.")
+    if new.public and chosen is not AuthMethod.NONE:
+        raise NotAcceptable(f"A public client keeps no secret, so it cannot use {chosen}.")
+    if chosen is AuthMethod.PRIVATE_KEY_JWT:
+        if new.jwks is None:
+            raise NotAcceptable("private_key_jwt needs the client's public keys: give a file with --jwks.")
+        if (problem := assertions.problem(new.jwks)) is not None:
+            raise NotAcceptable(f"The JWK Set of the client {problem}.")
+    elif new.jwks is not None:
+        raise NotAcceptable(f"The JWK Set is for private_key_jwt, not for {chosen}.")
+    return chosen
+
+
+def _grant_types(new: NewClient, method: AuthMethod) -> frozenset[str]:
+    kinds = set(new.grant_types)
+    if not kinds:
+        kinds = {"authorization_code", "refresh_token"} if "offline_access" in new.scopes else {"authorization_code"}
+    for kind in sorted(kinds):
+        if kind not in list(GrantType):
+            raise NotAcceptable(f"{kind!r} is no grant type here: there are {', '.join(GrantType)}.")
+    if "client_credentials" in kinds and method is AuthMethod.NONE:
+        # RFC 6749 4.4: the client credentials grant type MUST only be used by confidential clients
+        raise NotAcceptable("A public client cannot have client_credentials.")
+    if "refresh_token" in kinds and "authorization_code" not in kinds:
+        raise NotAcceptable("refresh_token needs authorization_code, from which the first one comes.")
+    return frozenset(kinds)
+
+
+def _check_uris(new: NewClient, kinds: frozenset[str]) -> None:
+    if "authorization_code" in kinds and not new.redirect_uris:
+        raise NotAcceptable("A client that signs people in needs a redirect URI.")
+    for what, uris in (("redirect URI", new.redirect_uris), ("post-logout URI", new.post_logout_redirect_uris)):
+        for uri in uris:
+            problem = redirects.problem(uri, native=new.native)
+            if problem is None and len(uri) > LONGEST_URI:
+                problem = f"is longer than {LONGEST_URI} characters"
+            if problem is not None:
+                raise NotAcceptable(f"The {what} {uri!r} cannot be registered: it {problem}.")
+        if len(set(uris)) < len(uris):
+            raise NotAcceptable(f"A {what} is given twice.")
+
+
+def _scopes(new: NewClient, policy: Policy) -> frozenset[str]:
+    for scope in new.scopes:
+        rule = policy.scope_rule(scope)
+        if rule is None:
+            known = ", ".join(name for name, row in policy.scopes.items() if not row.internal)
+            raise NotAcceptable(f"The scope {scope!r} has no row in the policy: there are {known}.")
+        if rule.internal:
+            raise NotAcceptable(f"The scope {scope!r} is for our own account pages only.")
+    return frozenset(new.scopes)
+
+
+def _audience(given: tuple[str, ...]) -> tuple[str, ...]:
+    for each in given:
+        if not each or len(each) > LONGEST_URI or not each.isprintable() or " " in each:
+            raise NotAcceptable(f"{each!r} is no audience: give the URL or name of a resource server.")
+    return given
+
+
+async def list_clients(idp: Idp) -> Sequence[Client]:
+    """Every client, disabled ones too, by name."""
+    return await clients.all_clients(idp.db)
+
+
+async def find_client(idp: Idp, name_or_id: str) -> Client:
+    """A client by its id, else by its name. Raises `NotThere`."""
+    everyone = await clients.all_clients(idp.db)
+    for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
+        return client
+    raise NotThere(f"There is no client {name_or_id!r}.")
+
+
+async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> Client:
+    """Refuse everything a client asks, or answer it again."""
+    client = await find_client(idp, name_or_id)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await clients.set_disabled(conn, client_id=client.id, disabled_at=now if disabled else None)
+        change = ClientChanged(change="disabled" if disabled else "enabled")
+        await audits.add(conn, change, now=now, client_id=client.id)
+    return client
+
+
+async def new_client_secret(idp: Idp, name_or_id: str) -> Registered:
+    """Another secret; the one before stops working at once. Raises `NotAcceptable` for a client without secrets."""
+    client = await find_client(idp, name_or_id)
+    if client.auth_method not in WITH_SECRET:
+        raise NotAcceptable(f"{client.name!r} has no secret: it authenticates by {client.auth_method}.")
+    secret = random_token()
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await clients.set_secret(conn, client_id=client.id, secret_hash=digest(secret))
+        await audits.add(conn, ClientChanged(change="new secret"), now=now, client_id=client.id)
+    return Registered(client, secret)
+
+
+async def remove_client(idp: Idp, name_or_id: str) -> Client:
+    """Delete a client with its consents and grants: its tokens are worth nothing from now on."""
+    client = await find_client(idp, name_or_id)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await clients.remove(conn, client_id=client.id)
+        await audits.add(conn, ClientChanged(change="removed"), now=now, client_id=client.id)
+    return client

@@ -1,0 +1,280 @@
+"""An operator's work on people: add, find, disable, unlock, set a password. Authenticators are beside."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from idp import limits
+from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, PasswordChanged, SignedOut
+from idp.errors import IdpError, NotThere
+from idp.factors import password as passwords
+from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
+from idp.flows.challenge import NUMBER, bound
+from idp.flows.idp import Idp
+from idp.flows.login import fold
+from idp.model import Account, Authenticator, Factor
+from idp.sms import phone as phones
+from idp.sms.phone import Phone, Unusable
+from idp.sms.text import Notice
+from idp.store import accounts, audits, authenticators, grants, messages, rate_limits, sessions
+from idp.store.engine import Connection
+
+LONGEST_USERNAME = 64
+LONGEST_NAME = 200
+PHONE_INDEX = "phone"  # purpose of the keyed hash by which a number is looked up
+NOTICE_LIFE = timedelta(hours=24)
+SEARCHED = 100_000
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
+
+
+class NotAcceptable(IdpError):
+    """What the operator gave cannot be taken; the text says why, without repeating a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person with their open authenticators and what happened lately: time, name, client id, fields."""
+
+    account: Account
+    authenticators: tuple[Authenticator, ...]
+    events: Sequence[tuple[datetime, str, str | None, dict[str, object]]] = ()
+
+
+_WHY_NOT_A_PHONE = {
+    Unusable.NOT_A_NUMBER: "it must be a mobile number with + and the country code, as in +37251234567",
+    Unusable.NOT_MOBILE: "no text message reaches it: it is not a mobile number",
+    Unusable.NO_COUNTRY: "it belongs to no country",
+}
+_WHY_NOT_A_PASSWORD = {
+    Problem.TOO_SHORT: f"it has less than {MIN_CHARACTERS} characters",
+    Problem.TOO_LONG: f"it has more than {passwords.MAX_CHARACTERS} characters",
+    Problem.UNREADABLE: "it holds control characters",
+    Problem.COMMON: "it is among the first that anybody would try",
+    Problem.NAMES: "it is mostly a name that anybody would try",
+    Problem.REPETITIVE: "it repeats itself",
+    Problem.SEQUENCE: "it is a row of keys or letters",
+}
+
+
+def parse_username(text: str) -> str:
+    """A username as it is stored. Raises `NotAcceptable`."""
+    name = fold(text)
+    if not 0 < len(name) <= LONGEST_USERNAME:
+        raise NotAcceptable(f"A username has 1 to {LONGEST_USERNAME} characters.")
+    if not name.isprintable() or any(character.isspace() for character in name):
+        raise NotAcceptable("A username has no spaces and no control characters.")
+    return name
+
+
+def parse_phone(text: str, *, region: str | None) -> Phone:
+    """A mobile number. Raises `NotAcceptable`."""
+    match phones.parse(text, default_region=region):
+        case Unusable() as why:
+            raise NotAcceptable(f"The phone number cannot be used: {_WHY_NOT_A_PHONE[why]}.")
+        case found:
+            return found
+
+
+def parse_email(text: str) -> str:
+    """An e-mail address, as far as its form tells. Raises `NotAcceptable`."""
+    if not _EMAIL.fullmatch(text) or not text.isprintable():
+        raise NotAcceptable("The e-mail address is none: it must look like ada@example.com.")
+    return text
+
+
+def parse_group(text: str) -> str:
+    """The name of a group. Raises `NotAcceptable`."""
+    if not re.fullmatch(r"[\w.:/-]{1,64}", text):
+        raise NotAcceptable(f"{text!r} is no name of a group: letters, digits and _ . : / - only.")
+    return text
+
+
+def _parse_name(text: str | None) -> str | None:
+    name = None if text is None else " ".join(text.split())
+    if name is not None and (not name or len(name) > LONGEST_NAME or not name.isprintable()):
+        raise NotAcceptable(f"A name has 1 to {LONGEST_NAME} printable characters.")
+    return name
+
+
+def _parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str | None]) -> passwords.Password:
+    problems = acceptable(text, username=username, words=[idp.settings.brand, *(word for word in words if word)])
+    if problems:
+        raise NotAcceptable(f"The password cannot be set: {', '.join(_WHY_NOT_A_PASSWORD[one] for one in problems)}.")
+    parsed = passwords.parse(text)
+    if parsed is None:
+        raise NotAcceptable("The password cannot be set: it is empty.")
+    return parsed
+
+
+async def add_user(
+    idp: Idp,
+    *,
+    username: str,
+    password: str,
+    phone: str | None,
+    name: str | None = None,
+    email: str | None = None,
+    email_verified: bool = False,
+    groups: Sequence[str] = (),
+    locale: str | None = None,
+) -> Person:
+    """A new person, whose phone the operator vouches for. Without a phone nobody can sign in until given an app.
+
+    Raises `NotAcceptable` or `AlreadyThere`.
+    """
+    username, name = parse_username(username), _parse_name(name)
+    number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
+    address = None if email is None else parse_email(email)
+    words = [*(name or "").split(), (address or "").partition("@")[0]]
+    typed = _parse_password(idp, password, username=username, words=words)
+    hashed = await idp.passwords.hash_password(typed)
+    now = idp.clock.now()
+    account = Account(
+        id=uuid4(),
+        username=username,
+        created_at=now,
+        updated_at=now,
+        name=name,
+        email=address,
+        email_verified=email_verified and address is not None,
+        groups=frozenset(parse_group(group) for group in groups),
+        locale=locale,
+    )
+    async with idp.db.transaction() as conn:
+        await accounts.add(conn, account, password_hash=hashed)
+        await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
+        added = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
+    return Person(account, added)
+
+
+async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
+    """A phone that an operator vouches for: confirmed and trusted at once."""
+    phone = Authenticator(
+        id=uuid4(),
+        account_id=account_id,
+        factor=Factor.SMS,
+        label="Phone",
+        hint=phones.hint(number.e164),
+        created_at=now,
+        trusted_at=now,
+        confirmed_at=now,
+    )
+    where = bound(account_id, phone.id)
+    await authenticators.add(
+        conn,
+        phone,
+        sealed=idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=where),
+        lookup=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
+    )
+    await record_added(conn, phone, now=now)
+    return phone
+
+
+async def record_added(conn: Connection, added: Authenticator, *, now: datetime) -> None:
+    """The audit row for an authenticator that an operator gave."""
+    event = AuthenticatorAdded(
+        factor=added.factor, authenticator=str(added.id), trusted_at=added.trusted_at.isoformat(), by="operator"
+    )
+    await audits.add(conn, event, now=now, account_id=added.account_id)
+
+
+async def find_user(idp: Idp, username: str, *, events: int = 0) -> Person:
+    """A person by username, with their newest audit events. Raises `NotThere`."""
+    found = await accounts.by_username(idp.db, username=fold(username))
+    if found is None:
+        raise NotThere(f"There is no user named {fold(username)!r}.")
+    account, theirs = found
+    happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
+    return Person(account, theirs, happened)
+
+
+async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
+    """People by username, and how many there are in all. `containing` looks at username, name and e-mail address."""
+    everybody = await accounts.count(idp.db)
+    wanted = containing.casefold()
+    if not wanted:
+        return await accounts.some(idp.db, limit=limit), everybody
+    found = [
+        account
+        for account in await accounts.some(idp.db, limit=SEARCHED)
+        if any(wanted in (text or "").casefold() for text in (account.username, account.name, account.email))
+    ]
+    return found[:limit], everybody
+
+
+async def set_password(idp: Idp, username: str, password: str) -> Person:
+    """Set a password. All sessions and tokens of the person end, and every phone is told."""
+    person = await find_user(idp, username)
+    account = person.account
+    words = [*(account.name or "").split(), (account.email or "").partition("@")[0]]
+    typed = _parse_password(idp, password, username=account.username, words=words)
+    hashed = await idp.passwords.hash_password(typed)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now)
+        await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
+        await end_everything(conn, account, why="password", now=now)
+        await tell(conn, account, Notice.PASSWORD_CHANGED, now=now)
+    return person
+
+
+async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Person:
+    """Keep a person out, whose sessions and tokens end at once, or let them in again."""
+    person = await find_user(idp, username)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await accounts.set_disabled(conn, account_id=person.account.id, disabled_at=now if disabled else None, now=now)
+        change = AccountChanged(change="disabled" if disabled else "enabled")
+        await audits.add(conn, change, now=now, account_id=person.account.id)
+        if disabled:
+            await end_everything(conn, person.account, why="disabled", now=now)
+    return person
+
+
+async def unlock_user(idp: Idp, username: str) -> int:
+    """Forget wrong passwords, wrong codes and sent messages, so that the person need not wait. How many were waited for.
+
+    Browsers that the person signed in from before have a count of their own, which ends within a quarter of an hour.
+    """
+    person = await find_user(idp, username)
+    account = person.account
+    index = idp.secrets.index(account.username, purpose="username")
+    subjects = [
+        limits.subject(limits.PASSWORD_ACCOUNT, index, "unknown"),
+        *(limits.subject(limits.CODE_FAILURES, account.id, factor.value) for factor in Factor),
+        *(limits.subject(limits.SMS_NUMBER, one.id) for one in person.authenticators if one.factor is Factor.SMS),
+        limits.subject(limits.ENROLMENTS, account.id),
+    ]
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        freed = await rate_limits.forget(conn, subjects)
+        await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=account.id)
+    return freed
+
+
+async def end_everything(conn: Connection, account: Account, *, why: str, now: datetime) -> None:
+    """All sessions and all tokens of a person, in the transaction of what made it necessary."""
+    ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
+    if ended:
+        await audits.add(conn, SignedOut(why=why, sessions=ended), now=now, account_id=account.id)
+    await grants.revoke_of_account(
+        conn, account_id=account.id, except_session=None, audit=GrantRevoked(why=why), now=now
+    )
+
+
+async def tell(
+    conn: Connection, account: Account, notice: Notice, *, now: datetime, also: UUID | None = None
+) -> int:
+    """Put a notice to every phone of a person into the outbox; how many."""
+    return await messages.notice(
+        conn,
+        account_id=account.id,
+        kind=notice,
+        fields={},
+        locale=account.locale,
+        now=now,
+        expires_at=now + NOTICE_LIFE,
+        also=also,
+    )

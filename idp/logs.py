@@ -1,0 +1,149 @@
+"""How lines are written to standard error: one line each, JSON or text, with the request's id. No line is made here.
+
+Fields come from us and hold no secret; should one slip in under a name that says so, it is blotted out. Of an exception
+only its type and the places it passed are written, never its text: a database's holds the row, httpx's the URL.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+BLOT = "[secret]"
+# Whole words of a field's name, divided by "_".
+_SECRET_WORDS = frozenset({"password", "passwd", "secret", "secrets", "seed", "cookie", "authorization", "dsn"})
+_SECRET_NAMES = frozenset(
+    {
+        "access_token",
+        "assertion",
+        "client_assertion",
+        "code",
+        "code_verifier",
+        "database_url",
+        "id_token",
+        "id_token_hint",
+        "login_hint",
+        "nonce",
+        "number",
+        "otp",
+        "phone",
+        "phone_number",
+        "refresh_token",
+        "text",
+        "to",
+        "token",
+        "username",
+    }
+)
+# They write whole URLs, or a line per request; what they warn of is still written.
+_QUIET = ("asyncio", "asyncpg", "httpcore", "httpx", "sqlalchemy", "uvicorn", "uvicorn.error", "uvicorn.asgi")
+_LAST_PLACES = 8
+
+
+class _Logger:
+    """Writes finished lines to a stream, under a name."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write one line at once, so that two processes do not mix theirs. A closed stream loses it."""
+        try:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def configure(*, level: str, form: Literal["json", "text"], stream: TextIO | None = None) -> None:
+    """Send our lines and the libraries' to `stream` (standard error). May be called again."""
+    out = sys.stderr if stream is None else stream
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _without_exception_text,
+        _blot,
+    ]
+    last = _renderer(form, out)
+    structlog.configure(
+        processors=[_add_name, *shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(severity),
+        logger_factory=_factory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            keep_exc_info=True,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(severity)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(severity, logging.WARNING))
+    access = logging.getLogger("uvicorn.access")
+    access.handlers[:] = []
+    access.propagate = False
+
+
+def _factory(out: TextIO) -> Callable[..., _Logger]:
+    def make(name: str = "idp", *_: object) -> _Logger:
+        return _Logger(out, name)
+
+    return make
+
+
+def _renderer(form: Literal["json", "text"], out: TextIO) -> Processor:
+    if form == "json":
+        return structlog.processors.JSONRenderer(default=str)
+    return structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time", pad_event_to=0)
+
+
+def _add_name(logger: WrappedLogger, _: str, event: EventDict) -> EventDict:
+    event.setdefault("logger", logger.name)
+    return event
+
+
+def _without_exception_text(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Type and places instead of the text and the values of an exception."""
+    given = event.pop("exc_info", None)
+    event.pop("exception", None)
+    error = given if isinstance(given, BaseException) else (given[1] if isinstance(given, tuple) else None)
+    if given is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        event["where"] = places(error.__traceback__)
+    record: Any = event.get("_record")
+    if record is not None:
+        record.exc_info = record.exc_text = None
+    return event
+
+
+def places(step: TracebackType | None) -> list[str]:
+    """The last files, lines and functions of a traceback, without the values in it."""
+    found: list[str] = []
+    while step is not None:
+        code = step.tb_frame.f_code
+        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} {code.co_name}")
+        step = step.tb_next
+    return found[-_LAST_PLACES:]
+
+
+def _blot(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for name in event:
+        if name.lower() in _SECRET_NAMES or _SECRET_WORDS & set(name.lower().split("_")):
+            event[name] = BLOT
+    return event
