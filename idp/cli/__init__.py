@@ -77,6 +77,20 @@ def _serve(
     serve.run(host=host, port=port, workers=workers, migrate=migrate_first, as_json=as_json)
 
 
+@app.command("demo", epilog="Examples:\n\n  idp demo\n\n  idp demo --port 9000")
+def _demo(
+    port: Annotated[int, typer.Option(min=1, max=65533, help="The first of three ports in a row.")] = 8000,
+    as_json: output.Json = False,
+) -> None:
+    """Try everything on this machine: the provider, a bank, a notebook, two people and an inbox for the codes.
+
+    The database is the embedded one in IDP_DATA_DIR; what you do is kept.
+    """
+    from idp.cli import demo
+
+    demo.run(port=port, as_json=as_json)
+
+
 def main(argv: Optional[list[str]] = None) -> int:  # noqa: UP045 - typer-style modules stay readable on 3.11
     """Run one command. 0; 1 when it could not be done; 2 for a wrong command line or wrong settings; 130 for Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv

@@ -57,7 +57,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         return ""
     widths = [max(len(line[i]) for line in (*cells, list(headings))) for i in range(len(headings))]
     lines = (headings, *cells)
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def when(at: datetime | None) -> str:

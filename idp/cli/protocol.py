@@ -153,7 +153,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._unread = self.loop.call_later(WHOLE_REQUEST, self.transport.abort)
 
     def _cycle_if_any(self) -> RequestResponseCycle | None:
-        """uvicorn's type does not say so, but there is none before the first request."""
+        """The current one; there is none before the first request."""
         return self.cycle
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -1,4 +1,4 @@
-"""`idp serve`: the database, the socket, the workers and the figures, brought up in that order and down in the other."""
+"""`idp serve`: socket, database, figures and workers, brought up in that order and down in the other."""
 
 import asyncio
 import os
@@ -67,7 +67,11 @@ async def _serve(
         stop.set()
 
     if local is not None:
-        local.watch(lambda status: loop.call_soon_threadsafe(database_ended, status))
+
+        def ended_in_a_thread(status: int) -> None:
+            loop.call_soon_threadsafe(database_ended, status)
+
+        local.watch(ended_in_a_thread)
     if workers > 1:
         await supervise(
             workers,
@@ -140,7 +144,9 @@ def _serve_figures(where: str, directory: Path | None) -> Callable[[], None]:
     try:
         server, thread = start_http_server(int(port), host.strip("[]"), registry)
     except OSError as error:
-        _log.warning("no metrics", address=where, reason=error.strerror, advice="set IDP_METRICS to a free address, or off")
+        _log.warning(
+            "no metrics", address=where, reason=error.strerror, advice="set IDP_METRICS to a free address, or off"
+        )
         return lambda: None
 
     def end() -> None:
@@ -156,6 +162,6 @@ def _forget_process(figures: Path | None) -> Callable[[int], None]:
         if figures is not None:
             from prometheus_client.multiprocess import mark_process_dead
 
-            mark_process_dead(process, str(figures))
+            mark_process_dead(process, str(figures))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 
     return forget

@@ -5,12 +5,12 @@ import contextlib
 import errno
 import resource
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn._types import ASGIApplication
 
 from idp.cli.protocol import PatientProtocol
 from idp.errors import IdpError
@@ -20,6 +20,9 @@ KEEP_ALIVE = 75  # seconds; longer than the 60 of nginx and most load balancers,
 BACKLOG = 2048
 CONNECTIONS = 4096
 FILES = 65_536
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+"""ASGI 3, whoever wrote down its types."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -69,7 +72,7 @@ def raise_file_limit() -> None:
 
 
 async def serve(
-    app: ASGIApplication,
+    app: Application,
     lifespan: AbstractAsyncContextManager[object],
     sock: socket.socket,
     *,

@@ -48,7 +48,8 @@ async def supervise(
     """
     begun = asyncio.Event()
     keepers = [
-        asyncio.create_task(_keep(sock, url=url, environ=environ, stop=stop, begun=begun, gone=gone)) for _ in range(count)
+        asyncio.create_task(_keep(sock, url=url, environ=environ, stop=stop, begun=begun, gone=gone))
+        for _ in range(count)
     ]
     listening = asyncio.create_task(begun.wait())
     try:
@@ -95,9 +96,9 @@ async def _keep(
 async def _start(sock: socket.socket, *, url: str, environ: Mapping[str, str]) -> _Worker:
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter; starting it takes no time
+        process = subprocess.Popen(  # noqa: ASYNC220 - our own interpreter; starting it takes no time
             [sys.executable, "-P", "-m", "idp.cli.worker"],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             pass_fds=(sock.fileno(),),
             env=dict(environ),

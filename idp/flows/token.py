@@ -179,6 +179,9 @@ def _issued(
 
 async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
     presented = judging.secret_of(params, GrantType.REFRESH_TOKEN)
+    # RFC 6749 3.3: a scope of spaces names nothing
+    if "scope" in params and not params["scope"].split():
+        raise OAuthError("invalid_scope", "scope is empty.")
     successor = random_token() if client.rotate_refresh else None
     audit = TokensIssued(grant="", grant_type="refresh_token", scopes=params.get("scope", "").split())
     expires_at = now + idp.policy.refresh_ttl

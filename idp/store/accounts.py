@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Uuid, bindparam, func, insert, select, update
 
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
-from idp.store.engine import Conn, Statement
+from idp.store.engine import Conn, Connection, Statement
 from idp.store.facts import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
 from idp.store.schema import account
 
@@ -56,6 +56,10 @@ _DISABLE = Statement(
     .values(disabled_at=bindparam("new_disabled_at"), updated_at=bindparam("now"))
     .returning(account.c.id)
 )
+_LOCK = Statement(
+    select(account.c.id).where(account.c.id == bindparam("account_id", type_=Uuid)).with_for_update(key_share=True)
+)
+_HASH = Statement(select(account.c.password_hash).where(account.c.id == bindparam("account_id", type_=Uuid)))
 _COUNT = Statement(select(func.count()).select_from(account))
 
 
@@ -101,6 +105,17 @@ async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
         )
     except asyncpg.UniqueViolationError:
         raise AlreadyThere(f"A user named {new.username!r} exists already.") from None
+
+
+async def lock(conn: Connection, *, account_id: UUID) -> None:
+    """Until the transaction ends, nobody else changes how this person signs in."""
+    await conn.one(_LOCK, account_id=account_id)
+
+
+async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:
+    """The stored hash of a person's password, None without one."""
+    row = await conn.one(_HASH, account_id=account_id)
+    return None if row is None else row[0]
 
 
 async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now: datetime) -> None:

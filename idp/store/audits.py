@@ -5,7 +5,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Integer, Text, Uuid, bindparam, exists, insert, literal, select
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
@@ -23,7 +37,10 @@ _INSERT = Statement(
 )
 _OF_ACCOUNT = Statement(
     select(audit_event.c.at, audit_event.c.name, audit_event.c.client_id, audit_event.c.fields)
-    .where(audit_event.c.account_id == bindparam("account_id"))
+    .where(
+        audit_event.c.account_id == bindparam("account_id"),
+        func.coalesce(audit_event.c.name == func.any(bindparam("names", type_=ARRAY(Text))), true()),
+    )
     .order_by(audit_event.c.at.desc(), audit_event.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
@@ -37,12 +54,14 @@ async def add(
 
 
 async def of_account(
-    conn: Conn, *, account_id: UUID, limit: int
+    conn: Conn, *, account_id: UUID, limit: int, names: Sequence[str] | None = None
 ) -> Sequence[tuple[datetime, str, str | None, dict[str, Any]]]:
-    """The newest rows about one person: time, name, client id, fields."""
+    """The newest rows (of these names, if given) about one person: time, name, client id, fields."""
     return [
         (at, name, client, fields)
-        for at, name, client, fields in await conn.all(_OF_ACCOUNT, account_id=account_id, limit=limit)
+        for at, name, client, fields in await conn.all(
+            _OF_ACCOUNT, account_id=account_id, names=None if names is None else list(names), limit=limit
+        )
     ]
 
 

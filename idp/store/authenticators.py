@@ -75,7 +75,7 @@ _DROP_PENDING = Statement(
     .returning(_a.id)
 )
 _PENDING = Statement(
-    select(_a.id, _a.sealed, _a.created_at, _a.expires_at).where(
+    select(_a.id, _a.sealed, _a.created_at, _a.trusted_at).where(
         _a.account_id == _account,
         _a.factor == bindparam("factor", type_=Text),
         _a.session_id == bindparam("session_id", type_=Uuid),
@@ -111,7 +111,7 @@ async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:
 async def pending(
     conn: Conn, *, account_id: UUID, session_id: UUID, factor: Factor, now: datetime
 ) -> tuple[UUID, bytes, datetime, datetime] | None:
-    """Id, sealed secret, start and end of the enrolment begun in this session, if it is still open."""
+    """Id, sealed secret, start and `trusted_at` of the enrolment begun in this session, if it is still open."""
     row = await conn.one(_PENDING, account_id=account_id, session_id=session_id, factor=factor.value, now=now)
     return None if row is None else (row[0], row[1], row[2], row[3])
 
@@ -205,6 +205,15 @@ async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label:
     return row is not None
 
 
+_COUNT_CODES = Statement(
+    select(func.count())
+    .select_from(recovery_code.join(authenticator, _a.id == recovery_code.c.authenticator_id))
+    .where(
+        recovery_code.c.hash == func.any(bindparam("hashes", type_=ARRAY(LargeBinary))),
+        _a.account_id == _account,
+        _a.closed_at.is_(None),
+    )
+)
 _SAVE_CODES = Statement(
     insert(recovery_code)
     .from_select(
@@ -229,6 +238,12 @@ _FIND_CODE = Statement(
 async def save_codes(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:
     """Store the hashes of a set of recovery codes."""
     await conn.all(_SAVE_CODES, authenticator_id=authenticator_id, hashes=list(hashes))
+
+
+async def count_codes(conn: Conn, *, account_id: UUID, hashes: Sequence[bytes]) -> int:
+    """How many of these are hashes of a recovery code in this person's open set, used or not."""
+    row = await conn.one(_COUNT_CODES, account_id=account_id, hashes=list(hashes))
+    return 0 if row is None else int(row[0])
 
 
 async def find_code(conn: Conn, *, account_id: UUID, code_hash: bytes) -> UUID | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Integer, bindparam, cast, func, literal, select, union_all
 
@@ -42,6 +43,8 @@ async def sealed_by(conn: Conn) -> Mapping[str, int]:
     return {str(key_id): int(count) for key_id, count in await conn.all(_SEALED_BY)}
 
 
-async def sealed_sample(conn: Conn, *, limit: int) -> list[tuple[object, object, str, bytes]]:
+async def sealed_sample(conn: Conn, *, limit: int) -> list[tuple[UUID, UUID, str, bytes]]:
     """Account, id, factor and sealed value of the newest authenticators."""
-    return [(account_id, id_, factor, sealed) for account_id, id_, factor, sealed in await conn.all(_SAMPLE, limit=limit)]
+    return [
+        (account_id, id_, factor, sealed) for account_id, id_, factor, sealed in await conn.all(_SAMPLE, limit=limit)
+    ]

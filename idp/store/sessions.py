@@ -204,6 +204,23 @@ async def finish(conn: Conn, *, interaction_id: UUID, now: datetime) -> bool:
     return await conn.one(_CANCEL, interaction_id=interaction_id, now=now) is not None
 
 
+_TOUCH = Statement(
+    update(session)
+    .where(
+        session.c.id == bindparam("session_id"),
+        session.c.ended_at.is_(None),
+        session.c.seen_at < bindparam("not_since", type_=Time),
+    )
+    .values(seen_at=_now)
+    .returning(session.c.id)
+)
+
+
+async def touch(conn: Conn, *, session_id: UUID, not_since: datetime, now: datetime) -> None:
+    """The browser was here: its idle time starts again, unless that was noted since `not_since`."""
+    await conn.one(_TOUCH, session_id=session_id, not_since=not_since, now=now)
+
+
 _LIVE_OF_ACCOUNT = Statement(
     select(session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
     .where(

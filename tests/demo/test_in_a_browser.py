@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import axe_playwright_python
 import pytest
@@ -76,14 +76,13 @@ async def urls() -> AsyncIterator[tuple[DemoUrls, Stub]]:
 
 @pytest.fixture
 async def context(urls: tuple[DemoUrls, Stub], request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
-    """A narrow, dark window or a wide, light one, without JavaScript in the pages."""
-    width, scheme = getattr(request, "param", (360, "dark"))
+    """A window of this width and colour scheme."""
+    size: tuple[int, Literal["light", "dark"]] = request.param
+    width, scheme = size
     urls[1].refuse = None
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield await browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=False
-        )
+        yield await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         await browser.close()
 
 

@@ -113,7 +113,7 @@ async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
 
 
 async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -> tuple[Authenticator, int]:
-    """Close one of a person's authenticators; how many are left. All sessions and tokens end, and every phone is told."""
+    """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told."""
     person = await find_user(idp, username)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
@@ -132,7 +132,9 @@ async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -
 
 def _is(authenticator_id: UUID, given: str) -> bool:
     """Whether this is the id, or at least eight characters of its beginning."""
-    return str(authenticator_id) == given.lower() or (len(given) >= 8 and str(authenticator_id).startswith(given.lower()))
+    return str(authenticator_id) == given.lower() or (
+        len(given) >= 8 and str(authenticator_id).startswith(given.lower())
+    )
 
 
 async def _close_others(conn: Connection, idp: Idp, account: Account, keep: Authenticator) -> None:

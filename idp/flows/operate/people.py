@@ -234,7 +234,7 @@ async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Perso
 
 
 async def unlock_user(idp: Idp, username: str) -> int:
-    """Forget wrong passwords, wrong codes and sent messages, so that the person need not wait. How many were waited for.
+    """Forget wrong passwords, wrong codes and sent messages, so that nobody has to wait. How many there were.
 
     Browsers that the person signed in from before have a count of their own, which ends within a quarter of an hour.
     """
@@ -264,9 +264,7 @@ async def end_everything(conn: Connection, account: Account, *, why: str, now: d
     )
 
 
-async def tell(
-    conn: Connection, account: Account, notice: Notice, *, now: datetime, also: UUID | None = None
-) -> int:
+async def tell(conn: Connection, account: Account, notice: Notice, *, now: datetime, also: UUID | None = None) -> int:
     """Put a notice to every phone of a person into the outbox; how many."""
     return await messages.notice(
         conn,

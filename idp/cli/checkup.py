@@ -1,0 +1,250 @@
+"""The checks behind `idp doctor`, one function each. They look and change nothing, and each says what to do."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from idp import localpg
+from idp.cli.place import KEY_FILE, read_or_make_keys
+from idp.clock import DatabaseClock
+from idp.crypto import KeyChain, parse_secret_keys
+from idp.errors import IdpError, SealBroken, SettingsError
+from idp.flows.challenge import NUMBER, SEED, bound
+from idp.flows.keys import SIGNING_KEY
+from idp.flows.keys import bound as key_bound
+from idp.model import Factor
+from idp.oidc.keys import ALGORITHMS
+from idp.policy import default_policy, load_policy
+from idp.settings import Settings, read_settings
+from idp.sms import open_gateways
+from idp.sms.wire import new_client
+from idp.store import accounts, clients, inspection, keys, messages, migrations
+from idp.store.engine import Database
+
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+OLDEST_VERSION, NEWEST_VERSION = 15, 18
+SAMPLE = 50
+KEYS_OLD = timedelta(days=180)
+LATE = timedelta(minutes=1)
+OFFSET = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, what was found, and what to do about it."""
+
+    what: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def check_all(environ: Mapping[str, str]) -> list[Finding]:
+    """Everything, as far as it can be reached."""
+    try:
+        settings = read_settings(environ)
+    except SettingsError as error:
+        return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
+    findings = [Finding("settings", OK, f"issuer {settings.issuer}"), _policy(settings)]
+    findings += asyncio.run(_gateways(settings))
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        return [*findings, *asyncio.run(_with_database(settings, url)), asyncio.run(_issuer(settings))]
+    if not localpg.available():
+        advice = "set IDP_DATABASE_URL, or: pip install 'stile-idp[embedded]'"
+        return [*findings, Finding("database", FAIL, "none is set and the embedded one is not installed", advice)]
+    if not (settings.data_dir / "postgres").exists():
+        found = f"none yet in {settings.data_dir}"
+        return [*findings, Finding("database", WARN, found, "`idp serve` makes it, or set IDP_DATABASE_URL")]
+    try:
+        with localpg.running(settings.data_dir) as url:
+            findings += asyncio.run(_with_database(settings, url))
+    except localpg.LocalPostgresError as error:
+        findings.append(Finding("database", FAIL, str(error)))
+    return [*findings, asyncio.run(_issuer(settings))]
+
+
+def _policy(settings: Settings) -> Finding:
+    if settings.policy is None:
+        return Finding("policy", OK, f"the one that comes with Stile, {len(default_policy().scopes)} scopes")
+    try:
+        policy = load_policy(settings.policy.read_text(encoding="utf-8"))
+    except SettingsError as error:
+        return Finding("policy", FAIL, "; ".join(error.problems), f"correct {settings.policy}")
+    except (OSError, UnicodeDecodeError) as error:
+        return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
+    return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
+
+
+async def _gateways(settings: Settings) -> list[Finding]:
+    async with new_client() as client:
+        try:
+            opened = open_gateways(settings.sms_gateways, settings=settings, client=client)
+        except SettingsError as error:
+            return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
+    names = ", ".join(gateway.name for gateway in opened)
+    if settings.sms_gateways == ("console",):
+        return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
+    return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
+
+
+async def _with_database(settings: Settings, url: str) -> list[Finding]:
+    db = Database(url, size=2)
+    try:
+        await db.open()
+    except IdpError as error:
+        advice = "is it running, and is IDP_DATABASE_URL right (host, port, name, user, password)?"
+        return [Finding("database", FAIL, str(error), advice)]
+    findings: list[Finding] = []
+    try:
+        findings += [finding async for finding in _database(settings, url, db)]
+    except IdpError as error:
+        findings.append(Finding("database", FAIL, str(error)))
+    finally:
+        await db.close()
+    return findings
+
+
+async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator[Finding]:
+    version, _ = await inspection.about(db)
+    major = version // 10_000
+    named = f"PostgreSQL {major}.{version % 10_000}"
+    if major < OLDEST_VERSION:
+        yield Finding("database", FAIL, named, f"install PostgreSQL {OLDEST_VERSION} to {NEWEST_VERSION}")
+        return
+    if major > NEWEST_VERSION:
+        yield Finding("database", WARN, named, f"Stile is tested with {OLDEST_VERSION} to {NEWEST_VERSION}")
+    else:
+        where = "embedded" if settings.database_url is None else "IDP_DATABASE_URL"
+        yield Finding("database", OK, f"{named} ({where})")
+    yield await _clock(db)
+    current, wanted = await migrations.current(url), migrations.wanted()
+    if current != wanted:
+        advice = "run `idp migrate`" if settings.database_url is not None else "`idp serve` does it"
+        yield Finding("migrations", FAIL, f"at {current or 'nothing'}, needs {wanted}", advice)
+        return
+    yield Finding("migrations", OK, f"at {current}")
+    async for finding in _sealed(settings, db):
+        yield finding
+    yield await _signing_keys(db)
+    yield await _registered(db)
+    yield await _outbox(db)
+
+
+async def _clock(db: Database) -> Finding:
+    here = DatabaseClock()
+    before = here.now()
+    _, there = await inspection.about(db)
+    offset = there - (before + (here.now() - before) / 2)
+    if abs(offset) > OFFSET:
+        found = f"this machine is {abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead'}"
+        return Finding("clock", WARN, f"{found} of the database's", "run a time service (NTP) on both")
+    return Finding("clock", OK, "this machine and the database agree")
+
+
+async def _sealed(settings: Settings, db: Database) -> AsyncIterator[Finding]:
+    """Whether the secret keys at hand open what is stored."""
+    by_key = await inspection.sealed_by(db)
+    chain = settings.key_chain()
+    if chain is None:
+        path = settings.data_dir / KEY_FILE
+        if not path.exists():
+            state = FAIL if by_key else WARN
+            advice = "restore it from a backup" if by_key else "`idp serve` makes it"
+            yield Finding("secret keys", state, f"{path} is missing", advice)
+            return
+        try:
+            chain = KeyChain(parse_secret_keys(read_or_make_keys(path))[0])
+        except IdpError as error:
+            yield Finding("secret keys", FAIL, str(error))
+            return
+    lost = {key_id: count for key_id, count in by_key.items() if key_id not in chain.ids()}
+    for key_id, count in lost.items():
+        found = f"{count} stored values were sealed with the key {key_id!r}, which is not there"
+        yield Finding("secret keys", FAIL, found, "put it back into IDP_SECRET_KEYS, behind the first")
+    broken = await _broken(db, chain, lost)
+    if broken:
+        found = f"{broken} of the stored values looked at do not open"
+        yield Finding("secret keys", FAIL, found, "a key has another value than before, or rows were changed")
+    elif not lost:
+        used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items()) or "nothing sealed yet"
+        yield Finding("secret keys", OK, f"all open: {used}")
+
+
+async def _broken(db: Database, chain: KeyChain, lost: Mapping[str, int]) -> int:
+    purposes = {Factor.TOTP.value: SEED, Factor.SMS.value: NUMBER}
+    stored = [(key.sealed, SIGNING_KEY, key_bound(key.alg, key.id)) for key in await keys.all_keys(db)]
+    for account_id, authenticator_id, factor, sealed in await inspection.sealed_sample(db, limit=SAMPLE):
+        if factor in purposes:
+            stored.append((sealed, purposes[factor], bound(account_id, authenticator_id)))
+    return sum(not _opens(chain, *each, lost=lost) for each in stored)
+
+
+def _opens(chain: KeyChain, sealed: bytes, purpose: str, bound_to: str, *, lost: Mapping[str, int]) -> bool:
+    if sealed[2 : 2 + sealed[1]].decode("latin-1") in lost:
+        return True  # told already
+    try:
+        chain.unseal(sealed, purpose=purpose, bound_to=bound_to)
+    except SealBroken:
+        return False
+    return True
+
+
+async def _signing_keys(db: Database) -> Finding:
+    stored = await keys.all_keys(db)
+    current = [key for key in stored if key.state == "current"]
+    if not stored:
+        return Finding("signing", WARN, "no keys yet", "`idp serve` makes them")
+    missing = [alg for alg in ALGORITHMS if alg not in {key.alg for key in current}]
+    if missing:
+        return Finding("signing", FAIL, f"no current key for {' and '.join(missing)}", "run `idp keys rotate`")
+    _, now = await inspection.about(db)
+    age = max(now - key.created_at for key in current)
+    if age > KEYS_OLD:
+        return Finding("signing", WARN, f"the current key is {age.days} days old", "run `idp keys rotate`")
+    return Finding("signing", OK, f"{len(stored)} keys, the oldest current one {age.days} days old")
+
+
+async def _registered(db: Database) -> Finding:
+    people, registered = await accounts.count(db), await clients.all_clients(db)
+    found = f"{people} people, {len(registered)} clients"
+    if not people or not registered:
+        advice = " and ".join(
+            f"`idp {noun} add`" for noun, some in (("user", people), ("client", registered)) if not some
+        )
+        return Finding("content", WARN, found, advice)
+    return Finding("content", OK, found)
+
+
+async def _outbox(db: Database) -> Finding:
+    now: datetime
+    _, now = await inspection.about(db)
+    waiting, oldest = await messages.backlog(db, now=now)
+    if oldest is not None and now - oldest > LATE:
+        seconds = (now - oldest).total_seconds()
+        found = f"{waiting} messages wait, the oldest for {seconds:.0f} s"
+        return Finding("outbox", WARN, found, "is `idp serve` running, and does `idp sms test` work?")
+    return Finding("outbox", OK, f"{waiting} messages wait" if waiting else "empty")
+
+
+async def _issuer(settings: Settings) -> Finding:
+    """Whether the public address leads to a provider that calls itself the same."""
+    url = f"{settings.issuer}/.well-known/openid-configuration"
+    try:
+        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
+            answer = await client.get(url)
+    except httpx.HTTPError as error:
+        found = f"nothing answers at {settings.issuer} ({type(error).__name__})"
+        return Finding("issuer", WARN, found, "is `idp serve` running, and does the proxy lead there?")
+    try:
+        issuer = json.loads(answer.content)["issuer"] if answer.status_code == httpx.codes.OK else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        issuer = None
+    if issuer != settings.issuer:
+        found = f"{url} answers {answer.status_code}, and not as {settings.issuer}"
+        return Finding("issuer", FAIL, found, "something else is there, or a proxy changes the path")
+    return Finding("issuer", OK, "reachable, and calls itself the same")

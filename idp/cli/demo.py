@@ -1,0 +1,154 @@
+"""`idp demo`: the provider, two applications and an inbox in one process, on a database that stays."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack, nullcontext
+
+from idp import localpg, logs
+from idp.app import create_app
+from idp.cli import output
+from idp.cli.place import Place, prepare
+from idp.cli.server import bind, new_event_loop, serve
+from idp.demo import people
+from idp.demo.bank import bank
+from idp.demo.notes import notes
+from idp.demo.rp_checks import RelyingPartyConfig
+from idp.demo.site import DemoUrls
+from idp.demo.start import DemoPerson, start_page
+from idp.errors import IdpError
+from idp.settings import Settings, read_settings
+from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
+
+HOST = "127.0.0.1"
+BRAND = "Acme ID"
+
+
+class Phones:
+    """The gateway of the demo: nothing leaves this machine; the inbox page derives the texts from the outbox."""
+
+    name = "inbox"
+    channels = frozenset({Channel.SMS})
+    idempotent = True
+
+    async def send(self, message: Message) -> Sent:
+        """Accept; the inbox shows it."""
+        return Sent(Outcome.ACCEPTED, str(message.attempt_id))
+
+    def receipt(self, callback: Callback) -> list[Receipt]:  # noqa: ARG002 - nobody calls back
+        """None ever come."""
+        return []
+
+
+def run(*, port: int, as_json: bool) -> None:
+    """Run the demonstration until told to stop. Raises `IdpError` in one sentence when it cannot begin."""
+    urls = DemoUrls(
+        provider=f"http://localhost:{port}",
+        bank=f"http://localhost:{port + 1}",
+        notes=f"http://localhost:{port + 2}",
+        start=f"http://localhost:{port + 1}/demo/",
+    )
+    settings = _settings(urls.provider)
+    logs.configure(level="warning", form="text")
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(_bound(port + offset)) for offset in range(3)]
+        local = stack.enter_context(localpg.start(settings.data_dir))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            place = runner.run(prepare(settings, local.url, migrate=True))
+            runner.run(_run(place, sockets, local, urls, as_json=as_json))
+
+
+def _settings(issuer: str) -> Settings:
+    """What is set, less what the demo decides: it runs here, sends nothing, and needs no metrics."""
+    refused = [name for name in ("IDP_DATABASE_URL", "IDP_ISSUER") if os.environ.get(name)]
+    if refused:
+        raise IdpError(f"The demo has a database and an issuer of its own: unset {' and '.join(refused)}.")
+    brand = {} if os.environ.get("IDP_BRAND") else {"IDP_BRAND": BRAND}
+    ours = {"IDP_ISSUER": issuer, "IDP_DEV": "true", "IDP_SMS_GATEWAYS": "console", "IDP_METRICS": "off"}
+    return read_settings({**os.environ, **brand, **ours})
+
+
+def _bound(port: int) -> socket.socket:
+    try:
+        return bind(HOST, port)
+    except IdpError as error:
+        raise IdpError(f"{error} The demo takes three ports in a row: `idp demo --port 9000` moves them.") from None
+
+
+async def _run(
+    place: Place, sockets: list[socket.socket], local: localpg.LocalPostgres, urls: DemoUrls, *, as_json: bool
+) -> None:
+    stop = asyncio.Event()
+    failure: list[str] = []
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+
+    def database_ended(status: int) -> None:
+        log = place.settings.data_dir / "postgres.log"
+        failure.append(f"The embedded PostgreSQL ended by itself (status {status}): see {log}.")
+        stop.set()
+
+    def watch(status: int) -> None:
+        loop.call_soon_threadsafe(database_ended, status)
+
+    local.watch(watch)
+    provider = create_app(place.settings, url=place.url, secrets=place.secrets, gateways=(Phones(),))
+    async with provider.router.lifespan_context(provider):
+        idp = provider.state.idp
+        shown, secrets = await people.make(idp, bank=urls.bank, notes=urls.notes)
+        start = start_page(shown, urls, brand=place.settings.brand, now=idp.clock.now)
+        at_bank = RelyingPartyConfig(urls.provider, people.BANK, secrets.bank, urls.bank)
+        at_notes = RelyingPartyConfig(urls.provider, people.NOTES, secrets.notes, urls.notes)
+        apps = [provider, bank(at_bank, urls, start=start), notes(at_notes, urls)]
+        listening = [asyncio.Event() for _ in apps]
+        async with asyncio.TaskGroup() as group:
+            for app, sock, ready in zip(apps, sockets, listening, strict=True):
+                lifespan = nullcontext() if app is provider else app.router.lifespan_context(app)
+                group.create_task(serve(app, lifespan, sock, stop=stop, ready=ready.set))
+            for ready in listening:
+                await ready.wait()
+            _say(shown, urls, as_json=as_json)
+    if failure:
+        raise IdpError(failure[0])
+    if not as_json:
+        print("\nStopped. What you did is kept; `idp demo` goes on with it.", file=sys.stderr)
+
+
+def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
+    fields = {
+        "start": urls.start,
+        "provider": urls.provider,
+        "bank": urls.bank,
+        "notes": urls.notes,
+        "inbox": urls.inbox,
+        "people": [{"username": person.username, "password": person.password} for person in shown],
+    }
+    lines = [
+        "",
+        f"  Open this first     {urls.start}",
+        "",
+        f"  Acme Bank           {urls.bank}",
+        f"  Acme Notes          {urls.notes}",
+        f"  Text messages       {urls.inbox}",
+        f"  Your account        {urls.account}",
+        "",
+        *(
+            f"  {person.name:<19} {person.username} / {person.password}"
+            f"   ({'phone and authenticator app' if person.totp_secret else 'phone only'})"
+            for person in shown
+        ),
+        "",
+        "  Try",
+        "   1. Sign in to the bank as alice: password, then the code from the text messages.",
+        "   2. Open Acme Notes: no question is asked, you are signed in already.",
+        "   3. Make a transfer: the bank shows the amount, and the provider asks for the code of the app.",
+        "      The start page shows that code, and a QR code for an app of your own.",
+        "   4. Do the same as bob: without an app the transfer is refused. Set one up on the account page;",
+        "      because a stolen phone number would be enough for that, it opens transfers only after 24 hours.",
+        "",
+        "  Ctrl-C stops everything. Nothing leaves this machine, and what you do is kept.",
+    ]
+    output.show(fields, lines, as_json=as_json)

@@ -1,0 +1,69 @@
+"""`idp keys …`: the keys that sign tokens, and the secret keys that seal what is stored."""
+
+from typing import Annotated, Any
+
+import typer
+
+from idp.cli import output
+
+app = typer.Typer(
+    help="Keys: those that sign tokens, and those that seal what is stored.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("list", epilog="Examples:\n\n  idp keys list")
+def list_(as_json: output.Json = False) -> None:
+    """List the signing keys: next (published), current (signs), retired (still verifies)."""
+    from idp.cli.place import run
+    from idp.store import keys
+
+    found = run(lambda idp: keys.all_keys(idp.db))
+    fields: dict[str, Any] = {
+        "keys": [
+            {
+                "kid": key.id,
+                "alg": key.alg,
+                "state": key.state,
+                "created_at": key.created_at,
+                "retired_at": key.retired_at,
+            }
+            for key in found
+        ]
+    }
+    rows = [(key.id, key.alg, key.state, output.when(key.created_at), output.when(key.retired_at)) for key in found]
+    output.show(fields, output.table(("KID", "ALG", "STATE", "MADE", "RETIRED"), rows), as_json=as_json)
+
+
+@app.command("rotate", epilog="Examples:\n\n  idp keys rotate      from a timer, every 90 days or so")
+def rotate(as_json: output.Json = False) -> None:
+    """Sign with the next keys from now on.
+
+    The old ones still verify for two days. No token fails: the next keys have been published since the last rotation.
+    """
+    from idp.cli.place import run
+    from idp.flows import keys
+
+    current = run(keys.rotate)
+    output.show({"current": current}, [f"Signing with {kid} from now on." for kid in current], as_json=as_json)
+
+
+@app.command(
+    "secret",
+    epilog="Examples:\n\n  export IDP_SECRET_KEYS=$(idp keys secret)\n\n  idp keys secret --id k2027",
+)
+def secret(
+    key_id: Annotated[str | None, typer.Option("--id", help="Its id: 1 to 32 letters and digits.")] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Make an entry for IDP_SECRET_KEYS. It is printed once and kept nowhere.
+
+    The first key of IDP_SECRET_KEYS seals, all of them open: to change keys, put the new one in front.
+    """
+    from idp.crypto import new_secret_key, random_bytes
+
+    if key_id is not None and not (key_id.isascii() and key_id.isalnum() and len(key_id) <= 32):
+        raise typer.BadParameter("1 to 32 letters and digits", param_hint="'--id'")
+    entry = new_secret_key(key_id or f"k{random_bytes(3).hex()}")
+    output.show({"id": entry.partition(":")[0], "secret_key": entry}, entry, as_json=as_json)

@@ -1,0 +1,182 @@
+"""`idp policy …`: who must prove what, in plain words, and what one person would be asked for one request."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idp.cli import output
+
+if TYPE_CHECKING:
+    from idp.flows.operate import Walk
+    from idp.policy import Policy, ScopeRule
+
+app = typer.Typer(help="The policy: who must prove what, for what.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _policy() -> None:
+    pass
+
+
+@app.command(
+    "check",
+    epilog=(
+        "Examples:\n\n"
+        "  idp policy check                                       is the file right, and what does it say?\n\n"
+        "  idp policy check --file new-policy.toml\n\n"
+        "  idp policy check --user ada --client Bank --scope openid --scope transfers:write\n\n"
+        "  idp policy check --scope transfers:write --signed-in sms"
+    ),
+)
+def check(
+    *,
+    file: Annotated[Path | None, typer.Option(help="This file instead of the one in use.")] = None,
+    user: Annotated[str | None, typer.Option(help="A username.  [default: somebody with a phone and an app]")] = None,
+    client: Annotated[str | None, typer.Option(help="Name or id.  [default: a client that may ask for all]")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="What is asked for; may be repeated.")] = None,
+    acr: Annotated[list[str] | None, typer.Option(help="acr_values, the most wanted first; may be repeated.")] = None,
+    max_age: Annotated[int | None, typer.Option(min=0, help="max_age in seconds.")] = None,
+    signed_in: Annotated[
+        str | None, typer.Option(help="sms, totp or recovery: signed in elsewhere with it 10 minutes ago.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Check the policy and explain it; or explain one decision.
+
+    With --user, --client, --scope or --acr it walks through what the person would be asked, with the reasons, and says
+    what comes out. Nobody is signed in and nothing is stored.
+    """
+    policy, where = _load(file)
+    if not (user or client or scope or acr or signed_in or max_age is not None):
+        output.show(_fields(policy, where), _lines(policy, where), as_json=as_json)
+        return
+    walked = _walk(policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in)
+    fields = {
+        "granted": walked.granted,
+        "answer": walked.answer,
+        "steps": [{"asked": step.asked, "answered": step.answered} for step in walked.steps],
+        "checks": [{"check": line.check, "found": line.found} for line in walked.why],
+    }
+    lines = [f"{number}. {step.asked}\n   the person {step.answered}" for number, step in enumerate(walked.steps, 1)]
+    output.show(fields, [*lines, f"=> {walked.answer}"], as_json=as_json)
+
+
+def _load(file: Path | None) -> "tuple[Policy, str]":
+    from idp.policy import default_policy, load_policy
+    from idp.settings import read_settings
+
+    path = file or read_settings(os.environ).policy
+    if path is None:
+        return default_policy(), "the policy that comes with Stile"
+    try:
+        return load_policy(path.read_text(encoding="utf-8")), str(path)
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path} is not UTF-8", param_hint="'--file'") from None
+
+
+def _walk(
+    policy: "Policy",
+    user: str | None,
+    client: str | None,
+    *,
+    scope: list[str] | None,
+    acr: list[str] | None,
+    max_age: int | None,
+    signed_in: str | None,
+) -> "Walk":
+    from idp.cli.place import run
+    from idp.clock import DatabaseClock
+    from idp.flows.idp import Idp
+    from idp.flows.operate import find_client, find_user, walk
+    from idp.flows.operate.walk import some_client, somebody
+    from idp.model import Factor
+
+    if signed_in is not None and signed_in not in (Factor.SMS, Factor.TOTP, Factor.RECOVERY):
+        raise typer.BadParameter("sms, totp or recovery", param_hint="'--signed-in'")
+    now = DatabaseClock().now()
+    account, authenticators = somebody(now)
+    asking = some_client(policy)
+
+    async def look_up(idp: Idp) -> None:
+        nonlocal account, authenticators, asking
+        if user is not None:
+            person = await find_user(idp, user)
+            account, authenticators = person.account, person.authenticators
+        if client is not None:
+            asking = await find_client(idp, client)
+
+    if user is not None or client is not None:
+        run(look_up)
+    return walk(
+        policy,
+        account=account,
+        authenticators=authenticators,
+        client=asking,
+        scopes=scope or ["openid"],
+        acr_values=acr or [],
+        max_age=None if max_age is None else timedelta(seconds=max_age),
+        signed_in_with=None if signed_in is None else Factor(signed_in),
+        now=now,
+    )
+
+
+def _fields(policy: "Policy", where: str) -> dict[str, Any]:
+    return {
+        "policy": where,
+        "levels": {level.name.lower(): acr for level, acr in policy.levels.items()},
+        "factors": {factor.value: level.name.lower() for factor, level in policy.factors.items()},
+        "scopes": {
+            name: {
+                "level": rule.level.name.lower(),
+                "fresh_seconds": None if rule.fresh is None else rule.fresh.total_seconds(),
+                "ttl_seconds": rule.ttl.total_seconds(),
+                "refresh": rule.refresh,
+                "internal": rule.internal,
+            }
+            for name, rule in policy.scopes.items()
+        },
+        "groups": {name: level.name.lower() for name, level in policy.groups.items()},
+        "hold_seconds": policy.hold.total_seconds(),
+        "challenge": {"ttl_seconds": policy.challenge_ttl.total_seconds(), "attempts": policy.challenge_attempts},
+    }
+
+
+def _lines(policy: "Policy", where: str) -> list[str]:
+    gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
+    lines = [f"{where[:1].upper()}{where[1:]} is right. On top of the password {gives}.", ""]
+    rows = [
+        (name, rule.level.name.lower(), _freshness(rule), _span(rule.ttl), _use(rule))
+        for name, rule in policy.scopes.items()
+    ]
+    lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
+    lines.append("")
+    lines += [f"Members of {name} need {level.name.lower()} for anything." for name, level in policy.groups.items()]
+    lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {_span(policy.hold)}.")
+    tries = policy.challenge_attempts
+    lines.append(
+        f"A code lives {_span(policy.challenge_ttl)} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}."
+    )
+    return lines
+
+
+def _freshness(rule: "ScopeRule") -> str:
+    if rule.fresh is None:
+        return "at any time"
+    return f"within {_span(rule.fresh)}" if rule.fresh else "in the same request"
+
+
+def _use(rule: "ScopeRule") -> str:
+    words = ["our own pages only"] if rule.internal else []
+    return ", ".join([*words, *([] if rule.refresh else ["never refreshed"])])
+
+
+def _span(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{seconds} seconds"

@@ -1,0 +1,328 @@
+"""`idp user …`: people and what they prove themselves with."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idp.cli import output
+
+if TYPE_CHECKING:
+    from idp.flows.operate import Person
+    from idp.model import Account, Authenticator
+
+app = typer.Typer(
+    help="People: add, show, lock out, and give them authenticators.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The username.", show_default=False)]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+def _password(from_stdin: bool) -> str:
+    """The password, never from the command line, where everybody on the machine could read it."""
+    if from_stdin:
+        return sys.stdin.read(5000).removesuffix("\n").removesuffix("\r")
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("give the password on standard input", param_hint="'--password-stdin'")
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return typed
+
+
+def _account(account: "Account") -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "username": account.username,
+        "name": account.name,
+        "email": account.email,
+        "email_verified": account.email_verified,
+        "groups": account.groups,
+        "disabled": account.disabled,
+        "created_at": account.created_at,
+    }
+
+
+def _authenticator(one: "Authenticator") -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "factor": one.factor,
+        "label": one.label,
+        "hint": one.hint,
+        "created_at": one.created_at,
+        "trusted_at": one.trusted_at,
+        "last_used_at": one.last_used_at,
+        "remaining": one.remaining,
+    }
+
+
+def _person(person: "Person") -> dict[str, Any]:
+    return {**_account(person.account), "authenticators": [_authenticator(one) for one in person.authenticators]}
+
+
+@app.command(
+    "add",
+    epilog=(
+        "Examples:\n\n"
+        "  idp user add ada --phone +37251234567 --name 'Ada Lovelace' --email ada@example.com\n\n"
+        '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin --json'
+    ),
+)
+def add(
+    name: Name,
+    *,
+    phone: Annotated[str | None, typer.Option(help="Mobile number with country code; gets the codes.")] = None,
+    no_phone: Annotated[
+        bool, typer.Option("--no-phone", help="No phone: give them an app with `idp user totp`.")
+    ] = False,
+    full_name: Annotated[str | None, typer.Option("--name", help="Name as people write it.")] = None,
+    email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
+    email_verified: Annotated[bool, typer.Option("--email-verified", help="You know that it is theirs.")] = False,
+    group: Annotated[list[str] | None, typer.Option(help="A group they are in; may be repeated.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Language of their messages, as in et.")] = None,
+    password_stdin: PasswordStdin = False,
+    as_json: output.Json = False,
+) -> None:
+    """Add a person, with a password and a phone.
+
+    The password is asked for in the terminal, or read from standard input with --password-stdin.
+    """
+    if (phone is None) is not no_phone:
+        raise typer.BadParameter("give a mobile number, or say --no-phone", param_hint="'--phone'")
+    password = _password(password_stdin)
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    person = run(
+        lambda idp: operate.add_user(
+            idp,
+            username=name,
+            password=password,
+            phone=phone,
+            name=full_name,
+            email=email,
+            email_verified=email_verified,
+            groups=group or [],
+            locale=locale,
+        )
+    )
+    lines = [f"Added {person.account.username}."]
+    if phone is None:
+        lines.append(f"They cannot sign in before `idp user totp {person.account.username}`.")
+    output.show(_person(person), lines, as_json=as_json)
+
+
+@app.command("list", epilog="Examples:\n\n  idp user list\n\n  idp user list --search ada --json")
+def list_(
+    search: Annotated[str, typer.Option(help="Part of a username, name or e-mail address.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to show.")] = 100,
+    as_json: output.Json = False,
+) -> None:
+    """List people by username."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    people, everybody = run(lambda idp: operate.list_users(idp, containing=search, limit=limit))
+    fields = {"users": [_account(one) for one in people], "total": everybody}
+    rows = [
+        (one.username, one.name, one.email, " ".join(sorted(one.groups)), "disabled" if one.disabled else "")
+        for one in people
+    ]
+    lines = [output.table(("USERNAME", "NAME", "E-MAIL", "GROUPS", ""), rows)] if rows else []
+    lines.append(f"{len(people)} of {everybody}." if everybody else "Nobody yet: add somebody with `idp user add`.")
+    output.show(fields, lines, as_json=as_json)
+
+
+@app.command("show", epilog="Examples:\n\n  idp user show ada\n\n  idp user show ada --json")
+def show(
+    name: Name,
+    events: Annotated[int, typer.Option(min=0, max=1000, help="How many of the latest events to show.")] = 10,
+    as_json: output.Json = False,
+) -> None:
+    """Show a person, their authenticators, and what happened lately."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    person = run(lambda idp: operate.find_user(idp, name, events=events))
+    account = person.account
+    happened = [
+        {"at": at, "event": what, "client_id": client, "fields": fields} for at, what, client, fields in person.events
+    ]
+    lines = [
+        output.table(
+            ("USERNAME", account.username),
+            [
+                ("name", account.name),
+                ("e-mail", f"{account.email or ''}{' (verified)' if account.email_verified else ''}"),
+                ("groups", " ".join(sorted(account.groups))),
+                ("added", output.when(account.created_at)),
+                (
+                    "signs in",
+                    "no: disabled" if account.disabled else "yes" if person.authenticators else "no: no phone, no app",
+                ),
+            ],
+        ),
+        "",
+        output.table(
+            ("AUTHENTICATOR", "FACTOR", "WHICH", "TRUSTED FROM", "LAST USED"),
+            [
+                (
+                    str(one.id)[:8],
+                    one.factor,
+                    f"{one.label} {one.hint}",
+                    output.when(one.trusted_at),
+                    output.when(one.last_used_at),
+                )
+                for one in person.authenticators
+            ],
+        ),
+    ]
+    if happened:
+        rows = [(output.when(at), what, client) for at, what, client, _ in person.events]
+        lines += ["", output.table(("LATELY", "EVENT", "CLIENT"), rows)]
+    output.show({**_person(person), "events": happened}, lines, as_json=as_json)
+
+
+@app.command(
+    "totp",
+    epilog="Examples:\n\n  idp user totp ada\n\n  idp user totp ada --replace      the old phone is lost or stolen",
+)
+def totp(
+    name: Name,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Close their other apps and sign them out everywhere.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Give a person an authenticator app.
+
+    Prints a QR code and its address, once. The app is trusted at once, since you know who gets it: show it to nobody
+    else. Their phones are told.
+    """
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    ticket = run(lambda idp: operate.totp_ticket(idp, name, replace=replace))
+    fields = {
+        "username": ticket.person.account.username,
+        "authenticator_id": ticket.authenticator.id,
+        "otpauth_uri": ticket.otpauth_uri,
+        "secret": ticket.secret.replace(" ", ""),
+        "trusted_at": ticket.authenticator.trusted_at,
+    }
+    lines = [
+        f"Let {ticket.person.account.username} scan this with an authenticator app. It is not shown again.",
+        *([_qr(ticket.otpauth_uri)] if not as_json else []),
+        ticket.otpauth_uri,
+        f"Or type this key: {ticket.secret}",
+    ]
+    output.show(fields, lines, as_json=as_json)
+
+
+def _qr(text: str) -> str:
+    """A QR code in characters, half a line each, with the quiet zone that scanners need."""
+    import io
+
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(text, error="m").terminal(drawn, compact=True, border=2)
+    return drawn.getvalue()
+
+
+@app.command("phone", epilog="Examples:\n\n  idp user phone ada +37251234567 --replace")
+def phone(
+    name: Name,
+    number: Annotated[
+        str, typer.Argument(metavar="PHONE", help="Mobile number with country code.", show_default=False)
+    ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Close their other phones and sign them out everywhere.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Give a person a phone, trusted at once. The phones they had are told."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    added = run(lambda idp: operate.add_phone(idp, name, number, replace=replace))
+    output.show({"username": name, **_authenticator(added)}, f"{name} has a phone {added.hint}.", as_json=as_json)
+
+
+@app.command("recovery", epilog="Examples:\n\n  idp user recovery ada")
+def recovery(name: Name, as_json: output.Json = False) -> None:
+    """Make ten recovery codes for a person. Prints them once; codes made before stop working."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    codes = run(lambda idp: operate.new_recovery_codes(idp, name))
+    lines = [f"Hand these to {name}; each works once, and they are not shown again.", "", *codes]
+    output.show({"username": name, "recovery_codes": codes}, lines, as_json=as_json)
+
+
+@app.command(
+    "remove-authenticator",
+    epilog="Examples:\n\n  idp user show ada                           shows their ids\n\n  idp user remove-authenticator ada 1f0c9a52",
+)
+def remove_authenticator(
+    name: Name,
+    authenticator: Annotated[
+        str, typer.Argument(metavar="ID", help="Its id, or the first 8 characters.", show_default=False)
+    ],
+    as_json: output.Json = False,
+) -> None:
+    """Close a lost phone or app. The person is signed out everywhere, and their phones are told."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    removed, left = run(lambda idp: operate.remove_authenticator(idp, name, authenticator))
+    lines = [f"Removed {removed.label} {removed.hint} of {name}; {left} left."]
+    if not left:
+        lines.append(f"They cannot sign in before `idp user phone {name} …` or `idp user totp {name}`.")
+    output.show({"username": name, "removed": _authenticator(removed), "left": left}, lines, as_json=as_json)
+
+
+@app.command(
+    "password",
+    epilog="Examples:\n\n  idp user password ada\n\n  pass show ada | idp user password ada --password-stdin",
+)
+def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
+    """Set a person's password. They are signed out everywhere, and their phones are told."""
+    typed = _password(password_stdin)
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    run(lambda idp: operate.set_password(idp, name, typed))
+    output.show({"username": name, "changed": True}, f"{name} has a new password.", as_json=as_json)
+
+
+@app.command("disable", epilog="Examples:\n\n  idp user disable ada")
+def disable(name: Name, as_json: output.Json = False) -> None:
+    """Keep a person out. They are signed out everywhere at once."""
+    _set_disabled(name, disabled=True, as_json=as_json)
+
+
+@app.command("enable", epilog="Examples:\n\n  idp user enable ada")
+def enable(name: Name, as_json: output.Json = False) -> None:
+    """Let a disabled person in again."""
+    _set_disabled(name, disabled=False, as_json=as_json)
+
+
+def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    run(lambda idp: operate.set_user_disabled(idp, name, disabled=disabled))
+    line = f"{name} cannot sign in any more." if disabled else f"{name} can sign in again."
+    output.show({"username": name, "disabled": disabled}, line, as_json=as_json)
+
+
+@app.command("unlock", epilog="Examples:\n\n  idp user unlock ada")
+def unlock(name: Name, as_json: output.Json = False) -> None:
+    """End the waits after wrong passwords, wrong codes and too many messages."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    freed = run(lambda idp: operate.unlock_user(idp, name))
+    line = f"{name} need not wait any more." if freed else f"{name} did not have to wait for anything."
+    output.show({"username": name, "freed": freed}, line, as_json=as_json)

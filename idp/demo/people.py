@@ -1,0 +1,91 @@
+"""Who and what the demonstration needs in the provider: two people and two clients, made once by the operator."""
+
+import base64
+from dataclasses import dataclass, field
+
+from idp.demo.start import DemoPerson
+from idp.errors import NotThere
+from idp.flows import operate
+from idp.flows.challenge import SEED, bound
+from idp.flows.idp import Idp
+from idp.flows.operate import NewClient
+from idp.model import Factor
+from idp.store import authenticators
+
+ALICE, BOB = "alice", "bob"
+PASSWORDS = {ALICE: "violet-harbour-lantern", BOB: "copper-meadow-compass"}
+PHONES = {ALICE: "+372 5678 9045", BOB: "+372 5678 9046"}
+NAMES = {ALICE: "Alice Ader", BOB: "Bob Berg"}
+BANK, NOTES = "acme-bank", "acme-notes"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The clients' secrets, new at each start: the database keeps hashes only."""
+
+    bank: str = field(repr=False)
+    notes: str = field(repr=False)
+
+
+async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Secrets]:
+    """Make what is missing; the people as the start page shows them, and the clients' secrets of this run."""
+    secrets = Secrets(
+        bank=await _client(
+            idp,
+            NewClient(
+                name="Acme Bank",
+                client_id=BANK,
+                redirect_uris=(f"{bank}/callback",),
+                post_logout_redirect_uris=(f"{bank}/signed-out",),
+                scopes=("openid", "profile", "transfers:write"),
+                first_party=True,
+                audience=(f"{bank}/api",),
+            ),
+        ),
+        notes=await _client(
+            idp,
+            NewClient(
+                name="Acme Notes",
+                client_id=NOTES,
+                redirect_uris=(f"{notes}/callback",),
+                post_logout_redirect_uris=(f"{notes}/signed-out",),
+                scopes=("openid", "profile", "offline_access"),
+                first_party=True,
+            ),
+        ),
+    )
+    return [await _person(idp, name) for name in (ALICE, BOB)], secrets
+
+
+async def _client(idp: Idp, new: NewClient) -> str:
+    try:
+        await operate.find_client(idp, new.client_id or new.name)
+    except NotThere:
+        registered = await operate.add_client(idp, new)
+    else:
+        registered = await operate.new_client_secret(idp, new.client_id or new.name)
+    assert registered.secret is not None
+    return registered.secret
+
+
+async def _person(idp: Idp, username: str) -> DemoPerson:
+    try:
+        person = await operate.find_user(idp, username)
+    except NotThere:
+        person = await operate.add_user(
+            idp,
+            username=username,
+            password=PASSWORDS[username],
+            phone=PHONES[username],
+            name=NAMES[username],
+            email=f"{username}@example.com",
+        )
+        if username == ALICE:
+            await operate.totp_ticket(idp, username)
+    seeds = await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.TOTP)
+    secret = None
+    if username == ALICE and seeds:
+        app, sealed, _ = seeds[-1]
+        seed = idp.secrets.unseal(sealed, purpose=SEED, bound_to=bound(person.account.id, app))
+        secret = base64.b32encode(seed).decode()
+    return DemoPerson(username, NAMES[username], PASSWORDS[username], PHONES[username], secret)

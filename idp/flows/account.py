@@ -1,0 +1,209 @@
+"""The account page and what can be done from it: applications, sessions, the password. Authenticators are elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from idp import limits
+from idp.audit import (
+    AuthenticatorAdded,
+    AuthenticatorRemoved,
+    CodeSent,
+    ConsentGiven,
+    ConsentWithdrawn,
+    FactorRefused,
+    FactorVerified,
+    GrantRevoked,
+    PasswordChanged,
+    RecoveryCodesMade,
+    SignedOut,
+)
+from idp.factors import password as passwords
+from idp.factors.strength import Problem, acceptable
+from idp.flows import rooms
+from idp.flows.authorize import ToClient
+from idp.flows.idp import Idp, Visitor
+from idp.flows.rooms import Inside, Outside, end_elsewhere, enter, still, tell
+from idp.limits import Closed
+from idp.model import Factor, Session
+from idp.policy import Refuse
+from idp.sms.text import Notice
+from idp.store import accounts, audits, clients, grants, rate_limits, sessions
+from idp.store.facts import SESSION_IDLE, SESSION_LIFE
+
+ACTIVITY = 30
+_SHOWN = [
+    event.name
+    for event in (
+        FactorVerified,
+        FactorRefused,
+        CodeSent,
+        ConsentGiven,
+        ConsentWithdrawn,
+        AuthenticatorAdded,
+        AuthenticatorRemoved,
+        RecoveryCodesMade,
+        PasswordChanged,
+        SignedOut,
+    )
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """An application this person agreed to, by its name; its id where it is registered no more."""
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One row of the audit trail about this person."""
+
+    at: datetime
+    name: str
+    client_name: str | None
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What the account page shows. `closed` are the factors that too many wrong codes closed."""
+
+    inside: Inside
+    consents: Sequence[Consented]
+    sessions: Sequence[Session]
+    activity: Sequence[Happened]
+    closed: frozenset[Factor]
+    may_change_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done, or there was nothing (left) to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooOften:
+    """Nothing was changed; again after `retry_after`."""
+
+    retry_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Weak:
+    """Nothing was changed: why this cannot be the new password. `same`: it is the one there is."""
+
+    problems: tuple[Problem, ...] = ()
+    same: bool = False
+
+
+async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
+    """Everything the account page shows, for whoever has proved two factors."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    account_id, now = inside.account.id, inside.now
+    live = await sessions.of_account(
+        idp.db, account_id=account_id, idle_since=now - SESSION_IDLE, life_since=now - SESSION_LIFE
+    )
+    events = await audits.of_account(idp.db, account_id=account_id, names=_SHOWN, limit=ACTIVITY)
+    return Home(
+        inside=inside,
+        consents=[
+            Consented(client_id, _name_of(idp, client_id) or client_id, scopes, since)
+            for client_id, scopes, since in await clients.consents(idp.db, account_id=account_id)
+        ],
+        sessions=live,
+        activity=[Happened(at, name, _name_of(idp, client_id), fields) for at, name, client_id, fields in events],
+        closed=await _closed(idp, inside),
+        may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
+    )
+
+
+def _name_of(idp: Idp, client_id: str | None) -> str | None:
+    client = None if client_id is None else idp.registered(client_id)
+    return None if client is None else client.name
+
+
+async def _closed(idp: Idp, inside: Inside) -> frozenset[Factor]:
+    found = set()
+    for factor in {each.factor for each in inside.loaded.authenticators if each.closed_at is None}:
+        key = limits.subject(limits.CODE_FAILURES, inside.account.id, factor.value)
+        state = await rate_limits.peek(idp.db, key)
+        if limits.wait(limits.CODE_FAILURES, state, now=inside.now) is None:
+            found.add(factor)
+    return frozenset(found)
+
+
+async def withdraw(idp: Idp, visitor: Visitor, *, client_id: str) -> Done | Outside:
+    """Disconnect an application: forget the consent and end all it was granted."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    account_id, now = inside.account.id, inside.now
+    async with idp.db.transaction() as conn:
+        if await clients.withdraw_consent(conn, account_id=account_id, client_id=client_id):
+            await grants.revoke_of_client(
+                conn, account_id=account_id, client_id=client_id, audit=GrantRevoked(why="withdrawn"), now=now
+            )
+            await audits.add(conn, ConsentWithdrawn(), now=now, account_id=account_id, client_id=client_id)
+    return Done()
+
+
+async def end_session(idp: Idp, visitor: Visitor, *, session_id: UUID) -> Done | Outside:
+    """Sign out one of this person's browsers."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    account_id, now = inside.account.id, inside.now
+    async with idp.db.transaction() as conn:
+        if await sessions.end(conn, session_id=session_id, account_id=account_id, now=now):
+            await audits.add(conn, SignedOut(why="one"), now=now, account_id=account_id)
+    return Done()
+
+
+async def end_other_sessions(idp: Idp, visitor: Visitor) -> Done | Outside:
+    """Sign out every other browser of this person, and end what was granted there."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    async with idp.db.transaction() as conn:
+        ended = await end_elsewhere(conn, inside, why="others")
+        await audits.add(conn, SignedOut(why="others", sessions=ended), now=inside.now, account_id=inside.account.id)
+    return Done()
+
+
+async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Weak | TooOften | Outside:
+    """Set another password. Every other session ends, and every grant that was not made in this one."""
+    inside = await enter(idp, visitor, rooms.PASSWORD)
+    if not isinstance(inside, Inside):
+        return inside
+    account = inside.account
+    words = (idp.settings.brand, account.name or "", (account.email or "").partition("@")[0])
+    problems = acceptable(new, username=account.username, words=words)
+    parsed = passwords.parse(new)
+    if problems or parsed is None:
+        return Weak(tuple(problems))
+    # Each change sends a text message, so there is an end to them.
+    charge = (limits.ENROLMENTS, limits.subject(limits.ENROLMENTS, account.id, "password"))
+    if (refused := await rate_limits.spend(idp.db, [charge], now=inside.now)) is not None:
+        return TooOften(limits.FOR_EVER if isinstance(refused, Closed) else refused.retry_after)
+    old = await accounts.password_hash(idp.db, account_id=account.id)
+    if old is not None and await idp.passwords.verify(parsed, hashed=old):
+        return Weak(same=True)
+    hashed = await idp.passwords.hash_password(parsed)
+    async with idp.db.transaction() as conn:
+        again = await still(conn, idp, visitor, rooms.PASSWORD, account_id=account.id)
+        if again is not None:
+            await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
+            await end_elsewhere(conn, again, why="password")
+            await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
+            await tell(conn, again, visitor, Notice.PASSWORD_CHANGED)
+            return Done()
+    return ToClient(rooms.PASSWORD, ())

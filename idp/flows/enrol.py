@@ -1,0 +1,247 @@
+"""Authenticator apps: begin, confirm once, rename, remove. Who may, `rooms` decides."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from idp import limits
+from idp.audit import AuthenticatorAdded, AuthenticatorRemoved
+from idp.factors import totp
+from idp.flows import rooms
+from idp.flows.account import Done, TooOften
+from idp.flows.authorize import ToClient
+from idp.flows.challenge import SEED, bound
+from idp.flows.idp import Idp, Visitor
+from idp.flows.recovery import Codes, Nothing, charge, new_set
+from idp.flows.rooms import Inside, Outside, end_elsewhere, enter, permission, still, tell
+from idp.limits import Closed
+from idp.model import Authenticator, Factor
+from idp.policy import MayEnrol
+from idp.sms.text import Notice
+from idp.store import audits, authenticators, rate_limits
+
+LONGEST_LABEL = 60
+
+
+class Slip(StrEnum):
+    """Why an enrolment was not confirmed, and may be tried again."""
+
+    NO_CODE = "no_code"
+    NO_CODE_AT_ALL = "malformed"
+    WRONG = "wrong"
+    WAIT = "wait"
+    LABEL_TOO_LONG = "label_too_long"
+    NO_LABEL = "no_label"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolling:
+    """An app about to be added: what its QR code holds, and how long it will be on hold (None: not at all)."""
+
+    uri: str = field(repr=False)
+    key: str = field(repr=False)
+    hold: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not confirmed: the same enrolment, once more, in answer to this very POST (TOTP-10)."""
+
+    enrolling: Enrolling
+    slip: Slip
+    retry_after: timedelta | None = None
+
+
+def label_of(typed: str) -> str:
+    """A name as it is stored: visible characters, single spaces between words."""
+    return " ".join("".join(each if each.isprintable() else " " for each in typed).split())
+
+
+async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
+    """Make a seed for this session alone, good for ten minutes. One begun before dies (ENR-07)."""
+    inside = await enter(idp, visitor, rooms.ENROL)
+    if not isinstance(inside, Inside):
+        return inside
+    if (refused := await charge(idp, inside, "app")) is not None:
+        return refused
+    seed, made = totp.new_seed(), uuid4()
+    account_id = inside.account.id
+    async with idp.db.transaction() as conn:
+        again = await still(conn, idp, visitor, rooms.ENROL, account_id=account_id)
+        if again is None:
+            return ToClient(rooms.ENROL, ())
+        may = permission(idp, again)
+        assert isinstance(may, MayEnrol)
+        await authenticators.drop_pending(conn, account_id=account_id, factor=Factor.TOTP)
+        await authenticators.add(
+            conn,
+            Authenticator(
+                id=made,
+                account_id=account_id,
+                factor=Factor.TOTP,
+                label="",
+                hint="",
+                created_at=again.now,
+                trusted_at=may.trusted_at,
+            ),
+            sealed=idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account_id, made)),
+            session_id=again.session.id,
+        )
+    return _shown(idp, again, seed, may.trusted_at - again.now)
+
+
+def _shown(idp: Idp, inside: Inside, seed: bytes, hold: timedelta) -> Enrolling:
+    uri = totp.provisioning_uri(seed, account=inside.account.username, issuer=idp.settings.brand)
+    return Enrolling(uri, totp.secret_text(seed), hold if hold > timedelta(0) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    id: UUID
+    seed: bytes = field(repr=False)
+    begun_at: datetime
+    hold: timedelta
+
+
+async def confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done | Codes | Again | Nothing | Outside:
+    """Add the app, if the code is right. Exactly one of any number of callers does.
+
+    The code is no authentication event, and its step can never be used to sign in (TOTP-05). The first app brings
+    recovery codes, when there are none.
+    """
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    pending = await _pending(idp, inside)
+    if pending is None:
+        return Nothing()
+    enrolling = _shown(idp, inside, pending.seed, pending.hold)
+    label = label_of(label)
+    digits = totp.normalise_answer(code)
+    if len(label) > LONGEST_LABEL:
+        return Again(enrolling, Slip.LABEL_TOO_LONG)
+    if digits is None:
+        return Again(enrolling, Slip.NO_CODE_AT_ALL if code else Slip.NO_CODE)
+    failures = limits.subject(limits.CODE_FAILURES, inside.account.id, "enrol")
+    refused = await rate_limits.spend(idp.db, [(limits.CODE_FAILURES, failures)], now=inside.now)
+    if refused is not None:
+        waiting = limits.FOR_EVER if isinstance(refused, Closed) else refused.retry_after
+        return Again(enrolling, Slip.WAIT, waiting)
+    judged = totp.check(seed=pending.seed, answer=digits, now=inside.now, last_step=0)
+    if not isinstance(judged, totp.Verified):
+        return Again(enrolling, Slip.WRONG)
+    return await _add(idp, visitor, inside, pending, label=label, step=judged.step, failures=failures)
+
+
+async def _pending(idp: Idp, inside: Inside) -> _Pending | None:
+    found = await authenticators.pending(
+        idp.db, account_id=inside.account.id, session_id=inside.session.id, factor=Factor.TOTP, now=inside.now
+    )
+    if found is None:
+        return None
+    id_, sealed, begun_at, trusted_at = found
+    seed = idp.secrets.unseal(sealed, purpose=SEED, bound_to=bound(inside.account.id, id_))
+    return _Pending(id_, seed, begun_at, trusted_at - begun_at)
+
+
+async def _add(
+    idp: Idp, visitor: Visitor, inside: Inside, pending: _Pending, *, label: str, step: int, failures: bytes
+) -> Done | Codes | Nothing | Outside:
+    account_id = inside.account.id
+    async with idp.db.transaction() as conn:
+        # What was proved when the enrolment began was fresh then, and it lives ten minutes; all else is as it is now.
+        again = await still(conn, idp, visitor, rooms.ENROL, account_id=account_id, as_of=pending.begun_at)
+        if again is None:
+            return ToClient(rooms.ENROL, ())
+        may = permission(idp, again)
+        assert isinstance(may, MayEnrol)
+        # The hold begins now, when the person is told.
+        trusted_at = again.now + (may.trusted_at - pending.begun_at)
+        if not await authenticators.confirm(
+            conn,
+            authenticator_id=pending.id,
+            account_id=account_id,
+            session_id=again.session.id,
+            label=label,
+            trusted_at=trusted_at,
+            step=step,
+            now=again.now,
+        ):
+            return Nothing()
+        await audits.add(
+            conn,
+            AuthenticatorAdded(Factor.TOTP, str(pending.id), trusted_at.isoformat()),
+            now=again.now,
+            account_id=account_id,
+        )
+        await tell(conn, again, visitor, Notice.TOTP_ADDED)
+        open_ = [each for each in again.loaded.authenticators if each.closed_at is None]
+        forgiven = [failures]
+        if not any(each.factor is Factor.TOTP for each in open_):
+            # A new app must not inherit the wrong codes that closed the one before.
+            forgiven.append(limits.subject(limits.CODE_FAILURES, account_id, Factor.TOTP.value))
+        await rate_limits.forget(conn, forgiven)
+        if any(each.factor is Factor.RECOVERY and each.remaining for each in open_):
+            return Done()
+        return await new_set(conn, again, visitor, trusted_at=trusted_at)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One authenticator app of a person who may change it. `last`: there is no other."""
+
+    inside: Inside
+    label: str
+    last: bool
+
+
+async def app(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> App | Nothing | Outside:
+    """The app, for whoever could remove it."""
+    inside = await enter(idp, visitor, rooms.authenticator(authenticator_id))
+    return _app(inside, authenticator_id) if isinstance(inside, Inside) else inside
+
+
+def _app(inside: Inside, authenticator_id: UUID) -> App | Nothing:
+    apps = {
+        each.id: each for each in inside.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None
+    }
+    found = apps.get(authenticator_id)
+    return Nothing() if found is None else App(inside, found.label, last=len(apps) == 1)
+
+
+async def rename(
+    idp: Idp, visitor: Visitor, authenticator_id: UUID, *, label: str
+) -> Done | tuple[App, Slip] | Nothing | Outside:
+    """Give an app another name."""
+    found = await app(idp, visitor, authenticator_id)
+    if not isinstance(found, App):
+        return found
+    label = label_of(label)
+    if not 0 < len(label) <= LONGEST_LABEL:
+        return found, Slip.LABEL_TOO_LONG if label else Slip.NO_LABEL
+    account_id = found.inside.account.id
+    renamed = await authenticators.rename(idp.db, authenticator_id=authenticator_id, account_id=account_id, label=label)
+    return Done() if renamed else Nothing()
+
+
+async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
+    """Close an app for ever. Every other session ends, and every grant that was not made in this one."""
+    room = rooms.authenticator(authenticator_id)
+    found = await app(idp, visitor, authenticator_id)
+    if not isinstance(found, App):
+        return found
+    account_id = found.inside.account.id
+    async with idp.db.transaction() as conn:
+        again = await still(conn, idp, visitor, room, account_id=account_id)
+        if again is None:
+            return ToClient(room, ())
+        if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
+            conn, authenticator_id=authenticator_id, account_id=account_id, now=again.now
+        ):
+            return Nothing()
+        await end_elsewhere(conn, again, why="authenticator")
+        removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
+        await audits.add(conn, removed, now=again.now, account_id=account_id)
+        await tell(conn, again, visitor, Notice.AUTHENTICATOR_REMOVED)
+    return Done()

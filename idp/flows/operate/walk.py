@@ -1,0 +1,133 @@
+"""What a person would be asked for one request, step by step: the policy tried out. Nothing is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idp.model import (
+    Account,
+    AuthenticationEvent,
+    Authenticator,
+    AuthMethod,
+    AuthorizationRequest,
+    Client,
+    Factor,
+    Prompt,
+)
+from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, decide, explain, in_words
+
+MOST_STEPS = 12  # password, second factor, step-up, choice and consent are five
+EARLIER = timedelta(minutes=10)
+_HERE = UUID(int=1)
+_THERE = UUID(int=2)
+ELSEWHERE = "another application"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question in words, and what the person answered it with."""
+
+    asked: str
+    answered: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Every question up to the answer, the answer in words, whether it grants anything, and the last explanation."""
+
+    steps: tuple[Step, ...]
+    answer: str
+    granted: bool
+    why: tuple[Line, ...]
+
+
+def somebody(now: datetime) -> tuple[Account, tuple[Authenticator, ...]]:
+    """A made-up person who has had a phone and an app for long."""
+    account = Account(id=UUID(int=3), username="somebody", created_at=now, updated_at=now)
+    since = now - timedelta(days=365)
+    return account, tuple(
+        Authenticator(UUID(int=number), account.id, factor, factor.value, "", since, since, since)
+        for number, factor in ((4, Factor.SMS), (5, Factor.TOTP))
+    )
+
+
+def some_client(policy: Policy) -> Client:
+    """A made-up client that may ask for everything and has to ask for consent."""
+    scopes = frozenset(name for name, rule in policy.scopes.items() if not rule.internal)
+    return Client(id="some-client", name="Some client", auth_method=AuthMethod.NONE, scopes=scopes)
+
+
+def walk(
+    policy: Policy,
+    *,
+    account: Account,
+    authenticators: Sequence[Authenticator],
+    client: Client,
+    scopes: Sequence[str],
+    acr_values: Sequence[str] = (),
+    max_age: timedelta | None = None,
+    prompts: frozenset[Prompt] = frozenset(),
+    signed_in_with: Factor | None = None,
+    now: datetime,
+) -> Walk:
+    """Answer every question with the first thing offered until the policy grants or refuses.
+
+    With `signed_in_with` the person signed in to another application ten minutes ago, by password and that factor.
+    """
+    events = _earlier(account, authenticators, signed_in_with, now=now)
+    facts = Facts(
+        now=now,
+        client=client,
+        request=AuthorizationRequest(
+            client_id=client.id,
+            redirect_uri=client.redirect_uris[0] if client.redirect_uris else "https://client.example/callback",
+            scopes=tuple(scopes),
+            acr_values=tuple(acr_values),
+            max_age=max_age,
+            prompts=prompts,
+        ),
+        started_at=now,
+        interaction_id=_HERE,
+        account=account if events else None,
+        events=events,
+        authenticators=tuple(authenticators) if events else (),
+    )
+    steps: list[Step] = []
+    answer = decide(facts, policy)
+    while isinstance(answer, Ask) and len(steps) < MOST_STEPS:
+        facts, done = _answered(facts, answer, account, authenticators)
+        steps.append(Step(in_words(answer), done))
+        answer = decide(facts, policy)
+    return Walk(tuple(steps), in_words(answer), isinstance(answer, Proceed), tuple(explain(facts, policy)))
+
+
+def _earlier(
+    account: Account, authenticators: Sequence[Authenticator], factor: Factor | None, *, now: datetime
+) -> tuple[AuthenticationEvent, ...]:
+    if factor is None:
+        return ()
+    at = now - EARLIER
+    with_what = next((one.id for one in authenticators if one.factor is factor), None)
+    password = AuthenticationEvent(Factor.PASSWORD, at, account.id, ELSEWHERE, _THERE)
+    return password, AuthenticationEvent(factor, at, account.id, ELSEWHERE, _THERE, with_what)
+
+
+def _answered(facts: Facts, ask: Ask, account: Account, authenticators: Sequence[Authenticator]) -> tuple[Facts, str]:
+    """The facts after the person did what was asked."""
+    now = facts.now + timedelta(seconds=1)
+    match ask.kind:
+        case Kind.PASSWORD:
+            proof = AuthenticationEvent(Factor.PASSWORD, now, account.id, facts.client.id, _HERE)
+            events = (*facts.events, proof)
+            known = tuple(authenticators)
+            return replace(facts, now=now, account=account, authenticators=known, events=events), "gives the password"
+        case Kind.SECOND_FACTOR:
+            factor = ask.factors[0]
+            with_what = next((one.id for one in facts.authenticators if one.factor is factor), None)
+            proof = AuthenticationEvent(factor, now, account.id, facts.client.id, _HERE, with_what)
+            return replace(facts, now=now, events=(*facts.events, proof)), f"gives the code: {factor}"
+        case Kind.CONSENT:
+            return replace(facts, now=now, consented_here=frozenset(ask.scopes)), "ticks everything"
+        case Kind.SELECT_ACCOUNT:
+            return replace(facts, now=now, account_chosen=True), "continues as the same person"

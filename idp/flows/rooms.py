@@ -1,0 +1,151 @@
+"""The rooms of a signed-in person: what each asks for, and who may come in. The same `decide` as for every client."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from idp.audit import GrantRevoked
+from idp.flows import authorize
+from idp.flows.authorize import INTERACTION_LIFE, ToClient, ToInteraction, facts_of
+from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
+from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
+from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
+from idp.sms.text import Notice
+from idp.store import accounts, grants, messages, sessions
+from idp.store import facts as store_facts
+from idp.store.engine import Conn, Connection
+from idp.store.facts import Loaded
+
+PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
+AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
+ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
+RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
+NOTICE_LIFE = timedelta(hours=24)
+_TOUCH_AFTER = timedelta(minutes=1)
+
+Outside = ToInteraction | ToClient | Refuse
+
+
+def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | None = None) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        client_id=INTERNAL, redirect_uri=path, scopes=("openid", *scopes), change=change, target=target
+    )
+
+
+HOME = _room(ACCOUNT_PATH)
+PASSWORD = _room(PASSWORD_PATH, "password:write")
+ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD)
+RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.REPLACE)
+
+
+def authenticator(authenticator_id: UUID) -> AuthorizationRequest:
+    """The room of one authenticator app, where it can be removed: whoever may not do that may not rename it either."""
+    path = f"{AUTHENTICATORS_PATH}/{authenticator_id}"
+    return _room(path, "authenticators:write", change=Change.REMOVE, target=authenticator_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Somebody who has proved what the room asks for."""
+
+    now: datetime
+    account: Account
+    session: Session
+    loaded: Loaded
+    facts: Facts
+
+
+async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Inside | Outside:
+    """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else."""
+    now = idp.clock.now()
+    match judge(idp, await _look(idp.db, visitor, now=now), room, now=now):
+        case Inside() as inside:
+            if inside.session.seen_at < now - _TOUCH_AFTER:
+                await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - _TOUCH_AFTER, now=now)
+            return inside
+        case Refuse() as refuse:
+            return refuse
+        case Ask():
+            return await authorize.begin(idp, room, visitor)
+
+
+async def still(
+    conn: Connection,
+    idp: Idp,
+    visitor: Visitor,
+    room: AuthorizationRequest,
+    *,
+    account_id: UUID,
+    as_of: datetime | None = None,
+) -> Inside | None:
+    """Decide once more inside the transaction that changes something; one change at a time for each person.
+
+    None if it is refused now: send them to the room's door again. `as_of` counts the age of proofs to an earlier moment: of an enrolment, its beginning.
+    """
+    now = idp.clock.now()
+    await accounts.lock(conn, account_id=account_id)
+    found = judge(idp, await _look(conn, visitor, now=now), room, now=now, as_of=as_of)
+    return found if isinstance(found, Inside) and found.account.id == account_id else None
+
+
+async def _look(conn: Conn, visitor: Visitor, *, now: datetime) -> Loaded:
+    if visitor.token_hash is None:
+        return store_facts.NOTHING
+    return await store_facts.of_session(conn, token_hash=visitor.token_hash, client_id=INTERNAL, now=now)
+
+
+def judge(
+    idp: Idp, loaded: Loaded, room: AuthorizationRequest, *, now: datetime, as_of: datetime | None = None
+) -> Inside | Ask | Refuse:
+    """What `decide` says about a browser at the door of a room."""
+    started = Interaction(
+        id=uuid4(),
+        session_id=loaded.session.id if loaded.session else uuid4(),
+        client_id=INTERNAL,
+        request=room,
+        started_at=now,
+        expires_at=now + INTERACTION_LIFE,
+    )
+    facts = facts_of(loaded, started, idp.account_pages(), now=as_of or now)
+    match decide(facts, idp.policy):
+        case Proceed():
+            assert loaded.session is not None
+            assert facts.account is not None
+            return Inside(now, facts.account, loaded.session, loaded, facts)
+        case otherwise:
+            return otherwise
+
+
+def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
+    """On what terms somebody inside a room for authenticators may make the change."""
+    request = inside.facts.request
+    assert request.change is not None
+    granted = enrolment(inside.facts, idp.policy, change=request.change, target=request.target)
+    assert isinstance(granted, MayEnrol | MayRemove), "decide lets nobody else in"
+    return granted
+
+
+async def tell(conn: Connection, inside: Inside, visitor: Visitor, notice: Notice) -> None:
+    """Put a notice to every phone of the person into the outbox, in the transaction of what it is about."""
+    await messages.notice(
+        conn,
+        account_id=inside.account.id,
+        kind=notice.value,
+        fields={},
+        locale=inside.account.locale or visitor.locale,
+        now=inside.now,
+        expires_at=inside.now + NOTICE_LIFE,
+    )
+
+
+async def end_elsewhere(conn: Connection, inside: Inside, *, why: str) -> int:
+    """End every other session of the person and every grant that was not made in this one; how many sessions."""
+    ended = await sessions.end_others(conn, account_id=inside.account.id, keep=inside.session.id, now=inside.now)
+    await grants.revoke_of_account(
+        conn,
+        account_id=inside.account.id,
+        except_session=inside.session.id,
+        audit=GrantRevoked(why=why),
+        now=inside.now,
+    )
+    return ended
