@@ -4,7 +4,7 @@ Commands import what they need when they run, so that `idp --help` is there at o
 """
 
 import sys
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,13 @@ app = typer.Typer(
         "Stile: an OpenID provider that steps up.\n\n"
         "It signs people in to your applications with two factors, and asks for a stronger one when the action is"
         " sensitive. Settings come from IDP_* variables; without any, everything runs on this machine.\n\n"
-        "To begin:\n\n"
-        "  idp serve                                              the provider, on http://localhost:8000\n\n"
-        "  idp user add ada --phone +37251234567                  a person\n\n"
-        "  idp client add Shop --redirect-uri http://localhost:3000/callback\n\n"
-        "  idp doctor                                             is everything all right?"
+        "\b\nTo begin:\n"
+        "  idp demo                                  try everything on this machine\n"
+        "  idp serve                                 run the provider, on http://localhost:8000\n"
+        "  idp user add ada --phone +37251234567     add a person\n"
+        "  idp client add Shop --redirect-uri http://localhost:3000/callback\n"
+        "  idp doctor                                is everything all right?\n\n"
+        "`idp COMMAND --help` shows examples; every command takes --json."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -33,8 +35,6 @@ app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(sms.app, name="sms")
-app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
-app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -57,8 +57,8 @@ def _all_commands(
 @app.command(
     "serve",
     epilog=(
-        "Examples:\n\n  idp serve\n\n  idp serve --port 8080\n\n"
-        "  IDP_ISSUER=https://login.example.com IDP_DATABASE_URL=… idp serve --workers 4 --migrate"
+        "\b\nExamples:\n  idp serve\n  idp serve --port 8080\n"
+        "  idp serve --workers 4 --migrate      with IDP_ISSUER, IDP_DATABASE_URL and IDP_SECRET_KEYS set"
     ),
 )
 def _serve(
@@ -77,7 +77,7 @@ def _serve(
     serve.run(host=host, port=port, workers=workers, migrate=migrate_first, as_json=as_json)
 
 
-@app.command("demo", epilog="Examples:\n\n  idp demo\n\n  idp demo --port 9000")
+@app.command("demo", epilog="\b\nExamples:\n  idp demo\n  idp demo --port 9000")
 def _demo(
     port: Annotated[int, typer.Option(min=1, max=65533, help="The first of three ports in a row.")] = 8000,
     as_json: output.Json = False,
@@ -91,7 +91,11 @@ def _demo(
     demo.run(port=port, as_json=as_json)
 
 
-def main(argv: Optional[list[str]] = None) -> int:  # noqa: UP045 - typer-style modules stay readable on 3.11
+app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+
+def main(argv: list[str] | None = None) -> int:
     """Run one command. 0; 1 when it could not be done; 2 for a wrong command line or wrong settings; 130 for Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
     as_json = "--json" in arguments

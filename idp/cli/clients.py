@@ -50,9 +50,9 @@ def _show_secret(registered: "Registered", first: str, *, as_json: bool) -> None
 @app.command(
     "add",
     epilog=(
-        "Examples:\n\n"
-        "  idp client add Shop --redirect-uri https://shop.example.com/callback --scope openid --scope profile\n\n"
-        "  idp client add Phone --public --native --redirect-uri com.example.app:/callback\n\n"
+        "\b\nExamples:\n"
+        "  idp client add Shop --redirect-uri https://shop.example.com/callback --scope openid --scope profile\n"
+        "  idp client add Phone --public --native --redirect-uri com.example.app:/callback\n"
         "  idp client add Reports --grant-type client_credentials --auth-method private_key_jwt --jwks keys.json"
     ),
 )
@@ -61,26 +61,32 @@ def add(
         str, typer.Argument(metavar="NAME", help="What people see on the consent page.", show_default=False)
     ],
     *,
-    redirect_uri: Annotated[list[str] | None, typer.Option(help="Where people return to; may be repeated.")] = None,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(metavar="URI", help="Where people return to; may be repeated.")
+    ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may ask for; may be repeated.  [default: openid]")
+        list[str] | None, typer.Option(metavar="SCOPE", help="What it may ask for; may be repeated.  [default: openid]")
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="It cannot keep a secret (browser, phone).")] = False,
     first_party: Annotated[
         bool, typer.Option("--first-party", help="It is yours: people are not asked for consent.")
     ] = False,
-    post_logout_uri: Annotated[list[str] | None, typer.Option(help="Where people go after signing out.")] = None,
+    post_logout_uri: Annotated[
+        list[str] | None, typer.Option(metavar="URI", help="Where people go after signing out.")
+    ] = None,
     grant_type: Annotated[
         list[str] | None,
-        typer.Option(help="authorization_code, refresh_token or client_credentials; may be repeated."),
+        typer.Option(metavar="TYPE", help="authorization_code, refresh_token or client_credentials; may be repeated."),
     ] = None,
     auth_method: Annotated[
         str | None,
-        typer.Option(help="client_secret_basic, client_secret_post, private_key_jwt or none."),
+        typer.Option(metavar="METHOD", help="client_secret_basic, client_secret_post, private_key_jwt or none."),
     ] = None,
-    jwks: Annotated[Path | None, typer.Option(help="File with its public keys, for private_key_jwt.")] = None,
-    alg: Annotated[str, typer.Option(help="Signature of its tokens: RS256 or ES256.")] = "RS256",
-    userinfo_alg: Annotated[str | None, typer.Option(help="Sign userinfo with RS256 or ES256.")] = None,
+    jwks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with its public keys, for private_key_jwt.")
+    ] = None,
+    alg: Annotated[str, typer.Option(metavar="ALG", help="Signature of its tokens: RS256 or ES256.")] = "RS256",
+    userinfo_alg: Annotated[str | None, typer.Option(metavar="ALG", help="Sign userinfo with RS256 or ES256.")] = None,
     native: Annotated[
         bool, typer.Option("--native", help="An app: private-use schemes, any port on loopback.")
     ] = False,
@@ -90,11 +96,11 @@ def add(
     no_rotation: Annotated[
         bool, typer.Option("--no-rotation", help="Its refresh tokens stay the same when used.")
     ] = False,
-    assertion_audience: Annotated[str, typer.Option(help="any, or issuer alone (FAPI 2.0).")] = "any",
+    assertion_audience: Annotated[str, typer.Option(metavar="WHICH", help="any, or issuer alone (FAPI 2.0).")] = "any",
     audience: Annotated[
-        list[str] | None, typer.Option(help="Resource server its tokens are for; may be repeated.")
+        list[str] | None, typer.Option(metavar="URL", help="Resource server its tokens are for; may be repeated.")
     ] = None,
-    client_id: Annotated[str | None, typer.Option(help="An id of your own choice.")] = None,
+    client_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own choice.")] = None,
     as_json: output.Json = False,
 ) -> None:
     """Register an application. Prints its client id and, once, its secret."""
@@ -136,7 +142,7 @@ def _read_jwks(path: Path) -> dict[str, Any]:
     return read
 
 
-@app.command("list", epilog="Examples:\n\n  idp client list\n\n  idp client list --json")
+@app.command("list", epilog="\b\nExamples:\n  idp client list\n  idp client list --json")
 def list_(as_json: output.Json = False) -> None:
     """List all clients by name."""
     from idp.cli.place import run
@@ -152,7 +158,7 @@ def list_(as_json: output.Json = False) -> None:
     output.show(fields, lines or "No client yet: register one with `idp client add`.", as_json=as_json)
 
 
-@app.command("show", epilog="Examples:\n\n  idp client show Shop")
+@app.command("show", epilog="\b\nExamples:\n  idp client show Shop")
 def show(client: Which, as_json: output.Json = False) -> None:
     """Show everything about a client but its secret, which nobody has."""
     from idp.cli.place import run
@@ -175,13 +181,13 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@app.command("disable", epilog="Examples:\n\n  idp client disable Shop")
+@app.command("disable", epilog="\b\nExamples:\n  idp client disable Shop")
 def disable(client: Which, as_json: output.Json = False) -> None:
     """Refuse everything a client asks."""
     _set_disabled(client, disabled=True, as_json=as_json)
 
 
-@app.command("enable", epilog="Examples:\n\n  idp client enable Shop")
+@app.command("enable", epilog="\b\nExamples:\n  idp client enable Shop")
 def enable(client: Which, as_json: output.Json = False) -> None:
     """Answer a disabled client again."""
     _set_disabled(client, disabled=False, as_json=as_json)
@@ -196,7 +202,7 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
     output.show({"client_id": found.id, "name": found.name, "disabled": disabled}, line, as_json=as_json)
 
 
-@app.command("secret", epilog="Examples:\n\n  idp client secret Shop")
+@app.command("secret", epilog="\b\nExamples:\n  idp client secret Shop")
 def secret(client: Which, as_json: output.Json = False) -> None:
     """Make a new secret for a client. Prints it once; the old one stops working."""
     from idp.cli.place import run
@@ -206,7 +212,7 @@ def secret(client: Which, as_json: output.Json = False) -> None:
     _show_secret(registered, f"{registered.client.name} has a new secret.", as_json=as_json)
 
 
-@app.command("remove", epilog="Examples:\n\n  idp client remove Shop --yes")
+@app.command("remove", epilog="\b\nExamples:\n  idp client remove Shop --yes")
 def remove(client: Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
     """Delete a client with every consent and grant it was given."""
     output.sure(f"Delete the client {client!r} with everything that people granted to it?", yes=yes)

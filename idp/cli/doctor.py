@@ -6,7 +6,7 @@ import typer
 
 from idp.cli import output
 
-EXAMPLES = "Examples:\n\n  idp doctor\n\n  idp doctor --json      ends with status 1 if anything fails"
+EXAMPLES = "\b\nExamples:\n  idp doctor\n  idp doctor --json      ends with status 1 if anything fails"
 
 
 def doctor(as_json: output.Json = False) -> None:

@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list", epilog="Examples:\n\n  idp keys list")
+@app.command("list", epilog="\b\nExamples:\n  idp keys list")
 def list_(as_json: output.Json = False) -> None:
     """List the signing keys: next (published), current (signs), retired (still verifies)."""
     from idp.cli.place import run
@@ -36,7 +36,7 @@ def list_(as_json: output.Json = False) -> None:
     output.show(fields, output.table(("KID", "ALG", "STATE", "MADE", "RETIRED"), rows), as_json=as_json)
 
 
-@app.command("rotate", epilog="Examples:\n\n  idp keys rotate      from a timer, every 90 days or so")
+@app.command("rotate", epilog="\b\nExamples:\n  idp keys rotate      from a timer, every 90 days or so")
 def rotate(as_json: output.Json = False) -> None:
     """Sign with the next keys from now on.
 
@@ -51,10 +51,12 @@ def rotate(as_json: output.Json = False) -> None:
 
 @app.command(
     "secret",
-    epilog="Examples:\n\n  export IDP_SECRET_KEYS=$(idp keys secret)\n\n  idp keys secret --id k2027",
+    epilog="\b\nExamples:\n  export IDP_SECRET_KEYS=$(idp keys secret)\n  idp keys secret --id k2027",
 )
 def secret(
-    key_id: Annotated[str | None, typer.Option("--id", help="Its id: 1 to 32 letters and digits.")] = None,
+    key_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Its id: 1 to 32 letters and digits.")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Make an entry for IDP_SECRET_KEYS. It is printed once and kept nowhere.

@@ -7,7 +7,7 @@ import typer
 
 from idp.cli import output
 
-EXAMPLES = "Examples:\n\n  idp migrate\n\n  idp migrate --to -1      one step back\n\n  idp migrate --to 0001"
+EXAMPLES = "\b\nExamples:\n  idp migrate\n  idp migrate --to -1      one step back\n  idp migrate --to 0001"
 
 
 def migrate(

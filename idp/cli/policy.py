@@ -24,23 +24,32 @@ def _policy() -> None:
 @app.command(
     "check",
     epilog=(
-        "Examples:\n\n"
-        "  idp policy check                                       is the file right, and what does it say?\n\n"
-        "  idp policy check --file new-policy.toml\n\n"
-        "  idp policy check --user ada --client Bank --scope openid --scope transfers:write\n\n"
+        "\b\nExamples:\n"
+        "  idp policy check                                       is the file right, and what does it say?\n"
+        "  idp policy check --file new-policy.toml\n"
+        "  idp policy check --user ada --client Bank --scope openid --scope transfers:write\n"
         "  idp policy check --scope transfers:write --signed-in sms"
     ),
 )
 def check(
     *,
-    file: Annotated[Path | None, typer.Option(help="This file instead of the one in use.")] = None,
-    user: Annotated[str | None, typer.Option(help="A username.  [default: somebody with a phone and an app]")] = None,
-    client: Annotated[str | None, typer.Option(help="Name or id.  [default: a client that may ask for all]")] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="What is asked for; may be repeated.")] = None,
-    acr: Annotated[list[str] | None, typer.Option(help="acr_values, the most wanted first; may be repeated.")] = None,
-    max_age: Annotated[int | None, typer.Option(min=0, help="max_age in seconds.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="This file instead of the one in use.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A username.  [default: somebody with a phone and an app]")
+    ] = None,
+    client: Annotated[
+        str | None, typer.Option(metavar="CLIENT", help="Name or id.  [default: a client that may ask for all]")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="What is asked for; may be repeated.")
+    ] = None,
+    acr: Annotated[
+        list[str] | None, typer.Option(metavar="ACR", help="acr_values, the most wanted first; may be repeated.")
+    ] = None,
+    max_age: Annotated[int | None, typer.Option(metavar="SECONDS", min=0, help="max_age.")] = None,
     signed_in: Annotated[
-        str | None, typer.Option(help="sms, totp or recovery: signed in elsewhere with it 10 minutes ago.")
+        str | None,
+        typer.Option(metavar="FACTOR", help="sms, totp or recovery: signed in elsewhere with it 10 minutes ago."),
     ] = None,
     as_json: output.Json = False,
 ) -> None:

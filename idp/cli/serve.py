@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from idp import localpg, logs
 from idp.cli import output
 from idp.cli.place import Place, prepare
 from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
-from idp.cli.supervisor import environment, supervise
+from idp.cli.supervisor import supervise
 from idp.errors import IdpError
 from idp.settings import Settings, read_settings
 
@@ -28,11 +28,16 @@ STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> None:
     """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends."""
-    settings = read_settings(os.environ)
+    environ = dict(os.environ)
+    settings = read_settings(environ)
     logs.configure(level=settings.log_level, form=settings.log_format)
     raise_file_limit()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(host, port))
+        if not any(environ.get(name) for name in ("IDP_ISSUER", "IDP_ISSUER_FILE")):
+            # Nobody said how browsers reach us, so they are on this machine, and --port is all that differs.
+            environ["IDP_ISSUER"] = f"http://localhost:{sock.getsockname()[1]}"
+            settings = read_settings(environ)
         local = None
         if settings.database_url is None:
             local = stack.enter_context(localpg.start(settings.data_dir))
@@ -43,7 +48,7 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
             place = runner.run(prepare(settings, url, migrate=migrate))
             figures = stack.enter_context(_figures(settings, shared=workers > 1))
             told = _Announcement(settings, sock, as_json=as_json)
-            runner.run(_serve(place, sock, local, workers=workers, figures=figures, told=told))
+            runner.run(_serve(place, sock, local, environ=environ, workers=workers, figures=figures, told=told))
 
 
 async def _serve(
@@ -51,6 +56,7 @@ async def _serve(
     sock: socket.socket,
     local: localpg.LocalPostgres | None,
     *,
+    environ: Mapping[str, str],
     workers: int,
     figures: Path | None,
     told: "_Announcement",
@@ -77,7 +83,7 @@ async def _serve(
             workers,
             sock,
             url=place.url,
-            environ=environment(None if figures is None else str(figures)),
+            environ=_for_workers(environ, figures),
             stop=stop,
             ready=told.ready,
             gone=_forget_process(figures),
@@ -155,6 +161,12 @@ def _serve_figures(where: str, directory: Path | None) -> Callable[[], None]:
         thread.join()
 
     return end
+
+
+def _for_workers(environ: Mapping[str, str], figures: Path | None) -> dict[str, str]:
+    """Our environment, and the directory where their figures go."""
+    kept = {name: value for name, value in environ.items() if name.lower() != "prometheus_multiproc_dir"}
+    return kept if figures is None else {**kept, "PROMETHEUS_MULTIPROC_DIR": str(figures)}
 
 
 def _forget_process(figures: Path | None) -> Callable[[int], None]:

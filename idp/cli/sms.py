@@ -30,13 +30,13 @@ def _sms() -> None:
 
 @app.command(
     "test",
-    epilog="Examples:\n\n  idp sms test --to +37251234567\n\n  idp sms test --to +37251234567 --gateway smspm --json",
+    epilog="\b\nExamples:\n  idp sms test --to +37251234567\n  idp sms test --to +37251234567 --gateway smspm --json",
 )
 def send_test(
     *,
-    to: Annotated[str, typer.Option(help="Mobile number with country code.", show_default=False)],
+    to: Annotated[str, typer.Option(metavar="PHONE", help="Mobile number with country code.", show_default=False)],
     gateway: Annotated[
-        str | None, typer.Option(help="Which gateway.  [default: the first of IDP_SMS_GATEWAYS]")
+        str | None, typer.Option(metavar="NAME", help="Which gateway.  [default: the first of IDP_SMS_GATEWAYS]")
     ] = None,
     as_json: output.Json = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -143,11 +142,3 @@ async def _until_end(worker: _Worker, begun: asyncio.Event) -> None:
         worker.process.kill()
     except ConnectionError:
         return
-
-
-def environment(figures: str | None) -> dict[str, str]:
-    """What workers get: our environment, and the directory for their figures."""
-    environ = {name: value for name, value in os.environ.items() if name.lower() != "prometheus_multiproc_dir"}
-    if figures is not None:
-        environ["PROMETHEUS_MULTIPROC_DIR"] = figures
-    return environ

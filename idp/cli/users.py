@@ -63,7 +63,7 @@ def _person(person: "Person") -> dict[str, Any]:
 @app.command(
     "add",
     epilog=(
-        "Examples:\n\n"
+        "\b\nExamples:\n"
         "  idp user add ada --phone +37251234567 --name 'Ada Lovelace' --email ada@example.com\n\n"
         '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin --json'
     ),
@@ -71,15 +71,21 @@ def _person(person: "Person") -> dict[str, Any]:
 def add(
     name: Name,
     *,
-    phone: Annotated[str | None, typer.Option(help="Mobile number with country code; gets the codes.")] = None,
+    phone: Annotated[
+        str | None, typer.Option(metavar="PHONE", help="Mobile number with country code; gets the codes.")
+    ] = None,
     no_phone: Annotated[
         bool, typer.Option("--no-phone", help="No phone: give them an app with `idp user totp`.")
     ] = False,
-    full_name: Annotated[str | None, typer.Option("--name", help="Name as people write it.")] = None,
-    email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
+    full_name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name as people write it.")] = None,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address.")] = None,
     email_verified: Annotated[bool, typer.Option("--email-verified", help="You know that it is theirs.")] = False,
-    group: Annotated[list[str] | None, typer.Option(help="A group they are in; may be repeated.")] = None,
-    locale: Annotated[str | None, typer.Option(help="Language of their messages, as in et.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="A group they are in; may be repeated.")
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="Language of their messages, as in et.")
+    ] = None,
     password_stdin: PasswordStdin = False,
     as_json: output.Json = False,
 ) -> None:
@@ -112,7 +118,7 @@ def add(
     output.show(_person(person), lines, as_json=as_json)
 
 
-@app.command("list", epilog="Examples:\n\n  idp user list\n\n  idp user list --search ada --json")
+@app.command("list", epilog="\b\nExamples:\n  idp user list\n  idp user list --search ada --json")
 def list_(
     search: Annotated[str, typer.Option(help="Part of a username, name or e-mail address.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to show.")] = 100,
@@ -133,7 +139,7 @@ def list_(
     output.show(fields, lines, as_json=as_json)
 
 
-@app.command("show", epilog="Examples:\n\n  idp user show ada\n\n  idp user show ada --json")
+@app.command("show", epilog="\b\nExamples:\n  idp user show ada\n  idp user show ada --json")
 def show(
     name: Name,
     events: Annotated[int, typer.Option(min=0, max=1000, help="How many of the latest events to show.")] = 10,
@@ -185,7 +191,7 @@ def show(
 
 @app.command(
     "totp",
-    epilog="Examples:\n\n  idp user totp ada\n\n  idp user totp ada --replace      the old phone is lost or stolen",
+    epilog="\b\nExamples:\n  idp user totp ada\n  idp user totp ada --replace      the old phone is lost or stolen",
 )
 def totp(
     name: Name,
@@ -230,7 +236,7 @@ def _qr(text: str) -> str:
     return drawn.getvalue()
 
 
-@app.command("phone", epilog="Examples:\n\n  idp user phone ada +37251234567 --replace")
+@app.command("phone", epilog="\b\nExamples:\n  idp user phone ada +37251234567 --replace")
 def phone(
     name: Name,
     number: Annotated[
@@ -249,7 +255,7 @@ def phone(
     output.show({"username": name, **_authenticator(added)}, f"{name} has a phone {added.hint}.", as_json=as_json)
 
 
-@app.command("recovery", epilog="Examples:\n\n  idp user recovery ada")
+@app.command("recovery", epilog="\b\nExamples:\n  idp user recovery ada")
 def recovery(name: Name, as_json: output.Json = False) -> None:
     """Make ten recovery codes for a person. Prints them once; codes made before stop working."""
     from idp.cli.place import run
@@ -262,7 +268,7 @@ def recovery(name: Name, as_json: output.Json = False) -> None:
 
 @app.command(
     "remove-authenticator",
-    epilog="Examples:\n\n  idp user show ada                           shows their ids\n\n  idp user remove-authenticator ada 1f0c9a52",
+    epilog="\b\nExamples:\n  idp user show ada      shows their ids\n  idp user remove-authenticator ada 1f0c9a52",
 )
 def remove_authenticator(
     name: Name,
@@ -284,7 +290,7 @@ def remove_authenticator(
 
 @app.command(
     "password",
-    epilog="Examples:\n\n  idp user password ada\n\n  pass show ada | idp user password ada --password-stdin",
+    epilog="\b\nExamples:\n  idp user password ada\n  pass show ada | idp user password ada --password-stdin",
 )
 def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
     """Set a person's password. They are signed out everywhere, and their phones are told."""
@@ -296,13 +302,13 @@ def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.
     output.show({"username": name, "changed": True}, f"{name} has a new password.", as_json=as_json)
 
 
-@app.command("disable", epilog="Examples:\n\n  idp user disable ada")
+@app.command("disable", epilog="\b\nExamples:\n  idp user disable ada")
 def disable(name: Name, as_json: output.Json = False) -> None:
     """Keep a person out. They are signed out everywhere at once."""
     _set_disabled(name, disabled=True, as_json=as_json)
 
 
-@app.command("enable", epilog="Examples:\n\n  idp user enable ada")
+@app.command("enable", epilog="\b\nExamples:\n  idp user enable ada")
 def enable(name: Name, as_json: output.Json = False) -> None:
     """Let a disabled person in again."""
     _set_disabled(name, disabled=False, as_json=as_json)
@@ -317,7 +323,7 @@ def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
     output.show({"username": name, "disabled": disabled}, line, as_json=as_json)
 
 
-@app.command("unlock", epilog="Examples:\n\n  idp user unlock ada")
+@app.command("unlock", epilog="\b\nExamples:\n  idp user unlock ada")
 def unlock(name: Name, as_json: output.Json = False) -> None:
     """End the waits after wrong passwords, wrong codes and too many messages."""
     from idp.cli.place import run

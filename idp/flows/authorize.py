@@ -18,8 +18,8 @@ from idp.model import (
 )
 from idp.oidc import answer
 from idp.policy import Ask, Facts, Kind, Policy, Proceed, Refuse, decide
+from idp.store import codes, sessions
 from idp.store import facts as store_facts
-from idp.store import grants, sessions
 from idp.store.facts import Loaded
 
 INTERACTION_LIFE = timedelta(minutes=10)
@@ -213,7 +213,7 @@ async def issue(
         claims=request.claims,
     )
     code = random_token()
-    issued = await grants.issue_code(
+    issued = await codes.issue(
         idp.db,
         AuthorizationCode(
             grant=grant,

@@ -16,8 +16,9 @@ from idp.flows.idp import Idp, Visitor, address_key, exempt, remember_device, se
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Authenticator, Factor, Interaction
 from idp.policy import Kind
-from idp.store import audits, challenges, messages, proofs, rate_limits
-from idp.store.challenges import App, Charges, Dead, Question, Spent
+from idp.store import attempts, audits, challenges, messages, proofs, rate_limits
+from idp.store.attempts import App, Dead, Spent
+from idp.store.challenges import Charges, Question
 from idp.store.proofs import Proof, Rotation
 
 CODE_KEY = "sms-code"
@@ -173,7 +174,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     if not isinstance(parsed, str):
         return Malformed(show, factor, empty=not typed)
     failures = (limits.CODE_FAILURES, _failures(account, factor))
-    spent = await challenges.spend(
+    spent = await attempts.spend(
         idp.db,
         question(idp, show.interaction, account, None, factor, locale=None, now=now),
         charges=[failures],

@@ -20,6 +20,7 @@ PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
 AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
+CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
 NOTICE_LIFE = timedelta(hours=24)
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -80,7 +81,8 @@ async def still(
 ) -> Inside | None:
     """Decide once more inside the transaction that changes something; one change at a time for each person.
 
-    None if it is refused now: send them to the room's door again. `as_of` counts the age of proofs to an earlier moment: of an enrolment, its beginning.
+    None if it is refused now: send them to the room's door again. `as_of` counts the age of proofs to an earlier
+    moment: of an enrolment, its beginning.
     """
     now = idp.clock.now()
     await accounts.lock(conn, account_id=account_id)

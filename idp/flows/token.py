@@ -20,7 +20,7 @@ from idp.oidc.grants import GrantType, Redeemable, Refreshable, Reused
 from idp.oidc.params import Params
 from idp.policy import recheck
 from idp.store import clients as store_clients
-from idp.store import grants, rate_limits
+from idp.store import codes, grants, rate_limits, refresh_tokens
 from idp.store.grants import Holder
 
 
@@ -87,7 +87,7 @@ async def _revoke_reused(idp: Idp, grant: Grant, *, now: datetime) -> OAuthError
 
 async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
     code_hash = digest(judging.secret_of(params, GrantType.AUTHORIZATION_CODE))
-    found = await grants.load_code(idp.db, code_hash=code_hash)
+    found = await codes.load(idp.db, code_hash=code_hash)
     stored, holder = found if found is not None else (None, None)
     judged = judging.check_code(stored, client=client, params=params, now=now)
     if isinstance(judged, Reused):
@@ -97,7 +97,7 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     # Promise 2: from the stored proofs, again
     scopes = _permitted(idp, judged, holder, judged.grant.scopes, now=now)
     refresh_token = random_token() if _gets_refresh_token(client, scopes) else None
-    consumed = await grants.consume_code(
+    consumed = await codes.redeem(
         idp.db,
         code_hash=code_hash,
         grant=judged.grant,
@@ -185,7 +185,7 @@ async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -
     successor = random_token() if client.rotate_refresh else None
     audit = TokensIssued(grant="", grant_type="refresh_token", scopes=params.get("scope", "").split())
     expires_at = now + idp.policy.refresh_ttl
-    used = await grants.use_refresh(
+    used = await refresh_tokens.use(
         idp.db,
         token_hash=digest(presented),
         successor_hash=None if successor is None else digest(successor),
@@ -203,14 +203,14 @@ async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -
 
 async def _refresh_again(idp: Idp, client: Client, params: Params, presented: str, *, now: datetime) -> dict[str, Any]:
     """Why the one statement found nothing: say so, forgive a lost answer, or end a stolen family."""
-    found = await grants.load_refresh(idp.db, token_hash=digest(presented))
+    found = await refresh_tokens.load(idp.db, token_hash=digest(presented))
     stored, holder = found if found is not None else (None, None)
     judged = judging.check_refresh(stored, client=client, params=params, now=now)
     if isinstance(judged, Reused):
         raise await _revoke_reused(idp, judged.grant, now=now)
     assert holder is not None
     successor = random_token()
-    if not judged.retried or not await grants.retry_refresh(
+    if not judged.retried or not await refresh_tokens.retry(
         idp.db,
         token_hash=digest(presented),
         successor_hash=digest(successor),
@@ -290,7 +290,7 @@ async def introspect(idp: Idp, authorization: str | None, params: Params, visito
         case introspection.Nothing():
             return introspection.INACTIVE
         case introspection.Opaque(token=opaque):
-            found = await grants.load_refresh(idp.db, token_hash=digest(opaque))
+            found = await refresh_tokens.load(idp.db, token_hash=digest(opaque))
             return introspection.about_refresh(found[0] if found else None, caller=caller, issuer=idp.issuer, now=now)
         case access:
             held = await grants.load(idp.db, grant_id=access.grant_id)
@@ -307,7 +307,7 @@ async def revoke(idp: Idp, authorization: str | None, params: Params, visitor: V
         case introspection.Nothing():
             return
         case introspection.Opaque(token=opaque):
-            refresh = await grants.load_refresh(idp.db, token_hash=digest(opaque))
+            refresh = await refresh_tokens.load(idp.db, token_hash=digest(opaque))
             grant = refresh[0].grant if refresh else None
         case access:
             held = await grants.load(idp.db, grant_id=access.grant_id)

@@ -11,7 +11,7 @@ from sqlalchemy import Integer, Uuid, bindparam, func, insert, select, update
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
 from idp.store.engine import Conn, Connection, Statement
-from idp.store.facts import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
+from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
 from idp.store.schema import account
 
 _BY_NAME = Statement(

@@ -1,7 +1,7 @@
-"""Outstanding questions: ask (or ask again, with the same code), and spend one attempt. Comparing is not done here."""
+"""Outstanding questions: ask, or ask again with the same code. Answering is in `attempts`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,12 +20,9 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    literal,
     literal_column,
-    not_,
     null,
     select,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -34,8 +31,8 @@ from idp.limits import Closed, Limit, Refused
 from idp.model import Factor
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
-from idp.store.rate_limits import charge_values, charging, refusal
-from idp.store.schema import Time, authenticator, challenge, interaction, message
+from idp.store.rate_limits import charge_values, charging, done, refusal
+from idp.store.schema import Time, challenge, interaction, message
 
 RESEND_MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
 MESSAGE_CHANNEL = "stile_message"
@@ -78,7 +75,8 @@ class Question:
         }
 
 
-def _alive(margin: timedelta) -> ColumnElement[bool]:
+def alive(margin: timedelta) -> ColumnElement[bool]:
+    """Whether a question may still be answered, for longer than `margin`."""
     ends = _now + literal_column(f"interval '{margin.total_seconds():.0f} s'")
     return and_(
         challenge.c.consumed_at.is_(None),
@@ -93,7 +91,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
     A live challenge is kept: same nonce and so the same code, same expiry, same attempts. Otherwise it is replaced.
     Binds the values of `Question`.
     """
-    keep = _alive(RESEND_MARGIN)
+    keep = alive(RESEND_MARGIN)
     fresh = {
         "account_id": bindparam("q_account", type_=Uuid),
         "authenticator_id": bindparam("q_authenticator", type_=Uuid),
@@ -162,6 +160,20 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
     return asked, queued
 
 
+def holding() -> ColumnElement[bool]:
+    """True once the question, if there is one, is locked. Before the limits: who answers takes them in this order."""
+    held = (
+        select(challenge.c.factor)
+        .where(
+            challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
+            challenge.c.factor == bindparam("q_factor", type_=Text),
+        )
+        .with_for_update()
+        .cte("held")
+    )
+    return done(held)
+
+
 def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:
     """Wake the listeners of a channel when `if_any` has a row."""
     return case((exists(select(_one).select_from(if_any)), cast(func.pg_notify(channel, ""), Text)), else_=null())
@@ -172,9 +184,13 @@ def _ask_statement(limits: tuple[Limit, ...]) -> Statement:
     open_ = exists(
         select(_one)
         .select_from(interaction)
-        .where(interaction.c.id == bindparam("q_interaction", type_=Uuid), interaction.c.finished_at.is_(None))
+        .where(
+            interaction.c.id == bindparam("q_interaction", type_=Uuid),
+            interaction.c.finished_at.is_(None),
+            interaction.c.expires_at > _now,
+        )
     )
-    charges = charging(limits, when=open_)
+    charges = charging(limits, when=and_(open_, holding()))
     asked, queued = asking(and_(open_, charges.done))
     audit = audited(queued)
     return Statement(
@@ -198,142 +214,4 @@ async def ask(
     )
     if row is not None and row[0]:
         return None
-    return await refusal(conn, charges, now=now)
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """One usable authenticator app of the person: its seed, sealed, and the last step it was accepted for."""
-
-    id: UUID
-    sealed: bytes = field(repr=False)
-    last_step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """An attempt was spent, for good; now the answer may be compared. `attempts_left` counts those after this one."""
-
-    attempts_left: int
-    nonce: bytes = field(repr=False)
-    key_id: str
-    purpose: str
-    authenticator_id: UUID | None
-    apps: tuple[App, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """There is no live question: expired, answered or out of tries. Nothing may be compared."""
-
-
-@lru_cache(maxsize=16)
-def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Statement:
-    # The person too: what was asked of one must never be answered by another who signed in to the same interaction.
-    this = and_(
-        challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
-        challenge.c.factor == bindparam("q_factor", type_=Text),
-        challenge.c.account_id == bindparam("q_account", type_=Uuid),
-    )
-    alive = _alive(timedelta(0))
-    if ask_if_none:
-        may = not_(exists(select(_one).select_from(challenge).where(this, not_(alive), challenge.c.expires_at > _now)))
-    else:
-        may = exists(select(_one).select_from(challenge).where(this, alive))
-    charges = charging(limits, when=may)
-    if ask_if_none:
-        spent = _spend_or_ask(and_(may, charges.done), alive)
-    else:
-        spent = (
-            update(challenge)
-            .where(this, alive, charges.done)
-            .values(attempts=challenge.c.attempts + _one)
-            .returning(challenge)
-            .cte("spent")
-        )
-    columns = ("attempts", "max_attempts", "nonce", "key_id", "purpose", "authenticator_id")
-    found = select(*(spent.c[name] for name in columns)).subquery("found")
-    only = select(literal(1).label("one")).subquery("only")
-    return Statement(
-        select(charges.done, may, _apps() if ask_if_none else null(), *(found.c[name] for name in columns))
-        .select_from(only.outerjoin(found, literal_column("true")))
-        .add_cte(*charges.ctes, spent)
-    )
-
-
-def _apps() -> ColumnElement[Any]:
-    """The seeds to compare with, read by the statement that spends the attempt."""
-    item = func.jsonb_build_array(
-        authenticator.c.id, func.encode(authenticator.c.sealed, "hex"), authenticator.c.last_step
-    )
-    return (
-        select(func.jsonb_agg(item))
-        .where(
-            bindparam("q_factor", type_=Text) == literal_column("'totp'"),
-            authenticator.c.account_id == bindparam("q_account", type_=Uuid),
-            authenticator.c.factor == literal_column("'totp'"),
-            authenticator.c.confirmed_at.is_not(None),
-            authenticator.c.closed_at.is_(None),
-        )
-        .scalar_subquery()
-    )
-
-
-def _spend_or_ask(when: ColumnElement[bool], alive: ColumnElement[bool]) -> CTE:
-    expired = challenge.c.expires_at <= _now
-    row = {
-        "interaction_id": bindparam("q_interaction", type_=Uuid),
-        "factor": bindparam("q_factor", type_=Text),
-        "account_id": bindparam("q_account", type_=Uuid),
-        "authenticator_id": bindparam("q_authenticator", type_=Uuid),
-        "purpose": bindparam("q_purpose", type_=Text),
-        "nonce": bindparam("q_nonce", type_=LargeBinary),
-        "key_id": bindparam("q_key", type_=Text),
-        "created_at": _now,
-        "expires_at": bindparam("q_expires", type_=Time),
-        "max_attempts": bindparam("q_max", type_=Integer),
-        "attempts": _one,
-    }
-    renewed = {name: row[name] for name in ("authenticator_id", "nonce", "key_id", "created_at", "expires_at")}
-    return (
-        insert(challenge)
-        .from_select(list(row), select(*row.values()).where(when))
-        .on_conflict_do_update(
-            index_elements=[challenge.c.interaction_id, challenge.c.factor],
-            set_={
-                **{name: case((expired, value), else_=challenge.c[name]) for name, value in renewed.items()},
-                "attempts": case((expired, _one), else_=challenge.c.attempts + _one),
-                "consumed_at": null(),
-            },
-            where=and_(challenge.c.account_id == row["account_id"], alive | expired),
-        )
-        .returning(challenge)
-        .cte("spent")
-    )
-
-
-async def spend(
-    conn: Conn, question: Question, *, charges: Charges, ask_if_none: bool, now: datetime
-) -> Spent | Dead | Refused | Closed:
-    """Spend one attempt before comparing; call it on its own, so that nothing can take the attempt back.
-
-    `ask_if_none`: a question that needs no sending (an app, a saved code) is asked by being answered.
-    """
-    limits = tuple(limit for limit, _ in charges)
-    values = question.values()
-    if not ask_if_none:
-        values = {name: values[name] for name in ("q_interaction", "q_factor", "q_account")}
-    row = await conn.one(
-        _spend_statement(limits, ask_if_none=ask_if_none),
-        **charge_values([key for _, key in charges]),
-        **values,
-        now=now,
-    )
-    assert row is not None
-    charged, may, apps, attempts, most, nonce, key_id, purpose, authenticator_id = row
-    if attempts is not None:
-        seeds = tuple(App(UUID(id_), bytes.fromhex(seed), step) for id_, seed, step in apps or ())
-        return Spent(most - attempts, nonce, key_id, purpose, authenticator_id, seeds)
-    if charged or not may:
-        return Dead()
     return await refusal(conn, charges, now=now)

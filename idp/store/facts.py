@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, null, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import (
@@ -20,15 +20,21 @@ from idp.model import (
     Session,
 )
 from idp.store.engine import Conn, Row, Statement
+from idp.store.people import (
+    ACCOUNT_COLUMNS,
+    authenticators_json,
+    read_account,
+    read_authenticators,
+    read_time,
+    read_uuid,
+)
 from idp.store.schema import (
     Time,
     account,
     authentication_event,
-    authenticator,
     challenge,
     consent,
     interaction,
-    recovery_code,
     session,
 )
 
@@ -53,23 +59,9 @@ class Loaded:
 
 NOTHING = Loaded()
 
-_t = authenticator.alias("t")
 _e = authentication_event.alias("e")
 _h = challenge.alias("h")
 
-ACCOUNT_COLUMNS = (
-    account.c.id,
-    account.c.username,
-    account.c.created_at,
-    account.c.updated_at,
-    account.c.name,
-    account.c.email,
-    account.c.email_verified,
-    account.c.groups,
-    account.c.claims,
-    account.c.locale,
-    account.c.disabled_at,
-)
 _SESSION = (session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
 _INTERACTION = (
     interaction.c.id,
@@ -82,43 +74,6 @@ _INTERACTION = (
     interaction.c.account_chosen,
     interaction.c.finished_at,
 )
-
-
-def authenticators_json(
-    account_id: ColumnElement[Any], *, closed_since: ColumnElement[Any] | None = None
-) -> ColumnElement[Any]:
-    """A JSON array of this account's confirmed authenticators, oldest first; `read_authenticators` reads it.
-
-    Open ones, and those closed after `closed_since`: a hold must not end because the app it is about was removed.
-    """
-    still: ColumnElement[bool] = _t.c.closed_at.is_(None)
-    if closed_since is not None:
-        still = or_(still, _t.c.closed_at > closed_since)
-    left = (
-        select(func.count())
-        .select_from(recovery_code)
-        .where(recovery_code.c.authenticator_id == _t.c.id, recovery_code.c.used_at.is_(None))
-        .correlate(_t)
-        .scalar_subquery()
-    )
-    item = func.jsonb_build_array(
-        _t.c.id,
-        _t.c.factor,
-        _t.c.label,
-        _t.c.hint,
-        _t.c.created_at,
-        _t.c.trusted_at,
-        _t.c.confirmed_at,
-        _t.c.enrolled_in,
-        _t.c.last_used_at,
-        _t.c.closed_at,
-        left,
-    )
-    return (
-        select(func.jsonb_agg(aggregate_order_by(item, _t.c.created_at, _t.c.id)))
-        .where(_t.c.account_id == account_id, _t.c.confirmed_at.is_not(None), still)
-        .scalar_subquery()
-    )
 
 
 def _events_json() -> ColumnElement[Any]:
@@ -228,61 +183,6 @@ def _read(row: Row | None) -> Loaded:
     )
 
 
-def read_account(columns: Sequence[Any]) -> Account | None:
-    """The account in `ACCOUNT_COLUMNS`, None where the join found none."""
-    if columns[0] is None:
-        return None
-    id_, username, created_at, updated_at, name, email, verified, groups, claims, locale, disabled_at = columns
-    return Account(
-        id=id_,
-        username=username,
-        created_at=created_at,
-        updated_at=updated_at,
-        name=name,
-        email=email,
-        email_verified=verified,
-        groups=frozenset(groups),
-        claims=claims,
-        locale=locale,
-        disabled=disabled_at is not None,
-    )
-
-
-def read_authenticators(account_id: UUID, items: Sequence[Any] | None) -> tuple[Authenticator, ...]:
-    """What `authenticators_json` wrote."""
-    return tuple(_authenticator(account_id, *item) for item in items or ())
-
-
-def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
-    account_id: UUID,
-    id_: str,
-    factor: str,
-    label: str,
-    hint: str,
-    created_at: str,
-    trusted_at: str,
-    confirmed_at: str,
-    enrolled_in: str | None,
-    last_used_at: str | None,
-    closed_at: str | None,
-    left: int,
-) -> Authenticator:
-    return Authenticator(
-        id=UUID(id_),
-        account_id=account_id,
-        factor=Factor(factor),
-        label=label,
-        hint=hint,
-        created_at=datetime.fromisoformat(created_at),
-        trusted_at=datetime.fromisoformat(trusted_at),
-        confirmed_at=datetime.fromisoformat(confirmed_at),
-        enrolled_in=_uuid(enrolled_in),
-        last_used_at=_time(last_used_at),
-        closed_at=_time(closed_at),
-        remaining=left if factor == Factor.RECOVERY else None,
-    )
-
-
 def _event(item: Sequence[Any]) -> AuthenticationEvent:
     factor, at, account_id, client_id, interaction_id, authenticator_id = item
     return AuthenticationEvent(
@@ -290,8 +190,8 @@ def _event(item: Sequence[Any]) -> AuthenticationEvent:
         at=datetime.fromisoformat(at),
         account_id=UUID(account_id),
         client_id=client_id,
-        interaction_id=_uuid(interaction_id),
-        authenticator_id=_uuid(authenticator_id),
+        interaction_id=read_uuid(interaction_id),
+        authenticator_id=read_uuid(authenticator_id),
     )
 
 
@@ -318,7 +218,7 @@ def _challenge(interaction_id: UUID, item: Sequence[Any]) -> Challenge:
         interaction_id=interaction_id,
         factor=Factor(factor),
         account_id=UUID(account_id),
-        authenticator_id=_uuid(authenticator_id),
+        authenticator_id=read_uuid(authenticator_id),
         purpose=purpose,
         nonce=bytes.fromhex(nonce),
         key_id=key_id,
@@ -327,13 +227,5 @@ def _challenge(interaction_id: UUID, item: Sequence[Any]) -> Challenge:
         attempts=attempts,
         max_attempts=most,
         sends=sends,
-        consumed_at=_time(used),
+        consumed_at=read_time(used),
     )
-
-
-def _time(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
-
-
-def _uuid(value: str | None) -> UUID | None:
-    return None if value is None else UUID(value)

@@ -1,9 +1,8 @@
-"""Grants, and the codes and refresh tokens that stand for them. Each becomes something else once, in one statement."""
+"""What was granted to whom: stored, loaded, ended. The codes and refresh tokens that stand for it are elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,44 +22,28 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
-    or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
-from idp.model import (
-    Account,
-    AssuranceLevel,
-    Authenticator,
-    AuthorizationCode,
-    ClaimsRequest,
-    Grant,
-    RefreshToken,
-)
+from idp.model import Account, AssuranceLevel, Authenticator, ClaimsRequest, Grant
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Row, Statement
-from idp.store.facts import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
+from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
 from idp.store.schema import (
     Texts,
     Time,
     account,
     authenticator,
-    authorization_code,
     grant,
-    interaction,
-    refresh_token,
-    session,
 )
-
-FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
-_hash: ColumnElement[bytes] = bindparam("hash", type_=LargeBinary)
 
-_GRANT = (
+GRANT_COLUMNS = (
     grant.c.id,
     grant.c.client_id,
     grant.c.scopes,
@@ -87,7 +70,8 @@ class Holder:
     phone_authenticator: UUID | None = None
 
 
-def _any(cte: CTE) -> ColumnElement[bool]:
+def any_row(cte: CTE) -> ColumnElement[bool]:
+    """Whether the CTE did anything."""
     return exists(select(_one).select_from(cte))
 
 
@@ -96,7 +80,7 @@ def _claims(claims: ClaimsRequest) -> dict[str, Any]:
 
 
 def read_grant(columns: Sequence[Any]) -> Grant:
-    """The grant in `_GRANT`."""
+    """The grant in `GRANT_COLUMNS`."""
     id_, client_id, scopes, created, account_id, session_id, level, acr, amr, at, strong_at, claims, revoked = columns
     return Grant(
         id=id_,
@@ -117,15 +101,17 @@ def read_grant(columns: Sequence[Any]) -> Grant:
     )
 
 
-_HOLDER = (*ACCOUNT_COLUMNS, authenticators_json(account.c.id))
+HOLDER_COLUMNS = (*ACCOUNT_COLUMNS, authenticators_json(account.c.id))
 
 
-def _read_holder(columns: Sequence[Any]) -> Holder:
+def read_holder(columns: Sequence[Any]) -> Holder:
+    """The holder in `HOLDER_COLUMNS`."""
     person, items = columns[:-1], columns[-1]
     return Holder(read_account(person), read_authenticators(person[0], items))
 
 
-def _insert_grant(when: ColumnElement[bool]) -> CTE:
+def insert_grant(when: ColumnElement[bool]) -> CTE:
+    """A CTE that stores a grant, if `when` holds. Binds `grant_values`."""
     row = {
         "id": bindparam("grant_id", type_=Uuid),
         "client_id": bindparam("client_id", type_=Text),
@@ -144,59 +130,8 @@ def _insert_grant(when: ColumnElement[bool]) -> CTE:
     return insert(grant).from_select(list(row), select(*row.values()).where(when)).returning(grant.c.id).cte("granted")
 
 
-@lru_cache(maxsize=2)
-def _issue_statement(*, in_interaction: bool) -> Statement:
-    ctes: list[CTE] = []
-    # The session must still be alive when the code is made: a logout that came first wins.
-    live = (
-        update(session)
-        .where(
-            session.c.id == bindparam("session_id", type_=Uuid),
-            session.c.account_id == bindparam("account_id", type_=Uuid),
-            session.c.ended_at.is_(None),
-        )
-        .values(seen_at=_now)
-        .returning(session.c.id)
-        .cte("live")
-    )
-    ctes.append(live)
-    when = _any(live)
-    if in_interaction:
-        finished = (
-            update(interaction)
-            .where(
-                interaction.c.id == bindparam("interaction_id", type_=Uuid),
-                interaction.c.session_id == bindparam("session_id", type_=Uuid),
-                interaction.c.finished_at.is_(None),
-                interaction.c.expires_at > _now,
-                when,
-            )
-            .values(finished_at=_now)
-            .returning(interaction.c.id)
-            .cte("finished")
-        )
-        ctes.append(finished)
-        when = _any(finished)
-    granted = _insert_grant(when)
-    row = {
-        "hash": _hash,
-        "grant_id": granted.c.id,
-        "level": bindparam("level", type_=SmallInteger),
-        "redirect_uri": bindparam("redirect_uri", type_=Text),
-        "code_challenge": bindparam("code_challenge", type_=Text),
-        "nonce": bindparam("nonce", type_=Text),
-        "expires_at": bindparam("expires_at", type_=Time),
-    }
-    issued = (
-        insert(authorization_code)
-        .from_select(list(row), select(*row.values()))
-        .returning(authorization_code.c.grant_id)
-        .cte("issued")
-    )
-    return Statement(select(_any(issued)).add_cte(*ctes, granted, issued, audited(issued)))
-
-
-def _grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
+def grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
+    """The values that `insert_grant` binds."""
     return {
         "grant_id": new.id,
         "client_id": new.client_id,
@@ -214,324 +149,25 @@ def _grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
     }
 
 
-async def issue_code(
-    conn: Conn,
-    code: AuthorizationCode,
-    *,
-    code_hash: bytes,
-    grant_expires_at: datetime,
-    interaction_id: UUID | None,
-    audit: Event,
-) -> bool:
-    """Store a grant and its code, and finish the interaction. True for exactly one caller per interaction."""
-    new = code.grant
-    row = await conn.one(
-        _issue_statement(in_interaction=interaction_id is not None),
-        **_grant_values(new, expires_at=grant_expires_at),
-        hash=code_hash,
-        redirect_uri=code.redirect_uri,
-        code_challenge=code.code_challenge,
-        nonce=code.nonce,
-        expires_at=code.expires_at,
-        interaction_id=interaction_id,
-        **audit_values(audit, account_id=new.account_id, client_id=new.client_id),
-    )
-    return row is not None and bool(row[0])
-
-
-_MACHINE = Statement(select(_any(machine := _insert_grant(literal_column("true")))).add_cte(machine, audited(machine)))
+_MACHINE = Statement(
+    select(any_row(machine := insert_grant(literal_column("true")))).add_cte(machine, audited(machine))
+)
 
 
 async def issue_machine(conn: Conn, new: Grant, *, expires_at: datetime, audit: Event) -> None:
     """Store a client_credentials grant, so that its token can be revoked and introspected."""
-    await conn.one(
-        _MACHINE, **_grant_values(new, expires_at=expires_at), **audit_values(audit, client_id=new.client_id)
-    )
+    await conn.one(_MACHINE, **grant_values(new, expires_at=expires_at), **audit_values(audit, client_id=new.client_id))
 
 
-def _load(*more: ColumnElement[Any], token: Any) -> Select[Any]:  # noqa: ANN401 - a table of either kind
+def by_hash(*more: ColumnElement[Any], token: Any) -> Select[Any]:  # noqa: ANN401 - a table of either kind
+    """Select these columns of the token with the bound `hash`, then its grant, then the grant's holder."""
     return (
-        select(*more, *_GRANT, *_HOLDER)
+        select(*more, *GRANT_COLUMNS, *HOLDER_COLUMNS)
         .select_from(
             token.join(grant, grant.c.id == token.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
         )
-        .where(token.c.hash == _hash)
+        .where(token.c.hash == bindparam("hash", type_=LargeBinary))
     )
-
-
-_LOAD_CODE = Statement(
-    _load(
-        authorization_code.c.redirect_uri,
-        authorization_code.c.code_challenge,
-        authorization_code.c.nonce,
-        authorization_code.c.expires_at,
-        authorization_code.c.used_at,
-        token=authorization_code,
-    )
-)
-
-
-async def load_code(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder] | None:
-    """A code with its grant and holder, used or not."""
-    row = await conn.one(_LOAD_CODE, hash=code_hash)
-    if row is None:
-        return None
-    redirect_uri, code_challenge, nonce, expires_at, used_at = row[:5]
-    code = AuthorizationCode(read_grant(row[5:18]), redirect_uri, code_challenge, nonce, expires_at, used_at)
-    return code, _read_holder(row[18:])
-
-
-def _insert_refresh(source: CTE, *, when: ColumnElement[bool]) -> CTE:
-    rows = (
-        select(
-            bindparam("refresh_hash", type_=LargeBinary),
-            source.c.grant_id,
-            _now,
-            func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at),
-        )
-        .select_from(source.join(grant, grant.c.id == source.c.grant_id))
-        .where(bindparam("refresh_hash", type_=LargeBinary).is_not(None), when)
-    )
-    return (
-        insert(refresh_token)
-        .from_select(["hash", "grant_id", "issued_at", "expires_at"], rows)
-        .returning(refresh_token.c.grant_id)
-        .cte("refreshed")
-    )
-
-
-_used_code = (
-    update(authorization_code)
-    .where(
-        authorization_code.c.hash == _hash,
-        authorization_code.c.used_at.is_(None),
-        authorization_code.c.expires_at > _now,
-        exists(
-            select(_one)
-            .select_from(grant)
-            .where(grant.c.id == authorization_code.c.grant_id, grant.c.revoked_at.is_(None))
-        ),
-    )
-    .values(used_at=_now)
-    .returning(authorization_code.c.grant_id)
-    .cte("used")
-)
-_CONSUME_CODE = Statement(
-    select(_any(_used_code)).add_cte(
-        _used_code, _insert_refresh(_used_code, when=literal_column("true")), audited(_used_code)
-    )
-)
-
-
-async def consume_code(
-    conn: Conn,
-    *,
-    code_hash: bytes,
-    grant: Grant,
-    refresh_hash: bytes | None,
-    refresh_expires_at: datetime,
-    audit: Event,
-    now: datetime,
-) -> bool:
-    """Use a code up, and store the first refresh token. True for exactly one caller, ever."""
-    row = await conn.one(
-        _CONSUME_CODE,
-        hash=code_hash,
-        refresh_hash=refresh_hash,
-        refresh_expires_at=refresh_expires_at,
-        now=now,
-        **audit_values(audit, account_id=grant.account_id, client_id=grant.client_id),
-    )
-    return row is not None and bool(row[0])
-
-
-def _rotate() -> Statement:
-    asked = bindparam("asked_scopes", type_=ARRAY(Text))
-    fits = exists(
-        select(_one)
-        .select_from(grant)
-        .where(
-            grant.c.id == refresh_token.c.grant_id,
-            grant.c.client_id == bindparam("client_id", type_=Text),
-            grant.c.revoked_at.is_(None),
-            grant.c.expires_at > _now,
-            grant.c.scopes.contains(asked),
-        )
-    )
-    used = (
-        update(refresh_token)
-        .where(
-            refresh_token.c.hash == _hash,
-            refresh_token.c.used_at.is_(None),
-            refresh_token.c.expires_at > _now,
-            fits,
-        )
-        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.grant_id, refresh_token.c.issued_at, refresh_token.c.expires_at)
-        .cte("used")
-    )
-    refreshed = _insert_refresh(used, when=literal_column("true"))
-    found = (
-        select(used.c.issued_at, used.c.expires_at, *_GRANT, *_HOLDER)
-        .select_from(
-            used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
-        )
-        .add_cte(refreshed, audited(used))
-    )
-    return Statement(found)
-
-
-def _slide() -> Statement:
-    """For clients whose refresh token stays the same (FAPI 2.0 5.3.2.1): only its expiry moves."""
-    asked = bindparam("asked_scopes", type_=ARRAY(Text))
-    used = (
-        update(refresh_token)
-        .where(
-            refresh_token.c.hash == _hash,
-            refresh_token.c.used_at.is_(None),
-            refresh_token.c.expires_at > _now,
-            refresh_token.c.grant_id == grant.c.id,
-            grant.c.client_id == bindparam("client_id", type_=Text),
-            grant.c.revoked_at.is_(None),
-            grant.c.expires_at > _now,
-            grant.c.scopes.contains(asked),
-        )
-        .values(expires_at=func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at))
-        .returning(refresh_token.c.grant_id, refresh_token.c.issued_at, refresh_token.c.expires_at)
-        .cte("used")
-    )
-    return Statement(
-        select(used.c.issued_at, used.c.expires_at, *_GRANT, *_HOLDER)
-        .select_from(
-            used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
-        )
-        .add_cte(audited(used))
-    )
-
-
-_ROTATE, _SLIDE = _rotate(), _slide()
-
-
-async def use_refresh(
-    conn: Conn,
-    *,
-    token_hash: bytes,
-    successor_hash: bytes | None,
-    client_id: str,
-    asked_scopes: Sequence[str],
-    refresh_expires_at: datetime,
-    audit: Event,
-    now: datetime,
-) -> tuple[RefreshToken, Holder] | None:
-    """Use a refresh token that is this client's, alive, and covers `asked_scopes`; None otherwise.
-
-    With a successor the token is used up by exactly one caller and the successor takes its place; without one it stays.
-    """
-    row = await conn.one(
-        _SLIDE if successor_hash is None else _ROTATE,
-        hash=token_hash,
-        refresh_hash=successor_hash,
-        client_id=client_id,
-        asked_scopes=list(asked_scopes),
-        refresh_expires_at=refresh_expires_at,
-        now=now,
-        **audit_values(audit, client_id=client_id),
-    )
-    if row is None:
-        return None
-    issued_at, expires_at = row[:2]
-    return RefreshToken(read_grant(row[2:15]), issued_at, expires_at, now), _read_holder(row[15:])
-
-
-_successor = refresh_token.alias("successor")
-_LOAD_REFRESH = Statement(
-    select(
-        refresh_token.c.issued_at,
-        refresh_token.c.expires_at,
-        refresh_token.c.used_at,
-        or_(refresh_token.c.successor.is_(None), _successor.c.used_at.is_not(None), _successor.c.hash.is_(None)),
-        *_GRANT,
-        *_HOLDER,
-    )
-    .select_from(
-        refresh_token.join(grant, grant.c.id == refresh_token.c.grant_id)
-        .outerjoin(account, account.c.id == grant.c.account_id)
-        .outerjoin(_successor, _successor.c.hash == refresh_token.c.successor)
-    )
-    .where(refresh_token.c.hash == _hash)
-)
-
-
-async def load_refresh(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder] | None:
-    """A refresh token with its grant and holder, used or not, for judging why it was refused and for introspection."""
-    row = await conn.one(_LOAD_REFRESH, hash=token_hash)
-    if row is None:
-        return None
-    issued_at, expires_at, used_at, successor_used = row[:4]
-    token = RefreshToken(read_grant(row[4:17]), issued_at, expires_at, used_at, used_at is not None and successor_used)
-    return token, _read_holder(row[17:])
-
-
-def _retry() -> Statement:
-    old = refresh_token.alias("old")
-    replaced = (
-        update(refresh_token)
-        .where(
-            refresh_token.c.hash
-            == select(old.c.successor).where(old.c.hash == _hash, old.c.used_at > _now - FORGIVEN).scalar_subquery(),
-            refresh_token.c.used_at.is_(None),
-            exists(
-                select(_one)
-                .select_from(grant)
-                .where(
-                    grant.c.id == refresh_token.c.grant_id,
-                    grant.c.client_id == bindparam("client_id", type_=Text),
-                    grant.c.revoked_at.is_(None),
-                )
-            ),
-        )
-        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.grant_id)
-        .cte("used")
-    )
-    moved = (
-        update(refresh_token)
-        .where(refresh_token.c.hash == _hash, _any(replaced))
-        .values(successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.hash)
-        .cte("moved")
-    )
-    refreshed = _insert_refresh(replaced, when=literal_column("true"))
-    return Statement(select(_any(replaced)).add_cte(replaced, moved, refreshed, audited(replaced)))
-
-
-_RETRY = _retry()
-
-
-async def retry_refresh(
-    conn: Conn,
-    *,
-    token_hash: bytes,
-    successor_hash: bytes,
-    client_id: str,
-    refresh_expires_at: datetime,
-    audit: Event,
-    now: datetime,
-) -> bool:
-    """Forgive a retry: within 30 s and with an unused successor, that successor dies and another takes its place.
-
-    So there is never more than one live token of a family.
-    """
-    row = await conn.one(
-        _RETRY,
-        hash=token_hash,
-        refresh_hash=successor_hash,
-        client_id=client_id,
-        refresh_expires_at=refresh_expires_at,
-        now=now,
-        **audit_values(audit, client_id=client_id),
-    )
-    return row is not None and bool(row[0])
 
 
 def _revoke(where: ColumnElement[bool]) -> Statement:
@@ -585,7 +221,7 @@ async def revoke_of_account(
 
 _phone = authenticator.alias("phone")
 _LOAD_GRANT = Statement(
-    select(*_GRANT, *ACCOUNT_COLUMNS, null(), _phone.c.sealed, _phone.c.id)
+    select(*GRANT_COLUMNS, *ACCOUNT_COLUMNS, null(), _phone.c.sealed, _phone.c.id)
     .select_from(
         grant.outerjoin(account, account.c.id == grant.c.account_id).outerjoin(
             _phone,

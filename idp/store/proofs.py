@@ -30,9 +30,9 @@ from idp.audit import Event
 from idp.limits import Limit
 from idp.model import Factor
 from idp.store.audits import audit_values, audited
-from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, notify
+from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
 from idp.store.engine import Conn, Statement
-from idp.store.rate_limits import charge_values, charging, forgiving, refunding
+from idp.store.rate_limits import charge_values, charging, done, forgiving, refunding
 from idp.store.schema import Time, authentication_event, authenticator, challenge, interaction, recovery_code, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
@@ -107,6 +107,7 @@ def _consumed(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                     challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
                     challenge.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
                     challenge.c.expires_at > _now,
+                    _open_authenticator(),
                     _any(locked),
                 )
                 .values(consumed_at=_now)
@@ -151,6 +152,20 @@ def _step_used(locked: CTE) -> CTE:
     )
 
 
+def _open_authenticator() -> ColumnElement[bool]:
+    """It may have been closed since it was looked up: a lost phone, a set of codes that was replaced."""
+    return exists(
+        select(_one)
+        .select_from(authenticator)
+        .where(
+            authenticator.c.id == bindparam("authenticator_id", type_=Uuid),
+            authenticator.c.account_id == bindparam("account_id", type_=Uuid),
+            authenticator.c.confirmed_at.is_not(None),
+            authenticator.c.closed_at.is_(None),
+        )
+    )
+
+
 def _saved_code_used(locked: CTE) -> CTE:
     return (
         update(recovery_code)
@@ -158,6 +173,7 @@ def _saved_code_used(locked: CTE) -> CTE:
             recovery_code.c.hash == bindparam("recovery_hash", type_=LargeBinary),
             recovery_code.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
             recovery_code.c.used_at.is_(None),
+            _open_authenticator(),
             _any(locked),
         )
         .values(used_at=_now)
@@ -196,12 +212,14 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
     )
     proved = _any(event)
     ctes = [locked, *(cte for cte in consumed if cte is not locked), rotated, event]
-    ctes += [forgiving(when=proved), audited(event)]
+    # Locks in one order everywhere: session, challenge, the limits of a person, those of an address.
+    forgiven = forgiving(when=proved)
+    ctes += [forgiven, audited(event)]
     if refund is not None:
-        ctes.append(refunding(refund, when=proved))
+        ctes.append(refunding(refund, when=and_(proved, done(forgiven))))
     if limits is None:
         return Statement(select(proved, true()).add_cte(*ctes))
-    charges = charging(limits, when=proved)
+    charges = charging(limits, when=and_(proved, holding()))
     asked, queued = asking(and_(proved, charges.done))
     ctes += [*charges.ctes, asked, queued, audited(queued, prefix="sent")]
     return Statement(select(proved, _any(asked), notify(MESSAGE_CHANNEL, queued)).add_cte(*ctes))

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
-from idp.limits import Charged, Closed, Limit, LimitState, Refused, charge
+from idp.limits import Backoff, Charged, Closed, Limit, LimitState, Refused, charge
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, rate_limit
 
@@ -49,12 +49,21 @@ def _count(limit: Limit) -> ColumnElement[int]:
     return case((_now >= _row.last_at + _span(limit.backoff.forget), _n(0)), else_=_row.count)
 
 
+def _doublings(backoff: Backoff) -> int:
+    """How often the wait doubles before its cap; once more and a long streak would overflow an interval."""
+    times = 0
+    while backoff.base * 2**times < backoff.cap:
+        times += 1
+    return times
+
+
 def _allowed(limit: Limit) -> ColumnElement[bool]:
     """Whether one more may be charged to the row as it stands: `limits.wait(…) == 0`."""
     rules: list[ColumnElement[bool]] = []
     if (backoff := limit.backoff) is not None:
         count = _count(limit)
-        doubled = func.power(cast(_n(2), Double), cast(func.least(count - _n(backoff.free), _n(40)), Double))
+        doublings = func.least(count - _n(backoff.free), _n(_doublings(backoff)))
+        doubled = func.power(cast(_n(2), Double), cast(doublings, Double))
         pause = func.least(_span(backoff.cap), _span(backoff.base).op("*", return_type=Interval())(doubled))
         rules.append(or_(count < _n(backoff.free), _row.last_at + pause <= _now))
         if backoff.close_at is not None:
@@ -117,6 +126,11 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
         )
         may = exists(select(_n(1)).select_from(ctes[-1]))
     return Charging(tuple(ctes), and_(true(), *(exists(select(_n(1)).select_from(cte)) for cte in ctes)))
+
+
+def done(cte: CTE) -> ColumnElement[bool]:
+    """True, and only known once the CTE has run: what needs this runs after it, so that locks are taken in one order."""
+    return select(func.count()).select_from(cte).scalar_subquery() >= _n(0)
 
 
 def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:

@@ -83,11 +83,15 @@ async def begin(
         await conn.one(_BEGIN_ANONYMOUS, **values, now=now, token_hash=token_hash, user_agent=new_session.user_agent)
 
 
+# The session before the interaction, as whoever issues a code locks them.
+_left = (
+    select(session.c.id).where(session.c.id == bindparam("old_session_id", type_=Uuid)).with_for_update().cte("left_")
+)
 _moved = (
     update(interaction)
     .where(
         interaction.c.id == bindparam("interaction_id"),
-        interaction.c.session_id == bindparam("old_session_id"),
+        interaction.c.session_id == select(_left.c.id).scalar_subquery(),
         interaction.c.finished_at.is_(None),
     )
     .values(session_id=select(_new_session.c.id).scalar_subquery(), account_chosen=False, consented=None)

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import INTERNAL
+from idp.flows.rooms import CANCELLED_PATH
 from idp.model import ResponseMode
 from idp.oidc.answer import redirect_url
 from idp.web.door import base_path, csrf, idp_of, locale, set_cookie
@@ -76,7 +77,9 @@ def to_client(request: Request, answer: ToClient) -> Response:
     """The answer on its way to the client: by redirect, or by a form that sends itself (Form Post 2)."""
     wanted = answer.request
     if wanted.client_id == INTERNAL:
-        return see_other(base_path(idp_of(request)) + wanted.redirect_uri)
+        # Back to the room would ask again what the person just declined.
+        declined = ("error", "access_denied") in answer.parameters
+        return see_other(base_path(idp_of(request)) + (CANCELLED_PATH if declined else wanted.redirect_uri))
     if wanted.response_mode is ResponseMode.FORM_POST:
         return form_post(request, wanted.redirect_uri, answer.parameters)
     return see_other(redirect_url(wanted.redirect_uri, answer.parameters))

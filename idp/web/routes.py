@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from idp.web import authorize, interaction, operations, tokens
+from idp.web import account, authenticators, authorize, interaction, logout, operations, tokens
 
 
 def routes(issuer: str) -> list[BaseRoute]:
@@ -12,6 +12,9 @@ def routes(issuer: str) -> list[BaseRoute]:
     from_here: list[Route] = [
         *authorize.ROUTES,
         *interaction.ROUTES,
+        *account.ROUTES,
+        *authenticators.ROUTES,
+        *logout.ROUTES,
         *tokens.ROUTES,
         *operations.ROUTES,
     ]

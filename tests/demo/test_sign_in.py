@@ -83,7 +83,7 @@ async def test_an_answer_that_is_not_ours_signs_nobody_in(
 
 async def test_a_parameter_that_comes_twice_is_refused(browser: Browser) -> None:
     await browser.open(f"{BANK}/login", stop_before=f"{BANK}/callback")
-    await browser.open(f"{browser.target}&code=other")
+    await browser.open(f"{browser.target}&code={browser.target.params['code']}")
     await _nobody_is_signed_in(browser)
 
 

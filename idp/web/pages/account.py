@@ -45,7 +45,7 @@ class Done(Enum):
     AUTHENTICATOR_ADDED = mark("Your authenticator app is set up.")
     AUTHENTICATOR_RENAMED = mark("The authenticator app has a new name.")
     AUTHENTICATOR_REMOVED = mark("The authenticator app was removed. You are signed out everywhere else.")
-    RECOVERY_MADE = mark("Your new recovery codes are ready. The old ones no longer work.")
+    RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
     OTHERS_SIGNED_OUT = mark("You are signed out everywhere else.")
@@ -122,6 +122,20 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginEnrolment:
+    """Before an authenticator app is added, because its key is shown once. An empty form to `action`.
+
+    `hold` is how long the app will not open sensitive things; None when it is trusted at once.
+    """
+
+    template: ClassVar[str] = "begin_enrolment.html"
+    action: str
+    back: str
+    hold: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EditAuthenticator:
     """One authenticator app. Posts `label` to `rename`, an empty form to `remove`."""
 
@@ -137,12 +151,15 @@ class EditAuthenticator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecoveryCodes:
-    """Before new recovery codes are made, because the old ones die. An empty form to `action`."""
+    """Before new recovery codes are made, because the old ones die. An empty form to `action`.
+
+    `remaining` is None for a person who has none yet.
+    """
 
     template: ClassVar[str] = "new_recovery_codes.html"
     action: str
     back: str
-    remaining: int = 0
+    remaining: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

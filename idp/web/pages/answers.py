@@ -141,11 +141,12 @@ class ErrorPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmLogout:
-    """Whether to sign out everywhere. Posts `decision` (`sign_out` or `stay`) to `action`."""
+    """Whether to sign out everywhere. Posts `decision` (`sign_out` or `stay`) and `request` to `action`."""
 
     template: ClassVar[str] = "confirm_logout.html"
     action: str
     username: str
+    request: str = ""
     client_name: str | None = None
 
 
@@ -213,6 +214,13 @@ class Outcome(Enum):
         mark("This link was used already, or the authenticator app has been removed."),
     )
     CANCELLED = (mark("You cancelled"), mark("Nothing was shared and nothing was changed. You can close this page."))
+    APP_NEEDED = (
+        mark("You cannot do this now"),
+        mark(
+            "It needs a confirmation that your account cannot give: a code from an authenticator app that is past its "
+            "waiting time, or a saved recovery code. Nothing was changed."
+        ),
+    )
     CLOSE = (mark("All done"), mark("You can close this page."))
 
     @property

@@ -114,6 +114,7 @@ class Problem(Enum):
     NEW_PASSWORD_MISSING = ("password", mark("Enter a new password"))
     PASSWORD_SHORT = ("password", mark("Use at least %(least)s characters"))
     PASSWORD_LONG = ("password", mark("Use at most 1,000 characters"))
+    PASSWORD_UNREADABLE = ("password", mark("Use letters, numbers, signs and spaces only"))
     PASSWORD_COMMON = ("password", mark("This password is easy to guess, because many people use it. Choose another"))
     PASSWORD_SAME = ("password", mark("Choose a password that differs from the one you have"))
     PASSWORD_REPEAT = ("repeat", mark("The two passwords are not the same"))

@@ -1,0 +1,57 @@
+"""Browsers, their paused requests and the questions outstanding in them. No behaviour."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from idp.model.people import Factor
+from idp.model.protocol import AuthorizationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser. Anonymous (`account_id` None) until a password was right. The token itself is not kept."""
+
+    id: UUID
+    account_id: UUID | None
+    created_at: datetime
+    seen_at: datetime
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """A paused authorization request. `consented` is None until the consent page was answered."""
+
+    id: UUID
+    session_id: UUID
+    client_id: str
+    request: AuthorizationRequest
+    started_at: datetime
+    expires_at: datetime
+    consented: frozenset[str] | None = None
+    account_chosen: bool = False
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One outstanding question of an interaction. The answer is not here: it is derived or computed when compared."""
+
+    interaction_id: UUID
+    factor: Factor
+    account_id: UUID
+    authenticator_id: UUID | None
+    purpose: str
+    nonce: bytes = field(repr=False)
+    key_id: str
+    created_at: datetime
+    expires_at: datetime
+    attempts: int
+    max_attempts: int
+    sends: int
+    consumed_at: datetime | None = None
+
+    def alive(self, now: datetime) -> bool:
+        """Whether an answer may still be tried."""
+        return self.consumed_at is None and self.attempts < self.max_attempts and now < self.expires_at

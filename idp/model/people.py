@@ -1,0 +1,94 @@
+"""People and what they prove: accounts, authenticators, proofs, and what proofs amount to. No behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class AssuranceLevel(IntEnum):
+    """How sure we are who this is, weakest first. Nothing below `TWO_FACTOR` is ever issued."""
+
+    NONE = 0
+    ONE_FACTOR = 1
+    TWO_FACTOR = 2
+    STRONG = 3
+    PHISHING_RESISTANT = 4
+
+
+class Factor(StrEnum):
+    """A kind of proof. The value is the name in policy.toml and in the database."""
+
+    PASSWORD = "password"
+    SMS = "sms"
+    TOTP = "totp"
+    RECOVERY = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object."""
+
+    id: UUID
+    username: str
+    created_at: datetime
+    updated_at: datetime
+    name: str | None = None
+    email: str | None = None
+    email_verified: bool = False
+    groups: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """One enrolled phone, app or set of recovery codes of one account.
+
+    `hint` is what a page may show ("ending 55"). `trusted_at` is when it may start to open strong scopes (design 5);
+    `enrolled_in` the interaction during which it was enrolled, which it can never satisfy.
+    """
+
+    id: UUID
+    account_id: UUID
+    factor: Factor
+    label: str
+    hint: str
+    created_at: datetime
+    trusted_at: datetime
+    confirmed_at: datetime | None = None
+    enrolled_in: UUID | None = None
+    last_used_at: datetime | None = None
+    closed_at: datetime | None = None
+    remaining: int | None = None  # recovery codes left
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationEvent:
+    """One proof, made once: this factor, at this time, for this client, inside this interaction."""
+
+    factor: Factor
+    at: datetime
+    account_id: UUID
+    client_id: str
+    interaction_id: UUID | None = None
+    authenticator_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationContext:
+    """What the proofs so far amount to. `auth_time` is the time of the newest proof that counts (protocol C18).
+
+    `acr` is the value asserted to the client; `amr` per RFC 8176, in a fixed order. `strong_at` is the time of the
+    newest proof that reached `STRONG`, or None. `proofs` are the counted events, oldest first.
+    """
+
+    level: AssuranceLevel
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: datetime
+    strong_at: datetime | None = None
+    proofs: tuple[AuthenticationEvent, ...] = ()

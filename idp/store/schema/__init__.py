@@ -1,0 +1,48 @@
+"""All tables. Promises that a database can keep are constraints here; the migrations create exactly this."""
+
+from idp.store.schema.base import EMPTY_OBJECT, EMPTY_TEXTS, Texts, Time, metadata
+from idp.store.schema.people import (
+    account,
+    authentication_event,
+    authenticator,
+    challenge,
+    interaction,
+    recovery_code,
+    session,
+)
+from idp.store.schema.protocol import (
+    authorization_code,
+    client,
+    client_assertion,
+    consent,
+    grant,
+    refresh_token,
+    signing_key,
+)
+from idp.store.schema.records import audit_event, message, message_attempt, rate_limit
+
+__all__ = [
+    "EMPTY_OBJECT",
+    "EMPTY_TEXTS",
+    "Texts",
+    "Time",
+    "account",
+    "audit_event",
+    "authentication_event",
+    "authenticator",
+    "authorization_code",
+    "challenge",
+    "client",
+    "client_assertion",
+    "consent",
+    "grant",
+    "interaction",
+    "message",
+    "message_attempt",
+    "metadata",
+    "rate_limit",
+    "recovery_code",
+    "refresh_token",
+    "session",
+    "signing_key",
+]

@@ -1,0 +1,139 @@
+"""The account page, applications, sessions, the password, the language: read, one flow, answer."""
+
+import re
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.factors import strength
+from idp.flows import account as flow
+from idp.flows.account import Home, Weak
+from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, enter
+from idp.oidc.params import collect
+from idp.web import texts
+from idp.web.answers import page, see_other, trouble
+from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
+from idp.web.home import END_OTHERS_PATH, END_PATH, WITHDRAW_PATH, home_page
+from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
+from idp.web.rooms import done_of, home_with, outside, url
+
+_PROBLEMS = {
+    strength.Problem.TOO_SHORT: Problem.PASSWORD_SHORT,
+    strength.Problem.TOO_LONG: Problem.PASSWORD_LONG,
+    strength.Problem.UNREADABLE: Problem.PASSWORD_UNREADABLE,
+}
+# Plain segments, so that there is no way to write another host (OAU-20).
+_INTERNAL = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+
+
+async def home(request: Request) -> Response:
+    """GET /account."""
+    idp = idp_of(request)
+    found = await flow.home(idp, visitor(request))
+    if not isinstance(found, Home):
+        return outside(request, found)
+    done = done_of(request, collect(query(request)).values)
+    return page(request, home_page(found, idp.policy, base=base_path(idp), done=done))
+
+
+async def withdraw(request: Request) -> Response:
+    """POST /account/apps/withdraw."""
+    form = await own_form(request)
+    found = await flow.withdraw(idp_of(request), visitor(request), client_id=form.get("client"))
+    return home_with(request, Done.CONSENT_WITHDRAWN) if isinstance(found, flow.Done) else outside(request, found)
+
+
+async def end_session(request: Request) -> Response:
+    """POST /account/sessions/end."""
+    form = await own_form(request)
+    try:
+        session_id = UUID(form.get("session"))
+    except ValueError:
+        return trouble(request, Trouble.BAD_REQUEST, detail="session is not one of yours.")
+    found = await flow.end_session(idp_of(request), visitor(request), session_id=session_id)
+    return home_with(request, Done.SESSION_ENDED) if isinstance(found, flow.Done) else outside(request, found)
+
+
+async def end_others(request: Request) -> Response:
+    """POST /account/sessions/end-others."""
+    await own_form(request)
+    found = await flow.end_other_sessions(idp_of(request), visitor(request))
+    return home_with(request, Done.OTHERS_SIGNED_OUT) if isinstance(found, flow.Done) else outside(request, found)
+
+
+async def password(request: Request) -> Response:
+    """GET /account/password."""
+    found = await enter(idp_of(request), visitor(request), PASSWORD)
+    return _password_page(request, found) if isinstance(found, Inside) else outside(request, found)
+
+
+async def change_password(request: Request) -> Response:
+    """POST /account/password."""
+    form = await own_form(request)
+    idp, who = idp_of(request), visitor(request)
+    new = form.get("password")
+    inside = await enter(idp, who, PASSWORD)
+    if not isinstance(inside, Inside):
+        return outside(request, inside)
+    if not new:
+        return _password_page(request, inside, Problem.NEW_PASSWORD_MISSING)
+    if new != form.get("repeat"):
+        return _password_page(request, inside, Problem.PASSWORD_REPEAT)
+    match await flow.change_password(idp, who, new=new):
+        case flow.Done():
+            return home_with(request, Done.PASSWORD_CHANGED)
+        case Weak(same=True):
+            return _password_page(request, inside, Problem.PASSWORD_SAME)
+        case Weak(problems):
+            told = dict.fromkeys(_PROBLEMS.get(each, Problem.PASSWORD_COMMON) for each in problems)
+            return _password_page(request, inside, *told)
+        case otherwise:
+            return outside(request, otherwise)
+
+
+def _password_page(request: Request, inside: Inside, *problems: Problem) -> Response:
+    shown = ChangePassword(
+        action=url(request, PASSWORD_PATH),
+        username=inside.account.username,
+        back=url(request, ACCOUNT_PATH),
+        least=strength.MIN_CHARACTERS,
+        problems=problems,
+    )
+    return page(request, shown, status=400 if problems else 200)
+
+
+async def cancelled(request: Request) -> Response:
+    """GET /account/cancelled: where "cancel" leads from a question of the account pages."""
+    return page(request, Message(outcome=Outcome.CANCELLED, home=url(request, ACCOUNT_PATH)))
+
+
+async def language(request: Request) -> Response:
+    """POST /language: another language for this browser, and back to the page it was chosen on."""
+    form, idp = await own_form(request), idp_of(request)
+    chosen, here = form.get("language"), form.get("here")
+    base = base_path(idp)
+    if chosen not in texts.languages(idp.settings.templates) or not is_internal(here, base):
+        return trouble(request, Trouble.BAD_REQUEST, detail="No such language, or no page of ours to go back to.")
+    response = see_other(here)
+    set_cookie(response, idp, chosen, kind="-language", lasting=True)
+    return response
+
+
+def is_internal(path: str, base: str) -> bool:
+    """Whether this is a path of ours and can be read as nothing else."""
+    return bool(_INTERNAL.fullmatch(path)) and (path + "/").startswith(base + "/")
+
+
+ROUTES = [
+    Route(ACCOUNT_PATH, home, methods=["GET"]),
+    Route(WITHDRAW_PATH, withdraw, methods=["POST"]),
+    Route(END_PATH, end_session, methods=["POST"]),
+    Route(END_OTHERS_PATH, end_others, methods=["POST"]),
+    Route(PASSWORD_PATH, password, methods=["GET"]),
+    Route(PASSWORD_PATH, change_password, methods=["POST"]),
+    Route(CANCELLED_PATH, cancelled, methods=["GET"]),
+    Route("/language", language, methods=["POST"]),
+]

@@ -1,0 +1,156 @@
+"""From what the account flow loaded to the account page. No request is read and nothing is decided here."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from idp.audit import (
+    AuthenticatorAdded,
+    AuthenticatorRemoved,
+    CodeSent,
+    ConsentGiven,
+    ConsentWithdrawn,
+    FactorRefused,
+    FactorVerified,
+    PasswordChanged,
+    RecoveryCodesMade,
+    SignedOut,
+)
+from idp.flows.account import Happened, Home
+from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
+from idp.model import Authenticator, Factor, Session
+from idp.policy import Policy
+from idp.web import pages
+from idp.web.pages import (
+    Activity,
+    ActivityRow,
+    AuthenticatorRow,
+    ConnectedApp,
+    Done,
+    ScopeLine,
+    SessionRow,
+    Standing,
+)
+
+WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
+END_PATH = f"{ACCOUNT_PATH}/sessions/end"
+END_OTHERS_PATH = f"{ACCOUNT_PATH}/sessions/end-others"
+SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
+
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pages.Home:
+    """The account page."""
+    inside = home.inside
+    others = [each for each in home.sessions if each.id != inside.session.id]
+    open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
+    has_codes = any(each.factor is Factor.RECOVERY for each in open_)
+    return pages.Home(
+        now=inside.now,
+        username=inside.account.username,
+        name=inside.account.name,
+        sign_out=base + SIGN_OUT_PATH,
+        done=done,
+        authenticators=tuple(_authenticator(each, home, base) for each in open_),
+        apps=tuple(
+            ConnectedApp(
+                name=app.name,
+                value=app.client_id,
+                scopes=tuple(ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope)) for scope in app.scopes),
+                since=app.since,
+                withdraw=base + WITHDRAW_PATH,
+            )
+            for app in home.consents
+        ),
+        sessions=tuple(_session(each, inside.session.id, base) for each in (inside.session, *others)),
+        activity=tuple(_activity(home.activity)),
+        add_authenticator=base + ENROL_PATH,
+        new_recovery_codes=None if has_codes else base + RECOVERY_PATH,
+        change_password=base + PASSWORD_PATH if home.may_change_password else None,
+        end_others=base + END_OTHERS_PATH if others else None,
+    )
+
+
+def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorRow:
+    standing = Standing.TRUSTED
+    if each.factor in home.closed:
+        standing = Standing.CLOSED
+    elif each.factor is Factor.TOTP and each.trusted_at > home.inside.now:
+        standing = Standing.ON_HOLD
+    change = {Factor.TOTP: f"{base}{AUTHENTICATORS_PATH}/{each.id}", Factor.RECOVERY: base + RECOVERY_PATH}
+    return AuthenticatorRow(
+        factor=each.factor,
+        label=each.label,
+        hint=each.hint,
+        standing=standing,
+        trusted_at=each.trusted_at,
+        last_used_at=each.last_used_at,
+        remaining=each.remaining,
+        change=change.get(each.factor),
+    )
+
+
+def _session(each: Session, current: UUID, base: str) -> SessionRow:
+    here = each.id == current
+    return SessionRow(
+        device=device(each.user_agent),
+        value=str(each.id),
+        last_seen_at=each.seen_at,
+        current=here,
+        end=None if here else base + END_PATH,
+    )
+
+
+def device(user_agent: str) -> str:
+    """A browser as its owner knows it, roughly: what it says of itself is long, and says other browsers' names too."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
+    return ", ".join(name for name in (browser, system) if name) or user_agent.partition("/")[0][:40] or "?"
+
+
+def _activity(rows: Iterable[Happened]) -> Iterable[ActivityRow]:
+    for row in rows:
+        what = _what(row.name, row.fields)
+        if what is not None:
+            yield ActivityRow(what=what, at=row.at, client_name=row.client_name)
+
+
+def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
+    """The sentence for an audit event; None for what would only repeat the next one."""
+    factor = fields.get("factor")
+    if name == FactorVerified.name:
+        return _VERIFIED.get(factor)
+    if name == FactorRefused.name:
+        return Activity.SIGN_IN_FAILED if factor == Factor.PASSWORD else Activity.CODE_FAILED
+    if name == AuthenticatorAdded.name and factor == Factor.SMS:
+        return Activity.PHONE_CHANGED
+    if name == SignedOut.name:
+        return Activity.SESSION_ENDED if fields.get("why") in {"one", "others"} else Activity.SIGNED_OUT
+    return _HAPPENED.get(name)
+
+
+_VERIFIED: Mapping[str | None, Activity] = {
+    Factor.SMS: Activity.SIGNED_IN,
+    Factor.TOTP: Activity.STEPPED_UP,
+    Factor.RECOVERY: Activity.RECOVERY_USED,
+}
+_HAPPENED = {
+    CodeSent.name: Activity.SMS_SENT,
+    ConsentGiven.name: Activity.CONSENT_GIVEN,
+    ConsentWithdrawn.name: Activity.CONSENT_WITHDRAWN,
+    AuthenticatorAdded.name: Activity.AUTHENTICATOR_ADDED,
+    AuthenticatorRemoved.name: Activity.AUTHENTICATOR_REMOVED,
+    RecoveryCodesMade.name: Activity.RECOVERY_MADE,
+    PasswordChanged.name: Activity.PASSWORD_CHANGED,
+}

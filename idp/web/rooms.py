@@ -1,0 +1,58 @@
+"""What every page of a signed-in person shares: the way out of a room, and word of what was just done."""
+
+from typing import assert_never
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.crypto import equal
+from idp.flows.account import TooOften
+from idp.flows.authorize import ToClient, ToInteraction
+from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.rooms import Outside
+from idp.oidc.params import Params
+from idp.policy import UNMET, Refuse
+from idp.web.answers import page, see_other, to_client, to_interaction, trouble
+from idp.web.door import base_path, csrf, idp_of, visitor
+from idp.web.pages import Done, Message, Outcome, Trouble
+
+DONE = "done"
+
+
+def url(request: Request, path: str) -> str:
+    """A path of ours as a page writes it."""
+    return base_path(idp_of(request)) + path
+
+
+def outside(request: Request, answer: Outside | TooOften) -> Response:
+    """For somebody who may not come in (yet): what is missing is asked, or why it is no use is said."""
+    match answer:
+        case ToInteraction():
+            return to_interaction(request, answer)
+        case ToClient():
+            return to_client(request, answer)
+        case TooOften(retry_after):
+            return trouble(request, Trouble.TOO_MANY, retry=retry_after)
+        case Refuse(error=error):
+            if error != UNMET:
+                return trouble(request, Trouble.FORBIDDEN)
+            shown = Message(outcome=Outcome.APP_NEEDED, home=url(request, ACCOUNT_PATH))
+            return page(request, shown, status=Trouble.FORBIDDEN.status)
+        case never:
+            assert_never(never)
+
+
+def home_with(request: Request, done: Done) -> Response:
+    """303 to the account page, which says once what was done."""
+    return see_other(f"{url(request, ACCOUNT_PATH)}?{DONE}={quote(_word(request, done))}")
+
+
+def done_of(request: Request, params: Params) -> Done | None:
+    """What `home_with` wrote in this very session; a link from elsewhere cannot make us say it."""
+    given = params.get(DONE, "").encode()
+    return next((done for done in Done if equal(given, _word(request, done).encode())), None)
+
+
+def _word(request: Request, done: Done) -> str:
+    return csrf(idp_of(request), visitor(request).session_id, f"{DONE}/{done.name}")[:32]
