@@ -85,11 +85,13 @@ async def _keep(
             return
         if not begun.is_set():
             raise IdpError("The server did not start: the lines above say why.")
-        pause = FIRST_PAUSE if loop.time() - started >= LIVED else min(pause * 2, LONGEST_PAUSE)
+        if loop.time() - started >= LIVED:
+            pause = FIRST_PAUSE
         _log.error("worker ended", process=worker.process.pid, status=status, again_in_seconds=pause)
-        with_stop = asyncio.create_task(stop.wait())
-        await asyncio.wait({with_stop}, timeout=pause)
-        with_stop.cancel()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping}, timeout=pause)
+        stopping.cancel()
+        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def _start(sock: socket.socket, *, url: str, environ: Mapping[str, str]) -> _Worker:

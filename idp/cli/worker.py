@@ -64,6 +64,10 @@ def main() -> int:
     except IdpError as error:
         structlog.get_logger("idp.worker").error("worker", problem=str(error))
         return FAILED
+    except OSError as error:
+        # Our supervisor died while we started, and took the database or the directory for figures with it.
+        structlog.get_logger("idp.worker").error("worker", problem=type(error).__name__)
+        return FAILED
     return 0
 
 

@@ -268,6 +268,7 @@ async def consent(
             answered = await sessions.answer_consent(
                 idp.db,
                 interaction_id=interaction_id,
+                session_id=show.interaction.session_id,
                 account_id=show.facts.account.id,
                 client_id=show.client.id,
                 ticked=agreed,
@@ -289,7 +290,7 @@ async def choose_account(idp: Idp, interaction_id: UUID, visitor: Visitor, *, ac
         case Show(loaded=Loaded(session=Session() as session), facts=facts) as show:
             if facts.account is not None and account == str(facts.account.id):
                 if show.ask.kind is Kind.SELECT_ACCOUNT:
-                    await sessions.choose_account(idp.db, interaction_id=interaction_id)
+                    await sessions.choose_account(idp.db, interaction_id=interaction_id, session_id=session.id)
                 return ToInteraction(interaction_id)
             return await somebody_else(idp, interaction_id, visitor, session, now=now)
         case _:

@@ -27,6 +27,14 @@ class Factor(StrEnum):
     RECOVERY = "recovery"
 
 
+class Change(StrEnum):
+    """What is to happen to a person's authenticators."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object."""

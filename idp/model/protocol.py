@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from idp.model.people import AssuranceLevel
+from idp.model.people import AssuranceLevel, Change
 
 
 class AuthMethod(StrEnum):

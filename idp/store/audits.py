@@ -65,15 +65,27 @@ async def of_account(
     ]
 
 
-def audited(if_any: CTE, *, account_id: ColumnElement[Any] | None = None, prefix: str = "audit") -> CTE:
-    """A CTE that adds a row when `if_any` has one; binds `{prefix}_name`, `{prefix}_fields`, `{prefix}_account`, …"""
+def audited(
+    if_any: CTE,
+    *,
+    account_id: ColumnElement[Any] | None = None,
+    more: ColumnElement[Any] | None = None,
+    prefix: str = "audit",
+) -> CTE:
+    """A CTE that adds a row when `if_any` has one; binds `{prefix}_name`, `{prefix}_fields`, `{prefix}_account`, …
+
+    `more` is a JSON object of fields that only the statement knows; they replace those of the same name.
+    """
+    fields: ColumnElement[Any] = bindparam(f"{prefix}_fields", type_=JSONB)
+    if more is not None:
+        fields = fields.op("||")(more)
     who = bindparam(f"{prefix}_account", type_=Uuid) if account_id is None else account_id
     row = select(
         bindparam("now", type_=Time),
         bindparam(f"{prefix}_name", type_=Text),
         who,
         bindparam(f"{prefix}_client", type_=Text),
-        bindparam(f"{prefix}_fields", type_=JSONB),
+        fields,
     ).where(exists(select(literal(1)).select_from(if_any)))
     return (
         insert(audit_event)

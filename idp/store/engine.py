@@ -4,7 +4,8 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -17,21 +18,21 @@ from idp.errors import Unavailable
 
 Row = tuple[Any, ...]
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
-_WAIT = 5.0  # seconds for a free connection; then the honest answer is "not now"
+PATIENCE = timedelta(seconds=5)  # for a free connection, or for a lock; then the honest answer is "not now"
 _COMMAND = 10.0  # seconds for one statement
 _BROKEN = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
+    asyncpg.OperatorInterventionError,  # shut down, starting, cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections, disk or memory full
+    asyncpg.TransactionRollbackError,  # deadlock
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -42,7 +43,7 @@ _BROKEN = (
 class Statement:
     """One Core expression, compiled when first used: `await conn.one(LOAD, hash=…)`.
 
-    Values are bound by the names of its `bindparam`s; a name that is missing or unknown is a KeyError.
+    Values are bound by the names of its `bindparam`s; a missing name is a KeyError, one too many is not looked at.
     """
 
     __slots__ = ("_compiled", "_expression")
@@ -109,9 +110,10 @@ def _to_json(value: Any) -> str:  # noqa: ANN401 - JSON
 class Database:
     """A pool of connections. `one` and `all` run a statement as its own transaction; `transaction` groups several."""
 
-    def __init__(self, url: str, *, size: int = 10) -> None:
+    def __init__(self, url: str, *, size: int = 10, patience: timedelta = PATIENCE) -> None:
         self._url = url
         self._size = size
+        self._patience = patience.total_seconds()
         self._pool: asyncpg.Pool[Any] | None = None
         self.on_statement: Callable[[str], None] | None = None  # tests count statements here
 
@@ -125,13 +127,15 @@ class Database:
                 init=_prepare_connection,
                 connection_class=_Bare,
                 command_timeout=_COMMAND,
-                timeout=_WAIT,
+                timeout=self._patience,
+                max_cacheable_statement_size=0,
                 max_inactive_connection_lifetime=0,
                 server_settings={
                     "application_name": "stile",
                     "timezone": "UTC",
                     "jit": "off",
                     "statement_timeout": "10000",
+                    "lock_timeout": f"{self._patience * 1000:.0f}",
                     "idle_in_transaction_session_timeout": "10000",
                 },
             )
@@ -149,19 +153,25 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["PoolConnectionProxy[Any]"]:
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise Unavailable("The database is not open.")
         try:
-            raw = await self._pool.acquire(timeout=_WAIT)
+            raw = await pool.acquire(timeout=self._patience)
         except _BROKEN as error:
             raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
         try:
             yield raw
         except _BROKEN as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                # The primary became a standby: this connection is good for nothing, the next may find the new one.
+                raw.terminate()
             # The text of a database error may hold a row: only its name leaves.
             raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
         finally:
-            await self._pool.release(raw)
+            # A connection that breaks now is thrown away by the pool; what was committed before stays true.
+            with suppress(*_BROKEN):
+                await pool.release(raw)
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: the first row, or None."""
@@ -204,7 +214,9 @@ class Database:
             heard.set()
 
         try:
-            raw: asyncpg.Connection[Any] = await asyncpg.connect(self._url, timeout=_WAIT, command_timeout=_COMMAND)
+            raw: asyncpg.Connection[Any] = await asyncpg.connect(
+                self._url, timeout=self._patience, command_timeout=_COMMAND
+            )
             raw.add_termination_listener(broken)
             for channel, callback in channels.items():
                 await raw.add_listener(channel, lambda *_, call=callback: call())

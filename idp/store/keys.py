@@ -51,7 +51,7 @@ _PROMOTE = Statement(
     update(signing_key)
     .where(_k.alg == bindparam("old_alg", type_=Text), _k.state == literal_column("'next'"))
     .values(state="current")
-    .returning(_k.id)
+    .returning(_k.id, func.pg_notify(CHANNEL, ""))
 )
 _FORGET = Statement(
     delete(signing_key)

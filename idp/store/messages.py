@@ -128,6 +128,8 @@ _MARK = Statement(
     .where(_m.id == _done.c.message_id)
     .values(
         state=case(
+            # A slow try may end after another sender took over: what was sent stays sent.
+            (_m.state != literal_column("'waiting'"), _m.state),
             (bindparam("sent", type_=Boolean), literal_column("'sent'")),
             (
                 or_(bindparam("final", type_=Boolean), _m.tries >= literal_column(str(MOST_TRIES))),

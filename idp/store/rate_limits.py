@@ -129,7 +129,7 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
 
 
 def done(cte: CTE) -> ColumnElement[bool]:
-    """True, and only known once the CTE has run: what needs this runs after it, so that locks are taken in one order."""
+    """True, but only known once the CTE has run: what needs this comes after it, so that locks have one order."""
     return select(func.count()).select_from(cte).scalar_subquery() >= _n(0)
 
 

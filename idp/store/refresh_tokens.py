@@ -54,6 +54,13 @@ def insert_refresh(source: CTE) -> CTE:
     )
 
 
+def _audited(used: CTE) -> CTE:
+    """The row of the audit trail, with the grant and the person that only the statement itself finds out."""
+    whose = select(grant.c.account_id).join(used, used.c.grant_id == grant.c.id).scalar_subquery()
+    found = func.jsonb_build_object("grant", select(used.c.grant_id).scalar_subquery())
+    return audited(used, account_id=whose, more=found)
+
+
 def _rotate() -> Statement:
     asked = bindparam("asked_scopes", type_=ARRAY(Text))
     fits = exists(
@@ -85,7 +92,7 @@ def _rotate() -> Statement:
         .select_from(
             used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
         )
-        .add_cte(refreshed, audited(used))
+        .add_cte(refreshed, _audited(used))
     )
     return Statement(found)
 
@@ -114,7 +121,7 @@ def _slide() -> Statement:
         .select_from(
             used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
         )
-        .add_cte(audited(used))
+        .add_cte(_audited(used))
     )
 
 
@@ -196,6 +203,7 @@ def _retry() -> Statement:
                     grant.c.id == refresh_token.c.grant_id,
                     grant.c.client_id == bindparam("client_id", type_=Text),
                     grant.c.revoked_at.is_(None),
+                    grant.c.expires_at > _now,
                 )
             ),
         )
@@ -211,7 +219,7 @@ def _retry() -> Statement:
         .cte("moved")
     )
     refreshed = insert_refresh(replaced)
-    return Statement(select(any_row(replaced)).add_cte(replaced, moved, refreshed, audited(replaced)))
+    return Statement(select(any_row(replaced)).add_cte(replaced, moved, refreshed, _audited(replaced)))
 
 
 _RETRY = _retry()

@@ -126,7 +126,11 @@ async def replace(
 
 _CHOOSE = Statement(
     update(interaction)
-    .where(interaction.c.id == bindparam("interaction_id"), interaction.c.finished_at.is_(None))
+    .where(
+        interaction.c.id == bindparam("interaction_id"),
+        interaction.c.session_id == bindparam("session_id", type_=Uuid),
+        interaction.c.finished_at.is_(None),
+    )
     .values(account_chosen=True)
     .returning(interaction.c.id)
 )
@@ -142,6 +146,7 @@ _answered = (
     update(interaction)
     .where(
         interaction.c.id == bindparam("interaction_id"),
+        interaction.c.session_id == bindparam("session_id", type_=Uuid),
         interaction.c.finished_at.is_(None),
         interaction.c.expires_at > _now,
     )
@@ -178,6 +183,7 @@ async def answer_consent(
     conn: Conn,
     *,
     interaction_id: UUID,
+    session_id: UUID,
     account_id: UUID,
     client_id: str,
     ticked: Sequence[str],
@@ -185,10 +191,14 @@ async def answer_consent(
     audit: Event,
     now: datetime,
 ) -> bool:
-    """Store the answer to the consent page: for this request what was ticked, for later what may be remembered."""
+    """Store the answer to the consent page: for this request what was ticked, for later what may be remembered.
+
+    False, and nothing is stored, unless the request is still open in this session: somebody else may have taken over.
+    """
     row = await conn.one(
         _CONSENT,
         interaction_id=interaction_id,
+        session_id=session_id,
         account_id=account_id,
         ticked=list(ticked),
         remember=list(remember),
@@ -198,9 +208,9 @@ async def answer_consent(
     return row is not None and row[0] > 0
 
 
-async def choose_account(conn: Conn, *, interaction_id: UUID) -> bool:
+async def choose_account(conn: Conn, *, interaction_id: UUID, session_id: UUID) -> bool:
     """Remember that the person chose to go on as the one who is signed in."""
-    return await conn.one(_CHOOSE, interaction_id=interaction_id) is not None
+    return await conn.one(_CHOOSE, interaction_id=interaction_id, session_id=session_id) is not None
 
 
 async def finish(conn: Conn, *, interaction_id: UUID, now: datetime) -> bool:

@@ -1,0 +1,95 @@
+"""The command line, called in this process on an embedded PostgreSQL of its own, or as a process that is killed."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from idp import localpg
+from idp.cli import main
+
+PASSWORD = "tulip gravel 77 ocean"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on standard output."""
+        read = json.loads(self.out)
+        assert isinstance(read, dict)
+        assert self.out.count("\n") == 1
+        return read
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def served_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data directory whose PostgreSQL runs for the whole session, as under `idp serve`."""
+    directory = tmp_path_factory.mktemp("cli") / "data"
+    with localpg.start(directory):
+        yield directory
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """No setting but a data directory in which there is nothing; and logging as it was, afterwards."""
+    for name in list(os.environ):
+        if name.startswith("IDP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("IDP_DATA_DIR", str(tmp_path / "data"))
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    quiet = {name: logging.getLogger(name).level for name in ("asyncpg", "httpx", "alembic", "uvicorn.error")}
+    yield monkeypatch
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in quiet.items():
+        logging.getLogger(name).setLevel(before)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process."""
+
+    def call(*arguments: str, stdin: str = "") -> Ran:
+        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
+        capsys.readouterr()
+        status = main(list(arguments))
+        said = capsys.readouterr()
+        return Ran(status, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def idp(run: Run, served_dir: Path, settings: pytest.MonkeyPatch) -> Run:
+    """Run a command on the database of the session."""
+    settings.setenv("IDP_DATA_DIR", str(served_dir))
+    return run
+
+
+@pytest.fixture
+def person(idp: Run, request: pytest.FixtureRequest) -> str:
+    """A person of this test's own."""
+    name = f"p{abs(hash(request.node.nodeid)) % 10**10}"
+    added = idp("user", "add", name, "--phone", "+37256789045", "--password-stdin", stdin=PASSWORD)
+    assert added.status == 0, added.err
+    return name

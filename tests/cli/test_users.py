@@ -1,0 +1,177 @@
+"""`idp user …`."""
+
+import base64
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.cli.conftest import PASSWORD, Run
+
+
+def add(idp: Run, *arguments: str, password: str = PASSWORD) -> tuple[int, str, str]:
+    ran = idp("user", "add", *arguments, "--password-stdin", stdin=password)
+    return ran.status, ran.out, ran.err
+
+
+def test_a_person_is_added_with_a_phone_that_is_trusted_at_once(idp: Run) -> None:
+    arguments = ("Bea", "--phone", "+372 5678 9045", "--name", "Bea  Bird", "--email", "bea@example.com")
+    ran = idp("user", "add", *arguments, "--group", "treasury", "--password-stdin", "--json", stdin=f"{PASSWORD}\n")
+    assert ran.status == 0
+    assert ran.err == ""
+    assert ran.json["username"] == "bea"
+    assert ran.json["name"] == "Bea Bird"
+    assert ran.json["groups"] == ["treasury"]
+    (phone,) = ran.json["authenticators"]
+    assert (phone["factor"], phone["hint"]) == ("sms", "ending 45")
+    assert phone["trusted_at"] == phone["created_at"]
+    assert "56789045" not in ran.out.replace(" ", "")
+    assert PASSWORD not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "sentence"),
+    [
+        pytest.param(("a b", "--no-phone"), PASSWORD, "no spaces", id="blank in the username"),
+        pytest.param(("a\x00b", "--no-phone"), PASSWORD, "no control characters", id="NUL in the username"),
+        pytest.param(("a\u202eb", "--no-phone"), PASSWORD, "no control characters", id="reversed username"),
+        pytest.param(("x" * 65, "--no-phone"), PASSWORD, "1 to 64", id="long username"),
+        pytest.param(("  ", "--no-phone"), PASSWORD, "1 to 64", id="empty username"),
+        pytest.param(("carl", "--phone", "5678 9045"), PASSWORD, "country code", id="no country"),
+        pytest.param(("carl", "--phone", "+3726123456"), PASSWORD, "not a mobile number", id="fixed line"),
+        pytest.param(("carl", "--no-phone", "--email", "carl"), PASSWORD, "e-mail", id="no e-mail"),
+        pytest.param(("carl", "--no-phone", "--group", "a b"), PASSWORD, "group", id="blank in a group"),
+        pytest.param(("carl", "--no-phone", "--name", "\x1b[31m"), PASSWORD, "printable", id="escape in the name"),
+        pytest.param(("carl", "--no-phone"), "password1", "first that anybody would try", id="common password"),
+        pytest.param(("carl", "--no-phone"), "short", "less than 8", id="short password"),
+        pytest.param(("carl", "--no-phone"), "", "less than 8", id="no password"),
+        pytest.param(("carl-gustav", "--no-phone"), "carl-gustav1", "a name", id="username as password"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    idp: Run, arguments: tuple[str, ...], password: str, sentence: str
+) -> None:
+    status, out, err = add(idp, *arguments, password=password)
+    assert (status, out) == (1, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not password or password not in err
+    assert "'carl'" not in idp("user", "list", "--json").out
+
+
+def test_a_username_is_taken_whatever_its_case(idp: Run, person: str) -> None:
+    status, _, err = add(idp, person.upper(), "--no-phone")
+    assert status == 1
+    assert "exists already" in err
+
+
+def test_errors_are_json_too_when_asked_for(idp: Run, person: str) -> None:
+    ran = idp("user", "add", person, "--no-phone", "--password-stdin", "--json", stdin=PASSWORD)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith('{"error": "A user named')
+
+
+def test_a_phone_or_the_lack_of_one_has_to_be_said(idp: Run) -> None:
+    assert add(idp, "dora")[0] == 2
+    assert add(idp, "dora", "--no-phone", "--phone", "+37256789045")[0] == 2
+
+
+def test_a_password_is_not_waited_for_without_a_terminal(idp: Run) -> None:
+    ran = idp("user", "add", "dora", "--no-phone")
+    assert ran.status == 2
+    assert "--password-stdin" in ran.err
+
+
+def test_nobody_is_shown_or_changed_who_is_not_there(idp: Run) -> None:
+    for command in ("show", "totp", "recovery", "disable", "enable", "unlock"):
+        ran = idp("user", command, "nobody-at-all")
+        assert (ran.status, ran.out, ran.err) == (1, "", "There is no user named 'nobody-at-all'.\n"), command
+
+
+def test_an_app_by_ticket_is_shown_once_and_trusted_at_once(idp: Run, person: str) -> None:
+    ran = idp("user", "totp", person, "--json")
+    assert ran.status == 0
+    uri = urlsplit(ran.json["otpauth_uri"])
+    assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
+    secret = parse_qs(uri.query)["secret"][0]
+    assert secret == ran.json["secret"]
+    assert len(base64.b32decode(secret)) == 20
+    shown = idp("user", "show", person, "--json")
+    (app,) = [one for one in shown.json["authenticators"] if one["factor"] == "totp"]
+    assert app["trusted_at"] == ran.json["trusted_at"] == app["created_at"]
+    assert secret not in shown.out
+    (event,) = [one for one in shown.json["events"] if one["fields"].get("factor") == "totp"]
+    assert event["event"] == "authenticator.added"
+    assert event["fields"]["by"] == "operator"
+
+
+def test_a_ticket_for_people_is_a_qr_code(idp: Run, person: str) -> None:
+    ran = idp("user", "totp", person)
+    assert ran.status == 0
+    assert "otpauth://totp/" in ran.out
+    assert ran.out.count("\u2580") + ran.out.count("\u2588") > 100
+
+
+def test_replacing_an_app_leaves_the_new_one_alone(idp: Run, person: str) -> None:
+    idp("user", "totp", person)
+    new = idp("user", "totp", person, "--replace", "--json").json["authenticator_id"]
+    shown = idp("user", "show", person, "--json").json["authenticators"]
+    assert [one["id"] for one in shown if one["factor"] == "totp"] == [new]
+    assert [one["factor"] for one in shown] == ["sms", "totp"]
+
+
+def test_recovery_codes_are_ten_and_replace_the_old_ones(idp: Run, person: str) -> None:
+    first = idp("user", "recovery", person, "--json").json["recovery_codes"]
+    second = idp("user", "recovery", person, "--json").json["recovery_codes"]
+    assert len(set(first) | set(second)) == 20
+    sets = [one for one in idp("user", "show", person, "--json").json["authenticators"] if one["factor"] == "recovery"]
+    assert [one["remaining"] for one in sets] == [10]
+
+
+def test_a_phone_is_replaced(idp: Run, person: str) -> None:
+    assert idp("user", "phone", person, "+37256789046", "--replace").status == 0
+    shown = idp("user", "show", person, "--json").json["authenticators"]
+    assert [one["hint"] for one in shown] == ["ending 46"]
+
+
+def test_a_lost_authenticator_is_removed_by_the_start_of_its_id(idp: Run, person: str) -> None:
+    (phone,) = idp("user", "show", person, "--json").json["authenticators"]
+    assert idp("user", "remove-authenticator", person, phone["id"][:7]).status == 1
+    ran = idp("user", "remove-authenticator", person, phone["id"][:8], "--json")
+    assert ran.json["left"] == 0
+    assert idp("user", "show", person, "--json").json["authenticators"] == []
+    assert "no: no phone" in idp("user", "show", person).out
+    assert idp("user", "remove-authenticator", person, phone["id"]).status == 1
+
+
+def test_a_password_is_changed_and_weak_ones_are_not(idp: Run, person: str) -> None:
+    assert idp("user", "password", person, "--password-stdin", stdin="qwerty123").status == 1
+    ran = idp("user", "password", person, "--password-stdin", "--json", stdin="another sound 88 river")
+    assert ran.json == {"username": person, "changed": True}
+    events = idp("user", "show", person, "--json").json["events"]
+    assert [one["fields"] for one in events if one["event"] == "password.changed"] == [{"by": "operator"}]
+
+
+def test_disabling_and_enabling_are_shown_and_audited(idp: Run, person: str) -> None:
+    assert idp("user", "disable", person, "--json").json == {"username": person, "disabled": True}
+    assert idp("user", "show", person, "--json").json["disabled"] is True
+    idp("user", "enable", person)
+    shown = idp("user", "show", person, "--json").json
+    assert shown["disabled"] is False
+    changes = [one["fields"]["change"] for one in shown["events"] if one["event"] == "account.changed"]
+    assert changes == ["enabled", "disabled", "added"]
+
+
+def test_unlocking_says_whether_there_was_anything_to_unlock(idp: Run, person: str) -> None:
+    ran = idp("user", "unlock", person)
+    assert ran.status == 0
+    assert "did not have to wait" in ran.out
+
+
+def test_people_are_found_by_a_part_of_their_name(idp: Run, person: str) -> None:
+    found = idp("user", "list", "--search", person.upper(), "--json").json
+    assert [one["username"] for one in found["users"]] == [person]
+    assert found["total"] >= 1
+    assert idp("user", "list", "--search", "no such person", "--json").json["users"] == []
+    assert idp("user", "list", "--limit", "0").status == 2
+
+
