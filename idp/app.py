@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
@@ -22,7 +23,7 @@ from idp.store import clients, sweep
 from idp.store import keys as store_keys
 from idp.store import messages as store_messages
 from idp.store.engine import Database
-from idp.web.middleware import Around
+from idp.web.middleware import Around, pass_on
 from idp.web.pages import Brand
 from idp.web.routes import routes
 
@@ -104,7 +105,9 @@ def create_app(
                 await stack.enter_async_context(_background(idp, senders))
             yield
 
-    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan, exception_handlers={})
+    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan, exception_handlers={HTTPException: pass_on})
+    # A path with a slash too many is not there: the redirect would be a 307, to whatever host the request named.
+    app.router.redirect_slashes = False
     app.state.brand = brand(settings)
     app.add_middleware(Around, issuer=settings.issuer)
     return app

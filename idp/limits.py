@@ -127,7 +127,9 @@ def wait(limit: Limit, state: LimitState | None, *, now: datetime) -> timedelta 
         count = _count(limit, state, now)
         if limit.backoff.close_at is not None and count >= limit.backoff.close_at:
             return None
-        ready = max(ready, state.last_at + limit.backoff.wait(count))
+        # Within the free charges nobody waits, not even for a clock that is a little behind another node's.
+        if count >= limit.backoff.free:
+            ready = max(ready, state.last_at + limit.backoff.wait(count))
     for window in limit.windows:
         if len(state.hits) >= window.count:
             ready = max(ready, state.hits[-window.count] + window.per)

@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        return 130
+        return output.INTERRUPTED
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import typer
 
+INTERRUPTED = 130
+
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object instead of text.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -35,19 +37,27 @@ def complain(problems: Sequence[str], *, as_json: bool) -> None:
         print(first, file=sys.stderr)
 
 
-def remark(sentence: str) -> None:
-    """Say something on standard error that stops nothing."""
-    print(sentence, file=sys.stderr)
-
-
 def sure(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be taken back. Without a terminal --yes has to be given."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"{question} Say --yes to do it.", param_hint="'--yes'")
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort:
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(1)
+
+
+def ask_secret(what: str) -> str:
+    """Ask twice in the terminal, without showing what is typed."""
+    try:
+        typed: str = typer.prompt(what, hide_input=True, confirmation_prompt=True, err=True)
+    except typer.Abort:
+        raise typer.Exit(INTERRUPTED) from None
+    return typed
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

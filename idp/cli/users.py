@@ -26,8 +26,7 @@ def _password(from_stdin: bool) -> str:
         return sys.stdin.read(5000).removesuffix("\n").removesuffix("\r")
     if not sys.stdin.isatty():
         raise typer.BadParameter("give the password on standard input", param_hint="'--password-stdin'")
-    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return typed
+    return output.ask_secret("Password")
 
 
 def _account(account: "Account") -> dict[str, Any]:

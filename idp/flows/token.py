@@ -96,6 +96,8 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     assert holder is not None
     # Promise 2: from the stored proofs, again
     scopes = _permitted(idp, judged, holder, judged.grant.scopes, now=now)
+    # Before the code is used up: a sealed value that does not open must not cost it.
+    person = await _in_id_token(idp, judged.grant, holder)
     refresh_token = random_token() if _gets_refresh_token(client, scopes) else None
     consumed = await codes.redeem(
         idp.db,
@@ -109,7 +111,6 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     if not consumed:
         # Two at once: somebody was first, and a code used twice ends everything it brought (RFC 6749 4.1.2).
         raise await _revoke_reused(idp, judged.grant, now=now)
-    person = await _in_id_token(idp, judged.grant, holder)
     return _issued(idp, judged.grant, client, scopes, nonce=judged.nonce, refresh=refresh_token, person=person, now=now)
 
 
@@ -177,20 +178,30 @@ def _issued(
     ).body
 
 
+def _asked_scopes(idp: Idp, params: Params) -> list[str]:
+    """The scopes a refresh names. Raises invalid_scope for an empty list, and for what no refresh token carries.
+
+    Before the token is used up: a request that cannot succeed must not cost the family (RFC 6749 6).
+    """
+    asked = params.get("scope", "").split()
+    rules = [idp.policy.scope_rule(scope) for scope in asked]
+    if ("scope" in params and not asked) or any(rule is not None and not rule.refresh for rule in rules):
+        raise OAuthError("invalid_scope", "A requested scope is not available here.")
+    return asked
+
+
 async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
     presented = judging.secret_of(params, GrantType.REFRESH_TOKEN)
-    # RFC 6749 3.3: a scope of spaces names nothing
-    if "scope" in params and not params["scope"].split():
-        raise OAuthError("invalid_scope", "scope is empty.")
+    asked = _asked_scopes(idp, params)
     successor = random_token() if client.rotate_refresh else None
-    audit = TokensIssued(grant="", grant_type="refresh_token", scopes=params.get("scope", "").split())
+    audit = TokensIssued(grant="", grant_type="refresh_token", scopes=asked)
     expires_at = now + idp.policy.refresh_ttl
     used = await refresh_tokens.use(
         idp.db,
         token_hash=digest(presented),
         successor_hash=None if successor is None else digest(successor),
         client_id=client.id,
-        asked_scopes=params.get("scope", "").split(),
+        asked_scopes=asked,
         refresh_expires_at=expires_at,
         audit=audit,
         now=now,

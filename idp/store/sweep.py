@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, literal_column, select, update
 
 from idp.store.engine import Conn, Statement
-from idp.store.facts import SESSION_IDLE, SESSION_LIFE
+from idp.store.facts import SESSION_IDLE
 from idp.store.schema import (
     Time,
     authenticator,
@@ -38,27 +38,37 @@ def _sweep(table: Table, gone: ColumnElement[bool]) -> Statement:
     return Statement(select(func.count()).select_from(swept))
 
 
+def _expire() -> Statement:
+    """Messages that nobody may send any more leave the index that every sender reads."""
+    late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now)
+    batch = select(message.c.id).where(late).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
+    expired = (
+        update(message)
+        .where(message.c.id.in_(select(batch.c.id)))
+        .values(state="expired", lease_until=None)
+        .returning(literal_column("1"))
+        .cte("expired")
+    )
+    return Statement(select(func.count()).select_from(expired))
+
+
 _STATEMENTS: Mapping[str, Statement] = {
     "interaction": _sweep(interaction, interaction.c.expires_at < _now - _span(KEEP_ENDED)),
-    "session": _sweep(
-        session,
-        or_(
-            session.c.seen_at < _now - _span(SESSION_IDLE + KEEP_ENDED),
-            session.c.created_at < _now - _span(SESSION_LIFE + KEEP_ENDED),
-        ),
-    ),
+    # One that reached its absolute end is not seen any more, and so is idle soon.
+    "session": _sweep(session, session.c.seen_at < _now - _span(SESSION_IDLE + KEEP_ENDED)),
     "authorization_code": _sweep(authorization_code, authorization_code.c.expires_at < _now - _span(KEEP_ENDED)),
     "refresh_token": _sweep(refresh_token, refresh_token.c.expires_at < _now - _span(KEEP_ENDED)),
     "grant_": _sweep(grant, grant.c.expires_at < _now - _span(KEEP_ENDED)),
     "client_assertion": _sweep(client_assertion, client_assertion.c.expires_at < _now),
     "rate_limit": _sweep(rate_limit, rate_limit.c.expires_at < _now),
     "authenticator": _sweep(authenticator, authenticator.c.expires_at < _now - _span(KEEP_ENDED)),
+    "message (expired)": _expire(),
     "message": _sweep(message, message.c.expires_at < _now - _span(KEEP_MESSAGES)),
 }
 
 
 async def sweep(conn: Conn, *, now: datetime) -> dict[str, int]:
-    """Delete at most one batch of every kind; how many of each went."""
+    """Delete (or mark as expired) at most one batch of every kind; how many of each went."""
     swept: dict[str, int] = {}
     for name, statement in _STATEMENTS.items():
         row = await conn.one(statement, now=now)

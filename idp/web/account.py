@@ -112,7 +112,7 @@ async def cancelled(request: Request) -> Response:
 
 async def language(request: Request) -> Response:
     """POST /language: another language for this browser, and back to the page it was chosen on."""
-    form, idp = await own_form(request), idp_of(request)
+    form, idp = await own_form(request, anybody=True), idp_of(request)
     chosen, here = form.get("language"), form.get("here")
     base = base_path(idp)
     if chosen not in texts.languages(idp.settings.templates) or not is_internal(here, base):

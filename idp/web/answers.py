@@ -31,6 +31,7 @@ def page(
     form_targets: Sequence[str] = (),
     script_hash: str | None = None,
     retry_after: timedelta | None = None,
+    ui_locales: Sequence[str] = (),
 ) -> HTMLResponse:
     """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI)."""
     idp = idp_of(request)
@@ -39,7 +40,7 @@ def page(
         shown,
         brand=brand_of(request),
         csrf=lambda action: csrf(idp, session_id, action),
-        locale=locale(request),
+        locale=locale(request, asked=ui_locales),
         overrides=idp.settings.templates,
         base=base_path(idp),
         here=request.url.path,

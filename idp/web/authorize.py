@@ -1,5 +1,7 @@
 """The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,7 +13,7 @@ from idp.oidc import answer, metadata
 from idp.oidc import request as requests
 from idp.oidc.errors import PageError, RedirectError
 from idp.web.answers import form_post, see_other, to_client, to_interaction, trouble
-from idp.web.door import Unreadable, idp_of, pairs, query, visitor
+from idp.web.door import Unreadable, base_path, idp_of, pairs, query, visitor
 from idp.web.pages import Trouble
 
 
@@ -35,7 +37,12 @@ async def authorize(request: Request) -> Response:
         return refused(request, error)
     except Unreadable as error:
         return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
-    match await flow.begin(idp, parsed, visitor(request)):
+    who = visitor(request)
+    if request.method == "POST" and who.token is None:
+        # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax); the
+        # GET that follows brings it along, where an answer to this request would put a new session over the old one.
+        return see_other(f"{base_path(idp)}{metadata.AUTHORIZE}?{urlencode(given)}")
+    match await flow.begin(idp, parsed, who):
         case ToClient() as done:
             return to_client(request, done)
         case interaction:

@@ -86,12 +86,15 @@ def _plain(text: str) -> str:
     return "".join(character for character in text if character.isprintable())
 
 
-def locale(request: Request) -> str:
-    """The language of our pages for this browser: its own choice, else Accept-Language."""
+def locale(request: Request, *, asked: Sequence[str] = ()) -> str:
+    """The language of our pages for this browser: its own choice, else what the client `asked` for, else its header.
+
+    `asked` is `ui_locales` (OIDC Core 3.1.2.1).
+    """
     idp = idp_of(request)
     chosen = request.cookies.get(cookie_name(idp, "-language"), "")
     wanted = [chosen] if re.fullmatch(r"[A-Za-z-]{2,20}", chosen) else []
-    wanted += texts.accepted_languages(request.headers.get("accept-language", "")[:400])
+    wanted += [*asked, *texts.accepted_languages(request.headers.get("accept-language", "")[:400])]
     return texts.choose_language(wanted, overrides=idp.settings.templates)
 
 
@@ -168,8 +171,11 @@ class Form:
         return self.fields.get(name, "")
 
 
-async def own_form(request: Request) -> Form:
-    """A form that our own page sent in this browser. Raises `NotOurForm`, `Unreadable` or `TooLarge`."""
+async def own_form(request: Request, *, anybody: bool = False) -> Form:
+    """A form that our own page sent in this browser. Raises `NotOurForm`, `Unreadable` or `TooLarge`.
+
+    With `anybody` a browser without a session may send it too, for what touches no session.
+    """
     posted = await pairs(request)
     fields: dict[str, str] = {}
     scopes: set[str] = set()
@@ -183,7 +189,7 @@ async def own_form(request: Request) -> Form:
         else:
             fields[name] = value
     idp = idp_of(request)
-    if not _same_origin(request, idp) or not _is_ours(request, idp, fields.pop("csrf", "")):
+    if not _same_origin(request, idp) or not _is_ours(request, idp, fields.pop("csrf", ""), anybody=anybody):
         raise NotOurForm
     return Form(fields, frozenset(scopes))
 
@@ -203,9 +209,9 @@ def csrf(idp: Idp, session_id: UUID | None, action: str) -> str:
     return mac(idp.secrets.subkey("csrf"), owner, action.encode()).hex()
 
 
-def _is_ours(request: Request, idp: Idp, sent: str) -> bool:
+def _is_ours(request: Request, idp: Idp, sent: str, *, anybody: bool) -> bool:
     session_id = visitor(request).session_id
-    if session_id is None or not sent.isascii():
+    if (session_id is None and not anybody) or not sent.isascii():
         return False
     return equal(sent.encode(), csrf(idp, session_id, request.url.path).encode())
 

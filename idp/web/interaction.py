@@ -58,6 +58,7 @@ async def _shown(
         status=status,
         form_targets=() if show.client.id == INTERNAL else (redirect_uri,),
         retry_after=extra.wait if status == 429 else None,
+        ui_locales=show.interaction.request.ui_locales,
     )
 
 
@@ -185,10 +186,11 @@ def _extra(
             return Extra(problems=(_WRONG[factor],), tries_left=left), 400
         case challenge.DeadCode():
             return Extra(problems=(Problem.CODE_EXPIRED,)), 400
-        case challenge.Paused(sending=True, retry_after=wait):
-            return Extra(problems=(Problem.RESEND_WAIT,), wait=wait or timedelta(days=1)), 429
-        case challenge.Paused(retry_after=wait):
-            return Extra(problems=(Problem.CODE_WAIT,), wait=wait or timedelta(days=1)), 429
+        case challenge.Paused(retry_after=None):
+            # No Retry-After: waiting does not help
+            return Extra(problems=(Problem.CODE_CLOSED,)), 429
+        case challenge.Paused(retry_after=wait, sending=sending):
+            return Extra(problems=(Problem.RESEND_WAIT if sending else Problem.CODE_WAIT,), wait=wait), 429
 
 
 async def consent(request: Request) -> Response:
@@ -242,6 +244,14 @@ def _onward(request: Request, outcome: ToInteraction | ToClient | Gone) -> Respo
             return _gone(request, gone)
 
 
+async def back(request: Request) -> Response:
+    """GET where only a POST answers, as after a reload or a change of language: to what is asked now."""
+    interaction_id = path_uuid(request, "id")
+    if interaction_id is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    return to_interaction(request, ToInteraction(interaction_id))
+
+
 class FactorConvertor(Convertor[str]):
     """`{factor:factor}`: a second factor, by the name in policy.toml."""
 
@@ -268,4 +278,8 @@ ROUTES = [
     Route("/i/{id}/{factor:factor}", show, methods=["GET"]),
     Route("/i/{id}/{factor:factor}", code, methods=["POST"]),
     Route("/i/{id}/{factor:factor}/send", send, methods=["POST"]),
+    *(
+        Route(f"/i/{{id}}/{step}", back, methods=["GET"])
+        for step in ("password", "consent", "account", "cancel", "{factor:factor}/send")
+    ),
 ]

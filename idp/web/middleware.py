@@ -1,6 +1,7 @@
 """Around every request: its id, its log line and figures, and an answer for whatever went wrong. Plain ASGI."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -9,6 +10,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import metrics
@@ -39,6 +41,7 @@ class Around:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        asked = dict(scope)  # routing writes into its scope
         request_id = uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -58,7 +61,7 @@ class Around:
         except Exception as error:
             if begun:
                 raise
-            response = self._refusal(Request(scope, receive), error)
+            response = self._refusal(Request(scope, receive), error, asked)
             await response(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
@@ -74,7 +77,7 @@ class Around:
         headers.extend(pair for pair in self._always if pair[0] not in there)
         headers.append((b"x-request-id", request_id.encode()))
 
-    def _refusal(self, request: Request, error: Exception) -> Response:
+    def _refusal(self, request: Request, error: Exception, asked: Scope) -> Response:
         kind, detail, log = _kind(error)
         if log:
             # A database error's text may hold a row, so only its kind is written.
@@ -83,15 +86,21 @@ class Around:
             _log.error("traceback", where=_where(error))
         path = request.url.path.removeprefix(self._base)
         headers = {"Cache-Control": "no-store", **(_RETRY if kind is Trouble.UNAVAILABLE else {})}
+        if kind is Trouble.METHOD:
+            # RFC 9110 15.5.6: a 405 MUST say what is allowed; Starlette names the methods of one route of several
+            headers["Allow"] = ", ".join(sorted(_allowed(request.app.routes, asked)))
         if path.startswith(_JSON):
             code = "temporarily_unavailable" if kind.status == 503 else "server_error"
             code = "invalid_request" if kind.status < 500 else code
             return JSONResponse({"error": code, "error_description": kind.title}, kind.status, headers)
         response = trouble(request, kind, detail=detail)
         response.headers.update(headers)
-        if isinstance(error, HTTPException) and error.headers:
-            response.headers.update(error.headers)
         return response
+
+
+async def pass_on(_: Request, error: Exception) -> Response:
+    """Starlette's own answers are plain text; raised again, its 404 and 405 get ours from `Around`."""
+    raise error
 
 
 def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
@@ -113,6 +122,20 @@ def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
             return Trouble.BAD_REQUEST, None, False
         case _:
             return Trouble.BROKEN, None, True
+
+
+def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
+    """The methods of all routes that have this path."""
+    found: set[str] = set()
+    for route in routes:
+        match, inside = route.matches(scope)
+        if match is Match.NONE:
+            continue
+        if isinstance(route, Mount):
+            found |= _allowed(route.routes, {**scope, **inside})
+        elif isinstance(route, Route):
+            found |= route.methods or set()
+    return found
 
 
 def _where(error: Exception) -> list[str]:

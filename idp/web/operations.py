@@ -15,6 +15,7 @@ from idp.web.answers import brand_of, page, trouble
 from idp.web.door import base_path, idp_of
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
 
+_LONGEST_NAME = 100  # a file system would complain of a longer one than it can hold
 _KINDS = {".css", ".svg", ".png", ".ico", ".txt"}
 
 
@@ -34,7 +35,7 @@ async def ready(request: Request) -> Response:
 def _file(name: str, overrides: Path | None) -> tuple[bytes, str] | None:
     for directory in texts.template_dirs(overrides):
         path = directory / "static" / name
-        if path.suffix in _KINDS and path.is_file():
+        if len(name) <= _LONGEST_NAME and path.suffix in _KINDS and path.is_file():
             return path.read_bytes(), mimetypes.guess_type(name)[0] or "application/octet-stream"
     return None
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from idp.web import account, authenticators, authorize, interaction, logout, operations, tokens
 
@@ -19,5 +19,5 @@ def routes(issuer: str) -> list[BaseRoute]:
         *operations.ROUTES,
     ]
     base = urlsplit(issuer).path
-    below: list[BaseRoute] = [Mount(base, routes=from_here)] if base else list(from_here)
+    below: list[BaseRoute] = [Mount(base, app=Router(from_here, redirect_slashes=False))] if base else list(from_here)
     return [*tokens.ROOT_ROUTES, *below]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ def _refusal(error: OAuthError) -> Response:
 def _protocol(endpoint: Endpoint) -> Endpoint:
     """Turn what a flow raises into the JSON errors of RFC 6749 5.2, and answer allowed origins (RFC 9700 2.6)."""
 
+    @wraps(endpoint)
     async def answered(request: Request) -> Response:
         try:
             response = await endpoint(request)
@@ -95,7 +97,7 @@ async def token(request: Request) -> Response:
 async def userinfo(request: Request) -> Response:
     """GET and POST /userinfo."""
     form: Params = {}
-    if request.method == "POST" and request.headers.get("content-length", "0") != "0":
+    if request.method == "POST":
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         form = await _form(request) if kind == "application/x-www-form-urlencoded" else {}
     presented = bearer(request.headers.get("authorization"), form, once(query(request)))

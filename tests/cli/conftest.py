@@ -54,6 +54,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest
         if name.startswith("IDP_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("IDP_DATA_DIR", str(tmp_path / "data"))
+    ours = structlog.get_config()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     quiet = {name: logging.getLogger(name).level for name in ("asyncpg", "httpx", "alembic", "uvicorn.error")}
@@ -62,7 +63,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest
     root.setLevel(level)
     for name, before in quiet.items():
         logging.getLogger(name).setLevel(before)
-    structlog.reset_defaults()
+    structlog.configure(**ours)
 
 
 @pytest.fixture

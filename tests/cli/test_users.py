@@ -173,5 +173,3 @@ def test_people_are_found_by_a_part_of_their_name(idp: Run, person: str) -> None
     assert found["total"] >= 1
     assert idp("user", "list", "--search", "no such person", "--json").json["users"] == []
     assert idp("user", "list", "--limit", "0").status == 2
-
-

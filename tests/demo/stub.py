@@ -1,5 +1,6 @@
 """A provider of a page or two, faithful on the wire, that says what a test wants; and a browser without a screen."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -211,15 +212,16 @@ class Stub:
         return jwt.encode({"alg": "RS256", "kid": kid or str(key.kid), "typ": typ}, told, key)
 
 
-class Unplugged(httpx.AsyncBaseTransport):
-    """The provider's wire, which can be pulled."""
+class Wire(httpx.AsyncBaseTransport):
+    """What lies between: others get their turn on the way, and the provider's wire can be pulled."""
 
-    def __init__(self, stub: Stub) -> None:
-        self.stub = stub
-        self.plugged = httpx.ASGITransport(stub.app())
+    def __init__(self, app: Starlette, *, pulled: Callable[[], bool] = bool) -> None:
+        self.plugged = httpx.ASGITransport(app)
+        self.pulled = pulled
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.stub.down:
+        await asyncio.sleep(0)
+        if self.pulled():
             raise httpx.ConnectError("nobody listens", request=request)
         return await self.plugged.handle_async_request(request)
 
@@ -229,10 +231,12 @@ class World:
 
     def __init__(self) -> None:
         self.stub = Stub()
-        self.wires: dict[str, httpx.AsyncBaseTransport | None] = {ISSUER: Unplugged(self.stub)}
+        self.wires: dict[str, httpx.AsyncBaseTransport | None] = {
+            ISSUER: Wire(self.stub.app(), pulled=lambda: self.stub.down)
+        }
         self.clients: list[httpx.AsyncClient] = []
-        self.wires[BANK] = httpx.ASGITransport(bank(self.config("bank", BANK)))
-        self.wires[NOTES] = httpx.ASGITransport(notes(self.config("notes", NOTES)))
+        self.wires[BANK] = Wire(bank(self.config("bank", BANK)))
+        self.wires[NOTES] = Wire(notes(self.config("notes", NOTES)))
 
     def http(self) -> httpx.AsyncClient:
         self.clients.append(httpx.AsyncClient(mounts=self.wires, trust_env=False, verify=TLS))

@@ -231,6 +231,15 @@ async def test_a_refresh_token_is_used_once_even_by_two_tabs(browser: Browser, s
     assert [form["grant_type"] for form in stub.redeemed] == ["authorization_code", "refresh_token"]
 
 
+async def test_a_dead_refresh_token_is_tried_once_even_by_five_tabs(browser: Browser, stub: Stub) -> None:
+    await sign_in(browser, NOTES)
+    stub.refresh_tokens.clear()
+    stub.clock.move(timedelta(minutes=5))
+    pages = await asyncio.gather(*(browser.http.get(f"{NOTES}/") for _ in range(5)))
+    assert all("Your sign-in has ended" in page.text for page in pages)
+    assert len(stub.redeemed) == 2
+
+
 async def test_a_login_the_provider_ended_is_over(browser: Browser, stub: Stub) -> None:
     await sign_in(browser, NOTES)
     stub.refresh_tokens.clear()

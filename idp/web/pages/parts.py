@@ -102,6 +102,10 @@ class Problem(Enum):
     CODE_WRONG = ("code", mark("The code is not right"))
     CODE_USED = ("code", mark("This code was used already. Wait for the next one in your app"))
     CODE_WAIT = ("code", mark("Too many wrong codes. Try again in %(wait)s"))
+    CODE_CLOSED = (
+        "code",
+        mark("Too many wrong codes. This way is closed now: use another one, or ask for help"),
+    )
     CODE_EXPIRED = ("resend", mark("The code no longer works. Ask for a new one"))
     CODE_DEAD = ("resend", mark("No tries are left for this code. Ask for a new one"))
     RESEND_WAIT = ("resend", mark("You can ask for a new code in %(wait)s"))

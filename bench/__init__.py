@@ -1,0 +1,1 @@
+"""What Stile costs, measured: `python -m bench` writes docs/performance.md, `python -m bench growth` asks what grows."""

@@ -1,0 +1,142 @@
+"""What runs during a measurement: the embedded PostgreSQL, and beside it one worker at a time."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from idp import localpg
+from idp.cli.place import KEY_FILE, read_or_make_keys
+from idp.store import migrations
+
+from bench import processes
+
+WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A running, migrated database and the keys for it."""
+
+    data_dir: Path
+    url: str
+    postmaster: int
+    secret_keys: str
+
+
+@contextmanager
+def opened(data_dir: Path) -> Iterator[House]:
+    """The embedded PostgreSQL in this directory, with the tables of this version, on the core of the worker."""
+    with localpg.start(data_dir) as server:
+        asyncio.run(migrations.migrate(server.url))
+        for pid in processes.family(server.pid):
+            processes.pin(pid, processes.cores()[0])
+        yield House(data_dir, server.url, server.pid, read_or_make_keys(data_dir / KEY_FILE))
+
+
+@dataclass(slots=True)
+class Worker:
+    """One running worker."""
+
+    process: subprocess.Popen[str]
+    port: int
+    counter: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def statements(self) -> int:
+        """How many statements it has run."""
+        return int.from_bytes(self.counter.read_bytes(), sys.byteorder)
+
+
+@contextmanager
+def working(house: House, what: str) -> Iterator[Worker]:
+    """A worker of this kind ("idp" or "floor") on its core, until the block ends."""
+    counter = house.data_dir / "statements"
+    counter.write_bytes(bytes(8))
+    log = house.data_dir / f"{what}.log"
+    order: dict[str, Any] = {
+        "what": what,
+        "url": house.url,
+        "data_dir": str(house.data_dir),
+        "secret_keys": house.secret_keys.strip(),
+        "cores": sorted(processes.cores()[0]),
+        "counter": str(counter),
+    }
+    with log.open("w") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=lines,
+            text=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
+            cwd=Path(__file__).resolve().parents[1],
+        )
+    try:
+        stdin, stdout = _pipes(process)
+        stdin.write(json.dumps(order) + "\n")
+        stdin.flush()
+        port = stdout.readline()
+        if not port:
+            raise RuntimeError(f"the worker did not start: {log.read_text()[-2000:]}")
+        yield Worker(process, int(port), counter)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+def cold_start(data_dir: Path) -> float:
+    """Seconds from starting `idp serve` on this directory until it says that a sign-in would work."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    environ |= {"IDP_DATA_DIR": str(data_dir), "IDP_METRICS": "off"}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "idp", "serve", "--json", "--host", "127.0.0.1", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environ,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if not said:
+            raise RuntimeError("`idp serve` did not start")
+        address = json.loads(said)["address"]
+        while time.perf_counter() - started < WITHIN:
+            try:
+                with urllib.request.urlopen(f"{address}/health/ready", timeout=5):
+                    return time.perf_counter() - started
+            except urllib.error.URLError:
+                time.sleep(0.01)
+        raise RuntimeError("`idp serve` is not ready")
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,248 @@
+"""What is asked of the provider, one operation each, and how each is driven and measured."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import repeat
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
+
+import asyncpg
+
+from bench import processes, seed
+from bench.client import Connection, Unexpected
+from bench.house import House, Worker
+from bench.seed import Paused, Person, Seeds
+
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One load: how many operations, what each cost in milliseconds of processor time, how long they took."""
+
+    name: str
+    operations: int
+    seconds: float
+    ours: float
+    database: float
+    statements: float
+    commits: float
+    latencies: list[float] = field(repr=False)
+
+    @property
+    def cpu(self) -> float:
+        """Both together."""
+        return self.ours + self.database
+
+    def percentile(self, part: float) -> float:
+        """Milliseconds that this part of the operations stayed under."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+Operation = Callable[[Connection, Any], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Drive:
+    """A worker under load, and what to read its costs from."""
+
+    house: House
+    worker: Worker
+    raw: "asyncpg.Connection[Any]"
+    connections: list[Connection]
+
+    async def run(self, name: str, one: Operation, supply: Iterable[Any], *, seconds: float, most: int) -> Measured:
+        """One operation after the other on every connection, until the time, the supply or `most` runs out."""
+        source = iter(supply)
+        for connection in self.connections:  # not measured: statements are prepared, caches are filled
+            await one(connection, next(source))
+        left = most
+        latencies: list[float] = []
+
+        async def drive(connection: Connection) -> None:
+            nonlocal left
+            while left > 0 and time.perf_counter() < until:
+                left -= 1
+                item = next(source, None)
+                if item is None:
+                    return
+                began = time.perf_counter()
+                await one(connection, item)
+                latencies.append(time.perf_counter() - began)
+
+        before = await self._reading()
+        started = time.perf_counter()
+        until = started + seconds
+        async with asyncio.TaskGroup() as group:
+            for connection in self.connections:
+                group.create_task(drive(connection))
+        took = time.perf_counter() - started
+        after = await self._reading()
+        ours, database, statements, commits = (b - a for a, b in zip(before, after, strict=True))
+        count = len(latencies)
+        if count == 0:
+            raise Unexpected(f"{name}: nothing was prepared for it")
+        per = 1000 / count
+        return Measured(name, count, took, ours * per, database * per, statements / count, commits / count, latencies)
+
+    async def _reading(self) -> tuple[float, float, float, float]:
+        # Every transaction that wrote has a number; those that only read have none.
+        written = await self.raw.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        ours = processes.cpu(self.worker.pid)
+        return ours, processes.cpu_of_family(self.house.postmaster), self.worker.statements(), written
+
+
+async def get(connection: Connection, path: str) -> None:
+    """One answer of 200 to a GET."""
+    (await connection.get(path)).want(200)
+
+
+class Bench:
+    """The operations W1 to W7. They feed one another: exchanged codes bring tokens to look up."""
+
+    def __init__(self, drive: Drive, seeds: Seeds) -> None:
+        self.drive = drive
+        self.seeds = seeds
+        self.access: deque[str] = deque(maxlen=1000)
+        self.refresh: deque[str] = deque()
+        self.authorize = "/authorize?" + urlencode(
+            {
+                "client_id": "bench",
+                "redirect_uri": seed.REDIRECT_URI,
+                "response_type": "code",
+                "scope": "openid profile email",
+                "state": "af0ifjsldkj",
+                "nonce": "n-0S6_WzA2Mj",
+                "code_challenge": seed.CHALLENGE,
+                "code_challenge_method": "S256",
+            }
+        )
+
+    async def run_all(self, *, seconds: float, most: int, only: frozenset[str]) -> list[Measured]:
+        """Every load (or those in `only`) in turn, each with fresh rows."""
+        raw, run = self.drive.raw, self.drive.run
+        found: list[Measured] = []
+        crowd = await seed.people(raw, self.seeds, 200)
+
+        def wanted(name: str) -> bool:
+            return not only or name in only
+
+        if wanted("W1"):
+            path = "/.well-known/openid-configuration"
+            found.append(await run("W1", get, repeat(path), seconds=seconds, most=most))
+        if wanted("W2") or wanted("W4"):
+            codes = await seed.codes(raw, crowd, min(most, int(seconds * 1500)) + CONNECTIONS)
+            await self._settle()
+            measured = await run("W2", self.exchange, codes, seconds=seconds, most=most)
+            found += [measured] if wanted("W2") else []
+        if wanted("W3"):
+            self.refresh.extend(await seed.refresh_tokens(raw, crowd, 500))
+            await self._settle()
+            found.append(await run("W3", self.refreshed, repeat(True), seconds=seconds, most=most))
+        if wanted("W4"):
+            found.append(await run("W4", self.userinfo, repeat(True), seconds=seconds, most=most))
+        if wanted("W5"):
+            people = await seed.people(raw, self.seeds, min(most, int(seconds * 60)) + CONNECTIONS)
+            await self._settle()
+            found.append(await run("W5", self.login, people, seconds=2 * seconds, most=most))
+        if wanted("W6"):
+            people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + CONNECTIONS)
+            logins = await seed.paused(raw, people)
+            await self._settle()
+            found.append(await run("W6", self.second_factor, logins, seconds=seconds, most=most))
+        if wanted("W7"):
+            tokens = deque(await seed.sessions(raw, crowd, proved=("password", "totp")))
+            await self._settle()
+            found.append(await run("W7", self.signed_in, _in_turn(tokens), seconds=seconds, most=most))
+        return found
+
+    async def _settle(self) -> None:
+        # What was written in bulk is analysed now, not by chance in the middle of a measurement.
+        await self.drive.raw.execute("ANALYZE")
+
+    async def exchange(self, connection: Connection, code: str) -> None:
+        """W2: a code for tokens."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": seed.REDIRECT_URI,
+            "code_verifier": seed.VERIFIER,
+        }
+        answer = (await connection.post("/token", form, self.seeds.basic)).want(200)
+        self.access.append(_member(answer.body, b"access_token"))
+
+    async def refreshed(self, connection: Connection, _: bool) -> None:  # noqa: FBT001 - the supply of a load
+        """W3: a refresh token for tokens and its successor."""
+        form = {"grant_type": "refresh_token", "refresh_token": self.refresh.popleft()}
+        answer = (await connection.post("/token", form, self.seeds.basic)).want(200)
+        self.refresh.append(_member(answer.body, b"refresh_token"))
+
+    async def userinfo(self, connection: Connection, _: bool) -> None:  # noqa: FBT001 - the supply of a load
+        """W4: an access token for claims."""
+        token = self.access[0]
+        self.access.rotate(-1)
+        (await connection.get("/userinfo", f"Authorization: Bearer {token}\r\n")).want(200)
+
+    async def signed_in(self, connection: Connection, token: str) -> None:
+        """W7: an authorization request of somebody who is signed in."""
+        answer = (await connection.get(self.authorize, f"Cookie: stile={token}\r\n")).want(303)
+        _code(answer.headers["location"])
+
+    async def second_factor(self, connection: Connection, login: Paused) -> None:
+        """W6: the code of an app."""
+        headers = f"Cookie: stile={login.token}\r\nX-Forwarded-For: {login.person.address}\r\n"
+        await self._totp(connection, f"/i/{login.interaction_id}", login.session_id, login.person, headers)
+
+    async def _totp(
+        self, connection: Connection, page: str, session_id: UUID, person: Person, headers: str
+    ) -> dict[str, str]:
+        path = f"{page}/totp"
+        code = person.code(datetime.now(UTC))  # noqa: TID251 - as in seed
+        form = {"csrf": self.seeds.csrf(session_id, path), "code": code}
+        return (await connection.post(path, form, headers)).want(303).cookies
+
+    async def login(self, connection: Connection, person: Person) -> None:
+        """W5: a browser without cookies, from the authorization request over two pages to the tokens."""
+        address = f"X-Forwarded-For: {person.address}\r\n"
+        answer = (await connection.get(self.authorize, address)).want(303)
+        page, cookies = answer.headers["location"], dict(answer.cookies)
+        session_id = UUID(hex=cookies["stile"].partition(".")[0])
+
+        def headers() -> str:
+            return "Cookie: " + "; ".join(f"{name}={value}" for name, value in cookies.items()) + f"\r\n{address}"
+
+        (await connection.get(page, headers())).want(200)
+        path = f"{page}/password"
+        form = {"csrf": self.seeds.csrf(session_id, path), "username": person.username, "password": seed.PASSWORD}
+        cookies |= (await connection.post(path, form, headers())).want(303).cookies
+        (await connection.get(page, headers())).want(200)
+        cookies |= await self._totp(connection, page, session_id, person, headers())
+        answer = (await connection.get(page, headers())).want(303)
+        await self.exchange(connection, _code(answer.headers["location"]))
+
+
+def _in_turn(items: deque[str]) -> Iterable[str]:
+    while True:
+        yield items[0]
+        items.rotate(-1)
+
+
+def _member(body: bytes, name: bytes) -> str:
+    """A string member of a JSON object, without parsing the rest: the load is to be cheap."""
+    _, found, rest = body.partition(b'"' + name + b'":"')
+    if not found:
+        raise Unexpected(f"no {name.decode()} in {body[:300]!r}")
+    return rest.partition(b'"')[0].decode()
+
+
+def _code(location: str) -> str:
+    given = parse_qs(urlsplit(location).query)
+    if "code" not in given:
+        raise Unexpected(f"no code in {location}")
+    return given["code"][0]

@@ -1,0 +1,139 @@
+"""`idp client …`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey, OctKey
+
+from tests.cli.conftest import Run
+
+HERE = ("--redirect-uri", "http://localhost:3000/callback")
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return f"Client {abs(hash(request.node.nodeid)) % 10**10}"
+
+
+def test_a_client_is_registered_and_its_secret_is_shown_once(idp: Run, name: str) -> None:
+    added = idp("client", "add", name, *HERE, "--scope", "openid", "--scope", "offline_access", "--json")
+    assert added.status == 0
+    assert added.json["auth_method"] == "client_secret_basic"
+    assert added.json["grant_types"] == ["authorization_code", "refresh_token"]
+    assert added.json["require_pkce"] is True
+    secret = added.json["client_secret"]
+    assert len(secret) == 43
+    for command in (("show", name), ("list",)):
+        shown = idp("client", *command, "--json")
+        assert added.json["client_id"] in shown.out
+        assert secret not in shown.out
+        assert secret not in idp("client", *command).out
+
+
+def test_people_read_id_and_secret(idp: Run, name: str) -> None:
+    ran = idp("client", "add", name, *HERE)
+    assert f"Registered {name}." in ran.out
+    assert "client_id" in ran.out
+    assert "client_secret" in ran.out
+    assert "not shown again" in ran.out
+
+
+def test_a_public_client_has_no_secret(idp: Run, name: str) -> None:
+    added = idp("client", "add", name, "--public", "--native", "--redirect-uri", "com.example.app:/callback", "--json")
+    assert added.json["auth_method"] == "none"
+    assert "client_secret" not in added.json
+    assert idp("client", "secret", name).status == 1
+
+
+def test_a_client_with_keys_of_its_own_has_no_secret(idp: Run, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}))
+    added = idp("client", "add", name, "--grant-type", "client_credentials", "--jwks", str(file), "--json")
+    assert added.json["auth_method"] == "private_key_jwt"
+    assert "client_secret" not in added.json
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param((), "needs a redirect URI", id="no redirect URI"),
+        pytest.param(("--redirect-uri", "http://shop.example.com/"), "must be https", id="http"),
+        pytest.param(("--redirect-uri", "javascript:alert(1)"), "must be https", id="javascript"),
+        pytest.param(("--native", "--redirect-uri", "javascript:alert(1)"), "must be https", id="native javascript"),
+        pytest.param(("--native", "--redirect-uri", "data:text/html,x"), "must be https", id="native data"),
+        pytest.param(("--redirect-uri", "com.example.app:/cb"), "must be https", id="private scheme, not native"),
+        pytest.param(("--redirect-uri", "https://a.example/#x"), "fragment", id="fragment"),
+        pytest.param(("--redirect-uri", "https://u:p@a.example/"), "credentials", id="credentials"),
+        pytest.param((*HERE, *HERE), "given twice", id="twice"),
+        pytest.param((*HERE, "--post-logout-uri", "http://a.example/"), "post-logout", id="post-logout http"),
+        pytest.param((*HERE, "--scope", "nonsense"), "no row in the policy", id="unknown scope"),
+        pytest.param((*HERE, "--scope", "authenticators:write"), "our own account pages", id="internal scope"),
+        pytest.param((*HERE, "--public", "--no-pkce"), "needs PKCE", id="public without PKCE"),
+        pytest.param((*HERE, "--public", "--auth-method", "client_secret_basic"), "no secret", id="public with secret"),
+        pytest.param((*HERE, "--auth-method", "none", "--no-pkce"), "needs PKCE", id="none without PKCE"),
+        pytest.param((*HERE, "--auth-method", "magic"), "no way to authenticate", id="unknown method"),
+        pytest.param((*HERE, "--auth-method", "private_key_jwt"), "--jwks", id="no keys"),
+        pytest.param((*HERE, "--grant-type", "password"), "no grant type here", id="password grant"),
+        pytest.param(("--public", "--grant-type", "client_credentials"), "cannot have", id="public machine"),
+        pytest.param(("--grant-type", "refresh_token"), "needs authorization_code", id="refresh alone"),
+        pytest.param((*HERE, "--alg", "none"), "no signature algorithm", id="alg none"),
+        pytest.param((*HERE, "--alg", "HS256"), "no signature algorithm", id="alg HS256"),
+        pytest.param((*HERE, "--client-id", "stile"), "cannot be a client id", id="our own id"),
+        pytest.param((*HERE, "--client-id", "a b"), "cannot be a client id", id="blank in the id"),
+        pytest.param((*HERE, "--audience", "a b"), "no audience", id="blank in an audience"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused_in_one_sentence(
+    idp: Run, name: str, arguments: tuple[str, ...], sentence: str
+) -> None:
+    ran = idp("client", "add", name, *arguments)
+    assert (ran.status, ran.out) == (1, ""), ran.err
+    assert sentence in ran.err
+    assert ran.err.count("\n") == 1
+    assert idp("client", "show", name).status == 1
+
+
+def test_secret_keys_are_not_taken_for_public_ones(idp: Run, name: str, tmp_path: Path) -> None:
+    for key in (ECKey.generate_key("P-256").as_dict(private=True), OctKey.generate_key(256).as_dict()):
+        file = tmp_path / "keys.json"
+        file.write_text(json.dumps({"keys": [key]}))
+        ran = idp("client", "add", name, *HERE, "--jwks", str(file))
+        assert ran.status == 1
+        assert "private or symmetric" in ran.err
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 90_000, "\xff"])
+def test_a_file_that_is_no_jwk_set_is_a_usage_error(run: Run, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(text.encode("latin-1"))
+    assert run("client", "add", "x", *HERE, "--jwks", str(file)).status == 2
+    assert run("client", "add", "x", *HERE, "--jwks", str(tmp_path / "none.json")).status == 2
+
+
+def test_a_name_is_taken_once(idp: Run, name: str) -> None:
+    assert idp("client", "add", name, *HERE).status == 0
+    ran = idp("client", "add", name, *HERE)
+    assert ran.status == 1
+    assert "exists already" in ran.err
+
+
+def test_a_new_secret_is_another_one_and_shown_once(idp: Run, name: str) -> None:
+    first = idp("client", "add", name, *HERE, "--json").json
+    second = idp("client", "secret", first["client_id"], "--json").json
+    assert second["client_id"] == first["client_id"]
+    assert second["client_secret"] not in {first["client_secret"], None}
+
+
+def test_a_client_is_disabled_enabled_and_removed(idp: Run, name: str) -> None:
+    idp("client", "add", name, *HERE)
+    assert idp("client", "disable", name, "--json").json["disabled"] is True
+    assert idp("client", "show", name, "--json").json["disabled"] is True
+    idp("client", "enable", name)
+    assert idp("client", "show", name, "--json").json["disabled"] is False
+    unsure = idp("client", "remove", name)
+    assert unsure.status == 2
+    assert "--yes" in unsure.err
+    assert idp("client", "remove", name, "--yes", "--json").json["removed"] is True
+    for command in ("show", "disable", "enable", "secret"):
+        assert idp("client", command, name).status == 1

@@ -1,0 +1,254 @@
+"""`idp serve` as a process: with commands beside it, stopped, killed, and without what it needs."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.conftest import PASSWORD, Run
+
+IDP = [sys.executable, "-m", "idp"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("serve") / "data"
+
+
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    return {**os.environ, "IDP_DATA_DIR": str(home), "IDP_METRICS": "off", **changes}
+
+
+@contextmanager
+def serving(home: Path, *arguments: str, **changes: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A server that says where it listens; killed at the end if it still lives."""
+    process = subprocess.Popen(
+        [*IDP, "serve", "--port", "0", "--json", *arguments],
+        env=environment(home, **changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read() if process.stderr else ""
+        yield process, json.loads(line)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=20)
+    return process.returncode, out, err
+
+
+def until(what: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def lives(process: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+def children(process: int) -> set[int]:
+    return {int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_ran(
+    home: Path, run: Run, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setenv("IDP_DATA_DIR", str(home))
+    with serving(home, "--host", "127.0.0.1") as (process, said):
+        assert said["issuer"] == f"http://localhost:{said['address'].rpartition(':')[2]}"
+        configuration = httpx.get(f"{said['address']}/.well-known/openid-configuration").json()
+        assert configuration["issuer"] == said["issuer"]
+        assert httpx.get(f"{said['address']}/health/ready").json()["ready"] is True
+        assert run("user", "add", "ada", "--no-phone", "--password-stdin", stdin=PASSWORD).status == 0
+        client = run("client", "add", "Shop", "--grant-type", "client_credentials", "--json").json
+
+        # Registered while the server runs, and known to it at once.
+        def accepted() -> bool:
+            answer = httpx.post(
+                f"{said['address']}/token",
+                data={"grant_type": "client_credentials"},
+                auth=(client["client_id"], client["client_secret"]),
+            )
+            return answer.json().get("error") != "invalid_client"
+
+        assert until(accepted, 5)
+        second = subprocess.run(
+            [*IDP, "serve", "--port", "0"],
+            env=environment(home),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert (second.returncode, second.stdout) == (1, "")
+        assert "Another Stile is running" in second.stderr
+        assert second.stderr.count("\n") == 1
+        port = said["address"].rpartition(":")[2]
+        busy = subprocess.run(
+            [*IDP, "serve", "--port", port],
+            env=environment(home),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert (busy.returncode, busy.stdout) == (1, "")
+        assert busy.stderr == f"Port {port} on 127.0.0.1 is in use: stop what listens there, or give another --port.\n"
+        process.send_signal(signal.SIGTERM)
+        status, out, err = ended(process)
+        assert (status, out) == (0, "")
+        assert "Traceback" not in err
+        assert PASSWORD not in err
+        assert client["client_secret"] not in err
+    assert [one["username"] for one in run("user", "list", "--json").json["users"]] == ["ada"]
+
+
+def test_ctrl_c_finishes_what_was_begun(home: Path) -> None:
+    with serving(home) as (process, said):
+        host, port = said["address"].removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as raw:
+            raw.sendall(b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n")
+            raw.sendall(b"Content-Length: 21\r\n\r\ngrant_type=")
+            assert httpx.get(f"{said['address']}/health/live").text == "ok\n"
+            process.send_signal(signal.SIGINT)
+
+            def refused() -> bool:
+                with contextlib.suppress(httpx.HTTPError):
+                    httpx.get(f"{said['address']}/health/live")
+                    return False
+                return True
+
+            assert until(refused, 5)
+            raw.sendall(b"refresh_to")
+            answer = b""
+            while piece := raw.recv(65_536):
+                answer += piece
+        assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 401 "))
+        assert b'"error"' in answer
+        assert ended(process)[0] == 0
+
+
+def test_the_end_of_the_database_is_ours_too_and_is_said(home: Path) -> None:
+    with serving(home) as (process, _):
+        postmaster = int((home / "postgres/data/postmaster.pid").read_text(encoding="ascii").split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        status, _, err = ended(process)
+    assert status == 1
+    assert f"The embedded PostgreSQL ended by itself (status -9): see {home}/postgres.log." in err
+    assert "Traceback" not in err
+
+
+def test_workers_share_the_socket_are_replaced_and_counted_and_end_with_their_parent(home: Path) -> None:
+    metrics = f"127.0.0.1:{free_port()}"
+    with serving(home, "--workers", "2", IDP_METRICS=metrics) as (process, said):
+        postmaster = int((home / "postgres/data/postmaster.pid").read_text(encoding="ascii").split()[0])
+        workers = children(process.pid) - {postmaster}
+        assert len(workers) == 2
+        for _ in range(10):
+            assert httpx.get(f"{said['address']}/health/live").status_code == 200
+        figures = httpx.get(f"http://{metrics}/metrics").text
+        assert re.search(r'idp_http_requests_total\{method="GET",route="live",status="200"\} 10\.0', figures)
+        assert "idp_build{version=" in figures
+        victim = min(workers)
+        os.kill(victim, signal.SIGKILL)
+        assert until(lambda: len(children(process.pid) - {postmaster, victim}) == 2)
+        assert httpx.get(f"{said['address']}/health/live").status_code == 200
+        workers = children(process.pid) - {postmaster}
+        process.kill()
+        process.wait()
+        assert until(lambda: not any(lives(one) for one in (*workers, postmaster)))
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{said['address']}/health/live")
+
+
+def test_workers_are_drained_and_a_busy_metrics_port_is_only_a_warning(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        metrics = f"127.0.0.1:{taken.getsockname()[1]}"
+        with serving(home, "--workers", "2", IDP_METRICS=metrics) as (process, said):
+            assert httpx.get(f"{said['address']}/health/ready").status_code == 200
+            process.send_signal(signal.SIGTERM)
+            status, _, err = ended(process)
+    assert status == 0
+    assert '"no metrics"' in err
+    assert "Traceback" not in err
+
+
+def test_a_server_without_its_database_is_one_sentence() -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    environ |= {
+        "IDP_DATABASE_URL": "postgresql://idp@127.0.0.1:1/idp",
+        "IDP_SECRET_KEYS": "k1:YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY",
+    }
+    ran = subprocess.run(
+        [*IDP, "serve", "--port", "0"], env=environ, capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("The database cannot be reached")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_whoever_stops_reading_is_not_told_about_it() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [*IDP, "keys", "secret"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+    )
+    os.close(writing)
+    assert ran.stderr == ""
+    assert ran.returncode == 1
+
+
+def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:
+    import pty
+
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(sys.executable, [*IDP, "user", "add", "eve", "--no-phone"], environment(home))
+    said = b""
+    while b"Password" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 1000):
+            said += piece
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert b"Traceback" not in said
+    assert b"Abort" not in said

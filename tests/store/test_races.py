@@ -1,0 +1,522 @@
+"""Once is once, three is three (promise 5): many callers in the same moment, from two pools, several rounds."""
+
+import base64
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from idp.audit import FactorVerified
+from idp.crypto import digest, random_token
+from idp.errors import OAuthError
+from idp.factors import password as passwords
+from idp.flows import authorize, challenge, keys, login, token
+from idp.flows.authorize import Gone, ToClient, ToInteraction
+from idp.flows.challenge import DeadCode, Paused, WrongCode
+from idp.flows.idp import Visitor
+from idp.model import Authenticator, Factor, Session
+from idp.oidc.keys import ALGORITHMS
+from idp.store import accounts, authenticators, clients, messages, migrations, proofs, sessions
+from idp.store import keys as store_keys
+from idp.store.proofs import Proof, Rotation
+from tests.store.asking import (
+    LIVE_REFRESH_TOKENS,
+    Asked,
+    ask_second_factor,
+    count,
+    forget_limits,
+    offline_code,
+    wrong,
+)
+from tests.store.parallel import at_once
+from tests.support import BANK_URI, PASSWORD, Provider, claims
+
+Twins = tuple[Provider, Provider]
+ROUNDS = range(3)
+
+
+def tokens(outcomes: Sequence[object]) -> list[str]:
+    """The new session tokens: one for each proof that was recorded."""
+    return [each.token for each in outcomes if isinstance(each, ToInteraction) and each.token is not None]
+
+
+async def answers(twins: Twins, asked: Sequence[Asked], factor: Factor, code: str, times: int) -> list[Any]:
+    async def answer(number: int) -> object:
+        one = asked[number % len(asked)]
+        return await challenge.answer(twins[number % 2].idp, one.interaction_id, one.visitor, factor, code)
+
+    return await at_once(times, answer)
+
+
+async def test_forty_wrong_codes_at_once_are_three_comparisons(twins: Twins) -> None:
+    """OTP-01."""
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        right = (await twins[0].deliver())[-1]
+        outcomes = await answers(twins, [asked], Factor.SMS, wrong(right), 40)
+        compared = [each.attempts_left for each in outcomes if isinstance(each, WrongCode)]
+        assert sorted(compared) == [0, 1, 2]
+        assert sum(isinstance(each, DeadCode) for each in outcomes) == 37
+        assert isinstance((await answers(twins, [asked], Factor.SMS, right, 1))[0], DeadCode)
+        sent = await challenge.send(twins[1].idp, asked.interaction_id, asked.visitor, Factor.SMS)
+        assert isinstance(sent, Paused)
+        await forget_limits(twins[0])
+        assert sent.retry_after is not None
+        assert sent.retry_after <= timedelta(minutes=1)
+        await challenge.send(twins[1].idp, asked.interaction_id, asked.visitor, Factor.SMS)
+        again = (await twins[0].deliver())[-1]
+        assert tokens(await answers(twins, [asked], Factor.SMS, again, 1))
+
+
+async def test_twenty_right_codes_at_once_are_one_proof(twins: Twins) -> None:
+    for number in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        right = (await twins[0].deliver())[-1]
+        outcomes = await answers(twins, [asked], Factor.SMS, right, 20)
+        assert len(tokens(outcomes)) == 1
+        assert all(isinstance(each, ToInteraction | DeadCode | Gone) for each in outcomes)
+        assert await count(twins[0], "authentication_event") == 2 * (number + 1)
+
+
+async def test_a_time_step_is_accepted_once_from_whatever_browser(twins: Twins) -> None:
+    """TOTP-01."""
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        asked = [await ask_second_factor(twins[0], address=f"192.0.2.{one}") for one in range(4)]
+        assert len(tokens(await answers(twins, asked, Factor.TOTP, twins[0].totp(), 12))) == 1
+        late = [await ask_second_factor(twins[0], address="192.0.2.9")]
+        (refused,) = await answers(twins, late, Factor.TOTP, twins[0].totp(), 1)
+        assert isinstance(refused, WrongCode)
+        assert refused.used
+        twins[0].clock.move(timedelta(seconds=30))
+
+
+async def test_a_recovery_code_is_accepted_once_from_whatever_browser(twins: Twins) -> None:
+    """REC-01."""
+    for number in ROUNDS:
+        await forget_limits(twins[0])
+        asked = [await ask_second_factor(twins[0], address=f"192.0.2.{one}") for one in range(4)]
+        saved = twins[0].saved["alice"][number]
+        assert len(tokens(await answers(twins, asked, Factor.RECOVERY, saved, 12))) == 1
+        late = [await ask_second_factor(twins[0], address="192.0.2.9")]
+        assert isinstance((await answers(twins, late, Factor.RECOVERY, saved, 1))[0], WrongCode)
+
+
+async def test_more_than_three_answers_for_an_app_are_never_compared(twins: Twins) -> None:
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        outcomes = await answers(twins, [asked], Factor.TOTP, wrong(twins[0].totp()), 24)
+        assert sum(isinstance(each, WrongCode) for each in outcomes) == 3
+        assert not tokens(await answers(twins, [asked], Factor.TOTP, twins[0].totp(), 8))
+        twins[0].clock.move(timedelta(minutes=2))
+
+
+async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
+    provider = twins[0]
+    now = provider.clock.now()
+    person = await accounts.by_username(provider.idp.db, username="alice")
+    assert person is not None
+    browser = provider.browser()
+    page = await browser.get(provider.authorize_url())
+    interaction_id, session_id = UUID(str(page.url).rsplit("/", 1)[1]), Visitor("", browser.token).session_id
+    assert session_id is not None
+    assert browser.token is not None
+    old = digest(browser.token)
+    for number in ROUNDS:
+        new = [digest(random_token()) for _ in range(20)]
+
+        async def prove(caller: int, old: bytes = old, new: list[bytes] = new) -> bool:
+            return await proofs.record(
+                twins[caller % 2].idp.db,
+                Proof(Factor.PASSWORD, person[0].id, "bank", interaction_id),
+                rotation=Rotation(session_id, old, new[caller]),
+                audit=FactorVerified(factor="password", interaction=str(interaction_id)),
+                now=now,
+            )
+
+        won = await at_once(20, prove)
+        assert won.count(True) == 1
+        assert await count(provider, "authentication_event") == number + 1
+        old = new[won.index(True)]
+
+
+async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins: Twins) -> None:
+    for same_name in (True, False):
+        await forget_limits(twins[0])
+        browser = twins[0].browser()
+        page = await browser.get(twins[0].authorize_url())
+        interaction_id = UUID(str(page.url).rsplit("/", 1)[1])
+
+        async def guess(
+            number: int,
+            interaction_id: UUID = interaction_id,
+            cookie: str | None = browser.token,
+            same_name: bool = same_name,
+        ) -> object:
+            # One person from many addresses, then many names from one address.
+            visitor = Visitor(f"198.51.100.{number}" if same_name else "198.51.100.1", cookie)
+            return await login.password(
+                twins[number % 2].idp,
+                interaction_id,
+                visitor,
+                username="alice" if same_name else f"nobody{number}",
+                typed=passwords.Password("wrong password"),
+            )
+
+        outcomes = await at_once(24, guess)
+        assert sum(isinstance(each, login.WrongPassword) for each in outcomes) == 5
+        assert sum(isinstance(each, login.Wait) for each in outcomes) == 19
+
+
+async def test_twenty_resends_at_once_are_one_message(twins: Twins) -> None:
+    """OTP-13."""
+    asked = await ask_second_factor(twins[0])
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        before = await count(twins[0], "message")
+
+        async def send(number: int) -> object:
+            return await challenge.send(twins[number % 2].idp, asked.interaction_id, asked.visitor, Factor.SMS)
+
+        outcomes = await at_once(20, send)
+        waits = [each.retry_after for each in outcomes if isinstance(each, Paused)]
+        assert len(waits) == 19
+        assert all(wait is not None and timedelta(0) < wait <= timedelta(minutes=1) for wait in waits)
+        assert await count(twins[0], "message") == before + 1
+    codes = await twins[0].deliver()
+    assert len(set(codes)) == 1
+
+
+async def test_sending_and_answering_at_once_never_wait_for_each_other(twins: Twins) -> None:
+    """Locks are taken in one order: else PostgreSQL ends one of the two, and the person sees an error page."""
+    for _ in range(6):
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        right = (await twins[0].deliver())[-1]
+        twins[0].clock.move(timedelta(seconds=61))
+
+        async def both(number: int, asked: Asked = asked, right: str = right) -> object:
+            idp = twins[number % 2].idp
+            if number % 4 < 2:
+                return await challenge.send(idp, asked.interaction_id, asked.visitor, Factor.SMS)
+            return await challenge.answer(idp, asked.interaction_id, asked.visitor, Factor.SMS, right)
+
+        assert len(tokens([each for each in await at_once(12, both) if each is not None])) == 1
+
+
+async def test_signing_in_often_at_once_works(twins: Twins) -> None:
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        browsers = [twins[number % 2].browser() for number in range(4)]
+        pages = [await browser.get(twins[0].authorize_url()) for browser in browsers]
+
+        async def sign_in(number: int, browsers: Any = browsers, pages: Any = pages) -> object:
+            return await login.password(
+                twins[number % 2].idp,
+                UUID(str(pages[number].url).rsplit("/", 1)[1]),
+                Visitor("192.0.2.1", browsers[number].token),
+                username="alice",
+                typed=passwords.Password(PASSWORD),
+            )
+
+        assert len(tokens(await at_once(4, sign_in))) == 4
+
+
+async def test_an_interaction_ends_in_one_code(twins: Twins) -> None:
+    for number in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        right = (await twins[0].deliver())[-1]
+        (new,) = tokens(await answers(twins, [asked], Factor.SMS, right, 1))
+        visitor = Visitor("192.0.2.1", new)
+
+        async def resume(caller: int, asked: Asked = asked, visitor: Visitor = visitor) -> object:
+            return await authorize.resume(twins[caller % 2].idp, asked.interaction_id, visitor)
+
+        outcomes = await at_once(20, resume)
+        assert sum(isinstance(each, ToClient) for each in outcomes) == 1
+        assert sum(isinstance(each, Gone) for each in outcomes) == 19
+        assert await count(twins[0], "authorization_code") == number + 1
+
+
+def basic(provider: Provider) -> str:
+    return "Basic " + base64.b64encode(f"bank:{provider.secrets['bank']}".encode()).decode()
+
+
+async def token_answers(twins: Twins, params: dict[str, str], times: int) -> list[dict[str, Any] | str]:
+    """The bodies of those that succeeded, the error codes of the others."""
+
+    async def ask(number: int) -> dict[str, Any] | str:
+        try:
+            return await token.token(twins[number % 2].idp, basic(twins[0]), params, Visitor("192.0.2.2"))
+        except OAuthError as error:
+            return error.code
+
+    return await at_once(times, ask)
+
+
+def code_params(provider: Provider, code: str) -> dict[str, str]:
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": BANK_URI,
+        "code_verifier": provider.pkce.verifier,
+    }
+
+
+@pytest.mark.parametrize("times", [12, 40])
+async def test_a_code_redeemed_often_at_once_brings_nothing_that_lasts(twins: Twins, times: int) -> None:
+    """RFC 6749 4.1.2: used more than once, the request is denied and what the code brought is revoked.
+
+    One caller is first and gets tokens. As soon as another one came too, they are dead: nobody can tell who was right.
+    """
+    provider = twins[0]
+    for _ in ROUNDS:
+        await forget_limits(provider)
+        code = await offline_code(provider)
+        outcomes = await token_answers(twins, code_params(provider, code), times)
+        won = [each for each in outcomes if isinstance(each, dict)]
+        assert len(won) <= 1
+        assert outcomes.count("invalid_grant") == times - len(won)
+        for body in won:
+            assert await provider.introspect(body["access_token"]) == {"active": False}
+            again = await provider.token(grant_type="refresh_token", refresh_token=body["refresh_token"])
+            assert again.json()["error"] == "invalid_grant"
+        assert (await provider.redeem(code)).json()["error"] == "invalid_grant"
+
+
+async def refresh_token_of(provider: Provider) -> str:
+    await forget_limits(provider)
+    code = await offline_code(provider)
+    body = (await provider.redeem(code)).json()
+    refresh: str = body["refresh_token"]
+    return refresh
+
+
+async def live(provider: Provider) -> int:
+    return int((await provider.rows(LIVE_REFRESH_TOKENS))[0][0])
+
+
+async def refresh(provider: Provider, presented: str) -> dict[str, Any]:
+    body: dict[str, Any] = (await provider.token(grant_type="refresh_token", refresh_token=presented)).json()
+    return body
+
+
+async def test_a_refresh_token_used_often_at_once_has_one_live_successor(twins: Twins) -> None:
+    """OAU-15."""
+    provider = twins[0]
+    for number in ROUNDS:
+        presented = await refresh_token_of(provider)
+        params = {"grant_type": "refresh_token", "refresh_token": presented}
+        outcomes = await token_answers(twins, params, 20)
+        won = [each["refresh_token"] for each in outcomes if isinstance(each, dict)]
+        assert won
+        assert len(set(won)) == len(won)
+        assert await live(provider) == number + 1
+        last = [each for each in won if (await refresh_state(provider, each))]
+        assert len(last) == 1
+        assert "access_token" in await refresh(provider, last[0])
+        assert await live(provider) == number + 1
+
+
+async def refresh_state(provider: Provider, presented: str) -> bool:
+    """Whether the token is the live one, asked without using it."""
+    return bool((await provider.introspect(presented)).get("active"))
+
+
+async def test_retries_of_a_lost_answer_are_forgiven_one_after_the_other(provider: Provider) -> None:
+    presented = await refresh_token_of(provider)
+    successors = []
+    for _ in range(4):
+        provider.clock.move(timedelta(seconds=5))
+        successors.append((await refresh(provider, presented))["refresh_token"])
+        assert await live(provider) == 1
+    provider.clock.move(timedelta(seconds=31))
+    assert "access_token" in await refresh(provider, successors[-1])
+
+
+@pytest.mark.parametrize("late", [pytest.param(True, id="after 30 s"), pytest.param(False, id="successor used")])
+async def test_a_refresh_token_that_comes_back_ends_the_family(provider: Provider, late: bool) -> None:
+    first = await refresh_token_of(provider)
+    body = await refresh(provider, first)
+    if late:
+        provider.clock.move(timedelta(seconds=31))
+        newest = body
+    else:
+        newest = await refresh(provider, body["refresh_token"])
+    assert (await refresh(provider, first))["error"] == "invalid_grant"
+    assert (await refresh(provider, newest["refresh_token"]))["error"] == "invalid_grant"
+    assert await provider.introspect(newest["access_token"]) == {"active": False}
+
+
+@pytest.mark.parametrize("scope", [" ", "transfers:write", "openid transfers:write", "openid unheard-of"])
+async def test_a_scope_that_a_refresh_cannot_have_costs_nothing(provider: Provider, scope: str) -> None:
+    """STP-08: refused before the token is used up, and the family lives."""
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    await browser.get(provider.authorize_url(scope="openid offline_access transfers:write", prompt="consent"))
+    await browser.submit("/totp", code=provider.totp())
+    done = await browser.submit("/consent", decision="allow")
+    code = done.headers["location"].partition("code=")[2].partition("&")[0]
+    first = (await provider.redeem(code)).json()
+    assert "transfers:write" in claims(first["access_token"])["scope"].split()
+    answer = await provider.token(grant_type="refresh_token", refresh_token=first["refresh_token"], scope=scope)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+    again = await refresh(provider, first["refresh_token"])
+    assert again["scope"].split() == ["openid", "offline_access"]
+
+
+async def test_a_client_assertion_is_accepted_once(twins: Twins) -> None:
+    expires_at = twins[0].clock.now() + timedelta(minutes=1)
+    for _ in ROUNDS:
+        name = digest(random_token())
+
+        async def use(number: int, name: bytes = name) -> bool:
+            return await clients.use_assertion(twins[number % 2].idp.db, assertion_hash=name, expires_at=expires_at)
+
+        assert (await at_once(20, use)).count(True) == 1
+
+
+async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
+    """ENR-07."""
+    provider, now = twins[0], twins[0].clock.now()
+    person = await accounts.by_username(provider.idp.db, username="bob")
+    assert person is not None
+    for _ in ROUNDS:
+        session_id = uuid4()
+        pending = Authenticator(
+            uuid4(), person[0].id, Factor.TOTP, "", "", created_at=now, trusted_at=now + timedelta(days=1)
+        )
+        await authenticators.add(provider.idp.db, pending, sealed=b"sealed", session_id=session_id)
+
+        async def confirm(number: int, pending: UUID = pending.id, session_id: UUID = session_id) -> bool:
+            return await authenticators.confirm(
+                twins[number % 2].idp.db,
+                authenticator_id=pending,
+                account_id=person[0].id,
+                session_id=session_id,
+                label="Pixel",
+                trusted_at=now,
+                step=7,
+                now=now,
+            )
+
+        assert (await at_once(20, confirm)).count(True) == 1
+
+
+async def some_messages(provider: Provider, how_many: int) -> None:
+    now = provider.clock.now()
+    person = await accounts.by_username(provider.idp.db, username="bob")
+    assert person is not None
+    for _ in range(how_many):
+        await messages.notice(
+            provider.idp.db,
+            account_id=person[0].id,
+            kind="password_changed",
+            fields={},
+            locale=None,
+            now=now,
+            expires_at=now + timedelta(hours=1),
+        )
+
+
+async def claim_many(twins: Twins, times: int) -> list[UUID]:
+    async def claim(number: int) -> UUID | None:
+        claimed = await messages.claim(
+            twins[number % 2].idp.db, attempt_id=uuid4(), gateway="fake", now=twins[0].clock.now()
+        )
+        return None if claimed is None else claimed.id
+
+    return [each for each in await at_once(times, claim) if each is not None]
+
+
+async def test_a_message_has_one_sender_at_a_time(twins: Twins) -> None:
+    await some_messages(twins[0], 8)
+    claimed: list[UUID] = []
+    for _ in ROUNDS:
+        claimed += await claim_many(twins, 16)
+    assert len(claimed) == len(set(claimed)) == 8
+
+
+async def test_a_dead_senders_message_is_taken_over_once_and_not_for_ever(twins: Twins) -> None:
+    await some_messages(twins[0], 1)
+    for number in range(messages.MOST_TRIES):
+        assert len(await claim_many(twins, 16)) == 1, number
+        assert not await claim_many(twins, 16)
+        twins[0].clock.move(messages.LEASE - timedelta(seconds=1))
+        assert not await claim_many(twins, 16)
+        twins[0].clock.move(timedelta(seconds=1))
+    assert not await claim_many(twins, 16)
+
+
+async def test_what_was_sent_stays_sent_when_the_first_of_two_senders_was_slow(provider: Provider) -> None:
+    await some_messages(provider, 1)
+    db, tries = provider.idp.db, [uuid4(), uuid4()]
+    for attempt_id in tries:
+        assert await messages.claim(db, attempt_id=attempt_id, gateway="fake", now=provider.clock.now()) is not None
+        provider.clock.move(messages.LEASE)
+    now = provider.clock.now()
+    sent = await messages.mark(db, attempt_id=tries[0], outcome="accepted", sent=True, final=True, now=now)
+    assert sent == "sent"
+    late = await messages.mark(db, attempt_id=tries[1], outcome="not_sent", sent=False, final=False, now=now)
+    assert late == "sent"
+
+
+async def test_signing_keys_rotated_by_two_processes_stay_one_current_and_one_next(twins: Twins) -> None:
+    async def rotate(number: int) -> list[str]:
+        return await keys.rotate(twins[number % 2].idp)
+
+    code = await twins[0].code(twins[0].browser())
+    before = (await twins[0].redeem(code)).json()["access_token"]
+    await at_once(3, rotate)
+    stored = await store_keys.all_keys(twins[0].idp.db)
+    for state in ("current", "next"):
+        assert sorted(key.alg for key in stored if key.state == state) == sorted(ALGORITHMS)
+    assert (await twins[0].introspect(before))["active"]
+
+
+async def test_many_processes_migrate_one_database_once(server_url: str) -> None:
+    name = f"stile_migrated_{uuid4().hex}"
+    head, _, tail = server_url.partition("?")
+    url = head.rsplit("/", 1)[0] + f"/{name}" + (f"?{tail}" if tail else "")
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        moves = await at_once(4, lambda _: migrations.migrate(url))
+        assert sorted(before or "" for before, _ in moves) == ["", *[migrations.wanted()] * 3]
+        assert {after for _, after in moves} == {migrations.wanted()}
+    finally:
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()
+
+
+async def test_a_consent_given_for_one_person_never_serves_the_next(provider: Provider) -> None:
+    """Two tabs of one browser: consent is allowed while somebody else takes the request over."""
+    now, db = provider.clock.now(), provider.idp.db
+    asked = await ask_second_factor(provider)
+    old = asked.visitor.session_id
+    assert old is not None
+    fresh = Session(uuid4(), None, now, now)
+    assert await sessions.replace(
+        db, interaction_id=asked.interaction_id, old=old, new=fresh, token_hash=digest(random_token()), now=now
+    )
+    assert not await sessions.choose_account(db, interaction_id=asked.interaction_id, session_id=old)
+    person = await accounts.by_username(db, username="alice")
+    assert person is not None
+    assert not await sessions.answer_consent(
+        db,
+        interaction_id=asked.interaction_id,
+        session_id=old,
+        account_id=person[0].id,
+        client_id="bank",
+        ticked=["openid"],
+        remember=["openid"],
+        audit=FactorVerified(factor="", interaction=""),
+        now=now,
+    )
