@@ -31,7 +31,7 @@ def main() -> int:
         result = run(data_dir, given)
     text = report.page(result)
     sys.stdout.write(text)
-    if not given.quick and not given.only and not given.dry:
+    if not given.quick and not given.only and not given.profile and not given.dry:
         PAGE.write_text(text, encoding="utf-8")
     return 0
 
@@ -44,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few operations of each, to see that it works")
     parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W7")
     parser.add_argument("--data", type=Path, help="a data directory to use and to keep; else a new one")
+    parser.add_argument("--profile", type=Path, help="profile the worker into this file (the figures are then useless)")
     parser.add_argument("--dry", action="store_true", help="do not write docs/performance.md")
     return parser.parse_args()
 
@@ -59,7 +60,7 @@ def run(data_dir: Path, given: argparse.Namespace) -> report.Result:
         with house.working(opened, "floor") as worker:
             server = runner.run(_floor(opened, worker, seconds=seconds / 2, most=most))
         crypto = floor.of_crypto(rounds=100 if given.quick else 3000)
-        with house.working(opened, "idp") as worker:
+        with house.working(opened, "idp", profile=given.profile) as worker:
             begun = processes.resident(worker.pid)
             measured = runner.run(_loads(opened, worker, seconds=seconds, most=most, only=frozenset(given.only)))
             resident = processes.resident(worker.pid)

@@ -61,8 +61,8 @@ class Worker:
 
 
 @contextmanager
-def working(house: House, what: str) -> Iterator[Worker]:
-    """A worker of this kind ("idp" or "floor") on its core, until the block ends."""
+def working(house: House, what: str, *, profile: Path | None = None) -> Iterator[Worker]:
+    """A worker of this kind ("idp" or "floor") on its core, until the block ends. `profile`: where cProfile's goes."""
     counter = house.data_dir / "statements"
     counter.write_bytes(bytes(8))
     log = house.data_dir / f"{what}.log"
@@ -73,6 +73,7 @@ def working(house: House, what: str) -> Iterator[Worker]:
         "secret_keys": house.secret_keys.strip(),
         "cores": sorted(processes.cores()[0]),
         "counter": str(counter),
+        "profile": None if profile is None else str(profile),
     }
     with log.open("w") as lines:
         process = subprocess.Popen(
@@ -81,7 +82,7 @@ def working(house: House, what: str) -> Iterator[Worker]:
             stdout=subprocess.PIPE,
             stderr=lines,
             text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
+            env=_environ(house.data_dir),
             cwd=Path(__file__).resolve().parents[1],
         )
     try:
@@ -112,8 +113,7 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 def cold_start(data_dir: Path) -> float:
     """Seconds from starting `idp serve` on this directory until it says that a sign-in would work."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    environ |= {"IDP_DATA_DIR": str(data_dir), "IDP_METRICS": "off"}
+    environ = _environ(data_dir) | {"IDP_DATA_DIR": str(data_dir), "IDP_METRICS": "off"}
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "idp", "serve", "--json", "--host", "127.0.0.1", "--port", "0"],
@@ -140,3 +140,10 @@ def cold_start(data_dir: Path) -> float:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _environ(data_dir: Path) -> dict[str, str]:
+    """Ours without settings of Stile. Compiled modules are kept, as they are wherever Stile is installed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept | {"PYTHONPYCACHEPREFIX": str(data_dir / "compiled")}

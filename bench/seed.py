@@ -114,7 +114,7 @@ async def people(raw: "asyncpg.Connection[Any]", seeds: Seeds, count: int) -> li
     made: list[Person] = []
     for number in range(len(seeds.people), len(seeds.people) + count):
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        person = Person(uuid4(), f"person{number}", uuid4(), secrets.token_bytes(20), address)
+        person = Person(uuid4(), f"person-{secrets.token_hex(6)}", uuid4(), secrets.token_bytes(20), address)
         sealed = seeds.keys.seal(
             person.seed, purpose=challenge.SEED, bound_to=challenge.bound(person.id, person.authenticator)
         )

@@ -4,6 +4,7 @@ Everything comes as one line of JSON on standard input; the port goes out on sta
 """
 
 import asyncio
+import cProfile
 import json
 import mmap
 import os
@@ -104,8 +105,13 @@ def main() -> None:
     order = json.loads(os.read(0, 65_536))
     os.sched_setaffinity(0, set(order["cores"]))
     logs.configure(level="info", form="json")
+    profile = cProfile.Profile() if order["profile"] else None
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        if profile is not None:
+            profile.enable()
         runner.run(work(order, asyncio.Event()))
+    if profile is not None:
+        profile.dump_stats(order["profile"])
 
 
 if __name__ == "__main__":

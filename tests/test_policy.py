@@ -14,6 +14,7 @@ from idp.model import (
     Authenticator,
     AuthMethod,
     AuthorizationRequest,
+    Change,
     ClaimsRequest,
     Client,
     Factor,
@@ -537,3 +538,41 @@ def test_a_decision_is_explained_check_by_check(given: Facts, said: str) -> None
     assert checked == [check.name for check in CHECKS][: len(checked)]
     assert (len(checked) == len(CHECKS)) == isinstance(answer(given), Proceed)
     assert [line.found for line in lines[:-2]] == [check.passes for check in CHECKS][: len(checked) - 1]
+
+
+OURSELVES = Client("stile", "Acme ID", AuthMethod.NONE, scopes=EVERY_SCOPE, first_party=True)
+
+
+def room(change: Change | None, *proofs: AuthenticationEvent, **changes: Any) -> Facts:
+    """Anna at the door of a room of the account pages, having proved this much there."""
+    made_there = tuple(replace(proof, client_id="stile") for proof in (PASSWORD, *proofs))
+    asked = {"change": change}
+    return facts("authenticators:write", client=OURSELVES, request=asked, internal=True, events=made_there, **changes)
+
+
+SMS_NOW, TOTP_NOW, PAPER_NOW = proved(Factor.SMS, 60), proved(Factor.TOTP, 60), proved(Factor.RECOVERY, 60)
+WITH_PAPER = {"authenticators": (PHONE, APP, PAPER)}
+
+
+@pytest.mark.parametrize("change", list(Change))
+def test_who_has_an_app_changes_it_with_the_app_or_a_saved_code_and_is_asked_for_nothing_else(change: Change) -> None:
+    assert asks(room(change, **WITH_PAPER)).factors == (Factor.TOTP, Factor.RECOVERY)
+    assert asks(room(change, SMS_NOW, **WITH_PAPER)).factors == (Factor.TOTP, Factor.RECOVERY)
+    assert asks(room(change, SMS_NOW)).factors == (Factor.TOTP,)
+    proceeds(room(change, TOTP_NOW, **WITH_PAPER))
+    proceeds(room(change, PAPER_NOW, **WITH_PAPER))
+
+
+def test_who_has_no_app_adds_one_with_a_fresh_text_message() -> None:
+    assert asks(room(Change.ADD, authenticators=(PHONE,))).factors == (Factor.SMS,)
+    assert asks(room(Change.ADD, SMS, authenticators=(PHONE,))).factors == (Factor.SMS,)
+    proceeds(room(Change.ADD, SMS_NOW, authenticators=(PHONE,)))
+
+
+def test_who_can_prove_nothing_that_permits_the_change_is_refused() -> None:
+    assert refuses(room(Change.REMOVE, SMS_NOW, authenticators=(PHONE, replace(APP, enrolled_in=HERE)))).error == UNMET
+
+
+def test_a_change_is_the_account_pages_business_alone() -> None:
+    given = room(Change.ADD, SMS_NOW, **WITH_PAPER)
+    assert proceeds(replace(given, internal=False)).scopes == ("openid",)

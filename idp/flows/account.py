@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +25,7 @@ from idp.factors.strength import Problem, acceptable
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
-from idp.flows.rooms import Inside, Outside, end_elsewhere, enter, still, tell
-from idp.limits import Closed
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still, tell
 from idp.model import Factor, Session
 from idp.policy import Refuse
 from idp.sms.text import Notice
@@ -86,13 +85,6 @@ class Home:
 @dataclass(frozen=True, slots=True)
 class Done:
     """It is done, or there was nothing (left) to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class TooOften:
-    """Nothing was changed; again after `retry_after`."""
-
-    retry_after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +182,8 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
     parsed = passwords.parse(new)
     if problems or parsed is None:
         return Weak(tuple(problems))
-    # Each change sends a text message, so there is an end to them.
-    charge = (limits.ENROLMENTS, limits.subject(limits.ENROLMENTS, account.id, "password"))
-    if (refused := await rate_limits.spend(idp.db, [charge], now=inside.now)) is not None:
-        return TooOften(limits.FOR_EVER if isinstance(refused, Closed) else refused.retry_after)
+    if (refused := await charge(idp, inside)) is not None:
+        return refused
     old = await accounts.password_hash(idp.db, account_id=account.id)
     if old is not None and await idp.passwords.verify(parsed, hashed=old):
         return Weak(same=True)

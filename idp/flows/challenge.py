@@ -16,7 +16,7 @@ from idp.flows.idp import Idp, Visitor, address_key, exempt, remember_device, se
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Authenticator, Factor, Interaction
 from idp.policy import Kind
-from idp.store import attempts, audits, challenges, messages, proofs, rate_limits
+from idp.store import attempts, audits, challenges, proofs, rate_limits
 from idp.store.attempts import App, Dead, Spent
 from idp.store.challenges import Charges, Question
 from idp.store.proofs import Proof, Rotation
@@ -292,12 +292,3 @@ async def resend_in(idp: Idp, visitor: Visitor, phone: Authenticator) -> timedel
         left = limits.wait(limit, await rate_limits.peek(idp.db, key), now=now)
         longest = max(longest, left if left is not None else limits.FOR_EVER)
     return longest or None
-
-
-_DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired": "failed"}
-
-
-async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
-    """How far the latest text message of an interaction got: unknown, sending, sent or failed."""
-    found = await messages.state_of(idp.db, interaction_id=interaction_id)
-    return "unknown" if found is None else _DELIVERY[found[0]]

@@ -146,3 +146,12 @@ async def inbox(idp: Idp) -> list[Shown]:
         except SealBroken:
             continue
     return shown
+
+
+_DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired": "failed"}
+
+
+async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
+    """How far the latest text message of an interaction got: unknown, sending, sent or failed."""
+    found = await messages.state_of(idp.db, interaction_id=interaction_id)
+    return "unknown" if found is None else _DELIVERY[found[0]]

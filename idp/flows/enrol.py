@@ -9,13 +9,13 @@ from idp import limits
 from idp.audit import AuthenticatorAdded, AuthenticatorRemoved
 from idp.factors import totp
 from idp.flows import rooms
-from idp.flows.account import Done, TooOften
+from idp.flows.account import Done
 from idp.flows.authorize import ToClient
 from idp.flows.challenge import SEED, bound
 from idp.flows.idp import Idp, Visitor
-from idp.flows.recovery import Codes, Nothing, charge, new_set
-from idp.flows.rooms import Inside, Outside, end_elsewhere, enter, permission, still, tell
-from idp.limits import Closed
+from idp.flows.recovery import Codes, Nothing, new_set
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still, tell
+from idp.limits import Closed, Refused
 from idp.model import Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
@@ -31,6 +31,7 @@ class Slip(StrEnum):
     NO_CODE_AT_ALL = "malformed"
     WRONG = "wrong"
     WAIT = "wait"
+    CLOSED = "closed"
     LABEL_TOO_LONG = "label_too_long"
     NO_LABEL = "no_label"
 
@@ -53,6 +54,11 @@ class Again:
     retry_after: timedelta | None = None
 
 
+def failures_of(account_id: UUID) -> bytes:
+    """The subject of wrong codes typed while confirming an app: apart from those of the apps there are."""
+    return limits.subject(limits.CODE_FAILURES, account_id, "enrol")
+
+
 def label_of(typed: str) -> str:
     """A name as it is stored: visible characters, single spaces between words."""
     return " ".join("".join(each if each.isprintable() else " " for each in typed).split())
@@ -63,7 +69,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
     inside = await enter(idp, visitor, rooms.ENROL)
     if not isinstance(inside, Inside):
         return inside
-    if (refused := await charge(idp, inside, "app")) is not None:
+    if (refused := await charge(idp, inside)) is not None:
         return refused
     seed, made = totp.new_seed(), uuid4()
     account_id = inside.account.id
@@ -123,11 +129,15 @@ async def confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done 
         return Again(enrolling, Slip.LABEL_TOO_LONG)
     if digits is None:
         return Again(enrolling, Slip.NO_CODE_AT_ALL if code else Slip.NO_CODE)
-    failures = limits.subject(limits.CODE_FAILURES, inside.account.id, "enrol")
+    failures = failures_of(inside.account.id)
     refused = await rate_limits.spend(idp.db, [(limits.CODE_FAILURES, failures)], now=inside.now)
-    if refused is not None:
-        waiting = limits.FOR_EVER if isinstance(refused, Closed) else refused.retry_after
-        return Again(enrolling, Slip.WAIT, waiting)
+    match refused:
+        case Closed():
+            return Again(enrolling, Slip.CLOSED)
+        case Refused(retry_after):
+            return Again(enrolling, Slip.WAIT, retry_after)
+        case None:
+            pass
     judged = totp.check(seed=pending.seed, answer=digits, now=inside.now, last_step=0)
     if not isinstance(judged, totp.Verified):
         return Again(enrolling, Slip.WRONG)

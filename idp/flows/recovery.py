@@ -4,19 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp import limits
 from idp.audit import RecoveryCodesMade
 from idp.factors import recovery
 from idp.flows import rooms
-from idp.flows.account import TooOften
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
-from idp.flows.rooms import Inside, Outside, end_elsewhere, enter, permission, still, tell
-from idp.limits import Closed
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still, tell
 from idp.model import Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
-from idp.store import audits, authenticators, rate_limits
+from idp.store import audits, authenticators
 from idp.store.engine import Connection
 
 
@@ -30,18 +27,6 @@ class Codes:
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """There is no such thing here (any more): expired, begun again, used up, or somebody else's."""
-
-
-async def charge(idp: Idp, inside: Inside, what: str) -> TooOften | None:
-    """What sends notices has an end: apps begun, sets of codes made."""
-    key = limits.subject(limits.ENROLMENTS, inside.account.id, what)
-    match await rate_limits.spend(idp.db, [(limits.ENROLMENTS, key)], now=inside.now):
-        case None:
-            return None
-        case Closed():
-            return TooOften(limits.FOR_EVER)
-        case refused:
-            return TooOften(refused.retry_after)
 
 
 async def new_set(conn: Connection, inside: Inside, visitor: Visitor, *, trusted_at: datetime) -> Codes:
@@ -79,7 +64,7 @@ async def renew(idp: Idp, visitor: Visitor) -> Codes | TooOften | Outside:
     inside = await enter(idp, visitor, rooms.RECOVERY)
     if not isinstance(inside, Inside):
         return inside
-    if (refused := await charge(idp, inside, "recovery")) is not None:
+    if (refused := await charge(idp, inside)) is not None:
         return refused
     async with idp.db.transaction() as conn:
         again = await still(conn, idp, visitor, rooms.RECOVERY, account_id=inside.account.id)

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from idp import limits
 from idp.audit import GrantRevoked
 from idp.flows import authorize
 from idp.flows.authorize import INTERACTION_LIFE, ToClient, ToInteraction, facts_of
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
+from idp.limits import Closed, Refused
 from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
 from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
 from idp.sms.text import Notice
-from idp.store import accounts, grants, messages, sessions
+from idp.store import accounts, grants, messages, rate_limits, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
 from idp.store.facts import Loaded
@@ -116,6 +118,25 @@ def judge(
             return Inside(now, facts.account, loaded.session, loaded, facts)
         case otherwise:
             return otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class TooOften:
+    """Nothing was changed; again after `retry_after`."""
+
+    retry_after: timedelta
+
+
+async def charge(idp: Idp, inside: Inside) -> TooOften | None:
+    """Count one change of how this person signs in, before it is made: each sends text messages, so there is an end."""
+    key = limits.subject(limits.ENROLMENTS, inside.account.id)
+    match await rate_limits.spend(idp.db, [(limits.ENROLMENTS, key)], now=inside.now):
+        case None:
+            return None
+        case Closed():
+            return TooOften(limits.FOR_EVER)
+        case Refused(retry_after):
+            return TooOften(retry_after)
 
 
 def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:

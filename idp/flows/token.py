@@ -1,69 +1,24 @@
-"""Tokens: codes and refresh tokens become tokens once; userinfo, introspection and revocation look grants up."""
+"""The token endpoint: codes and refresh tokens become tokens, each exactly once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from idp import limits
 from idp.audit import GrantRevoked, TokensIssued
-from idp.crypto import digest, mac, random_token
-from idp.errors import IdpError, OAuthError
-from idp.flows.challenge import NUMBER, bound
-from idp.flows.idp import INTERNAL, Idp, Visitor, address_key
+from idp.crypto import digest, random_token
+from idp.errors import OAuthError
+from idp.flows.bearer import phone_of
+from idp.flows.clients import authenticate
+from idp.flows.idp import Idp, Visitor
 from idp.model import Client, Grant
-from idp.oidc import client_auth, introspection, metadata, tokens, userinfo
 from idp.oidc import grants as judging
-from idp.oidc.errors import Challenged
+from idp.oidc import tokens, userinfo
 from idp.oidc.grants import GrantType, Redeemable, Refreshable, Reused
 from idp.oidc.params import Params
 from idp.policy import recheck
-from idp.store import clients as store_clients
-from idp.store import codes, grants, rate_limits, refresh_tokens
+from idp.store import codes, grants, refresh_tokens
 from idp.store.grants import Holder
-
-
-class TooMany(IdpError):
-    """A client, or somebody who claims to be one, guesses credentials. Wait for `retry_after`."""
-
-    def __init__(self, retry_after: timedelta) -> None:
-        super().__init__("Too many failed client authentications.")
-        self.retry_after = retry_after
-
-
-async def authenticate(
-    idp: Idp, authorization: str | None, params: Params, visitor: Visitor, *, allow_public: bool = True
-) -> Client:
-    """The client that proved who it is. Raises invalid_client (RFC 6749 5.2), or `TooMany` for who keeps guessing."""
-    now = idp.clock.now()
-    try:
-        proved = client_auth.authenticate(
-            authorization,
-            params,
-            client_lookup=idp.registered,
-            issuer=idp.issuer,
-            token_endpoint=idp.issuer + metadata.TOKEN,
-            now=now,
-            allow_public=allow_public,
-        )
-        if proved.assertion_jti is not None:
-            assert proved.assertion_expires_at is not None
-            name = mac(b"assertion", proved.client.id.encode(), proved.assertion_jti.encode())
-            # RFC 7523 3: an assertion is accepted once
-            if not await store_clients.use_assertion(
-                idp.db, assertion_hash=name, expires_at=proved.assertion_expires_at
-            ):
-                raise client_auth.invalid_client("replayed assertion")
-    except Challenged as refused:
-        if refused.code == "invalid_client":
-            claimed = idp.secrets.index(params.get("client_id", "")[:200], purpose="client")
-            key = limits.subject(limits.CLIENT_FAILURES, claimed, address_key(idp, visitor))
-            charged = await rate_limits.spend(idp.db, [(limits.CLIENT_FAILURES, key)], now=now)
-            if isinstance(charged, limits.Refused):
-                raise TooMany(charged.retry_after) from None
-        raise
-    return proved.client
 
 
 async def token(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> dict[str, Any]:
@@ -142,15 +97,8 @@ async def _in_id_token(idp: Idp, grant: Grant, holder: Holder) -> Mapping[str, A
         return {}
     phone = None
     if "phone_number" in grant.claims.id_token and (found := await grants.load(idp.db, grant_id=grant.id)):
-        phone = _phone(idp, found[1])
+        phone = phone_of(idp, found[1])
     return userinfo.in_id_token(holder.account, grant, phone_number=phone)
-
-
-def _phone(idp: Idp, holder: Holder) -> str | None:
-    if holder.account is None or holder.phone is None or holder.phone_authenticator is None:
-        return None
-    where = bound(holder.account.id, holder.phone_authenticator)
-    return idp.secrets.unseal(holder.phone, purpose=NUMBER, bound_to=where).decode()
 
 
 def _issued(
@@ -265,63 +213,3 @@ async def _machine(idp: Idp, client: Client, params: Params, *, now: datetime) -
     audit = TokensIssued(grant=str(grant.id), grant_type="client_credentials", scopes=list(scopes))
     await grants.issue_machine(idp.db, grant, expires_at=now + ttl, audit=audit)
     return _issued(idp, grant, client, scopes, now=now)
-
-
-@dataclass(frozen=True, slots=True)
-class UserInfo:
-    """What userinfo answers: a JSON object, and the same as a signed JWT for a client registered for one."""
-
-    claims: dict[str, Any]
-    jwt: str | None
-
-
-async def about_person(idp: Idp, presented: str) -> UserInfo:
-    """Userinfo for an access token. Raises `Challenged` as RFC 6750 3.1 has it."""
-    now = idp.clock.now()
-    access = tokens.read_access_token(presented, keys=idp.keys, issuer=idp.issuer, now=now)
-    userinfo.check(access, issuer=idp.issuer)
-    found = await grants.load(idp.db, grant_id=access.grant_id)
-    if found is None:
-        raise tokens.invalid_token(detail="no such grant")
-    grant, holder = found
-    client = idp.registered(grant.client_id)
-    if grant.revoked_at is not None or holder.account is None or holder.account.disabled:
-        raise tokens.invalid_token(detail="revoked")
-    if client is None or client.disabled or client.id == INTERNAL:
-        raise tokens.invalid_token(detail="no such client")
-    claims = userinfo.claims_for(holder.account, access=access, asked=grant.claims, phone_number=_phone(idp, holder))
-    return UserInfo(claims, userinfo.signed(claims, client=client, issuer=idp.issuer, keys=idp.keys))
-
-
-async def introspect(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> dict[str, Any]:
-    """What a resource server may know of a token (RFC 7662)."""
-    caller = await authenticate(idp, authorization, params, visitor, allow_public=False)
-    now = idp.clock.now()
-    match introspection.token_of(params, keys=idp.keys, issuer=idp.issuer, now=now):
-        case introspection.Nothing():
-            return introspection.INACTIVE
-        case introspection.Opaque(token=opaque):
-            found = await refresh_tokens.load(idp.db, token_hash=digest(opaque))
-            return introspection.about_refresh(found[0] if found else None, caller=caller, issuer=idp.issuer, now=now)
-        case access:
-            held = await grants.load(idp.db, grant_id=access.grant_id)
-            if held is not None and held[1].account is not None and held[1].account.disabled:
-                return introspection.INACTIVE
-            return introspection.about_access(access, held[0] if held else None, caller=caller)
-
-
-async def revoke(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> None:
-    """End the grant of a token, if it is the caller's (RFC 7009). Silent about everything else."""
-    caller = await authenticate(idp, authorization, params, visitor)
-    now = idp.clock.now()
-    match introspection.token_of(params, keys=idp.keys, issuer=idp.issuer, now=now):
-        case introspection.Nothing():
-            return
-        case introspection.Opaque(token=opaque):
-            refresh = await refresh_tokens.load(idp.db, token_hash=digest(opaque))
-            grant = refresh[0].grant if refresh else None
-        case access:
-            held = await grants.load(idp.db, grant_id=access.grant_id)
-            grant = held[0] if held else None
-    if grant is not None and introspection.may_revoke(grant, caller=caller):
-        await grants.revoke(idp.db, grant, audit=GrantRevoked(why="revoked", grant=str(grant.id)), now=now)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from idp.limits import Closed, Limit, Refused
-from idp.store.challenges import Charges, Question, alive
+from idp.store.challenges import Charges, Question, alive, open_interaction
 from idp.store.engine import Conn, Statement
 from idp.store.rate_limits import charge_values, charging, refusal
 from idp.store.schema import Time, authenticator, challenge
@@ -73,14 +73,15 @@ def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Stateme
     )
     live = alive(timedelta(0))
     # Locked before anything is charged: who waited here sees what the others left, and a dead question costs nothing.
+    open_ = exists(select(_one).select_from(open_interaction()))
     held = (
         select(live.label("live"), (challenge.c.expires_at > _now).label("current"))
-        .where(this)
+        .where(this, open_)
         .with_for_update()
         .cte("held")
     )
     if ask_if_none:
-        may = not_(exists(select(_one).select_from(held).where(not_(held.c.live), held.c.current)))
+        may = and_(open_, not_(exists(select(_one).select_from(held).where(not_(held.c.live), held.c.current))))
     else:
         may = exists(select(_one).select_from(held).where(held.c.live))
     charges = charging(limits, when=may)

@@ -160,13 +160,28 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
     return asked, queued
 
 
-def holding() -> ColumnElement[bool]:
-    """True once the question, if there is one, is locked. Before the limits: who answers takes them in this order."""
+def open_interaction() -> CTE:
+    """The interaction, locked, if it still goes on. Every question and answer locks it first, so that none deadlock."""
+    return (
+        select(interaction.c.id)
+        .where(
+            interaction.c.id == bindparam("q_interaction", type_=Uuid),
+            interaction.c.finished_at.is_(None),
+            interaction.c.expires_at > _now,
+        )
+        .with_for_update(key_share=True)
+        .cte("paused")
+    )
+
+
+def holding(*, after: ColumnElement[bool]) -> ColumnElement[bool]:
+    """True once the question, if there is one, is locked, which happens `after` that holds. Limits come later."""
     held = (
         select(challenge.c.factor)
         .where(
             challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
             challenge.c.factor == bindparam("q_factor", type_=Text),
+            after,
         )
         .with_for_update()
         .cte("held")
@@ -181,16 +196,8 @@ def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:
 
 @lru_cache(maxsize=16)
 def _ask_statement(limits: tuple[Limit, ...]) -> Statement:
-    open_ = exists(
-        select(_one)
-        .select_from(interaction)
-        .where(
-            interaction.c.id == bindparam("q_interaction", type_=Uuid),
-            interaction.c.finished_at.is_(None),
-            interaction.c.expires_at > _now,
-        )
-    )
-    charges = charging(limits, when=and_(open_, holding()))
+    open_ = exists(select(_one).select_from(open_interaction()))
+    charges = charging(limits, when=and_(open_, holding(after=open_)))
     asked, queued = asking(and_(open_, charges.done))
     audit = audited(queued)
     return Statement(

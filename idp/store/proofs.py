@@ -64,26 +64,28 @@ def _any(cte: CTE) -> ColumnElement[bool]:
 
 
 def _locked() -> CTE:
-    """The session, if it still has the token the browser showed; nobody else can change it until we are done."""
-    return (
+    """The session, if it still has the token the browser showed, and the interaction: both ours until we are done."""
+    its_session = (
         select(session.c.id)
         .where(
             session.c.id == bindparam("session_id", type_=Uuid),
             session.c.token_hash == bindparam("old_token", type_=LargeBinary),
             session.c.ended_at.is_(None),
             or_(session.c.account_id.is_(None), session.c.account_id == bindparam("account_id", type_=Uuid)),
-            exists(
-                select(_one)
-                .select_from(interaction)
-                .where(
-                    interaction.c.id == bindparam("interaction_id", type_=Uuid),
-                    interaction.c.session_id == bindparam("session_id", type_=Uuid),
-                    interaction.c.finished_at.is_(None),
-                    interaction.c.expires_at > _now,
-                )
-            ),
         )
         .with_for_update()
+        .cte("locked_session")
+    )
+    return (
+        select(interaction.c.id)
+        .where(
+            interaction.c.id == bindparam("interaction_id", type_=Uuid),
+            interaction.c.session_id == bindparam("session_id", type_=Uuid),
+            interaction.c.finished_at.is_(None),
+            interaction.c.expires_at > _now,
+            _any(its_session),
+        )
+        .with_for_update(key_share=True)
         .cte("locked")
     )
 
@@ -212,14 +214,14 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
     )
     proved = _any(event)
     ctes = [locked, *(cte for cte in consumed if cte is not locked), rotated, event]
-    # Locks in one order everywhere: session, challenge, the limits of a person, those of an address.
+    # Locks in one order everywhere: session, interaction, challenge, the limits of a person, those of an address.
     forgiven = forgiving(when=proved)
     ctes += [forgiven, audited(event)]
     if refund is not None:
         ctes.append(refunding(refund, when=and_(proved, done(forgiven))))
     if limits is None:
         return Statement(select(proved, true()).add_cte(*ctes))
-    charges = charging(limits, when=and_(proved, holding()))
+    charges = charging(limits, when=and_(proved, holding(after=proved)))
     asked, queued = asking(and_(proved, charges.done))
     ctes += [*charges.ctes, asked, queued, audited(queued, prefix="sent")]
     return Statement(select(proved, _any(asked), notify(MESSAGE_CHANNEL, queued)).add_cte(*ctes))

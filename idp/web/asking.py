@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from idp.flows.authorize import Show, optional
+from idp.flows.authorize import Show
+from idp.flows.choices import optional
 from idp.flows.idp import INTERNAL
 from idp.model import Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why

@@ -35,6 +35,7 @@ _SLIPS = {
     Slip.NO_CODE_AT_ALL: Problem.CODE_SHAPE,
     Slip.WRONG: Problem.CODE_WRONG,
     Slip.WAIT: Problem.CODE_WAIT,
+    Slip.CLOSED: Problem.CODE_CLOSED,
     Slip.LABEL_TOO_LONG: Problem.LABEL_TOO_LONG,
     Slip.NO_LABEL: Problem.LABEL_MISSING,
 }
@@ -103,7 +104,7 @@ def _key_page(
         wait=wait,
         problems=() if slip is None else (_SLIPS[slip],),
     )
-    status = 200 if slip is None else 429 if slip is Slip.WAIT else 400
+    status = 200 if slip is None else 429 if slip in {Slip.WAIT, Slip.CLOSED} else 400
     return page(request, shown, status=status, retry_after=wait)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.factors import password as passwords
-from idp.flows import authorize, challenge, login
+from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.idp import INTERNAL
 from idp.model import Factor
@@ -65,7 +65,7 @@ async def _shown(
 async def _delivery(request: Request, show: Show) -> Delivery:
     if Factor.SMS not in show.loaded.challenges:
         return Delivery.UNKNOWN
-    return Delivery(await challenge.delivery_of(idp_of(request), show.interaction.id))
+    return Delivery(await deliver.delivery_of(idp_of(request), show.interaction.id))
 
 
 async def show(request: Request) -> Response:
@@ -203,7 +203,7 @@ async def consent(request: Request) -> Response:
         return trouble(request, Trouble.BAD_REQUEST, detail="Neither allow nor deny was chosen.")
     return _onward(
         request,
-        await authorize.consent(
+        await choices.consent(
             idp_of(request),
             interaction_id,
             visitor(request),
@@ -219,7 +219,7 @@ async def account(request: Request) -> Response:
     if interaction_id is None:
         return trouble(request, Trouble.NOT_FOUND)
     form = await own_form(request)
-    chosen = await authorize.choose_account(
+    chosen = await choices.choose_account(
         idp_of(request), interaction_id, visitor(request), account=form.get("account")
     )
     return _onward(request, chosen)
@@ -231,7 +231,7 @@ async def cancel(request: Request) -> Response:
     if interaction_id is None:
         return trouble(request, Trouble.NOT_FOUND)
     await own_form(request)
-    return _onward(request, await authorize.cancel(idp_of(request), interaction_id, visitor(request)))
+    return _onward(request, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
 
 
 def _onward(request: Request, outcome: ToInteraction | ToClient | Gone) -> Response:

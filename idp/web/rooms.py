@@ -7,10 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.crypto import equal
-from idp.flows.account import TooOften
 from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import Outside
+from idp.flows.rooms import Outside, TooOften
 from idp.oidc.params import Params
 from idp.policy import UNMET, Refuse
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import OAuthError
-from idp.flows import token as flow
+from idp.flows import bearer as flow
+from idp.flows.clients import TooMany
 from idp.flows.idp import Idp
+from idp.flows.token import token as issue
 from idp.oidc import errors, metadata
 from idp.oidc.params import Params, once
 from idp.oidc.userinfo import bearer
@@ -46,7 +48,7 @@ def _protocol(endpoint: Endpoint) -> Endpoint:
             response = _refusal(malformed(error))
         except TooLarge:
             response = _refusal(OAuthError("invalid_request", "The body is too large.", status=413))
-        except flow.TooMany as error:
+        except TooMany as error:
             response = _refusal(OAuthError("invalid_client", "Too many failures. Try again later.", status=429))
             response.headers["Retry-After"] = seconds(error.retry_after)
         _allow_origin(request, response)
@@ -90,7 +92,7 @@ async def token(request: Request) -> Response:
     """POST /token."""
     params = await _form(request)
     authorization = request.headers.get("authorization")
-    return _json(await flow.token(idp_of(request), authorization, params, visitor(request)))
+    return _json(await issue(idp_of(request), authorization, params, visitor(request)))
 
 
 @_protocol

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -234,21 +235,25 @@ def test_whoever_stops_reading_is_not_told_about_it() -> None:
     assert ran.returncode == 1
 
 
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="needs util-linux")
 def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:
-    import pty
-
-    process, terminal = pty.fork()
-    if process == 0:
-        os.execve(sys.executable, [*IDP, "user", "add", "eve", "--no-phone"], environment(home))
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *IDP, "user", "add", "eve", "--no-phone"],
+        env=environment(home),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
     said = b""
     while b"Password" not in said:
-        said += os.read(terminal, 1000)
-    os.write(terminal, b"\x03")
-    with contextlib.suppress(OSError):
-        while piece := os.read(terminal, 1000):
+        said += os.read(ours, 1000)
+    os.write(ours, b"\x03")
+    with contextlib.suppress(OSError):  # Linux ends a terminal with EIO
+        while piece := os.read(ours, 1000):
             said += piece
-    os.close(terminal)
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 130
+    os.close(ours)
+    assert process.wait(20) == 130
     assert b"Traceback" not in said
     assert b"Abort" not in said

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -92,11 +93,11 @@ def session_id(browser: Browser) -> UUID:
 
 
 async def forged(
-    provider: Provider, browser: Browser, path: str, *, follow: bool = False, **data: str
+    provider: Provider, browser: Browser, path: str, data: Mapping[str, str] | None = None, **more: str
 ) -> httpx.Response:
     """Post to a path with a token that is right for it, as if the page had been there."""
     token = csrf(provider.idp, session_id(browser), path)
-    return await browser.post(path, {"csrf": token, **data}, follow=follow)
+    return await browser.post(path, {"csrf": token, **(data or {}), **more}, follow=False)
 
 
 async def refresh_token(provider: Provider, browser: Browser, username: str = "alice") -> str:

@@ -5,6 +5,7 @@ import hashlib
 import math
 import re
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -12,8 +13,8 @@ import httpx
 import pytest
 
 from idp.web.pages import FORM_POST_SCRIPT_HASH
-from tests.stage import MOBILE_URI, SHOP_URI, consent, elevate, error_of, tokens
-from tests.support import BANK_URI, ISSUER, NOTES_URI, PASSWORD, Pkce, Provider, claims, forms, parameters
+from tests.stage import MOBILE_URI, SHOP_URI, consent, error_of, tokens
+from tests.support import BANK_URI, ISSUER, PASSWORD, Provider, claims, forms, parameters
 
 STATE = "a b&c=d/%2F+ü€" + "x" * 290
 
@@ -191,7 +192,7 @@ async def test_state_comes_back_identical(provider: Provider) -> None:  # B10 B1
         answer = parameters(await provider.sign_in(browser, state=STATE, **mode))
         assert answer["state"] == STATE
         assert answer["iss"] == ISSUER
-        provider.clock.move(provider.clock.now() - provider.clock.now())
+        provider.clock.move(timedelta(minutes=2))
 
 
 async def test_the_order_of_scopes_does_not_matter_and_unknown_ones_are_left_out(provider: Provider) -> None:  # B12
@@ -262,7 +263,7 @@ async def test_a_verifier_for_a_code_without_challenge_is_refused(provider: Prov
         assert answer.status_code == status
         if status == 400:
             assert answer.json()["error"] == "invalid_grant"
-        provider.clock.move(Pkce and (provider.idp.policy.challenge_ttl))
+        provider.clock.move(timedelta(minutes=5))
 
 
 async def test_pages_cannot_be_framed_cached_or_referred(provider: Provider) -> None:  # B21 SES-04
@@ -313,8 +314,8 @@ async def test_a_hint_of_the_session_passes_and_any_other_does_not(provider: Pro
     head, body, signature = hint.split(".")
     assert await error(f"{head}.{body}.{'A' * len(signature)}") == "invalid_request"
     assert await error(issued["access_token"]) == "invalid_request"
-    other = (await tokens(provider, browser, client_id="notes", redirect_uri=NOTES_URI) if False else None) or None
-    assert other is None
+    others = await provider.redeem(parameters(await browser.get(provider.authorize_url("notes")))["code"], "notes")
+    assert await error(others.json()["id_token"]) == "invalid_request"
 
 
 async def test_a_login_hint_fills_the_field_and_tells_nothing(provider: Provider) -> None:  # B24
@@ -340,7 +341,9 @@ async def test_cancelling_anywhere_tells_the_client(provider: Provider) -> None:
     await browser.get(provider.authorize_url())
     await browser.submit("/password", username="alice", password=PASSWORD)
     await cancelled()
+    provider.clock.move(timedelta(minutes=5))
     await browser.get(provider.authorize_url(prompt="consent"))
+    await browser.submit("/sms/send")
     await browser.submit("/sms", code=(await provider.deliver())[-1])
     await cancelled("/consent", decision="deny")
     await browser.get(provider.authorize_url(scope="openid transfers:write"))
@@ -366,4 +369,3 @@ async def test_the_mobile_client_redeems_without_a_secret(provider: Provider) ->
     form |= {"redirect_uri": MOBILE_URI, "code_verifier": provider.pkce.verifier}
     async with provider.browser().http as http:
         assert (await http.post("/token", data=form)).status_code == 200
-    assert elevate

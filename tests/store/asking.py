@@ -53,7 +53,7 @@ class Asked:
 
 
 async def ask_second_factor(
-    provider: Provider, username: str = "alice", *, address: str = "192.0.2.1", **changes: str | None
+    provider: Provider, username: str = "alice", *, address: str = "192.0.2.1", **changes: Any
 ) -> Asked:
     browser = provider.browser(address=address)
     await browser.get(provider.authorize_url(**changes))

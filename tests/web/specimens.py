@@ -11,6 +11,7 @@ from idp.web.pages import (
     Alternative,
     AuthenticatorCode,
     AuthenticatorRow,
+    BeginEnrolment,
     Brand,
     CancelEnrolment,
     ChangePassword,
@@ -262,6 +263,14 @@ PAGES: dict[str, Page] = {
     "home-new": Home(now=NOW, username="maria", sign_out="/logout"),
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
+    "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),
+    "begin-enrolment-held": BeginEnrolment(
+        action="/account/authenticators/new",
+        back="/account",
+        hold=timedelta(hours=24),
+        problems=(Problem.FORM_OLD,),
+    ),
+    "first-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=None),
     "new-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=8),
     "password": PASSWORD,
     "password-wrong": replace(

@@ -110,6 +110,7 @@ def test_every_problem_is_shown_by_a_specimen() -> None:
     assert {problem for problem in Problem if problem not in shown} == {
         Problem.NEW_PASSWORD_MISSING,
         Problem.PASSWORD_LONG,
+        Problem.PASSWORD_UNREADABLE,
         Problem.PASSWORD_SAME,
     }
 

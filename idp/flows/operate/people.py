@@ -11,6 +11,7 @@ from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, Password
 from idp.errors import IdpError, NotThere
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
+from idp.flows import enrol
 from idp.flows.challenge import NUMBER, bound
 from idp.flows.idp import Idp
 from idp.flows.login import fold
@@ -245,6 +246,7 @@ async def unlock_user(idp: Idp, username: str) -> int:
         limits.subject(limits.PASSWORD_ACCOUNT, index, "unknown"),
         *(limits.subject(limits.CODE_FAILURES, account.id, factor.value) for factor in Factor),
         *(limits.subject(limits.SMS_NUMBER, one.id) for one in person.authenticators if one.factor is Factor.SMS),
+        enrol.failures_of(account.id),
         limits.subject(limits.ENROLMENTS, account.id),
     ]
     now = idp.clock.now()

@@ -1,0 +1,157 @@
+"""The whole demonstration as a process of its own, and the people in it. What they do there is in the tests."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import Timer
+
+import httpx
+import pyotp
+
+NEWCOMER = "tulip gravel 77 ocean"
+READY = 120.0  # seconds: initdb on a busy machine
+STOPPED = 30.0
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a phone, whose messages are in the inbox, and perhaps an app."""
+
+    username: str
+    password: str
+    phone: str
+    secret: str | None = None
+    last_step: int = 0
+
+    def app_code(self) -> str:
+        """The oldest code of the app that works and was not used: the provider takes one step more and one less."""
+        assert self.secret is not None
+        app = pyotp.TOTP(self.secret)
+        now = app.timecode(datetime.now(UTC))  # noqa: TID251 - an authenticator app has a clock of its own
+        self.last_step = max(now - 1, self.last_step + 1)
+        assert self.last_step <= now + 1, "this person confirmed too often within half a minute"
+        return app.generate_otp(self.last_step)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running `idp demo`, as it announced itself."""
+
+    provider: str
+    bank: str
+    notes: str
+    start: str
+    inbox: str
+    alice: Person
+    bob: Person
+    data_dir: Path
+
+    async def texts(self, person: Person) -> list[str]:
+        """The messages to this person as the inbox page shows them, newest first."""
+        async with httpx.AsyncClient() as http:
+            page = (await http.get(self.inbox)).raise_for_status().text
+        rows = re.findall(r"<strong>(\+[^<]+)</strong>.*?<p class=\"text\">(.*?)</p>", page, re.DOTALL)
+        return [unescape(text) for to, text in rows if to[-3:] == person.phone[-3:]]
+
+    async def codes(self, person: Person) -> list[str]:
+        """The codes sent to this person, newest first."""
+        found = [re.match(r"\d{6}\b", text) for text in await self.texts(person)]
+        return [code[0] for code in found if code is not None]
+
+    async def add(self, username: str, phone: str) -> Person:
+        """One person more, made by the operator while everything runs."""
+        command = [sys.executable, "-m", "idp", "user", "add", username, "--phone", phone, "--password-stdin", "--json"]
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment(self.data_dir), stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+        out, err = await process.communicate(NEWCOMER.encode())
+        assert process.returncode == 0, err
+        assert json.loads(out)["username"] == username
+        return Person(username, NEWCOMER, phone)
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """What a command sees: no setting of whoever runs the tests."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    return {**ours, "IDP_DATA_DIR": str(data_dir)}
+
+
+def three_ports() -> int:
+    """The first of three ports in a row that nobody listens on."""
+    for port in range(21000, 32000, 7):
+        with suppress(OSError), free(port), free(port + 1), free(port + 2):
+            return port
+    raise AssertionError("no three free ports in a row")
+
+
+@contextmanager
+def free(port: int) -> Iterator[None]:
+    """Nobody listens on it. OSError when somebody does."""
+    with socket.create_server(("127.0.0.1", port)):
+        yield
+
+
+@contextmanager
+def running(data_dir: Path) -> Iterator[Demo]:
+    """`idp demo` from nothing. Afterwards Ctrl-C, and nothing of it is left: no process, no port, no complaint."""
+    port = three_ports()
+    command = [sys.executable, "-m", "idp", "demo", "--port", str(port), "--json"]
+    complaints = data_dir.with_suffix(".stderr")
+    with complaints.open("wb") as stderr:
+        process = Popen(command, env=environment(data_dir), stdout=PIPE, stderr=stderr, start_new_session=True)
+    assert process.stdout is not None
+    late = Timer(READY, process.kill)
+    late.start()
+    told = process.stdout.readline()
+    late.cancel()
+    try:
+        assert told, complaints.read_text()
+        yield _announced(json.loads(told), data_dir)
+    finally:
+        # A group of its own, as a shell gives to what it starts: Ctrl-C reaches PostgreSQL's processes too.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(STOPPED)
+        rest = process.stdout.read()
+        process.stdout.close()
+    assert (status, rest, complaints.read_text()) == (0, b"", "")
+    assert _left(data_dir) == []
+    for number in range(port, port + 3):
+        with free(number):
+            pass
+
+
+def _announced(told: dict[str, object], data_dir: Path) -> Demo:
+    people = told.pop("people")
+    assert isinstance(people, list)
+    alice, bob = (Person(one["username"], one["password"], "") for one in people)
+    told.pop("account", None)
+    where = {name: str(url).rstrip("/") if name != "start" else str(url) for name, url in told.items()}
+    page = httpx.get(where["start"]).raise_for_status().text
+    alice.phone, bob.phone = re.findall(r"<dt>Phone</dt><dd><code>([^<]+)</code>", page)
+    secret = re.search(r"class=\"secret\">([A-Z2-7]+)<", page)
+    assert secret is not None
+    alice.secret = secret[1]
+    return Demo(**where, alice=alice, bob=bob, data_dir=data_dir)
+
+
+def _left(data_dir: Path) -> list[str]:
+    """Processes that were started with this directory, in their arguments or their environment."""
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            known = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if str(data_dir).encode() in known:
+                left.append(known.partition(b"\0")[0].decode(errors="replace"))
+    return left

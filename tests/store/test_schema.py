@@ -1,0 +1,292 @@
+"""What the database itself promises: the schema is the one we wrote down, and what it holds is worth nothing."""
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from idp.model import Factor
+from idp.store import accounts, authenticators, messages, migrations
+from idp.store.schema import metadata
+from tests.store.asking import ask_second_factor, forget_limits
+from tests.support import ALICE_PHONE, PASSWORD, Provider, parameters
+
+CARLA_PHONE = "+37256789047"
+_CATALOGUE = (
+    """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+              pg_get_expr(d.adbin, d.adrelid)
+       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'""",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+       WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'
+       AND contype <> 'n'""",
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
+)
+
+
+@pytest.fixture
+async def empty_url(server_url: str) -> AsyncIterator[str]:
+    name = f"stile_schema_{uuid4().hex}"
+    head, _, tail = server_url.partition("?")
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        yield head.rsplit("/", 1)[0] + f"/{name}" + (f"?{tail}" if tail else "")
+    finally:
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()
+
+
+async def catalogue(url: str) -> list[set[tuple[Any, ...]]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [{tuple(row) for row in await connection.fetch(query)} for query in _CATALOGUE]
+    finally:
+        await connection.close()
+
+
+async def test_the_migrations_make_exactly_the_schema_in_python(database_url: str, empty_url: str) -> None:
+    engine = create_async_engine(empty_url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+    for migrated, written in zip(await catalogue(database_url), await catalogue(empty_url), strict=True):
+        assert migrated == written
+        assert written
+
+
+async def test_the_migrations_go_up_and_down_and_up_again(empty_url: str) -> None:
+    assert await migrations.current(empty_url) is None
+    assert await migrations.migrate(empty_url) == (None, migrations.wanted())
+    first = await catalogue(empty_url)
+    assert await migrations.migrate(empty_url) == (migrations.wanted(), migrations.wanted())
+    assert await migrations.migrate(empty_url, to="base") == (migrations.wanted(), None)
+    assert await catalogue(empty_url) == [set(), set(), set()]
+    assert await migrations.migrate(empty_url) == (None, migrations.wanted())
+    assert await catalogue(empty_url) == first
+
+
+async def test_a_database_of_a_newer_version_is_refused(empty_url: str) -> None:
+    await migrations.migrate(empty_url)
+    connection = await asyncpg.connect(empty_url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+    with pytest.raises(migrations.MigrationError, match="9999"):
+        await migrations.migrate(empty_url)
+
+
+_GRANT = """INSERT INTO grant_ (id, client_id, account_id, scopes, level, acr, auth_time, created_at, expires_at)
+            VALUES ($1, 'bank', $2, '{openid}', $3, 'x', $4, now(), now() + interval '1 day')"""
+_CODE = """INSERT INTO authorization_code (hash, grant_id, level, redirect_uri, expires_at)
+           VALUES ($1, $2, $3, 'https://bank.example', now() + interval '1 minute')"""
+
+
+async def test_the_database_refuses_what_one_factor_would_be_enough_for(provider: Provider, database_url: str) -> None:
+    """Promise 1, below all our code."""
+    found = await accounts.by_username(provider.idp.db, username="alice")
+    assert found is not None
+    person, now = found[0].id, datetime.now(UTC)  # noqa: TID251 - a time for a row, in a test
+    connection = await asyncpg.connect(database_url)
+    try:
+        for level in (0, 1, -1):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(_GRANT, uuid4(), person, level, now)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(_GRANT, uuid4(), person, 2, None)
+        grant = uuid4()
+        await connection.execute(_GRANT, grant, person, 2, now)
+        for level in (0, 1):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(_CODE, b"hash", grant, level)
+        await connection.execute(_CODE, b"hash", grant, 2)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("UPDATE authorization_code SET level = 1")
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("UPDATE grant_ SET level = 1")
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("UPDATE client SET auth_method = 'none', require_pkce = false")
+    finally:
+        await connection.close()
+
+
+async def dump(url: str) -> str:
+    """Every column of every row of every table, as text; bytes in hexadecimal."""
+    connection = await asyncpg.connect(url)
+    try:
+        tables = [
+            row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ]
+        rows = [await connection.fetch(f'SELECT t::text FROM "{name}" t') for name in tables]
+        return "\n".join(row[0] for table in rows for row in table)
+    finally:
+        await connection.close()
+
+
+async def test_a_dump_of_the_database_tells_no_secret(provider: Provider, database_url: str) -> None:
+    """LOG-05, LOG-01: after everything a person can do, with everything that was secret in it."""
+    browser = provider.browser()
+    cookies = set()
+    await browser.get(provider.authorize_url(scope="openid offline_access", prompt="consent"))
+    cookies.add(browser.token)
+    await browser.submit("/password", username="alice", password=PASSWORD)
+    cookies.add(browser.token)
+    (code,) = await provider.deliver()
+    await browser.submit("/sms", code=code)
+    cookies.add(browser.token)
+    authorization_code = parameters(await browser.submit("/consent", decision="allow"))["code"]
+    tokens = (await provider.redeem(authorization_code)).json()
+    again = (await provider.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])).json()
+    await browser.get(provider.authorize_url("notes", scope="openid transfers:write"))
+    totp = provider.totp()
+    await browser.submit("/totp", code=totp)
+    saved = provider.saved["alice"][0]
+    asked = await ask_second_factor(provider, address="192.0.2.3")
+    await asked.browser.get(f"/i/{asked.interaction_id}/recovery")
+    await asked.browser.submit("/recovery", code=saved)
+    cookies |= {browser.token, asked.browser.token}
+    assert len(cookies) == 6
+    held = (await dump(database_url)).lower()
+    assert "alice ader" in held
+    assert "factor.verified" in held
+    seed = provider.seeds["alice"]
+    secrets = {
+        PASSWORD,
+        ALICE_PHONE.removeprefix("+"),
+        ALICE_PHONE[-8:],
+        authorization_code,
+        saved,
+        saved.replace("-", ""),
+        provider.secrets["bank"],
+        base64.b32encode(seed).decode(),
+        *(cookie for cookie in cookies if cookie),
+        *(cookie.partition(".")[2] for cookie in cookies if cookie),
+        *(body[name] for body in (tokens, again) for name in ("access_token", "refresh_token")),
+        tokens["id_token"],
+    }
+    for secret in secrets:
+        assert secret.lower() not in held
+        assert secret.encode().hex() not in held
+    assert seed.hex() not in held
+    for short in (code, totp):
+        assert not re.search(rf"(?<![0-9a-f.]){short}(?![0-9a-f])", held)
+        assert f"\\x{short.encode().hex()}" not in held
+
+
+async def seeds_of(provider: Provider, *usernames: str) -> list[tuple[Any, bytes]]:
+    found = []
+    for username in usernames:
+        person = await accounts.by_username(provider.idp.db, username=username)
+        assert person is not None
+        (only,) = await authenticators.sealed(provider.idp.db, account_id=person[0].id, factor=Factor.TOTP)
+        found.append((only[0], only[1]))
+    return found
+
+
+async def change_sealed(url: str, authenticator: object, sealed: bytes) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("UPDATE authenticator SET sealed = $2 WHERE id = $1", authenticator, sealed)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("how", ["swapped", "one bit", "cut short", "empty"])
+async def test_a_seed_that_was_tampered_with_stops_that_person_only(
+    provider: Provider, database_url: str, how: str
+) -> None:
+    await provider.add_person("carla", number=CARLA_PHONE, app=True)
+    (alices, sealed), (_, carlas) = await seeds_of(provider, "alice", "carla")
+    put = {
+        "swapped": carlas,
+        "one bit": sealed[:-1] + bytes((sealed[-1] ^ 1,)),
+        "cut short": sealed[:20],
+        "empty": b"",
+    }[how]
+    await change_sealed(database_url, alices, put)
+    asked = await ask_second_factor(provider)
+    await asked.browser.get(f"/i/{asked.interaction_id}/totp")
+    for whose in ("alice", "carla"):
+        page = await asked.browser.post(
+            f"/i/{asked.interaction_id}/totp", {"csrf": csrf_of(asked.browser), "code": provider.totp(whose)}
+        )
+        assert page.status_code == 503
+        assert page.headers["retry-after"]
+    assert (await provider.browser().get(provider.authorize_url(prompt="none"))).status_code == 303
+    other = await ask_second_factor(provider, "carla", address="192.0.2.2")
+    await other.browser.get(f"/i/{other.interaction_id}/totp")
+    assert "code" in parameters(await other.browser.submit("/totp", code=provider.totp("carla")))
+
+
+def csrf_of(browser: Any) -> str:
+    form = browser.form("/totp") if "/totp" in browser.page.text and "<form" in browser.page.text else None
+    if form is not None:
+        browser.last_csrf = next(each.value for each in form.fields if each.name == "csrf")
+    csrf: str = browser.last_csrf
+    return csrf
+
+
+async def test_a_number_that_was_tampered_with_is_never_texted(provider: Provider, database_url: str) -> None:
+    found = await accounts.by_username(provider.idp.db, username="alice")
+    bob = await accounts.by_username(provider.idp.db, username="bob")
+    assert found is not None
+    assert bob is not None
+    ((alices, _, _),) = await authenticators.sealed(provider.idp.db, account_id=found[0].id, factor=Factor.SMS)
+    ((_, bobs, _),) = await authenticators.sealed(provider.idp.db, account_id=bob[0].id, factor=Factor.SMS)
+    await change_sealed(database_url, alices, bobs)
+    asked = await ask_second_factor(provider)
+    assert await provider.deliver() == []
+    state = await messages.state_of(provider.idp.db, interaction_id=asked.interaction_id)
+    assert state is not None
+    assert state[0] == "failed"
+    await forget_limits(provider)
+    assert "code" in parameters(await provider.sign_in(provider.browser(), "bob"))
+
+
+async def test_a_code_dies_with_its_challenge_and_its_session_with_time(provider: Provider) -> None:
+    """OTP-07, threats 2: the clock is the database's, and stands where the test puts it."""
+    for late, accepted in ((timedelta(seconds=-2), True), (timedelta(seconds=2), False)):
+        await forget_limits(provider)
+        asked = await ask_second_factor(provider)
+        code = (await provider.deliver())[-1]
+        provider.clock.move(provider.idp.policy.challenge_ttl + late)
+        answer = await asked.browser.submit("/sms", code=code)
+        assert (answer.status_code == 303) is accepted
+        assert ("code" in answer.headers.get("location", "")) is accepted
+
+
+@pytest.mark.parametrize(
+    ("steps", "alive"),
+    [
+        pytest.param([timedelta(minutes=59)], True, id="59 minutes idle"),
+        pytest.param([timedelta(minutes=60)], False, id="60 minutes idle"),
+        pytest.param([timedelta(minutes=50)] * 28, True, id="seen every 50 minutes for 23 hours"),
+        pytest.param([timedelta(minutes=50)] * 29, False, id="seen every 50 minutes for 24 hours"),
+    ],
+)
+async def test_a_session_ends_when_idle_and_at_the_latest_after_a_day(
+    provider: Provider, steps: list[timedelta], alive: bool
+) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    answer: dict[str, str] = {}
+    for step in steps:
+        provider.clock.move(step)
+        answer = parameters(await browser.get(provider.authorize_url(prompt="none")))
+    assert ("code" in answer) is alive
+    assert answer.get("error") == (None if alive else "login_required")
+
+
+async def test_an_authorization_code_lives_a_minute(provider: Provider) -> None:
+    for late, status in ((timedelta(seconds=58), 200), (timedelta(seconds=62), 400)):
+        await forget_limits(provider)
+        code = await provider.code(provider.browser())
+        provider.clock.move(late)
+        assert (await provider.redeem(code)).status_code == status

@@ -1,0 +1,149 @@
+"""Every statement is one that PostgreSQL understands, and no request makes more of them than design 11 allows."""
+
+import gc
+import importlib
+import pkgutil
+
+import asyncpg
+import pytest
+from sqlalchemy import func, literal_column, select, text
+
+import idp.store
+from idp.limits import LIMITS
+from idp.model import Factor
+from idp.store import attempts, challenges, codes, proofs
+from idp.store.engine import Database, Statement
+from tests.store.asking import ask_second_factor, offline_code
+from tests.support import PASSWORD, Provider, parameters
+
+SMS = (LIMITS["sms_number"], LIMITS["sms_address"])
+FAILURES = (LIMITS["code_failures"],)
+
+
+def every_statement() -> list[Statement]:
+    for module in pkgutil.walk_packages(idp.store.__path__, "idp.store."):
+        importlib.import_module(module.name)
+    for asked in (None, SMS, SMS[:1]):
+        proofs._statement(Factor.PASSWORD, asked, LIMITS["password_address"])
+    for factor in (Factor.SMS, Factor.TOTP, Factor.RECOVERY):
+        proofs._statement(factor, None, LIMITS["sms_address"] if factor is Factor.SMS else None)
+    for limits in ((), SMS, SMS[:1]):
+        challenges._ask_statement(limits)
+    for ask_if_none in (True, False):
+        attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
+    for in_interaction in (True, False):
+        codes._issue_statement(in_interaction=in_interaction)
+    return [found for found in gc.get_objects() if isinstance(found, Statement)]
+
+
+async def test_every_statement_prepares_on_the_server(provider: Provider, database_url: str) -> None:
+    statements = every_statement()
+    assert len(statements) > 80
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in statements:
+            sql, _ = statement.prepare(_Anything())
+            await connection.prepare(sql)
+    finally:
+        await connection.close()
+
+
+class _Anything(dict[str, object]):
+    """A value for every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> object:
+        return None
+
+
+async def test_a_value_that_is_missing_is_an_error_and_never_a_null(provider: Provider) -> None:
+    with pytest.raises(KeyError, match="code_hash|hash"):
+        await provider.idp.db.one(codes._LOAD)
+
+
+async def test_a_long_statement_is_prepared_once(provider: Provider, database_url: str) -> None:
+    """Asyncpg keeps no statement over 15 KiB unless told otherwise; ours are long, and each would cost a round trip."""
+    longest = max((statement.prepare(_Anything())[0] for statement in every_statement()), key=len)
+    padding = "x" * 2 * len(longest)
+    long = Statement(select(func.count(), literal_column(f"'{padding}'")).select_from(text("pg_prepared_statements")))
+    one = Database(database_url, size=1)
+    await one.open()
+    try:
+        counts = [row[0] for row in [await one.one(long) for _ in range(3)] if row is not None]
+        kept = Statement(select(func.count()).select_from(text("pg_prepared_statements WHERE statement LIKE '%xxxx%'")))
+        assert (await one.one(kept)) == (2,), counts
+    finally:
+        await one.close()
+
+
+async def test_signing_in_keeps_its_budget(provider: Provider) -> None:
+    asked = await ask_second_factor(provider)
+    code = (await provider.deliver())[-1]
+    provider.count()
+    await asked.browser.submit("/sms", follow=False, code=code)
+    assert len(provider.statements) == 3
+    provider.count()
+    answer = await asked.browser.get(f"/i/{asked.interaction_id}", follow=False)
+    assert parameters(answer)["code"]
+    assert len(provider.statements) == 2
+
+
+@pytest.mark.parametrize("factor", ["totp", "recovery"])
+async def test_every_second_factor_keeps_its_budget(provider: Provider, factor: str) -> None:
+    asked = await ask_second_factor(provider)
+    await asked.browser.get(f"/i/{asked.interaction_id}/{factor}")
+    typed = provider.totp() if factor == "totp" else provider.saved["alice"][0]
+    provider.count()
+    assert (await asked.browser.submit(f"/{factor}", follow=False, code=typed)).status_code == 303
+    assert len(provider.statements) == 3
+
+
+async def test_a_password_keeps_its_budget(provider: Provider) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    provider.count()
+    answer = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
+    assert answer.status_code == 303
+    assert len(provider.statements) == 3
+    assert len(await provider.deliver()) == 1
+
+
+async def test_an_authorization_with_a_session_keeps_its_budget(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    provider.count()
+    assert "code" in parameters(await browser.get(provider.authorize_url("notes"), follow=False))
+    assert len(provider.statements) == 2
+
+
+async def test_token_traffic_keeps_its_budget(provider: Provider) -> None:
+    code = await offline_code(provider)
+    provider.count()
+    first = (await provider.redeem(code)).json()
+    assert len(provider.statements) <= 2
+    provider.count()
+    second = (await provider.token(grant_type="refresh_token", refresh_token=first["refresh_token"])).json()
+    assert len(provider.statements) == 1
+    provider.count()
+    assert (await provider.introspect(second["access_token"]))["active"]
+    assert len(provider.statements) == 1
+    provider.count()
+    assert (await provider.introspect(second["refresh_token"]))["active"]
+    assert len(provider.statements) == 1
+    browser = provider.browser()
+    provider.count()
+    answer = await browser.http.get("/userinfo", headers={"authorization": f"Bearer {second['access_token']}"})
+    assert answer.status_code == 200
+    assert len(provider.statements) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/health/live"]
+)
+async def test_what_is_public_asks_the_database_nothing(provider: Provider, path: str) -> None:
+    browser = provider.browser()
+    provider.count()
+    assert (await browser.http.get(path)).status_code == 200
+    assert not provider.statements
