@@ -20,7 +20,7 @@ $(VENV)/.made: uv.lock pyproject.toml
 	@touch $@
 
 demo: env ## start everything: the provider, the bank, notes and an inbox for the codes
-	@IDP_DATA_DIR="$${IDP_DATA_DIR:-$(DATA)}" exec $(BIN)/idp demo
+	@IDP_DATA_DIR="$${IDP_DATA_DIR:-$(DATA)}" exec $(BIN)/idp demo $(if $(PORT),--port $(PORT))
 
 test: env ## run all tests, on the embedded PostgreSQL or IDP_TEST_DATABASE_URL
 	@$(BIN)/pytest -n 2 --dist loadgroup

@@ -75,14 +75,12 @@ def run(data_dir: Path, given: argparse.Namespace) -> report.Result:
     )
 
 
-async def _drive(opened: House, worker: house.Worker) -> Drive:
+async def _drive(opened: House, worker: house.Worker, *, warm_up: int = 12) -> Drive:
     connections = [await Connection.open(worker.port) for _ in range(CONNECTIONS)]
-    return Drive(opened, worker, await asyncpg.connect(opened.url), connections)
+    return Drive(opened, worker, await asyncpg.connect(opened.url), connections, warm_up)
 
 
-async def _floor(
-    opened: House, worker: house.Worker, *, seconds: float, most: int
-) -> tuple[float, float, float]:
+async def _floor(opened: House, worker: house.Worker, *, seconds: float, most: int) -> tuple[float, float, float]:
     drive = await _drive(opened, worker)
     try:
         return await floor.of_server(drive, seconds=seconds, most=most)

@@ -1,6 +1,7 @@
 """What is asked of the provider, one operation each, and how each is driven and measured."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -56,13 +57,17 @@ class Drive:
     worker: Worker
     raw: "asyncpg.Connection[Any]"
     connections: list[Connection]
+    warm_up: int = 12  # operations of each connection: PostgreSQL plans a statement five times before it keeps the plan
+
+    @property
+    def unmeasured(self) -> int:
+        """How many operations of each load do not count."""
+        return self.warm_up * len(self.connections)
 
     async def run(self, name: str, one: Operation, supply: Iterable[Any], *, seconds: float, most: int) -> Measured:
         """One operation after the other on every connection, until the time, the supply or `most` runs out."""
         source = iter(supply)
-        for connection in self.connections:  # not measured: statements are prepared, caches are filled
-            await one(connection, next(source))
-        left = most
+        left, until = self.unmeasured, math.inf  # not measured: statements are planned
         latencies: list[float] = []
 
         async def drive(connection: Connection) -> None:
@@ -76,12 +81,13 @@ class Drive:
                 await one(connection, item)
                 latencies.append(time.perf_counter() - began)
 
+        await self._together(drive)
+        latencies.clear()
+        left = most
         before = await self._reading()
         started = time.perf_counter()
         until = started + seconds
-        async with asyncio.TaskGroup() as group:
-            for connection in self.connections:
-                group.create_task(drive(connection))
+        await self._together(drive)
         took = time.perf_counter() - started
         after = await self._reading()
         ours, database, statements, commits = (b - a for a, b in zip(before, after, strict=True))
@@ -90,6 +96,9 @@ class Drive:
             raise Unexpected(f"{name}: nothing was prepared for it")
         per = 1000 / count
         return Measured(name, count, took, ours * per, database * per, statements / count, commits / count, latencies)
+
+    async def _together(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        await asyncio.gather(*map(work, self.connections))
 
     async def _reading(self) -> tuple[float, float, float, float]:
         # Every transaction that wrote has a number; those that only read have none.
@@ -137,7 +146,7 @@ class Bench:
             path = "/.well-known/openid-configuration"
             found.append(await run("W1", get, repeat(path), seconds=seconds, most=most))
         if wanted("W2") or wanted("W4"):
-            codes = await seed.codes(raw, crowd, min(most, int(seconds * 1500)) + CONNECTIONS)
+            codes = await seed.codes(raw, crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured)
             await self._settle()
             measured = await run("W2", self.exchange, codes, seconds=seconds, most=most)
             found += [measured] if wanted("W2") else []
@@ -148,11 +157,11 @@ class Bench:
         if wanted("W4"):
             found.append(await run("W4", self.userinfo, repeat(True), seconds=seconds, most=most))
         if wanted("W5"):
-            people = await seed.people(raw, self.seeds, min(most, int(seconds * 60)) + CONNECTIONS)
+            people = await seed.people(raw, self.seeds, min(most, int(seconds * 60)) + self.drive.unmeasured)
             await self._settle()
             found.append(await run("W5", self.login, people, seconds=2 * seconds, most=most))
         if wanted("W6"):
-            people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + CONNECTIONS)
+            people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + self.drive.unmeasured)
             logins = await seed.paused(raw, people)
             await self._settle()
             found.append(await run("W6", self.second_factor, logins, seconds=seconds, most=most))

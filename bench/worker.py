@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -105,7 +106,7 @@ def main() -> None:
     order = json.loads(os.read(0, 65_536))
     os.sched_setaffinity(0, set(order["cores"]))
     logs.configure(level="info", form="json")
-    profile = cProfile.Profile() if order["profile"] else None
+    profile = cProfile.Profile(time.thread_time) if order["profile"] else None
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         if profile is not None:
             profile.enable()

@@ -9,6 +9,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from idp import metrics
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.errors import IdpError, Unavailable
@@ -141,7 +142,11 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
 
 
 async def _sweep(idp: Idp) -> None:
-    await sweep.sweep(idp.db, now=idp.clock.now())
+    now = idp.clock.now()
+    await sweep.sweep(idp.db, now=now)
+    metrics.set_waiting((await store_messages.backlog(idp.db, now=now))[0])
+    opened, idle = idp.db.connections
+    metrics.set_database_connections(size=opened, idle=idle)
 
 
 async def _send(idp: Idp, gateways: tuple[Gateway, ...], wake: asyncio.Event) -> None:
@@ -162,6 +167,7 @@ async def _send(idp: Idp, gateways: tuple[Gateway, ...], wake: asyncio.Event) ->
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), POLL.total_seconds())
         else:
+            metrics.observe_sms(delivered.gateway, delivered.sent.outcome)
             _log.info(
                 "sms",
                 message=str(delivered.message_id),

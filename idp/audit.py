@@ -1,6 +1,6 @@
 """The names and fields of all audit events. Pure. None holds a code, a token, a password or a whole phone number."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 
@@ -12,7 +12,8 @@ class Event:
 
     def fields(self) -> dict[str, Any]:
         """The fields as a JSON object, without those that are None."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        named = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in named if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

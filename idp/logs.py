@@ -40,7 +40,17 @@ _SECRET_NAMES = frozenset(
     }
 )
 # They write whole URLs, or a line per request; what they warn of is still written.
-_QUIET = ("alembic", "asyncio", "asyncpg", "httpcore", "httpx", "sqlalchemy", "uvicorn", "uvicorn.error", "uvicorn.asgi")
+_QUIET = (
+    "alembic",
+    "asyncio",
+    "asyncpg",
+    "httpcore",
+    "httpx",
+    "sqlalchemy",
+    "uvicorn",
+    "uvicorn.asgi",
+    "uvicorn.error",
+)
 _LAST_PLACES = 8
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -15,6 +16,7 @@ import httpx
 from idp.crypto import KeyChain
 from idp.model import AuthMethod
 from idp.settings import Settings
+from idp.web import door
 from tests.conftest import empty, running, settings_for
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Browser, Provider, parameters
 
@@ -118,7 +120,7 @@ def error_of(response: httpx.Response) -> str:
 
 def header(token: str) -> dict[str, Any]:
     """The header of a JWT, unverified."""
-    part = token.split(".")[0]
+    part = token.partition(".")[0]
     decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return decoded
 
@@ -127,3 +129,9 @@ def segment(value: Mapping[str, Any] | bytes | str) -> str:
     """One part of a JWT."""
     raw = value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def own_token(provider: Provider, browser: Browser, action: str) -> dict[str, str]:
+    """The token that our own page would put into a form with this action."""
+    assert browser.token is not None
+    return {"csrf": door.csrf(provider.idp, UUID(hex=browser.token.partition(".")[0]), action)}

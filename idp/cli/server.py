@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import resource
 import socket
 from collections.abc import Awaitable, Callable, Generator
@@ -119,6 +120,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
+        # What is loaded by now stays: the collector need not look through it again with every few requests.
+        gc.collect()
+        gc.freeze()
         await super().startup(sockets)
         self._ready()
 

@@ -1,22 +1,18 @@
 """`idp user …`: people and what they prove themselves with."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from idp.cli import output
-
-if TYPE_CHECKING:
-    from idp.flows.operate import Person
-    from idp.model import Account, Authenticator
+from idp.cli import authenticators, output
+from idp.cli.people import Name, account_json, person_json
 
 app = typer.Typer(
     help="People: add, show, lock out, and give them authenticators.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The username.", show_default=False)]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -27,36 +23,6 @@ def _password(from_stdin: bool) -> str:
     if not sys.stdin.isatty():
         raise typer.BadParameter("give the password on standard input", param_hint="'--password-stdin'")
     return output.ask_secret("Password")
-
-
-def _account(account: "Account") -> dict[str, Any]:
-    return {
-        "id": account.id,
-        "username": account.username,
-        "name": account.name,
-        "email": account.email,
-        "email_verified": account.email_verified,
-        "groups": account.groups,
-        "disabled": account.disabled,
-        "created_at": account.created_at,
-    }
-
-
-def _authenticator(one: "Authenticator") -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "factor": one.factor,
-        "label": one.label,
-        "hint": one.hint,
-        "created_at": one.created_at,
-        "trusted_at": one.trusted_at,
-        "last_used_at": one.last_used_at,
-        "remaining": one.remaining,
-    }
-
-
-def _person(person: "Person") -> dict[str, Any]:
-    return {**_account(person.account), "authenticators": [_authenticator(one) for one in person.authenticators]}
 
 
 @app.command(
@@ -114,7 +80,32 @@ def add(
     lines = [f"Added {person.account.username}."]
     if phone is None:
         lines.append(f"They cannot sign in before `idp user totp {person.account.username}`.")
-    output.show(_person(person), lines, as_json=as_json)
+    output.show(person_json(person), lines, as_json=as_json)
+
+
+@app.command(
+    "claims",
+    epilog=(
+        "\b\nExamples:\n"
+        "  idp user claims ada given_name=Ada birthdate=1815-12-10\n"
+        "  idp user claims ada address.locality=London address.country=GB\n"
+        "  idp user claims ada nickname=      removes it"
+    ),
+)
+def claims(
+    name: Name,
+    pairs: Annotated[
+        list[str], typer.Argument(metavar="CLAIM=VALUE", help="A standard claim; an empty value removes it.")
+    ],
+    as_json: output.Json = False,
+) -> None:
+    """Say what is known about a person beyond name, e-mail and phone."""
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    person = run(lambda idp: operate.set_claims(idp, name, pairs))
+    known = {**account_json(person.account), "claims": dict(person.account.claims)}
+    output.show(known, f"Changed {person.account.username}.", as_json=as_json)
 
 
 @app.command("list", epilog="\b\nExamples:\n  idp user list\n  idp user list --search ada --json")
@@ -128,7 +119,7 @@ def list_(
     from idp.flows import operate
 
     people, everybody = run(lambda idp: operate.list_users(idp, containing=search, limit=limit))
-    fields = {"users": [_account(one) for one in people], "total": everybody}
+    fields = {"users": [account_json(one) for one in people], "total": everybody}
     rows = [
         (one.username, one.name, one.email, " ".join(sorted(one.groups)), "disabled" if one.disabled else "")
         for one in people
@@ -185,106 +176,7 @@ def show(
     if happened:
         rows = [(output.when(at), what, client) for at, what, client, _ in person.events]
         lines += ["", output.table(("LATELY", "EVENT", "CLIENT"), rows)]
-    output.show({**_person(person), "events": happened}, lines, as_json=as_json)
-
-
-@app.command(
-    "totp",
-    epilog="\b\nExamples:\n  idp user totp ada\n  idp user totp ada --replace      the old phone is lost or stolen",
-)
-def totp(
-    name: Name,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Close their other apps and sign them out everywhere.")
-    ] = False,
-    as_json: output.Json = False,
-) -> None:
-    """Give a person an authenticator app.
-
-    Prints a QR code and its address, once. The app is trusted at once, since you know who gets it: show it to nobody
-    else. Their phones are told.
-    """
-    from idp.cli.place import run
-    from idp.flows import operate
-
-    ticket = run(lambda idp: operate.totp_ticket(idp, name, replace=replace))
-    fields = {
-        "username": ticket.person.account.username,
-        "authenticator_id": ticket.authenticator.id,
-        "otpauth_uri": ticket.otpauth_uri,
-        "secret": ticket.secret.replace(" ", ""),
-        "trusted_at": ticket.authenticator.trusted_at,
-    }
-    lines = [
-        f"Let {ticket.person.account.username} scan this with an authenticator app. It is not shown again.",
-        *([_qr(ticket.otpauth_uri)] if not as_json else []),
-        ticket.otpauth_uri,
-        f"Or type this key: {ticket.secret}",
-    ]
-    output.show(fields, lines, as_json=as_json)
-
-
-def _qr(text: str) -> str:
-    """A QR code in characters, half a line each, with the quiet zone that scanners need."""
-    import io
-
-    import segno
-
-    drawn = io.StringIO()
-    segno.make(text, error="m").terminal(drawn, compact=True, border=2)
-    return drawn.getvalue()
-
-
-@app.command("phone", epilog="\b\nExamples:\n  idp user phone ada +37251234567 --replace")
-def phone(
-    name: Name,
-    number: Annotated[
-        str, typer.Argument(metavar="PHONE", help="Mobile number with country code.", show_default=False)
-    ],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Close their other phones and sign them out everywhere.")
-    ] = False,
-    as_json: output.Json = False,
-) -> None:
-    """Give a person a phone, trusted at once. The phones they had are told."""
-    from idp.cli.place import run
-    from idp.flows import operate
-
-    added = run(lambda idp: operate.add_phone(idp, name, number, replace=replace))
-    output.show({"username": name, **_authenticator(added)}, f"{name} has a phone {added.hint}.", as_json=as_json)
-
-
-@app.command("recovery", epilog="\b\nExamples:\n  idp user recovery ada")
-def recovery(name: Name, as_json: output.Json = False) -> None:
-    """Make ten recovery codes for a person. Prints them once; codes made before stop working."""
-    from idp.cli.place import run
-    from idp.flows import operate
-
-    codes = run(lambda idp: operate.new_recovery_codes(idp, name))
-    lines = [f"Hand these to {name}; each works once, and they are not shown again.", "", *codes]
-    output.show({"username": name, "recovery_codes": codes}, lines, as_json=as_json)
-
-
-@app.command(
-    "remove-authenticator",
-    epilog="\b\nExamples:\n  idp user show ada      shows their ids\n  idp user remove-authenticator ada 1f0c9a52",
-)
-def remove_authenticator(
-    name: Name,
-    authenticator: Annotated[
-        str, typer.Argument(metavar="ID", help="Its id, or the first 8 characters.", show_default=False)
-    ],
-    as_json: output.Json = False,
-) -> None:
-    """Close a lost phone or app. The person is signed out everywhere, and their phones are told."""
-    from idp.cli.place import run
-    from idp.flows import operate
-
-    removed, left = run(lambda idp: operate.remove_authenticator(idp, name, authenticator))
-    lines = [f"Removed {removed.label} {removed.hint} of {name}; {left} left."]
-    if not left:
-        lines.append(f"They cannot sign in before `idp user phone {name} …` or `idp user totp {name}`.")
-    output.show({"username": name, "removed": _authenticator(removed), "left": left}, lines, as_json=as_json)
+    output.show({**person_json(person), "events": happened}, lines, as_json=as_json)
 
 
 @app.command(
@@ -331,3 +223,15 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     freed = run(lambda idp: operate.unlock_user(idp, name))
     line = f"{name} need not wait any more." if freed else f"{name} did not have to wait for anything."
     output.show({"username": name, "freed": freed}, line, as_json=as_json)
+
+
+app.command(
+    "totp",
+    epilog="\b\nExamples:\n  idp user totp ada\n  idp user totp ada --replace      the old phone is lost or stolen",
+)(authenticators.totp)
+app.command("phone", epilog="\b\nExamples:\n  idp user phone ada +37251234567 --replace")(authenticators.phone)
+app.command("recovery", epilog="\b\nExamples:\n  idp user recovery ada")(authenticators.recovery)
+app.command(
+    "remove-authenticator",
+    epilog="\b\nExamples:\n  idp user show ada      shows their ids\n  idp user remove-authenticator ada 1f0c9a52",
+)(authenticators.remove_authenticator)

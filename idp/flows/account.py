@@ -29,7 +29,7 @@ from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, en
 from idp.model import Factor, Session
 from idp.policy import Refuse
 from idp.sms.text import Notice
-from idp.store import accounts, audits, clients, grants, rate_limits, sessions
+from idp.store import accounts, audits, consents, grants, rate_limits, sessions
 from idp.store.facts import SESSION_IDLE, SESSION_LIFE
 
 ACTIVITY = 30
@@ -109,7 +109,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         inside=inside,
         consents=[
             Consented(client_id, _name_of(idp, client_id) or client_id, scopes, since)
-            for client_id, scopes, since in await clients.consents(idp.db, account_id=account_id)
+            for client_id, scopes, since in await consents.of_account(idp.db, account_id=account_id)
         ],
         sessions=live,
         activity=[Happened(at, name, _name_of(idp, client_id), fields) for at, name, client_id, fields in events],
@@ -140,7 +140,7 @@ async def withdraw(idp: Idp, visitor: Visitor, *, client_id: str) -> Done | Outs
         return inside
     account_id, now = inside.account.id, inside.now
     async with idp.db.transaction() as conn:
-        if await clients.withdraw_consent(conn, account_id=account_id, client_id=client_id):
+        if await consents.withdraw(conn, account_id=account_id, client_id=client_id):
             await grants.revoke_of_client(
                 conn, account_id=account_id, client_id=client_id, audit=GrantRevoked(why="withdrawn"), now=now
             )

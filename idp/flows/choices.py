@@ -13,7 +13,7 @@ from idp.model import (
 )
 from idp.oidc import answer
 from idp.policy import Ask, Kind, Policy
-from idp.store import sessions
+from idp.store import consents, sessions
 from idp.store.facts import Loaded
 
 
@@ -51,7 +51,7 @@ async def consent(
                 return await _deny(idp, show.interaction, "The person did not agree.", now=now)
             assert show.facts.account is not None
             agreed = [scope for scope in ask.scopes if scope in ticked or not optional(idp.policy, scope)]
-            answered = await sessions.answer_consent(
+            answered = await consents.answer(
                 idp.db,
                 interaction_id=interaction_id,
                 session_id=show.interaction.session_id,

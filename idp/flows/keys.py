@@ -1,6 +1,7 @@
 """Signing keys: made when there are none, rotated without a failed token, read into a ring."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from idp.audit import KeysRotated
@@ -28,6 +29,9 @@ async def read(idp: Idp) -> None:
 
 
 def _opened(idp: Idp, key: StoredKey) -> SigningKey:
+    known = None if idp.ring is None else idp.ring.find(key.id)
+    if known is not None:
+        return replace(known, state=KeyState(key.state))
     private = idp.secrets.unseal(key.sealed, purpose=SIGNING_KEY, bound_to=bound(key.alg, key.id))
     return load(private, state=KeyState(key.state))
 

@@ -33,7 +33,7 @@ PROTOCOL = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr
 SUPPORTED = (*PROTOCOL, *sorted(OF_A_PERSON))
 # never given to a client that acts for itself
 PERSON_SCOPES = frozenset({"openid", "offline_access", *BY_SCOPE})
-_ADDRESS = ("formatted", "street_address", "locality", "region", "postal_code", "country")
+ADDRESS = ("formatted", "street_address", "locality", "region", "postal_code", "country")
 
 
 def about(account: Account, names: Iterable[str], *, phone_number: str | None = None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def for_scopes(scopes: Iterable[str]) -> frozenset[str]:
 def _address(stored: object) -> dict[str, str] | None:
     if not isinstance(stored, Mapping):
         return None
-    lines = {name: stored[name] for name in _ADDRESS if isinstance(stored.get(name), str) and stored[name]}
+    lines = {name: stored[name] for name in ADDRESS if isinstance(stored.get(name), str) and stored[name]}
     return lines or None
 
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
-from joserfc.util import urlsafe_b64decode
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from idp.oidc.strictjson import Malformed, parse_object
 
@@ -29,8 +29,17 @@ def _registry(algorithm: str) -> jws.JWSRegistry:
 
 def sign(claims: Mapping[str, Any], *, key: Key, algorithm: str, kid: str, typ: str) -> str:
     """A compact JWS over `claims`, signed with exactly this key."""
-    header = {"alg": algorithm, "kid": kid, "typ": typ}
-    return jws.serialize_compact(header, _encode(claims), key, registry=_registry(algorithm))
+    signed = f"{_header(algorithm, kid, typ)}.{urlsafe_b64encode(_encode(claims).encode()).decode()}"
+    by = _registry(algorithm).get_alg(algorithm)
+    by.check_key(key)
+    signature = by.sign(signed.encode(), key)
+    return f"{signed}.{urlsafe_b64encode(signature).decode()}"
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kid: str, typ: str) -> str:
+    """The protected header, encoded: the same for every token of a key and type (RFC 7515 7.1)."""
+    return urlsafe_b64encode(_encode({"alg": algorithm, "kid": kid, "typ": typ}).encode()).decode()
 
 
 def read_header(token: str) -> Claims:

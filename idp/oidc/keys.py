@@ -74,6 +74,10 @@ class KeyRing:
         """The public JWK Set: next, current and retired keys, no private members (RFC 7517 5, OIDC Core 10.1.1)."""
         return {"keys": [dict(key) for key in self._jwks["keys"]]}
 
+    def find(self, kid: str) -> SigningKey | None:
+        """The key with this id, in whatever state."""
+        return self._by_kid.get(kid)
+
     def current(self, algorithm: str) -> SigningKey:
         """The one key that signs with this algorithm."""
         return self._current[algorithm]

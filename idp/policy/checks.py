@@ -9,7 +9,7 @@ from idp.model import AssuranceLevel, AuthenticationContext, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.table import Policy
-from idp.policy.view import Demand, View, essential, floors, preferences, view, voluntary
+from idp.policy.view import Demand, View, essential, preferences, view, voluntary
 
 
 class Check(NamedTuple):
@@ -89,7 +89,7 @@ def _password_is_proved(view: View) -> Ask | None:
 
 def _level_is_within_reach(view: View) -> Refuse | None:
     # No loop and no enrolment inside this request: what cannot be proved now is refused now (design 5).
-    for demand in (*floors(view), *essential(view)):
+    for demand in (*view.floors, *essential(view)):
         if demand.level > view.best:
             return Refuse(
                 UNMET,
@@ -208,7 +208,8 @@ def proceed(view: View) -> Proceed:
     """The answer when no check objects."""
     context = view.context
     assert context is not None
-    return Proceed(replace(context, acr=_asserted(view, context)), view.granted)
+    acr = _asserted(view, context)
+    return Proceed(context if acr == context.acr else replace(context, acr=acr), view.granted)
 
 
 def _asserted(view: View, context: AuthenticationContext) -> str:
@@ -221,7 +222,7 @@ def _asserted(view: View, context: AuthenticationContext) -> str:
         level = view.policy.level_of(acr)
         if level is not None and level <= context.level:
             return acr
-    due = max(demand.level for demand in floors(view))
+    due = max(demand.level for demand in view.floors)
     for acr in preferences(view):
         level = view.policy.level_of(acr)
         if level is not None and due <= level <= context.level:
@@ -230,7 +231,7 @@ def _asserted(view: View, context: AuthenticationContext) -> str:
 
 
 def _due(view: View) -> tuple[Demand, ...]:
-    return (*floors(view), *essential(view), *voluntary(view))
+    return (*view.floors, *essential(view), *voluntary(view))
 
 
 def _password(why: Why, *, age: timedelta | None = None) -> Ask:

@@ -23,7 +23,8 @@ class Demand:
 class View:
     """What the checks look at.
 
-    `account` is the person whose proofs may count, `signed_in_here` whether that person gave the password in this
+    `level` is what the counted proofs reach, `best` what this person has reached or could reach right now; `floors` are
+    what the server demands whatever the client says. `account` is the person whose proofs may count, `signed_in_here` whether that person gave the password in this
     interaction. `scopes` can be granted at all; `ticks` are those of them the person must be asked about; `granted`
     are left after the answer.
     """
@@ -38,16 +39,9 @@ class View:
     scopes: tuple[str, ...]
     ticks: tuple[str, ...]
     granted: tuple[str, ...]
-
-    @property
-    def level(self) -> AssuranceLevel:
-        """What the counted proofs reach."""
-        return AssuranceLevel.NONE if self.context is None else self.context.level
-
-    @property
-    def best(self) -> AssuranceLevel:
-        """What this person has reached or could reach right now."""
-        return max(self.level, *self.reach.values(), AssuranceLevel.NONE)
+    level: AssuranceLevel
+    best: AssuranceLevel
+    floors: tuple[Demand, ...]
 
     def is_met(self, demand: Demand) -> bool:
         """Whether the counted proofs give what is demanded, freshly enough and for this client (promise 4)."""
@@ -90,31 +84,41 @@ def view(facts: Facts, policy: Policy) -> View:
     if facts.consented_here is not None:
         unticked = set(ticks) - facts.consented_here - {"openid"}
         granted = tuple(scope for scope in scopes if scope not in unticked)
+    context = amount_to(proofs, policy.levels)
+    level = AssuranceLevel.NONE if context is None else context.level
     return View(
         facts=facts,
         policy=policy,
         account=account,
         signed_in_here=here,
         proofs=proofs,
-        context=amount_to(proofs, policy.levels),
+        context=context,
         reach=reach,
         scopes=scopes,
         ticks=ticks,
         granted=granted,
+        level=level,
+        best=max((level, *reach.values())),
+        floors=tuple(_floors(account, granted, level, policy)),
     )
 
 
-def floors(view: View) -> Iterator[Demand]:
+_TWO_FACTORS = Demand(AssuranceLevel.TWO_FACTOR, Reason(Why.SIGN_IN))
+
+
+def _floors(
+    account: Account | None, granted: tuple[str, ...], reached: AssuranceLevel, policy: Policy
+) -> Iterator[Demand]:
     """What the server demands whatever the client says (promises 1 and 2)."""
-    yield Demand(AssuranceLevel.TWO_FACTOR, Reason(Why.SIGN_IN))
-    if view.account is not None and view.account.groups:
-        floor = view.policy.floor_of(view.account.groups)
+    yield _TWO_FACTORS
+    if account is not None and account.groups:
+        floor = policy.floor_of(account.groups)
         if floor > AssuranceLevel.TWO_FACTOR:
             yield Demand(floor, Reason(Why.GROUP_NEEDS_LEVEL, level=floor))
-    for scope in view.granted:
-        rule = view.policy.scopes[scope]
+    for scope in granted:
+        rule = policy.scopes[scope]
         if rule.level > AssuranceLevel.TWO_FACTOR or rule.fresh is not None:
-            why = Why.SCOPE_NEEDS_LEVEL if view.level < rule.level else Why.SCOPE_NEEDS_FRESH
+            why = Why.SCOPE_NEEDS_LEVEL if reached < rule.level else Why.SCOPE_NEEDS_FRESH
             yield Demand(rule.level, Reason(why, scope=scope, level=rule.level, age=rule.fresh), rule.fresh)
 
 

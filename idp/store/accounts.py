@@ -1,6 +1,6 @@
 """People: make, find, change. Passwords arrive hashed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -60,6 +60,12 @@ _LOCK = Statement(
     select(account.c.id).where(account.c.id == bindparam("account_id", type_=Uuid)).with_for_update(key_share=True)
 )
 _HASH = Statement(select(account.c.password_hash).where(account.c.id == bindparam("account_id", type_=Uuid)))
+_CLAIMS = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id", type_=Uuid))
+    .values(claims=bindparam("new_claims"), updated_at=bindparam("now"))
+    .returning(account.c.id)
+)
 _COUNT = Statement(select(func.count()).select_from(account))
 
 
@@ -126,6 +132,11 @@ async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now:
 async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:
     """The same password under newer parameters, unless it was changed meanwhile."""
     await conn.one(_REHASH, account_id=account_id, old_hash=old_hash, new_hash=new_hash)
+
+
+async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:
+    """Replace the further standard claims of a person."""
+    await conn.one(_CLAIMS, account_id=account_id, new_claims=dict(claims), now=now)
 
 
 async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:

@@ -1,9 +1,8 @@
-"""Registered clients, and what belongs to them: consents remembered, assertions used."""
+"""Registered clients, and the assertions they have used."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from sqlalchemy import bindparam, delete, func, select, update
@@ -12,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from idp.errors import AlreadyThere
 from idp.model import AuthMethod, Client
 from idp.store.engine import Conn, Row, Statement
-from idp.store.schema import client, client_assertion, consent
+from idp.store.schema import client, client_assertion
 
 CHANNEL = "stile_clients"
 
@@ -165,26 +164,3 @@ _USE_ASSERTION = Statement(
 async def use_assertion(conn: Conn, *, assertion_hash: bytes, expires_at: datetime) -> bool:
     """True for exactly one use of a client assertion (RFC 7523 3, jti)."""
     return await conn.one(_USE_ASSERTION, hash=assertion_hash, expires_at=expires_at) is not None
-
-
-_CONSENTS = Statement(
-    select(consent.c.client_id, consent.c.scopes, consent.c.granted_at)
-    .where(consent.c.account_id == bindparam("account_id"))
-    .order_by(consent.c.granted_at.desc())
-)
-_WITHDRAW = Statement(
-    delete(consent)
-    .where(consent.c.account_id == bindparam("account_id"), consent.c.client_id == bindparam("client_id"))
-    .returning(consent.c.client_id)
-)
-
-
-async def consents(conn: Conn, *, account_id: UUID) -> Sequence[tuple[str, tuple[str, ...], datetime]]:
-    """Client id, scopes and time of every consent of a person, newest first."""
-    rows = await conn.all(_CONSENTS, account_id=account_id)
-    return [(client_id, tuple(scopes), granted_at) for client_id, scopes, granted_at in rows]
-
-
-async def withdraw_consent(conn: Conn, *, account_id: UUID, client_id: str) -> bool:
-    """Forget a consent. False if there was none."""
-    return await conn.one(_WITHDRAW, account_id=account_id, client_id=client_id) is not None

@@ -4,17 +4,17 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement, Executable
 
 from idp.clock import DatabaseClock
 from idp.errors import Unavailable
+from idp.store.pool import Pool
 
 Row = tuple[Any, ...]
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
@@ -71,7 +71,7 @@ class Connection:
 
     __slots__ = ("_on_statement", "_raw")
 
-    def __init__(self, raw: "PoolConnectionProxy[Any]", on_statement: Callable[[str], None] | None) -> None:
+    def __init__(self, raw: "asyncpg.Connection[Any]", on_statement: Callable[[str], None] | None) -> None:
         self._raw = raw
         self._on_statement = on_statement
 
@@ -92,19 +92,24 @@ class Connection:
         return rows
 
 
-class _Bare(asyncpg.Connection):
-    """No reset round trip: we leave nothing behind on a connection but prepared statements."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 async def _prepare_connection(raw: Any) -> None:  # noqa: ANN401 - asyncpg's own connection type is generic and private
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
 
 
 def _to_json(value: Any) -> str:  # noqa: ANN401 - JSON
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> None:
+    """Part with a connection after an error. Raises `Unavailable` when it was not the caller's mistake."""
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        # The primary became a standby: this connection is good for nothing, the next may find the new one.
+        pool.throw_away(raw)
+    else:
+        pool.after(raw, error)
+    if isinstance(error, _BROKEN):
+        # The text of a database error may hold a row: only its name leaves.
+        raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
 
 
 class Database:
@@ -114,74 +119,91 @@ class Database:
         self._url = url
         self._size = size
         self._patience = patience.total_seconds()
-        self._pool: asyncpg.Pool[Any] | None = None
+        self._pool: Pool | None = None
         self.on_statement: Callable[[str], None] | None = None  # tests count statements here
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable` with a sentence for the operator."""
+        pool = Pool(self._connect, size=self._size, patience=self._patience)
         try:
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=1,
-                max_size=self._size,
-                init=_prepare_connection,
-                connection_class=_Bare,
-                command_timeout=_COMMAND,
-                timeout=self._patience,
-                max_cacheable_statement_size=0,
-                max_inactive_connection_lifetime=0,
-                server_settings={
-                    "application_name": "stile",
-                    "timezone": "UTC",
-                    "jit": "off",
-                    "statement_timeout": "10000",
-                    "lock_timeout": f"{self._patience * 1000:.0f}",
-                    "idle_in_transaction_session_timeout": "10000",
-                },
-            )
+            pool.give_back(await pool.take())
         except (*_BROKEN, ValueError) as error:
             raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+        self._pool = pool
+
+    async def _connect(self) -> "asyncpg.Connection[Any]":
+        raw: asyncpg.Connection[Any] = await asyncpg.connect(
+            self._url,
+            command_timeout=_COMMAND,
+            timeout=self._patience,
+            max_cacheable_statement_size=0,
+            server_settings={
+                "application_name": "stile",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": "10000",
+                "lock_timeout": f"{self._patience * 1000:.0f}",
+                "idle_in_transaction_session_timeout": "10000",
+            },
+        )
+        try:
+            await _prepare_connection(raw)
+        except BaseException:
+            raw.terminate()
+            raise
+        return raw
 
     async def close(self) -> None:
         """Give every connection back."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            try:
-                await asyncio.wait_for(pool.close(), 5)
-            except TimeoutError:
-                pool.terminate()
+            await pool.close(within=5)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator["PoolConnectionProxy[Any]"]:
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections are open, and how many of them nobody uses."""
+        return (0, 0) if self._pool is None else self._pool.counts()
+
+    async def _take(self) -> tuple[Pool, "asyncpg.Connection[Any]"]:
         pool = self._pool
         if pool is None:
             raise Unavailable("The database is not open.")
         try:
-            raw = await pool.acquire(timeout=self._patience)
+            return pool, await pool.take()
         except _BROKEN as error:
             raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["asyncpg.Connection[Any]"]:
+        pool, raw = await self._take()
         try:
             yield raw
-        except _BROKEN as error:
-            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-                # The primary became a standby: this connection is good for nothing, the next may find the new one.
-                raw.terminate()
-            # The text of a database error may hold a row: only its name leaves.
-            raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
-        finally:
-            # A connection that breaks now is thrown away by the pool; what was committed before stays true.
-            with suppress(*_BROKEN):
-                await pool.release(raw)
+        except BaseException as error:
+            _end(pool, raw, error)
+            raise
+        pool.give_back(raw)
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: the first row, or None."""
-        async with self._connection() as raw:
-            return await Connection(raw, self.on_statement).one(statement, **values)
+        pool, raw = await self._take()
+        try:
+            row = await Connection(raw, self.on_statement).one(statement, **values)
+        except BaseException as error:
+            _end(pool, raw, error)
+            raise
+        pool.give_back(raw)
+        return row
 
     async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: every row."""
-        async with self._connection() as raw:
-            return await Connection(raw, self.on_statement).all(statement, **values)
+        pool, raw = await self._take()
+        try:
+            rows = await Connection(raw, self.on_statement).all(statement, **values)
+        except BaseException as error:
+            _end(pool, raw, error)
+            raise
+        pool.give_back(raw)
+        return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

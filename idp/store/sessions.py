@@ -19,15 +19,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from idp.audit import Event
 from idp.model import Interaction, Session
-from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
-from idp.store.schema import Texts, Time, challenge, consent, grant, interaction, session
+from idp.store.schema import Texts, Time, challenge, grant, interaction, session
 
 _now = bindparam("now", type_=Time)
 
@@ -140,72 +136,6 @@ _CANCEL = Statement(
     .values(finished_at=_now)
     .returning(interaction.c.id)
 )
-
-
-_answered = (
-    update(interaction)
-    .where(
-        interaction.c.id == bindparam("interaction_id"),
-        interaction.c.session_id == bindparam("session_id", type_=Uuid),
-        interaction.c.finished_at.is_(None),
-        interaction.c.expires_at > _now,
-    )
-    .values(consented=bindparam("ticked", type_=Texts))
-    .returning(interaction.c.id, interaction.c.client_id)
-    .cte("answered")
-)
-_remembered = (
-    pg_insert(consent)
-    .from_select(
-        ["account_id", "client_id", "scopes", "granted_at"],
-        select(
-            bindparam("account_id", type_=Uuid), _answered.c.client_id, bindparam("remember", type_=Texts), _now
-        ).where(func.cardinality(bindparam("remember", type_=Texts)) > 0),
-    )
-    .on_conflict_do_update(
-        index_elements=[consent.c.account_id, consent.c.client_id],
-        set_={
-            "scopes": func.array(
-                select(literal_column("DISTINCT s", Text))
-                .select_from(sql_text("unnest(consent.scopes || excluded.scopes) AS s"))
-                .scalar_subquery()
-            ),
-            "granted_at": _now,
-        },
-    )
-    .returning(consent.c.client_id)
-    .cte("remembered")
-)
-_CONSENT = Statement(select(func.count()).select_from(_answered).add_cte(_remembered, audited(_answered)))
-
-
-async def answer_consent(
-    conn: Conn,
-    *,
-    interaction_id: UUID,
-    session_id: UUID,
-    account_id: UUID,
-    client_id: str,
-    ticked: Sequence[str],
-    remember: Sequence[str],
-    audit: Event,
-    now: datetime,
-) -> bool:
-    """Store the answer to the consent page: for this request what was ticked, for later what may be remembered.
-
-    False, and nothing is stored, unless the request is still open in this session: somebody else may have taken over.
-    """
-    row = await conn.one(
-        _CONSENT,
-        interaction_id=interaction_id,
-        session_id=session_id,
-        account_id=account_id,
-        ticked=list(ticked),
-        remember=list(remember),
-        now=now,
-        **audit_values(audit, account_id=account_id, client_id=client_id),
-    )
-    return row is not None and row[0] > 0
 
 
 async def choose_account(conn: Conn, *, interaction_id: UUID, session_id: UUID) -> bool:

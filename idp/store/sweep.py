@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, literal_column, select, update
 
 from idp.store.engine import Conn, Statement
 from idp.store.facts import SESSION_IDLE
 from idp.store.schema import (
     Time,
     authenticator,
-    authorization_code,
     client_assertion,
     grant,
     interaction,
@@ -31,9 +31,13 @@ def _span(value: timedelta) -> ColumnElement[timedelta]:
     return literal_column(f"interval '{value.total_seconds():.0f} s'")
 
 
-def _sweep(table: Table, gone: ColumnElement[bool]) -> Statement:
+def _sweep(ended: Column[Any], keep: timedelta = timedelta(0)) -> Statement:
+    table = ended.table
+    assert isinstance(table, Table)
     (key,) = list(table.primary_key.columns)[:1]
-    batch = select(key).where(gone).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
+    gone = ended < _now - _span(keep)
+    # The order is not needed, but it lets PostgreSQL walk the index instead of reading the table for the few dead ones.
+    batch = select(key).where(gone).order_by(ended).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
     swept = delete(table).where(key.in_(select(batch.c[key.name]))).returning(literal_column("1")).cte("swept")
     return Statement(select(func.count()).select_from(swept))
 
@@ -41,7 +45,14 @@ def _sweep(table: Table, gone: ColumnElement[bool]) -> Statement:
 def _expire() -> Statement:
     """Messages that nobody may send any more leave the index that every sender reads."""
     late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now)
-    batch = select(message.c.id).where(late).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
+    batch = (
+        select(message.c.id)
+        .where(late)
+        .order_by(message.c.created_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+        .cte("batch")
+    )
     expired = (
         update(message)
         .where(message.c.id.in_(select(batch.c.id)))
@@ -53,17 +64,17 @@ def _expire() -> Statement:
 
 
 _STATEMENTS: Mapping[str, Statement] = {
-    "interaction": _sweep(interaction, interaction.c.expires_at < _now - _span(KEEP_ENDED)),
+    "interaction": _sweep(interaction.c.expires_at, KEEP_ENDED),
     # One that reached its absolute end is not seen any more, and so is idle soon.
-    "session": _sweep(session, session.c.seen_at < _now - _span(SESSION_IDLE + KEEP_ENDED)),
-    "authorization_code": _sweep(authorization_code, authorization_code.c.expires_at < _now - _span(KEEP_ENDED)),
-    "refresh_token": _sweep(refresh_token, refresh_token.c.expires_at < _now - _span(KEEP_ENDED)),
-    "grant_": _sweep(grant, grant.c.expires_at < _now - _span(KEEP_ENDED)),
-    "client_assertion": _sweep(client_assertion, client_assertion.c.expires_at < _now),
-    "rate_limit": _sweep(rate_limit, rate_limit.c.expires_at < _now),
-    "authenticator": _sweep(authenticator, authenticator.c.expires_at < _now - _span(KEEP_ENDED)),
+    "session": _sweep(session.c.seen_at, SESSION_IDLE + KEEP_ENDED),
+    # Codes go with their grant: one that comes back later still ends it (RFC 6749 4.1.2).
+    "refresh_token": _sweep(refresh_token.c.expires_at, KEEP_ENDED),
+    "grant_": _sweep(grant.c.expires_at, KEEP_ENDED),
+    "client_assertion": _sweep(client_assertion.c.expires_at),
+    "rate_limit": _sweep(rate_limit.c.expires_at),
+    "authenticator": _sweep(authenticator.c.expires_at, KEEP_ENDED),
     "message (expired)": _expire(),
-    "message": _sweep(message, message.c.expires_at < _now - _span(KEEP_MESSAGES)),
+    "message": _sweep(message.c.expires_at, KEEP_MESSAGES),
 }
 
 

@@ -70,7 +70,15 @@ def drop_cookie(response: Response, idp: Idp) -> None:
 
 
 def visitor(request: Request) -> Visitor:
-    """The browser that sent this request."""
+    """The browser that sent this request; looked at once."""
+    state = request.scope.setdefault("state", {})
+    found: Visitor | None = state.get("visitor")
+    if found is None:
+        found = state["visitor"] = _visitor(request)
+    return found
+
+
+def _visitor(request: Request) -> Visitor:
     idp = idp_of(request)
     token = request.cookies.get(cookie_name(idp))
     return Visitor(
@@ -83,7 +91,7 @@ def visitor(request: Request) -> Visitor:
 
 
 def _plain(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())
+    return text if text.isprintable() else "".join(character for character in text if character.isprintable())
 
 
 def locale(request: Request, *, asked: Sequence[str] = ()) -> str:

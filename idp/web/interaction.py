@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp import metrics
 from idp.factors import password as passwords
 from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
@@ -95,7 +96,9 @@ async def password(request: Request) -> Response:
         problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
         return await _again(request, 400, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,), username=username[:254])
     idp = idp_of(request)
-    match await login.password(idp, interaction_id, visitor(request), username=username, typed=typed):
+    outcome = await login.password(idp, interaction_id, visitor(request), username=username, typed=typed)
+    _count(Factor.PASSWORD, outcome)
+    match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
         case login.WrongPassword():
@@ -155,6 +158,7 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
         outcome = await challenge.send(idp, interaction_id, who, factor)
     else:
         outcome = await challenge.answer(idp, interaction_id, who, factor, form.get("code"))
+        _count(factor, outcome)
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
@@ -165,6 +169,16 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
         case refused:
             extra, status = _extra(refused)
             return await _shown(request, refused.show, factor=factor, extra=extra, status=status)
+
+
+def _count(factor: Factor, outcome: object) -> None:
+    match outcome:
+        case ToInteraction(token=str()):
+            metrics.observe_factor(factor, "verified")
+        case login.WrongPassword() | challenge.WrongCode() | challenge.DeadCode():
+            metrics.observe_factor(factor, "refused")
+        case login.Wait() | challenge.Paused():
+            metrics.observe_factor(factor, "waited")
 
 
 def _extra(

@@ -9,14 +9,15 @@ from idp.web import account, authenticators, authorize, interaction, logout, ope
 
 def routes(issuer: str) -> list[BaseRoute]:
     """Everything under the issuer's path; the RFC 8414 document stands at the root (RFC 8414 3.1)."""
+    # They are tried in this order: what is asked most comes first.
     from_here: list[Route] = [
+        *tokens.ROUTES,
         *authorize.ROUTES,
         *interaction.ROUTES,
+        *operations.ROUTES,
         *account.ROUTES,
         *authenticators.ROUTES,
         *logout.ROUTES,
-        *tokens.ROUTES,
-        *operations.ROUTES,
     ]
     base = urlsplit(issuer).path
     below: list[BaseRoute] = [Mount(base, app=Router(from_here, redirect_slashes=False))] if base else list(from_here)

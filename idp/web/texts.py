@@ -52,12 +52,18 @@ def languages(overrides: Path | None = None) -> tuple[str, ...]:
 
 def choose_language(wanted: Sequence[str], *, overrides: Path | None = None) -> str:
     """The shipped locale that fits the first fitting wish (BCP 47 tags, best first); English when none does."""
+    return _choose(tuple(wanted), overrides)
+
+
+@lru_cache(maxsize=1024)
+def _choose(wanted: tuple[str, ...], overrides: Path | None) -> str:
     tags = [tag.replace("_", "-") for tag in wanted if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}", tag)]
     shipped = {name.replace("_", "-").lower(): name for name in languages(overrides)}
     found = negotiate_locale([tag.lower() for tag in tags], list(shipped), sep="-")
     return shipped[found.lower()] if found else SOURCE
 
 
+@lru_cache(maxsize=1024)
 def accepted_languages(header: str) -> tuple[str, ...]:
     """The tags of an Accept-Language header (RFC 9110 12.5.4), best first; what cannot be read is left out."""
     weighed: list[tuple[float, str]] = []

@@ -10,12 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp import metrics
 from idp.errors import OAuthError
 from idp.flows import bearer as flow
 from idp.flows.clients import TooMany
 from idp.flows.idp import Idp
 from idp.flows.token import token as issue
 from idp.oidc import errors, metadata
+from idp.oidc.grants import GrantType
 from idp.oidc.params import Params, once
 from idp.oidc.userinfo import bearer
 from idp.web.answers import seconds
@@ -91,8 +93,15 @@ async def _form(request: Request) -> Params:
 async def token(request: Request) -> Response:
     """POST /token."""
     params = await _form(request)
-    authorization = request.headers.get("authorization")
-    return _json(await issue(idp_of(request), authorization, params, visitor(request)))
+    asked = params.get("grant_type")
+    grant_type = asked if asked in set(GrantType) else "other"
+    try:
+        body = await issue(idp_of(request), request.headers.get("authorization"), params, visitor(request))
+    except OAuthError as error:
+        metrics.observe_token(str(grant_type), error.code)
+        raise
+    metrics.observe_token(str(grant_type), "issued")
+    return _json(body)
 
 
 @_protocol

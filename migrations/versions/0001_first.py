@@ -275,6 +275,7 @@ TABLES = (
     )
     """,
     "CREATE INDEX ix_refresh_token_grant_id ON refresh_token (grant_id)",
+    "CREATE INDEX ix_refresh_token_expires_at ON refresh_token (expires_at)",
     """
     CREATE TABLE challenge (
         interaction_id UUID NOT NULL,

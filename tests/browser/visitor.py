@@ -85,7 +85,7 @@ class Visitor:
         """A fresh profile with one tab."""
         context = await browser.new_context(java_script_enabled=script, viewport={"width": 1280, "height": 800})
         visitor = cls(demo, context, await context.new_page(), inspector)
-        context.on("console", visitor._heard)
+        context.on("console", lambda message: visitor._heard(message))  # noqa: PLW0108 - playwright marks methods
         context.on("weberror", lambda error: visitor.complaints.append(str(error.error)))
         return visitor
 
@@ -148,15 +148,11 @@ class Visitor:
         await self.types("Code from your authenticator app", person.app_code())
         await self.presses("Continue")
 
-    async def signs_in(self, person: Person, *, by_app: bool = False) -> None:
-        """Sign in to the bank."""
+    async def signs_in(self, person: Person) -> None:
+        """Sign in to the bank, by text message."""
         await self.opens(f"{self.demo.bank}/login")
         await self.gives_password(person)
-        if by_app:
-            await self.follows("Use your authenticator app")
-            await self.gives_app_code(person)
-        else:
-            await self.gives_text_code(person)
+        await self.gives_text_code(person)
         await expect(self.page.get_by_text("How you signed in")).to_be_visible()
 
     async def prepares_transfer(self, payee: str, amount: str) -> None:

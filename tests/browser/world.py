@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -56,11 +56,13 @@ class Demo:
     alice: Person
     bob: Person
     data_dir: Path
+    newcomers: list[Person] = field(default_factory=list)
 
     async def texts(self, person: Person) -> list[str]:
         """The messages to this person as the inbox page shows them, newest first."""
         async with httpx.AsyncClient() as http:
             page = (await http.get(self.inbox)).raise_for_status().text
+        page = page.replace("<bdi>", "").replace("</bdi>", "")
         rows = re.findall(r"<strong>(\+[^<]+)</strong>.*?<p class=\"text\">(.*?)</p>", page, re.DOTALL)
         return [unescape(text) for to, text in rows if to[-3:] == person.phone[-3:]]
 
@@ -78,7 +80,8 @@ class Demo:
         out, err = await process.communicate(NEWCOMER.encode())
         assert process.returncode == 0, err
         assert json.loads(out)["username"] == username
-        return Person(username, NEWCOMER, phone)
+        self.newcomers.append(Person(username, NEWCOMER, phone))
+        return self.newcomers[-1]
 
 
 def environment(data_dir: Path) -> dict[str, str]:

@@ -120,6 +120,20 @@ def test_a_database_that_is_not_there_is_one_sentence(run: Run, settings: pytest
         assert "Traceback" not in ran.err
 
 
+def test_a_wrong_password_for_the_database_is_one_sentence(
+    run: Run, server_url: str, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setenv("IDP_DATABASE_URL", re.sub(r"//([^:@/]+)[^@]*@", r"//\1:sesame-7@", server_url))
+    settings.setenv("IDP_SECRET_KEYS", new_secret_key("k1"))
+    for command in (("user", "list"), ("migrate",)):
+        ran = run(*command)
+        assert (ran.status, ran.out) == (1, "")
+        assert "InvalidPasswordError" in ran.err
+        assert ran.err.count("\n") == 1
+        assert "sesame" not in ran.err
+    assert run("doctor").status == 1
+
+
 def test_a_data_directory_that_cannot_be_is_one_sentence(
     run: Run, settings: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

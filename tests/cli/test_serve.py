@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from idp.crypto import new_secret_key
 from tests.cli.conftest import PASSWORD, Run
 
 IDP = [sys.executable, "-m", "idp"]
@@ -29,7 +30,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(home: Path, **changes: str) -> dict[str, str]:
-    return {**os.environ, "IDP_DATA_DIR": str(home), "IDP_METRICS": "off", **changes}
+    """Ours, with compiled modules kept for the next process: starting is most of what these tests wait for."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    ours = {"PYTHONPYCACHEPREFIX": str(home.parent / "compiled"), "IDP_DATA_DIR": str(home), "IDP_METRICS": "off"}
+    return {**kept, **ours, **changes}
 
 
 @contextmanager
@@ -104,7 +108,7 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
                 data={"grant_type": "client_credentials"},
                 auth=(client["client_id"], client["client_secret"]),
             )
-            return answer.json().get("error") != "invalid_client"
+            return "invalid_client" not in answer.text
 
         assert until(accepted, 5)
         second = subprocess.run(
@@ -210,12 +214,9 @@ def test_workers_are_drained_and_a_busy_metrics_port_is_only_a_warning(home: Pat
     assert "Traceback" not in err
 
 
-def test_a_server_without_its_database_is_one_sentence() -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    environ |= {
-        "IDP_DATABASE_URL": "postgresql://idp@127.0.0.1:1/idp",
-        "IDP_SECRET_KEYS": "k1:YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY",
-    }
+def test_a_server_without_its_database_is_one_sentence(home: Path) -> None:
+    keys = new_secret_key("k1")
+    environ = environment(home, IDP_DATABASE_URL="postgresql://idp@127.0.0.1:1/idp", IDP_SECRET_KEYS=keys)
     ran = subprocess.run(
         [*IDP, "serve", "--port", "0"], env=environ, capture_output=True, text=True, check=False, timeout=20
     )
@@ -224,11 +225,17 @@ def test_a_server_without_its_database_is_one_sentence() -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_whoever_stops_reading_is_not_told_about_it() -> None:
+def test_whoever_stops_reading_is_not_told_about_it(home: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     ran = subprocess.run(
-        [*IDP, "keys", "secret"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+        [*IDP, "keys", "secret"],
+        env=environment(home),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=20,
     )
     os.close(writing)
     assert ran.stderr == ""

@@ -3,17 +3,21 @@
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from idp import limits
-from idp.crypto import random_token
+from idp.crypto import KeyChain, random_token
 from idp.flows.idp import session_token
+from idp.settings import Settings
 from idp.sms.text import Notice
 from idp.store import rate_limits
+from idp.web import account, authenticators, logout
 from idp.web.account import is_internal
 from idp.web.door import csrf
+from tests.conftest import empty, running
 from tests.flows.people import (
     apps,
     come_in,
@@ -47,6 +51,12 @@ POSTS = {
     "/language": {"language": "en", "here": "/account"},
 }
 every_post = pytest.mark.parametrize("path", POSTS)
+
+
+def test_every_form_of_these_rooms_is_tried() -> None:
+    routes = [*account.ROUTES, *authenticators.ROUTES, *logout.ROUTES]
+    posts = {route.path for route in routes if "POST" in (route.methods or ())} - {"/logout"}
+    assert posts == {path.replace("{app}", "{id}") for path in POSTS}
 
 
 async def post_of(provider: Provider, browser: Browser, path: str) -> tuple[str, dict[str, str]]:
@@ -439,3 +449,33 @@ def test_oau_20_under_a_path_only_what_is_below_it_is_internal() -> None:
     assert is_internal("/login", "/login")
     assert not is_internal("/account", "/login")
     assert not is_internal("/loginx/account", "/login")
+
+
+async def test_under_a_path_everything_is_below_it(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
+    await empty(database_url)
+    settings = Settings.model_validate({"issuer": f"{ISSUER}/login", "data_dir": tmp_path, "dev": True})
+    async with running(database_url, key_chain, settings) as provider:
+        await provider.add_person("alice", number=ALICE_PHONE, app=True)
+        browser = provider.browser()
+        page = await come_in(provider, browser, "alice", path="/login/account")
+        assert str(page.url) == f"{ISSUER}/login/account"
+        page = await prove_app(provider, browser, f"/login{ROOM}")
+        page = await browser.submit(ROOM, password=NEW_PASSWORD, repeat=NEW_PASSWORD)
+        assert "Your password was changed." in page.text
+        page = await browser.submit("/sign-out")
+        assert str(page.url) == f"{ISSUER}/login/logout/done"
+        assert (await browser.get("/account")).status_code == 404
+
+
+async def test_a_token_that_outlived_its_session_dies_with_the_password(provider: Provider) -> None:
+    refreshing = await refresh_token(provider, there := provider.browser(address="192.0.2.9"))
+    await there.get("/account")
+    await there.submit("/sign-out")
+    provider.clock.move(2 * MINUTE)
+    here = provider.browser()
+    await come_in(provider, here, "alice")
+    await prove_app(provider, here, ROOM)
+    page = await here.submit(ROOM, password=NEW_PASSWORD, repeat=NEW_PASSWORD)
+    assert "Your password was changed." in page.text
+    refused = await provider.token(grant_type="refresh_token", refresh_token=refreshing)
+    assert refused.json()["error"] == "invalid_grant"

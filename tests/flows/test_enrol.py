@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, update
 
+from idp import limits
 from idp.sms.text import Notice
+from idp.store import rate_limits
+from idp.store.engine import Statement
+from idp.store.schema import authenticator
 from tests.flows.people import (
     apps,
     code_for,
@@ -32,6 +37,12 @@ CODES = "/account/recovery-codes"
 SECOND_PHONE = "+37256789047"
 DAY = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
+_FLIP = Statement(
+    update(authenticator)
+    .where(authenticator.c.confirmed_at.is_(None))
+    .values(sealed=func.set_byte(authenticator.c.sealed, 30, 255 - func.get_byte(authenticator.c.sealed, 30)))
+    .returning(authenticator.c.id)
+)
 
 
 async def transfer(provider: Provider, browser: Browser) -> dict[str, str]:
@@ -515,3 +526,40 @@ async def test_an_app_leaves_the_codes_there_are(provider: Provider) -> None:
     assert codes_on(page) == []
     assert "authenticator app is set up" in page.text
     assert [each["closed_at"] for each in await having(provider, "alice") if each["factor"] == "recovery"] == [None]
+
+
+async def test_a_new_app_starts_without_the_wrong_codes_that_closed_the_one_before(provider: Provider) -> None:
+    """Else somebody who recovered would find the way closed for ever."""
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    old = (await apps(provider, "alice"))[0]
+    key = limits.subject(limits.CODE_FAILURES, old["account_id"], "totp")
+    for hours in range(100, 0, -1):
+        then = provider.clock.now() - timedelta(hours=hours)
+        assert await rate_limits.spend(provider.idp.db, [(limits.CODE_FAILURES, key)], now=then) is None
+    page = await browser.get(f"/account/authenticators/{old['id']}")
+    await browser.get(f"{page.url.path}/recovery")
+    await browser.submit("/recovery", code=provider.saved["alice"][0])
+    page = await browser.submit("/remove")
+    assert "was removed" in page.text
+    page = await browser.get(NEW)
+    assert "/i/" not in str(page.url)
+    await enrol(provider, browser)
+    provider.clock.move(timedelta(seconds=30))
+    other = provider.browser(address="192.0.2.7")
+    await other.get("/account")
+    page = await other.submit("/password", username="alice", password=PASSWORD)
+    await other.get(f"{page.url.path}/totp")
+    page = await other.submit("/totp", code=provider.totp("enrolled"))
+    assert str(page.url).endswith("/account")
+
+
+async def test_a_key_that_was_tampered_with_opens_nothing(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await browser.get(NEW)
+    key = key_on(await browser.submit(NEW)) or ""
+    await provider.rows(_FLIP)
+    page = await browser.submit("/confirm", code=code_for(provider, key))
+    assert page.status_code == 503
+    assert await apps(provider, "bob") == []

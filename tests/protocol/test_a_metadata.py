@@ -96,7 +96,9 @@ async def test_an_issuer_with_a_path_appends_one_document_and_inserts_the_other(
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:8001"])
-async def test_scripts_elsewhere_read_only_what_is_meant_for_them(provider: Provider, origin: str) -> None:  # A10 OAU-13
+async def test_scripts_elsewhere_read_only_what_is_meant_for_them(
+    provider: Provider, origin: str
+) -> None:  # A10 OAU-13
     async with provider.browser(headers={"Origin": origin}).http as http:
         for path in (CONFIGURATION, "/jwks"):
             assert (await http.get(path)).headers["access-control-allow-origin"] == "*"

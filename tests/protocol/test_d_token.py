@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -13,10 +14,11 @@ from joserfc.jwk import ECKey, RSAKey
 
 from idp.model import AuthMethod
 from idp.oidc.client_auth import ASSERTION_TYPE
-from tests.stage import MOBILE_URI, SHOP_URI, consent, header, lasting, post, segment, tokens, userinfo
+from tests.stage import MOBILE_URI, consent, header, post, segment, tokens, userinfo
 from tests.support import BANK_URI, ISSUER, Provider, claims, parameters
 
 MACHINE_KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+COUNTER = itertools.count(1)
 RSA_KEY = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
 
 
@@ -82,7 +84,7 @@ async def test_a_code_belongs_to_its_client_and_redirect_uri(provider: Provider)
     code = await signed_in(provider)
     tries = [
         await provider.redeem(code, "notes"),
-        await provider.redeem(code, redirect_uri=BANK_URI + "/"),
+        await post(provider, "/token", code_form(provider, code, redirect_uri=f"{BANK_URI}/"), auth=bank(provider)),
         await post(provider, "/token", code_form(provider, code, redirect_uri=""), auth=bank(provider)),
     ]
     for answer in tries:
@@ -157,6 +159,8 @@ async def test_a_client_authenticates_as_it_is_registered(provider: Provider) ->
 
 
 async def machine(provider: Provider, **changes: Any) -> None:
+    if changes.get("id", "machine") in provider.idp.clients:
+        return
     await provider.add_client(
         changes.pop("id", "machine"),
         "http://localhost:8006/cb",
@@ -171,7 +175,9 @@ async def machine(provider: Provider, **changes: Any) -> None:
 
 async def asserting(provider: Provider, token: str) -> tuple[int, str | None]:
     form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE, "client_assertion": token}
-    answer = await post(provider, "/token", form)
+    # a new address each time, for whoever fails too often has to wait
+    async with provider.browser(address=f"2001:db8:{next(COUNTER):x}::1").http as http:
+        answer = await http.post("/token", data=form)
     return answer.status_code, answer.json().get("error")
 
 
@@ -224,8 +230,7 @@ async def test_bad_assertions_are_refused(provider: Provider) -> None:  # D12 JO
         "",
     ]
     for token in bad:
-        status, error = await asserting(provider, token)
-        assert (status, error) in {(401, "invalid_client"), (429, "invalid_client")}, token
+        assert await asserting(provider, token) == (401, "invalid_client"), token
 
 
 async def test_a_fapi_client_names_only_the_issuer_and_not_rs256(provider: Provider) -> None:  # D12

@@ -19,7 +19,7 @@ from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import accounts, authenticators, clients, messages, migrations, proofs, sessions
+from idp.store import accounts, authenticators, clients, consents, messages, migrations, proofs, sessions
 from idp.store import keys as store_keys
 from idp.store.proofs import Proof, Rotation
 from tests.store.asking import (
@@ -509,7 +509,7 @@ async def test_a_consent_given_for_one_person_never_serves_the_next(provider: Pr
     assert not await sessions.choose_account(db, interaction_id=asked.interaction_id, session_id=old)
     person = await accounts.by_username(db, username="alice")
     assert person is not None
-    assert not await sessions.answer_consent(
+    assert not await consents.answer(
         db,
         interaction_id=asked.interaction_id,
         session_id=old,

@@ -124,7 +124,7 @@ async def dump(url: str) -> str:
         tables = [
             row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         ]
-        rows = [await connection.fetch(f'SELECT t::text FROM "{name}" t') for name in tables]
+        rows = [await connection.fetch(f'SELECT t::text FROM "{name}" t') for name in tables]  # noqa: S608 - its own tables
         return "\n".join(row[0] for table in rows for row in table)
     finally:
         await connection.close()
@@ -152,7 +152,7 @@ async def test_a_dump_of_the_database_tells_no_secret(provider: Provider, databa
     await asked.browser.get(f"/i/{asked.interaction_id}/recovery")
     await asked.browser.submit("/recovery", code=saved)
     cookies |= {browser.token, asked.browser.token}
-    assert len(cookies) == 6
+    assert len(cookies) == 5
     held = (await dump(database_url)).lower()
     assert "alice ader" in held
     assert "factor.verified" in held
@@ -213,24 +213,16 @@ async def test_a_seed_that_was_tampered_with_stops_that_person_only(
     await change_sealed(database_url, alices, put)
     asked = await ask_second_factor(provider)
     await asked.browser.get(f"/i/{asked.interaction_id}/totp")
+    form = asked.browser.form("/totp")
     for whose in ("alice", "carla"):
-        page = await asked.browser.post(
-            f"/i/{asked.interaction_id}/totp", {"csrf": csrf_of(asked.browser), "code": provider.totp(whose)}
-        )
+        typed = {each.name: each.value for each in form.fields} | {"code": provider.totp(whose)}
+        page = await asked.browser.post(form.action, typed)
         assert page.status_code == 503
         assert page.headers["retry-after"]
     assert (await provider.browser().get(provider.authorize_url(prompt="none"))).status_code == 303
     other = await ask_second_factor(provider, "carla", address="192.0.2.2")
     await other.browser.get(f"/i/{other.interaction_id}/totp")
     assert "code" in parameters(await other.browser.submit("/totp", code=provider.totp("carla")))
-
-
-def csrf_of(browser: Any) -> str:
-    form = browser.form("/totp") if "/totp" in browser.page.text and "<form" in browser.page.text else None
-    if form is not None:
-        browser.last_csrf = next(each.value for each in form.fields if each.name == "csrf")
-    csrf: str = browser.last_csrf
-    return csrf
 
 
 async def test_a_number_that_was_tampered_with_is_never_texted(provider: Provider, database_url: str) -> None:
@@ -258,7 +250,7 @@ async def test_a_code_dies_with_its_challenge_and_its_session_with_time(provider
         code = (await provider.deliver())[-1]
         provider.clock.move(provider.idp.policy.challenge_ttl + late)
         answer = await asked.browser.submit("/sms", code=code)
-        assert (answer.status_code == 303) is accepted
+        assert answer.status_code == (303 if accepted else 400)
         assert ("code" in answer.headers.get("location", "")) is accepted
 
 

@@ -226,6 +226,7 @@ PAGES: dict[str, Page] = {
     "sms-dead": replace(SMS, valid_for=None, tries_left=0, problems=(Problem.CODE_DEAD,)),
     "sms-expired": replace(SMS, valid_for=None, resend_in=None, problems=(Problem.CODE_EXPIRED,), alternatives=()),
     "totp-strong": TOTP,
+    "totp-closed": replace(TOTP, problems=(Problem.CODE_CLOSED,)),
     "totp-strong-many": replace(
         TOTP,
         purpose=Purpose(

@@ -7,6 +7,7 @@ from idp.flows.operate.authenticators import (
     remove_authenticator,
     totp_ticket,
 )
+from idp.flows.operate.claims import SETTABLE, parse_claims, set_claims
 from idp.flows.operate.clients import (
     NewClient,
     Registered,
@@ -34,6 +35,7 @@ from idp.flows.operate.people import (
 from idp.flows.operate.walk import Step, Walk, walk
 
 __all__ = [
+    "SETTABLE",
     "NewClient",
     "NotAcceptable",
     "Person",
@@ -50,12 +52,14 @@ __all__ = [
     "list_users",
     "new_client_secret",
     "new_recovery_codes",
+    "parse_claims",
     "parse_email",
     "parse_group",
     "parse_phone",
     "parse_username",
     "remove_authenticator",
     "remove_client",
+    "set_claims",
     "set_client_disabled",
     "set_password",
     "set_user_disabled",

@@ -101,6 +101,7 @@ refresh_token = Table(
     Column("used_at", Time),
     Column("successor", LargeBinary),
     Index("ix_refresh_token_grant_id", "grant_id"),
+    Index("ix_refresh_token_expires_at", "expires_at"),
 )
 
 client_assertion = Table(

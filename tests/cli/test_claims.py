@@ -1,0 +1,36 @@
+"""What an operator says about a person, and what userinfo then tells."""
+
+import pytest
+
+from idp.flows import operate
+from tests.support import Provider
+
+ADDRESS = {"locality": "Tallinn", "country": "EE"}
+
+
+async def test_a_person_has_an_address_and_a_phone_for_clients_that_ask(provider: Provider) -> None:
+    await operate.set_claims(
+        provider.idp, "alice", ["given_name=Alice", "address.locality=Tallinn", "address.country=EE"]
+    )
+    code = await provider.code(provider.browser(), scope="openid profile address phone")
+    token = (await provider.redeem(code)).json()["access_token"]
+    async with provider.browser().http as http:
+        told = (await http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})).json()
+    assert told["address"] == ADDRESS
+    assert told["given_name"] == "Alice"
+    assert told["phone_number"] == "+37256789045"
+    assert told["phone_number_verified"] is True
+
+
+async def test_an_empty_value_removes_a_claim(provider: Provider) -> None:
+    await operate.set_claims(provider.idp, "alice", ["nickname=Al", "address.locality=Tallinn"])
+    person = await operate.set_claims(provider.idp, "alice", ["nickname=", "address.locality="])
+    assert person.account.claims == {}
+
+
+@pytest.mark.parametrize(
+    "pair", ["sub=somebody", "email=x@example.com", "given_name", "=x", "nickname=a\x00b", "nickname=" + "x" * 501]
+)
+def test_what_is_no_claim_or_no_text_is_refused(pair: str) -> None:
+    with pytest.raises(operate.NotAcceptable):
+        operate.parse_claims([pair])

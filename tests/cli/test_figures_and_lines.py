@@ -1,0 +1,98 @@
+"""What is logged and what is counted."""
+
+import json
+import logging
+import re
+from io import StringIO
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+
+from idp import logs, metrics
+
+SESAME = "sesame-7"
+
+
+def test_a_line_is_json_with_level_time_logger_and_request_id() -> None:
+    out = StringIO()
+    logs.configure(level="info", form="json", stream=out)
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger("idp.web").info("request", status=200)
+    structlog.get_logger("idp.web").debug("not written")
+    line = json.loads(out.getvalue())
+    assert line.pop("time").endswith("Z")
+    assert line == {"event": "request", "status": 200, "level": "info", "logger": "idp.web", "request_id": "r1"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "new_password", "client_secret", "code", "code_verifier", "refresh_token", "phone", "Cookie", "to"],
+)
+def test_a_secret_under_a_name_that_says_so_is_blotted_out(name: str) -> None:
+    for form in ("json", "text"):
+        out = StringIO()
+        logs.configure(level="info", form=form, stream=out)
+        structlog.get_logger("idp").info("event", **{name: SESAME})
+        assert SESAME not in out.getvalue()
+        assert logs.BLOT in out.getvalue()
+
+
+def test_the_text_of_an_exception_is_never_written() -> None:
+    for form in ("json", "text"):
+        out = StringIO()
+        logs.configure(level="info", form=form, stream=out)
+        try:
+            int(SESAME)
+        except ValueError as error:
+            structlog.get_logger("idp").exception("ours")
+            structlog.get_logger("idp").error("ours", exc_info=error)
+            logging.getLogger("uvicorn.error").exception("theirs")
+        assert SESAME not in out.getvalue()
+        assert out.getvalue().count("ValueError") == 3
+        assert "test_figures_and_lines.py:" in out.getvalue()
+
+
+def test_libraries_that_log_addresses_are_silent_until_they_warn() -> None:
+    out = StringIO()
+    logs.configure(level="debug", form="json", stream=out)
+    for name in ("httpx", "httpcore.connection", "uvicorn.error", "asyncpg"):
+        logging.getLogger(name).info("GET https://sms.example/?token=%s", SESAME)
+    logging.getLogger("uvicorn.access").warning("GET /?code=%s", SESAME)
+    assert out.getvalue() == ""
+
+
+def test_a_stream_that_is_gone_loses_the_line_and_nothing_else() -> None:
+    out = StringIO()
+    logs.configure(level="info", form="json", stream=out)
+    out.close()
+    structlog.get_logger("idp").info("lost")
+
+
+def shown(registry: CollectorRegistry) -> str:
+    return generate_latest(registry).decode()
+
+
+def test_a_method_that_a_stranger_makes_up_is_no_label() -> None:
+    metrics.observe_request("token", "BREW", 405, 0.001)
+    text = shown(metrics.REGISTRY)
+    assert 'method="other",route="token",status="405"' in text
+    assert "BREW" not in text
+
+
+def test_each_occasion_is_counted() -> None:
+    metrics.observe_factor("totp", "refused")
+    metrics.observe_token("refresh_token", "invalid_grant")
+    metrics.observe_sms("smspm", "accepted")
+    metrics.set_waiting(4)
+    metrics.set_database_connections(size=7, idle=3)
+    text = shown(metrics.REGISTRY)
+    for line in (
+        'idp_factors_total{factor="totp",outcome="refused"} 1.0',
+        'idp_tokens_total{grant_type="refresh_token",outcome="invalid_grant"} 1.0',
+        'idp_sms_total{gateway="smspm",outcome="accepted"} 1.0',
+        "idp_sms_waiting 4.0",
+        'idp_database_connections{state="open"} 7.0',
+        'idp_database_connections{state="idle"} 3.0',
+    ):
+        assert re.search(f"^{re.escape(line)}$", text, re.MULTILINE), line

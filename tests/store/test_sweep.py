@@ -1,0 +1,184 @@
+"""Sweeping takes what is dead and nothing else, in small batches, and no hot statement reads what it does not need."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from idp.limits import LIMITS
+from idp.model import Factor
+from idp.store import attempts, challenges, codes, facts, grants, messages, proofs, refresh_tokens, sweep
+from idp.store.engine import Statement
+from tests.store.asking import ask_second_factor, count, offline_code
+from tests.support import Provider, parameters
+
+SMS = (LIMITS["sms_number"], LIMITS["sms_address"])
+
+
+Raw: TypeAlias = "asyncpg.Connection[Any]"
+DYING = (
+    *("session", "authentication_event", "interaction", "challenge", "message", "message_attempt"),
+    *("grant_", "authorization_code", "refresh_token", "client_assertion"),
+)
+
+
+@pytest.fixture
+async def raw(database_url: str) -> "AsyncIterator[Raw]":
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def test_nothing_that_lives_is_swept(provider: Provider) -> None:
+    code = await offline_code(provider)
+    tokens = (await provider.redeem(code)).json()
+    asked = await ask_second_factor(provider, "bob", address="192.0.2.5")
+    assert await sweep.sweep(provider.idp.db, now=provider.clock.now()) == {}
+    sent = (await provider.deliver())[-1]
+    assert "code" in parameters(await asked.browser.submit("/sms", code=sent))
+    provider.clock.move(timedelta(days=20))
+    swept = await sweep.sweep(provider.idp.db, now=provider.clock.now())
+    assert {"session", "interaction", "grant_"} <= set(swept)
+    answer = await provider.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert answer.status_code == 200
+
+
+async def test_everything_dead_is_swept_in_the_end(provider: Provider, raw: Raw) -> None:
+    await provider.redeem(await offline_code(provider))
+    await ask_second_factor(provider, "bob", address="192.0.2.5")
+    now = provider.clock.move(timedelta(days=200))
+    await sweep.sweep(provider.idp.db, now=now)
+    await sweep.sweep(provider.idp.db, now=now)
+    for table in DYING:
+        assert await raw.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608 - from the list above
+    assert await raw.fetchval("SELECT count(*) FROM account") == 2
+    assert await raw.fetchval("SELECT count(*) FROM authenticator") == 4
+    assert await raw.fetchval("SELECT count(*) FROM audit_event") > 5
+
+
+async def test_one_sweep_takes_one_batch_and_waits_for_nobody(provider: Provider, raw: Raw) -> None:
+    now = provider.clock.now()
+    await raw.execute(
+        "INSERT INTO client_assertion SELECT decode(md5(n::text), 'hex'), $1 FROM generate_series(1, 1200) n",
+        now - timedelta(minutes=1),
+    )
+    async with raw.transaction():
+        await raw.execute("SELECT FROM client_assertion LIMIT 100 FOR UPDATE")
+        taken = [(await sweep.sweep(provider.idp.db, now=now)).get("client_assertion") for _ in range(4)]
+    assert taken == [500, 500, 100, None]
+    assert await sweep.sweep(provider.idp.db, now=now) == {"client_assertion": 100}
+
+
+async def test_a_message_nobody_sent_in_time_expires(provider: Provider) -> None:
+    asked = await ask_second_factor(provider)
+    now = provider.clock.move(timedelta(minutes=6))
+    assert await sweep.sweep(provider.idp.db, now=now) == {"message (expired)": 1}
+    state = await messages.state_of(provider.idp.db, interaction_id=asked.interaction_id)
+    assert state is not None
+    assert state[0] == "expired"
+    assert await sweep.sweep(provider.idp.db, now=now) == {}
+    assert await count(provider, "message") == 1
+
+
+_CROWD = """
+    INSERT INTO account (id, username, created_at, updated_at)
+        SELECT gen_random_uuid(), 'p' || n, now(), now() FROM generate_series(1, 5000) n;
+    INSERT INTO session (id, token_hash, account_id, created_at, seen_at)
+        SELECT gen_random_uuid(), decode(md5(username), 'hex'), id, now(), now() FROM account;
+    INSERT INTO authenticator (id, account_id, factor, label, hint, created_at, confirmed_at, trusted_at)
+        SELECT gen_random_uuid(), id, 'sms', '', '', now(), now(), now() FROM account;
+    INSERT INTO recovery_code (hash, authenticator_id)
+        SELECT decode(md5(id::text), 'hex'), id FROM authenticator;
+    INSERT INTO authentication_event (session_id, account_id, factor, at, client_id)
+        SELECT id, account_id, 'sms', now(), 'bank' FROM session;
+    INSERT INTO interaction (id, session_id, client_id, request, started_at, expires_at)
+        SELECT gen_random_uuid(), id, 'bank', '{}', now(), now() FROM session;
+    INSERT INTO challenge (interaction_id, factor, account_id, purpose, nonce, key_id, created_at, expires_at,
+        max_attempts)
+        SELECT i.id, 'sms', s.account_id, '', '', '', now(), now(), 3 FROM interaction i
+        JOIN session s ON s.id = i.session_id;
+    INSERT INTO message (id, account_id, authenticator_id, kind, created_at, expires_at, state)
+        SELECT gen_random_uuid(), account_id, id, 'code', now(), now(), 'sent' FROM authenticator;
+    INSERT INTO message_attempt (id, message_id, gateway, started_at)
+        SELECT gen_random_uuid(), id, 'fake', now() FROM message;
+    INSERT INTO grant_ (id, client_id, account_id, scopes, level, auth_time, created_at, expires_at)
+        SELECT gen_random_uuid(), 'bank', id, '{}', 2, now(), now(), now() FROM account;
+    INSERT INTO authorization_code (hash, grant_id, level, redirect_uri, expires_at)
+        SELECT decode(md5(id::text), 'hex'), id, 2, '', now() FROM grant_;
+    INSERT INTO refresh_token (hash, grant_id, issued_at, expires_at)
+        SELECT decode(md5(id::text), 'hex'), id, now(), now() FROM grant_;
+    INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
+        SELECT decode(md5(username), 'hex'), 1, now(), '{}', now() + interval '1 day' FROM account;
+    INSERT INTO client_assertion
+        SELECT decode(md5(username), 'hex'), now() + interval '1 day' FROM account;
+    ANALYZE
+"""
+
+
+def hot_statements() -> dict[str, Statement]:
+    return {
+        "facts of a session": facts._OF_SESSION,
+        "facts of an interaction": facts._OF_INTERACTION,
+        "facts of a username": facts._OF_USERNAME,
+        "password": proofs._statement(Factor.PASSWORD, SMS, LIMITS["password_address"]),
+        "text message": proofs._statement(Factor.SMS, None, LIMITS["sms_address"]),
+        "app": proofs._statement(Factor.TOTP, None, None),
+        "recovery": proofs._statement(Factor.RECOVERY, None, None),
+        "ask": challenges._ask_statement(SMS),
+        "spend": attempts._spend_statement((LIMITS["code_failures"],), ask_if_none=False),
+        "spend or ask": attempts._spend_statement((LIMITS["code_failures"],), ask_if_none=True),
+        "issue": codes._issue_statement(in_interaction=True),
+        "load a code": codes._LOAD,
+        "redeem": codes._REDEEM,
+        "refresh": refresh_tokens._ROTATE,
+        "retry": refresh_tokens._RETRY,
+        "load a grant": grants._LOAD_GRANT,
+        "claim": messages._CLAIM,
+        "mark": messages._MARK,
+        **{f"sweep {name}": statement for name, statement in sweep._STATEMENTS.items()},
+    }
+
+
+class _Null(dict[str, object]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> object:
+        return None
+
+
+async def test_no_hot_statement_reads_a_whole_table(provider: Provider, raw: Raw) -> None:
+    await raw.execute(_CROWD)
+    # The plan of a server which has been up for a while, on tables so large that reading one is never the cheapest.
+    await raw.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
+    slow = {}
+    for name, statement in hot_statements().items():
+        sql, _ = statement.prepare(_Null())
+        handle = f"hot_{uuid4().hex}"
+        await raw.execute(f"PREPARE {handle} AS {sql}")
+        nulls = ", ".join("NULL" for _ in range(_parameters(sql)))
+        plan = await raw.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE {handle}" + (f"({nulls})" if nulls else ""))
+        if found := sorted(set(_scanned(json.loads(plan)))):
+            slow[name] = found
+    assert slow == {}
+
+
+def _parameters(sql: str) -> int:
+    found = 0
+    while f"${found + 1}" in sql:
+        found += 1
+    return found
+
+
+def _scanned(plan: Any) -> list[str]:
+    """The tables that the plan reads from end to end."""
+    if isinstance(plan, list):
+        return [name for each in plan for name in _scanned(each)]
+    if not isinstance(plan, dict):
+        return []
+    own = [plan["Relation Name"]] if plan.get("Node Type") == "Seq Scan" else []
+    return own + [name for each in plan.values() for name in _scanned(each)]

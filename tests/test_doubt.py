@@ -1,0 +1,124 @@
+"""Promise 8: what cannot be consulted never means yes. The answer is "not now", and it heals alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from idp.crypto import KeyChain
+from idp.errors import Unavailable
+from idp.store.engine import Database
+from tests.conftest import empty, running, settings_for
+from tests.proxy import Wire, wire_to
+from tests.store.asking import ask_second_factor, count, offline_code
+from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+
+
+@pytest.fixture
+async def wired(database_url: str, key_chain: KeyChain, tmp_path: Path) -> AsyncIterator[tuple[Provider, Wire]]:
+    await empty(database_url)
+    async with wire_to(database_url) as wire, running(wire.url, key_chain, settings_for(tmp_path)) as made:
+        await made.add_client("bank", BANK_URI)
+        await made.add_person("alice", number=ALICE_PHONE)
+        yield made, wire
+
+
+async def test_a_lost_database_is_a_clear_not_now_and_heals_alone(wired: tuple[Provider, Wire]) -> None:
+    provider, wire = wired
+    tokens = (await provider.redeem(await offline_code(provider))).json()
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    wire.lose()
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    assert page.status_code == 503
+    assert page.headers["retry-after"]
+    assert page.headers["content-type"].startswith("text/html")
+    answer = await provider.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert answer.headers["retry-after"]
+    assert (await provider.browser().get("/health/ready")).status_code == 503
+    assert (await provider.browser().get("/health/live")).status_code == 200
+    assert (await provider.browser().get("/jwks")).status_code == 200
+    wire.mend()
+    assert (await provider.browser().get("/health/ready")).status_code == 200
+    assert (await provider.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])).status_code == 200
+    assert "code" in parameters(await provider.sign_in(provider.browser()))
+
+
+@pytest.fixture
+async def impatient(provider: Provider, database_url: str) -> AsyncIterator[Provider]:
+    """A provider that waits a moment only, with two connections."""
+    patient = provider.idp.db
+    provider.idp.db = Database(database_url, size=2, patience=timedelta(milliseconds=300))
+    await provider.idp.db.open()
+    yield provider
+    await provider.idp.db.close()
+    provider.idp.db = patient
+
+
+@pytest.mark.parametrize("table", ["rate_limit", "session", "challenge", "authentication_event", "audit_event"])
+async def test_a_table_that_cannot_be_read_or_written_never_means_yes(
+    impatient: Provider, database_url: str, table: str
+) -> None:
+    asked = await ask_second_factor(impatient)
+    code = (await impatient.deliver())[-1]
+    second = impatient.browser(address="192.0.2.2")
+    await second.get(impatient.authorize_url())
+    before = await count(impatient, "authentication_event")
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            answers = [
+                await asked.browser.submit("/sms", follow=False, code=code),
+                await second.submit("/password", follow=False, username="alice", password=PASSWORD),
+            ]
+            assert [answer.status_code for answer in answers] == [503, 503]
+            assert all(answer.headers["retry-after"] for answer in answers)
+            assert all("set-cookie" not in answer.headers for answer in answers)
+    finally:
+        await connection.close()
+    assert await count(impatient, "authentication_event") == before
+    assert "code" in parameters(await asked.browser.submit("/sms", code=code))
+
+
+async def test_an_exhausted_pool_is_a_not_now_and_recovers(impatient: Provider) -> None:
+    browser = impatient.browser()
+    await browser.get(impatient.authorize_url())
+    db = impatient.idp.db
+    async with db.transaction(), db.transaction():
+        page = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
+        assert page.status_code == 503
+        assert (await impatient.browser().get("/health/ready")).status_code == 503
+    page = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
+    assert page.status_code == 303
+
+
+async def test_a_request_that_is_given_up_leaves_no_transaction_behind(impatient: Provider) -> None:
+    started = asyncio.Event()
+
+    async def hold() -> None:
+        async with impatient.idp.db.transaction():
+            started.set()
+            await asyncio.Event().wait()
+
+    for _ in range(4):
+        started.clear()
+        task = asyncio.create_task(hold())
+        await started.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with impatient.idp.db.transaction(), impatient.idp.db.transaction():
+        pass
+
+
+async def test_a_closed_database_is_a_not_now(impatient: Provider) -> None:
+    db = impatient.idp.db
+    await db.close()
+    with pytest.raises(Unavailable):
+        await db.ping()
+    await db.open()
+    await db.ping()
