@@ -1,1 +1,1 @@
-"""What Stile costs, measured: `python -m bench` writes docs/performance.md, `python -m bench growth` asks what grows."""
+"""What Stile costs: `python -m bench` measures it for docs/performance.md, `python -m bench growth` asks what grows."""

@@ -11,28 +11,30 @@ import asyncpg
 import uvloop
 
 from bench import floor, growth, house, processes, report, seed
+from bench.driving import leave, set_out
 from bench.house import House
-from bench.loads import CONNECTIONS, Bench, Drive, Measured
-from bench.client import Connection
+from bench.loads import Bench, Measured
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+QUICK = 25  # operations of each load, to see that it works
 
 
 def main() -> int:
     """0 when everything was measured."""
     given = arguments()
     os.sched_setaffinity(0, processes.cores()[1])
+    seconds, most = (5.0, QUICK) if given.quick else (given.seconds, 1_000_000)
     with tempfile.TemporaryDirectory(prefix="stile-bench-") as scratch:
         Path(scratch).chmod(0o711)
         data_dir = given.data or Path(scratch) / "data"
         if given.what == "growth":
-            sys.stdout.write(growth.run(data_dir, seconds=given.seconds, scale=0.01 if given.quick else 1.0))
+            scale = 0.01 if given.quick else 1.0
+            sys.stdout.write(growth.run(data_dir, seconds=seconds, most=most, scale=scale))
             return 0
-        result = run(data_dir, given)
-    text = report.page(result)
-    sys.stdout.write(text)
-    if not given.quick and not given.only and not given.profile and not given.dry:
-        PAGE.write_text(text, encoding="utf-8")
+        result = run(data_dir, given, seconds=seconds, most=most)
+    sys.stdout.write(report.table(result))
+    if not (given.quick or given.only or given.profile or given.dry):
+        PAGE.write_text(report.page(result), encoding="utf-8")
     return 0
 
 
@@ -42,68 +44,59 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=("all", "growth"), default="all")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each load (default: 6)")
     parser.add_argument("--quick", action="store_true", help="a few operations of each, to see that it works")
-    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W7")
+    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W7; no cold start")
     parser.add_argument("--data", type=Path, help="a data directory to use and to keep; else a new one")
     parser.add_argument("--profile", type=Path, help="profile the worker into this file (the figures are then useless)")
     parser.add_argument("--dry", action="store_true", help="do not write docs/performance.md")
     return parser.parse_args()
 
 
-def run(data_dir: Path, given: argparse.Namespace) -> report.Result:
+def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int) -> report.Result:
     """One whole run on one machine."""
-    seconds, most = (given.seconds, 1_000_000) if not given.quick else (5.0, 40)
-    start = 0.0
-    if not given.only:
+    start = None
+    if not given.only and not given.quick:
         house.cold_start(data_dir)  # the first one makes the database
-        start = min(house.cold_start(data_dir) for _ in range(1 if given.quick else 3))
+        start = min(house.cold_start(data_dir) for _ in range(3))
+    warm_up = 1 if given.quick else 12
     with house.opened(data_dir) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         with house.working(opened, "floor") as worker:
-            server = runner.run(_floor(opened, worker, seconds=seconds / 2, most=most))
+            server = runner.run(_floor(opened, worker, seconds=seconds / 2, most=most * 20, warm_up=warm_up))
         crypto = floor.of_crypto(rounds=100 if given.quick else 3000)
+        seeds = runner.run(seed.client(opened.url, opened.secret_keys))
         with house.working(opened, "idp", profile=given.profile) as worker:
             begun = processes.resident(worker.pid)
-            measured = runner.run(_loads(opened, worker, seconds=seconds, most=most, only=frozenset(given.only)))
+            only = frozenset(given.only)
+            loads = runner.run(_loads(opened, worker, seeds, seconds=seconds, most=most, only=only, warm_up=warm_up))
             resident = processes.resident(worker.pid)
         version = runner.run(_version(opened))
-    return report.Result(
-        loads=measured,
-        floor=floor.Floor(*server, *crypto),
-        start=start,
-        resident=resident,
-        resident_at_start=begun,
-        postgres=version,
-    )
+    return report.Result(loads, floor.Floor(*server, *crypto), start, begun, resident, version)
 
 
-async def _drive(opened: House, worker: house.Worker, *, warm_up: int = 12) -> Drive:
-    connections = [await Connection.open(worker.port) for _ in range(CONNECTIONS)]
-    return Drive(opened, worker, await asyncpg.connect(opened.url), connections, warm_up)
-
-
-async def _floor(opened: House, worker: house.Worker, *, seconds: float, most: int) -> tuple[float, float, float]:
-    drive = await _drive(opened, worker)
+async def _floor(
+    opened: House, worker: house.Worker, *, seconds: float, most: int, warm_up: int
+) -> tuple[float, float, float]:
+    drive = await set_out(opened, worker, warm_up=warm_up)
     try:
         return await floor.of_server(drive, seconds=seconds, most=most)
     finally:
-        await _leave(drive)
+        await leave(drive)
 
 
 async def _loads(
-    opened: House, worker: house.Worker, *, seconds: float, most: int, only: frozenset[str]
+    opened: House,
+    worker: house.Worker,
+    seeds: seed.Seeds,
+    *,
+    seconds: float,
+    most: int,
+    only: frozenset[str],
+    warm_up: int,
 ) -> list[Measured]:
-    seeds = await seed.client(opened.url, opened.secret_keys)
-    await asyncio.sleep(0.3)  # the worker hears of the new client
-    drive = await _drive(opened, worker)
+    drive = await set_out(opened, worker, warm_up=warm_up)
     try:
         return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=only)
     finally:
-        await _leave(drive)
-
-
-async def _leave(drive: Drive) -> None:
-    for connection in drive.connections:
-        connection.close()
-    await drive.raw.close()
+        await leave(drive)
 
 
 async def _version(opened: House) -> str:

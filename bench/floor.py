@@ -9,10 +9,9 @@ from itertools import repeat
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from idp.factors import password as passwords
-
 from bench import processes
 from bench.loads import Drive, get
+from idp.factors import password as passwords
 
 CREATE = """
 DROP TABLE IF EXISTS bench_floor;

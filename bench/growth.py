@@ -1,7 +1,55 @@
-"""What grows with the number of people and of leftovers."""
+"""What grows with the number of people and of leftovers: the same loads on a small database and on a full one."""
 
+import asyncio
 from pathlib import Path
 
+import asyncpg
+import uvloop
 
-def run(data_dir: Path, *, seconds: float, scale: float) -> str:
-    raise NotImplementedError
+from bench import house, seed
+from bench.driving import leave, set_out
+from bench.house import House
+from bench.loads import Bench, Measured
+
+LOADS = frozenset({"W2", "W5", "W6"})
+PEOPLE, LEFTOVERS = 100_000, 200_000
+
+
+def run(data_dir: Path, *, seconds: float, most: int, scale: float) -> str:
+    """A small table: each load before and after, and the ratio."""
+    people, leftovers = int(PEOPLE * scale), int(LEFTOVERS * scale)
+    with house.opened(data_dir) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        small = runner.run(_measured(opened, seconds=seconds, most=most))
+        runner.run(_fill(opened, people=people, leftovers=leftovers))
+        full = runner.run(_measured(opened, seconds=seconds, most=most))
+    lines = [
+        f"| load | small, ms | {people} people and {leftovers} expired rows more, ms | ratio | PostgreSQL alone |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for before, after in zip(small, full, strict=True):
+        alone = after.database / before.database if before.database else 1.0
+        lines.append(
+            f"| {before.name} | {before.cpu:.2f} | {after.cpu:.2f} | {after.cpu / before.cpu:.2f} | {alone:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+async def _measured(opened: House, *, seconds: float, most: int) -> list[Measured]:
+    seeds = await seed.client(opened.url, opened.secret_keys)
+    with house.working(opened, "idp") as worker:
+        drive = await set_out(opened, worker)
+        try:
+            return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=LOADS)
+        finally:
+            await leave(drive)
+
+
+async def _fill(opened: House, *, people: int, leftovers: int) -> None:
+    raw = await asyncpg.connect(opened.url)
+    try:
+        await seed.crowd(raw, people)
+        await seed.leftovers(raw, leftovers)
+        await raw.execute("ANALYZE", timeout=300)
+        await raw.execute("CHECKPOINT", timeout=300)
+    finally:
+        await raw.close()

@@ -14,8 +14,8 @@ import pyotp
 
 from idp.crypto import KeyChain, digest, mac, parse_secret_keys, random_token
 from idp.factors import password as passwords
-from idp.flows import challenge
 from idp.flows.idp import session_token
+from idp.flows.sealed import SEED, bound
 from idp.model import AuthMethod, AuthorizationRequest, Client
 from idp.store import clients
 from idp.store.engine import Database
@@ -115,11 +115,9 @@ async def people(raw: "asyncpg.Connection[Any]", seeds: Seeds, count: int) -> li
     for number in range(len(seeds.people), len(seeds.people) + count):
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         person = Person(uuid4(), f"person-{secrets.token_hex(6)}", uuid4(), secrets.token_bytes(20), address)
-        sealed = seeds.keys.seal(
-            person.seed, purpose=challenge.SEED, bound_to=challenge.bound(person.id, person.authenticator)
-        )
+        hidden = seeds.keys.seal(person.seed, purpose=SEED, bound_to=bound(person.id, person.authenticator))
         accounts.append((person.id, person.username, hashed, f"Person {number}", f"p{number}@example.com", now, now))
-        apps.append((person.authenticator, person.id, "totp", "Pixel", "", sealed, now, now, now))
+        apps.append((person.authenticator, person.id, "totp", "Pixel", "", hidden, now, now, now))
         made.append(person)
     columns = ["id", "username", "password_hash", "name", "email", "created_at", "updated_at"]
     await raw.copy_records_to_table("account", records=accounts, columns=columns)

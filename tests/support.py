@@ -19,8 +19,9 @@ from starlette.applications import Starlette
 from idp.crypto import digest, random_token
 from idp.factors import password as passwords
 from idp.factors import recovery
-from idp.flows import challenge, deliver
+from idp.flows import deliver
 from idp.flows.idp import Idp
+from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Account, Authenticator, AuthMethod, Client, Factor
 from idp.sms import phone
 from idp.store import accounts, authenticators, clients
@@ -251,7 +252,7 @@ class Provider:
             await self.add_phone(person.id, number)
         if app:
             self.seeds[username] = secrets.token_bytes(20)
-            await self._add(person.id, Factor.TOTP, "Pixel", "", self.seeds[username], challenge.SEED, now)
+            await self._add(person.id, Factor.TOTP, "Pixel", "", self.seeds[username], SEED, now)
         if codes:
             made = await self._add(person.id, Factor.RECOVERY, "", "", None, "", now)
             self.saved[username] = recovery.new_codes()
@@ -264,7 +265,7 @@ class Provider:
 
     async def add_phone(self, account_id: UUID, number: str) -> UUID:
         return await self._add(
-            account_id, Factor.SMS, "", phone.hint(number), number.encode(), challenge.NUMBER, self.clock.now()
+            account_id, Factor.SMS, "", phone.hint(number), number.encode(), NUMBER, self.clock.now()
         )
 
     async def _add(
@@ -282,7 +283,7 @@ class Provider:
         )
         sealed = None
         if secret is not None:
-            where = challenge.bound(account_id, made.id)
+            where = bound(account_id, made.id)
             sealed = self.idp.secrets.seal(secret, purpose=purpose, bound_to=where)
         await authenticators.add(self.idp.db, made, sealed=sealed)
         return made.id

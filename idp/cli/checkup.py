@@ -13,9 +13,9 @@ from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
-from idp.flows.challenge import NUMBER, SEED, bound
 from idp.flows.keys import SIGNING_KEY
 from idp.flows.keys import bound as key_bound
+from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.policy import default_policy, load_policy

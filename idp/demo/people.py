@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from idp.demo.start import DemoPerson
 from idp.errors import NotThere
 from idp.flows import operate
-from idp.flows.challenge import SEED, bound
 from idp.flows.idp import Idp
 from idp.flows.operate import NewClient
+from idp.flows.sealed import SEED, bound
 from idp.model import Factor
 from idp.store import authenticators
 

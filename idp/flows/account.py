@@ -25,7 +25,8 @@ from idp.factors.strength import Problem, acceptable
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
-from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still, tell
+from idp.flows.notices import tell
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
 from idp.model import Factor, Session
 from idp.policy import Refuse
 from idp.sms.text import Notice
@@ -194,6 +195,6 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
             await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
             await end_elsewhere(conn, again, why="password")
             await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
-            await tell(conn, again, visitor, Notice.PASSWORD_CHANGED)
+            await tell(conn, again.account, Notice.PASSWORD_CHANGED, locale=visitor.locale, now=again.now)
             return Done()
     return ToClient(rooms.PASSWORD, ())

@@ -5,9 +5,9 @@ from typing import Any
 
 from idp.audit import GrantRevoked
 from idp.crypto import digest
-from idp.flows.challenge import NUMBER, bound
 from idp.flows.clients import authenticate
 from idp.flows.idp import INTERNAL, Idp, Visitor
+from idp.flows.sealed import NUMBER, bound
 from idp.oidc import introspection, tokens, userinfo
 from idp.oidc.params import Params
 from idp.store import grants, refresh_tokens

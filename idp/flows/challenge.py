@@ -7,23 +7,21 @@ from typing import Any
 from uuid import UUID
 
 from idp import limits
-from idp.assurance import is_trusted
 from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest, random_bytes, random_token
-from idp.factors import KINDS, recovery, sms, totp
+from idp.factors import KINDS, sms
 from idp.flows.authorize import Gone, Show, ToInteraction, load
 from idp.flows.idp import Idp, Visitor, address_key, exempt, remember_device, session_token
+from idp.flows.judge import judge
+from idp.flows.notices import tell
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Authenticator, Factor, Interaction
 from idp.policy import Kind
+from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs, rate_limits
-from idp.store.attempts import App, Dead, Spent
+from idp.store.attempts import Dead, Spent
 from idp.store.challenges import Charges, Question
 from idp.store.proofs import Proof, Rotation
-
-CODE_KEY = "sms-code"
-SEED = "totp-seed"
-NUMBER = "phone-number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,25 +188,19 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
             return Paused(show, factor, retry_after, sending=False)
         case Spent():
             pass
-    proof, values, used = _judge(idp, show, account, factor, parsed, spent, now=now)
+    proof, values, used = judge(idp, show, account, factor, parsed, spent, now=now)
     session = show.loaded.session
     assert session is not None
     token = session_token(session.id)
     assert visitor.token_hash is not None
-    if proof is not None and await proofs.record(
-        idp.db,
+    if proof is not None and await _record(
+        idp,
+        visitor,
         proof,
         rotation=Rotation(session.id, visitor.token_hash, digest(token)),
-        audit=FactorVerified(
-            factor=factor,
-            interaction=str(interaction_id),
-            authenticator=str(proof.authenticator_id),
-            for_client=show.client.id,
-        ),
-        forgive=_forgiven(account, factor, proof),
-        refund=_refund(idp, visitor, factor),
+        account=account,
         now=now,
-        **values,
+        values=values,
     ):
         device = remember_device(idp, visitor, account, fresh=random_token())
         return ToInteraction(interaction_id, token, device)
@@ -220,55 +212,39 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     return WrongCode(show, factor, spent.attempts_left, used)
 
 
-def _judge(
-    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent, *, now: datetime
-) -> tuple[Proof | None, dict[str, Any], bool]:
-    def proof(authenticator_id: UUID) -> Proof:
-        return Proof(factor, account.id, show.client.id, show.interaction.id, authenticator_id)
-
-    match factor:
-        case Factor.SMS:
-            key = idp.secrets.subkey(CODE_KEY, spent.key_id)
-            right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, answer=typed)
-            there = {each.id for each in show.loaded.authenticators if each.closed_at is None}
-            if right and spent.authenticator_id is not None and spent.authenticator_id in there:
-                return proof(spent.authenticator_id), {"nonce": spent.nonce}, False
-        case Factor.TOTP:
-            for app in _usable(show, spent.apps, now=now):
-                match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
-                    case totp.Verified(step):
-                        return proof(app.id), {"step": step}, False
-                    case totp.Wrong(used=True):
-                        return None, {}, True
-                    case totp.Wrong():
-                        pass
-        case Factor.RECOVERY:
-            for codes in show.loaded.authenticators:
-                if codes.factor is Factor.RECOVERY and codes.closed_at is None:
-                    return proof(codes.id), {"recovery_hash": recovery.stored(typed, authenticator_id=codes.id)}, False
-        case Factor.PASSWORD:
-            pass
-    return None, {}, False
-
-
-def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
-    """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
-    known = {each.id: each for each in show.loaded.authenticators}
-    usable = [app for app in apps if app.id in known]
-    if show.ask.factors == (Factor.TOTP,):
-        trusted = [app for app in usable if is_trusted(known[app.id], at=now)]
-        return trusted or usable
-    return usable
-
-
-def seed_of(idp: Idp, account_id: UUID, app: App) -> bytes:
-    """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
-    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account_id, app.id))
-
-
-def bound(account_id: UUID, authenticator_id: UUID) -> str:
-    """What a sealed seed or number is bound to: table, column, person and row."""
-    return f"authenticator.sealed/{account_id}/{authenticator_id}"
+async def _record(
+    idp: Idp,
+    visitor: Visitor,
+    proof: Proof,
+    *,
+    rotation: Rotation,
+    account: Account,
+    now: datetime,
+    values: dict[str, Any],
+) -> bool:
+    """Consume and record. Who used a saved code is told, in the same transaction: it may not have been them."""
+    factor = proof.factor
+    verified = FactorVerified(
+        factor=factor,
+        interaction=str(proof.interaction_id),
+        authenticator=str(proof.authenticator_id),
+        for_client=proof.client_id,
+    )
+    given: dict[str, Any] = {
+        "rotation": rotation,
+        "audit": verified,
+        "forgive": _forgiven(account, factor, proof),
+        "refund": _refund(idp, visitor, factor),
+        "now": now,
+        **values,
+    }
+    if factor is not Factor.RECOVERY:
+        return await proofs.record(idp.db, proof, **given)
+    async with idp.db.transaction() as conn:
+        if not await proofs.record(conn, proof, **given):
+            return False
+        await tell(conn, account, Notice.RECOVERY_USED, locale=visitor.locale, now=now)
+        return True
 
 
 def _forgiven(account: Account, factor: Factor, proof: Proof) -> list[bytes]:

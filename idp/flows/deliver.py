@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from idp.errors import SealBroken
 from idp.factors import sms as codes
-from idp.flows.challenge import CODE_KEY, NUMBER, bound
 from idp.flows.idp import Idp
+from idp.flows.sealed import CODE_KEY, NUMBER, bound
 from idp.sms import Gateway, Message, Outcome, Sent
 from idp.sms.phone import mask
 from idp.sms.text import Notice, code_text, notice_text
@@ -36,19 +36,20 @@ async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | No
 
     The try is recorded before the gateway is called, so a killed sender can cause one more of the same code at most.
     """
-    gateway = gateways[0]
     attempt_id = uuid4()
-    message = await messages.claim(idp.db, attempt_id=attempt_id, gateway=gateway.name, now=idp.clock.now())
+    names = [gateway.name for gateway in gateways]
+    message = await messages.claim(idp.db, attempt_id=attempt_id, gateways=names, now=idp.clock.now())
     if message is None:
         return None
+    gateway = gateways[(message.tries - 1) % len(gateways)]
     try:
         outgoing = _outgoing(idp, message, attempt_id)
     except SealBroken:
         sent = Sent(Outcome.REJECTED)
     else:
-        sent = await _send(gateways, message, outgoing)
+        sent = await gateway.send(outgoing)
     now = idp.clock.now()
-    final, again = _judge(sent)
+    final, again = _judge(sent, others=len(gateways) > 1)
     state = await messages.mark(
         idp.db,
         attempt_id=attempt_id,
@@ -56,7 +57,7 @@ async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | No
         sent=sent.outcome is Outcome.ACCEPTED,
         final=final,
         now=now,
-        again_at=None if final else now + max(again, sent.retry_after or again),
+        again_at=None if final else now + again,
         reason=sent.reason,
         provider_code=sent.provider_code,
         provider_id=sent.provider_id,
@@ -67,25 +68,13 @@ async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | No
     return Delivered(message.id, gateway.name, sent, state or "gone")
 
 
-async def _send(gateways: tuple[Gateway, ...], message: Outgoing, outgoing: Message) -> Sent:
-    """Try the gateways in order: the next one only where the one before certainly sent nothing."""
-    sent = Sent(Outcome.NOT_SENT)
-    # A second claim of an ambiguous message goes to another gateway first, where there is one.
-    offset = (message.tries - 1) % len(gateways)
-    for gateway in (*gateways[offset:], *gateways[:offset]):
-        sent = await gateway.send(outgoing)
-        if sent.outcome not in {Outcome.NOT_SENT, Outcome.MISCONFIGURED}:
-            return sent
-    return sent
-
-
-def _judge(sent: Sent) -> tuple[bool, timedelta]:
-    """Whether that was the last try, and else when the next one may be."""
+def _judge(sent: Sent, *, others: bool) -> tuple[bool, timedelta]:
+    """Whether that was the last try, and else when the next one may be: at once where it goes to another gateway."""
     match sent.outcome:
         case Outcome.ACCEPTED | Outcome.REJECTED:
             return True, timedelta(0)
         case Outcome.NOT_SENT | Outcome.AMBIGUOUS | Outcome.MISCONFIGURED:
-            return False, RETRY_AFTER
+            return False, timedelta(0) if others else max(RETRY_AFTER, sent.retry_after or RETRY_AFTER)
         case never:
             assert_never(never)
 

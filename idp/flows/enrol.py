@@ -11,10 +11,11 @@ from idp.factors import totp
 from idp.flows import rooms
 from idp.flows.account import Done
 from idp.flows.authorize import ToClient
-from idp.flows.challenge import SEED, bound
 from idp.flows.idp import Idp, Visitor
+from idp.flows.notices import tell
 from idp.flows.recovery import Codes, Nothing, new_set
-from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still, tell
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
+from idp.flows.sealed import SEED, bound
 from idp.limits import Closed, Refused
 from idp.model import Authenticator, Factor
 from idp.policy import MayEnrol
@@ -185,7 +186,7 @@ async def _add(
             now=again.now,
             account_id=account_id,
         )
-        await tell(conn, again, visitor, Notice.TOTP_ADDED)
+        await tell(conn, again.account, Notice.TOTP_ADDED, locale=visitor.locale, now=again.now)
         open_ = [each for each in again.loaded.authenticators if each.closed_at is None]
         forgiven = [failures]
         if not any(each.factor is Factor.TOTP for each in open_):
@@ -253,5 +254,5 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | N
         await end_elsewhere(conn, again, why="authenticator")
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
-        await tell(conn, again, visitor, Notice.AUTHENTICATOR_REMOVED)
+        await tell(conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=visitor.locale, now=again.now)
     return Done()

@@ -9,7 +9,8 @@ from idp.factors import recovery
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
-from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still, tell
+from idp.flows.notices import tell
+from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
 from idp.model import Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
@@ -50,7 +51,7 @@ async def new_set(conn: Connection, inside: Inside, visitor: Visitor, *, trusted
     )
     await authenticators.save_codes(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)
-    await tell(conn, inside, visitor, Notice.RECOVERY_ADDED)
+    await tell(conn, inside.account, Notice.RECOVERY_ADDED, locale=visitor.locale, now=inside.now)
     return Codes(codes)
 
 

@@ -12,8 +12,7 @@ from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
 from idp.limits import Closed, Refused
 from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
 from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
-from idp.sms.text import Notice
-from idp.store import accounts, grants, messages, rate_limits, sessions
+from idp.store import accounts, grants, rate_limits, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
 from idp.store.facts import Loaded
@@ -23,7 +22,6 @@ AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
-NOTICE_LIFE = timedelta(hours=24)
 _TOUCH_AFTER = timedelta(minutes=1)
 
 Outside = ToInteraction | ToClient | Refuse
@@ -146,19 +144,6 @@ def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
     granted = enrolment(inside.facts, idp.policy, change=request.change, target=request.target)
     assert isinstance(granted, MayEnrol | MayRemove), "decide lets nobody else in"
     return granted
-
-
-async def tell(conn: Connection, inside: Inside, visitor: Visitor, notice: Notice) -> None:
-    """Put a notice to every phone of the person into the outbox, in the transaction of what it is about."""
-    await messages.notice(
-        conn,
-        account_id=inside.account.id,
-        kind=notice.value,
-        fields={},
-        locale=inside.account.locale or visitor.locale,
-        now=inside.now,
-        expires_at=inside.now + NOTICE_LIFE,
-    )
 
 
 async def end_elsewhere(conn: Connection, inside: Inside, *, why: str) -> int:

@@ -6,7 +6,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Text, Uuid, and_, bindparam, case, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.store.engine import Conn, Statement
@@ -84,7 +98,13 @@ _attempt = (
         select(
             bindparam("attempt_id", type_=Uuid),
             _claimed.c.id,
-            bindparam("gateway", type_=Text),
+            # the next gateway for each try, around and around; a name holds no comma
+            func.split_part(
+                bindparam("gateways", type_=Text),
+                literal_column("','", Text),
+                func.mod(_claimed.c.tries - literal_column("1", Integer), bindparam("gateway_count", type_=Integer))
+                + literal_column("1", Integer),
+            ),
             _now,
         ),
     )
@@ -98,12 +118,15 @@ _CLAIM = Statement(
 )
 
 
-async def claim(conn: Conn, *, attempt_id: UUID, gateway: str, now: datetime) -> Outgoing | None:
+async def claim(conn: Conn, *, attempt_id: UUID, gateways: Sequence[str], now: datetime) -> Outgoing | None:
     """Take the oldest waiting message under a lease and record the try, before anything is sent. None if there is none.
 
+    Try number N goes to gateway number N of the list, which begins again after its end; see `Outgoing.tries`.
     A sender that dies leaves the lease to run out; then one other takes the message over.
     """
-    row = await conn.one(_CLAIM, attempt_id=attempt_id, gateway=gateway, now=now)
+    row = await conn.one(
+        _CLAIM, attempt_id=attempt_id, gateways=",".join(gateways), gateway_count=len(gateways), now=now
+    )
     return None if row is None else Outgoing(*row)
 
 

@@ -118,7 +118,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 purpose=purpose,
                 hint=_phone_hint(show.loaded.authenticators),
                 resend=f"{here}/sms/send",
-                valid_for=_valid_for(challenge, show),
+                valid_for=_valid_for(challenge, show, extra),
                 resend_in=extra.resend_in,
                 tries_left=tries,
                 delivery=extra.delivery,
@@ -129,8 +129,9 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             )
 
 
-def _valid_for(challenge: Challenge | None, show: Show) -> timedelta | None:
-    if challenge is None or not challenge.alive(show.facts.now):
+def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedelta | None:
+    # What was shown was loaded before this answer spent the last try: nothing is left to type a code into.
+    if challenge is None or extra.tries_left == 0 or not challenge.alive(show.facts.now):
         return None
     return challenge.expires_at - show.facts.now
 

@@ -169,4 +169,4 @@ async def test_every_address_of_a_question_can_be_opened_again(provider: Provide
     for step in ("password", "consent", "account", "cancel", "sms", "totp", "recovery", "sms/send", "totp/send"):
         answer = await browser.get(f"{here}/{step}")
         assert answer.status_code == 200, step
-        assert browser.form("/password")
+        assert browser.form("/password").action

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 import httpx
 import pytest
 
@@ -129,6 +130,24 @@ async def test_new_codes_do_not_buy_new_guesses(provider: Provider) -> None:  # 
     assert waits == sorted(waits)
 
 
+async def test_a_hundred_failures_close_the_phone_and_no_wait_is_promised(
+    provider: Provider, database_url: str
+) -> None:  # OTP-04
+    browser, action, form = await at_the_code(provider, "bob")
+    right = (await provider.deliver())[-1]
+    assert (await browser.http.post(action, data={**form, "code": wrong(right)})).status_code == 400
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("UPDATE rate_limit SET count = 100 WHERE count = 1 AND cardinality(hits) = 0")
+    finally:
+        await connection.close()
+    refused = await browser.http.post(action, data={**form, "code": right})
+    assert refused.status_code == 429
+    assert "retry-after" not in refused.headers
+    assert "closed now" in refused.text
+    assert await not_signed_in(provider, browser)
+
+
 @pytest.mark.parametrize(("left", "accepted"), [(2, True), (-2, False)])
 async def test_a_code_works_for_five_minutes(provider: Provider, left: int, accepted: bool) -> None:  # OTP-07
     browser, action, form = await at_the_code(provider)
@@ -195,7 +214,8 @@ async def test_what_is_no_code_is_not_compared(provider: Provider) -> None:  # O
 
 async def test_a_code_with_leading_zeros_is_typed_as_it_is(provider: Provider) -> None:  # OTP-11
     browser, action, form = await at_the_code(provider)
-    for _ in range(40):
+    code = ""
+    for _ in range(60):
         code = (await provider.deliver())[-1]
         if code.startswith("0"):
             break

@@ -11,8 +11,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from idp.crypto import KeyChain
-from idp.settings import Settings
-from tests.conftest import running
+from tests.conftest import running, settings_for
 from tests.stage import elevate, error_of, own_token
 from tests.support import PASSWORD, Provider, forms
 
@@ -101,11 +100,11 @@ async def test_sessions_end_when_idle_and_after_a_day(provider: Provider) -> Non
 async def test_cookies_on_https_are_bound_to_the_host_and_headers_say_https_only(
     database_url: str, key_chain: KeyChain, tmp_path: Path, provider: Provider
 ) -> None:  # SES-02 SES-04
-    settings = Settings(issuer="https://login.example.com", data_dir=tmp_path)
+    settings = settings_for(tmp_path).model_copy(update={"issuer": "https://login.example.com", "dev": False})
     async with running(database_url, key_chain, settings) as secure:
         secure.clock.time = provider.clock.now()
         browser = secure.browser()
-        browser.http.base_url = "https://login.example.com"  # type: ignore[assignment]  # httpx parses it
+        browser.http.base_url = "https://login.example.com"
         made = []
         answer = await browser.http.get(provider.authorize_url())
         for ending, typed in (("password", {"username": "alice", "password": PASSWORD}), ("sms", {})):

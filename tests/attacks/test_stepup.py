@@ -20,7 +20,7 @@ async def test_a_transfer_asks_for_the_app_whatever_the_client_says(
     browser = provider.browser()
     await provider.sign_in(browser)
     page = await browser.get(provider.authorize_url(scope=TRANSFER, **changes))
-    assert browser.form("/totp")
+    assert browser.form("/totp").action
     assert "/sms" not in page.text
     here = page.url.path
     for ending in ("sms", "sms/send", "recovery", "recovery/send", "email"):
@@ -51,7 +51,7 @@ async def test_a_saved_code_does_not_open_a_transfer(provider: Provider) -> None
     issued = (await provider.redeem(parameters(answer)["code"])).json()
     assert claims(issued["id_token"])["acr"] == TWO_FACTOR
     page = await browser.get(provider.authorize_url(scope=TRANSFER))
-    assert browser.form("/totp")
+    assert browser.form("/totp").action
     path = f"{page.url.path}/recovery"
     posted = {**own_token(provider, browser, path), "code": provider.saved["alice"][1]}
     assert (await browser.http.post(path, data=posted)).status_code == 400
@@ -76,7 +76,7 @@ async def test_a_second_transfer_asks_again(provider: Provider) -> None:  # prom
     await elevate(provider, browser)
     page = await browser.get(provider.authorize_url(scope=TRANSFER))
     assert page.status_code == 200
-    assert browser.form("/totp")
+    assert browser.form("/totp").action
 
 
 async def test_no_step_can_be_skipped(provider: Provider) -> None:  # STP-10

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import axe_playwright_python
@@ -16,8 +16,9 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(enc
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Chromium reports every answer of 400 and above as an error of the page; pages that say no are meant to be such.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
-VIOLATIONS = """async rules => (await axe.run(document, {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})}))
-  .violations.flatMap(one => one.nodes.map(node => one.id + ": " + node.html.slice(0, 160)))"""
+VIOLATIONS = """async rules =>
+  (await axe.run(document, {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})})).violations
+  .flatMap(one => one.nodes.map(node => one.id + ": " + node.html.slice(0, 160)))"""
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ async def test_a_post_from_a_stranger_leads_to_the_sign_in_page(provider: Provid
     browser = provider.browser()
     page = await browser.post("/authorize", form_of(provider))
     assert page.status_code == 200
-    assert browser.form("/password")
+    assert browser.form("/password").action
 
 
 async def test_a_posted_request_ignores_the_query(provider: Provider) -> None:  # B1
@@ -246,7 +246,7 @@ async def test_form_post_carries_errors_too(provider: Provider) -> None:  # B15 
 
 
 async def test_a_verifier_for_a_code_without_challenge_is_refused(provider: Provider) -> None:  # B20
-    none = {"code_challenge": None, "code_challenge_method": None}
+    none: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}
     for verifier, status in ((None, 200), (provider.pkce.verifier, 400)):
         browser = provider.browser()
         await provider.sign_in(browser, client_id="shop", redirect_uri=SHOP_URI, **none)
@@ -287,7 +287,11 @@ async def test_pages_cannot_be_framed_cached_or_referred(provider: Provider) -> 
 async def test_every_redirect_after_a_form_is_303(provider: Provider) -> None:  # B22 OAU-10
     browser = provider.browser()
     await browser.get(provider.authorize_url(prompt="consent"))
-    steps = [("/password", {"username": "alice", "password": PASSWORD}), ("/sms", {}), ("/consent", {})]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("/password", {"username": "alice", "password": PASSWORD}),
+        ("/sms", {}),
+        ("/consent", {}),
+    ]
     for ending, typed in steps:
         if ending == "/sms":
             typed = {"code": (await provider.deliver())[-1]}  # noqa: PLW2901
@@ -333,7 +337,7 @@ async def test_a_login_hint_fills_the_field_and_tells_nothing(provider: Provider
 async def test_cancelling_anywhere_tells_the_client(provider: Provider) -> None:  # B25
     browser = provider.browser()
 
-    async def cancelled(ending: str = "/cancel", **typed: str) -> None:
+    async def cancelled(ending: str = "/cancel", **typed: Any) -> None:
         answer = await browser.submit(ending, **typed)
         assert error_of(answer) == "access_denied"
         assert parameters(answer)["state"] == "s t&a=te"

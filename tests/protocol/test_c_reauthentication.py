@@ -62,7 +62,7 @@ async def test_asked_to_sign_in_again_a_person_proves_both_factors_again(
     provider.clock.move(timedelta(seconds=90))
     asked_at = provider.clock.now()
     page = await browser.get(provider.authorize_url(**changes))
-    assert browser.form("/password")
+    assert browser.form("/password").action
     assert "alice" in page.text
     await browser.submit("/password", username="alice", password=PASSWORD)
     provider.clock.move(timedelta(seconds=3))
@@ -91,7 +91,7 @@ async def test_an_account_can_be_chosen_or_another_one_used(provider: Provider) 
     await browser.get(url)
     before = browser.token
     page = await browser.submit("/account", account="")
-    assert browser.form("/password")
+    assert browser.form("/password").action
     assert browser.token != before
     assert "Alice" not in page.text
 
@@ -196,7 +196,7 @@ async def test_stepping_up_changes_the_session_and_nothing_that_was_issued_befor
     assert error_of(await again_raw(provider, stale)) == "login_required"
     assert (await provider.introspect(before["access_token"]))["acr"] == TWO_FACTOR
     page = await browser.get(provider.authorize_url(scope=TRANSFER))
-    assert browser.form("/totp")
+    assert browser.form("/totp").action
     assert "/sms" not in page.text
 
 

@@ -1,5 +1,6 @@
 """UserInfo and bearer tokens (protocol.md F)."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,7 +27,7 @@ async def test_the_token_may_be_in_the_form_even_of_unknown_length(provider: Pro
     token = (await tokens(provider))["access_token"]
     assert (await post(provider, "/userinfo", {"access_token": token})).status_code == 200
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"access_token="
         yield token.encode()
 

@@ -429,7 +429,7 @@ async def some_messages(provider: Provider, how_many: int) -> None:
 async def claim_many(twins: Twins, times: int) -> list[UUID]:
     async def claim(number: int) -> UUID | None:
         claimed = await messages.claim(
-            twins[number % 2].idp.db, attempt_id=uuid4(), gateway="fake", now=twins[0].clock.now()
+            twins[number % 2].idp.db, attempt_id=uuid4(), gateways=["fake"], now=twins[0].clock.now()
         )
         return None if claimed is None else claimed.id
 
@@ -459,7 +459,7 @@ async def test_what_was_sent_stays_sent_when_the_first_of_two_senders_was_slow(p
     await some_messages(provider, 1)
     db, tries = provider.idp.db, [uuid4(), uuid4()]
     for attempt_id in tries:
-        assert await messages.claim(db, attempt_id=attempt_id, gateway="fake", now=provider.clock.now()) is not None
+        assert await messages.claim(db, attempt_id=attempt_id, gateways=["fake"], now=provider.clock.now()) is not None
         provider.clock.move(messages.LEASE)
     now = provider.clock.now()
     sent = await messages.mark(db, attempt_id=tries[0], outcome="accepted", sent=True, final=True, now=now)

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 from idp.audit import AuthenticatorRemoved, RecoveryCodesMade
 from idp.errors import NotThere
 from idp.factors import recovery, totp
-from idp.flows.challenge import SEED, bound
 from idp.flows.idp import Idp
+from idp.flows.notices import tell
 from idp.flows.operate.people import (
     NotAcceptable,
     Person,
@@ -16,8 +16,8 @@ from idp.flows.operate.people import (
     parse_phone,
     record_added,
     store_phone,
-    tell,
 )
+from idp.flows.sealed import SEED, bound
 from idp.model import Account, Authenticator, Factor
 from idp.sms.text import Notice
 from idp.store import audits, authenticators

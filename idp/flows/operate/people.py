@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from idp import limits
@@ -12,20 +12,20 @@ from idp.errors import IdpError, NotThere
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows import enrol
-from idp.flows.challenge import NUMBER, bound
 from idp.flows.idp import Idp
 from idp.flows.login import fold
+from idp.flows.notices import tell
+from idp.flows.sealed import NUMBER, bound
 from idp.model import Account, Authenticator, Factor
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.sms.text import Notice
-from idp.store import accounts, audits, authenticators, grants, messages, rate_limits, sessions
+from idp.store import accounts, audits, authenticators, grants, rate_limits, sessions
 from idp.store.engine import Connection
 
 LONGEST_USERNAME = 64
 LONGEST_NAME = 200
 PHONE_INDEX = "phone"  # purpose of the keyed hash by which a number is looked up
-NOTICE_LIFE = timedelta(hours=24)
 SEARCHED = 100_000
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
 
@@ -263,18 +263,4 @@ async def end_everything(conn: Connection, account: Account, *, why: str, now: d
         await audits.add(conn, SignedOut(why=why, sessions=ended), now=now, account_id=account.id)
     await grants.revoke_of_account(
         conn, account_id=account.id, except_session=None, audit=GrantRevoked(why=why), now=now
-    )
-
-
-async def tell(conn: Connection, account: Account, notice: Notice, *, now: datetime, also: UUID | None = None) -> int:
-    """Put a notice to every phone of a person into the outbox; how many."""
-    return await messages.notice(
-        conn,
-        account_id=account.id,
-        kind=notice,
-        fields={},
-        locale=account.locale,
-        now=now,
-        expires_at=now + NOTICE_LIFE,
-        also=also,
     )

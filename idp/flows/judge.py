@@ -1,0 +1,66 @@
+"""Compare a typed answer with the question an attempt was spent on. Nothing is stored here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from idp.assurance import is_trusted
+from idp.factors import recovery, sms, totp
+from idp.flows.authorize import Show
+from idp.flows.idp import Idp
+from idp.flows.sealed import CODE_KEY, SEED, bound
+from idp.model import Account, Factor
+from idp.store.attempts import App, Spent
+from idp.store.proofs import Proof
+
+
+def judge(
+    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent, *, now: datetime
+) -> tuple[Proof | None, dict[str, Any], bool]:
+    """The proof that a right answer makes, what `proofs.record` must consume for it, and whether it was used before.
+
+    For a saved code the proof is only a claim: whether such a code exists is found when it is consumed.
+    """
+
+    def proof(authenticator_id: UUID) -> Proof:
+        return Proof(factor, account.id, show.client.id, show.interaction.id, authenticator_id)
+
+    match factor:
+        case Factor.SMS:
+            key = idp.secrets.subkey(CODE_KEY, spent.key_id)
+            right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, answer=typed)
+            there = {each.id for each in show.loaded.authenticators if each.closed_at is None}
+            if right and spent.authenticator_id is not None and spent.authenticator_id in there:
+                return proof(spent.authenticator_id), {"nonce": spent.nonce}, False
+        case Factor.TOTP:
+            for app in _usable(show, spent.apps, now=now):
+                match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
+                    case totp.Verified(step):
+                        return proof(app.id), {"step": step}, False
+                    case totp.Wrong(used=True):
+                        return None, {}, True
+                    case totp.Wrong():
+                        pass
+        case Factor.RECOVERY:
+            for codes in show.loaded.authenticators:
+                if codes.factor is Factor.RECOVERY and codes.closed_at is None:
+                    return proof(codes.id), {"recovery_hash": recovery.stored(typed, authenticator_id=codes.id)}, False
+        case Factor.PASSWORD:
+            pass
+    return None, {}, False
+
+
+def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
+    """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
+    known = {each.id: each for each in show.loaded.authenticators}
+    usable = [app for app in apps if app.id in known]
+    if show.ask.factors == (Factor.TOTP,):
+        trusted = [app for app in usable if is_trusted(known[app.id], at=now)]
+        return trusted or usable
+    return usable
+
+
+def seed_of(idp: Idp, account_id: UUID, app: App) -> bytes:
+    """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
+    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account_id, app.id))

@@ -1,0 +1,59 @@
+"""The bench measures what it says: each load really happens, and is counted. How fast is not asked here."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def printed() -> str:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def cells(printed: str, load: str) -> list[str]:
+    line = next(line for line in printed.splitlines() if line.startswith(f"| {load} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("load", "statements", "commits"),
+    [
+        pytest.param("W1", 0, 0, id="metadata asks the database nothing"),
+        pytest.param("W2", 2, 1, id="a code is exchanged in two statements, one of which writes"),
+        pytest.param("W3", 1, 1, id="a refresh is one statement"),
+        pytest.param("W4", 1, 0, id="userinfo reads once"),
+        pytest.param("W5", 13, 7, id="a whole login"),
+        pytest.param("W6", 3, 2, id="a second factor: load, spend, record"),
+        pytest.param("W7", 2, 1, id="authorize with a session: load, issue"),
+    ],
+)
+def test_each_load_happens_within_its_budget(printed: str, load: str, statements: int, commits: int) -> None:
+    found = cells(printed, load)
+    # Background work adds a little; one statement more in each operation is far outside.
+    assert float(found[6]) == pytest.approx(statements, abs=0.9)
+    assert float(found[7]) == pytest.approx(commits, abs=0.9)
+    assert float(found[8]) > 0
+
+
+def test_the_floor_and_the_worker_are_there(printed: str) -> None:
+    figures = dict(re.findall(r"^\| ([^|]+?) \| ([0-9.]+)", printed, re.MULTILINE))
+    assert {"greeting", "ES256 signature", "F"} <= figures.keys()
+    assert float(figures["F"]) > 0
+    assert 20 < float(figures["resident after start"]) < 500

