@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -16,15 +17,16 @@ import httpx
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-UV = Path(sys.executable).with_name("uv")
+UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 pytestmark = [
     pytest.mark.xdist_group("wheel"),
-    pytest.mark.skipif(not UV.exists(), reason="needs uv, which `make env` installs"),
+    pytest.mark.skipif(UV is None, reason="needs uv, which `make env` installs"),
 ]
 
 
 def _uv(*arguments: str | Path) -> None:
+    assert UV is not None
     done = run([UV, *arguments, "--quiet"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -48,20 +50,20 @@ def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_
     told |= {"IDP_METRICS": "off", "IDP_DEV": "true"}
 
     def idp(*arguments: str) -> str:
-        command = [venv / "bin/idp", *arguments]
+        command = [str(venv / "bin/idp"), *arguments]
         done = run(command, cwd=elsewhere, env=told, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert idp("--version") == f"stile-idp {version}\n"
-    where = [venv / "bin/python", "-c", "import idp; print(idp.__file__)"]
+    where = [str(venv / "bin/python"), "-c", "import idp; print(idp.__file__)"]
     found = run(where, cwd=elsewhere, env=told, capture_output=True, text=True, check=True).stdout
     assert found.startswith(str(venv))
     migrated: dict[str, Any] = json.loads(idp("migrate", "--json"))
     assert migrated
 
-    command = [venv / "bin/idp", "serve", "--port", str(port)]
+    command = [str(venv / "bin/idp"), "serve", "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:
         server = Popen(command, cwd=elsewhere, env=told, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -22,7 +22,7 @@ from idp.policy import default_policy, load_policy
 from idp.settings import Settings, read_settings
 from idp.sms import open_gateways
 from idp.sms.wire import new_client
-from idp.store import accounts, clients, inspection, keys, messages, migrations
+from idp.store import accounts, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -122,7 +122,7 @@ async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator
         where = "embedded" if settings.database_url is None else "IDP_DATABASE_URL"
         yield Finding("database", OK, f"{named} ({where})")
     yield await _clock(db)
-    current, wanted = await migrations.current(url), migrations.wanted()
+    current, wanted = await revision.current(url), revision.wanted()
     if current != wanted:
         advice = "run `idp migrate`" if settings.database_url is not None else "`idp serve` does it"
         yield Finding("migrations", FAIL, f"at {current or 'nothing'}, needs {wanted}", advice)

