@@ -17,7 +17,7 @@ $(VENV)/.made: uv.lock pyproject.toml
 	@test -d $(VENV) || echo "Making the environment in $(VENV): once, about a minute."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: install python3-venv (Debian, Ubuntu) and try again" >&2; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
-	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --python $(BIN)/python
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 demo: env ## start everything: the provider, the bank, notes and an inbox for the codes

@@ -20,6 +20,7 @@ from bench.house import House, Worker
 from bench.seed import Paused, Person, Seeds
 
 CONNECTIONS = 8
+HISTORY = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Bench:
         """Every load (or those in `only`) in turn, each with fresh rows."""
         raw, run = self.drive.raw, self.drive.run
         found: list[Measured] = []
+        await seed.history(raw, HISTORY)
         crowd = await seed.people(raw, self.seeds, 200)
 
         def wanted(name: str) -> bool:

