@@ -50,6 +50,5 @@ async def _fill(opened: House, *, people: int, leftovers: int) -> None:
         await seed.crowd(raw, people)
         await seed.leftovers(raw, leftovers)
         await raw.execute("ANALYZE", timeout=300)
-        await raw.execute("CHECKPOINT", timeout=300)
     finally:
         await raw.close()

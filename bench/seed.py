@@ -40,9 +40,9 @@ class Person:
     last_step: int = 0
 
     def code(self, now: datetime) -> str:
-        """A code that was not used yet: the app's codes of the last, this and the next half minute are accepted."""
+        """A code that was not used yet: that of the next half minute is accepted too."""
         totp = pyotp.TOTP(base64.b32encode(self.seed).decode())
-        step = max(self.last_step + 1, int(now.timestamp()) // 30 - 1)
+        step = max(self.last_step + 1, int(now.timestamp()) // 30)
         self.last_step = step
         return totp.generate_otp(step)
 
@@ -217,7 +217,7 @@ async def crowd(raw: "asyncpg.Connection[Any]", count: int) -> None:
         """
         WITH crowd AS (
             INSERT INTO account (id, username, name, email, created_at, updated_at)
-            SELECT gen_random_uuid(), 'crowd' || gen_random_uuid(), 'Crowd ' || n, 'c' || n || '@example.com', now(), now()
+            SELECT gen_random_uuid(), 'crowd' || gen_random_uuid(), 'Crowd', 'c' || n || '@example.com', now(), now()
             FROM generate_series(1, $1::integer) AS n
             RETURNING id
         )

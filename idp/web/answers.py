@@ -82,13 +82,17 @@ def to_client(request: Request, answer: ToClient) -> Response:
         declined = ("error", "access_denied") in answer.parameters
         return see_other(base_path(idp_of(request)) + (CANCELLED_PATH if declined else wanted.redirect_uri))
     if wanted.response_mode is ResponseMode.FORM_POST:
-        return form_post(request, wanted.redirect_uri, answer.parameters)
+        client = idp_of(request).client(wanted.client_id)
+        name = client.name if client else None
+        return form_post(request, wanted.redirect_uri, answer.parameters, client_name=name)
     return see_other(redirect_url(wanted.redirect_uri, answer.parameters))
 
 
-def form_post(request: Request, redirect_uri: str, parameters: Sequence[tuple[str, str]]) -> Response:
+def form_post(
+    request: Request, redirect_uri: str, parameters: Sequence[tuple[str, str]], *, client_name: str | None = None
+) -> Response:
     """The page that posts the answer to the client."""
-    shown = FormPost(redirect_uri=redirect_uri, fields=tuple(parameters))
+    shown = FormPost(redirect_uri=redirect_uri, fields=tuple(parameters), client_name=client_name)
     return page(request, shown, form_targets=(redirect_uri,), script_hash=FORM_POST_SCRIPT_HASH)
 
 

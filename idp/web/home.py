@@ -134,7 +134,7 @@ def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
     if name == FactorRefused.name:
         return Activity.SIGN_IN_FAILED if factor == Factor.PASSWORD else Activity.CODE_FAILED
     if name == AuthenticatorAdded.name and factor == Factor.SMS:
-        return Activity.PHONE_CHANGED
+        return Activity.PHONE_ADDED
     if name == SignedOut.name:
         return Activity.SESSION_ENDED if fields.get("why") in {"one", "others"} else Activity.SIGNED_OUT
     return _HAPPENED.get(name)

@@ -111,6 +111,7 @@ def html_language(locale: str) -> tuple[str, str]:
 
 
 _MINUTE = timedelta(minutes=1)
+_GRACE = timedelta(minutes=5)
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", _MINUTE))
 
 
@@ -148,8 +149,10 @@ def relative(at: datetime, *, now: datetime, locale: str) -> str:
     """A time as seen from now: "2 hours ago", "in 14 hours". Within a minute it says "1 minute", never seconds."""
     span = at - now
     for _, unit in _UNITS:
-        if abs(span) >= unit:
-            return _ago((abs(span) // unit) * unit * (1 if span > timedelta(0) else -1), locale)
+        # What began a moment ago, as a wait of 24 hours, still says 24.
+        long = abs(span) + (_GRACE if span > timedelta(0) and unit > _MINUTE else timedelta(0))
+        if long >= unit:
+            return _ago((long // unit) * unit * (1 if span > timedelta(0) else -1), locale)
     return _ago(timedelta(minutes=1) if span > timedelta(0) else timedelta(minutes=-1), locale)
 
 

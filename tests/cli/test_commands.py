@@ -40,6 +40,7 @@ COMMANDS = [
             "disable",
             "enable",
             "unlock",
+            "claims",
         )
     ),
 ]

@@ -30,7 +30,7 @@ class Activity(Enum):
     RECOVERY_MADE = mark("New recovery codes made")
     AUTHENTICATOR_ADDED = mark("Authenticator app added")
     AUTHENTICATOR_REMOVED = mark("Authenticator app removed")
-    PHONE_CHANGED = mark("Phone number changed")
+    PHONE_ADDED = mark("Phone added")
     PASSWORD_CHANGED = mark("Password changed")
     CONSENT_GIVEN = mark("Application connected")
     CONSENT_WITHDRAWN = mark("Application disconnected")
