@@ -55,7 +55,16 @@ SERVE = [
     " sys.exit(main(['serve', '--workers', '2', '--port', '0', '--json']))",
 ]
 # Of what a worker asks beside requests: senders, clock, changes of clients and keys, new connections.
-BESIDE = (b"message_attempt", b"clock_timestamp", b"FROM client", b"FROM signing_key", b"pg_catalog", b"LISTEN", b"UNLISTEN")
+BESIDE = (
+    b"message_attempt",
+    b"clock_timestamp",
+    b"FROM client",
+    b"FROM signing_key",
+    b"LISTEN",
+    b"pg_catalog",
+    b"typeinfo_tree",
+    b"set_config",
+)
 NEWEST = Statement(
     select(challenge.c.nonce, challenge.c.key_id, challenge.c.purpose)
     .where(challenge.c.factor == "sms")
@@ -117,14 +126,18 @@ class Killer:
         self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, process: int, ready: asyncio.Event
     ) -> None:
         started = ours = False
+        asked: set[bytes] = set()  # the prepared statements that belong to requests
         while True:
             kind = await reader.readexactly(1) if started else b""
             length = await reader.readexactly(4)
             body = await reader.readexactly(int.from_bytes(length, "big") - 4)
             if not started:
                 started = body[:4] != (80877103).to_bytes(4, "big")  # all but the question for TLS
-            elif kind in b"PQ":
-                ours = not any(mark in body for mark in BESIDE)
+            elif kind in b"PBQ":
+                parts = body.split(b"\0", 2)
+                if kind != b"B" and not any(mark in body for mark in BESIDE):
+                    asked.add(parts[0])
+                ours = parts[kind == b"B"] in asked
             if ours and self._now(kind, process):
                 if not self._answer:
                     os.kill(process, signal.SIGKILL)
