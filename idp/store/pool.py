@@ -81,7 +81,9 @@ class Pool:
                 for _ in range(self._size):
                     await self._free.acquire()
                 while self._idle:
-                    await self._idle.pop().close()
+                    # One that the database has left already must not keep us from parting with the others.
+                    with suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+                        await self._idle.pop().close()
         for raw in self._open:
             raw.terminate()
         self._open.clear()

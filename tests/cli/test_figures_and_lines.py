@@ -81,18 +81,23 @@ def test_a_method_that_a_stranger_makes_up_is_no_label() -> None:
 
 
 def test_each_occasion_is_counted() -> None:
+    def so_far(line: str) -> float:
+        found = re.search(f"^{re.escape(line)} ([0-9.]+)$", shown(metrics.REGISTRY), re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    counted = (
+        'idp_factors_total{factor="totp",outcome="refused"}',
+        'idp_tokens_total{grant_type="refresh_token",outcome="invalid_grant"}',
+        'idp_sms_total{gateway="smspm",outcome="accepted"}',
+    )
+    before = [so_far(line) for line in counted]
     metrics.observe_factor("totp", "refused")
     metrics.observe_token("refresh_token", "invalid_grant")
     metrics.observe_sms("smspm", "accepted")
     metrics.set_waiting(4)
     metrics.set_database_connections(size=7, idle=3)
-    text = shown(metrics.REGISTRY)
-    for line in (
-        'idp_factors_total{factor="totp",outcome="refused"} 1.0',
-        'idp_tokens_total{grant_type="refresh_token",outcome="invalid_grant"} 1.0',
-        'idp_sms_total{gateway="smspm",outcome="accepted"} 1.0',
-        "idp_sms_waiting 4.0",
-        'idp_database_connections{state="open"} 7.0',
-        'idp_database_connections{state="idle"} 3.0',
-    ):
-        assert re.search(f"^{re.escape(line)}$", text, re.MULTILINE), line
+    # other tests in this process count too
+    assert [so_far(line) for line in counted] == [value + 1 for value in before]
+    assert so_far("idp_sms_waiting") == 4
+    assert so_far('idp_database_connections{state="open"}') == 7
+    assert so_far('idp_database_connections{state="idle"}') == 3
