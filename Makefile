@@ -16,6 +16,7 @@ $(VENV)/.made: uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Stile needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@test -d $(VENV) || echo "Making the environment in $(VENV): once, about a minute."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: install python3-venv (Debian, Ubuntu) and try again" >&2; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --compile-bytecode --python $(BIN)/python
 	@touch $@
