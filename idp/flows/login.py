@@ -63,8 +63,9 @@ async def password(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
         return WrongPassword()
+    onward = await _signed_in(idp, visitor, account, loaded, interaction, client, charges)
     await _rehash(idp, account, typed, loaded.password_hash)
-    return await _signed_in(idp, visitor, account, loaded, interaction, client, charges)
+    return onward
 
 
 def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> list[tuple[Limit, bytes]]:
@@ -126,6 +127,7 @@ async def _signed_in(
         audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
         forgive=[charges[0][1]],
         refund=charges[1] if len(charges) > 1 else None,
+        compared_hash=loaded.password_hash,
         then=then,
         now=now,
     )

@@ -32,7 +32,7 @@ from tests.store.asking import (
     wrong,
 )
 from tests.store.parallel import at_once
-from tests.support import BANK_URI, PASSWORD, Provider, claims
+from tests.support import BANK_URI, HASHED, PASSWORD, Provider, claims
 
 Twins = tuple[Provider, Provider]
 ROUNDS = range(3)
@@ -137,6 +137,7 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
                 Proof(Factor.PASSWORD, person[0].id, "bank", interaction_id),
                 rotation=Rotation(session_id, old, new[caller]),
                 audit=FactorVerified(factor="password", interaction=str(interaction_id)),
+                compared_hash=HASHED,
                 now=now,
             )
 

@@ -1,0 +1,73 @@
+"""What an attack found once and must not find again: two things in one moment, and what grew without an end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+
+from idp.crypto import KeyChain
+from idp.factors import password as passwords
+from tests.stage import staged
+from tests.support import PASSWORD, Provider
+
+Raw: TypeAlias = "asyncpg.Connection[Any]"
+
+
+@pytest.fixture
+async def provider(database_url: str, key_chain: KeyChain, tmp_path: Path) -> AsyncIterator[Provider]:
+    """One for each test: what is tried here changes people."""
+    async with staged(database_url, key_chain, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def raw(database_url: str) -> "AsyncIterator[Raw]":
+    """A second way into the database, to hold what somebody else would hold."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def watch(database_url: str) -> "AsyncIterator[Raw]":
+    """A third one, that only looks."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def until_waiting(watch: Raw, *tasks: "asyncio.Task[Any]") -> None:
+    """Until as many statements wait for a lock as there are tasks, or a task that should wait has finished."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while await watch.fetchval(waiting) < len(tasks) and not any(task.done() for task in tasks):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("UPDATE account SET password_hash = $1 WHERE username = 'alice'", id="another password"),
+        pytest.param("UPDATE account SET disabled_at = now(), name = $1 WHERE username = 'alice'", id="disabled"),
+    ],
+)
+async def test_a_password_that_is_being_changed_signs_nobody_in(
+    provider: Provider, raw: Raw, watch: Raw, change: str
+) -> None:
+    """Compared with the old one, recorded after the new one and after all sessions were ended: it would outlive both."""
+    thief = provider.browser()
+    await thief.get(provider.authorize_url())
+    changing = raw.transaction()
+    await changing.start()
+    await raw.execute(change, passwords.hash_password(passwords.Password("another passphrase altogether")))
+    trying = asyncio.create_task(thief.submit("/password", username="alice", password=PASSWORD))
+    await until_waiting(watch, trying)
+    await changing.commit()
+    page = await trying
+    assert thief.form("/password")
+    assert page.status_code == 200
+    assert await watch.fetchval("SELECT count(*) FROM authentication_event") == 0
+    assert await watch.fetchval("SELECT count(*) FROM session WHERE account_id IS NOT NULL") == 0
+    assert await provider.deliver() == []
