@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.model import Interaction, Session
-from idp.store.engine import Conn, Statement
+from idp.store.engine import Conn, Connection, Statement
 from idp.store.schema import Texts, Time, challenge, grant, interaction, session
 
 _now = bindparam("now", type_=Time)
@@ -210,6 +210,7 @@ def _end(where: Any) -> Statement:  # noqa: ANN401 - SQL expressions
     return Statement(select(func.count()).select_from(ended).add_cte(revoked))
 
 
+_LOCK = Statement(select(session.c.id).where(session.c.id == bindparam("session_id", type_=Uuid)).with_for_update())
 _END_ONE = _end(session.c.id == bindparam("session_id"))
 _END_ONE_OF_ACCOUNT = _end(
     and_(session.c.id == bindparam("session_id"), session.c.account_id == bindparam("account_id"))
@@ -222,8 +223,10 @@ _END_OTHERS = _end(
 )
 
 
-async def end(conn: Conn, *, session_id: UUID, now: datetime, account_id: UUID | None = None) -> int:
+async def end(conn: Connection, *, session_id: UUID, now: datetime, account_id: UUID | None = None) -> int:
     """End one session (only if it is `account_id`'s, when given) and revoke its grants without offline_access."""
+    # A code that is being issued holds the session. Its grant is seen only by a statement that begins after the wait.
+    await conn.one(_LOCK, session_id=session_id)
     if account_id is None:
         row = await conn.one(_END_ONE, session_id=session_id, now=now, offline_too=False)
     else:

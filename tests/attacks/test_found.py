@@ -11,7 +11,7 @@ import pytest
 from idp.crypto import KeyChain
 from idp.factors import password as passwords
 from tests.stage import staged
-from tests.support import PASSWORD, Provider
+from tests.support import PASSWORD, Provider, parameters
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -71,3 +71,29 @@ async def test_a_password_that_is_being_changed_signs_nobody_in(
     assert await watch.fetchval("SELECT count(*) FROM authentication_event") == 0
     assert await watch.fetchval("SELECT count(*) FROM session WHERE account_id IS NOT NULL") == 0
     assert await provider.deliver() == []
+
+
+async def test_a_code_issued_while_somebody_signs_out_is_worth_nothing(
+    provider: Provider, raw: Raw, watch: Raw
+) -> None:
+    """The sign-out waited for the session and saw the grants of the moment before it began to wait."""
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    await browser.get("/account")
+    sign_out = browser.form("/account/sign-out")
+    asked = await browser.get(provider.authorize_url("notes", prompt="consent"))
+    interaction = str(asked.url).rsplit("/", 1)[1]
+    await browser.submit("/consent", decision="allow", follow=False)
+    # Everything was proved and agreed to: the code is on its way, and held up for a moment.
+    holding = raw.transaction()
+    await holding.start()
+    await raw.execute("SELECT FROM interaction WHERE id = $1 FOR UPDATE", interaction)
+    issuing = asyncio.create_task(browser.get(f"/i/{interaction}", follow=False))
+    await until_waiting(watch, issuing)
+    data = {each.name: each.value for each in sign_out.fields}
+    leaving = asyncio.create_task(browser.post(sign_out.action, data, follow=False))
+    await until_waiting(watch, issuing, leaving)
+    await holding.commit()
+    code = parameters(await issuing)["code"]
+    assert (await leaving).status_code in {200, 303}
+    assert (await provider.redeem(code, "notes")).json()["error"] == "invalid_grant"
