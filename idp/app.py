@@ -143,7 +143,7 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
 
 async def _sweep(idp: Idp) -> None:
     now = idp.clock.now()
-    await sweep.sweep(idp.db, now=now)
+    await sweep.sweep_all(idp.db, now=now)
     metrics.set_waiting((await store_messages.backlog(idp.db, now=now))[0])
     opened, idle = idp.db.connections
     metrics.set_database_connections(size=opened, idle=idle)

@@ -1,6 +1,6 @@
 """Expired rows, swept in small batches by any node (SKIP LOCKED), so that tables stay flat."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from idp.store.schema import (
 )
 
 BATCH = 500
+ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes
 KEEP_MESSAGES = timedelta(days=30)
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
@@ -78,11 +79,25 @@ _STATEMENTS: Mapping[str, Statement] = {
 }
 
 
-async def sweep(conn: Conn, *, now: datetime) -> dict[str, int]:
+async def sweep(conn: Conn, *, now: datetime, kinds: Iterable[str] = _STATEMENTS) -> dict[str, int]:
     """Delete (or mark as expired) at most one batch of every kind; how many of each went."""
     swept: dict[str, int] = {}
-    for name, statement in _STATEMENTS.items():
-        row = await conn.one(statement, now=now)
+    for name in kinds:
+        row = await conn.one(_STATEMENTS[name], now=now)
         if row is not None and row[0]:
             swept[name] = int(row[0])
+    return swept
+
+
+async def sweep_all(conn: Conn, *, now: datetime) -> dict[str, int]:
+    """Sweep until nothing dead is left, batch by batch; at most `ROUNDS` of them."""
+    swept = await sweep(conn, now=now)
+    full = [name for name, count in swept.items() if count == BATCH]
+    rounds = 1
+    while full and rounds < ROUNDS:
+        again = await sweep(conn, now=now, kinds=full)
+        rounds += 1
+        for name, count in again.items():
+            swept[name] += count
+        full = [name for name, count in again.items() if count == BATCH]
     return swept
