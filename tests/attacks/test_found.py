@@ -68,7 +68,7 @@ async def test_a_password_that_is_being_changed_signs_nobody_in(
     await until_waiting(watch, trying)
     await changing.commit()
     page = await trying
-    assert thief.form("/password")
+    assert thief.form("/password").fields
     assert page.status_code == 200
     assert await watch.fetchval("SELECT count(*) FROM authentication_event") == 0
     assert await watch.fetchval("SELECT count(*) FROM session WHERE account_id IS NOT NULL") == 0
