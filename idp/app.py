@@ -34,6 +34,7 @@ POLL = timedelta(seconds=1)
 FOLLOW = timedelta(seconds=5)
 SWEEP = timedelta(seconds=30)
 RECONNECT = timedelta(seconds=1)
+REREAD = timedelta(seconds=30)  # the longest that a client disabled behind our back is still served
 
 
 def read_policy(settings: Settings) -> Policy:
@@ -139,6 +140,8 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
             await work()
         except IdpError as error:
             _log.warning("background", error=type(error).__name__, detail=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it was this time, it is tried again
+            _log.error("background", error=type(error).__name__)
 
 
 async def _sweep(idp: Idp) -> None:
@@ -206,7 +209,13 @@ async def _listen(idp: Idp, wake: asyncio.Event) -> None:
             for reader in readers.values():
                 await reader()
             while not lost.is_set():
-                await heard.wait()
+                try:
+                    await asyncio.wait_for(heard.wait(), REREAD.total_seconds())
+                except TimeoutError:
+                    # A connection can be dead, or a pooler deaf, without a sign: nothing heard is no proof of silence.
+                    await idp.db.check(raw)
+                    for event in changed.values():
+                        event.set()
                 heard.clear()
                 for channel, event in changed.items():
                     if event.is_set():
@@ -214,6 +223,9 @@ async def _listen(idp: Idp, wake: asyncio.Event) -> None:
                         await readers[channel]()
         except IdpError as error:
             _log.warning("listener", error=type(error).__name__, detail=str(error))
+            await asyncio.sleep(RECONNECT.total_seconds())
+        except Exception as error:  # noqa: BLE001 - who stops listening serves disabled clients for ever
+            _log.error("listener", error=type(error).__name__)
             await asyncio.sleep(RECONNECT.total_seconds())
         finally:
             with suppress(OSError, TimeoutError, Exception):

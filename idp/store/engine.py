@@ -246,5 +246,12 @@ class Database:
             raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
         return raw
 
+    async def check(self, raw: "asyncpg.Connection[Any]") -> None:
+        """Whether a connection of `listen` still reaches the server. Raises `Unavailable`."""
+        try:
+            await raw.fetchval("SELECT 1", timeout=self._patience)
+        except _BROKEN as error:
+            raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
+
 
 Conn = Connection | Database

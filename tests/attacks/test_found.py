@@ -8,10 +8,14 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
+import structlog
+from starlette.applications import Starlette
 
 from idp import app as composition
 from idp.crypto import KeyChain
 from idp.factors import password as passwords
+from idp.store import clients
+from tests.conftest import settings_for
 from tests.stage import staged
 from tests.support import PASSWORD, Provider, parameters
 
@@ -111,3 +115,40 @@ async def test_one_round_of_the_sweeper_takes_all_that_strangers_left(provider: 
     provider.clock.move(timedelta(hours=3))
     await composition._sweep(provider.idp)
     assert await raw.fetchval("SELECT count(*) FROM session") == 0
+
+
+@pytest.fixture
+async def awake(
+    provider: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Starlette]:
+    """The same provider in another process: with all that runs in the background, and less patience."""
+    monkeypatch.setattr(composition, "REREAD", timedelta(milliseconds=20))
+    monkeypatch.setattr(composition, "RECONNECT", timedelta(milliseconds=20))
+    app = composition.create_app(settings_for(tmp_path), url=database_url, secrets=key_chain, gateways=())
+    async with app.router.lifespan_context(app):
+        assert "bank" in app.state.idp.clients
+        yield app
+
+
+async def until_unknown(watch: Raw, app: Starlette, client_id: str) -> None:
+    """Until a provider does not know a client any more, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while client_id in app.state.idp.clients:
+            await watch.fetchval("SELECT 1")
+
+
+async def test_a_disabled_client_is_refused_although_nobody_heard_of_it(awake: Starlette, watch: Raw) -> None:
+    """A NOTIFY that never came: a listening connection that died without a sign, a pooler that keeps it to itself."""
+    await watch.execute("UPDATE client SET disabled_at = now() WHERE id = 'bank'")
+    await until_unknown(watch, awake, "bank")
+
+
+async def test_a_row_that_cannot_be_read_does_not_end_the_listening(awake: Starlette, watch: Raw) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await watch.execute("UPDATE client SET auth_method = 'nonsense' WHERE id = 'notes'")
+        async with asyncio.timeout(10):
+            while not any(line["event"] == "listener" and line["error"] == "ValueError" for line in logs):
+                await watch.execute(f"NOTIFY {clients.CHANNEL}")
+    await watch.execute("DELETE FROM client WHERE id = 'notes'")
+    await watch.execute("UPDATE client SET disabled_at = now() WHERE id = 'bank'")
+    await until_unknown(watch, awake, "bank")
