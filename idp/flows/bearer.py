@@ -8,6 +8,7 @@ from idp.crypto import digest
 from idp.flows.clients import authenticate
 from idp.flows.idp import INTERNAL, Idp, Visitor
 from idp.flows.sealed import NUMBER, bound
+from idp.model import Grant
 from idp.oidc import introspection, tokens, userinfo
 from idp.oidc.params import Params
 from idp.store import grants, refresh_tokens
@@ -57,12 +58,20 @@ async def introspect(idp: Idp, authorization: str | None, params: Params, visito
             return introspection.INACTIVE
         case introspection.Opaque(token=opaque):
             found = await refresh_tokens.load(idp.db, token_hash=digest(opaque))
+            if found is not None and not _serves(idp, found[0].grant, found[1]):
+                return introspection.INACTIVE
             return introspection.about_refresh(found[0] if found else None, caller=caller, issuer=idp.issuer, now=now)
         case access:
             held = await grants.load(idp.db, grant_id=access.grant_id)
-            if held is not None and held[1].account is not None and held[1].account.disabled:
+            if held is not None and not _serves(idp, *held):
                 return introspection.INACTIVE
             return introspection.about_access(access, held[0] if held else None, caller=caller)
+
+
+def _serves(idp: Idp, grant: Grant, holder: Holder) -> bool:
+    """Whether both sides of a grant may still have anything of us: disabling either ends what they hold."""
+    client = idp.registered(grant.client_id)
+    return client is not None and not client.disabled and not (holder.account is not None and holder.account.disabled)
 
 
 async def revoke(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> None:

@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from idp import app as composition
 from idp.crypto import KeyChain
 from idp.factors import password as passwords
+from idp.flows import operate
 from idp.store import clients
 from tests.conftest import settings_for
 from tests.stage import staged
+from tests.store.asking import offline_code
 from tests.support import PASSWORD, Provider, parameters
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
@@ -152,3 +154,33 @@ async def test_a_row_that_cannot_be_read_does_not_end_the_listening(awake: Starl
     await watch.execute("DELETE FROM client WHERE id = 'notes'")
     await watch.execute("UPDATE client SET disabled_at = now() WHERE id = 'bank'")
     await until_unknown(watch, awake, "bank")
+
+
+async def test_a_disabled_clients_tokens_open_no_api(provider: Provider) -> None:
+    """Who may look at a token is who it is for: their answer must not outlive the client it was given to."""
+    ledger = "http://localhost:8005"
+    await provider.add_client("shopping", "http://localhost:8004/callback", audience=(ledger, "notes"))
+    browser = provider.browser()
+    asked = {"client_id": "shopping", "redirect_uri": "http://localhost:8004/callback"}
+    code = parameters(await provider.sign_in(browser, **asked))["code"]
+    given = await provider.token(
+        "shopping",
+        grant_type="authorization_code",
+        code=code,
+        redirect_uri=asked["redirect_uri"],
+        code_verifier=provider.pkce.verifier,
+    )
+    token = given.json()["access_token"]
+    assert (await provider.introspect(token, "notes"))["active"] is True
+    await operate.set_client_disabled(provider.idp, "shopping", disabled=True)
+    await composition.read_clients(provider.idp)
+    assert await provider.introspect(token, "notes") == {"active": False}
+
+
+async def test_a_disabled_persons_refresh_token_is_not_active(provider: Provider, raw: Raw) -> None:
+    code = await offline_code(provider)
+    refresh = (await provider.redeem(code)).json()["refresh_token"]
+    assert (await provider.introspect(refresh))["active"] is True
+    # not by the command, which ends all grants as well: what a script of the operator's would do
+    await raw.execute("UPDATE account SET disabled_at = now() WHERE username = 'alice'")
+    assert await provider.introspect(refresh) == {"active": False}
