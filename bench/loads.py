@@ -164,11 +164,11 @@ class Bench:
             found.append(await run("W5", self.login, people, seconds=2 * seconds, most=most))
         if wanted("W6"):
             people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + self.drive.unmeasured)
-            logins = await seed.paused(raw, people)
+            logins = await seed.paused(raw, self.seeds.keys, people)
             await self._settle()
             found.append(await run("W6", self.second_factor, logins, seconds=seconds, most=most))
         if wanted("W7"):
-            tokens = deque(await seed.sessions(raw, crowd, proved=("password", "totp")))
+            tokens = deque(await seed.sessions(raw, self.seeds.keys, crowd, proved=("password", "totp")))
             await self._settle()
             found.append(await run("W7", self.signed_in, _in_turn(tokens), seconds=seconds, most=most))
         return found

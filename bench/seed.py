@@ -127,7 +127,9 @@ async def people(raw: "asyncpg.Connection[Any]", seeds: Seeds, count: int) -> li
     return made
 
 
-async def sessions(raw: "asyncpg.Connection[Any]", of: list[Person], *, proved: tuple[str, ...]) -> list[str]:
+async def sessions(
+    raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person], *, proved: tuple[str, ...]
+) -> list[str]:
     """A browser for each of these people, in which these factors were proved: the tokens."""
     now = _now()
     rows: Rows = []
@@ -135,7 +137,7 @@ async def sessions(raw: "asyncpg.Connection[Any]", of: list[Person], *, proved: 
     tokens: list[str] = []
     for person in of:
         session_id = uuid4()
-        tokens.append(session_token(session_id))
+        tokens.append(session_token(keys, session_id))
         rows.append((session_id, digest(tokens[-1]), person.id, now, now, "bench"))
         for factor in proved:
             used = person.authenticator if factor == "totp" else None
@@ -187,10 +189,10 @@ async def refresh_tokens(raw: "asyncpg.Connection[Any]", of: list[Person], count
     return tokens
 
 
-async def paused(raw: "asyncpg.Connection[Any]", of: list[Person]) -> list[Paused]:
+async def paused(raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person]) -> list[Paused]:
     """For each of these people a login that waits for the second factor."""
     now = _now()
-    tokens = await sessions(raw, of, proved=("password",))
+    tokens = await sessions(raw, keys, of, proved=("password",))
     request = AuthorizationRequest(
         client_id="bench",
         redirect_uri=REDIRECT_URI,

@@ -112,7 +112,7 @@ async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> To
     if loaded.session is not None:
         await sessions.begin(idp.db, started=started, now=now)
         return ToInteraction(started.id)
-    token = session_token(started.session_id)
+    token = session_token(idp.secrets, started.session_id)
     anonymous = Session(started.session_id, None, now, now, visitor.user_agent)
     await sessions.begin(idp.db, started=started, now=now, new_session=anonymous, token_hash=digest(token))
     return ToInteraction(started.id, token)

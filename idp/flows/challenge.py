@@ -191,7 +191,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     proof, values, used = judge(idp, show, account, factor, parsed, spent, now=now)
     session = show.loaded.session
     assert session is not None
-    token = session_token(session.id)
+    token = session_token(idp.secrets, session.id)
     assert visitor.token_hash is not None
     if proof is not None and await _record(
         idp,

@@ -88,7 +88,7 @@ async def somebody_else(
 ) -> ToInteraction | Gone:
     """Move the interaction into a fresh anonymous session and end the old one."""
     fresh = Session(uuid4(), None, now, now, visitor.user_agent)
-    token = session_token(fresh.id)
+    token = session_token(idp.secrets, fresh.id)
     async with idp.db.transaction() as conn:
         moved = await sessions.replace(
             conn, interaction_id=interaction_id, old=session.id, new=fresh, token_hash=digest(token), now=now

@@ -81,7 +81,7 @@ class Visitor:
 
     @property
     def session_id(self) -> UUID | None:
-        """The session that the token claims; true only if a look-up by `token_hash` finds it."""
+        """The session that the token was made for; whether it still opens it, a look-up by `token_hash` tells."""
         claimed, dot, _ = (self.token or "").partition(".")
         try:
             return UUID(hex=claimed) if dot and len(claimed) == 32 else None
@@ -94,12 +94,25 @@ class Visitor:
         return None if self.token is None else digest(self.token)
 
 
-def session_token(session_id: UUID) -> str:
+def session_token(secrets: KeyChain, session_id: UUID) -> str:
     """A new token for a session: its id, which stays, and 256 random bits, which change with every proof.
 
-    The id lets a form be checked against its session without asking the database.
+    The id lets a form be checked against its session without asking the database. It is no secret (applications know it
+    as `sid`), so the whole is sealed: who knows the id cannot make a token that claims it.
     """
-    return f"{session_id.hex}.{random_token()}"
+    body = f"{session_id.hex}.{random_token()}"
+    return f"{body}.{_session_seal(secrets, body, secrets.current)}"
+
+
+def is_ours(secrets: KeyChain, token: str) -> bool:
+    """Whether we made this session token, for whatever session, living or not."""
+    body, _, seal = token.rpartition(".")
+    seals = [_session_seal(secrets, body, key_id) for key_id in secrets.ids()]
+    return any(equal(seal.encode(), made.encode()) for made in seals)
+
+
+def _session_seal(secrets: KeyChain, body: str, key_id: str) -> str:
+    return mac(secrets.subkey("session", key_id), body.encode()).hex()[:32]
 
 
 def exempt(idp: Idp, visitor: Visitor) -> bool:

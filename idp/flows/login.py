@@ -119,7 +119,7 @@ async def _signed_in(
         interaction = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)
     event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
     then = _next_question(idp, visitor, account, loaded, interaction, client, event, now=now)
-    token = session_token(session.id)
+    token = session_token(idp.secrets, session.id)
     recorded = await proofs.record(
         idp.db,
         Proof(Factor.PASSWORD, account.id, client.id, interaction.id),

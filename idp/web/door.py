@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from idp.crypto import equal, mac
 from idp.errors import OAuthError
-from idp.flows.idp import Idp, Visitor
+from idp.flows.idp import Idp, Visitor, is_ours
 from idp.oidc.strictjson import storable
 from idp.web import texts
 
@@ -83,7 +83,7 @@ def _visitor(request: Request) -> Visitor:
     token = request.cookies.get(cookie_name(idp))
     return Visitor(
         address=address(request, idp.settings.trusted_proxies),
-        token=token if token and _COOKIE.fullmatch(token) else None,
+        token=token if token and _COOKIE.fullmatch(token) and is_ours(idp.secrets, token) else None,
         device=request.cookies.get(cookie_name(idp, "-device")),
         user_agent=_plain(request.headers.get("user-agent", ""))[:200],
         locale=locale(request),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -12,14 +13,15 @@ import structlog
 from starlette.applications import Starlette
 
 from idp import app as composition
-from idp.crypto import KeyChain
+from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows import operate
 from idp.store import clients
+from idp.web import door
 from tests.conftest import settings_for
 from tests.stage import staged
 from tests.store.asking import offline_code
-from tests.support import PASSWORD, Provider, parameters
+from tests.support import PASSWORD, Provider, claims, parameters
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -184,3 +186,30 @@ async def test_a_disabled_persons_refresh_token_is_not_active(provider: Provider
     # not by the command, which ends all grants as well: what a script of the operator's would do
     await raw.execute("UPDATE account SET disabled_at = now() WHERE username = 'alice'")
     assert await provider.introspect(refresh) == {"active": False}
+
+
+async def test_who_knows_the_id_of_a_session_gets_no_form_of_it(provider: Provider) -> None:
+    """Every application knows it: `sid` in the ID token. Pages held the form tokens of whatever session was claimed."""
+    alice = provider.browser()
+    page = await provider.sign_in(alice, prompt="consent")
+    issued = (await provider.redeem(parameters(await alice.submit("/consent", decision="allow"))["code"])).json()
+    sid = claims(issued["id_token"])["sid"].replace("-", "")
+    assert page.status_code == 200
+    assert alice.token is not None
+    assert alice.token.startswith(sid)
+    ours = door.csrf(provider.idp, UUID(hex=sid), "/language")
+    form = {"csrf": ours, "language": "en", "here": "/account"}
+    assert (await alice.post("/language", form, follow=False)).status_code == 303
+    seal = alice.token.rpartition(".")[2]
+    for claim in (f"{sid}.x", f"{sid}.{'a' * 43}.{seal}", f"{sid}.{'a' * 43}.{'0' * 32}", sid, f"{sid}."):
+        stranger = provider.browser()
+        stranger.http.cookies.set("stile", claim)
+        assert (await stranger.post("/language", form, follow=False)).status_code == 403, claim
+
+
+async def test_a_session_outlives_the_secret_key_it_began_with(provider: Provider, key_chain: KeyChain) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    old = SecretKey(key_chain.current, key_chain._keys[key_chain.current])
+    provider.idp.secrets = KeyChain([SecretKey("newer", random_bytes(32)), old])
+    assert (await browser.get("/account")).status_code == 200

@@ -148,7 +148,7 @@ async def test_an_invented_session_with_a_right_token_is_nobody(provider: Provid
     await come_in(provider, browser, "alice")
     posted, data = await post_of(provider, browser, path)
     invented = provider.browser()
-    invented.http.cookies.set("stile", session_token(session_id(browser)))
+    invented.http.cookies.set("stile", session_token(provider.idp.secrets, session_id(browser)))
     await forged(provider, invented, posted, data)
     assert await is_signed_in(browser)
     assert not await is_signed_in(invented)
