@@ -47,8 +47,10 @@ async def authenticate(
                 raise client_auth.invalid_client("replayed assertion")
     except Challenged as refused:
         if refused.code == "invalid_client":
-            claimed = idp.secrets.index(params.get("client_id", "")[:200], purpose="client")
-            key = limits.subject(limits.CLIENT_FAILURES, claimed, address_key(idp, visitor))
+            claimed = client_auth.claimed(authorization, params)
+            # Whoever invents ids shares one row for each address: rows must not grow with what strangers think of.
+            known = claimed if idp.registered(claimed) is not None else ""
+            key = limits.subject(limits.CLIENT_FAILURES, known, address_key(idp, visitor))
             charged = await rate_limits.spend(idp.db, [(limits.CLIENT_FAILURES, key)], now=now)
             if isinstance(charged, limits.Refused):
                 raise TooMany(charged.retry_after) from None

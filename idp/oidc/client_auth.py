@@ -67,6 +67,18 @@ def authenticate(
     return Authenticated(client)
 
 
+def claimed(authorization: str | None, params: Params) -> str:
+    """Whom a request says it is from, in whatever way, NOT verified; empty if it does not say."""
+    try:
+        if authorization is not None:
+            return _basic(authorization)[0]
+        if "client_assertion" in params:
+            return assertions.client_id_of(params["client_assertion"])
+    except (OAuthError, Untrusted):
+        return ""
+    return params.get("client_id", "")
+
+
 def invalid_client(detail: str) -> Challenged:
     """401 and one sentence, whatever was wrong (RFC 6749 5.2)."""
     return Challenged(

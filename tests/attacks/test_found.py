@@ -213,3 +213,22 @@ async def test_a_session_outlives_the_secret_key_it_began_with(provider: Provide
     old = SecretKey(key_chain.current, key_chain._keys[key_chain.current])
     provider.idp.secrets = KeyChain([SecretKey("newer", random_bytes(32)), old])
     assert (await browser.get("/account")).status_code == 200
+
+
+async def test_one_clients_wrong_secrets_are_counted_for_it_alone(provider: Provider, raw: Raw) -> None:
+    """By Basic all of them shared one count, and each invented id had a row of its own."""
+    form = {"grant_type": "authorization_code", "code": "x"}
+
+    async def wrong(client_id: str) -> int:
+        return (await http.post("/token", data=form, auth=(client_id, "wrong"))).status_code
+
+    async with provider.browser().http as http:
+        assert [await wrong("bank") for _ in range(12)] == [401] * 10 + [429] * 2
+        assert await wrong("notes") == 401
+        right = await http.post("/token", data=form, auth=("bank", provider.secrets["bank"]))
+        assert (right.status_code, right.json()["error"]) == (400, "invalid_grant")
+        before = await raw.fetchval("SELECT count(*) FROM rate_limit")
+        for number in range(5):
+            await wrong(f"invented-{number}")
+            await http.post("/token", data={**form, "client_id": f"made-up-{number}", "client_secret": "x"})
+    assert await raw.fetchval("SELECT count(*) FROM rate_limit") == before + 1
