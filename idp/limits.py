@@ -198,7 +198,7 @@ PASSWORD_ADDRESS = Limit(
     "password_address", Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
 )
 # Subject: the registered client that is claimed (one for all that are invented) and the address. Charged for a wrong
-# secret or assertion, after judging it: 256 random bits are not guessed, so this only slows down noise, and what is right
+# secret or assertion, after judging it: 256 random bits are not guessed, so this only slows down noise. What is right
 # always passes, or a stranger behind the same address could lock the client out. A quiet hour forgets.
 CLIENT_FAILURES = Limit("client_failures", Backoff(free=10, base=timedelta(seconds=1), cap=5 * _MINUTE, forget=_HOUR))
 # Subject: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.

@@ -1,18 +1,24 @@
 """What an attack found once and must not find again: two things in one moment, and what grew without an end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import httpx
 import pytest
 import structlog
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from idp import app as composition
+from idp.cli import server
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows import operate
@@ -31,6 +37,10 @@ async def provider(database_url: str, key_chain: KeyChain, tmp_path: Path) -> As
     """One for each test: what is tried here changes people."""
     async with staged(database_url, key_chain, tmp_path) as made:
         yield made
+
+
+async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("hello")(scope, receive, send)
 
 
 @pytest.fixture
@@ -232,3 +242,26 @@ async def test_one_clients_wrong_secrets_are_counted_for_it_alone(provider: Prov
             await wrong(f"invented-{number}")
             await http.post("/token", data={**form, "client_id": f"made-up-{number}", "client_secret": "x"})
     assert await raw.fetchval("SELECT count(*) FROM rate_limit") == before + 1
+
+
+async def test_the_server_itself_writes_no_address_of_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    """LOG-01: uvicorn's access log would hold codes and states. It is off at the source, whatever logging does."""
+    access = logging.getLogger("uvicorn.access")
+    before = access.level, access.propagate, access.handlers[:]
+    access.setLevel(logging.DEBUG)
+    access.propagate = True
+    stop, listening = asyncio.Event(), asyncio.Event()
+    try:
+        with server.bind("127.0.0.1", 0) as sock, caplog.at_level(logging.DEBUG):
+            serving = asyncio.create_task(server.serve(_hello, nullcontext(), sock, stop=stop, ready=listening.set))
+            await listening.wait()
+            async with httpx.AsyncClient(trust_env=False) as http:
+                answer = await http.get(f"{server.address_of(sock)}/callback?code=sentinel-7")
+            assert answer.text == "hello"
+            stop.set()
+            await serving
+    finally:
+        access.level, access.propagate, access.handlers[:] = before
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
+    assert not [line for line in ours if "sentinel-7" in line]
+    assert not [record for record in caplog.records if record.name == "uvicorn.access"]
