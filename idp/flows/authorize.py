@@ -103,8 +103,8 @@ async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> To
             done = await issue(idp, proceed, started, loaded, client, now=now, stored=False)
             if done is not None:
                 return done
-            # the session ended in this very moment: begin again without it
-            return await begin(idp, request, replace(visitor, token=None))
+            # the session ended or the consent was withdrawn in this very moment: look again, without either
+            return await begin(idp, request, visitor)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
         case Ask():
@@ -191,7 +191,7 @@ async def issue(
     now: datetime,
     stored: bool,
 ) -> ToClient | None:
-    """Issue the code. None when the session or the interaction ended first; then nothing was issued."""
+    """Issue the code. None when session, interaction or remembered consent ended first; then nothing was issued."""
     request, context = interaction.request, proceed.context
     if client.id == INTERNAL:
         if stored and not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
@@ -227,6 +227,7 @@ async def issue(
         code_hash=digest(code),
         grant_expires_at=now + (idp.policy.refresh_max if refreshable else GRANT_LIFE),
         interaction_id=interaction.id if stored else None,
+        remembered=bool(loaded.consented),
         audit=Authorized(grant=str(grant.id), scopes=list(grant.scopes), acr=context.acr),
     )
     return ToClient(request, answer.success(request, code, issuer=idp.issuer)) if issued else None

@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    true,
     update,
 )
 
@@ -26,15 +27,28 @@ from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
 from idp.store.grants import Holder, any_row, by_hash, grant_values, insert_grant, read_grant, read_holder
 from idp.store.refresh_tokens import insert_refresh
-from idp.store.schema import Time, authorization_code, grant, interaction, session
+from idp.store.schema import Time, authorization_code, consent, grant, interaction, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
 _hash: ColumnElement[bytes] = bindparam("hash", type_=LargeBinary)
 
 
-@lru_cache(maxsize=2)
-def _issue_statement(*, in_interaction: bool) -> Statement:
+def _still_agreed() -> CTE:
+    """The remembered consent, held: who withdraws it first wins, and who comes later ends the grant as well."""
+    return (
+        select(consent.c.client_id)
+        .where(
+            consent.c.account_id == bindparam("account_id", type_=Uuid),
+            consent.c.client_id == bindparam("client_id", type_=Text),
+        )
+        .with_for_update(read=True, key_share=True)
+        .cte("agreed")
+    )
+
+
+@lru_cache(maxsize=4)
+def _issue_statement(*, in_interaction: bool, remembered: bool = False) -> Statement:
     ctes: list[CTE] = []
     # The session must still be alive when the code is made: a logout that came first wins.
     live = (
@@ -43,6 +57,7 @@ def _issue_statement(*, in_interaction: bool) -> Statement:
             session.c.id == bindparam("session_id", type_=Uuid),
             session.c.account_id == bindparam("account_id", type_=Uuid),
             session.c.ended_at.is_(None),
+            any_row(_still_agreed()) if remembered else true(),
         )
         .values(seen_at=_now)
         .returning(session.c.id)
@@ -92,12 +107,16 @@ async def issue(
     code_hash: bytes,
     grant_expires_at: datetime,
     interaction_id: UUID | None,
+    remembered: bool,
     audit: Event,
 ) -> bool:
-    """Store a grant and its code, and finish the interaction. True for exactly one caller per interaction."""
+    """Store a grant and its code, and finish the interaction. True for exactly one caller per interaction.
+
+    `remembered`: the decision looked at a stored consent, so it has to be there still.
+    """
     new = code.grant
     row = await conn.one(
-        _issue_statement(in_interaction=interaction_id is not None),
+        _issue_statement(in_interaction=interaction_id is not None, remembered=remembered),
         **grant_values(new, expires_at=grant_expires_at),
         hash=code_hash,
         redirect_uri=code.redirect_uri,

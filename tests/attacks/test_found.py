@@ -25,7 +25,7 @@ from idp.flows import operate
 from idp.store import clients
 from idp.web import door
 from tests.conftest import settings_for
-from tests.stage import staged
+from tests.stage import SHOP_URI, staged
 from tests.store.asking import offline_code
 from tests.support import PASSWORD, Provider, claims, parameters
 
@@ -265,3 +265,41 @@ async def test_the_server_itself_writes_no_address_of_a_request(caplog: pytest.L
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
     assert not [line for line in ours if "sentinel-7" in line]
     assert not [record for record in caplog.records if record.name == "uvicorn.access"]
+
+
+async def test_a_code_issued_while_its_application_is_disconnected_is_worth_nothing(
+    provider: Provider, raw: Raw, watch: Raw
+) -> None:
+    """Decided before the consent was withdrawn, issued after everything of the application had been ended."""
+    browser = provider.browser()
+    shop = {"client_id": "shop", "redirect_uri": SHOP_URI}
+    await provider.sign_in(browser, **shop)
+    assert "code" in parameters(await browser.submit("/consent", decision="allow"))
+    silently = provider.authorize_url("shop", redirect_uri=SHOP_URI, prompt="none")
+    assert "code" in parameters(await browser.get(silently))
+    # The application goes first:
+    withdrawing = raw.transaction()
+    await withdrawing.start()
+    await raw.execute("DELETE FROM consent WHERE client_id = 'shop'")
+    asking = asyncio.create_task(browser.get(silently))
+    await until_waiting(watch, asking)
+    await withdrawing.commit()
+    assert parameters(await asking)["error"] == "consent_required"
+    # The code goes first:
+    await browser.get(provider.authorize_url("shop", redirect_uri=SHOP_URI))
+    await browser.submit("/consent", decision="allow")
+    await browser.get("/account")
+    form = browser.form("/account/apps/withdraw")
+    data = {each.name: each.value for each in form.fields}
+    holding = raw.transaction()
+    await holding.start()
+    await raw.execute("SELECT FROM session FOR UPDATE")
+    asking = asyncio.create_task(browser.get(silently))
+    await until_waiting(watch, asking)
+    leaving = asyncio.create_task(browser.post(form.action, data, follow=False))
+    await until_waiting(watch, asking, leaving)
+    await holding.commit()
+    code = parameters(await asking)["code"]
+    assert (await leaving).status_code == 303
+    assert await watch.fetchval("SELECT count(*) FROM grant_ WHERE client_id = 'shop' AND revoked_at IS NULL") == 0
+    assert code

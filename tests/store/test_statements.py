@@ -33,6 +33,7 @@ def every_statement() -> list[Statement]:
         attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
     for in_interaction in (True, False):
         codes._issue_statement(in_interaction=in_interaction)
+        codes._issue_statement(in_interaction=in_interaction, remembered=True)
     gc.unfreeze()  # a server that ran in this process has put what it found out of sight
     return [found for found in gc.get_objects() if isinstance(found, Statement)]
 
