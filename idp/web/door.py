@@ -20,6 +20,7 @@ from idp.web import texts
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
 _LONG = 365 * 24 * 3600
+_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"), IPv6Network("::ffff:127.0.0.0/104"))
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
 
@@ -119,6 +120,11 @@ def address(request: Request, trusted: Sequence[IPv4Network | IPv6Network]) -> s
 
 def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     return not _is_no_address(text) and any(ip_address(text) in network for network in networks)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a request came from this very machine."""
+    return _within(address, _LOOPBACK)
 
 
 def _is_no_address(text: str) -> bool:

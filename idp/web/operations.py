@@ -12,7 +12,7 @@ from idp.errors import IdpError
 from idp.flows import deliver, health
 from idp.web import texts
 from idp.web.answers import brand_of, page, trouble
-from idp.web.door import base_path, idp_of
+from idp.web.door import base_path, idp_of, is_loopback, visitor
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
 
 _LONGEST_NAME = 100  # a file system would complain of a longer one than it can hold
@@ -65,9 +65,9 @@ def _logo(path: Path) -> bytes:
 
 
 async def outbox(request: Request) -> Response:
-    """GET /dev/outbox: what the phones would show. Only with IDP_DEV, which needs a loopback issuer."""
+    """GET /dev/outbox: what the phones would show. Only with IDP_DEV, which needs a loopback issuer, and from here."""
     idp = idp_of(request)
-    if not idp.settings.dev or not idp.settings.loopback:
+    if not idp.settings.dev or not idp.settings.loopback or not is_loopback(visitor(request).address):
         return trouble(request, Trouble.NOT_FOUND)
     shown = tuple(
         OutboxMessage(to=line.to, at=line.message.created_at, text=line.text, code=line.code)

@@ -303,3 +303,14 @@ async def test_a_code_issued_while_its_application_is_disconnected_is_worth_noth
     assert (await leaving).status_code == 303
     assert await watch.fetchval("SELECT count(*) FROM grant_ WHERE client_id = 'shop' AND revoked_at IS NULL") == 0
     assert code
+
+
+async def test_the_development_inbox_is_shown_on_this_machine_alone(provider: Provider) -> None:
+    """`idp serve --host 0.0.0.0` with IDP_DEV: everybody in the network read everybody's codes."""
+    await provider.browser().get(provider.authorize_url())
+    shown = {}
+    for address in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "192.0.2.1", "10.0.0.8", "2001:db8::1", "x"):
+        forwarded = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
+        answer = await provider.browser(address=address, headers=forwarded).get("/dev/outbox")
+        shown[address] = answer.status_code
+    assert list(shown.values()) == [200] * 4 + [404] * 4, shown
