@@ -29,6 +29,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._begun = False
         self._refused = False
         self._head_bytes = 0
+        self._trailing_bytes = 0
+        self._got_body = False
 
     # How long a request may take to arrive.
 
@@ -49,7 +51,7 @@ class PatientProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._begun = self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self._trailing_bytes = 0
         self._start_deadline()
 
     def on_message_complete(self) -> None:
@@ -78,14 +80,29 @@ class PatientProtocol(HttpToolsProtocol):
     # How much of it there may be.
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes. Those of unfinished headers are counted, for the parser keeps them without a bound."""
+        """Some bytes. Those of unfinished headers and of trailers are counted, for the parser keeps them all."""
         if self._refused:
             return
+        self._got_body = False
         super().data_received(data)
-        if self._in_head and not self._refused:
-            self._head_bytes += len(data)
+        self._count(len(data))
+
+    def _count(self, received: int) -> None:
+        if self._refused:
+            return
+        if self._in_head:
+            self._head_bytes += received
             if self._head_bytes > HEAD_BYTES:
                 self._too_large()
+        elif self._begun and not self._got_body:
+            self._trailing_bytes += received
+            if self._trailing_bytes > HEAD_BYTES:
+                self._refuse(431)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. What comes after the body is none, and no proxy looked at it (RFC 9110 6.5.1): it is dropped."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """All headers are there: more than fit are refused before anything looks at them."""
@@ -98,6 +115,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._got_body = True
         if not self._refused:
             super().on_body(body)
 
@@ -144,7 +162,8 @@ class PatientProtocol(HttpToolsProtocol):
             b"content-length: %d\r\n\r\n%s" % (len(phrase), phrase),
         ]
         cycle = self._cycle_if_any()
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        answered = cycle is not None and cycle.response_complete and not self._in_head
+        if not answered and (cycle is None or cycle.response_complete or not cycle.response_started):
             self.transport.write(b"".join(head))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
