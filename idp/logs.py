@@ -7,6 +7,7 @@ only its type and the places it passed are written, never its text: a database's
 import logging
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
@@ -154,6 +155,11 @@ def places(step: TracebackType | None) -> list[str]:
 
 def _blot(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for name in event:
-        if name.lower() in _SECRET_NAMES or _SECRET_WORDS & set(name.lower().split("_")):
+        if _is_secret(name):
             event[name] = BLOT
     return event
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return name.lower() in _SECRET_NAMES or bool(_SECRET_WORDS & set(name.lower().split("_")))

@@ -8,19 +8,22 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from idp import localpg, logs
 from idp.cli import output
-from idp.cli.place import Place, prepare
 from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
-from idp.cli.supervisor import supervise
 from idp.errors import IdpError
 from idp.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from idp.cli.place import Place
 
 _log = structlog.get_logger("idp.serve")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -40,10 +43,16 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
             settings = read_settings(environ)
         local = None
         if settings.database_url is None:
+            # While PostgreSQL starts, a second or so of modules can be loaded.
+            loading = Thread(target=import_module, args=("idp.app",), daemon=True)
+            loading.start()
             local = stack.enter_context(localpg.start(settings.data_dir))
             url = local.url
+            loading.join()
         else:
             url = settings.database_url.get_secret_value()
+        from idp.cli.place import prepare
+
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             place = runner.run(prepare(settings, url, migrate=migrate))
             figures = stack.enter_context(_figures(settings, shared=workers > 1))
@@ -52,7 +61,7 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
 
 
 async def _serve(
-    place: Place,
+    place: "Place",
     sock: socket.socket,
     local: localpg.LocalPostgres | None,
     *,
@@ -79,6 +88,8 @@ async def _serve(
 
         local.watch(ended_in_a_thread)
     if workers > 1:
+        from idp.cli.supervisor import supervise
+
         await supervise(
             workers,
             sock,

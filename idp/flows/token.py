@@ -1,6 +1,7 @@
 """The token endpoint: codes and refresh tokens become tokens, each exactly once."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,11 +15,12 @@ from idp.flows.idp import Idp, Visitor
 from idp.model import Client, Grant
 from idp.oidc import grants as judging
 from idp.oidc import tokens, userinfo
-from idp.oidc.grants import GrantType, Redeemable, Refreshable, Reused
+from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
 from idp.policy import recheck
 from idp.store import codes, grants, refresh_tokens
 from idp.store.grants import Holder
+from idp.store.refresh_tokens import OFFLINE
 
 
 async def token(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> dict[str, Any]:
@@ -42,51 +44,59 @@ async def _revoke_reused(idp: Idp, grant: Grant, *, now: datetime) -> OAuthError
 
 async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
     code_hash = digest(judging.secret_of(params, GrantType.AUTHORIZATION_CODE))
-    found = await codes.load(idp.db, code_hash=code_hash)
-    stored, holder = found if found is not None else (None, None)
-    judged = judging.check_code(stored, client=client, params=params, now=now)
-    if isinstance(judged, Reused):
-        raise await _revoke_reused(idp, judged.grant, now=now)
-    assert stored is not None
-    assert holder is not None
-    # Promise 2: from the stored proofs, again
-    scopes = _permitted(idp, judged, holder, judged.grant.scopes, now=now)
-    # Before the code is used up: a sealed value that does not open must not cost it.
-    person = await _in_id_token(idp, judged.grant, holder)
-    refresh_token = random_token() if _gets_refresh_token(client, scopes) else None
-    consumed = await codes.redeem(
+    refresh_token = random_token() if "refresh_token" in client.grant_types else None
+    asked = judging.redeeming(params, client=client)
+    used = asked and await codes.redeem(
         idp.db,
         code_hash=code_hash,
-        grant=judged.grant,
+        client_id=client.id,
+        redirect_uri=asked[0],
+        code_challenge=asked[1],
         refresh_hash=None if refresh_token is None else digest(refresh_token),
         refresh_expires_at=now + idp.policy.refresh_ttl,
-        audit=TokensIssued(grant=str(judged.grant.id), grant_type="authorization_code", scopes=list(scopes)),
+        audit=TokensIssued(grant="", grant_type="authorization_code", scopes=[]),
         now=now,
     )
-    if not consumed:
-        # Two at once: somebody was first, and a code used twice ends everything it brought (RFC 6749 4.1.2).
-        raise await _revoke_reused(idp, judged.grant, now=now)
-    return _issued(idp, judged.grant, client, scopes, nonce=judged.nonce, refresh=refresh_token, person=person, now=now)
+    if used is None:
+        raise await _not_redeemed(idp, client, params, code_hash, now=now)
+    stored, holder = used
+    async with _ending(idp, stored.grant, now=now):
+        # Promise 2: from the stored proofs, again
+        scopes = _permitted(idp, stored.grant, holder, stored.grant.scopes, refreshing=False, now=now)
+    person = await _in_id_token(idp, stored.grant, holder)
+    refresh = refresh_token if OFFLINE in scopes else None
+    return _issued(idp, stored.grant, client, scopes, nonce=stored.nonce, refresh=refresh, person=person, now=now)
 
 
-def _gets_refresh_token(client: Client, scopes: tuple[str, ...]) -> bool:
-    return "refresh_token" in client.grant_types and "offline_access" in scopes
+async def _not_redeemed(idp: Idp, client: Client, params: Params, code_hash: bytes, *, now: datetime) -> OAuthError:
+    """Why there was nothing to redeem. Two at once: a code used twice ends all it brought (RFC 6749 4.1.2)."""
+    found = await codes.load(idp.db, code_hash=code_hash)
+    judged = judging.check_code(None if found is None else found[0], client=client, params=params, now=now)
+    return await _revoke_reused(idp, judged.grant, now=now)
+
+
+@asynccontextmanager
+async def _ending(idp: Idp, grant: Grant, *, now: datetime) -> AsyncIterator[None]:
+    """What is refused after its code or token was used up ends with everything of its family."""
+    try:
+        yield
+    except OAuthError:
+        await grants.revoke(idp.db, grant, audit=GrantRevoked(why="policy", grant=str(grant.id)), now=now)
+        raise
 
 
 def _permitted(
     idp: Idp,
-    judged: Redeemable | Refreshable,
+    grant: Grant,
     holder: Holder,
     scopes: tuple[str, ...],
     *,
+    refreshing: bool,
     now: datetime,
 ) -> tuple[str, ...]:
-    refreshing = isinstance(judged, Refreshable)
     if holder.account is None:
         raise judging.invalid_grant("nobody holds this grant")
-    permitted = recheck(
-        judged.grant, holder.account, holder.authenticators, scopes, idp.policy, now, refreshing=refreshing
-    )
+    permitted = recheck(grant, holder.account, holder.authenticators, scopes, idp.policy, now, refreshing=refreshing)
     if not permitted or ("openid" in scopes and "openid" not in permitted):
         raise judging.invalid_grant("the stored proofs are not enough any more")
     return permitted
@@ -194,12 +204,8 @@ async def _refreshed(
 ) -> dict[str, Any]:
     asked = params["scope"].split() if "scope" in params else stored_grant.scopes
     scopes = tuple(scope for scope in stored_grant.scopes if scope in asked)
-    judged = Refreshable(stored_grant, scopes, retried=False)
-    try:
-        permitted = _permitted(idp, judged, holder, scopes, now=now)
-    except OAuthError:
-        await grants.revoke(idp.db, stored_grant, audit=GrantRevoked(why="policy", grant=str(stored_grant.id)), now=now)
-        raise
+    async with _ending(idp, stored_grant, now=now):
+        permitted = _permitted(idp, stored_grant, holder, scopes, refreshing=True, now=now)
     # OIDC Core 12.2: the nonce is not repeated; time and level are the grant's
     person = await _in_id_token(idp, stored_grant, holder)
     return _issued(idp, stored_grant, client, permitted, refresh=token, person=person, now=now)

@@ -1,8 +1,11 @@
 """Token requests, judged on what the database found. Authentication is in `client_auth`, signing in `tokens`."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from idp.errors import OAuthError
 from idp.model import AuthMethod, AuthorizationCode, Client, Grant, RefreshToken
@@ -75,6 +78,22 @@ def secret_of(params: Params, kind: GrantType) -> str:
 def invalid_grant(detail: str = "") -> OAuthError:
     """One answer for unknown, expired, used and somebody else's, so that nothing can be learnt from it."""
     return OAuthError("invalid_grant", "The code or refresh token is not valid.", detail=detail)
+
+
+def redeeming(params: Params, *, client: Client) -> tuple[str, str | None] | None:
+    """The redirect_uri and code_challenge that a code must have been asked for with, to be redeemed by this request.
+
+    None where this client can redeem no code like this, whatever it is. Agrees with `check_code`, which says why.
+    """
+    redirect_uri, verifier = params.get("redirect_uri"), params.get("code_verifier")
+    if redirect_uri is None:
+        return None
+    if verifier is None:
+        required = client.require_pkce or client.auth_method is AuthMethod.NONE
+        return None if required else (redirect_uri, None)
+    # RFC 7636 4.1 and 4.6
+    fits = re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
+    return (redirect_uri, create_s256_code_challenge(verifier)) if fits else None
 
 
 def check_code(

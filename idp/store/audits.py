@@ -74,7 +74,8 @@ def audited(
 ) -> CTE:
     """A CTE that adds a row when `if_any` has one; binds `{prefix}_name`, `{prefix}_fields`, `{prefix}_account`, …
 
-    `more` is a JSON object of fields that only the statement knows; they replace those of the same name.
+    `account_id` and `more` are what only the statement knows: columns of `if_any`, which then has one row at most.
+    `more` is a JSON object of fields; they replace those of the same name.
     """
     fields: ColumnElement[Any] = bindparam(f"{prefix}_fields", type_=JSONB)
     if more is not None:
@@ -86,7 +87,9 @@ def audited(
         who,
         bindparam(f"{prefix}_client", type_=Text),
         fields,
-    ).where(exists(select(literal(1)).select_from(if_any)))
+    )
+    known = account_id is None and more is None
+    row = row.where(exists(select(literal(1)).select_from(if_any))) if known else row.select_from(if_any)
     return (
         insert(audit_event)
         .from_select(["at", "name", "account_id", "client_id", "fields"], row)

@@ -7,30 +7,38 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Integer,
     LargeBinary,
     SmallInteger,
     Text,
     Uuid,
     bindparam,
-    exists,
     insert,
-    literal_column,
+    null,
     select,
     true,
     update,
 )
 
 from idp.audit import Event
-from idp.model import AuthorizationCode, Grant
+from idp.model import AuthorizationCode
 from idp.store.audits import audit_values, audited
-from idp.store.engine import Conn, Statement
-from idp.store.grants import Holder, any_row, by_hash, grant_values, insert_grant, read_grant, read_holder
+from idp.store.engine import Conn, Row, Statement
+from idp.store.grants import (
+    Holder,
+    any_row,
+    audited_use,
+    by_hash,
+    grant_values,
+    insert_grant,
+    of_used,
+    read_grant,
+    read_holder,
+    used_up,
+)
 from idp.store.refresh_tokens import insert_refresh
 from idp.store.schema import Time, authorization_code, consent, grant, interaction, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_one = literal_column("1", Integer)
 _hash: ColumnElement[bytes] = bindparam("hash", type_=LargeBinary)
 
 
@@ -129,21 +137,17 @@ async def issue(
     return row is not None and bool(row[0])
 
 
-_LOAD = Statement(
-    by_hash(
-        authorization_code.c.redirect_uri,
-        authorization_code.c.code_challenge,
-        authorization_code.c.nonce,
-        authorization_code.c.expires_at,
-        authorization_code.c.used_at,
-        token=authorization_code,
-    )
+_COLUMNS = (
+    authorization_code.c.redirect_uri,
+    authorization_code.c.code_challenge,
+    authorization_code.c.nonce,
+    authorization_code.c.expires_at,
+    authorization_code.c.used_at,
 )
+_LOAD = Statement(by_hash(*_COLUMNS, token=authorization_code))
 
 
-async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder] | None:
-    """A code with its grant and holder, used or not."""
-    row = await conn.one(_LOAD, hash=code_hash)
+def _read(row: Row | None) -> tuple[AuthorizationCode, Holder] | None:
     if row is None:
         return None
     redirect_uri, code_challenge, nonce, expires_at, used_at = row[:5]
@@ -151,42 +155,60 @@ async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Hold
     return code, read_holder(row[18:])
 
 
-_used = (
-    update(authorization_code)
-    .where(
-        authorization_code.c.hash == _hash,
-        authorization_code.c.used_at.is_(None),
-        authorization_code.c.expires_at > _now,
-        exists(
-            select(_one)
-            .select_from(grant)
-            .where(grant.c.id == authorization_code.c.grant_id, grant.c.revoked_at.is_(None))
-        ),
+async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder] | None:
+    """A code with its grant and holder, used or not."""
+    return _read(await conn.one(_LOAD, hash=code_hash))
+
+
+def _redeem_statement() -> Statement:
+    change = (
+        update(authorization_code)
+        .where(
+            authorization_code.c.hash == _hash,
+            authorization_code.c.used_at.is_(None),
+            authorization_code.c.expires_at > _now,
+            authorization_code.c.redirect_uri == bindparam("redirect_uri", type_=Text),
+            authorization_code.c.code_challenge.is_not_distinct_from(bindparam("code_challenge", type_=Text)),
+            grant.c.client_id == bindparam("client_id", type_=Text),
+            grant.c.revoked_at.is_(None),
+        )
+        .values(used_at=_now)
     )
-    .values(used_at=_now)
-    .returning(authorization_code.c.grant_id)
-    .cte("used")
-)
-_REDEEM = Statement(select(any_row(_used)).add_cte(_used, insert_refresh(_used), audited(_used)))
+    used = used_up(authorization_code, change, *_COLUMNS[:-1])
+    # Who redeems it looks at it as it was a moment ago: not used.
+    found = of_used(used, *(used.c[column.name] for column in _COLUMNS[:-1]), null())
+    return Statement(found.add_cte(insert_refresh(used), audited_use(used)))
+
+
+_REDEEM = _redeem_statement()
 
 
 async def redeem(
     conn: Conn,
     *,
     code_hash: bytes,
-    grant: Grant,
+    client_id: str,
+    redirect_uri: str,
+    code_challenge: str | None,
     refresh_hash: bytes | None,
     refresh_expires_at: datetime,
     audit: Event,
     now: datetime,
-) -> bool:
-    """Use a code up, and store the first refresh token. True for exactly one caller, ever."""
+) -> tuple[AuthorizationCode, Holder] | None:
+    """Use up a code of this client that was asked for with just this, and store the first refresh token.
+
+    The code for exactly one caller, ever; None for everybody else, and then nothing has changed. The refresh token is
+    stored only for a grant that has the scope `offline_access`.
+    """
     row = await conn.one(
         _REDEEM,
         hash=code_hash,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        code_challenge=code_challenge,
         refresh_hash=refresh_hash,
         refresh_expires_at=refresh_expires_at,
         now=now,
-        **audit_values(audit, account_id=grant.account_id, client_id=grant.client_id),
+        **audit_values(audit, client_id=client_id),
     )
-    return row is not None and bool(row[0])
+    return _read(row)

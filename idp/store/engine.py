@@ -141,6 +141,8 @@ class Database:
                 "application_name": "stile",
                 "timezone": "UTC",
                 "jit": "off",
+                # All of ours find rows by key, whatever the values: one plan will do, and is made once.
+                "plan_cache_mode": "force_generic_plan",
                 "statement_timeout": "10000",
                 "lock_timeout": f"{self._patience * 1000:.0f}",
                 "idle_in_transaction_session_timeout": "10000",

@@ -13,10 +13,13 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     SmallInteger,
+    Table,
     Text,
+    Update,
     Uuid,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -157,6 +160,31 @@ _MACHINE = Statement(
 async def issue_machine(conn: Conn, new: Grant, *, expires_at: datetime, audit: Event) -> None:
     """Store a client_credentials grant, so that its token can be revoked and introspected."""
     await conn.one(_MACHINE, **grant_values(new, expires_at=expires_at), **audit_values(audit, client_id=new.client_id))
+
+
+def used_up(token: Table, change: Update, *columns: ColumnElement[Any]) -> CTE:
+    """A CTE that changes one code or refresh token and returns `columns` and its grant, read once, as `grant_…`."""
+    whose = [column.label(f"grant_{column.name}") for column in (*GRANT_COLUMNS, grant.c.expires_at)]
+    return change.where(token.c.grant_id == grant.c.id).returning(*columns, *whose).cte("used")
+
+
+def of_used(used: CTE, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select `columns`, then the grant, then its holder, of what `used_up` returned."""
+    whose = (used.c[f"grant_{column.name}"] for column in GRANT_COLUMNS)
+    return select(*columns, *whose, *HOLDER_COLUMNS).select_from(
+        used.outerjoin(account, account.c.id == used.c.grant_account_id)
+    )
+
+
+def audited_use(used: CTE) -> CTE:
+    """The row of the audit trail, with the grant and the person that only the statement itself finds out.
+
+    Who asked for no scopes in particular gets those of the grant.
+    """
+    asked = bindparam("audit_fields", type_=JSONB).op("->", return_type=JSONB())(literal_column("'scopes'"))
+    scopes = case((func.jsonb_array_length(asked) > 0, asked), else_=func.to_jsonb(used.c.grant_scopes))
+    found = func.jsonb_build_object("grant", used.c.grant_id, "scopes", scopes)
+    return audited(used, account_id=used.c.grant_account_id, more=found)
 
 
 def by_hash(*more: ColumnElement[Any], token: Any) -> Select[Any]:  # noqa: ANN401 - a table of either kind

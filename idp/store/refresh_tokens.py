@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Integer,
     LargeBinary,
     Text,
+    and_,
     bindparam,
-    exists,
     func,
     insert,
-    literal_column,
+    literal,
     or_,
     select,
     update,
@@ -22,110 +21,74 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from idp.audit import Event
 from idp.model import RefreshToken
-from idp.store.audits import audit_values, audited
+from idp.store.audits import audit_values
 from idp.store.engine import Conn, Statement
-from idp.store.grants import GRANT_COLUMNS, HOLDER_COLUMNS, Holder, any_row, read_grant, read_holder
+from idp.store.grants import (
+    GRANT_COLUMNS,
+    HOLDER_COLUMNS,
+    Holder,
+    any_row,
+    audited_use,
+    of_used,
+    read_grant,
+    read_holder,
+    used_up,
+)
 from idp.store.schema import Time, account, grant, refresh_token
 
 FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_one = literal_column("1", Integer)
 _hash: ColumnElement[bytes] = bindparam("hash", type_=LargeBinary)
 
 
-def insert_refresh(source: CTE) -> CTE:
-    """A CTE that stores the token `refresh_hash`, unless that is NULL, for the grant in `source`."""
-    rows = (
-        select(
-            bindparam("refresh_hash", type_=LargeBinary),
-            source.c.grant_id,
-            _now,
-            func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at),
-        )
-        .select_from(source.join(grant, grant.c.id == source.c.grant_id))
-        .where(bindparam("refresh_hash", type_=LargeBinary).is_not(None))
-    )
+OFFLINE = "offline_access"  # OIDC Core 11
+
+
+def insert_refresh(used: CTE) -> CTE:
+    """A CTE that stores the token `refresh_hash`, unless that is NULL, for the grant of what was `used_up`.
+
+    Only for a grant with the scope `offline_access`.
+    """
+    token = bindparam("refresh_hash", type_=LargeBinary)
+    ends = func.least(bindparam("refresh_expires_at", type_=Time), used.c.grant_expires_at)
     return (
         insert(refresh_token)
-        .from_select(["hash", "grant_id", "issued_at", "expires_at"], rows)
+        .from_select(
+            ["hash", "grant_id", "issued_at", "expires_at"],
+            select(token, used.c.grant_id, _now, ends).where(
+                token.is_not(None), literal(OFFLINE, Text) == func.any(used.c.grant_scopes)
+            ),
+        )
         .returning(refresh_token.c.grant_id)
         .cte("refreshed")
     )
 
 
-def _audited(used: CTE) -> CTE:
-    """The row of the audit trail, with the grant and the person that only the statement itself finds out."""
-    whose = select(grant.c.account_id).join(used, used.c.grant_id == grant.c.id).scalar_subquery()
-    found = func.jsonb_build_object("grant", select(used.c.grant_id).scalar_subquery())
-    return audited(used, account_id=whose, more=found)
+_good = and_(
+    refresh_token.c.hash == _hash,
+    refresh_token.c.used_at.is_(None),
+    refresh_token.c.expires_at > _now,
+    grant.c.client_id == bindparam("client_id", type_=Text),
+    grant.c.revoked_at.is_(None),
+    grant.c.expires_at > _now,
+    grant.c.scopes.contains(bindparam("asked_scopes", type_=ARRAY(Text))),
+)
 
 
-def _rotate() -> Statement:
-    asked = bindparam("asked_scopes", type_=ARRAY(Text))
-    fits = exists(
-        select(_one)
-        .select_from(grant)
-        .where(
-            grant.c.id == refresh_token.c.grant_id,
-            grant.c.client_id == bindparam("client_id", type_=Text),
-            grant.c.revoked_at.is_(None),
-            grant.c.expires_at > _now,
-            grant.c.scopes.contains(asked),
-        )
-    )
-    used = (
-        update(refresh_token)
-        .where(
-            refresh_token.c.hash == _hash,
-            refresh_token.c.used_at.is_(None),
-            refresh_token.c.expires_at > _now,
-            fits,
-        )
-        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.grant_id, refresh_token.c.issued_at, refresh_token.c.expires_at)
-        .cte("used")
-    )
-    refreshed = insert_refresh(used)
-    found = (
-        select(used.c.issued_at, used.c.expires_at, *GRANT_COLUMNS, *HOLDER_COLUMNS)
-        .select_from(
-            used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
-        )
-        .add_cte(refreshed, _audited(used))
-    )
-    return Statement(found)
+def _use(*, rotate: bool) -> Statement:
+    """Without rotation the refresh token stays the same (FAPI 2.0 5.3.2.1): only its expiry moves."""
+    change = update(refresh_token).where(_good)
+    if rotate:
+        change = change.values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
+    else:
+        change = change.values(expires_at=func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at))
+    used = used_up(refresh_token, change, refresh_token.c.issued_at, refresh_token.c.expires_at)
+    found = of_used(used, used.c.issued_at, used.c.expires_at)
+    return Statement(found.add_cte(*([insert_refresh(used)] if rotate else []), audited_use(used)))
 
 
-def _slide() -> Statement:
-    """For clients whose refresh token stays the same (FAPI 2.0 5.3.2.1): only its expiry moves."""
-    asked = bindparam("asked_scopes", type_=ARRAY(Text))
-    used = (
-        update(refresh_token)
-        .where(
-            refresh_token.c.hash == _hash,
-            refresh_token.c.used_at.is_(None),
-            refresh_token.c.expires_at > _now,
-            refresh_token.c.grant_id == grant.c.id,
-            grant.c.client_id == bindparam("client_id", type_=Text),
-            grant.c.revoked_at.is_(None),
-            grant.c.expires_at > _now,
-            grant.c.scopes.contains(asked),
-        )
-        .values(expires_at=func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at))
-        .returning(refresh_token.c.grant_id, refresh_token.c.issued_at, refresh_token.c.expires_at)
-        .cte("used")
-    )
-    return Statement(
-        select(used.c.issued_at, used.c.expires_at, *GRANT_COLUMNS, *HOLDER_COLUMNS)
-        .select_from(
-            used.join(grant, grant.c.id == used.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
-        )
-        .add_cte(_audited(used))
-    )
-
-
-_ROTATE, _SLIDE = _rotate(), _slide()
+_ROTATE, _SLIDE = _use(rotate=True), _use(rotate=False)
 
 
 async def use(
@@ -190,26 +153,18 @@ async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder] 
 
 def _retry() -> Statement:
     old = refresh_token.alias("old")
-    replaced = (
+    replaced = used_up(
+        refresh_token,
         update(refresh_token)
         .where(
             refresh_token.c.hash
             == select(old.c.successor).where(old.c.hash == _hash, old.c.used_at > _now - FORGIVEN).scalar_subquery(),
             refresh_token.c.used_at.is_(None),
-            exists(
-                select(_one)
-                .select_from(grant)
-                .where(
-                    grant.c.id == refresh_token.c.grant_id,
-                    grant.c.client_id == bindparam("client_id", type_=Text),
-                    grant.c.revoked_at.is_(None),
-                    grant.c.expires_at > _now,
-                )
-            ),
+            grant.c.client_id == bindparam("client_id", type_=Text),
+            grant.c.revoked_at.is_(None),
+            grant.c.expires_at > _now,
         )
-        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.grant_id)
-        .cte("used")
+        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary)),
     )
     moved = (
         update(refresh_token)
@@ -219,7 +174,7 @@ def _retry() -> Statement:
         .cte("moved")
     )
     refreshed = insert_refresh(replaced)
-    return Statement(select(any_row(replaced)).add_cte(replaced, moved, refreshed, _audited(replaced)))
+    return Statement(select(any_row(replaced)).add_cte(replaced, moved, refreshed, audited_use(replaced)))
 
 
 _RETRY = _retry()

@@ -79,6 +79,11 @@ def visitor(request: Request) -> Visitor:
     return found
 
 
+def machine(request: Request) -> Visitor:
+    """The program that sent this request: all that matters is its address."""
+    return Visitor(address=address(request, idp_of(request).settings.trusted_proxies))
+
+
 def _visitor(request: Request) -> Visitor:
     idp = idp_of(request)
     token = request.cookies.get(cookie_name(idp))

@@ -21,7 +21,7 @@ from idp.oidc.grants import GrantType
 from idp.oidc.params import Params, once
 from idp.oidc.userinfo import bearer
 from idp.web.answers import seconds
-from idp.web.door import TooLarge, Unreadable, idp_of, malformed, pairs, query, visitor
+from idp.web.door import TooLarge, Unreadable, idp_of, machine, malformed, pairs, query
 
 _NO_STORE = {"Cache-Control": "no-store"}
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -100,7 +100,7 @@ async def token(request: Request) -> Response:
     asked = params.get("grant_type")
     grant_type = asked if asked in set(GrantType) else "other"
     try:
-        body = await issue(idp_of(request), request.headers.get("authorization"), params, visitor(request))
+        body = await issue(idp_of(request), request.headers.get("authorization"), params, machine(request))
     except OAuthError as error:
         metrics.observe_token(str(grant_type), error.code)
         raise
@@ -127,14 +127,14 @@ async def introspect(request: Request) -> Response:
     """POST /introspect."""
     params = await _form(request)
     authorization = request.headers.get("authorization")
-    return _json(await flow.introspect(idp_of(request), authorization, params, visitor(request)))
+    return _json(await flow.introspect(idp_of(request), authorization, params, machine(request)))
 
 
 @_protocol
 async def revoke(request: Request) -> Response:
     """POST /revoke."""
     params = await _form(request)
-    await flow.revoke(idp_of(request), request.headers.get("authorization"), params, visitor(request))
+    await flow.revoke(idp_of(request), request.headers.get("authorization"), params, machine(request))
     return Response(status_code=200, headers=_NO_STORE)
 
 

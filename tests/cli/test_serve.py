@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -257,10 +258,10 @@ def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:
     while b"Password" not in said:
         said += os.read(ours, 1000)
     # The question is printed before the terminal stops to echo, which throws away what was typed until then.
-    while process.poll() is None:
-        os.write(ours, b"\x03")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.2)
+    while termios.tcgetattr(ours)[3] & termios.ECHO:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.write(ours, b"\x03")
     with contextlib.suppress(OSError):  # Linux ends a terminal with EIO
         while piece := os.read(ours, 1000):
             said += piece

@@ -133,6 +133,36 @@ def test_d8_a_wrong_or_missing_verifier_is_refused(
     assert error_of(grants.check_code, code, client=bank, params=params, now=now) == ("invalid_grant", 400)
 
 
+@pytest.mark.parametrize("sent", [None, "", "v" * 43, "w" * 43, "v" * 42, "v" * 129, "v" * 42 + "ü", "v" * 43 + "\n"])
+@pytest.mark.parametrize("uri", [None, "https://bank.example/cb", "https://bank.example/cb/"])
+@pytest.mark.parametrize("challenged", [True, False])
+@pytest.mark.parametrize("require_pkce", [True, False])
+@pytest.mark.parametrize("public", [True, False])
+def test_what_the_database_compares_is_what_authlib_accepts(
+    code: AuthorizationCode,
+    bank: Client,
+    redeem: dict[str, str],
+    now: datetime,
+    *,
+    sent: str | None,
+    uri: str | None,
+    challenged: bool,
+    require_pkce: bool,
+    public: bool,
+) -> None:
+    method = AuthMethod.NONE if public else bank.auth_method
+    client = replace(bank, require_pkce=require_pkce, auth_method=method)
+    stored = code if challenged else replace(code, code_challenge=None)
+    asked = {**redeem, "redirect_uri": uri, "code_verifier": sent}
+    params = {name: value for name, value in asked.items() if value}
+    found = grants.redeeming(params, client=client) == (stored.redirect_uri, stored.code_challenge)
+    try:
+        accepted = isinstance(grants.check_code(stored, client=client, params=params, now=now), Redeemable)
+    except OAuthError:
+        accepted = False
+    assert found == accepted
+
+
 def test_the_challenge_itself_is_not_a_verifier(
     code: AuthorizationCode, bank: Client, redeem: dict[str, str], now: datetime, challenge: str
 ) -> None:
