@@ -57,6 +57,16 @@ async def transfer(provider: Provider, browser: Browser) -> dict[str, str]:
     return parameters(page)
 
 
+async def test_the_key_for_people_who_cannot_scan_is_eight_groups_of_four(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await browser.get(NEW)
+    page = await browser.submit(NEW)
+    shown = re.search(r'<p class="secret"><code>(.*?)</code>', page.text)
+    assert shown is not None
+    assert re.fullmatch(r"([A-Z2-7]{4} ){7}[A-Z2-7]{4}", shown[1])
+
+
 async def test_enr_01_an_app_enrolled_with_a_text_message_moves_no_money_for_a_day(provider: Provider) -> None:
     browser = provider.browser()
     await come_in(provider, browser)

@@ -157,7 +157,8 @@ def ending(hint: str) -> str:
 
 
 def grouped(key: str) -> str:
-    """A key in groups of four, to be read and typed."""
+    """A key in groups of four, to be read and typed, however it was grouped before."""
+    key = "".join(key.split())
     return " ".join(key[at : at + 4] for at in range(0, len(key), 4))
 
 
