@@ -7,6 +7,7 @@ import typer
 
 from idp.cli import output
 
+EVERYTHING = "Delete every table of Stile with all people and clients?"
 EXAMPLES = "\b\nExamples:\n  idp migrate\n  idp migrate --to -1      one step back\n  idp migrate --to 0001"
 
 
@@ -19,10 +20,11 @@ def migrate(
 ) -> None:
     """Bring the database to the tables of this version, all in one transaction.
 
-    Going back loses what the newer tables held; going back to `base` loses everything, and asks first.
+    Going back loses what the newer tables held; going back to `base`, or as many steps as lead there, loses
+    everything, and asks first.
     """
     if to == "base":
-        output.sure("Delete every table of Stile with all people and clients?", yes=yes)
+        output.sure(EVERYTHING, yes=yes)
     import asyncio
 
     from idp import logs
@@ -33,7 +35,11 @@ def migrate(
     settings = read_settings(os.environ)
     logs.configure(level="warning", form="text")
     with database(settings) as url:
-        before, after = asyncio.run(migrations.migrate(url, to=to))
+        try:
+            before, after = asyncio.run(migrations.migrate(url, to=to, may_empty=yes or to == "base"))
+        except migrations.LosesEverything:
+            output.sure(EVERYTHING, yes=yes)
+            before, after = asyncio.run(migrations.migrate(url, to=to, may_empty=True))
     fields = {"from": before, "to": after, "changed": before != after}
     if before == after:
         line = f"Nothing to do: the database is at {after or 'base'}."

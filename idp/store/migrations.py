@@ -15,13 +15,17 @@ from sqlalchemy.pool import NullPool
 from idp.errors import IdpError, Unavailable
 from idp.store.revision import current, wanted
 
-__all__ = ["MigrationError", "current", "directory", "migrate", "wanted"]
+__all__ = ["LosesEverything", "MigrationError", "current", "directory", "migrate", "wanted"]
 
 _LOCK = 0x5711_1E00  # any number, the same in every version: one migration at a time
 
 
 class MigrationError(IdpError):
     """The database cannot be brought to the wanted revision; nothing was changed."""
+
+
+class LosesEverything(MigrationError):
+    """The way back would end before the first migration, with no table left; nothing was changed."""
 
 
 def directory() -> Path:
@@ -47,10 +51,11 @@ def _engine(url: str) -> AsyncEngine:
     )
 
 
-async def migrate(url: str, *, to: str = "head") -> tuple[str | None, str | None]:
+async def migrate(url: str, *, to: str = "head", may_empty: bool = False) -> tuple[str | None, str | None]:
     """Migrate under an advisory lock, all in one transaction; the revisions before and after.
 
-    `to` is a revision, `head`, `base`, or relative (`+1`, `-1`). Raises `Unavailable` or `MigrationError`.
+    `to` is a revision, `head`, `base`, or relative (`+1`, `-1`). Raises `Unavailable` or `MigrationError`, and
+    `LosesEverything` when the way back is long enough to drop every table and `may_empty` does not say so.
     """
 
     def run(connection: Connection) -> tuple[str | None, str | None]:
@@ -65,7 +70,10 @@ async def migrate(url: str, *, to: str = "head") -> tuple[str | None, str | None
             command.downgrade(config, to)
         else:
             command.upgrade(config, to)
-        return before, MigrationContext.configure(connection).get_current_revision()
+        after = MigrationContext.configure(connection).get_current_revision()
+        if before is not None and after is None and not may_empty:
+            raise LosesEverything("Nothing of Stile would be left in the database: say `--to base` to do that.")
+        return before, after
 
     engine = _engine(url)
     try:
