@@ -128,7 +128,8 @@ def add(
         audience=tuple(audience or ()),
     )
     registered = run(lambda idp: operate.add_client(idp, new))
-    _show_secret(registered, f"Registered {registered.client.name}.", as_json=as_json)
+    allowed = " ".join(sorted(registered.client.scopes))
+    _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
 
 
 def _read_jwks(path: Path) -> dict[str, Any]:

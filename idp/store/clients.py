@@ -134,8 +134,9 @@ async def add(conn: Conn, new: Client, *, now: datetime) -> None:
     }
     try:
         await conn.one(_ADD, **values)
-    except asyncpg.UniqueViolationError:
-        raise AlreadyThere(f"A client named {new.name!r} exists already.") from None
+    except asyncpg.UniqueViolationError as error:
+        taken = f"with the id {new.id!r}" if error.constraint_name == "pk_client" else f"named {new.name!r}"
+        raise AlreadyThere(f"A client {taken} exists already.") from None
 
 
 async def set_disabled(conn: Conn, *, client_id: str, disabled_at: datetime | None) -> bool:

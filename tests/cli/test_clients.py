@@ -31,9 +31,18 @@ def test_a_client_is_registered_and_its_secret_is_shown_once(idp: Run, name: str
         assert secret not in idp("client", *command).out
 
 
+def test_an_id_that_is_taken_is_named_and_not_the_name(idp: Run, name: str) -> None:
+    assert idp("client", "add", f"{name} one", *HERE, "--client-id", "taken").status == 0
+    ran = idp("client", "add", f"{name} two", *HERE, "--client-id", "taken")
+    assert (ran.status, ran.out) == (1, "")
+    assert "with the id 'taken'" in ran.err
+    ran = idp("client", "add", f"{name} one", *HERE)
+    assert f"named '{name} one'" in ran.err
+
+
 def test_people_read_id_and_secret(idp: Run, name: str) -> None:
     ran = idp("client", "add", name, *HERE)
-    assert f"Registered {name}." in ran.out
+    assert f"Registered {name}. It may ask for: openid." in ran.out
     assert "client_id" in ran.out
     assert "client_secret" in ran.out
     assert "not shown again" in ran.out
