@@ -11,6 +11,7 @@ from idp.cli import output
 
 if TYPE_CHECKING:
     from idp.flows.operate import Walk
+    from idp.model import Client
     from idp.policy import Policy, ScopeRule
 
 app = typer.Typer(help="The policy: who must prove what, for what.", no_args_is_help=True, rich_markup_mode=None)
@@ -62,15 +63,17 @@ def check(
     if not (user or client or scope or acr or signed_in or max_age is not None):
         output.show(_fields(policy, where), _lines(policy, where), as_json=as_json)
         return
-    walked = _walk(policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in)
+    walked, left_out = _walk(policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in)
     fields = {
         "granted": walked.granted,
         "answer": walked.answer,
         "steps": [{"asked": step.asked, "answered": step.answered} for step in walked.steps],
+        "left_out": [{"asked": asked, "why": why} for asked, why in left_out.items()],
         "checks": [{"check": line.check, "found": line.found} for line in walked.why],
     }
     lines = [f"{number}. {step.asked}\n   the person {step.answered}" for number, step in enumerate(walked.steps, 1)]
-    output.show(fields, [*lines, f"=> {walked.answer}"], as_json=as_json)
+    ignored = [f"{asked} is left out: {why}" for asked, why in left_out.items()]
+    output.show(fields, [*ignored, *lines, f"=> {walked.answer}"], as_json=as_json)
 
 
 def _load(file: Path | None) -> "tuple[Policy, str]":
@@ -95,7 +98,7 @@ def _walk(
     acr: list[str] | None,
     max_age: int | None,
     signed_in: str | None,
-) -> "Walk":
+) -> "tuple[Walk, dict[str, str]]":
     from idp.cli.place import run
     from idp.clock import DatabaseClock
     from idp.flows.idp import Idp
@@ -119,17 +122,36 @@ def _walk(
 
     if user is not None or client is not None:
         run(look_up)
-    return walk(
+    scopes = scope or ["openid"]
+    walked = walk(
         policy,
         account=account,
         authenticators=authenticators,
         client=asking,
-        scopes=scope or ["openid"],
+        scopes=scopes,
         acr_values=acr or [],
         max_age=None if max_age is None else timedelta(seconds=max_age),
         signed_in_with=None if signed_in is None else Factor(signed_in),
         now=now,
     )
+    return walked, _left_out(policy, asking, scopes=scopes, acr_values=acr or [])
+
+
+def _left_out(policy: "Policy", client: "Client", *, scopes: list[str], acr_values: list[str]) -> dict[str, str]:
+    """What was asked for and has no part in the decision, with the reason (RFC 6749 3.3, OIDC Core 3.1.2.1)."""
+    why: dict[str, str] = {}
+    for scope in scopes:
+        rule = policy.scopes.get(scope)
+        if rule is None:
+            why[scope] = "the policy has no such scope"
+        elif rule.internal:
+            why[scope] = "only our own account pages ask for it"
+        elif scope not in client.scopes:
+            why[scope] = f"{client.name} is not registered for it"
+        elif scope == "offline_access" and not client.first_party:
+            why[scope] = "it needs prompt=consent, until the person has allowed it once"
+    known = set(policy.levels.values())
+    return why | {acr: "the policy has no level of that name" for acr in acr_values if acr not in known}
 
 
 def _fields(policy: "Policy", where: str) -> dict[str, Any]:

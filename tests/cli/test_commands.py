@@ -15,6 +15,7 @@ from idp.cli import app
 from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import new_secret_key
 from idp.errors import IdpError
+from idp.store import migrations
 from tests.cli.conftest import Run
 
 COMMANDS = [
@@ -163,8 +164,12 @@ def test_a_migration_that_is_not_there_is_refused(idp: Run) -> None:
     assert "beef" in ran.err
 
 
-def test_deleting_everything_asks_first(idp: Run) -> None:
-    assert idp("migrate", "--to", "base").status == 2
+@pytest.mark.parametrize("to", ["base", f"-{len(list(migrations.directory().glob('versions/*.py')))}"])
+def test_deleting_everything_asks_first(idp: Run, person: str, to: str) -> None:
+    ran = idp("migrate", "--to", to)
+    assert (ran.status, ran.out) == (2, "")
+    assert "--yes" in ran.err
+    assert idp("user", "show", person).status == 0
 
 
 def test_a_database_of_ones_own_is_not_migrated_unasked(
@@ -294,6 +299,22 @@ def test_a_decision_is_walked_through(run: Run) -> None:
     assert any("totp" in step for step in asked)
     assert walked["granted"] is True
     assert "urn:stile:2fa-strong" in walked["answer"]
+
+
+def test_what_is_asked_for_and_left_out_is_named_with_the_reason(idp: Run) -> None:
+    registered = idp("client", "add", "Left out", "--redirect-uri", "https://a.example/", "--scope", "openid")
+    assert registered.status == 0, registered.err
+    asked = ("openid", "transfers:write", "nonsense", "authenticators:write")
+    arguments = [word for scope in asked for word in ("--scope", scope)]
+    ran = idp("policy", "check", "--client", "Left out", *arguments, "--acr", "urn:typo")
+    assert "transfers:write is left out: Left out is not registered for it" in ran.out
+    assert "nonsense is left out: the policy has no such scope" in ran.out
+    assert "urn:typo is left out" in ran.out
+    told = idp("policy", "check", "--client", "Left out", *arguments, "--json").json["left_out"]
+    assert [line["asked"] for line in told] == ["transfers:write", "nonsense", "authenticators:write"]
+    told = idp("policy", "check", "--scope", "openid", "--scope", "offline_access", "--json").json["left_out"]
+    assert "prompt=consent" in told[0]["why"]
+    assert idp("policy", "check", "--scope", "openid", "--json").json["left_out"] == []
 
 
 def test_somebody_signed_in_elsewhere_is_asked_for_the_app_alone(run: Run) -> None:
