@@ -84,7 +84,8 @@ def _demo(
 ) -> None:
     """Try everything on this machine: the provider, a bank, a notebook, two people and an inbox for the codes.
 
-    The database is the embedded one in IDP_DATA_DIR; what you do is kept.
+    It has an embedded database of its own, beside that of `idp serve`, in ~/.local/share/stile-demo or IDP_DATA_DIR;
+    what you do is kept.
     """
     from idp.cli import demo
 

@@ -19,7 +19,7 @@ from idp.demo.rp_checks import RelyingPartyConfig
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
 from idp.errors import IdpError
-from idp.settings import Settings, read_settings
+from idp.settings import Settings, default_data_dir, read_settings
 from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
 
 HOST = "127.0.0.1"
@@ -66,22 +66,29 @@ def run(*, port: int, as_json: bool) -> None:
 
 
 def _settings(issuer: str) -> Settings:
-    """What is set, less what the demo decides: it runs here, sends nothing, and needs no metrics."""
+    """What is set, less what the demo decides: it runs here, sends nothing, and needs no metrics.
+
+    Everybody knows the passwords of its people, so they are never where `idp serve` would find them unasked.
+    """
     refused = [name for name in ("IDP_DATABASE_URL", "IDP_ISSUER") if os.environ.get(name)]
     if refused:
         raise IdpError(f"The demo has a database and an issuer of its own: unset {' and '.join(refused)}.")
     brand = {} if os.environ.get("IDP_BRAND") else {"IDP_BRAND": BRAND}
     # Everybody in a demonstration comes from one address, so nobody may use up the text messages of the others.
     here = {} if os.environ.get("IDP_TRUSTED_NETWORKS") else {"IDP_TRUSTED_NETWORKS": "127.0.0.0/8,::1/128"}
+    named = any(os.environ.get(name) for name in ("IDP_DATA_DIR", "IDP_DATA_DIR_FILE"))
+    home = {} if named else {"IDP_DATA_DIR": str(default_data_dir().with_name("stile-demo"))}
     ours = {"IDP_ISSUER": issuer, "IDP_DEV": "true", "IDP_SMS_GATEWAYS": "console", "IDP_METRICS": "off"}
-    return read_settings({**os.environ, **brand, **here, **ours})
+    return read_settings({**os.environ, **brand, **here, **home, **ours})
 
 
 def _bound(port: int) -> socket.socket:
     try:
         return bind(HOST, port)
     except IdpError as error:
-        raise IdpError(f"{error} The demo takes three ports in a row: `idp demo --port 9000` moves them.") from None
+        raise IdpError(
+            f"{error} The demo takes three ports in a row: `idp demo --port 9000` or `make demo PORT=9000` moves them."
+        ) from None
 
 
 async def _run(

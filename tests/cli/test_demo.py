@@ -1,0 +1,31 @@
+"""`idp demo` as a process: where it keeps what it made."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.browser.world import three_ports
+
+IDP = [sys.executable, "-m", "idp"]
+
+
+def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    process = subprocess.Popen(
+        [*IDP, "demo", "--port", str(three_ports()), "--json"],
+        env=kept | {"XDG_DATA_HOME": str(share)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline(), process.stderr.read() if process.stderr else ""
+        assert [path.name for path in share.iterdir()] == ["stile-demo"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
