@@ -281,6 +281,19 @@ async def test_the_client_secret_is_encoded_before_basic(browser: Browser, stub:
     assert "client_secret" not in stub.redeemed[0]
 
 
+@pytest.mark.parametrize("app", [BANK, NOTES])
+async def test_whoever_is_signed_in_and_allows_nothing_is_told_so(browser: Browser, stub: Stub, app: str) -> None:
+    await sign_in(browser, app)
+    stub.refuse = ("access_denied", "The person did not agree.")
+    await browser.open(f"{app}/login")
+    assert browser.page.status_code == 403
+    assert "You did not allow it" in browser.text
+    assert "You stopped signing in" not in browser.text
+    stub.refuse = None
+    await browser.open(f"{app}/")
+    assert "How you signed in" in browser.text
+
+
 @pytest.mark.parametrize(
     ("error", "title"),
     [
