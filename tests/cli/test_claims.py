@@ -28,6 +28,17 @@ async def test_an_empty_value_removes_a_claim(provider: Provider) -> None:
     assert person.account.claims == {}
 
 
+@pytest.mark.parametrize("birthdate", ["1815-12-10", "1815", "0000-02-29"])
+def test_a_birthdate_is_a_date_a_year_or_a_day_without_one(birthdate: str) -> None:
+    assert operate.parse_claims([f"birthdate={birthdate}"]) == {"birthdate": birthdate}
+
+
+@pytest.mark.parametrize("birthdate", ["tomorrow", "10.12.1815", "1815-13-01", "1815-12", "18151210", "1815-W50-7"])
+def test_anything_else_is_no_birthdate(birthdate: str) -> None:
+    with pytest.raises(operate.NotAcceptable, match="birthdate"):
+        operate.parse_claims([f"birthdate={birthdate}"])
+
+
 @pytest.mark.parametrize(
     "pair", ["sub=somebody", "email=x@example.com", "given_name", "=x", "nickname=a\x00b", "nickname=" + "x" * 501]
 )

@@ -1,6 +1,8 @@
 """An operator's word on what is known about a person: the standard claims beyond name, e-mail and phone."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from idp.audit import AccountChanged
@@ -30,6 +32,10 @@ def parse_claims(given: Sequence[str], *, known: Mapping[str, Any] | None = None
             raise NotAcceptable(f"{name!r} is no claim that can be set: there are {', '.join(SETTABLE)}.")
         if len(value) > LONGEST or not value.replace("\n", " ").isprintable():
             raise NotAcceptable(f"The value of {name} must be at most {LONGEST} printable characters.")
+        if name == "birthdate" and value and not _is_birthdate(value):
+            raise NotAcceptable(
+                "The birthdate must be written as 1815-12-10, 1815 or 0000-12-10 (OIDC Core 5.1)."
+            )
         kept = address if name.startswith("address.") else claims
         key = name.removeprefix("address.")
         if value:
@@ -37,6 +43,18 @@ def parse_claims(given: Sequence[str], *, known: Mapping[str, Any] | None = None
         else:
             kept.pop(key, None)
     return {**claims, **({"address": address} if address else {})}
+
+
+def _is_birthdate(text: str) -> bool:
+    """OIDC Core 5.1: YYYY-MM-DD, with the year 0000 where it is not told; or the year alone."""
+    if re.fullmatch(r"[0-9]{4}(-[0-9]{2}-[0-9]{2})?", text) is None:
+        return False
+    year, _, day = text.partition("-")
+    try:
+        date.fromisoformat(f"{'2000' if year == '0000' else year}-{day or '01-01'}")  # 2000 has a 29 February
+    except ValueError:
+        return False
+    return True
 
 
 async def set_claims(idp: Idp, username: str, given: Sequence[str]) -> Person:
