@@ -3,6 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .data
+# What pip and uv say is for people who call them; this is for people who called make.
+define NO_PACKAGES
+printf '%s\n' '' \
+	'The packages could not be fetched. Is there a network, or a proxy to be named in https_proxy?' \
+	'Where the network has a certificate authority of its own: UV_SYSTEM_CERTS=1 make $(MAKECMDGOALS)' \
+	'What was fetched is kept: make $(MAKECMDGOALS) goes on from here.' >&2
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint format bench wheel clean
@@ -17,8 +24,8 @@ $(VENV)/.made: uv.lock pyproject.toml
 	@test -d $(VENV) || echo "Making the environment in $(VENV): once, about a minute."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: install python3-venv (Debian, Ubuntu) and try again" >&2; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
-	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --compile-bytecode --python $(BIN)/python
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1' || { $(NO_PACKAGES); exit 1; }
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras --inexact --compile-bytecode --python $(BIN)/python || { $(NO_PACKAGES); exit 1; }
 	@touch $@
 
 demo: env ## start everything: the provider, the bank, notes and an inbox for the codes
