@@ -29,8 +29,8 @@ def _password(from_stdin: bool) -> str:
     "add",
     epilog=(
         "\b\nExamples:\n"
-        "  idp user add ada --phone +37251234567 --name 'Ada Lovelace' --email ada@example.com\n\n"
-        '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin --json'
+        "  idp user add ada --phone +37251234567 --name 'Ada Lovelace' --email ada@example.com\n"
+        '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin'
     ),
 )
 def add(

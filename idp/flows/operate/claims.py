@@ -33,9 +33,7 @@ def parse_claims(given: Sequence[str], *, known: Mapping[str, Any] | None = None
         if len(value) > LONGEST or not value.replace("\n", " ").isprintable():
             raise NotAcceptable(f"The value of {name} must be at most {LONGEST} printable characters.")
         if name == "birthdate" and value and not _is_birthdate(value):
-            raise NotAcceptable(
-                "The birthdate must be written as 1815-12-10, 1815 or 0000-12-10 (OIDC Core 5.1)."
-            )
+            raise NotAcceptable("The birthdate must be written as 1815-12-10, 1815 or 0000-12-10 (OIDC Core 5.1).")
         kept = address if name.startswith("address.") else claims
         key = name.removeprefix("address.")
         if value:
