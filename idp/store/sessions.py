@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -23,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.model import Interaction, Session
 from idp.store.engine import Conn, Connection, Statement
-from idp.store.schema import Texts, Time, challenge, grant, interaction, session
+from idp.store.schema import Texts, Time, authentication_event, challenge, grant, interaction, session
 
 _now = bindparam("now", type_=Time)
 
@@ -172,6 +173,16 @@ _LIVE_OF_ACCOUNT = Statement(
         session.c.ended_at.is_(None),
         session.c.seen_at > bindparam("idle_since", type_=Time),
         session.c.created_at > bindparam("life_since", type_=Time),
+        # Somebody who only knows the password is not signed in anywhere.
+        exists(
+            select(literal_column("1"))
+            .select_from(authentication_event)
+            .where(
+                authentication_event.c.session_id == session.c.id,
+                authentication_event.c.account_id == session.c.account_id,
+                authentication_event.c.factor != literal_column("'password'"),
+            )
+        ),
     )
     .order_by(session.c.seen_at.desc())
     .limit(50)
@@ -179,7 +190,7 @@ _LIVE_OF_ACCOUNT = Statement(
 
 
 async def of_account(conn: Conn, *, account_id: UUID, idle_since: datetime, life_since: datetime) -> Sequence[Session]:
-    """This person's live sessions, the latest used first, at most 50."""
+    """This person's live sessions in which two factors were proved, the latest used first, at most 50."""
     rows = await conn.all(_LIVE_OF_ACCOUNT, account_id=account_id, idle_since=idle_since, life_since=life_since)
     return [Session(*row) for row in rows]
 

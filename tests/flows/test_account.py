@@ -211,6 +211,16 @@ async def test_one_browser_is_signed_out_from_another(provider: Provider) -> Non
     assert await is_signed_in(here)
 
 
+async def test_who_only_knows_the_password_is_not_shown_as_signed_in(provider: Provider) -> None:
+    here, stranger = provider.browser(), provider.browser(address="192.0.2.9")
+    await come_in(provider, here, "alice")
+    await stranger.get(provider.authorize_url("bank"))
+    await stranger.submit("/password", username="alice", password=PASSWORD)
+    page = await here.get("/account")
+    assert page.text.count('name="session"') == 0
+    assert "/account/sessions/end-others" not in page.text
+
+
 async def test_nobody_ends_somebody_else_s_session(provider: Provider) -> None:
     alice, bob = provider.browser(), provider.browser(address="192.0.2.9")
     await come_in(provider, alice, "alice")
