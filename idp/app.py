@@ -101,7 +101,7 @@ def create_app(
             senders = gateways
             if senders is None:
                 http = await stack.enter_async_context(new_client())
-                senders = open_gateways(settings.sms_gateways, settings=settings, client=http)
+                senders = open_gateways(settings.gateway_names(), settings=settings, client=http)
             app.state.gateways = senders
             if background:
                 await stack.enter_async_context(_background(idp, senders))

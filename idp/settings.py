@@ -1,5 +1,6 @@
 """One frozen Settings, read from IDP_* once; reports all mistakes together. Nothing is opened or created here."""
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -8,10 +9,20 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import SettingsError
+from idp.model.regions import ByRegion, read_orders, read_senders, reader
 
 PREFIX = "IDP_"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -29,7 +40,18 @@ def _words(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Orders = Annotated[ByRegion[tuple[str, ...]], BeforeValidator(reader(read_orders))]
+Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
+
+
+def webhook_key(secret: str) -> bytes | None:
+    """The key in a `whsec_` secret (Standard Webhooks); None for anything else, or one that is too short."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return None
+    return key if secret.startswith("whsec_") and 24 <= len(key) <= 64 else None
 
 
 class Settings(BaseModel):
@@ -50,11 +72,26 @@ class Settings(BaseModel):
     brand_logo: Path | None = Field(None, description="An SVG or PNG file shown beside the name")
     help_url: str | None = Field(None, description="Where the Help link in the footer leads")
     privacy_url: str | None = Field(None, description="Where the Privacy link in the footer leads")
-    sms_gateways: Words = Field(("console",), description="Gateways in order of preference")
+    sms_gateways: Orders = Field(
+        ByRegion(("console",)), description="Gateways in order of preference, also by country: smspm, US=twilio+smspm"
+    )
     smspm_hash: SecretStr | None = Field(None, description="SMSPM account hash")
     smspm_token: SecretStr | None = Field(None, description="SMSPM token")
-    smspm_from: str = Field("Stile", description="Sender shown on the phone")
+    smspm_from: Senders = Field(ByRegion("Stile"), description="Sender on the phone, also by country: Acme, IN=ACMEIN")
     smspm_url: str = Field("https://api.smspm.com", description="SMSPM endpoint")
+    twilio_account_sid: str | None = Field(None, description="Twilio account, AC…")
+    twilio_auth_token: SecretStr | None = Field(None, description="Twilio auth token; receipts are signed with it")
+    twilio_api_key: str | None = Field(None, description="Twilio API key to send with")
+    twilio_api_secret: SecretStr | None = Field(None, description="The secret of the Twilio API key")
+    twilio_from: Senders | None = Field(None, description="Sender or messaging service MG…, also by country")
+    twilio_url: str = Field("https://api.twilio.com", description="Twilio API, without the path")
+    vonage_api_key: str | None = Field(None, description="Vonage API key")
+    vonage_api_secret: SecretStr | None = Field(None, description="Vonage API secret")
+    vonage_signature_secret: SecretStr | None = Field(None, description="Vonage signature secret, for signed receipts")
+    vonage_from: Senders | None = Field(None, description="Sender on the phone, also by country")
+    vonage_url: str = Field("https://rest.nexmo.com/sms/json", description="Vonage SMS endpoint")
+    webhook_url: str | None = Field(None, description="Your own gateway, which is asked as Standard Webhooks say")
+    webhook_secret: SecretStr | None = Field(None, description="whsec_ and 24 to 64 bytes in base64; signs both ways")
     sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
@@ -116,11 +153,26 @@ class Settings(BaseModel):
             raise ValueError("must be written #rrggbb, as in #1d4ed8")
         return value.lower()
 
-    @field_validator("help_url", "privacy_url", "smspm_url")
+    @field_validator("help_url", "privacy_url", "smspm_url", "twilio_url", "vonage_url", "webhook_url")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in {"http", "https"}:
             raise ValueError("must be an http or https URL")
+        return value
+
+    @field_validator("twilio_account_sid", "twilio_api_key")
+    @classmethod
+    def _sid(cls, value: str | None, field: ValidationInfo) -> str | None:
+        kind = "AC" if field.field_name == "twilio_account_sid" else "SK"
+        if value is not None and not re.fullmatch(f"{kind}[0-9a-fA-F]{{32}}", value):
+            raise ValueError(f"must be {kind} and 32 hexadecimal digits, as Twilio's console shows it")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and webhook_key(value.get_secret_value()) is None:
+            raise ValueError("must be whsec_ and 24 to 64 random bytes in base64")
         return value
 
     @field_validator("metrics")
@@ -139,6 +191,14 @@ class Settings(BaseModel):
             return None
         return KeyChain(parse_secret_keys(self.secret_keys.get_secret_value())[0])
 
+    def gateways_for(self, region: str | None) -> tuple[str, ...]:
+        """Gateways for numbers of a country (ISO 3166), in order of preference; None is a number of no country."""
+        return self.sms_gateways.of(region)
+
+    def gateway_names(self) -> tuple[str, ...]:
+        """Every gateway that any country uses, once, in order of first mention: what has to be opened."""
+        return tuple(dict.fromkeys(name for order in self.sms_gateways.values() for name in order))
+
     @property
     def secure(self) -> bool:
         """Whether browsers reach us over https, which decides the names and flags of cookies."""
@@ -150,7 +210,21 @@ class Settings(BaseModel):
         return urlsplit(self.issuer).hostname in LOOPBACK
 
 
-_NEEDED_BY_GATEWAY = {"smspm": ("smspm_hash", "smspm_token")}
+_NEEDED_BY_GATEWAY = {
+    "smspm": ("smspm_hash", "smspm_token"),
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
+    "webhook": ("webhook_url", "webhook_secret"),
+}
+
+
+def missing_for(gateway: str, settings: Settings) -> list[str]:
+    """What one of our gateways needs and is not set, one sentence each."""
+    return [
+        f"{PREFIX}{name.upper()} is missing: the SMS gateway {gateway!r} needs it"
+        for name in _NEEDED_BY_GATEWAY.get(gateway, ())
+        if getattr(settings, name) is None
+    ]
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -189,19 +263,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _combinations(settings: Settings) -> list[str]:
-    problems = [
-        f"{PREFIX}{name.upper()} is missing: the SMS gateway {gateway!r} needs it"
-        for gateway in settings.sms_gateways
-        for name in _NEEDED_BY_GATEWAY.get(gateway, ())
-        if getattr(settings, name) is None
-    ]
+    problems = [problem for gateway in settings.gateway_names() for problem in missing_for(gateway, settings)]
+    if (settings.twilio_api_key is None) != (settings.twilio_api_secret is None):
+        problems.append(
+            "IDP_TWILIO_API_KEY and IDP_TWILIO_API_SECRET belong together: the SMS gateway 'twilio' needs both or none"
+        )
     if settings.dev and not settings.loopback:
         problems.append("IDP_DEV shows one-time codes to anybody: it is accepted with a localhost issuer only")
     if settings.database_url is not None and settings.secret_keys is None:
         problems.append("IDP_SECRET_KEYS is missing: make one with `idp keys secret` and keep it outside the database")
-    if not settings.sms_gateways:
-        problems.append("IDP_SMS_GATEWAYS is empty: name at least one gateway")
-    if settings.sms_gateways == ("console",) and not settings.loopback:
+    if ("console",) in settings.sms_gateways.values() and not settings.loopback:
         problems.append(
             "IDP_SMS_GATEWAYS is only `console`, which prints codes instead of sending them: name a gateway"
         )

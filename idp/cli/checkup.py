@@ -83,11 +83,11 @@ def _policy(settings: Settings) -> Finding:
 async def _gateways(settings: Settings) -> list[Finding]:
     async with new_client() as client:
         try:
-            opened = open_gateways(settings.sms_gateways, settings=settings, client=client)
+            opened = open_gateways(settings.gateway_names(), settings=settings, client=client)
         except SettingsError as error:
             return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
     names = ", ".join(gateway.name for gateway in opened)
-    if settings.sms_gateways == ("console",):
+    if settings.gateways_for(None) == ("console",):
         return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
     return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
 

@@ -75,12 +75,15 @@ async def _send(settings: "Settings", phone: "Phone", gateway: str | None) -> "t
     from datetime import timedelta
     from uuid import uuid4
 
+    from idp.clock import DatabaseClock
     from idp.sms import Message, open_gateways
     from idp.sms.wire import new_client
 
     async with new_client() as client:
-        names = (gateway,) if gateway else settings.sms_gateways[:1]
+        names = (gateway,) if gateway else settings.gateways_for(phone.region)[:1]
         (chosen,) = open_gateways(names, settings=settings, client=client)
         text = f"This is a test message from {settings.brand}."
-        message = Message(attempt_id=uuid4(), to=phone.e164, text=text, ttl=timedelta(minutes=5))
+        message = Message(
+            attempt_id=uuid4(), to=phone.e164, text=text, at=DatabaseClock().now(), ttl=timedelta(minutes=5)
+        )
         return chosen.name, await chosen.send(message)

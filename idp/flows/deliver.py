@@ -82,13 +82,15 @@ def _judge(sent: Sent, *, others: bool) -> tuple[bool, timedelta]:
 def _outgoing(idp: Idp, message: Outgoing, attempt_id: UUID) -> Message:
     number = number_of(idp, message)
     text, code = text_of(idp, message)
+    now = idp.clock.now()
     return Message(
         attempt_id=attempt_id,
         to=number,
         text=text,
+        at=now,
         code=code,
         locale=message.locale,
-        ttl=max(timedelta(seconds=1), message.expires_at - idp.clock.now()),
+        ttl=max(timedelta(seconds=1), message.expires_at - now),
     )
 
 

@@ -6,7 +6,7 @@ proves itself with `idp.testing.GatewayContract`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 
 from idp.errors import IdpError, SettingsError
-from idp.settings import Settings
+from idp.settings import Settings, missing_for
 
 GROUP = "idp.sms_gateways"
 
@@ -85,11 +85,15 @@ def latest(known: Delivery | None, reported: Delivery) -> Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it leaves. `to` is E.164; `ttl` what is left of the code's life. `repr` tells no secret."""
+    """One message as it leaves. `to` is E.164; `ttl` what is left of the code's life `at` that moment.
+
+    `repr` tells no secret.
+    """
 
     attempt_id: UUID
     to: str = field(repr=False)
     text: str = field(repr=False)
+    at: datetime
     channel: Channel = Channel.SMS
     code: str | None = field(default=None, repr=False)
     locale: str | None = None
@@ -123,10 +127,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A request to our receipt URL, as it came. `headers` have lower-case names; the URL is the public one."""
+    """A request to our receipt URL, as it came. `headers` have lower-case names; the URL is the public one, with query.
+
+    `received_at` is our own clock's time: signatures older than a few minutes are refused by it.
+    """
 
     method: str
     url: str = field(repr=False)
+    received_at: datetime = field(kw_only=True)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
@@ -178,13 +186,14 @@ def registered() -> dict[str, EntryPoint]:
 
 
 def open_gateways(names: Sequence[str], *, settings: Settings, client: httpx.AsyncClient) -> tuple[Gateway, ...]:
-    """The named gateways, in that order. Raises `SettingsError` that lists every unknown name."""
+    """The named gateways, in that order. Raises `SettingsError` that lists every unknown name and missing setting."""
     known = registered()
     problems = [
         f"IDP_SMS_GATEWAYS: {name!r} is not installed (there are: {', '.join(sorted(known))})"
         for name in names
         if name not in known
     ]
+    problems += [problem for name in names for problem in missing_for(name, settings)]
     if problems:
         raise SettingsError(problems)
     factories: list[Factory] = [known[name].load() for name in names]

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from idp.model.regions import ByRegion
 from idp.settings import Settings
 from idp.sms import Callback, Channel, Delivery, Message, Outcome, Reason, Receipt, Sent
+from idp.sms.phone import region
 from idp.sms.wire import Answer, by_status, code_word, parse_json, post
 
 _ERRORS: Mapping[str, tuple[Outcome, Reason]] = {
@@ -49,7 +51,7 @@ class SmspmGateway:
     client: httpx.AsyncClient = field(repr=False)
     account: str = field(repr=False)
     token: str = field(repr=False)
-    sender: str
+    senders: ByRegion[str]
     url: str
     name: str = "smspm"
     channels: frozenset[Channel] = frozenset({Channel.SMS})
@@ -61,7 +63,7 @@ class SmspmGateway:
             "hash": self.account,
             "token": self.token,
             "toNumber": message.to.removeprefix("+"),
-            "fromNumber": self.sender,
+            "fromNumber": self.senders.of(region(message.to)),
             "text": message.text,
         }
         if message.receipt_url is not None:
@@ -90,7 +92,7 @@ def create(settings: Settings, client: httpx.AsyncClient) -> SmspmGateway:
         client,
         account=settings.smspm_hash.get_secret_value(),
         token=settings.smspm_token.get_secret_value(),
-        sender=settings.smspm_from,
+        senders=settings.smspm_from,
         url=settings.smspm_url,
     )
 

@@ -8,17 +8,18 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from idp.model.regions import ByRegion
 from idp.settings import Settings
-from idp.sms import Callback, Delivery, Message, Outcome, Reason, Receipt, Sent
+from idp.sms import Delivery, Message, Outcome, Reason, Receipt, Sent
 from idp.sms.smspm import SmspmGateway, create
-from idp.testing import CODE, NUMBER, HttpGatewayContract, Provider, a_message
+from idp.testing import CODE, NUMBER, HttpGatewayContract, Provider, a_callback, a_message
 
 URL = "https://sms.example/api"
 QUEUED = {"messages": [{"id": "a7b3", "toNumber": "37256789045", "status": "Added to queue"}]}
 
 
 def over(client: httpx.AsyncClient) -> SmspmGateway:
-    return SmspmGateway(client, account="h4sh-s3cret", token="t0k-s3cret", sender="Acme", url=URL)
+    return SmspmGateway(client, account="h4sh-s3cret", token="t0k-s3cret", senders=ByRegion("Acme"), url=URL)
 
 
 def sends(provider: Provider, message: Message | None = None) -> Sent:
@@ -184,8 +185,8 @@ def test_retry_after_is_believed_within_reason(header: str, wait: int | None) ->
 )
 def test_receipts_come_as_query_or_as_json(word: str, delivery: Delivery) -> None:
     gateway = over(httpx.AsyncClient())
-    query = Callback("GET", "https://x.example/", {"id": "a7b3", "status": word, "toNumber": "37256789045"})
-    posted = Callback("POST", "https://x.example/", body=json.dumps({"messageId": "a7b3", "status": word}).encode())
+    query = a_callback("GET", query={"id": "a7b3", "status": word, "toNumber": "37256789045"})
+    posted = a_callback("POST", body=json.dumps({"messageId": "a7b3", "status": word}).encode())
     (by_get,), (by_post,) = gateway.receipt(query), gateway.receipt(posted)
     assert by_get == by_post
     assert (by_get.provider_id, by_get.status, by_get.provider_code) == ("a7b3", delivery, word)
@@ -193,7 +194,7 @@ def test_receipts_come_as_query_or_as_json(word: str, delivery: Delivery) -> Non
 
 def test_a_receipt_says_why_it_failed() -> None:
     gateway = over(httpx.AsyncClient())
-    callback = Callback("GET", "https://x.example/", {"id": "a7b3", "status": "expired"})
+    callback = a_callback("GET", query={"id": "a7b3", "status": "expired"})
     assert gateway.receipt(callback) == [Receipt("a7b3", Delivery.EXPIRED, Reason.EXPIRED, "expired")]
 
 
@@ -201,7 +202,7 @@ def test_it_is_made_from_the_settings() -> None:
     given = {"smspm_hash": "h", "smspm_token": "t", "smspm_from": "Acme", "smspm_url": URL}
     settings = Settings.model_validate(given)
     client = httpx.AsyncClient()
-    assert create(settings, client) == SmspmGateway(client, account="h", token="t", sender="Acme", url=URL)
+    assert create(settings, client) == SmspmGateway(client, account="h", token="t", senders=ByRegion("Acme"), url=URL)
     with pytest.raises(ValueError, match="IDP_SMSPM_HASH"):
         create(Settings.model_validate({}), client)
 

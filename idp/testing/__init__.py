@@ -16,13 +16,15 @@ from idp.sms import BadSignature, Callback, Channel, Gateway, Message, Outcome, 
 
 NUMBER = "+37256789045"
 CODE = "482913"
+MOMENT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+RECEIPTS = "https://login.example.com/receipts/x/6f1c1c0e/K5vZ0m1dQ2"
 
 
 @dataclass(slots=True)
 class FrozenClock:
     """A `Clock` that stands still until it is moved."""
 
-    time: datetime = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+    time: datetime = MOMENT
 
     def now(self) -> datetime:
         """The time it was set to."""
@@ -65,12 +67,19 @@ def a_message(**changes: object) -> Message:
         "attempt_id": UUID("6f1c1c0e-6b0e-4a57-9d0c-4d9f6f2a7b31"),
         "to": NUMBER,
         "text": f"{CODE} is your Acme code.\n\n@login.example.com #{CODE}",
+        "at": MOMENT,
         "code": CODE,
         "locale": "en",
         "ttl": timedelta(minutes=5),
-        "receipt_url": "https://login.example.com/receipts/x/6f1c1c0e/K5vZ0m1dQ2",
+        "receipt_url": RECEIPTS,
     }
     return Message(**(fields | changes))  # type: ignore[arg-type] # names and types are the caller's, in tests only
+
+
+def a_callback(method: str = "POST", **changes: object) -> Callback:
+    """A request to a receipt URL, received at `MOMENT`; `changes` replace its fields."""
+    fields: dict[str, object] = {"method": method, "url": RECEIPTS, "received_at": MOMENT}
+    return Callback(**(fields | changes))  # type: ignore[arg-type] # names and types are the caller's, in tests only
 
 
 class GatewayContract:
@@ -100,7 +109,7 @@ class GatewayContract:
         deep = b"[" * 100_000
         for body in (b"", b"{}", b"[]", b"null", b"\xff\xfe", deep, b'{"messageId":{},"status":[]}', b'{"id":NaN}'):
             for method in ("GET", "POST", "PUT"):
-                callback = Callback(method, "https://login.example.com/receipts/x", {"id": "\x00"}, {}, body)
+                callback = a_callback(method, query={"id": "\x00"}, body=body)
                 try:
                     assert self.gateway().receipt(callback) == []
                 except BadSignature:
