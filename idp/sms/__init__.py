@@ -174,9 +174,9 @@ class Gateway(Protocol):
 Factory = Callable[[Settings, httpx.AsyncClient], Gateway]
 """Makes a gateway from the settings and the shared client of `wire.new_client`, which the caller closes."""
 
-_OURS = (
-    EntryPoint(name="console", value="idp.sms.console:create", group=GROUP),
-    EntryPoint(name="smspm", value="idp.sms.smspm:create", group=GROUP),
+_OURS = tuple(
+    EntryPoint(name=name, value=f"idp.sms.{name}:create", group=GROUP)
+    for name in ("console", "smspm", "twilio", "vonage", "webhook")
 )
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import httpx
 
+from idp.errors import SettingsError
 from idp.model.regions import ByRegion
-from idp.settings import Settings
+from idp.settings import Settings, missing_for
 from idp.sms import Callback, Channel, Delivery, Message, Outcome, Reason, Receipt, Sent
 from idp.sms.phone import region
-from idp.sms.wire import Answer, by_status, code_word, parse_json, post
+from idp.sms.wire import Answer, an_id, by_status, code_word, json_object, money, number, parse_json, post
 
 _ERRORS: Mapping[str, tuple[Outcome, Reason]] = {
     "invalid_phone": (Outcome.REJECTED, Reason.INVALID_NUMBER),
@@ -76,7 +76,7 @@ class SmspmGateway:
         said: object = callback.query if callback.method == "GET" else parse_json(callback.body)
         if not isinstance(said, Mapping):
             return []
-        provider_id = _id(said.get("messageId") or said.get("id"))
+        provider_id = an_id(said.get("messageId") or said.get("id"))
         status = said.get("status")
         if provider_id is None or not isinstance(status, str):
             return []
@@ -85,9 +85,9 @@ class SmspmGateway:
 
 
 def create(settings: Settings, client: httpx.AsyncClient) -> SmspmGateway:
-    """The gateway of `IDP_SMSPM_*`; `read_settings` has seen to it that they are set."""
+    """The gateway of `IDP_SMSPM_*`. Raises `SettingsError` that names what is missing."""
     if settings.smspm_hash is None or settings.smspm_token is None:
-        raise ValueError("the gateway smspm needs IDP_SMSPM_HASH and IDP_SMSPM_TOKEN")
+        raise SettingsError(missing_for("smspm", settings))
     return SmspmGateway(
         client,
         account=settings.smspm_hash.get_secret_value(),
@@ -98,7 +98,7 @@ def create(settings: Settings, client: httpx.AsyncClient) -> SmspmGateway:
 
 
 def _judge(answer: Answer) -> Sent:
-    body: Mapping[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    body = json_object(answer)
     messages = body.get("messages")
     # We send to one number, so only the first message is ours. It can fail inside a 200.
     first: Mapping[str, Any] = messages[0] if isinstance(messages, list) and messages and _is_map(messages[0]) else body
@@ -114,16 +114,15 @@ def _judge(answer: Answer) -> Sent:
         return Sent(outcome, reason=reason, provider_code=code_word(said))
     if answer.status >= 400:
         return Sent(Outcome.REJECTED, reason=Reason.UNKNOWN)
-    provider_id = _id(first.get("messageId") or first.get("id"))
+    provider_id = an_id(first.get("messageId") or first.get("id"))
     if provider_id is None:
         return Sent(Outcome.AMBIGUOUS, reason=Reason.BAD_RESPONSE)
-    parts = body.get("parts")
     currency = body.get("currency")
     return Sent(
         Outcome.ACCEPTED,
         provider_id,
-        segments=parts if isinstance(parts, int) else None,
-        cost=_money(body.get("cost")),
+        segments=number(body.get("parts")),
+        cost=money(body.get("cost")),
         currency=code_word(currency),
     )
 
@@ -135,19 +134,3 @@ def _is_map(value: object) -> bool:
 def _in_words(said: object) -> tuple[Outcome, Reason]:
     text = said.lower() if isinstance(said, str) else ""
     return next((meaning for word, meaning in _WORDS.items() if word in text), (Outcome.REJECTED, Reason.UNKNOWN))
-
-
-def _id(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return code_word(value)
-
-
-def _money(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None

@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -18,10 +21,12 @@ TOTAL = timedelta(seconds=10)
 _TIMEOUT = httpx.Timeout(connect=3, read=8, write=8, pool=3)
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_WAIT = 86_400
+_MOST_FIELDS = 100
 
 # The request never left, so trying again cannot send it twice.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-_BY_STATUS: Mapping[int, tuple[Outcome, Reason]] = {
+Meaning = tuple[Outcome, Reason]
+_BY_STATUS: Mapping[int, Meaning] = {
     401: (Outcome.MISCONFIGURED, Reason.AUTH),
     403: (Outcome.MISCONFIGURED, Reason.AUTH),
     404: (Outcome.MISCONFIGURED, Reason.BAD_RESPONSE),
@@ -53,6 +58,7 @@ async def post(
     *,
     json_body: Mapping[str, object] | None = None,
     form: Mapping[str, str] | None = None,
+    content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
     total: timedelta = TOTAL,
@@ -62,7 +68,14 @@ async def post(
         async with (
             asyncio.timeout(total.total_seconds()),
             client.stream(
-                "POST", url, json=json_body, data=form, headers=headers, auth=auth, follow_redirects=False
+                "POST",
+                url,
+                json=json_body,
+                data=form,
+                content=content,
+                headers=headers,
+                auth=auth,
+                follow_redirects=False,
             ) as response,
         ):
             body = await _read(response)
@@ -101,6 +114,48 @@ def parse_json(body: bytes | None) -> object:
 def code_word(text: object) -> str | None:
     """A provider's code, if it is a word and no sentence: only that is stored."""
     return text if isinstance(text, str) and re.fullmatch("[A-Za-z0-9_.-]{1,40}", text) else None
+
+
+def json_object(answer: Answer) -> Mapping[str, Any]:
+    """The object that a provider answered with; empty for anything else."""
+    return answer.body if isinstance(answer.body, dict) else {}
+
+
+def parse_form(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a posted form, in order; empty for what is none. Bytes that are no UTF-8 become other signs."""
+    try:
+        return parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return []
+
+
+def spell(value: object) -> str | None:
+    """A code or an amount that may be written as a word or as a number; None for anything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def an_id(value: object) -> str | None:
+    """A provider's name for a message: one word of reasonable length."""
+    text = spell(value)
+    return text if text is not None and re.fullmatch("[A-Za-z0-9_.:=+/-]{1,128}", text) else None
+
+
+def number(value: object) -> int | None:
+    """A small count, however it is written."""
+    text = spell(value)
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,3}", text) else None
+
+
+def money(value: object) -> Decimal | None:
+    """An amount, however it is written."""
+    text = spell(value)
+    try:
+        amount = None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+    return amount if amount is not None and amount.is_finite() else None
 
 
 async def _read(response: httpx.Response) -> bytes | None:

@@ -83,7 +83,12 @@ def a_callback(method: str = "POST", **changes: object) -> Callback:
 
 
 class GatewayContract:
-    """What every gateway must keep. Subclass it, name the class `Test…`, and write `gateway`."""
+    """What every gateway must keep. Subclass it, name the class `Test…`, and write `gateway`.
+
+    Set `signs_receipts` if your provider signs what it calls back with: then nothing unsigned may be believed.
+    """
+
+    signs_receipts = False
 
     def gateway(self) -> Gateway:
         """A gateway of yours that accepts."""
@@ -114,6 +119,15 @@ class GatewayContract:
                     assert self.gateway().receipt(callback) == []
                 except BadSignature:
                     continue
+
+    def test_a_receipt_that_nobody_signed_is_refused(self) -> None:
+        """Whoever knows the URL cannot say that a message arrived."""
+        for callback in (a_callback(), a_callback("GET"), a_callback(body=b'{"data":{"id":"x","status":"delivered"}}')):
+            try:
+                believed = self.gateway().receipt(callback)
+            except BadSignature:
+                continue
+            assert not self.signs_receipts, believed
 
     def test_its_repr_tells_no_secret(self) -> None:
         """Gateways end up in log lines and tracebacks."""
@@ -187,6 +201,19 @@ class HttpGatewayContract(GatewayContract):
         """The gateway is tripped and somebody is told."""
         sent = self.sends(_answering(401, b""))
         assert (sent.outcome, sent.reason) == (Outcome.MISCONFIGURED, Reason.AUTH)
+
+    def test_an_idempotent_gateway_says_which_attempt_it_is(self) -> None:
+        """Only by that can the provider know a second try from a second message."""
+        message, asked = a_message(), list[bytes]()
+
+        def remember(request: httpx.Request) -> httpx.Response:
+            asked.append(b"\n".join(value for pair in request.headers.raw for value in pair) + request.content)
+            return self.accepts(request)
+
+        self.sends(remember, message)
+        self.sends(remember, message)
+        if self.gateway().idempotent:
+            assert [str(message.attempt_id).encode() in each for each in asked] == [True, True]
 
     def test_a_redirect_is_not_followed(self) -> None:
         """It would carry number, code and credentials to whoever it names."""

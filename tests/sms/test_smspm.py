@@ -8,6 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from idp.errors import SettingsError
 from idp.model.regions import ByRegion
 from idp.settings import Settings
 from idp.sms import Delivery, Message, Outcome, Reason, Receipt, Sent
@@ -90,7 +91,7 @@ def test_without_a_receipt_url_none_is_asked_for() -> None:
         ),
         pytest.param(
             {"status": "success", "messageId": "m-1", "parts": "1", "cost": "a lot", "currency": 7},
-            Sent(Outcome.ACCEPTED, "m-1"),
+            Sent(Outcome.ACCEPTED, "m-1", segments=1),
             id="with an unreadable price",
         ),
         pytest.param(
@@ -203,7 +204,7 @@ def test_it_is_made_from_the_settings() -> None:
     settings = Settings.model_validate(given)
     client = httpx.AsyncClient()
     assert create(settings, client) == SmspmGateway(client, account="h", token="t", senders=ByRegion("Acme"), url=URL)
-    with pytest.raises(ValueError, match="IDP_SMSPM_HASH"):
+    with pytest.raises(SettingsError, match="IDP_SMSPM_HASH"):
         create(Settings.model_validate({}), client)
 
 
