@@ -7,16 +7,17 @@ understands in `dialects`. It moves with real time; every delay is a parameter.
 import asyncio
 import html
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import uuid4
 
 import httpx
 
 from idp.clock import Clock, DatabaseClock
-from idp.sms.wire import new_client
 from idp.testing.dialects import DIALECTS, settings
 from idp.testing.faults import REFUSED, Fault, fault_of
 from idp.testing.http import Request, Response, served
@@ -24,6 +25,7 @@ from idp.testing.orders import Dialect, Order, answer
 
 _TAKEN = 1000  # messages that the inbox keeps
 _HUGE = 100 * 1024
+_PATIENCE = 10  # seconds for a receipt URL to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ async def fake_provider(
     *, pace: Pace | None = None, clock: Clock | None = None, sock: socket.socket | None = None
 ) -> AsyncIterator[FakeProvider]:
     """A provider that answers until the block ends, on a socket that listens or a free port of this machine."""
-    async with new_client() as client:
+    async with httpx.AsyncClient(timeout=_PATIENCE, verify=_tls()) as client:
         provider = FakeProvider(pace=pace or Pace(), clock=clock or DatabaseClock(), client=client)
         async with served(provider.handle, sock=sock) as url:
             provider.url = url
@@ -162,6 +164,11 @@ async def fake_provider(
                 yield provider
             finally:
                 await provider.close()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # slow to make, and tests make many providers
 
 
 def _plain(taken: Taken) -> dict[str, object]:
