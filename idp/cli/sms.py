@@ -1,6 +1,7 @@
 """`idp sms …`: does a text message get out?"""
 
 import os
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,8 +9,9 @@ import typer
 from idp.cli import output
 
 if TYPE_CHECKING:
+    from idp.cli.receipts import Listener
     from idp.settings import Settings
-    from idp.sms import Sent
+    from idp.sms import Receipt, Sent
     from idp.sms.phone import Phone
 
 app = typer.Typer(help="Text messages.", no_args_is_help=True, rich_markup_mode=None)
@@ -21,6 +23,14 @@ _OUTCOMES = {
     "rejected": "rejected: the provider refuses this number or text",
     "misconfigured": "refused: check the credentials, the sender and the funds at the provider",
 }
+_RECEIPTS = {
+    "queued": "the provider has not sent it yet",
+    "sent": "on its way, and nothing said about the phone",
+    "delivered": "it is on the phone",
+    "undelivered": "it did not reach the phone",
+    "expired": "it came too late for the phone",
+    "unknown": "the provider says nothing we know",
+}
 
 
 @app.callback()
@@ -30,27 +40,47 @@ def _sms() -> None:
 
 @app.command(
     "test",
-    epilog="\b\nExamples:\n  idp sms test --to +37251234567\n  idp sms test --to +37251234567 --gateway smspm --json",
+    epilog=(
+        "\b\nExamples:\n  idp sms test --to +37251234567\n  idp sms test --to +37251234567 --gateway smspm --json\n"
+        "  idp sms test --to +37251234567 --receipt-url https://tunnel.example.com/r   which leads to port 8026 here"
+    ),
 )
 def send_test(
     *,
     to: Annotated[str, typer.Option(metavar="PHONE", help="Mobile number with country code.", show_default=False)],
     gateway: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which gateway.  [default: the first of IDP_SMS_GATEWAYS]")
+        str | None, typer.Option(metavar="NAME", help="Which gateway.  [default: the first for the number's country]")
     ] = None,
+    receipt_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Wait for the receipt; the provider must reach --listen by this URL."),
+    ] = None,
+    listen: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of this machine that the URL leads to.")
+    ] = 8026,
+    wait: Annotated[int, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long to wait for it.")] = 60,
     as_json: output.Json = False,
 ) -> None:
-    """Send one real text message and tell what became of it. It may cost money."""
+    """Send one real text message and tell what became of it. It may cost money.
+
+    The receipts of all other messages go to `idp serve`. This message is not one of those: its receipt can only be
+    shown if the provider can reach this command, which --receipt-url says.
+    """
     import asyncio
 
     from idp import logs
     from idp.flows.operate import parse_phone
     from idp.settings import read_settings
+    from idp.sms.text import parts
 
+    if receipt_url is not None and not re.fullmatch(r"https?://[^\s?#]+", receipt_url):
+        raise typer.BadParameter("It must be an http or https URL without ? and #.", param_hint="'--receipt-url'")
     settings = read_settings(os.environ)
     logs.configure(level="warning", form="text")
     phone = parse_phone(to, region=settings.sms_region)
-    name, sent = asyncio.run(_send(settings, phone, gateway))
+    text = f"This is a test message from {settings.brand}."
+    where = None if receipt_url is None else (receipt_url, listen)
+    name, sent, receipt, refused = asyncio.run(_try(settings, phone, gateway, text, where, wait))
     fields: dict[str, Any] = {
         "gateway": name,
         "to": phone.masked,
@@ -58,20 +88,65 @@ def send_test(
         "reason": sent.reason,
         "provider_id": sent.provider_id,
         "provider_code": sent.provider_code,
-        "segments": sent.segments,
+        "segments": sent.segments or parts(text),
         "cost": None if sent.cost is None else str(sent.cost),
         "currency": sent.currency,
+        "receipt": receipt and receipt.status,
+        "receipt_reason": receipt and receipt.reason,
     }
-    why = " ".join(part for part in (sent.reason and f"({sent.reason.replace('_', ' ')})", sent.provider_code) if part)
-    lines = [f"{name} to {phone.masked}: {_OUTCOMES[sent.outcome]} {why}".rstrip() + "."]
-    if sent.provider_id:
-        lines.append(f"The provider calls it {sent.provider_id}.")
+    lines = [f"{name} to {phone.masked}: {_OUTCOMES[sent.outcome]}{_why(sent)}."]
+    if sent.outcome == "accepted":
+        lines += [f"The provider calls it {sent.provider_id}.", _price(sent, parts(text))]
+        lines.append(_receipt(receipt, refused, wait) if where else "No receipt was waited for: see --receipt-url.")
     output.show(fields, lines, as_json=as_json)
-    if sent.outcome != "accepted":
+    if sent.outcome != "accepted" or (receipt is not None and receipt.status in {"undelivered", "expired"}):
         raise typer.Exit(1)
 
 
-async def _send(settings: "Settings", phone: "Phone", gateway: str | None) -> "tuple[str, Sent]":
+@app.command("fake", epilog="\b\nExamples:\n  idp sms fake\n  idp sms fake --port 9025 --json")
+def fake(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8025,
+    as_json: output.Json = False,
+) -> None:
+    """A provider on this machine that sends nothing, to try gateways and failures with. It prints what to set.
+
+    It speaks SMSPM, Twilio, Vonage and webhook, checks credentials, fails by the last digits of the number, and sends
+    signed receipts.
+    """
+    from idp.cli import fake as provider
+
+    provider.run(port=port, as_json=as_json)
+
+
+def _why(answer: "Sent | Receipt") -> str:
+    words = answer.reason and answer.reason.replace("_", " ")
+    code = answer.provider_code if answer.provider_code != answer.reason else None
+    told = ", ".join(part for part in (words, code and f"their code {code}") if part)
+    return f" ({told})" if told else ""
+
+
+def _price(sent: "Sent", counted: int) -> str:
+    count = sent.segments or counted
+    price = "the provider does not say what it costs" if sent.cost is None else f"it costs {sent.cost} {sent.currency}"
+    return f"It is sent in {count} part{'' if count == 1 else 's'}; {price.rstrip()}."
+
+
+def _receipt(receipt: "Receipt | None", refused: int, wait: int) -> str:
+    forged = f" {refused} came that the provider did not sign." if refused else ""
+    if receipt is None:
+        return f"No receipt came within {wait} s: that is no proof of anything.{forged}"
+    return f"Receipt: {_RECEIPTS[receipt.status]}{_why(receipt)}.{forged}"
+
+
+async def _try(
+    settings: "Settings",
+    phone: "Phone",
+    gateway: str | None,
+    text: str,
+    where: tuple[str, int] | None,
+    wait: int,
+) -> "tuple[str, Sent, Receipt | None, int]":
+    from contextlib import AsyncExitStack
     from datetime import timedelta
     from uuid import uuid4
 
@@ -79,11 +154,28 @@ async def _send(settings: "Settings", phone: "Phone", gateway: str | None) -> "t
     from idp.sms import Message, open_gateways
     from idp.sms.wire import new_client
 
-    async with new_client() as client:
+    clock = DatabaseClock()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(new_client())
         names = (gateway,) if gateway else settings.gateways_for(phone.region)[:1]
         (chosen,) = open_gateways(names, settings=settings, client=client)
-        text = f"This is a test message from {settings.brand}."
+        listener: Listener | None = None
+        if where is not None:
+            from idp.cli.receipts import listening
+            from idp.cli.server import bind
+
+            sock = stack.enter_context(bind("127.0.0.1", where[1]))
+            listener = await stack.enter_async_context(listening(where[0], sock, clock))
         message = Message(
-            attempt_id=uuid4(), to=phone.e164, text=text, at=DatabaseClock().now(), ttl=timedelta(minutes=5)
+            attempt_id=uuid4(),
+            to=phone.e164,
+            text=text,
+            at=clock.now(),
+            ttl=timedelta(minutes=5),
+            receipt_url=None if listener is None else listener.url,
         )
-        return chosen.name, await chosen.send(message)
+        sent = await chosen.send(message)
+        if listener is None or sent.provider_id is None:
+            return chosen.name, sent, None, 0
+        receipt = await listener.wait(chosen, sent.provider_id, within=timedelta(seconds=wait))
+        return chosen.name, sent, receipt, listener.refused

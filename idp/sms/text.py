@@ -44,6 +44,13 @@ def gsm7_septets(text: str) -> int | None:
     return len(text) + sum(character in _EXTENSION for character in text)
 
 
+def parts(text: str) -> int:
+    """How many parts a text is sent in, and paid for. 160 septets or 70 UTF-16 units make one; of several, less."""
+    septets = gsm7_septets(text)
+    units, whole, each = (len(text.encode("utf-16-le")) // 2, 70, 67) if septets is None else (septets, ONE_PART, 153)
+    return 1 if units <= whole else -(-units // each)
+
+
 def code_text(*, code: str, brand: str, host: str, ttl: timedelta, translate: Translate = str) -> str:
     """The message that carries a code for signing in or confirming a phone. `host` is the issuer's, without a port."""
     brand = _name(brand, _BRAND)

@@ -25,6 +25,7 @@ COMMANDS = [
     ("doctor",),
     ("policy", "check"),
     ("sms", "test"),
+    ("sms", "fake"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
     *(("client", name) for name in ("add", "list", "show", "disable", "enable", "secret", "remove")),
     *(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.sms.text import Notice, approval_text, code_text, gsm7_septets, notice_text
+from idp.sms.text import Notice, approval_text, code_text, gsm7_septets, notice_text, parts
 
 FIVE = timedelta(minutes=5)
 LINK = re.compile(r"https?:|www\.|[a-z]\.[a-z]{2,}(/|\b)|@\w", re.IGNORECASE)
@@ -135,3 +135,20 @@ def test_an_added_app_is_told_in_these_words() -> None:
 )
 def test_septets_are_counted_as_phones_do(text: str, septets: int | None) -> None:
     assert gsm7_septets(text) == septets
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("a" * 307, 3),
+        ("й" * 70, 1),
+        ("й" * 71, 2),
+        ("", 1),
+    ],
+)
+def test_parts_are_counted_as_they_are_paid_for(text: str, count: int) -> None:
+    assert parts(text) == count
