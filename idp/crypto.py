@@ -144,3 +144,12 @@ def parse_secret_keys(text: str) -> tuple[list[SecretKey], list[str]]:
     if not keys and not problems:
         problems.append("no key; make one with `idp keys secret`")
     return keys, problems
+
+
+def webhook_key(secret: str) -> bytes | None:
+    """The key in a `whsec_` secret (Standard Webhooks); None for anything else, or one that is too short."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return None
+    return key if secret.startswith("whsec_") and 24 <= len(key) <= 64 else None

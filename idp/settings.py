@@ -1,6 +1,5 @@
 """One frozen Settings, read from IDP_* once; reports all mistakes together. Nothing is opened or created here."""
 
-import base64
 import os
 import re
 from collections.abc import Mapping
@@ -20,8 +19,9 @@ from pydantic import (
     field_validator,
 )
 
-from idp.crypto import KeyChain, parse_secret_keys
+from idp.crypto import KeyChain, parse_secret_keys, webhook_key
 from idp.errors import SettingsError
+from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 
 PREFIX = "IDP_"
@@ -42,16 +42,9 @@ def _words(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Orders = Annotated[ByRegion[tuple[str, ...]], BeforeValidator(reader(read_orders))]
 Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
+MailServers = Annotated[MailServer, BeforeValidator(read_mail_server)]
+Mailboxes = Annotated[Mailbox, BeforeValidator(read_mailbox)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
-
-
-def webhook_key(secret: str) -> bytes | None:
-    """The key in a `whsec_` secret (Standard Webhooks); None for anything else, or one that is too short."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        return None
-    return key if secret.startswith("whsec_") and 24 <= len(key) <= 64 else None
 
 
 class Settings(BaseModel):
@@ -92,6 +85,8 @@ class Settings(BaseModel):
     vonage_url: str = Field("https://rest.nexmo.com/sms/json", description="Vonage SMS endpoint")
     webhook_url: str | None = Field(None, description="Your own gateway, which is asked as Standard Webhooks say")
     webhook_secret: SecretStr | None = Field(None, description="whsec_ and 24 to 64 bytes in base64; signs both ways")
+    smtp_url: MailServers | None = Field(None, description="smtps://user:password@host, or smtp://…?starttls=required")
+    smtp_from: Mailboxes | None = Field(None, description="Sender of e-mail: Acme <no-reply@login.example.com>")
     sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
@@ -213,6 +208,7 @@ class Settings(BaseModel):
 _NEEDED_BY_GATEWAY = {
     "smspm": ("smspm_hash", "smspm_token"),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+    "smtp": ("smtp_url", "smtp_from"),
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
     "webhook": ("webhook_url", "webhook_secret"),
 }
@@ -272,6 +268,10 @@ def _combinations(settings: Settings) -> list[str]:
         problems.append("IDP_DEV shows one-time codes to anybody: it is accepted with a localhost issuer only")
     if settings.database_url is not None and settings.secret_keys is None:
         problems.append("IDP_SECRET_KEYS is missing: make one with `idp keys secret` and keep it outside the database")
+    if "smtp" in settings.gateway_names():
+        problems.append("IDP_SMS_GATEWAYS names `smtp`, which carries no text messages: IDP_SMTP_URL is all it needs")
+    if (settings.smtp_url is None) != (settings.smtp_from is None):
+        problems.append("IDP_SMTP_URL and IDP_SMTP_FROM belong together: the gateway 'smtp' needs both or none")
     if ("console",) in settings.sms_gateways.values() and not settings.loopback:
         problems.append(
             "IDP_SMS_GATEWAYS is only `console`, which prints codes instead of sending them: name a gateway"

@@ -25,6 +25,7 @@ class Channel(StrEnum):
     """How a message travels."""
 
     SMS = "sms"
+    EMAIL = "email"
 
 
 class Outcome(StrEnum):
@@ -85,9 +86,9 @@ def latest(known: Delivery | None, reported: Delivery) -> Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it leaves. `to` is E.164; `ttl` what is left of the code's life `at` that moment.
+    """One message as it leaves. `to` is E.164, for e-mail an address; `ttl` is what is left of the code's life.
 
-    `repr` tells no secret.
+    `at` is the moment it leaves. `subject` is for e-mail, and holds no code. `repr` tells no secret.
     """
 
     attempt_id: UUID
@@ -97,6 +98,7 @@ class Message:
     channel: Channel = Channel.SMS
     code: str | None = field(default=None, repr=False)
     locale: str | None = None
+    subject: str | None = field(default=None, repr=False)
     ttl: timedelta = timedelta(minutes=5)
     receipt_url: str | None = field(default=None, repr=False)
 
@@ -176,7 +178,7 @@ Factory = Callable[[Settings, httpx.AsyncClient], Gateway]
 
 _OURS = tuple(
     EntryPoint(name=name, value=f"idp.sms.{name}:create", group=GROUP)
-    for name in ("console", "smspm", "twilio", "vonage", "webhook")
+    for name in ("console", "smspm", "smtp", "twilio", "vonage", "webhook")
 )
 
 

@@ -7,8 +7,9 @@ from datetime import UTC
 
 import httpx
 
+from idp.crypto import webhook_key
 from idp.errors import SettingsError
-from idp.settings import Settings, missing_for, webhook_key
+from idp.settings import Settings, missing_for
 from idp.sms import BadSignature, Callback, Channel, Delivery, Message, Outcome, Reason, Receipt, Sent, signing
 from idp.sms.wire import Answer, an_id, by_status, json_object, parse_json, post
 

@@ -54,7 +54,7 @@ def test_a_plug_in_adds_a_gateway_but_cannot_take_the_name_of_ours(monkeypatch: 
     ]
     monkeypatch.setattr(sms, "entry_points", lambda group: installed if group == "idp.sms_gateways" else [])
     found = registered()
-    assert set(found) == {"console", "smspm", "twilio", "vonage", "webhook", "pigeon"}
+    assert set(found) == {"console", "smspm", "smtp", "twilio", "vonage", "webhook", "pigeon"}
     assert found["smspm"].value == "idp.sms.smspm:create"
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from idp.settings import webhook_key
+from idp.crypto import webhook_key
 from idp.sms import signing
 from idp.testing import MOMENT
 

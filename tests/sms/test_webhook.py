@@ -8,8 +8,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from idp.crypto import webhook_key
 from idp.errors import SettingsError
-from idp.settings import Settings, webhook_key
+from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, signing
 from idp.sms.webhook import WebhookGateway, create
 from idp.testing import CODE, MOMENT, HttpGatewayContract, Provider, a_callback, a_message
