@@ -181,8 +181,6 @@ class _Exchange:
             smtp.file.close()
         smtp.file = None
         smtp.helo_resp = smtp.ehlo_resp = None
-        smtp.esmtp_features = {}
-        smtp.does_esmtp = False
         assert self._socket is not None
         smtp.sock = self._secure(self._socket)
         return None

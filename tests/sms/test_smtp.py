@@ -173,6 +173,13 @@ async def test_without_tls_nothing_is_said_in_the_clear(office: PostOffice, trus
     assert not {"AUTH", "mail"} & {line.split(" ")[0] for line in office.said}
 
 
+async def test_what_somebody_puts_behind_the_answer_to_starttls_is_forgotten(trust: Certificates) -> None:
+    injected = "220 go on\r\n250-evil.example\r\n250 AUTH LOGIN\r\n535 5.7.8 no"
+    async with opened(PostOffice(replies={"starttls": injected}, tls=trust.server)) as office:
+        sent = await over(office, security="starttls", tls=trust.client, login=True).send(a_mail())
+    assert (sent.outcome, office.secured) == (Outcome.ACCEPTED, [True])
+
+
 async def test_a_server_that_does_not_speak_tls_is_not_sent() -> None:
     async with opened(PostOffice()) as office:
         assert await over(office, security="tls").send(a_mail()) == NETWORK
