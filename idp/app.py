@@ -14,7 +14,7 @@ from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.errors import IdpError, Unavailable
 from idp.factors.password import PasswordThreads
-from idp.flows import deliver, keys
+from idp.flows import keys, senders
 from idp.flows.idp import INTERNAL, Idp
 from idp.policy import Policy, default_policy, load_policy
 from idp.settings import Settings
@@ -29,10 +29,9 @@ from idp.web.pages import Brand
 from idp.web.routes import routes
 
 _log = structlog.get_logger("idp.app")
-SENDERS = 2
-POLL = timedelta(seconds=1)
 FOLLOW = timedelta(seconds=5)
 SWEEP = timedelta(seconds=30)
+FIGURES = timedelta(seconds=5)
 RECONNECT = timedelta(seconds=1)
 REREAD = timedelta(seconds=30)  # the longest that a client disabled behind our back is still served
 
@@ -98,13 +97,13 @@ def create_app(
         async with AsyncExitStack() as stack:
             idp = await stack.enter_async_context(open_idp(settings, url=url, secrets=secrets, clock=clock))
             app.state.idp = idp
-            senders = gateways
-            if senders is None:
+            opened = gateways
+            if opened is None:
                 http = await stack.enter_async_context(new_client())
-                senders = open_gateways(settings.gateway_names(), settings=settings, client=http)
-            app.state.gateways = senders
+                opened = open_gateways(settings.gateways_to_open, settings=settings, client=http)
+            app.state.gateways = opened
             if background:
-                await stack.enter_async_context(_background(idp, senders))
+                await stack.enter_async_context(_background(idp, opened))
             yield
 
     app = Starlette(routes=routes(settings.issuer), lifespan=lifespan, exception_handlers={HTTPException: pass_on})
@@ -119,14 +118,15 @@ def create_app(
 async def _background(idp: Idp, gateways: tuple[Gateway, ...]) -> AsyncIterator[None]:
     """What runs beside the requests: senders, the clock, the sweeper, and the ear for changes."""
     wake = asyncio.Event()
-    tasks = [asyncio.create_task(_send(idp, gateways, wake)) for _ in range(SENDERS)]
-    tasks.append(asyncio.create_task(_listen(idp, wake)))
+    tasks = [asyncio.create_task(_listen(idp, wake))]
     tasks.append(asyncio.create_task(_every(SWEEP, lambda: _sweep(idp))))
+    tasks.append(asyncio.create_task(_every(FIGURES, lambda: _read_figures(idp))))
     if isinstance(idp.clock, DatabaseClock):
         clock = idp.clock
         tasks.append(asyncio.create_task(_every(FOLLOW, lambda: idp.db.follow(clock))))
     try:
-        yield
+        async with senders.sending(idp, gateways, wake):
+            yield
     finally:
         for task in tasks:
             task.cancel()
@@ -145,40 +145,13 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
 
 
 async def _sweep(idp: Idp) -> None:
-    now = idp.clock.now()
-    await sweep.sweep_all(idp.db, now=now)
-    metrics.set_waiting((await store_messages.backlog(idp.db, now=now))[0])
+    await sweep.sweep_all(idp.db, now=idp.clock.now())
+
+
+async def _read_figures(idp: Idp) -> None:
     opened, idle = idp.db.connections
     metrics.set_database_connections(size=opened, idle=idle)
-
-
-async def _send(idp: Idp, gateways: tuple[Gateway, ...], wake: asyncio.Event) -> None:
-    """One sender: send as long as something waits, then sleep until woken, or for a second."""
-    while True:
-        try:
-            delivered = await deliver.deliver_one(idp, gateways)
-        except IdpError as error:
-            _log.warning("sender", error=type(error).__name__, detail=str(error))
-            await asyncio.sleep(POLL.total_seconds())
-            continue
-        except Exception as error:  # noqa: BLE001 - a gateway that raises breaks its contract, but not the sender
-            _log.error("sender", error=type(error).__name__)
-            await asyncio.sleep(POLL.total_seconds())
-            continue
-        if delivered is None:
-            wake.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), POLL.total_seconds())
-        else:
-            metrics.observe_sms(delivered.gateway, delivered.sent.outcome)
-            _log.info(
-                "sms",
-                message=str(delivered.message_id),
-                gateway=delivered.gateway,
-                outcome=delivered.sent.outcome,
-                reason=delivered.sent.reason,
-                state=delivered.state,
-            )
+    await senders.read_figures(idp)
 
 
 async def _listen(idp: Idp, wake: asyncio.Event) -> None:

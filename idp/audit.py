@@ -47,6 +47,38 @@ class CodeSent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSent(Event):
+    """A provider took a message; `provider_id` is its name for it, `to` the masked number or address."""
+
+    name = "message.sent"
+    message: str
+    gateway: str
+    provider_id: str | None
+    kind: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSuppressed(Event):
+    """Nothing is sent to this (masked) number any more: a provider said why."""
+
+    name = "number.suppressed"
+    phone: str
+    reason: str
+    gateway: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberUnblocked(Event):
+    """An operator lets messages go to this (masked) number again."""
+
+    name = "number.unblocked"
+    phone: str
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
 class Authorized(Event):
     """An authorization code was issued."""
 

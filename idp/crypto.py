@@ -109,6 +109,10 @@ class KeyChain:
         """A keyed hash for looking a sealed value up by equality, under the current key."""
         return mac(self.subkey(f"index/{purpose}"), value.encode())
 
+    def indexes(self, value: str, *, purpose: str) -> list[bytes]:
+        """The same under every key, the current one first: what was stored before a rotation is found too."""
+        return [mac(self.subkey(f"index/{purpose}", key_id), value.encode()) for key_id in self._keys]
+
 
 def new_secret_key(key_id: str) -> str:
     """A fresh `id:base64url` entry for `IDP_SECRET_KEYS`."""

@@ -4,6 +4,8 @@ With PROMETHEUS_MULTIPROC_DIR set before the first import, every process counts 
 `multi_process` adds them up. No label holds anything a stranger could choose.
 """
 
+from datetime import timedelta
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -34,9 +36,44 @@ _tokens = Counter(
     "idp_tokens", "Token requests answered, by grant type and outcome", ["grant_type", "outcome"], registry=REGISTRY
 )
 _messages = Counter(
-    "idp_sms", "Tries to send a text message, by gateway and outcome", ["gateway", "outcome"], registry=REGISTRY
+    "idp_sms",
+    "Tries to send a message, by gateway, country (ZZ: none) and outcome",
+    ["gateway", "region", "outcome"],
+    registry=REGISTRY,
 )
-_waiting = Gauge("idp_sms_waiting", "Text messages not sent yet", multiprocess_mode="mostrecent", registry=REGISTRY)
+_unsent = Counter(
+    "idp_sms_unsent",
+    "Messages claimed but not tried, by what became of them (denied, failed, waiting, gone)",
+    ["state"],
+    registry=REGISTRY,
+)
+_misconfigured = Counter(
+    "idp_sms_misconfigured",
+    "Tries that failed by our settings or our account at the provider: somebody has to mend that",
+    ["gateway", "reason"],
+    registry=REGISTRY,
+)
+_receipts = Counter(
+    "idp_sms_receipts",
+    "Receipts by gateway and status (also: nothing new, refused, broken)",
+    ["gateway", "status"],
+    registry=REGISTRY,
+)
+_waiting = Gauge("idp_sms_waiting", "Messages not sent yet", multiprocess_mode="mostrecent", registry=REGISTRY)
+_oldest = Gauge(
+    "idp_sms_oldest_seconds",
+    "Seconds since the oldest message that still waits was asked for",
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+_breakers = Gauge(
+    "idp_sms_breaker",
+    "Whether a gateway is left alone in a country (*: everywhere): 0 closed, 1 being probed, 2 open",
+    ["gateway", "region"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+_BREAKER = {"closed": 0, "half-open": 1, "probing": 1, "open": 2}
 _pool = Gauge(
     "idp_database_connections",
     "Database connections, by state (open, idle)",
@@ -62,14 +99,35 @@ def observe_token(grant_type: str, outcome: str) -> None:
     _tokens.labels(grant_type, outcome).inc()
 
 
-def observe_sms(gateway: str, outcome: str) -> None:
-    """One try to send a text message ended so."""
-    _messages.labels(gateway, outcome).inc()
+def observe_sms(gateway: str, region: str, outcome: str) -> None:
+    """One try to send a message ended so. `region` is an ISO 3166 code, or ZZ."""
+    _messages.labels(gateway, region, outcome).inc()
 
 
-def set_waiting(messages: int) -> None:
-    """So many text messages wait to be sent."""
+def observe_unsent(state: str) -> None:
+    """A message was claimed and not tried; its state now."""
+    _unsent.labels(state).inc()
+
+
+def observe_misconfigured(gateway: str, reason: str) -> None:
+    """A provider refused our account, our sender or our money."""
+    _misconfigured.labels(gateway, reason).inc()
+
+
+def observe_receipt(gateway: str, status: str) -> None:
+    """A provider called back. `gateway` is one of ours, never what a stranger wrote into an address."""
+    _receipts.labels(gateway, status).inc()
+
+
+def set_waiting(messages: int, oldest: timedelta) -> None:
+    """So many messages wait to be sent, the oldest for so long."""
     _waiting.set(messages)
+    _oldest.set(oldest.total_seconds())
+
+
+def set_breaker(gateway: str, region: str, state: str) -> None:
+    """How a breaker stands: closed, half-open, probing or open."""
+    _breakers.labels(gateway, region).set(_BREAKER[state])
 
 
 def set_database_connections(*, size: int, idle: int) -> None:

@@ -88,6 +88,9 @@ class Settings(BaseModel):
     smtp_url: MailServers | None = Field(None, description="smtps://user:password@host, or smtp://…?starttls=required")
     smtp_from: Mailboxes | None = Field(None, description="Sender of e-mail: Acme <no-reply@login.example.com>")
     sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
+    receipt_url: str | None = Field(
+        None, description="Where providers reach us for receipts, if not at an https issuer; or off"
+    )
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
     dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
@@ -148,9 +151,11 @@ class Settings(BaseModel):
             raise ValueError("must be written #rrggbb, as in #1d4ed8")
         return value.lower()
 
-    @field_validator("help_url", "privacy_url", "smspm_url", "twilio_url", "vonage_url", "webhook_url")
+    @field_validator("help_url", "privacy_url", "smspm_url", "twilio_url", "vonage_url", "webhook_url", "receipt_url")
     @classmethod
-    def _url(cls, value: str | None) -> str | None:
+    def _url(cls, value: str | None, field: ValidationInfo) -> str | None:
+        if field.field_name == "receipt_url" and value == "off":
+            return value
         if value is not None and urlsplit(value).scheme not in {"http", "https"}:
             raise ValueError("must be an http or https URL")
         return value
@@ -193,6 +198,11 @@ class Settings(BaseModel):
     def gateway_names(self) -> tuple[str, ...]:
         """Every gateway that any country uses, once, in order of first mention: what has to be opened."""
         return tuple(dict.fromkeys(name for order in self.sms_gateways.values() for name in order))
+
+    @property
+    def gateways_to_open(self) -> tuple[str, ...]:
+        """Those of `gateway_names`, and the one for e-mail where it is set up."""
+        return (*self.gateway_names(), *(() if self.smtp_url is None else ("smtp",)))
 
     @property
     def secure(self) -> bool:

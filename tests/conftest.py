@@ -16,6 +16,7 @@ import structlog
 from idp import localpg
 from idp.app import create_app
 from idp.crypto import KeyChain, SecretKey, random_bytes
+from idp.model.regions import ByRegion
 from idp.settings import Settings
 from idp.sms import Gateway
 from idp.store import migrations
@@ -110,6 +111,8 @@ async def running(
 ) -> AsyncIterator[Provider]:
     """A provider without background work: the test delivers and moves the clock itself."""
     clock, gateway = FrozenClock(), FakeGateway()
+    names = dict.fromkeys((*(each.name for each in gateways or ()), gateway.name))
+    settings = settings.model_copy(update={"sms_gateways": ByRegion(tuple(names))})
     app = create_app(settings, url=url, secrets=keys, gateways=gateways or (gateway,), clock=clock, background=False)
     async with app.router.lifespan_context(app):
         yield Provider(app=app, idp=app.state.idp, clock=clock, gateway=gateway)

@@ -46,7 +46,9 @@ sys.exit(main(sys.argv[1:]))
 SERVE = [sys.executable, "-c", IMPATIENT, "serve", "--workers", "2", "--port", "0", "--json"]
 # Of what a worker asks beside requests: senders, sweeper, clock, changes of clients and keys, new connections.
 BESIDE = (
-    b"message_attempt",
+    b"lease_until",
+    b"gateway_breaker",
+    b"suppressed_number",
     b"WITH batch AS",
     b"min(message.created_at)",
     b"clock_timestamp",
@@ -78,13 +80,21 @@ class Killer:
     ends: int = 0
     _number: int | None = None
     _answer: bool = False
+    _only: bytes = b""
 
-    def at(self, number: int, *, answer: bool = False) -> None:
-        """`answer`: of those that end a statement; PostgreSQL gets it and obeys, nobody is left to hear of it."""
+    def at(self, number: int, *, answer: bool = False, only: bytes = b"") -> None:
+        """`answer`: of those that end a statement; PostgreSQL gets it and obeys, nobody is left to hear of it.
+
+        Of requests, or of `only` the statements that hold this.
+        """
         self.seen, self.ends, self.killed, self._number, self._answer = 0, 0, None, number, answer
+        self._only = only
 
     def rest(self) -> None:
         self._number = None
+
+    def _ours(self, query: bytes) -> bool:
+        return self._only in query if self._only else not any(mark in query for mark in BESIDE)
 
     def _now(self, kind: bytes, process: int) -> bool:
         if self._number is None:
@@ -117,7 +127,7 @@ class Killer:
         self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, process: int, ready: asyncio.Event
     ) -> None:
         started = ours = False
-        asked: set[bytes] = set()  # the prepared statements that belong to requests
+        queries: dict[bytes, bytes] = {}  # the prepared statements of this connection
         while True:
             kind = await reader.readexactly(1) if started else b""
             length = await reader.readexactly(4)
@@ -126,9 +136,9 @@ class Killer:
                 started = body[:4] != (80877103).to_bytes(4, "big")  # all but the question for TLS
             elif kind in b"PBQ":  # Parse names a statement, Bind uses it
                 parts = body.split(b"\0", 2)
-                if kind != b"B" and not any(mark in body for mark in BESIDE):
-                    asked.add(parts[0])
-                ours = parts[kind == b"B"] in asked
+                if kind != b"B":
+                    queries[parts[0]] = body
+                ours = self._ours(queries.get(parts[kind == b"B"], b"".join(BESIDE)))
             # A statement is parsed once for each connection, which changes nothing; it is run by the other messages.
             if ours and kind in RUNS and self._now(kind, process):
                 if not self._answer:

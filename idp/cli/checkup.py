@@ -22,7 +22,7 @@ from idp.policy import default_policy, load_policy
 from idp.settings import Settings, read_settings
 from idp.sms import open_gateways
 from idp.sms.wire import new_client
-from idp.store import accounts, clients, inspection, keys, messages, revision
+from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -83,7 +83,7 @@ def _policy(settings: Settings) -> Finding:
 async def _gateways(settings: Settings) -> list[Finding]:
     async with new_client() as client:
         try:
-            opened = open_gateways(settings.gateway_names(), settings=settings, client=client)
+            opened = open_gateways(settings.gateways_to_open, settings=settings, client=client)
         except SettingsError as error:
             return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
     names = ", ".join(gateway.name for gateway in opened)
@@ -132,7 +132,8 @@ async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator
         yield finding
     yield await _signing_keys(db)
     yield await _registered(db)
-    yield await _outbox(db)
+    async for finding in _outbox(db):
+        yield finding
 
 
 async def _clock(db: Database) -> Finding:
@@ -220,15 +221,24 @@ async def _registered(db: Database) -> Finding:
     return Finding("content", OK, found)
 
 
-async def _outbox(db: Database) -> Finding:
+async def _outbox(db: Database) -> AsyncIterator[Finding]:
     now: datetime
     _, now = await inspection.about(db)
     waiting, oldest = await messages.backlog(db, now=now)
+    found = f"{waiting} messages wait" if waiting else "empty"
+    if oldest is not None:
+        found += f", the oldest for {max(0.0, (now - oldest).total_seconds()):.0f} s"
     if oldest is not None and now - oldest > LATE:
-        seconds = (now - oldest).total_seconds()
-        found = f"{waiting} messages wait, the oldest for {seconds:.0f} s"
-        return Finding("outbox", WARN, found, "is `idp serve` running, and does `idp sms test` work?")
-    return Finding("outbox", OK, f"{waiting} messages wait" if waiting else "empty")
+        yield Finding("outbox", WARN, found, "is `idp serve` running, and does `idp sms test` work?")
+    else:
+        yield Finding("outbox", OK, found)
+    for one in await breakers.states(db, now=now):
+        if one.state != "closed":
+            where = "" if one.region == breakers.EVERYWHERE else f" in {one.region}"
+            found = f"{one.gateway} fails{where}, and is left alone for now ({one.state})"
+            yield Finding(
+                "gateway", WARN, found, "the log of `idp serve` says why; `idp sms test --gateway …` tries it"
+            )
 
 
 async def _issuer(settings: Settings) -> Finding:

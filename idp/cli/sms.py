@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli import output
+from idp.cli import deliveries, output
 
 if TYPE_CHECKING:
     from idp.cli.receipts import Listener
@@ -116,6 +116,10 @@ def fake(
     from idp.cli import fake as provider
 
     provider.run(port=port, as_json=as_json)
+
+
+app.command("log", epilog=deliveries.LOG_EXAMPLES)(deliveries.log)
+app.command("unblock", epilog=deliveries.UNBLOCK_EXAMPLES)(deliveries.unblock)
 
 
 def _why(answer: "Sent | Receipt") -> str:

@@ -195,6 +195,6 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
             await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
             await end_elsewhere(conn, again, why="password")
             await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
-            await tell(conn, again.account, Notice.PASSWORD_CHANGED, locale=visitor.locale, now=again.now)
+            await tell(idp, conn, again.account, Notice.PASSWORD_CHANGED, locale=visitor.locale, now=again.now)
             return Done()
     return ToClient(rooms.PASSWORD, ())

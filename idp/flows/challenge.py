@@ -243,7 +243,7 @@ async def _record(
     async with idp.db.transaction() as conn:
         if not await proofs.record(conn, proof, **given):
             return False
-        await tell(conn, account, Notice.RECOVERY_USED, locale=visitor.locale, now=now)
+        await tell(idp, conn, account, Notice.RECOVERY_USED, locale=visitor.locale, now=now)
         return True
 
 

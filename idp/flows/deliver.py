@@ -1,63 +1,217 @@
-"""Sending what waits in the outbox, outside all transactions: claim, derive the text, call the gateway, note it."""
+"""Sending one message, outside all transactions: claim it, choose a gateway, write the try down, call, note the end."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import assert_never
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from idp.audit import MessageSent
 from idp.errors import SealBroken
-from idp.factors import sms as codes
+from idp.flows import receipts
 from idp.flows.idp import Idp
-from idp.flows.sealed import CODE_KEY, NUMBER, bound
-from idp.sms import Gateway, Message, Outcome, Sent
-from idp.sms.phone import mask
-from idp.sms.text import Notice, code_text, notice_text
-from idp.store import messages
+from idp.flows.outgoing import address_of, masked, subject_of, text_of
+from idp.flows.suppressions import suppress, why_suppressed
+from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing
+from idp.sms.routing import Later, Over, Tried, Use
+from idp.store import breakers, leases, messages
 from idp.store.messages import Outgoing
 
-CODE = "code"
-RETRY_AFTER = timedelta(seconds=2)
-SHOWN_FOR = timedelta(hours=1)  # in the development inbox
+CALL = timedelta(seconds=12)  # a gateway has 10 s; whoever takes longer is not waited for, as the lease runs
+LOST = timedelta(seconds=2)  # until another look at a gateway that somebody else probes
+SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of one try: the message, the gateway that was called, its answer, and the message's state now."""
+    """What became of a claimed message: its state now, and the try if one was made. `opened`: it opened the breaker."""
 
     message_id: UUID
-    gateway: str
-    sent: Sent
     state: str
+    region: str = breakers.NOWHERE
+    gateway: str | None = None
+    sent: Sent | None = None
+    opened: bool = False
+    broke: str | None = None
 
 
-async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | None:
-    """Send the oldest waiting message. None if there is none.
+async def deliver_one(idp: Idp, gateways: Sequence[Gateway]) -> Delivered | None:
+    """Claim one waiting message and try to send it once. None if there is none."""
+    message = await claim(idp, gateways)
+    return None if message is None else await send(idp, gateways, message)
 
-    The try is recorded before the gateway is called, so a killed sender can cause one more of the same code at most.
+
+async def claim(idp: Idp, gateways: Sequence[Gateway]) -> Outgoing | None:
+    """Take one waiting message that one of these gateways could carry, for as long as the lease runs."""
+    channels = sorted({channel.value for gateway in gateways for channel in gateway.channels})
+    return await leases.claim(idp.db, channels=channels, now=idp.clock.now())
+
+
+@dataclass(slots=True)
+class _Ways:
+    """What leads to one number: gateways in order of preference, what was tried, and which are left alone how long."""
+
+    to: str = field(repr=False)
+    region: str | None
+    order: Sequence[str]
+    tries: list[Tried]
+    closed: dict[str, timedelta]
+
+    @property
+    def place(self) -> str:
+        """The region as breakers and figures call it."""
+        return self.region or breakers.NOWHERE
+
+
+async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Delivered:
+    """Try to send a claimed message once, if it may be sent and if a gateway is there for it.
+
+    The try is written down before the gateway is called, so a killed sender causes one more of the same code at most.
     """
-    attempt_id = uuid4()
-    names = [gateway.name for gateway in gateways]
-    message = await messages.claim(idp.db, attempt_id=attempt_id, gateways=names, now=idp.clock.now())
-    if message is None:
-        return None
-    gateway = gateways[(message.tries - 1) % len(gateways)]
-    try:
-        outgoing = _outgoing(idp, message, attempt_id)
-    except SealBroken:
-        sent = Sent(Outcome.REJECTED)
-    else:
-        sent = await gateway.send(outgoing)
     now = idp.clock.now()
-    final, again = _judge(sent, others=len(gateways) > 1)
-    state = await messages.mark(
+    try:
+        to, (text, code) = address_of(idp, message), text_of(idp, message)
+    except SealBroken as error:
+        state = await leases.give_up(idp.db, message, region=None, now=now)
+        return Delivered(message.id, state, broke=type(error).__name__)
+    ways = _ways(idp, gateways, message, to)
+    denied_by = await _denied_by(idp, message, to, now=now)
+    if denied_by is not None:
+        state = await leases.deny(idp.db, message, by=denied_by, region=ways.region, now=now)
+        return Delivered(message.id, state, ways.place)
+    match await _choose(idp, message, ways):
+        case Over():
+            state = await leases.give_up(idp.db, message, region=ways.region, now=now)
+            return Delivered(message.id, state, ways.place)
+        case Later(wait):
+            again_at = now + max(wait, LOST)
+            state = await leases.put_back(idp.db, message, region=ways.region, again_at=again_at, now=now)
+            return Delivered(message.id, state, ways.place)
+        case Use(name, probe):
+            gateway = next(each for each in gateways if each.name == name)
+            outgoing = Message(
+                attempt_id=uuid4(),
+                to=to,
+                text=text,
+                at=now,
+                channel=Channel(message.channel),
+                code=code,
+                locale=message.locale,
+                subject=subject_of(message, text),
+                ttl=max(timedelta(seconds=1), message.expires_at - now),
+            )
+            return await _try(idp, gateway, message, ways, outgoing, probe=probe)
+        case never:
+            assert_never(never)
+
+
+async def _try(
+    idp: Idp, gateway: Gateway, message: Outgoing, ways: _Ways, outgoing: Message, *, probe: bool
+) -> Delivered:
+    """One call of a provider, written down before and after."""
+    lease = await leases.begin(
+        idp.db,
+        message,
+        attempt_id=outgoing.attempt_id,
+        gateway=gateway.name,
+        region=ways.region,
+        most=routing.MOST_TRIES,
+        now=idp.clock.now(),
+    )
+    if lease is None:
+        return Delivered(message.id, "gone", ways.place)
+    receipt_url = receipts.url(idp, gateway.name, outgoing.attempt_id)
+    sent, broke = await _call(gateway, replace(outgoing, receipt_url=receipt_url))
+    ways.tries.append(Tried(gateway.name, sent.outcome, sent.reason))
+    state = await _mark(idp, message, ways, outgoing.attempt_id, lease, sent)
+    probed = _probed(message, gateway.name, ways.place) if probe else ()
+    opened = await _judge_gateway(idp, gateway.name, ways.place, sent, probe=probed)
+    if sent.reason in routing.SUPPRESSES and sent.outcome is Outcome.REJECTED and message.channel == Channel.SMS:
+        await suppress(idp, ways.to, reason=sent.reason, gateway=gateway.name, account_id=message.account_id)
+    return Delivered(message.id, state, ways.place, gateway.name, sent, opened, broke)
+
+
+async def _denied_by(idp: Idp, message: Outgoing, to: str, *, now: datetime) -> str | None:  # noqa: ARG001 - see below
+    """The one place that forbids a message, after the claim and before any try: the rule that does, or None.
+
+    The rules of spending belong here, and then own the suppression list too (sms.md 4, rule 2).
+    """
+    if message.channel == Channel.SMS and await why_suppressed(idp, to) is not None:
+        return SUPPRESSED
+    return None
+
+
+def _ways(idp: Idp, gateways: Sequence[Gateway], message: Outgoing, to: str) -> _Ways:
+    able = [gateway.name for gateway in gateways if message.channel in gateway.channels]
+    region = None
+    if message.channel == Channel.SMS:  # mail is not a matter of countries
+        region = phone.region(to)
+        able = [name for name in idp.settings.gateways_for(region) if name in able]
+    tries = [
+        Tried(
+            each.gateway,
+            None if each.outcome is None else Outcome(each.outcome),
+            None if each.reason is None else Reason(each.reason),
+        )
+        for each in message.tries
+    ]
+    ways = _Ways(to, region, able, tries, {})
+    for gateway, where, wait in message.blocked:
+        if where in {ways.place, breakers.EVERYWHERE}:
+            ways.closed[gateway] = max(wait, ways.closed.get(gateway, wait))
+    return ways
+
+
+def _probed(message: Outgoing, gateway: str, place: str) -> tuple[str, ...]:
+    """The regions of the open breakers that a try of this gateway would test."""
+    return tuple(
+        where for name, where, _ in message.blocked if name == gateway and where in {place, breakers.EVERYWHERE}
+    )
+
+
+async def _choose(idp: Idp, message: Outgoing, ways: _Ways) -> Use | Later | Over:
+    """A gateway for this message; one with an open breaker only after becoming its one probe."""
+    while True:
+        chosen = routing.choose(ways.order, ways.tries, ways.closed)
+        if not isinstance(chosen, Use) or not chosen.probe:
+            return chosen
+        regions = _probed(message, chosen.gateway, ways.place)
+        if await breakers.probe(idp.db, gateway=chosen.gateway, regions=regions, now=idp.clock.now()):
+            return chosen
+        ways.closed[chosen.gateway] = LOST
+
+
+async def _call(gateway: Gateway, message: Message) -> tuple[Sent, str | None]:
+    """One call, whatever the gateway does; and how it broke its contract, if it did."""
+    try:
+        async with asyncio.timeout(CALL.total_seconds()):
+            return await gateway.send(message), None
+    except TimeoutError:
+        return Sent(Outcome.AMBIGUOUS, reason=Reason.TIMEOUT), "TimeoutError"
+    except Exception as error:  # noqa: BLE001 - somebody else's plug-in; nobody knows whether it sent
+        return Sent(Outcome.AMBIGUOUS, reason=Reason.UNKNOWN), type(error).__name__
+
+
+async def _mark(idp: Idp, message: Outgoing, ways: _Ways, attempt_id: UUID, lease: datetime, sent: Sent) -> str:
+    now = idp.clock.now()
+    audit = MessageSent(
+        message=str(message.id),
+        gateway=ways.tries[-1].gateway,
+        provider_id=sent.provider_id,
+        kind=message.kind,
+        to=masked(ways.to),
+    )
+    state = await leases.mark(
         idp.db,
         attempt_id=attempt_id,
+        lease=lease,
         outcome=sent.outcome,
         sent=sent.outcome is Outcome.ACCEPTED,
-        final=final,
+        final=routing.over(ways.order, ways.tries),
+        audit=audit,
         now=now,
-        again_at=None if final else now + again,
+        again_at=now + routing.pause(sent, ways.order, ways.tries, ways.closed),
         reason=sent.reason,
         provider_code=sent.provider_code,
         provider_id=sent.provider_id,
@@ -65,84 +219,34 @@ async def deliver_one(idp: Idp, gateways: tuple[Gateway, ...]) -> Delivered | No
         cost=None if sent.cost is None else str(sent.cost),
         currency=sent.currency,
     )
-    return Delivered(message.id, gateway.name, sent, state or "gone")
+    return state or "gone"
 
 
-def _judge(sent: Sent, *, others: bool) -> tuple[bool, timedelta]:
-    """Whether that was the last try, and else when the next one may be: at once where it goes to another gateway."""
-    match sent.outcome:
-        case Outcome.ACCEPTED | Outcome.REJECTED:
-            return True, timedelta(0)
-        case Outcome.NOT_SENT | Outcome.AMBIGUOUS | Outcome.MISCONFIGURED:
-            return False, timedelta(0) if others else max(RETRY_AFTER, sent.retry_after or RETRY_AFTER)
-        case never:
-            assert_never(never)
-
-
-def _outgoing(idp: Idp, message: Outgoing, attempt_id: UUID) -> Message:
-    number = number_of(idp, message)
-    text, code = text_of(idp, message)
+async def _judge_gateway(idp: Idp, gateway: str, place: str, sent: Sent, *, probe: Sequence[str]) -> bool:
+    """What the answer says about the gateway rather than about the message. True when it opened the breaker."""
     now = idp.clock.now()
-    return Message(
-        attempt_id=attempt_id,
-        to=number,
-        text=text,
-        at=now,
-        code=code,
-        locale=message.locale,
-        ttl=max(timedelta(seconds=1), message.expires_at - now),
-    )
+    if sent.outcome.value not in breakers.BAD:
+        if probe:
+            await breakers.close(idp.db, gateway=gateway, regions=probe, now=now)
+        return False
+    if probe:
+        await breakers.reopen(idp.db, gateway=gateway, regions=probe, now=now)
+    if sent.outcome is Outcome.MISCONFIGURED:
+        return await breakers.trip(idp.db, gateway=gateway, now=now)
+    return not probe and await breakers.count(idp.db, gateway=gateway, region=place, now=now)
 
 
-def number_of(idp: Idp, message: Outgoing) -> str:
-    """The number a message goes to. Raises `SealBroken`."""
-    if message.sealed_number is None:
-        raise SealBroken("A phone without a number.")
-    where = bound(message.account_id, message.authenticator_id)
-    return idp.secrets.unseal(message.sealed_number, purpose=NUMBER, bound_to=where).decode()
-
-
-def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
-    """The text of a message, and its code if it carries one; both derived now, neither is stored anywhere."""
-    brand = idp.settings.brand
-    if message.kind != CODE:
-        return notice_text(Notice(message.kind), brand=brand), None
-    assert message.nonce is not None
-    assert message.key_id is not None
-    assert message.purpose is not None
-    key = idp.secrets.subkey(CODE_KEY, message.key_id)
-    code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
-    host = urlsplit(idp.issuer).hostname or ""
-    ttl = message.expires_at - message.created_at
-    return code_text(code=code, brand=brand, host=host, ttl=ttl), code
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One line of the development inbox."""
-
-    to: str
-    message: Outgoing
-    text: str
-    code: str | None
-
-
-async def inbox(idp: Idp) -> list[Shown]:
-    """What was sent in the last hour, with its text. Only for development: see `Settings.dev`."""
-    shown = []
-    for message in await messages.recent(idp.db, since=idp.clock.now() - SHOWN_FOR):
-        try:
-            text, code = text_of(idp, message)
-            shown.append(Shown(mask(number_of(idp, message)), message, text, code))
-        except SealBroken:
-            continue
-    return shown
-
-
-_DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired": "failed"}
+_DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired": "failed", "denied": "failed"}
+_REPORTED = {"delivered": "delivered", "undelivered": "failed", "expired": "failed"}
 
 
 async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
-    """How far the latest text message of an interaction got: unknown, sending, sent or failed."""
+    """How far the latest text message of an interaction got: unknown, sending, sent, delivered or failed."""
     found = await messages.state_of(idp.db, interaction_id=interaction_id)
-    return "unknown" if found is None else _DELIVERY[found[0]]
+    if found is None:
+        return "unknown"
+    state, _, expires_at, reported = found
+    if state == "waiting" and expires_at <= idp.clock.now() + leases.MARGIN:
+        return "failed"  # nobody sends it any more
+    known = _DELIVERY[state]
+    return _REPORTED.get(reported or "", known) if known == "sent" else known

@@ -186,7 +186,7 @@ async def _add(
             now=again.now,
             account_id=account_id,
         )
-        await tell(conn, again.account, Notice.TOTP_ADDED, locale=visitor.locale, now=again.now)
+        await tell(idp, conn, again.account, Notice.TOTP_ADDED, locale=visitor.locale, now=again.now)
         open_ = [each for each in again.loaded.authenticators if each.closed_at is None]
         forgiven = [failures]
         if not any(each.factor is Factor.TOTP for each in open_):
@@ -195,7 +195,7 @@ async def _add(
         await rate_limits.forget(conn, forgiven)
         if any(each.factor is Factor.RECOVERY and each.remaining for each in open_):
             return Done()
-        return await new_set(conn, again, visitor, trusted_at=trusted_at)
+        return await new_set(idp, conn, again, visitor, trusted_at=trusted_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,5 +254,5 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | N
         await end_elsewhere(conn, again, why="authenticator")
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
-        await tell(conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=visitor.locale, now=again.now)
+        await tell(idp, conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=visitor.locale, now=again.now)
     return Done()

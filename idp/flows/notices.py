@@ -1,8 +1,9 @@
-"""Telling a person at once what happened to their account, on every phone, because it may not have been them."""
+"""Telling a person at once what happened to their account, on every channel, because it may not have been them."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from idp.flows.idp import Idp
 from idp.model import Account
 from idp.sms.text import Notice
 from idp.store import messages
@@ -12,9 +13,19 @@ NOTICE_LIFE = timedelta(hours=24)
 
 
 async def tell(
-    conn: Conn, account: Account, notice: Notice, *, now: datetime, locale: str | None = None, also: UUID | None = None
+    idp: Idp,
+    conn: Conn,
+    account: Account,
+    notice: Notice,
+    *,
+    now: datetime,
+    locale: str | None = None,
+    also: UUID | None = None,
 ) -> int:
-    """Put a notice to every open phone (and the closed one `also`) into the outbox, in the transaction of `conn`."""
+    """Put a notice to every open phone (and the closed one `also`) into the outbox, in the transaction of `conn`.
+
+    Where mail can be sent, one goes to the e-mail address too.
+    """
     return await messages.notice(
         conn,
         account_id=account.id,
@@ -24,4 +35,5 @@ async def tell(
         now=now,
         expires_at=now + NOTICE_LIFE,
         also=also,
+        mail=idp.settings.smtp_url is not None,
     )

@@ -30,7 +30,7 @@ class Nothing:
     """There is no such thing here (any more): expired, begun again, used up, or somebody else's."""
 
 
-async def new_set(conn: Connection, inside: Inside, visitor: Visitor, *, trusted_at: datetime) -> Codes:
+async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, *, trusted_at: datetime) -> Codes:
     """Replace this person's codes, and tell them, in the transaction of `conn`."""
     account_id, made = inside.account.id, uuid4()
     codes = recovery.new_codes()
@@ -51,7 +51,7 @@ async def new_set(conn: Connection, inside: Inside, visitor: Visitor, *, trusted
     )
     await authenticators.save_codes(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)
-    await tell(conn, inside.account, Notice.RECOVERY_ADDED, locale=visitor.locale, now=inside.now)
+    await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=visitor.locale, now=inside.now)
     return Codes(codes)
 
 
@@ -75,7 +75,7 @@ async def renew(idp: Idp, visitor: Visitor) -> Codes | TooOften | Outside:
         assert isinstance(may, MayEnrol)
         if may.ends_others and open_set(again) is not None:
             await end_elsewhere(conn, again, why="authenticator")
-        return await new_set(conn, again, visitor, trusted_at=may.trusted_at)
+        return await new_set(idp, conn, again, visitor, trusted_at=may.trusted_at)
 
 
 def open_set(inside: Inside) -> Authenticator | None:

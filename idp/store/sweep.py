@@ -8,6 +8,7 @@ from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, fu
 
 from idp.store.engine import Conn, Statement
 from idp.store.facts import SESSION_IDLE
+from idp.store.leases import MARGIN
 from idp.store.schema import (
     Time,
     authenticator,
@@ -45,11 +46,11 @@ def _sweep(ended: Column[Any], keep: timedelta = timedelta(0)) -> Statement:
 
 def _expire() -> Statement:
     """Messages that nobody may send any more leave the index that every sender reads."""
-    late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now)
+    late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now + _span(MARGIN))
     batch = (
         select(message.c.id)
         .where(late)
-        .order_by(message.c.created_at)
+        .order_by(message.c.lease_until, message.c.created_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
         .cte("batch")

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from idp.errors import IdpError
-from idp.flows import deliver, health
+from idp.flows import health, outgoing
 from idp.web import texts
 from idp.web.answers import brand_of, page, trouble
 from idp.web.door import base_path, idp_of, is_loopback, visitor
@@ -71,7 +71,7 @@ async def outbox(request: Request) -> Response:
         return trouble(request, Trouble.NOT_FOUND)
     shown = tuple(
         OutboxMessage(to=line.to, at=line.message.created_at, text=line.text, code=line.code)
-        for line in await deliver.inbox(idp)
+        for line in await outgoing.inbox(idp)
     )
     return page(request, Outbox(messages=shown, here=f"{base_path(idp)}/dev/outbox"))
 

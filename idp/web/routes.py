@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute, Mount, Route, Router
 
-from idp.web import account, authenticators, authorize, interaction, logout, operations, tokens
+from idp.web import account, authenticators, authorize, interaction, logout, operations, receipts, tokens
 
 
 def routes(issuer: str) -> list[BaseRoute]:
@@ -15,6 +15,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *authorize.ROUTES,
         *interaction.ROUTES,
         *operations.ROUTES,
+        *receipts.ROUTES,
         *account.ROUTES,
         *authenticators.ROUTES,
         *logout.ROUTES,

@@ -35,6 +35,7 @@ def every_route(routes: list[BaseRoute]) -> Iterator[Route]:
 def paths(provider: Provider) -> list[tuple[str, set[str]]]:
     """Every path of ours, filled in, with its methods."""
     fill = {"{id}": "3b241101-e2bb-4255-8caf-4136c566a962", "{factor:factor}": "sms", "{name}": "stile.css"}
+    fill |= {"{gateway}": "fake", "{attempt}": fill["{id}"], "{key}": "0" * 32}
     found = []
     for route in every_route(list(provider.app.routes)):
         path = route.path
@@ -189,7 +190,11 @@ async def test_a_form_that_is_not_ours_changes_nothing(provider: Provider) -> No
     await other.get(provider.authorize_url())
     before = browser.token
     protocol = {"/token", "/userinfo", "/introspect", "/revoke", "/authorize", "/logout"}
-    posts = [path for path, methods in paths(provider) if "POST" in methods and path not in protocol]
+    posts = [
+        path
+        for path, methods in paths(provider)
+        if "POST" in methods and path not in protocol and "/receipts/" not in path
+    ]
     assert len(posts) >= 15
     for path in posts:
         good = own_token(provider, browser, path)

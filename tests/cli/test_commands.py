@@ -26,6 +26,8 @@ COMMANDS = [
     ("policy", "check"),
     ("sms", "test"),
     ("sms", "fake"),
+    ("sms", "log"),
+    ("sms", "unblock"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
     *(("client", name) for name in ("add", "list", "show", "disable", "enable", "secret", "remove")),
     *(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -88,16 +89,27 @@ def test_each_occasion_is_counted() -> None:
     counted = (
         'idp_factors_total{factor="totp",outcome="refused"}',
         'idp_tokens_total{grant_type="refresh_token",outcome="invalid_grant"}',
-        'idp_sms_total{gateway="smspm",outcome="accepted"}',
+        'idp_sms_total{gateway="smspm",outcome="accepted",region="EE"}',
+        'idp_sms_unsent_total{state="denied"}',
+        'idp_sms_misconfigured_total{gateway="smspm",reason="no_funds"}',
+        'idp_sms_receipts_total{gateway="smspm",status="delivered"}',
     )
     before = [so_far(line) for line in counted]
     metrics.observe_factor("totp", "refused")
     metrics.observe_token("refresh_token", "invalid_grant")
-    metrics.observe_sms("smspm", "accepted")
-    metrics.set_waiting(4)
+    metrics.observe_sms("smspm", "EE", "accepted")
+    metrics.observe_unsent("denied")
+    metrics.observe_misconfigured("smspm", "no_funds")
+    metrics.observe_receipt("smspm", "delivered")
+    metrics.set_waiting(4, timedelta(seconds=90))
+    metrics.set_breaker("smspm", "EE", "open")
+    metrics.set_breaker("smspm", "LV", "closed")
     metrics.set_database_connections(size=7, idle=3)
     # other tests in this process count too
     assert [so_far(line) for line in counted] == [value + 1 for value in before]
     assert so_far("idp_sms_waiting") == 4
+    assert so_far("idp_sms_oldest_seconds") == 90
+    assert so_far('idp_sms_breaker{gateway="smspm",region="EE"}') == 2
+    assert so_far('idp_sms_breaker{gateway="smspm",region="LV"}') == 0
     assert so_far('idp_database_connections{state="open"}') == 7
     assert so_far('idp_database_connections{state="idle"}') == 3

@@ -19,7 +19,7 @@ from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import accounts, authenticators, clients, consents, messages, migrations, proofs, sessions
+from idp.store import accounts, authenticators, clients, consents, migrations, proofs, sessions
 from idp.store import keys as store_keys
 from idp.store.proofs import Proof, Rotation
 from tests.store.asking import (
@@ -409,64 +409,6 @@ async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
             )
 
         assert (await at_once(20, confirm)).count(True) == 1
-
-
-async def some_messages(provider: Provider, how_many: int) -> None:
-    now = provider.clock.now()
-    person = await accounts.by_username(provider.idp.db, username="bob")
-    assert person is not None
-    for _ in range(how_many):
-        await messages.notice(
-            provider.idp.db,
-            account_id=person[0].id,
-            kind="password_changed",
-            fields={},
-            locale=None,
-            now=now,
-            expires_at=now + timedelta(hours=1),
-        )
-
-
-async def claim_many(twins: Twins, times: int) -> list[UUID]:
-    async def claim(number: int) -> UUID | None:
-        claimed = await messages.claim(
-            twins[number % 2].idp.db, attempt_id=uuid4(), gateways=["fake"], now=twins[0].clock.now()
-        )
-        return None if claimed is None else claimed.id
-
-    return [each for each in await at_once(times, claim) if each is not None]
-
-
-async def test_a_message_has_one_sender_at_a_time(twins: Twins) -> None:
-    await some_messages(twins[0], 8)
-    claimed: list[UUID] = []
-    for _ in ROUNDS:
-        claimed += await claim_many(twins, 16)
-    assert len(claimed) == len(set(claimed)) == 8
-
-
-async def test_a_dead_senders_message_is_taken_over_once_and_not_for_ever(twins: Twins) -> None:
-    await some_messages(twins[0], 1)
-    for number in range(messages.MOST_TRIES):
-        assert len(await claim_many(twins, 16)) == 1, number
-        assert not await claim_many(twins, 16)
-        twins[0].clock.move(messages.LEASE - timedelta(seconds=1))
-        assert not await claim_many(twins, 16)
-        twins[0].clock.move(timedelta(seconds=1))
-    assert not await claim_many(twins, 16)
-
-
-async def test_what_was_sent_stays_sent_when_the_first_of_two_senders_was_slow(provider: Provider) -> None:
-    await some_messages(provider, 1)
-    db, tries = provider.idp.db, [uuid4(), uuid4()]
-    for attempt_id in tries:
-        assert await messages.claim(db, attempt_id=attempt_id, gateways=["fake"], now=provider.clock.now()) is not None
-        provider.clock.move(messages.LEASE)
-    now = provider.clock.now()
-    sent = await messages.mark(db, attempt_id=tries[0], outcome="accepted", sent=True, final=True, now=now)
-    assert sent == "sent"
-    late = await messages.mark(db, attempt_id=tries[1], outcome="not_sent", sent=False, final=False, now=now)
-    assert late == "sent"
 
 
 async def test_signing_keys_rotated_by_two_processes_stay_one_current_and_one_next(twins: Twins) -> None:

@@ -11,7 +11,21 @@ import pytest
 
 from idp.limits import LIMITS
 from idp.model import Factor
-from idp.store import attempts, challenges, codes, facts, grants, messages, proofs, refresh_tokens, sweep
+from idp.store import (
+    attempts,
+    breakers,
+    challenges,
+    codes,
+    facts,
+    grants,
+    leases,
+    messages,
+    proofs,
+    receipts,
+    refresh_tokens,
+    suppressions,
+    sweep,
+)
 from idp.store.engine import Statement
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
@@ -105,6 +119,10 @@ _CROWD = """
         SELECT gen_random_uuid(), account_id, id, 'code', now(), now(), 'sent' FROM authenticator;
     INSERT INTO message_attempt (id, message_id, gateway, started_at)
         SELECT gen_random_uuid(), id, 'fake', now() FROM message;
+    INSERT INTO gateway_breaker (gateway, region, open_until)
+        SELECT 'fake', left(username, 4), now() FROM account ON CONFLICT DO NOTHING;
+    INSERT INTO suppressed_number (hash, reason, at)
+        SELECT decode(md5(username), 'hex'), 'opted_out', now() FROM account;
     INSERT INTO grant_ (id, client_id, account_id, scopes, level, auth_time, created_at, expires_at)
         SELECT gen_random_uuid(), 'bank', id, '{}', 2, now(), now(), now() FROM account;
     INSERT INTO authorization_code (hash, grant_id, level, redirect_uri, expires_at)
@@ -137,8 +155,15 @@ def hot_statements() -> dict[str, Statement]:
         "refresh": refresh_tokens._ROTATE,
         "retry": refresh_tokens._RETRY,
         "load a grant": grants._LOAD_GRANT,
-        "claim": messages._CLAIM,
-        "mark": messages._MARK,
+        "claim": leases._CLAIM,
+        "begin": leases._BEGIN,
+        "put back": leases._END,
+        "mark": leases._MARK,
+        "state": messages._STATE,
+        "log": messages._LOG,
+        "receipt": receipts._REPORT,
+        "breaker": breakers._COUNT,
+        "suppressed": suppressions._HOLDS,
         **{f"sweep {name}": statement for name, statement in sweep._STATEMENTS.items()},
     }
 

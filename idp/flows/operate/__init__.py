@@ -18,6 +18,7 @@ from idp.flows.operate.clients import (
     remove_client,
     set_client_disabled,
 )
+from idp.flows.operate.deliveries import Line, sent_to, unblock_number
 from idp.flows.operate.people import (
     NotAcceptable,
     Person,
@@ -36,6 +37,7 @@ from idp.flows.operate.walk import Step, Walk, walk
 
 __all__ = [
     "SETTABLE",
+    "Line",
     "NewClient",
     "NotAcceptable",
     "Person",
@@ -59,11 +61,13 @@ __all__ = [
     "parse_username",
     "remove_authenticator",
     "remove_client",
+    "sent_to",
     "set_claims",
     "set_client_disabled",
     "set_password",
     "set_user_disabled",
     "totp_ticket",
+    "unblock_number",
     "unlock_user",
     "walk",
 ]

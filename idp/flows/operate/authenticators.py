@@ -60,7 +60,7 @@ async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Tick
         await record_added(conn, app, now=now)
         if replace:
             await _close_others(conn, idp, account, app)
-        await tell(conn, account, Notice.TOTP_ADDED, now=now)
+        await tell(idp, conn, account, Notice.TOTP_ADDED, now=now)
     uri = totp.provisioning_uri(seed, account=account.username, issuer=idp.settings.brand)
     return Ticket(person, app, uri, totp.secret_text(seed))
 
@@ -76,7 +76,7 @@ async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = Fals
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         added = await store_phone(idp, conn, account.id, number, now=now)
-        await tell(conn, account, Notice.PHONE_ADDED, now=now)
+        await tell(idp, conn, account, Notice.PHONE_ADDED, now=now)
         if replace:
             await _close_others(conn, idp, account, added)
     return added
@@ -108,7 +108,7 @@ async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
         await record_added(conn, saved, now=now)
         made = RecoveryCodesMade(authenticator=str(saved.id))
         await audits.add(conn, made, now=now, account_id=account.id)
-        await tell(conn, account, Notice.RECOVERY_ADDED, now=now)
+        await tell(idp, conn, account, Notice.RECOVERY_ADDED, now=now)
     return codes
 
 
@@ -126,7 +126,7 @@ async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -
         await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now)
         await _record_removed(conn, idp, account, found[0].id, found[0].factor)
         await end_everything(conn, account, why="authenticator", now=now)
-        await tell(conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
+        await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
     return found[0], len(person.authenticators) - 1
 
 

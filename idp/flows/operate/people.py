@@ -217,7 +217,7 @@ async def set_password(idp: Idp, username: str, password: str) -> Person:
         await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now)
         await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
         await end_everything(conn, account, why="password", now=now)
-        await tell(conn, account, Notice.PASSWORD_CHANGED, now=now)
+        await tell(idp, conn, account, Notice.PASSWORD_CHANGED, now=now)
     return person
 
 

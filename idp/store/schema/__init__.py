@@ -19,7 +19,14 @@ from idp.store.schema.protocol import (
     refresh_token,
     signing_key,
 )
-from idp.store.schema.records import audit_event, message, message_attempt, rate_limit
+from idp.store.schema.records import (
+    audit_event,
+    gateway_breaker,
+    message,
+    message_attempt,
+    rate_limit,
+    suppressed_number,
+)
 
 __all__ = [
     "EMPTY_OBJECT",
@@ -35,6 +42,7 @@ __all__ = [
     "client",
     "client_assertion",
     "consent",
+    "gateway_breaker",
     "grant",
     "interaction",
     "message",
@@ -45,4 +53,5 @@ __all__ = [
     "refresh_token",
     "session",
     "signing_key",
+    "suppressed_number",
 ]

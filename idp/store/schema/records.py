@@ -1,4 +1,4 @@
-"""What is kept beside: messages to send, limits, the audit trail."""
+"""What is kept beside: messages to send and what became of them, limits, the audit trail."""
 
 from sqlalchemy import (
     BigInteger,
@@ -18,13 +18,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from idp.store.schema.base import EMPTY_OBJECT, Time, account_id, metadata
 
-# The outbox. A row says what to send, never the text: a code is derived when it leaves.
+# The outbox. A row says what to send, never the text: a code is derived when it leaves. It goes to a phone, or to the
+# account's e-mail address. A waiting row may be claimed from `lease_until` on; a fresh one at once.
 message = Table(
     "message",
     metadata,
     Column("id", Uuid, primary_key=True),
     account_id(),
-    Column("authenticator_id", Uuid, ForeignKey("authenticator.id", ondelete="CASCADE"), nullable=False),
+    Column("channel", Text, nullable=False, server_default=text("'sms'")),
+    Column("authenticator_id", Uuid, ForeignKey("authenticator.id", ondelete="CASCADE")),
+    Column("region", Text),
     Column("interaction_id", Uuid),
     Column("kind", Text, nullable=False),
     Column("nonce", LargeBinary),
@@ -35,20 +38,27 @@ message = Table(
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
-    Column("lease_until", Time),
+    Column("denied_by", Text),
+    Column("lease_until", Time, server_default=text("'-infinity'::timestamp with time zone")),
     Column("tries", Integer, nullable=False, server_default=text("0")),
-    CheckConstraint("state IN ('waiting', 'sent', 'failed', 'expired')", name="state"),
-    Index("ix_message_waiting", "created_at", postgresql_where=text("state = 'waiting'")),
+    CheckConstraint("state IN ('waiting', 'sent', 'failed', 'expired', 'denied')", name="state"),
+    CheckConstraint("(state = 'denied') = (denied_by IS NOT NULL)", name="denied_by"),
+    CheckConstraint("channel IN ('sms', 'email')", name="channel"),
+    CheckConstraint("channel = 'email' OR authenticator_id IS NOT NULL", name="phone"),
+    Index("ix_message_waiting", "lease_until", "created_at", postgresql_where=text("state = 'waiting'")),
     Index("ix_message_interaction_id", "interaction_id", postgresql_where=text("interaction_id IS NOT NULL")),
+    Index("ix_message_account_id", "account_id", "created_at"),
     Index("ix_message_expires_at", "expires_at"),
 )
 
+# One call of a provider, written before it is made. `delivery` is what receipts tell; it only moves forward.
 message_attempt = Table(
     "message_attempt",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("message_id", Uuid, ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
     Column("gateway", Text, nullable=False),
+    Column("region", Text, nullable=False, server_default=text("'ZZ'")),
     Column("started_at", Time, nullable=False),
     Column("finished_at", Time),
     Column("outcome", Text),
@@ -58,7 +68,36 @@ message_attempt = Table(
     Column("segments", Integer),
     Column("cost", Text),
     Column("currency", Text),
+    Column("delivery", Text),
+    Column("delivery_reason", Text),
+    Column("delivery_code", Text),
+    Column("delivery_at", Time),
+    CheckConstraint(
+        "delivery IN ('unknown', 'queued', 'sent', 'delivered', 'undelivered', 'expired')", name="delivery"
+    ),
     Index("ix_message_attempt_message_id", "message_id"),
+    Index("ix_message_attempt_gateway", "gateway", "region", "started_at"),
+)
+
+# A gateway that fails in a region is left alone until `open_until`; then one sender tries it. Region `*` is everywhere.
+gateway_breaker = Table(
+    "gateway_breaker",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
+    Column("open_until", Time),
+    Column("probe_until", Time),
+    Column("closed_at", Time),
+    Index("ix_gateway_breaker_open", "open_until", postgresql_where=text("open_until IS NOT NULL")),
+)
+
+# Numbers that no message may go to, by a keyed hash: a dump does not tell whose they are.
+suppressed_number = Table(
+    "suppressed_number",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Time, nullable=False),
 )
 
 # One row per limit and subject (limits.py): failures or sends in a row, and the recent ones one by one.

@@ -1,0 +1,39 @@
+"""An operator's look at what was sent to a person, and the list of numbers that nothing is sent to."""
+
+from dataclasses import dataclass
+
+from idp.errors import SealBroken
+from idp.flows import suppressions
+from idp.flows.idp import Idp
+from idp.flows.operate.people import find_user
+from idp.flows.outgoing import address_of, masked
+from idp.sms.phone import Phone
+from idp.store import messages
+from idp.store.messages import Logged
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One try to send one message to a person, or a message that was never tried. `to` is masked."""
+
+    to: str
+    logged: Logged
+
+
+async def sent_to(idp: Idp, username: str, *, limit: int) -> list[Line]:
+    """The latest messages of a person, newest first, one line for each try. Raises `NotThere`."""
+    person = await find_user(idp, username)
+    found = await messages.log(idp.db, account_id=person.account.id, limit=limit)
+    return [Line(_masked(idp, logged), logged) for logged in found]
+
+
+def _masked(idp: Idp, logged: Logged) -> str:
+    try:
+        return masked(address_of(idp, logged.message))
+    except SealBroken:
+        return "?"
+
+
+async def unblock_number(idp: Idp, phone: Phone) -> str | None:
+    """Let messages go to a suppressed number again; why none did, or None if it was not suppressed."""
+    return await suppressions.unblock(idp, phone)

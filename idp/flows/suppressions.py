@@ -1,0 +1,27 @@
+"""Numbers that nothing is sent to: added when a provider says so, asked before each message, lifted by an operator."""
+
+from uuid import UUID
+
+from idp.audit import NumberSuppressed, NumberUnblocked
+from idp.flows.idp import Idp
+from idp.sms.phone import Phone, mask
+from idp.store import suppressions
+
+
+async def suppress(idp: Idp, number: str, *, reason: str, gateway: str, account_id: UUID) -> bool:
+    """Send nothing to this number any more. True when that is new."""
+    audit = NumberSuppressed(phone=mask(number), reason=reason, gateway=gateway, account=str(account_id))
+    hashed = idp.secrets.index(number, purpose=suppressions.PURPOSE)
+    return await suppressions.add(idp.db, hashed, reason=reason, audit=audit, now=idp.clock.now())
+
+
+async def why_suppressed(idp: Idp, number: str) -> str | None:
+    """Why nothing may be sent to this number; None when it may."""
+    return await suppressions.holds(idp.db, idp.secrets.indexes(number, purpose=suppressions.PURPOSE))
+
+
+async def unblock(idp: Idp, phone: Phone) -> str | None:
+    """Let messages go to this number again; why none did, or None if nothing was in the way."""
+    hashes = idp.secrets.indexes(phone.e164, purpose=suppressions.PURPOSE)
+    audit = NumberUnblocked(phone=phone.masked)
+    return await suppressions.remove(idp.db, hashes, audit=audit, now=idp.clock.now())

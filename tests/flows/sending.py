@@ -1,0 +1,61 @@
+"""What the tests of sending share: somebody asks for a code, some gateways, and what the tables say afterwards."""
+
+import re
+from typing import Any
+
+from sqlalchemy import select
+
+from idp.flows import deliver
+from idp.flows.deliver import Delivered
+from idp.model.regions import ByRegion
+from idp.sms import Gateway
+from idp.store.engine import Statement
+from idp.store.schema import message, message_attempt
+from tests.support import PASSWORD, Browser, Provider
+
+ATTEMPTS = Statement(
+    select(message_attempt.c.gateway, message_attempt.c.outcome, message_attempt.c.region).order_by(
+        message_attempt.c.started_at
+    )
+)
+STATES = Statement(select(message.c.state).order_by(message.c.created_at))
+
+
+async def asks_for_a_code(provider: Provider, username: str = "alice") -> Browser:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username=username, password=PASSWORD)
+    assert page.status_code == 200
+    return browser
+
+
+def use(provider: Provider, *gateways: Gateway, **by_region: tuple[str, ...]) -> tuple[Gateway, ...]:
+    """As if these were the operator's gateways, in this order."""
+    order = ByRegion(tuple(each.name for each in gateways), tuple(by_region.items()))
+    provider.idp.settings = provider.idp.settings.model_copy(update={"sms_gateways": order})
+    provider.app.state.gateways = gateways
+    return gateways
+
+
+async def deliver_all(provider: Provider, *gateways: Gateway) -> list[Delivered]:
+    """Until nothing is due."""
+    done = []
+    while (one := await deliver.deliver_one(provider.idp, gateways)) is not None:
+        done.append(one)
+    return done
+
+
+async def attempts(provider: Provider) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await provider.rows(ATTEMPTS)]
+
+
+async def states(provider: Provider) -> list[str]:
+    return [row[0] for row in await provider.rows(STATES)]
+
+
+async def page_of(browser: Browser) -> str:
+    """What the waiting page says now, in words."""
+    assert browser.page is not None
+    page = await browser.get(str(browser.page.url))
+    assert page.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2]))

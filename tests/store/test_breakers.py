@@ -1,0 +1,71 @@
+"""One probe and one opening, however many workers look at a breaker in the same moment."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import insert, literal, select
+
+from idp.flows import deliver
+from idp.store import breakers
+from idp.store.engine import Statement
+from idp.store.schema import message_attempt
+from idp.testing import FakeGateway
+from tests.flows.sending import asks_for_a_code, use
+from tests.flows.test_breakers import DOWN, broken
+from tests.store.asking import forget_limits
+from tests.store.parallel import at_once
+from tests.support import Provider
+
+Twins = tuple[Provider, Provider]
+
+
+async def test_only_one_of_two_workers_probes(twins: Twins) -> None:
+    (first,) = use(twins[0], broken(times=5))
+    assert isinstance(first, FakeGateway)
+    for _ in range(5):
+        await forget_limits(twins[0])
+        await asks_for_a_code(twins[0])
+        await deliver.deliver_one(twins[0].idp, (first,))
+    use(twins[1], first)
+    twins[0].clock.move(timedelta(seconds=60))
+    won = await at_once(
+        20,
+        lambda number: breakers.probe(
+            twins[number % 2].idp.db, gateway="first", regions=["EE"], now=twins[0].clock.now()
+        ),
+    )
+    assert won.count(True) == 1
+    # whoever was to probe died; after its time somebody else may
+    assert not await breakers.probe(twins[0].idp.db, gateway="first", regions=["EE"], now=twins[0].clock.now())
+    twins[0].clock.move(timedelta(seconds=20))
+    first.answers = [DOWN] * 20
+    done = await at_once(8, lambda number: deliver.deliver_one(twins[number % 2].idp, (first,)))
+    assert len([each for each in done if each is not None and each.gateway is not None]) == 1
+
+
+async def test_two_that_count_at_the_same_time_open_it_once(twins: Twins) -> None:
+    (first,) = use(twins[0], broken(times=4))
+    assert isinstance(first, FakeGateway)
+    for _ in range(4):
+        await forget_limits(twins[0])
+        await asks_for_a_code(twins[0])
+        await deliver.deliver_one(twins[0].idp, (first,))
+    await twins[0].rows(deliver_an_old_attempt())
+    opened = await at_once(
+        10,
+        lambda number: breakers.count(twins[number % 2].idp.db, gateway="first", region="EE", now=twins[0].clock.now()),
+    )
+    assert opened.count(True) == 1
+
+
+def deliver_an_old_attempt() -> Statement:
+    """One more bad try of an existing message, as another worker would have written it."""
+    old = message_attempt.c
+    copied = select(
+        literal(uuid4()), old.message_id, old.gateway, old.region, old.started_at, old.finished_at, old.outcome
+    ).limit(1)
+    return Statement(
+        insert(message_attempt)
+        .from_select(["id", "message_id", "gateway", "region", "started_at", "finished_at", "outcome"], copied)
+        .returning(message_attempt.c.id)
+    )
