@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
-from bench import house, seed
+from bench import house, seed, spending
 from bench.driving import leave, set_out
 from bench.house import House
 from bench.loads import Bench, Measured
@@ -22,6 +22,7 @@ def run(data_dir: Path, *, seconds: float, most: int, scale: float) -> str:
         small = runner.run(_measured(opened, seconds=seconds, most=most))
         runner.run(_fill(opened, people=people, leftovers=leftovers))
         full = runner.run(_measured(opened, seconds=seconds, most=most))
+        judged = runner.run(spending.run(opened, scale=scale, rounds=min(most, 1000)))
     lines = [
         f"| load | small, ms | {people} people and {leftovers} expired rows more, ms | ratio | PostgreSQL alone |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -31,7 +32,7 @@ def run(data_dir: Path, *, seconds: float, most: int, scale: float) -> str:
         lines.append(
             f"| {before.name} | {before.cpu:.2f} | {after.cpu:.2f} | {after.cpu / before.cpu:.2f} | {alone:.2f} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + judged
 
 
 async def _measured(opened: House, *, seconds: float, most: int) -> list[Measured]:

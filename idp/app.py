@@ -12,14 +12,15 @@ from starlette.exceptions import HTTPException
 from idp import metrics
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
-from idp.errors import IdpError, Unavailable
+from idp.errors import IdpError, SettingsError, Unavailable
 from idp.factors.password import PasswordThreads
-from idp.flows import keys, senders
+from idp.flows import keys, senders, spending
 from idp.flows.idp import INTERNAL, Idp
 from idp.policy import Policy, default_policy, load_policy
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
 from idp.sms.wire import new_client
+from idp.spending import Spending, read_spending
 from idp.store import clients, sweep
 from idp.store import keys as store_keys
 from idp.store import messages as store_messages
@@ -43,6 +44,19 @@ def read_policy(settings: Settings) -> Policy:
     return load_policy(settings.policy.read_text(encoding="utf-8"))
 
 
+def _both(policy: Callable[[], Policy], table: Callable[[], Spending]) -> tuple[Policy, Spending]:
+    """Both, or the mistakes in either."""
+    problems: list[str] = []
+    for read in (policy, table):
+        try:
+            read()
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return policy(), table()
+
+
 def brand(settings: Settings) -> Brand:
     """Name, colour, logo and links of the pages."""
     return Brand(
@@ -59,7 +73,7 @@ async def open_idp(
     settings: Settings, *, url: str, secrets: KeyChain, clock: Clock | None = None
 ) -> AsyncIterator[Idp]:
     """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
-    policy = read_policy(settings)
+    policy, table = _both(lambda: read_policy(settings), lambda: read_spending(settings))
     db = Database(url, size=settings.pool_size)
     await db.open()
     try:
@@ -67,7 +81,15 @@ async def open_idp(
             clock = DatabaseClock()
             await db.follow(clock)
         with PasswordThreads() as passwords:
-            idp = Idp(settings=settings, db=db, clock=clock, policy=policy, secrets=secrets, passwords=passwords)
+            idp = Idp(
+                settings=settings,
+                db=db,
+                clock=clock,
+                policy=policy,
+                secrets=secrets,
+                passwords=passwords,
+                spending=table,
+            )
             await read_clients(idp)
             await keys.read(idp)
             yield idp
@@ -152,6 +174,7 @@ async def _read_figures(idp: Idp) -> None:
     opened, idle = idp.db.connections
     metrics.set_database_connections(size=opened, idle=idle)
     await senders.read_figures(idp)
+    await spending.observe(idp, now=idp.clock.now())
 
 
 async def _listen(idp: Idp, wake: asyncio.Event) -> None:

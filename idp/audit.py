@@ -192,3 +192,36 @@ class KeysRotated(Event):
 
     name = "keys.rotated"
     current: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDenied(Event):
+    """A spending rule denied a message, or would have: `mode` is enforce or shadow."""
+
+    name = "sms.denied"
+    message: str
+    phone: str
+    rule: str
+    mode: str
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountryClosed(Event):
+    """Too few codes were verified: the country is closed to never-verified numbers for a while."""
+
+    name = "sms.country_closed"
+    region: str
+    mode: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReached(Event):
+    """Money for text messages: a budget is `near`, `used_up`, or at its hard `stop`."""
+
+    name = "sms.budget"
+    period: str
+    reached: str
+    budget: str
+    currency: str

@@ -177,13 +177,14 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
-# Subject: the number. Forgiven when a code sent there was verified: whoever holds the phone is not being pestered.
+# Subject: the number; of a known device, that number and device. Forgiven when a code sent there was verified: whoever
+# holds the phone is not being pestered.
 SMS_NUMBER = Limit(
     "sms_number",
     Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY),
     (Window(5, _HOUR), Window(10, _DAY)),
 )
-# Subject: the address. A code that was then verified is refunded. Trusted networks are exempt.
+# Subject: the address. A code that was then verified is refunded. Trusted networks and known devices are exempt.
 SMS_ADDRESS = Limit("sms_address", windows=(Window(5, _HOUR),))
 # Subject: account and factor. Charged before comparing, forgiven by a success of that factor and by nothing else.
 CODE_FAILURES = Limit("code_failures", Backoff(free=10, base=timedelta(seconds=30), cap=_HOUR, close_at=100))

@@ -59,6 +59,32 @@ _receipts = Counter(
     ["gateway", "status"],
     registry=REGISTRY,
 )
+_denied = Counter(
+    "idp_sms_denied",
+    "Text messages that a spending rule denied, or would have, by rule and mode (enforce, shadow)",
+    ["rule", "mode"],
+    registry=REGISTRY,
+)
+_verified = Gauge(
+    "idp_sms_verified_ratio",
+    "Of the codes sent to never-verified numbers in 24 hours, the share that was verified, by country",
+    ["region"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+_money = Gauge(
+    "idp_sms_money",
+    "Money for text messages, by period (hour, day, month) and what it is (spent, budget)",
+    ["period", "what"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+_budgets = Counter(
+    "idp_sms_budget",
+    "Budgets reached, by period and how far (near, used_up, stop)",
+    ["period", "reached"],
+    registry=REGISTRY,
+)
 _waiting = Gauge("idp_sms_waiting", "Messages not sent yet", multiprocess_mode="mostrecent", registry=REGISTRY)
 _oldest = Gauge(
     "idp_sms_oldest_seconds",
@@ -117,6 +143,27 @@ def observe_misconfigured(gateway: str, reason: str) -> None:
 def observe_receipt(gateway: str, status: str) -> None:
     """A provider called back. `gateway` is one of ours, never what a stranger wrote into an address."""
     _receipts.labels(gateway, status).inc()
+
+
+def observe_denied(rule: str, mode: str) -> None:
+    """A spending rule denied a text message (`enforce`), or would have (`shadow`)."""
+    _denied.labels(rule, mode).inc()
+
+
+def observe_budget(period: str, reached: str) -> None:
+    """A budget is `near`, `used_up`, or at its hard `stop`."""
+    _budgets.labels(period, reached).inc()
+
+
+def set_verified(region: str, ratio: float) -> None:
+    """Such a share of the codes sent to never-verified numbers of a country was verified."""
+    _verified.labels(region).set(ratio)
+
+
+def set_money(period: str, *, spent: float, budget: float) -> None:
+    """So much was spent in this period, of so much."""
+    _money.labels(period, "spent").set(spent)
+    _money.labels(period, "budget").set(budget)
 
 
 def set_waiting(messages: int, oldest: timedelta) -> None:

@@ -88,9 +88,9 @@ class Settings(BaseModel):
     smtp_url: MailServers | None = Field(None, description="smtps://user:password@host, or smtp://…?starttls=required")
     smtp_from: Mailboxes | None = Field(None, description="Sender of e-mail: Acme <no-reply@login.example.com>")
     sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
-    receipt_url: str | None = Field(
-        None, description="Where providers reach us for receipts, if not at an https issuer; or off"
-    )
+    receipt_url: str | None = Field(None, description="Where providers reach us if not at an https issuer; or off")
+    sms_countries: Words = Field((), description="Countries whose numbers are texted, as in EE FI US:known_only")
+    spending: Path | None = Field(None, description="A spending.toml of your own")
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
     dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
@@ -130,7 +130,7 @@ class Settings(BaseModel):
             raise ValueError("; ".join(problems))
         return value
 
-    @field_validator("policy", "brand_logo")
+    @field_validator("policy", "spending", "brand_logo")
     @classmethod
     def _file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -109,10 +109,11 @@ def settings_for(tmp_path: Path, **changes: Any) -> Settings:
 async def running(
     url: str, keys: KeyChain, settings: Settings, *, gateways: tuple[Gateway, ...] | None = None
 ) -> AsyncIterator[Provider]:
-    """A provider without background work: the test delivers and moves the clock itself."""
+    """A provider without background work: the test delivers and moves the clock itself. Estonia and Latvia are open."""
     clock, gateway = FrozenClock(), FakeGateway()
+    open_ = {} if settings.sms_countries else {"sms_countries": ("EE", "LV")}
     names = dict.fromkeys((*(each.name for each in gateways or ()), gateway.name))
-    settings = settings.model_copy(update={"sms_gateways": ByRegion(tuple(names))})
+    settings = settings.model_copy(update=open_ | {"sms_gateways": ByRegion(tuple(names))})
     app = create_app(settings, url=url, secrets=keys, gateways=gateways or (gateway,), clock=clock, background=False)
     async with app.router.lifespan_context(app):
         yield Provider(app=app, idp=app.state.idp, clock=clock, gateway=gateway)

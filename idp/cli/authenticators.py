@@ -1,11 +1,15 @@
 """`idp user totp|phone|recovery|remove-authenticator`: what a person proves themselves with."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from idp.cli import output
 from idp.cli.people import Name, authenticator_json
+
+if TYPE_CHECKING:
+    from idp.flows.idp import Idp
+    from idp.model import Authenticator
 
 
 def totp(
@@ -65,8 +69,13 @@ def phone(
     from idp.cli.place import run
     from idp.flows import operate
 
-    added = run(lambda idp: operate.add_phone(idp, name, number, replace=replace))
-    output.show({"username": name, **authenticator_json(added)}, f"{name} has a phone {added.hint}.", as_json=as_json)
+    async def give(idp: "Idp") -> "tuple[Authenticator, str | None]":
+        return await operate.add_phone(idp, name, number, replace=replace), operate.never_texted(idp, number)
+
+    added, unreachable = run(give)
+    warnings = [unreachable] if unreachable else []
+    fields = {"username": name, **authenticator_json(added), "warnings": warnings}
+    output.show(fields, [f"{name} has a phone {added.hint}.", *warnings], as_json=as_json)
 
 
 def recovery(name: Name, as_json: output.Json = False) -> None:

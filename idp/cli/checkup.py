@@ -22,6 +22,7 @@ from idp.policy import default_policy, load_policy
 from idp.settings import Settings, read_settings
 from idp.sms import open_gateways
 from idp.sms.wire import new_client
+from idp.spending import Country, Mode, read_spending, sends_out
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
@@ -51,6 +52,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     findings = [Finding("settings", OK, f"issuer {settings.issuer}"), _policy(settings)]
     findings += asyncio.run(_gateways(settings))
+    findings.append(_spending(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         return [*findings, *asyncio.run(_with_database(settings, url)), asyncio.run(_issuer(settings))]
@@ -78,6 +80,22 @@ def _policy(settings: Settings) -> Finding:
     except (OSError, UnicodeDecodeError) as error:
         return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
     return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
+
+
+def _spending(settings: Settings) -> Finding:
+    """Where text messages may go. A country that nobody opened is closed."""
+    try:
+        table = read_spending(settings)
+    except SettingsError as error:
+        advice = "correct IDP_SMS_COUNTRIES, or the file that IDP_SPENDING names"
+        return Finding("spending", FAIL, "; ".join(error.problems), advice)
+    if not table.anything_open:
+        return Finding("spending", WARN, "no country is open, so no text message is sent", "set IDP_SMS_COUNTRIES")
+    soft = [rule for rule, mode in table.modes.items() if mode is not Mode.ENFORCE]
+    if soft and sends_out(settings):
+        return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
+    named = " ".join(region for region, country in table.countries.items() if country is not Country.DENY)
+    return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
 
 
 async def _gateways(settings: Settings) -> list[Finding]:

@@ -78,8 +78,10 @@ def _settings(issuer: str) -> Settings:
     here = {} if os.environ.get("IDP_TRUSTED_NETWORKS") else {"IDP_TRUSTED_NETWORKS": "127.0.0.0/8,::1/128"}
     named = any(os.environ.get(name) for name in ("IDP_DATA_DIR", "IDP_DATA_DIR_FILE"))
     home = {} if named else {"IDP_DATA_DIR": str(default_data_dir().with_name("stile-demo"))}
+    # Nothing leaves this machine; the countries of its people show what an operator does.
+    open_ = {} if os.environ.get("IDP_SMS_COUNTRIES") else {"IDP_SMS_COUNTRIES": people.COUNTRIES}
     ours = {"IDP_ISSUER": issuer, "IDP_DEV": "true", "IDP_SMS_GATEWAYS": "console", "IDP_METRICS": "off"}
-    return read_settings({**os.environ, **brand, **here, **home, **ours})
+    return read_settings({**os.environ, **brand, **here, **home, **open_, **ours})
 
 
 def _bound(port: int) -> socket.socket:

@@ -21,6 +21,7 @@ from idp.cli import output
 from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
 from idp.errors import IdpError
 from idp.settings import Settings, read_settings
+from idp.spending import NOTHING_OPEN, read_spending
 
 if TYPE_CHECKING:
     from idp.cli.place import Place
@@ -34,6 +35,8 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
     environ = dict(os.environ)
     settings = read_settings(environ)
     logs.configure(level=settings.log_level, form=settings.log_format)
+    if not read_spending(settings).anything_open:
+        _log.warning("sms", detail=NOTHING_OPEN)
     raise_file_limit()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(host, port))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli import deliveries, output
+from idp.cli import deliveries, output, rules
 
 if TYPE_CHECKING:
     from idp.cli.receipts import Listener
@@ -36,6 +36,9 @@ _RECEIPTS = {
 @app.callback()
 def _sms() -> None:
     pass
+
+
+app.command("rules", epilog=rules.EPILOG)(rules.rules)
 
 
 @app.command(

@@ -1,12 +1,16 @@
 """`idp user …`: people and what they prove themselves with."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from idp.cli import authenticators, output
 from idp.cli.people import Name, account_json, person_json
+
+if TYPE_CHECKING:
+    from idp.flows.idp import Idp
+    from idp.flows.operate import Person
 
 app = typer.Typer(
     help="People: add, show, lock out, and give them authenticators.",
@@ -64,8 +68,8 @@ def add(
     from idp.cli.place import run
     from idp.flows import operate
 
-    person = run(
-        lambda idp: operate.add_user(
+    async def added(idp: "Idp") -> "tuple[Person, str | None]":
+        person = await operate.add_user(
             idp,
             username=name,
             password=password,
@@ -76,11 +80,15 @@ def add(
             groups=group or [],
             locale=locale,
         )
-    )
+        return person, None if phone is None else operate.never_texted(idp, phone)
+
+    person, unreachable = run(added)
     lines = [f"Added {person.account.username}."]
+    if unreachable is not None:
+        lines.append(unreachable)
     if phone is None:
         lines.append(f"They cannot sign in before `idp user totp {person.account.username}`.")
-    output.show(person_json(person), lines, as_json=as_json)
+    output.show({**person_json(person), "warnings": [unreachable] if unreachable else []}, lines, as_json=as_json)
 
 
 @app.command(

@@ -15,6 +15,7 @@ from idp.store import authenticators
 ALICE, BOB = "alice", "bob"
 PASSWORDS = {ALICE: "violet-harbour-lantern", BOB: "copper-meadow-compass"}
 PHONES = {ALICE: "+372 5678 9045", BOB: "+372 5678 9046"}
+COUNTRIES = "EE"  # where text messages may go: what these two need
 NAMES = {ALICE: "Alice Ader", BOB: "Bob Berg"}
 BANK, NOTES = "acme-bank", "acme-notes"
 

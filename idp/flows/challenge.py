@@ -11,7 +11,7 @@ from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest, random_bytes, random_token
 from idp.factors import KINDS, sms
 from idp.flows.authorize import Gone, Show, ToInteraction, load
-from idp.flows.idp import Idp, Visitor, address_key, exempt, remember_device, session_token
+from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, remember_device, session_token
 from idp.flows.judge import judge
 from idp.flows.notices import tell
 from idp.limits import Closed, Limit, Refused
@@ -108,11 +108,19 @@ def question(
 
 
 def sms_charges(idp: Idp, visitor: Visitor, phone: Authenticator) -> Charges:
-    """What sending one code costs: a slot of the number, and one of the address unless it is trusted."""
-    charges: list[tuple[Limit, bytes]] = [(limits.SMS_NUMBER, limits.subject(limits.SMS_NUMBER, phone.id))]
-    if not exempt(idp, visitor):
+    """What sending one code costs: a slot of the number, and one of the address unless it is trusted.
+
+    A known device has slots of its own: whoever learnt the password cannot use up those of its owner (threats 11).
+    """
+    charges: list[tuple[Limit, bytes]] = [(limits.SMS_NUMBER, _number_slots(idp, visitor, phone.account_id, phone.id))]
+    if known_device(idp, visitor, phone.account_id) is None and not exempt(idp, visitor):
         charges.append((limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))))
     return charges
+
+
+def _number_slots(idp: Idp, visitor: Visitor, account_id: UUID, phone: UUID) -> bytes:
+    device = known_device(idp, visitor, account_id)
+    return limits.subject(limits.SMS_NUMBER, phone, *([] if device is None else [device]))
 
 
 def _failures(account: Account, factor: Factor) -> bytes:
@@ -233,8 +241,8 @@ async def _record(
     given: dict[str, Any] = {
         "rotation": rotation,
         "audit": verified,
-        "forgive": _forgiven(account, factor, proof),
-        "refund": _refund(idp, visitor, factor),
+        "forgive": _forgiven(idp, visitor, account, proof),
+        "refund": _refund(idp, visitor, account, factor),
         "now": now,
         **values,
     }
@@ -247,15 +255,15 @@ async def _record(
         return True
 
 
-def _forgiven(account: Account, factor: Factor, proof: Proof) -> list[bytes]:
-    keys = [_failures(account, factor)]
-    if factor is Factor.SMS and proof.authenticator_id is not None:
-        keys.append(limits.subject(limits.SMS_NUMBER, proof.authenticator_id))
+def _forgiven(idp: Idp, visitor: Visitor, account: Account, proof: Proof) -> list[bytes]:
+    keys = [_failures(account, proof.factor)]
+    if proof.factor is Factor.SMS and proof.authenticator_id is not None:
+        keys.append(_number_slots(idp, visitor, account.id, proof.authenticator_id))
     return keys
 
 
-def _refund(idp: Idp, visitor: Visitor, factor: Factor) -> tuple[Limit, bytes] | None:
-    if factor is not Factor.SMS or exempt(idp, visitor):
+def _refund(idp: Idp, visitor: Visitor, account: Account, factor: Factor) -> tuple[Limit, bytes] | None:
+    if factor is not Factor.SMS or exempt(idp, visitor) or known_device(idp, visitor, account.id) is not None:
         return None
     return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
 

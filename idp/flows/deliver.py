@@ -9,18 +9,19 @@ from uuid import UUID, uuid4
 
 from idp.audit import MessageSent
 from idp.errors import SealBroken
-from idp.flows import receipts
+from idp.flows import receipts, spending
 from idp.flows.idp import Idp
 from idp.flows.outgoing import address_of, masked, subject_of, text_of
-from idp.flows.suppressions import suppress, why_suppressed
+from idp.flows.spending import Cleared
+from idp.flows.suppressions import suppress
 from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing
 from idp.sms.routing import Later, Over, Tried, Use
+from idp.spending import Denied
 from idp.store import breakers, leases, messages
 from idp.store.messages import Outgoing
 
 CALL = timedelta(seconds=12)  # a gateway has 10 s; whoever takes longer is not waited for, as the lease runs
 LOST = timedelta(seconds=2)  # until another look at a gateway that somebody else probes
-SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,6 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
         state = await leases.give_up(idp.db, message, region=None, now=now)
         return Delivered(message.id, state, broke=type(error).__name__)
     ways = _ways(idp, gateways, message, to)
-    denied_by = await _denied_by(idp, message, to, now=now)
-    if denied_by is not None:
-        state = await leases.deny(idp.db, message, by=denied_by, region=ways.region, now=now)
-        return Delivered(message.id, state, ways.place)
     match await _choose(idp, message, ways):
         case Over():
             state = await leases.give_up(idp.db, message, region=ways.region, now=now)
@@ -89,6 +86,10 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
             state = await leases.put_back(idp.db, message, region=ways.region, again_at=again_at, now=now)
             return Delivered(message.id, state, ways.place)
         case Use(name, probe):
+            cleared = await _cleared(idp, message, to, now=now)
+            if isinstance(cleared, Denied):
+                state = await leases.deny(idp.db, message, by=cleared.rule, region=ways.region, now=now)
+                return Delivered(message.id, state, ways.place)
             gateway = next(each for each in gateways if each.name == name)
             outgoing = Message(
                 attempt_id=uuid4(),
@@ -101,13 +102,20 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
                 subject=subject_of(message, text),
                 ttl=max(timedelta(seconds=1), message.expires_at - now),
             )
-            return await _try(idp, gateway, message, ways, outgoing, probe=probe)
+            return await _try(idp, gateway, message, ways, outgoing, cleared, probe=probe)
         case never:
             assert_never(never)
 
 
 async def _try(
-    idp: Idp, gateway: Gateway, message: Outgoing, ways: _Ways, outgoing: Message, *, probe: bool
+    idp: Idp,
+    gateway: Gateway,
+    message: Outgoing,
+    ways: _Ways,
+    outgoing: Message,
+    cleared: Cleared | None,
+    *,
+    probe: bool,
 ) -> Delivered:
     """One call of a provider, written down before and after."""
     lease = await leases.begin(
@@ -120,9 +128,11 @@ async def _try(
         now=idp.clock.now(),
     )
     if lease is None:
+        await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
         return Delivered(message.id, "gone", ways.place)
     receipt_url = receipts.url(idp, gateway.name, outgoing.attempt_id)
     sent, broke = await _call(gateway, replace(outgoing, receipt_url=receipt_url))
+    await _settle(idp, cleared, sent)
     ways.tries.append(Tried(gateway.name, sent.outcome, sent.reason))
     state = await _mark(idp, message, ways, outgoing.attempt_id, lease, sent)
     probed = _probed(message, gateway.name, ways.place) if probe else ()
@@ -132,14 +142,14 @@ async def _try(
     return Delivered(message.id, state, ways.place, gateway.name, sent, opened, broke)
 
 
-async def _denied_by(idp: Idp, message: Outgoing, to: str, *, now: datetime) -> str | None:  # noqa: ARG001 - see below
-    """The one place that forbids a message, after the claim and before any try: the rule that does, or None.
+async def _cleared(idp: Idp, message: Outgoing, to: str, *, now: datetime) -> Cleared | Denied | None:
+    """The one place that forbids a message, after the claim and before any try. None for mail, which costs nothing."""
+    return await spending.check(idp, message, to, now=now) if message.channel == Channel.SMS else None
 
-    The rules of spending belong here, and then own the suppression list too (sms.md 4, rule 2).
-    """
-    if message.channel == Channel.SMS and await why_suppressed(idp, to) is not None:
-        return SUPPRESSED
-    return None
+
+async def _settle(idp: Idp, cleared: Cleared | None, sent: Sent) -> None:
+    if cleared is not None:
+        await spending.settle(idp, cleared, sent)
 
 
 def _ways(idp: Idp, gateways: Sequence[Gateway], message: Outgoing, to: str) -> _Ways:

@@ -14,6 +14,7 @@ from idp.model import Account, AuthMethod, Client
 from idp.oidc.keys import KeyRing
 from idp.policy import Policy
 from idp.settings import Settings
+from idp.spending import Spending
 from idp.store.engine import Database
 
 INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
@@ -32,6 +33,7 @@ class Idp:
     policy: Policy
     secrets: KeyChain
     passwords: PasswordThreads
+    spending: Spending
     clients: Mapping[str, Client] = field(default_factory=dict)
     ring: KeyRing | None = None
 
@@ -129,24 +131,24 @@ def address_key(idp: Idp, visitor: Visitor) -> bytes:
     return idp.secrets.index(address_bucket(visitor.address), purpose="address")
 
 
-def known_device(idp: Idp, visitor: Visitor, account: Account) -> str | None:
+def known_device(idp: Idp, visitor: Visitor, account_id: UUID) -> str | None:
     """The id of this browser if this person finished a sign-in on it before, else None (threats 11)."""
     device, tags = _read_device(idp, visitor.device)
-    return device if device is not None and _tag(idp, device, account) in tags else None
+    return device if device is not None and _tag(idp, device, account_id) in tags else None
 
 
 def remember_device(idp: Idp, visitor: Visitor, account: Account, *, fresh: str) -> str:
     """The device cookie after this person finished a sign-in; `fresh` is a new id for a browser that has none."""
     device, tags = _read_device(idp, visitor.device)
     device = device or fresh
-    tag = _tag(idp, device, account)
+    tag = _tag(idp, device, account.id)
     kept = [tag, *(other for other in tags if other != tag)][:_DEVICES]
     body = ".".join((device, *kept))
     return f"{body}.{_seal(idp, body)}"
 
 
-def _tag(idp: Idp, device: str, account: Account) -> str:
-    return mac(idp.secrets.subkey("device"), device.encode(), account.id.bytes).hex()[:_DEVICE_TAG]
+def _tag(idp: Idp, device: str, account_id: UUID) -> str:
+    return mac(idp.secrets.subkey("device"), device.encode(), account_id.bytes).hex()[:_DEVICE_TAG]
 
 
 def _seal(idp: Idp, body: str) -> str:

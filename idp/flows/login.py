@@ -69,7 +69,7 @@ async def password(
 
 
 def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> list[tuple[Limit, bytes]]:
-    device = None if account is None else known_device(idp, visitor, account)
+    device = None if account is None else known_device(idp, visitor, account.id)
     person = idp.secrets.index(name, purpose="username")
     charges = [
         (limits.PASSWORD_ACCOUNT, limits.subject(limits.PASSWORD_ACCOUNT, person, device or "unknown")),

@@ -5,6 +5,7 @@ from uuid import UUID
 CODE_KEY = "sms-code"
 SEED = "totp-seed"
 NUMBER = "phone-number"
+PHONE_INDEX = "phone"  # purpose of the keyed hash by which a number is looked up
 
 
 def bound(account_id: UUID, authenticator_id: UUID) -> str:

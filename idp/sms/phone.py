@@ -44,15 +44,37 @@ def parse(text: str, *, default_region: str | None = None) -> Phone | Unusable:
         number = phonenumbers.parse(typed, default_region)
     except NumberParseException:
         return Unusable.NOT_A_NUMBER
-    region = phonenumbers.region_code_for_number(number)
-    if phonenumbers.region_code_for_country_code(number.country_code or 0) == _SATELLITE:
-        return Unusable.NO_COUNTRY
-    if region is None or not phonenumbers.is_valid_number(number):
-        return Unusable.NOT_A_NUMBER
-    if phonenumbers.number_type(number) not in _TEXTABLE:
-        return Unusable.NOT_MOBILE
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    return Phone(e164, region, mask(e164))
+    described = describe(e164)
+    if described is None:
+        return Unusable.NOT_A_NUMBER
+    if described.region is None:
+        return Unusable.NO_COUNTRY
+    return Phone(e164, described.region, mask(e164)) if described.textable else Unusable.NOT_MOBILE
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a number in E.164 is: of which country (None: of none, as satellites are), and whether it can be texted."""
+
+    region: str | None
+    textable: bool
+
+
+def describe(e164: str) -> Described | None:
+    """What is known about a number as it is stored, `+` and digits alone. None if it is none at all."""
+    if not re.fullmatch(r"\+[0-9]{4,15}", e164):
+        return None
+    try:
+        number = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return None
+    if phonenumbers.region_code_for_country_code(number.country_code or 0) == _SATELLITE:
+        return Described(None, textable=False)
+    region = phonenumbers.region_code_for_number(number)
+    if region is None or not phonenumbers.is_valid_number(number):
+        return None
+    return Described(region, phonenumbers.number_type(number) in _TEXTABLE)
 
 
 def mask(e164: str) -> str:

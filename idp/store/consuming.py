@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from idp.model import Factor
 from idp.store.schema import Time, account, authenticator, challenge, interaction, recovery_code, session
+from idp.store.spending import proving
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
@@ -110,7 +111,8 @@ def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                 .returning(authenticator.c.id)
                 .cte("touched")
             )
-            return used, touched
+            # Spending rules 6 and 7: a number that was texted is verified, for the first time.
+            return used, touched, proving(when=any_of(used))
         case Factor.TOTP | Factor.RECOVERY:
             used = _step_used(locked) if factor is Factor.TOTP else _saved_code_used(locked)
             answered = (

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, literal_column, select, update
 
+from idp.spending.table import CONVERSION_WINDOW
 from idp.store.engine import Conn, Statement
 from idp.store.facts import SESSION_IDLE
 from idp.store.leases import MARGIN
@@ -19,11 +20,18 @@ from idp.store.schema import (
     rate_limit,
     refresh_token,
     session,
+    spending_block,
+    spending_closed,
+    spending_denied,
+    spending_number,
+    spending_region,
 )
+from idp.store.spending import A_DAY
 
 BATCH = 500
 ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes
 KEEP_MESSAGES = timedelta(days=30)
+KEEP_DENIALS = timedelta(days=31)
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
@@ -65,6 +73,14 @@ def _expire() -> Statement:
     return Statement(select(func.count()).select_from(expired))
 
 
+def _old(at: Column[Any], keep: ColumnElement[timedelta]) -> Statement:
+    """Buckets: there are never many, a few for each hour."""
+    table = at.table
+    assert isinstance(table, Table)
+    swept = delete(table).where(at <= _now - keep).returning(literal_column("1")).cte("swept")
+    return Statement(select(func.count()).select_from(swept))
+
+
 _STATEMENTS: Mapping[str, Statement] = {
     "interaction": _sweep(interaction.c.expires_at, KEEP_ENDED),
     # One that reached its absolute end is not seen any more, and so is idle soon.
@@ -77,6 +93,11 @@ _STATEMENTS: Mapping[str, Statement] = {
     "authenticator": _sweep(authenticator.c.expires_at, KEEP_ENDED),
     "message (expired)": _expire(),
     "message": _sweep(message.c.expires_at, KEEP_MESSAGES),
+    "spending_number": _sweep(spending_number.c.at, CONVERSION_WINDOW),
+    "spending_block": _sweep(spending_block.c.expires_at),
+    "spending_region": _old(spending_region.c.hour, A_DAY),
+    "spending_closed": _old(spending_closed.c.closed_until, A_DAY),
+    "spending_denied": _old(spending_denied.c.hour, _span(KEEP_DENIALS)),
 }
 
 

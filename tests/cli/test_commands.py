@@ -27,6 +27,7 @@ COMMANDS = [
     ("sms", "test"),
     ("sms", "fake"),
     ("sms", "log"),
+    ("sms", "rules"),
     ("sms", "unblock"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
     *(("client", name) for name in ("add", "list", "show", "disable", "enable", "secret", "remove")),

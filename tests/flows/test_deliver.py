@@ -162,7 +162,7 @@ async def test_a_number_that_is_refused_for_good_gets_nothing_any_more(provider:
     (denied,) = await deliver_all(provider, provider.gateway)
     assert (denied.state, denied.gateway) == ("denied", None)
     assert len(provider.gateway.sent) == 1
-    assert [row[2] for row in await provider.rows(MESSAGES)] == [None, "suppressed"]
+    assert [row[2] for row in await provider.rows(MESSAGES)] == [None, "suppression"]
     assert "has not reached your phone" in await page_of(browser)
     ((hashed, why),) = await provider.rows(HASHES)
     assert why == reason

@@ -13,9 +13,11 @@ from idp.limits import LIMITS
 from idp.model import Factor
 from idp.store import (
     attempts,
+    bookings,
     breakers,
     challenges,
     codes,
+    denials,
     facts,
     grants,
     leases,
@@ -23,6 +25,7 @@ from idp.store import (
     proofs,
     receipts,
     refresh_tokens,
+    spending,
     suppressions,
     sweep,
 )
@@ -98,6 +101,43 @@ async def test_a_message_nobody_sent_in_time_expires(provider: Provider) -> None
     assert await count(provider, "message") == 1
 
 
+async def test_what_the_spending_rules_counted_goes_when_it_counts_no_more(provider: Provider, raw: Raw) -> None:
+    now = provider.clock.now()
+    await raw.execute(
+        """
+        INSERT INTO spending_number (authenticator_id, number, region, hour, at, sends)
+            SELECT gen_random_uuid(), '', 'EE', t, t, 1
+            FROM unnest('{23,24}'::int[]) n, LATERAL (SELECT $1::timestamptz - n * interval '1 h' AS t) AS at
+        """,
+        now,
+    )
+    await raw.execute(
+        "INSERT INTO spending_region SELECT 'EE', $1::timestamptz - n * interval '1 h', 1, 0"
+        " FROM unnest('{23,24}'::int[]) n",
+        now,
+    )
+    await raw.execute(
+        "INSERT INTO spending_closed SELECT 'R' || n, $1::timestamptz, $1 - n * interval '1 h'"
+        " FROM unnest('{23,24}'::int[]) n",
+        now,
+    )
+    await raw.execute(
+        "INSERT INTO spending_block VALUES ('a', 'EE', '{}', '{}', NULL, $1), ('b', 'EE', '{}', '{}', NULL, $2)",
+        now,
+        now + timedelta(seconds=1),
+    )
+    await raw.execute(
+        "INSERT INTO spending_denied SELECT $1::timestamptz - n * interval '1 d', 'money', 'shadow', 'EE', 1"
+        " FROM unnest('{30,31}'::int[]) n",
+        now,
+    )
+    tables, now = ("number", "region", "closed", "block", "denied"), now + timedelta(seconds=1)
+    assert await sweep.sweep(provider.idp.db, now=now) == {f"spending_{name}": 1 for name in tables}
+    assert await sweep.sweep(provider.idp.db, now=now) == {}
+    for name in tables:
+        assert await raw.fetchval(f"SELECT count(*) FROM spending_{name}") == 1, name  # noqa: S608 - from the list above
+
+
 _CROWD = """
     INSERT INTO account (id, username, created_at, updated_at)
         SELECT gen_random_uuid(), 'p' || n, now(), now() FROM generate_series(1, 5000) n;
@@ -133,6 +173,15 @@ _CROWD = """
         SELECT decode(md5(username), 'hex'), 1, now(), '{}', now() + interval '1 day' FROM account;
     INSERT INTO client_assertion
         SELECT decode(md5(username), 'hex'), now() + interval '1 day' FROM account;
+    INSERT INTO spending_number (authenticator_id, number, region, hour, at, sends)
+        SELECT id, decode(md5(id::text), 'hex'), 'EE', now(), now(), 1 FROM authenticator;
+    INSERT INTO spending_block (key, region, numbers, times, expires_at)
+        SELECT decode(md5(username), 'hex'), 'EE', '{}', '{}', now() + interval '1 day' FROM account;
+    INSERT INTO spending_region (region, hour, sends)
+        SELECT 'R' || n % 250, now() - n / 250 * interval '1 hour', 1 FROM generate_series(1, 12000) n;
+    INSERT INTO spending_denied (hour, rule, mode, region, count)
+        SELECT now() - n / 250 * interval '1 hour', 'money', 'enforce', 'R' || n % 250, 1
+        FROM generate_series(1, 12000) n;
     ANALYZE
 """
 
@@ -164,6 +213,12 @@ def hot_statements() -> dict[str, Statement]:
         "receipt": receipts._REPORT,
         "breaker": breakers._COUNT,
         "suppressed": suppressions._HOLDS,
+        "spending": spending._FACTS,
+        "book": bookings._BOOK,
+        "give back": bookings._ADJUST,
+        "deny": denials._RECORD,
+        "settle": denials._SETTLE,
+        "traffic": denials._TRAFFIC,
         **{f"sweep {name}": statement for name, statement in sweep._STATEMENTS.items()},
     }
 

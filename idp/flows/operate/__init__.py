@@ -33,10 +33,13 @@ from idp.flows.operate.people import (
     set_user_disabled,
     unlock_user,
 )
+from idp.flows.operate.spending import Counters, Explained, explain_number, never_texted, spending_counters
 from idp.flows.operate.walk import Step, Walk, walk
 
 __all__ = [
     "SETTABLE",
+    "Counters",
+    "Explained",
     "Line",
     "NewClient",
     "NotAcceptable",
@@ -48,10 +51,12 @@ __all__ = [
     "add_client",
     "add_phone",
     "add_user",
+    "explain_number",
     "find_client",
     "find_user",
     "list_clients",
     "list_users",
+    "never_texted",
     "new_client_secret",
     "new_recovery_codes",
     "parse_claims",
@@ -66,6 +71,7 @@ __all__ = [
     "set_client_disabled",
     "set_password",
     "set_user_disabled",
+    "spending_counters",
     "totp_ticket",
     "unblock_number",
     "unlock_user",

@@ -15,7 +15,7 @@ from idp.flows import enrol
 from idp.flows.idp import Idp
 from idp.flows.login import fold
 from idp.flows.notices import tell
-from idp.flows.sealed import NUMBER, bound
+from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Factor
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
@@ -25,7 +25,6 @@ from idp.store.engine import Connection
 
 LONGEST_USERNAME = 64
 LONGEST_NAME = 200
-PHONE_INDEX = "phone"  # purpose of the keyed hash by which a number is looked up
 SEARCHED = 100_000
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
 

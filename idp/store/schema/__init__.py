@@ -27,6 +27,14 @@ from idp.store.schema.records import (
     rate_limit,
     suppressed_number,
 )
+from idp.store.schema.spending import (
+    spending_block,
+    spending_closed,
+    spending_denied,
+    spending_money,
+    spending_number,
+    spending_region,
+)
 
 __all__ = [
     "EMPTY_OBJECT",
@@ -53,5 +61,11 @@ __all__ = [
     "refresh_token",
     "session",
     "signing_key",
+    "spending_block",
+    "spending_closed",
+    "spending_denied",
+    "spending_money",
+    "spending_number",
+    "spending_region",
     "suppressed_number",
 ]

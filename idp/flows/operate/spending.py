@@ -1,0 +1,80 @@
+"""What an operator sees of the spending rules: the counters, and what would happen to one number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from idp.flows.idp import Idp
+from idp.flows.operate.people import parse_phone
+from idp.flows.spending import facts_of, line_of
+from idp.sms.phone import describe, mask
+from idp.spending import Country, Facts, Line, Period, decide, explain, in_words
+from idp.store import denials
+from idp.store.denials import Denials, Traffic
+
+LOOK_BACK = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The last 24 hours: what was denied or would have been, what never-verified numbers got, and the money."""
+
+    denied: Sequence[Denials]
+    traffic: Sequence[Traffic]
+    closed_blocks: int
+    spent: Mapping[Period, Decimal]
+
+
+async def spending_counters(idp: Idp) -> Counters:
+    """Everything that `idp sms rules` counts."""
+    now = idp.clock.now()
+    return Counters(
+        denied=await denials.since(idp.db, since=now - LOOK_BACK),
+        traffic=await denials.traffic(idp.db, now=now),
+        closed_blocks=await denials.closed_blocks(idp.db, now=now),
+        spent=await denials.spent(idp.db, now=now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would happen to a code for one number now, asked for by somebody who never verified it, or who did."""
+
+    phone: str
+    region: str | None
+    unverified: Sequence[Line]
+    answer: str
+    verified: Sequence[Line]
+    answer_verified: str
+
+
+async def explain_number(idp: Idp, typed: str) -> Explained:
+    """The rules one by one for this number. Nothing is booked, counted or sent."""
+    number = "".join(character for character in typed if character not in " -.()/")
+    phone = describe(number)
+    line = line_of(idp, account_id=uuid4(), authenticator_id=uuid4(), number=number, phone=phone)
+    facts = await facts_of(idp, line, phone, asks=True, now=idp.clock.now())
+    known = replace(facts, known=True)
+    return Explained(
+        phone=mask(number),
+        region=facts.region,
+        unverified=explain(facts, idp.spending),
+        answer=_answer(idp, facts),
+        verified=explain(known, idp.spending),
+        answer_verified=_answer(idp, known),
+    )
+
+
+def _answer(idp: Idp, facts: Facts) -> str:
+    return in_words(decide(facts, idp.spending))
+
+
+def never_texted(idp: Idp, typed: str) -> str | None:
+    """Why a new phone would get no code, as a sentence for the operator who adds it; None when it would."""
+    phone = parse_phone(typed, region=idp.settings.sms_region)
+    if (country := idp.spending.country(phone.region)) is Country.ALLOW:
+        return None
+    only = "closed" if country is Country.DENY else "open only to numbers that were verified before"
+    return f"No code will be sent to {phone.masked}: {phone.region} is {only}. IDP_SMS_COUNTRIES opens a country."
