@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
-from bench import floor, growth, house, processes, report, seed
+from bench import floor, growth, house, processes, report, seed, sending
 from bench.driving import leave, set_out
 from bench.house import House
 from bench.loads import Bench, Measured
@@ -68,8 +68,9 @@ def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int)
             only = frozenset(given.only)
             loads = runner.run(_loads(opened, worker, seeds, seconds=seconds, most=most, only=only, warm_up=warm_up))
             resident = processes.resident(worker.pid)
+        sent = None if only else sending.run(opened, scale=0.05 if given.quick else 1.0)
         version = runner.run(_version(opened))
-    return report.Result(loads, floor.Floor(*server, *crypto), start, begun, resident, version)
+    return report.Result(loads, floor.Floor(*server, *crypto), sent, start, begun, resident, version)
 
 
 async def _floor(

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,13 @@ class Worker:
 
 
 @contextmanager
-def working(house: House, what: str, *, profile: Path | None = None) -> Iterator[Worker]:
-    """A worker of this kind ("idp" or "floor") on its core, until the block ends. `profile`: where cProfile's goes."""
+def working(
+    house: House, what: str, *, profile: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Worker]:
+    """A worker of this kind ("idp" or "floor") on its core, until the block ends.
+
+    `profile`: where cProfile's goes. `settings`: by field, beside what a bench needs.
+    """
     counter = house.data_dir / "statements"
     counter.write_bytes(bytes(8))
     log = house.data_dir / f"{what}.log"
@@ -72,6 +77,7 @@ def working(house: House, what: str, *, profile: Path | None = None) -> Iterator
         "secret_keys": house.secret_keys.strip(),
         "cores": sorted(processes.cores()[0]),
         "counter": str(counter),
+        "settings": dict(settings or {}),
         "profile": None if profile is None else str(profile),
     }
     with log.open("w") as lines:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from bench.floor import Floor
 from bench.loads import CONNECTIONS, Measured
+from bench.sending import QUEUE, Sending
 
 TITLES = {
     "W1": "metadata",
@@ -41,14 +42,16 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   disk.
 - **ops/s, p50, p99** are those of one worker on one core that it shares with PostgreSQL, {connections} connections
   without pause: the percentiles are mostly waiting for one's turn.
+- **text messages** go to a provider on this machine that answers at once, one by one with pauses, then {queue} at once:
+  what is measured is ours, from the commit of the row to the provider's door, rules and budgets judged on the way.
 - **last release**: there is none yet.
 
 One worker as `idp serve` runs it, the embedded PostgreSQL beside it with its settings for durability untouched, people
 from different addresses behind a trusted proxy, ES256 for the tokens, a client secret for the client. The load comes
 from another core. Background work (outbox, sweeper, clock) goes on meanwhile and is in the figures.
 
-`python -m bench growth` asks what 100,000 more people and 200,000 expired rows more in each table change. It takes a
-few minutes and writes nothing. `--only W2 --profile FILE` profiles a load.
+`python -m bench growth` asks what 100,000 more people, 200,000 expired rows more in each table and a million messages
+sent before change. It takes a few minutes and writes nothing. `--only W2 --profile FILE` profiles a load.
 """
 
 
@@ -58,6 +61,7 @@ class Result:
 
     loads: list[Measured]
     floor: Floor
+    sending: Sending | None
     start: float | None
     resident_at_start: float
     resident: float
@@ -66,7 +70,7 @@ class Result:
 
 def page(result: Result) -> str:
     """All of docs/performance.md."""
-    return _ABOUT.format(table=table(result), argon2id=result.floor.argon2id, connections=CONNECTIONS)
+    return _ABOUT.format(table=table(result), argon2id=result.floor.argon2id, connections=CONNECTIONS, queue=QUEUE)
 
 
 def table(result: Result) -> str:
@@ -87,11 +91,12 @@ def table(result: Result) -> str:
         f"| argon2id (19 MiB, t=2) | {floor.argon2id:.1f} |",
         f"| F | {floor.token:.3f} |",
         "",
+        *_sent(result.sending),
         "| worker | | target |",
         "| --- | ---: | ---: |",
     ]
     if result.start is not None:
-        lines.append(f"| `idp serve` to ready, initialised database | {result.start:.1f} s | 2 s |")
+        lines.append(f"| `idp serve` to ready, initialised database | {result.start:.2f} s | 2 s |")
     lines += [
         f"| resident after start | {result.resident_at_start:.0f} MB | 120 MB |",
         f"| resident after all loads | {result.resident:.0f} MB | 120 MB |",
@@ -100,6 +105,19 @@ def table(result: Result) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sent(sending: Sending | None) -> list[str]:
+    if sending is None:
+        return []
+    return [
+        "| text messages | |",
+        "| --- | ---: |",
+        f"| commit to the provider's door, p50 | {sending.p50:.0f} ms |",
+        f"| commit to the provider's door, p99 | {sending.p99:.0f} ms |",
+        f"| a queue of {QUEUE} drains at | {sending.drained:.0f} a second |",
+        "",
+    ]
 
 
 def _made_with(result: Result) -> str:

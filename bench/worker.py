@@ -65,6 +65,7 @@ def provider(order: dict[str, Any], port: int) -> Starlette:
             "data_dir": order["data_dir"],
             "secret_keys": order["secret_keys"],
             "trusted_proxies": "127.0.0.1/32",
+            **order["settings"],
         }
     )
     return create_app(settings, url=order["url"], secrets=KeyChain(parse_secret_keys(order["secret_keys"])[0]))
