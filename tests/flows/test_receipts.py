@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.flows import deliver, receipts
@@ -32,6 +32,8 @@ REPORTED = Statement(
         message_attempt.c.started_at
     )
 )
+
+FORGET = Statement(update(message_attempt).values(delivery=None).returning(message_attempt.c.id))
 
 
 @pytest.fixture
@@ -98,14 +100,14 @@ async def test_no_receipt_is_needed_for_a_code_to_work(reachable: Provider) -> N
 
 
 async def test_it_moves_as_latest_says_whatever_comes_after_whatever(reachable: Provider) -> None:
+    message, path = await sent_one(reachable)
     for first, second in product([None, *Delivery], Delivery):
-        message, path = await sent_one(reachable)
-        provider_id = str(message.attempt_id)
+        await reachable.rows(FORGET)
         for status in (first, second):
             if status is not None:
-                await call(reachable, path, Receipt(provider_id, status))
+                await call(reachable, path, Receipt(str(message.attempt_id), status))
         expected = second if first is None else latest(first, second)
-        assert (provider_id, expected) in {(row[1], row[0]) for row in await reported(reachable)}, (first, second)
+        assert [row[0] for row in await reported(reachable)] == [expected], (first, second)
 
 
 async def test_twenty_receipts_at_once_are_one(reachable: Provider) -> None:
