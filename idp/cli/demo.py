@@ -30,9 +30,9 @@ NO_WHEEL = (
 
 
 class Phones:
-    """The gateway of the demo: nothing leaves this machine; the inbox page derives the texts from the outbox."""
+    """What stands for `console` here: nothing leaves this machine; the inbox page derives the texts from the outbox."""
 
-    name = "inbox"
+    name = "console"
     channels = frozenset({Channel.SMS})
     idempotent = True
 
