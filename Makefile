@@ -12,7 +12,7 @@ printf '%s\n' '' \
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench wheel clean
+.PHONY: help env demo test lint format sentences bench wheel clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -43,6 +43,9 @@ lint: env ## ruff, format, mypy, import-linter
 format: env ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+sentences: env ## bring new sentences into the catalogues of templates/locale, to be translated
+	@$(BIN)/python -m tests.sentences
 
 bench: env ## measure, and write docs/performance.md
 	@$(BIN)/python -m bench

@@ -25,6 +25,7 @@ from idp.factors.strength import Problem, acceptable
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
+from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
 from idp.model import Factor, Session
@@ -195,6 +196,13 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
             await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
             await end_elsewhere(conn, again, why="password")
             await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
-            await tell(idp, conn, again.account, Notice.PASSWORD_CHANGED, locale=visitor.locale, now=again.now)
+            await tell(
+                idp,
+                conn,
+                again.account,
+                Notice.PASSWORD_CHANGED,
+                locale=message_language(idp, visitor, again.account),
+                now=again.now,
+            )
             return Done()
     return ToClient(rooms.PASSWORD, ())

@@ -60,6 +60,7 @@ class Gone:
     """There is no such interaction in this browser: expired, finished, somebody else's, or the cookie is missing."""
 
     other_browser: bool = False
+    ui_locales: tuple[str, ...] = ()
 
 
 def facts_of(loaded: Loaded, interaction: Interaction, client: Client, *, now: datetime) -> Facts:
@@ -150,7 +151,7 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     if interaction is None:
         return Gone(other_browser=True)
     if interaction.finished_at is not None or interaction.expires_at <= now:
-        return Gone()
+        return Gone(ui_locales=interaction.request.ui_locales)
     client = idp.client(interaction.client_id)
     return Gone() if client is None else (loaded, interaction, client)
 
@@ -168,10 +169,10 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
             return Show(ask, facts, loaded, interaction, client)
         case Proceed() as proceed:
             done = await issue(idp, proceed, interaction, loaded, client, now=now, stored=True)
-            return Gone() if done is None else done
+            return Gone(ui_locales=interaction.request.ui_locales) if done is None else done
         case Refuse() as refuse:
             if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
-                return Gone()
+                return Gone(ui_locales=interaction.request.ui_locales)
             return refused(idp, interaction.request, refuse)
 
 

@@ -13,6 +13,7 @@ from idp.factors import KINDS, sms
 from idp.flows.authorize import Gone, Show, ToInteraction, load
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, remember_device, session_token
 from idp.flows.judge import judge
+from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Authenticator, Factor, Interaction
@@ -103,7 +104,7 @@ def question(
         expires_at=now + idp.policy.challenge_ttl,
         max_attempts=idp.policy.challenge_attempts,
         message_id=UUID(bytes=random_bytes(16), version=4) if sent else None,
-        locale=account.locale or locale,
+        locale=locale,
     )
 
 
@@ -151,9 +152,10 @@ async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor)
     if KINDS[factor].sent and phone is None:
         return NotOffered()
     charges = sms_charges(idp, visitor, phone) if phone else []
+    locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
     asked = await challenges.ask(
         idp.db,
-        question(idp, show.interaction, account, phone, factor, locale=visitor.locale, now=now),
+        question(idp, show.interaction, account, phone, factor, locale=locale, now=now),
         charges=charges,
         audit=CodeSent(interaction=str(interaction_id), phone=phone.hint if phone else ""),
         client_id=show.client.id,
@@ -207,6 +209,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         proof,
         rotation=Rotation(session.id, visitor.token_hash, digest(token)),
         account=account,
+        locale=message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales),
         now=now,
         values=values,
     ):
@@ -227,6 +230,7 @@ async def _record(
     *,
     rotation: Rotation,
     account: Account,
+    locale: str,
     now: datetime,
     values: dict[str, Any],
 ) -> bool:
@@ -251,7 +255,7 @@ async def _record(
     async with idp.db.transaction() as conn:
         if not await proofs.record(conn, proof, **given):
             return False
-        await tell(idp, conn, account, Notice.RECOVERY_USED, locale=visitor.locale, now=now)
+        await tell(idp, conn, account, Notice.RECOVERY_USED, locale=locale, now=now)
         return True
 
 

@@ -12,12 +12,13 @@ from idp.flows import rooms
 from idp.flows.account import Done
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
+from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.flows.recovery import Codes, Nothing, new_set
 from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
 from idp.flows.sealed import SEED, bound
 from idp.limits import Closed, Refused
-from idp.model import Authenticator, Factor
+from idp.model import Account, Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
 from idp.store import audits, authenticators, rate_limits
@@ -44,6 +45,7 @@ class Enrolling:
     uri: str = field(repr=False)
     key: str = field(repr=False)
     hold: timedelta | None
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
 
 def _shown(idp: Idp, inside: Inside, seed: bytes, hold: timedelta) -> Enrolling:
     uri = totp.provisioning_uri(seed, account=inside.account.username, issuer=idp.settings.brand)
-    return Enrolling(uri, totp.secret_text(seed), hold if hold > timedelta(0) else None)
+    return Enrolling(uri, totp.secret_text(seed), hold if hold > timedelta(0) else None, inside.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ async def _add(
             now=again.now,
             account_id=account_id,
         )
-        await tell(idp, conn, again.account, Notice.TOTP_ADDED, locale=visitor.locale, now=again.now)
+        language = message_language(idp, visitor, again.account)
+        await tell(idp, conn, again.account, Notice.TOTP_ADDED, locale=language, now=again.now)
         open_ = [each for each in again.loaded.authenticators if each.closed_at is None]
         forgiven = [failures]
         if not any(each.factor is Factor.TOTP for each in open_):
@@ -254,5 +257,6 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | N
         await end_elsewhere(conn, again, why="authenticator")
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
-        await tell(idp, conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=visitor.locale, now=again.now)
+        language = message_language(idp, visitor, again.account)
+        await tell(idp, conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=language, now=again.now)
     return Done()

@@ -73,13 +73,17 @@ class Idp:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A browser at the door: its session token and device cookie as sent, its address as we believe it."""
+    """A browser at the door: its session token and device cookie as sent, its address as we believe it.
+
+    `locale` is the shipped language it asks for by itself; `chose_language` when somebody chose it on a page of ours.
+    """
 
     address: str
     token: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
     user_agent: str = ""
     locale: str | None = None
+    chose_language: bool = False
 
     @property
     def session_id(self) -> UUID | None:

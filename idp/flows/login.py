@@ -11,6 +11,7 @@ from idp.factors import password as passwords
 from idp.flows import challenge
 from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, session_token
+from idp.flows.language import message_language
 from idp.limits import Closed, Limit
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
 from idp.policy import Ask, Kind, decide
@@ -161,8 +162,9 @@ def _next_question(
     phone = challenge.phone_of(loaded.authenticators)
     if phone is None:
         return None
+    locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
     return NextQuestion(
-        question=challenge.question(idp, interaction, account, phone, Factor.SMS, locale=visitor.locale, now=now),
+        question=challenge.question(idp, interaction, account, phone, Factor.SMS, locale=locale, now=now),
         charges=challenge.sms_charges(idp, visitor, phone),
         audit=CodeSent(interaction=str(interaction.id), phone=phone.hint),
     )

@@ -17,7 +17,7 @@ from idp.store import audits, sessions
 from idp.store import facts as store_facts
 
 _PURPOSE = "logout-request"
-_NAMES = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
+_NAMES = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,20 @@ class Confirm:
     client: Client | None
     redirect_to: str | None
     request: str = field(repr=False)
+    ui_locales: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Nobody is signed in any more. `redirect_to` is the application's registered page, with its state."""
+    """Nobody is signed in any more. `redirect_to` is the application's registered page, with its state.
+
+    `account` is who it was, `ui_locales` what the application asked for: the language of the page that says so.
+    """
 
     client: Client | None = None
     redirect_to: str | None = None
+    account: Account | None = None
+    ui_locales: tuple[str, ...] = ()
 
 
 def pack(idp: Idp, params: Params) -> str:
@@ -65,24 +71,29 @@ async def begin(idp: Idp, params: Params, visitor: Visitor) -> Confirm | Out:
             await _end(idp, session.id, account, why="application")
         case Ask():
             assert account is not None
-            return Confirm(account, request.client, request.redirect_to, pack(idp, params))
+            return Confirm(account, request.client, request.redirect_to, pack(idp, params), _languages(params))
         case AlreadyOut():
             pass
-    return Out(request.client, request.redirect_to)
+    return Out(request.client, request.redirect_to, account, _languages(params))
 
 
 async def confirmed(idp: Idp, params: Params, visitor: Visitor) -> Out:
     """The person said yes on our own page. Raises `PageError` when the request has become a bad one."""
     request = _parse(idp, params)
-    await sign_out(idp, visitor, why="application")
-    return Out(request.client, request.redirect_to)
+    out = await sign_out(idp, visitor, why="application")
+    return Out(request.client, request.redirect_to, out.account, _languages(params))
 
 
-async def sign_out(idp: Idp, visitor: Visitor, *, why: str = "person") -> None:
+async def sign_out(idp: Idp, visitor: Visitor, *, why: str = "person") -> Out:
     """End this browser's session and its grants without offline_access, whatever it has proved."""
     session, account = await _who(idp, visitor)
     if session is not None:
         await _end(idp, session.id, account, why=why)
+    return Out(account=account)
+
+
+def _languages(params: Params) -> tuple[str, ...]:
+    return tuple(params.get("ui_locales", "").split()[:10])  # RIL 2
 
 
 def _parse(idp: Idp, params: Params) -> LogoutRequest:

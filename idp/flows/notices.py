@@ -24,14 +24,15 @@ async def tell(
 ) -> int:
     """Put a notice to every open phone (and the closed one `also`) into the outbox, in the transaction of `conn`.
 
-    Where mail can be sent, one goes to the e-mail address too.
+    Where mail can be sent, one goes to the e-mail address too. `locale` is what `message_language` says; without a
+    visitor it is the language of the person.
     """
     return await messages.notice(
         conn,
         account_id=account.id,
         kind=notice.value,
         fields={},
-        locale=account.locale or locale,
+        locale=locale or account.locale,
         now=now,
         expires_at=now + NOTICE_LIFE,
         also=also,

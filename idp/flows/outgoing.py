@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from idp.errors import SealBroken
 from idp.factors import sms as codes
 from idp.flows.idp import Idp
+from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
 from idp.sms import Channel
 from idp.sms.phone import mask
@@ -39,8 +40,10 @@ def masked(address: str) -> str:
 def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     """The text of a message, and its code if it carries one. Raises `SealBroken`."""
     brand = idp.settings.brand
+    language, translate = sentences(idp, message.locale)
     if message.kind != CODE:
-        return notice_text(Notice(message.kind), brand=brand), None
+        mail = message.channel == Channel.EMAIL
+        return notice_text(Notice(message.kind), brand=brand, translate=translate, mail=mail), None
     assert message.nonce is not None
     assert message.key_id is not None
     assert message.purpose is not None
@@ -48,7 +51,7 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
     host = urlsplit(idp.issuer).hostname or ""
     ttl = message.expires_at - message.created_at
-    return code_text(code=code, brand=brand, host=host, ttl=ttl), code
+    return code_text(code=code, brand=brand, host=host, ttl=ttl, translate=translate, locale=language), code
 
 
 def subject_of(message: Outgoing, text: str) -> str | None:

@@ -9,9 +9,10 @@ from idp.factors import recovery
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
+from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
-from idp.model import Authenticator, Factor
+from idp.model import Account, Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
 from idp.store import audits, authenticators
@@ -20,9 +21,10 @@ from idp.store.engine import Connection
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """New recovery codes, to be shown once; only their hashes are kept."""
+    """New recovery codes of a person, to be shown once; only their hashes are kept."""
 
     codes: tuple[str, ...] = field(repr=False)
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, 
     )
     await authenticators.save_codes(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)
-    await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=visitor.locale, now=inside.now)
-    return Codes(codes)
+    language = message_language(idp, visitor, inside.account)
+    await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=language, now=inside.now)
+    return Codes(codes, inside.account)
 
 
 def _hashes(codes: tuple[str, ...], set_id: UUID) -> list[bytes]:
@@ -96,4 +99,4 @@ async def known_codes(idp: Idp, visitor: Visitor, *, typed: str) -> Codes | Noth
         return Nothing()
     hashes = _hashes(codes, saved.id)
     known = await authenticators.count_codes(idp.db, account_id=inside.account.id, hashes=hashes)
-    return Codes(codes) if known == recovery.COUNT else Nothing()
+    return Codes(codes, inside.account) if known == recovery.COUNT else Nothing()

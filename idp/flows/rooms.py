@@ -24,7 +24,16 @@ RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
 _TOUCH_AFTER = timedelta(minutes=1)
 
-Outside = ToInteraction | ToClient | Refuse
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Nothing that this person can prove opens the room; `error` is what the policy calls it."""
+
+    error: str
+    account: Account | None
+
+
+Outside = ToInteraction | ToClient | Barred
 
 
 def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | None = None) -> AuthorizationRequest:
@@ -59,13 +68,14 @@ class Inside:
 async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Inside | Outside:
     """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else."""
     now = idp.clock.now()
-    match judge(idp, await _look(idp.db, visitor, now=now), room, now=now):
+    loaded = await _look(idp.db, visitor, now=now)
+    match judge(idp, loaded, room, now=now):
         case Inside() as inside:
             if inside.session.seen_at < now - _TOUCH_AFTER:
                 await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - _TOUCH_AFTER, now=now)
             return inside
-        case Refuse() as refuse:
-            return refuse
+        case Refuse(error=error):
+            return Barred(error, loaded.account)
         case Ask():
             return await authorize.begin(idp, room, visitor)
 
@@ -123,6 +133,7 @@ class TooOften:
     """Nothing was changed; again after `retry_after`."""
 
     retry_after: timedelta
+    account: Account
 
 
 async def charge(idp: Idp, inside: Inside) -> TooOften | None:
@@ -132,9 +143,9 @@ async def charge(idp: Idp, inside: Inside) -> TooOften | None:
         case None:
             return None
         case Closed():
-            return TooOften(limits.FOR_EVER)
+            return TooOften(limits.FOR_EVER, inside.account)
         case Refused(retry_after):
-            return TooOften(retry_after)
+            return TooOften(retry_after, inside.account)
 
 
 def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:

@@ -1,13 +1,16 @@
 """What messages say. Sentences go through the gettext function given; no sentence holds a link.
 
 A code's text starts with the code and ends with the origin-bound line, by which browsers fill it in on our site only.
-It fits one GSM-7 part whatever brand or payee is set; a translation that does not fit falls back to shorter ones.
+Every text fits one GSM-7 part whatever brand or payee is set: accents that GSM-7 lacks are left out ("codigo"), and a
+translation that still does not fit falls back to shorter ones.
 """
 
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import StrEnum
+
+from idp.formats import in_minutes
 
 Translate = Callable[[str], str]
 
@@ -51,24 +54,30 @@ def parts(text: str) -> int:
     return 1 if units <= whole else -(-units // each)
 
 
-def code_text(*, code: str, brand: str, host: str, ttl: timedelta, translate: Translate = str) -> str:
-    """The message that carries a code for signing in or confirming a phone. `host` is the issuer's, without a port."""
-    brand = _name(brand, _BRAND)
-    minutes = max(1, int(ttl.total_seconds()) // 60)
+def code_text(
+    *, code: str, brand: str, host: str, ttl: timedelta, translate: Translate = str, locale: str = "en"
+) -> str:
+    """The message that carries a code for signing in or confirming a phone. `host` is the issuer's, without a port.
+
+    `translate` gives the sentences of `locale`, in which the time is written.
+    """
     _ = translate
     return _first_that_fits(
         code,
         host,
         (
-            _("{code} is your {brand} code. It expires in {minutes} minutes. Never share it; we will not ask for it."),
+            _("{code} is your {brand} code. It expires in {span}. Never share it; we will not ask for it."),
             _("{code} is your {brand} code. Never share it."),
         ),
-        {"brand": brand, "minutes": str(minutes)},
+        {"brand": _name(brand, _BRAND), "span": in_minutes(ttl, locale)},
     )
 
 
 def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, translate: Translate = str) -> str:
-    """The message whose code approves one payment. The payee's name is somebody else's text, and is cleaned and cut."""
+    """The message whose code approves one payment. `amount` is as `formats.money` writes it in the person's language.
+
+    The payee's name is somebody else's text, and is cleaned and cut.
+    """
     _ = translate
     return _first_that_fits(
         code,
@@ -82,34 +91,60 @@ def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, 
     )
 
 
-def notice_text(notice: Notice, *, brand: str, translate: Translate = str) -> str:
-    """What happened to the account, and what to do if it was not them. The cancelling link is for e-mail only."""
+def notice_text(notice: Notice, *, brand: str, translate: Translate = str, mail: bool = False) -> str:
+    """What happened to the account, and, if there is room, what to do if it was not them. `mail` has room for all.
+
+    The cancelling link is for e-mail only.
+    """
+    values = {"brand": _name(brand, _BRAND)}
+    if mail:
+        return " ".join(_fill(sentence, values) for sentence in _told(notice, translate))
+    for _ in (translate, str):
+        happened, advice = (plain(_fill(sentence, values)) for sentence in _told(notice, _))
+        for text in (f"{happened} {advice}", happened):
+            if _fits(text):
+                return text
+    raise AssertionError("the English sentences fit")
+
+
+def _told(notice: Notice, translate: Translate) -> tuple[str, str]:
     _ = translate
-    sentence = {
-        Notice.TOTP_ADDED: _("A sign-in app was added to your {brand} account."),
+    happened = {
+        Notice.TOTP_ADDED: _("An authenticator app was added to your {brand} account."),
         Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
         Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),
         Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
         Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
         Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
     }[notice]
-    advice = _("Not you? Sign in as you always do, undo it under Security and tell us.")
-    return f"{_fill(sentence, {'brand': _name(brand, _BRAND)})} {advice}"
+    return happened, _("Not you? Sign in as you always do, undo it under Security and tell us.")
 
 
 def _first_that_fits(code: str, host: str, sentences: tuple[str, ...], values: dict[str, str]) -> str:
     # Origin-bound one-time codes: the last line is exactly this, after an empty one, without a newline behind it.
     bound = f"\n\n@{host} #{code}"
     for text in _texts(code, sentences, values):
-        septets = gsm7_septets(text + bound)
-        if septets is not None and septets <= ONE_PART:
+        if _fits(text + bound):
             return text + bound
     return code + bound
 
 
+def _fits(text: str) -> bool:
+    septets = gsm7_septets(text)
+    return septets is not None and septets <= ONE_PART
+
+
+def plain(text: str) -> str:
+    """The text in letters that GSM-7 has, as far as a letter without its accent will do: "código" is "codigo".
+
+    Characters of other scripts stay, and the text then needs UCS-2.
+    """
+    return "".join(_unaccented(character) for character in unicodedata.normalize("NFC", text.translate(_PLAIN)))
+
+
 def _texts(code: str, sentences: tuple[str, ...], values: dict[str, str]) -> Iterator[str]:
     for sentence in sentences:
-        text = _fill(sentence, {"code": code, **values})
+        text = plain(_fill(sentence, {"code": code, **values}))
         # A translator may move the code; people and phones look for it at the start.
         yield text if text.startswith(code) else f"{code} {text}"
 
@@ -123,8 +158,8 @@ def _fill(sentence: str, values: dict[str, str]) -> str:
 
 def _name(text: str, longest: int) -> str:
     """Somebody's text made harmless: no line breaks, nothing that reads as a link or as the last line, GSM-7 only."""
-    plain = unicodedata.normalize("NFC", " ".join(text.translate(_PLAIN).split()))
-    kept = "".join(_gsm7(character) for character in plain if character not in "@#{}[]~|^\\<>")
+    tidy = unicodedata.normalize("NFC", " ".join(text.translate(_PLAIN).split()))
+    kept = "".join(_gsm7(character) for character in tidy if character not in "@#{}[]~|^\\<>")
     # Phones underline "shop.com" and "http://": a dot or slash between letters falls apart.
     for mark in ("://", "/", ":", "."):
         kept = _loosen(kept, mark)
@@ -140,7 +175,12 @@ def _loosen(text: str, mark: str) -> str:
 
 
 def _gsm7(character: str) -> str:
+    base = _unaccented(character)
+    return base if base in _BASIC or base in _EXTENSION else "?"
+
+
+def _unaccented(character: str) -> str:
     if character in _BASIC or character in _EXTENSION:
         return character
     base = unicodedata.normalize("NFKD", character)[0]
-    return base if base in _BASIC else "?"
+    return base if base in _BASIC else character

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp.catalogue import languages
 from idp.factors import strength
 from idp.flows import account as flow
 from idp.flows.account import Home, Weak
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, enter
 from idp.oidc.params import collect
-from idp.web import texts
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
 from idp.web.home import END_OTHERS_PATH, END_PATH, WITHDRAW_PATH, home_page
@@ -36,7 +36,8 @@ async def home(request: Request) -> Response:
     if not isinstance(found, Home):
         return outside(request, found)
     done = done_of(request, collect(query(request)).values)
-    return page(request, home_page(found, idp.policy, base=base_path(idp), done=done))
+    shown = home_page(found, idp.policy, base=base_path(idp), done=done)
+    return page(request, shown, person=found.inside.account)
 
 
 async def withdraw(request: Request) -> Response:
@@ -102,7 +103,7 @@ def _password_page(request: Request, inside: Inside, *problems: Problem) -> Resp
         least=strength.MIN_CHARACTERS,
         problems=problems,
     )
-    return page(request, shown, status=400 if problems else 200)
+    return page(request, shown, status=400 if problems else 200, person=inside.account)
 
 
 async def cancelled(request: Request) -> Response:
@@ -115,7 +116,7 @@ async def language(request: Request) -> Response:
     form, idp = await own_form(request, anybody=True), idp_of(request)
     chosen, here = form.get("language"), form.get("here")
     base = base_path(idp)
-    if chosen not in texts.languages(idp.settings.templates) or not is_internal(here, base):
+    if chosen not in languages(idp.settings.templates) or not is_internal(here, base):
         return trouble(request, Trouble.BAD_REQUEST, detail="No such language, or no page of ours to go back to.")
     response = see_other(here)
     set_cookie(response, idp, chosen, kind="-language", lasting=True)

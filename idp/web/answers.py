@@ -9,10 +9,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import INTERNAL
+from idp.flows.language import page_language
 from idp.flows.rooms import CANCELLED_PATH
-from idp.model import ResponseMode
+from idp.model import Account, ResponseMode
 from idp.oidc.answer import redirect_url
-from idp.web.door import base_path, csrf, idp_of, locale, set_cookie
+from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
 
@@ -32,18 +33,24 @@ def page(
     script_hash: str | None = None,
     retry_after: timedelta | None = None,
     ui_locales: Sequence[str] = (),
+    person: Account | None = None,
+    comes_back: bool = True,
 ) -> HTMLResponse:
-    """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI)."""
-    idp = idp_of(request)
-    session_id = read_visitor(request).session_id
+    """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI).
+
+    `ui_locales` and `person`, as far as they are known, say which language it speaks: see `page_language`.
+    It offers the others unless its path alone would not show it again (`comes_back`).
+    """
+    idp, visitor = idp_of(request), read_visitor(request)
+    session_id = visitor.session_id
     html = render(
         shown,
         brand=brand_of(request),
         csrf=lambda action: csrf(idp, session_id, action),
-        locale=locale(request, asked=ui_locales),
+        locale=page_language(idp, visitor, ui_locales=ui_locales, person=person),
         overrides=idp.settings.templates,
         base=base_path(idp),
-        here=request.url.path,
+        here=request.url.path if comes_back else None,
     )
     headers = page_headers(form_targets, script_hash, secure=idp.settings.secure)
     if retry_after is not None:
@@ -57,7 +64,13 @@ def seconds(span: timedelta) -> str:
 
 
 def trouble(
-    request: Request, kind: Trouble, *, detail: str | None = None, retry: timedelta | None = None
+    request: Request,
+    kind: Trouble,
+    *,
+    detail: str | None = None,
+    retry: timedelta | None = None,
+    ui_locales: Sequence[str] = (),
+    person: Account | None = None,
 ) -> HTMLResponse:
     """An error page."""
     request_id = request.scope.get("state", {}).get("request_id")
@@ -66,6 +79,9 @@ def trouble(
         ErrorPage(trouble=kind, request_id=request_id, detail=detail, retry=retry),
         status=kind.status,
         retry_after=retry,
+        ui_locales=ui_locales,
+        person=person,
+        comes_back=False,
     )
 
 
@@ -84,16 +100,23 @@ def to_client(request: Request, answer: ToClient) -> Response:
     if wanted.response_mode is ResponseMode.FORM_POST:
         client = idp_of(request).client(wanted.client_id)
         name = client.name if client else None
-        return form_post(request, wanted.redirect_uri, answer.parameters, client_name=name)
+        return form_post(
+            request, wanted.redirect_uri, answer.parameters, client_name=name, ui_locales=wanted.ui_locales
+        )
     return see_other(redirect_url(wanted.redirect_uri, answer.parameters))
 
 
 def form_post(
-    request: Request, redirect_uri: str, parameters: Sequence[tuple[str, str]], *, client_name: str | None = None
+    request: Request,
+    redirect_uri: str,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    client_name: str | None = None,
+    ui_locales: Sequence[str] = (),
 ) -> Response:
     """The page that posts the answer to the client."""
     shown = FormPost(redirect_uri=redirect_uri, fields=tuple(parameters), client_name=client_name)
-    return page(request, shown, form_targets=(redirect_uri,), script_hash=FORM_POST_SCRIPT_HASH)
+    return page(request, shown, form_targets=(redirect_uri,), script_hash=FORM_POST_SCRIPT_HASH, ui_locales=ui_locales)
 
 
 def to_interaction(request: Request, answer: ToInteraction) -> Response:

@@ -60,7 +60,7 @@ async def _new(request: Request, *problems: Problem) -> Response:
         hold=may.trusted_at - inside.now if on_hold else None,
         problems=problems,
     )
-    return page(request, shown, status=400 if problems else 200)
+    return page(request, shown, status=400 if problems else 200, person=inside.account)
 
 
 async def begin(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def confirm(request: Request) -> Response:
     match await enrol.confirm(idp_of(request), visitor(request), code=form.get("code"), label=label):
         case Changed():
             return home_with(request, Done.AUTHENTICATOR_ADDED)
-        case Codes(codes):
+        case Codes() as codes:
             return _codes_page(request, codes)
         case Again(enrolling, slip, wait):
             return _key_page(request, enrolling, slip, label=label, wait=wait)
@@ -105,7 +105,7 @@ def _key_page(
         problems=() if slip is None else (_SLIPS[slip],),
     )
     status = 200 if slip is None else 429 if slip in {Slip.WAIT, Slip.CLOSED} else 400
-    return page(request, shown, status=status, retry_after=wait)
+    return page(request, shown, status=status, retry_after=wait, person=enrolling.account)
 
 
 async def back(request: Request) -> Response:
@@ -140,7 +140,7 @@ def _edit_page(request: Request, app: App, *problems: Problem, label: str | None
         hold=idp.policy.hold,
         problems=problems,
     )
-    return page(request, shown, status=400 if problems else 200)
+    return page(request, shown, status=400 if problems else 200, person=app.inside.account)
 
 
 async def rename(request: Request) -> Response:
@@ -186,21 +186,21 @@ async def recovery_codes(request: Request) -> Response:
         back=url(request, ACCOUNT_PATH),
         remaining=None if saved is None else saved.remaining,
     )
-    return page(request, shown)
+    return page(request, shown, person=inside.account)
 
 
 async def renew(request: Request) -> Response:
     """POST /account/recovery-codes: the new codes, once, in answer to this POST alone."""
     await own_form(request)
     found = await recovery.renew(idp_of(request), visitor(request))
-    return _codes_page(request, found.codes) if isinstance(found, Codes) else outside(request, found)
+    return _codes_page(request, found) if isinstance(found, Codes) else outside(request, found)
 
 
-def _codes_page(request: Request, codes: tuple[str, ...], *problems: Problem) -> Response:
+def _codes_page(request: Request, made: Codes, *problems: Problem) -> Response:
     shown = RecoveryCodes(
-        action=url(request, SAVED_PATH), codes=codes, download=url(request, DOWNLOAD_PATH), problems=problems
+        action=url(request, SAVED_PATH), codes=made.codes, download=url(request, DOWNLOAD_PATH), problems=problems
     )
-    return page(request, shown, status=400 if problems else 200)
+    return page(request, shown, status=400 if problems else 200, person=made.account)
 
 
 async def saved(request: Request) -> Response:
@@ -209,7 +209,7 @@ async def saved(request: Request) -> Response:
     if form.get("saved") == "1":
         return home_with(request, Done.RECOVERY_MADE)
     found = await _sent_back(request, form)
-    return _codes_page(request, found.codes, Problem.SAVED_MISSING) if isinstance(found, Codes) else found
+    return _codes_page(request, found, Problem.SAVED_MISSING) if isinstance(found, Codes) else found
 
 
 async def download(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -13,13 +14,14 @@ from idp.oidc import answer, metadata
 from idp.oidc import request as requests
 from idp.oidc.errors import PageError, RedirectError
 from idp.web.answers import form_post, see_other, to_client, to_interaction, trouble
-from idp.web.door import Unreadable, base_path, idp_of, pairs, query, visitor
+from idp.web.door import Unreadable, base_path, idp_of, pairs, query, ui_locales, visitor
 from idp.web.pages import Trouble
 
 
 async def authorize(request: Request) -> Response:
     """GET and POST /authorize."""
     idp = idp_of(request)
+    given: list[tuple[str, str]] = []
     try:
         # OIDC Core 3.1.2.1: parameters of a POST are in the form
         given = await pairs(request) if request.method == "POST" else query(request)
@@ -32,9 +34,9 @@ async def authorize(request: Request) -> Response:
             keys=idp.keys,
         )
     except PageError as error:
-        return trouble(request, _kind(error), detail=error.description)
+        return trouble(request, _kind(error), detail=error.description, ui_locales=ui_locales(given))
     except RedirectError as error:
-        return refused(request, error)
+        return refused(request, error, ui_locales=ui_locales(given))
     except Unreadable as error:
         return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
     who = visitor(request)
@@ -55,11 +57,11 @@ def _kind(error: PageError) -> Trouble:
     return Trouble.UNKNOWN_CLIENT if "client_id" in error.description else Trouble.BAD_REQUEST
 
 
-def refused(request: Request, error: RedirectError) -> Response:
+def refused(request: Request, error: RedirectError, *, ui_locales: Sequence[str] = ()) -> Response:
     """Tell the client what was wrong with its request."""
     parameters = answer.error(error, issuer=idp_of(request).issuer)
     if error.response_mode is ResponseMode.FORM_POST:
-        return form_post(request, error.redirect_uri, parameters)
+        return form_post(request, error.redirect_uri, parameters, ui_locales=ui_locales)
     return see_other(answer.redirect_url(error.redirect_uri, parameters, fragment=error.fragment))
 
 

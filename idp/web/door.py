@@ -11,11 +11,11 @@ from uuid import UUID
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from idp.catalogue import accepted_languages, choose_language, languages
 from idp.crypto import equal, mac
 from idp.errors import OAuthError
 from idp.flows.idp import Idp, Visitor, is_ours
 from idp.oidc.strictjson import storable
-from idp.web import texts
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
@@ -87,12 +87,14 @@ def machine(request: Request) -> Visitor:
 def _visitor(request: Request) -> Visitor:
     idp = idp_of(request)
     token = request.cookies.get(cookie_name(idp))
+    language, chosen = _language(request, idp)
     return Visitor(
         address=address(request, idp.settings.trusted_proxies),
         token=token if token and _COOKIE.fullmatch(token) and is_ours(idp.secrets, token) else None,
         device=request.cookies.get(cookie_name(idp, "-device")),
         user_agent=_plain(request.headers.get("user-agent", ""))[:200],
-        locale=locale(request),
+        locale=language,
+        chose_language=chosen,
     )
 
 
@@ -100,16 +102,18 @@ def _plain(text: str) -> str:
     return text if text.isprintable() else "".join(character for character in text if character.isprintable())
 
 
-def locale(request: Request, *, asked: Sequence[str] = ()) -> str:
-    """The language of our pages for this browser: its own choice, else what the client `asked` for, else its header.
+def _language(request: Request, idp: Idp) -> tuple[str, bool]:
+    """The language that this browser asks for, and whether somebody chose it on a page of ours."""
+    chosen = request.cookies.get(cookie_name(idp, "-language"))
+    if chosen in languages(idp.settings.templates):
+        return chosen, True
+    accepted = accepted_languages(request.headers.get("accept-language", "")[:400])
+    return choose_language(accepted, overrides=idp.settings.templates), False
 
-    `asked` is `ui_locales` (OIDC Core 3.1.2.1).
-    """
-    idp = idp_of(request)
-    chosen = request.cookies.get(cookie_name(idp, "-language"), "")
-    wanted = [chosen] if re.fullmatch(r"[A-Za-z-]{2,20}", chosen) else []
-    wanted += [*asked, *texts.accepted_languages(request.headers.get("accept-language", "")[:400])]
-    return texts.choose_language(wanted, overrides=idp.settings.templates)
+
+def ui_locales(parameters: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The languages that parameters ask for, best first, as far as they can be read (OIDC Core 3.1.2.1)."""
+    return tuple(dict(parameters).get("ui_locales", "")[:200].split()[:10])
 
 
 def address(request: Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str:

@@ -34,7 +34,8 @@ _MISSING = {
 
 
 def _gone(request: Request, gone: Gone) -> Response:
-    return trouble(request, Trouble.OTHER_BROWSER if gone.other_browser else Trouble.LINK_OLD)
+    kind = Trouble.OTHER_BROWSER if gone.other_browser else Trouble.LINK_OLD
+    return trouble(request, kind, ui_locales=gone.ui_locales)
 
 
 async def _shown(
@@ -52,14 +53,14 @@ async def _shown(
             resend_in=await challenge.resend_in(idp, visitor(request), phone),
             delivery=await _delivery(request, show),
         )
-    redirect_uri = show.interaction.request.redirect_uri
     return page(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
         status=status,
-        form_targets=() if show.client.id == INTERNAL else (redirect_uri,),
+        form_targets=() if show.client.id == INTERNAL else (show.interaction.request.redirect_uri,),
         retry_after=extra.wait if status == 429 else None,
         ui_locales=show.interaction.request.ui_locales,
+        person=show.facts.account,
     )
 
 

@@ -7,11 +7,12 @@ from starlette.routing import Route
 from idp.errors import OAuthError
 from idp.flows import logout as flow
 from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.language import page_language
 from idp.flows.logout import Out
 from idp.oidc import metadata
 from idp.oidc.params import once
 from idp.web.answers import page, see_other, trouble
-from idp.web.door import Unreadable, base_path, drop_cookie, idp_of, own_form, pairs, query, visitor
+from idp.web.door import Unreadable, base_path, drop_cookie, idp_of, own_form, pairs, query, ui_locales, visitor
 from idp.web.pages import ConfirmLogout, LoggedOut, Trouble
 
 CONFIRM_PATH = f"{metadata.LOGOUT}/confirm"
@@ -46,7 +47,15 @@ async def logout(request: Request) -> Response:
         client_name=found.client.name if found.client else None,
         request=found.request,
     )
-    return page(request, shown, form_targets=(found.redirect_to,) if found.redirect_to else ())
+    targets = (found.redirect_to,) if found.redirect_to else ()
+    return page(
+        request,
+        shown,
+        form_targets=targets,
+        ui_locales=found.ui_locales,
+        person=found.account,
+        comes_back=not request.url.query,
+    )
 
 
 async def confirm(request: Request) -> Response:
@@ -65,18 +74,21 @@ async def confirm(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """POST /account/sign-out: the button of the account page."""
     await own_form(request)
-    await flow.sign_out(idp_of(request), visitor(request))
-    return _out(request, Out())
+    return _out(request, await flow.sign_out(idp_of(request), visitor(request)))
 
 
 async def done(request: Request) -> Response:
     """GET /logout/done: says so, changes nothing."""
-    return page(request, LoggedOut(sign_in=base_path(idp_of(request)) + ACCOUNT_PATH))
+    shown = LoggedOut(sign_in=base_path(idp_of(request)) + ACCOUNT_PATH)
+    return page(request, shown, ui_locales=ui_locales(query(request)))
 
 
 def _out(request: Request, out: Out) -> Response:
-    idp = idp_of(request)
-    response = see_other(out.redirect_to or base_path(idp) + DONE_PATH)
+    idp, who = idp_of(request), visitor(request)
+    language = page_language(idp, who, ui_locales=out.ui_locales, person=out.account)
+    # Nobody is known there any more, so the address says which language to go on in.
+    told = "" if language == who.locale else f"?ui_locales={language.replace('_', '-')}"
+    response = see_other(out.redirect_to or base_path(idp) + DONE_PATH + told)
     drop_cookie(response, idp)
     response.headers["Clear-Site-Data"] = CLEAR
     return response

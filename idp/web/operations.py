@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from idp.catalogue import template_dirs
 from idp.errors import IdpError
 from idp.flows import health, outgoing
-from idp.web import texts
 from idp.web.answers import brand_of, page, trouble
 from idp.web.door import base_path, idp_of, is_loopback, visitor
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
@@ -33,7 +33,7 @@ async def ready(request: Request) -> Response:
 
 @lru_cache(maxsize=64)
 def _file(name: str, overrides: Path | None) -> tuple[bytes, str] | None:
-    for directory in texts.template_dirs(overrides):
+    for directory in template_dirs(overrides):
         path = directory / "static" / name
         if len(name) <= _LONGEST_NAME and path.suffix in _KINDS and path.is_file():
             return path.read_bytes(), mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from idp.crypto import equal
 from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import Outside, TooOften
+from idp.flows.rooms import Barred, Outside, TooOften
 from idp.oidc.params import Params
-from idp.policy import UNMET, Refuse
+from idp.policy import UNMET
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble
 from idp.web.door import base_path, csrf, idp_of, visitor
 from idp.web.pages import Done, Message, Outcome, Trouble
@@ -31,13 +31,13 @@ def outside(request: Request, answer: Outside | TooOften) -> Response:
             return to_interaction(request, answer)
         case ToClient():
             return to_client(request, answer)
-        case TooOften(retry_after):
-            return trouble(request, Trouble.TOO_MANY, retry=retry_after)
-        case Refuse(error=error):
+        case TooOften(retry_after, person):
+            return trouble(request, Trouble.TOO_MANY, retry=retry_after, person=person)
+        case Barred(error, person):
             if error != UNMET:
-                return trouble(request, Trouble.FORBIDDEN)
+                return trouble(request, Trouble.FORBIDDEN, person=person)
             shown = Message(outcome=Outcome.APP_NEEDED, home=url(request, ACCOUNT_PATH))
-            return page(request, shown, status=Trouble.FORBIDDEN.status)
+            return page(request, shown, status=Trouble.FORBIDDEN.status, person=person)
         case never:
             assert_never(never)
 

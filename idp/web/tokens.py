@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp import metrics
+from idp.catalogue import languages
 from idp.errors import OAuthError
 from idp.flows import bearer as flow
 from idp.flows.clients import TooMany
@@ -145,13 +146,14 @@ async def discovery(request: Request) -> Response:
     """GET the metadata (Discovery 4, RFC 8414 3)."""
     idp = idp_of(request)
     scopes = tuple(scope for scope, rule in idp.policy.scopes.items() if not rule.internal)
-    body = _metadata(idp.issuer, scopes, tuple(idp.policy.levels.values()))
+    spoken = tuple(name.replace("_", "-") for name in languages(idp.settings.templates))
+    body = _metadata(idp.issuer, scopes, tuple(idp.policy.levels.values()), spoken)
     return Response(body, 200, _PUBLIC, "application/json")
 
 
 @lru_cache(maxsize=4)
-def _metadata(issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...]) -> str:
-    return _text(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values))
+def _metadata(issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...], spoken: tuple[str, ...]) -> str:
+    return _text(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values, ui_locales=spoken))
 
 
 async def jwks(request: Request) -> Response:

@@ -84,9 +84,9 @@ def test_a_long_host_gets_a_shorter_sentence_and_the_longest_none() -> None:
 
 def test_a_translation_may_move_the_code_but_phones_find_it_first() -> None:
     text = code_text(
-        code="482913", brand="Acme", host="acme.example", ttl=FIVE, translate=lambda _: "Kood {code}, {minutes} minutit"
+        code="482913", brand="Acme", host="acme.example", ttl=FIVE, translate=lambda _: "Kood {code}, {span}"
     )
-    assert text == "482913 Kood 482913, 5 minutit\n\n@acme.example #482913"
+    assert text == "482913 Kood 482913, 5 minutes\n\n@acme.example #482913"
 
 
 def test_a_translation_outside_gsm_7_is_not_sent_in_many_parts() -> None:
@@ -99,7 +99,7 @@ def test_the_life_of_a_code_is_told_in_whole_minutes() -> None:
         return code_text(code="482913", brand="Acme", host="a.example", ttl=timedelta(seconds=seconds))
 
     assert "in 4 minutes" in life(299)
-    assert "in 1 minutes" in life(20)
+    assert "in 1 minute." in life(20)
 
 
 @pytest.mark.parametrize("notice", list(Notice))
@@ -115,7 +115,7 @@ def test_a_notice_fits_one_part_names_the_brand_and_holds_no_link(notice: Notice
 
 def test_an_added_app_is_told_in_these_words() -> None:
     assert notice_text(Notice.TOTP_ADDED, brand="Acme") == (
-        "A sign-in app was added to your Acme account. "
+        "An authenticator app was added to your Acme account. "
         "Not you? Sign in as you always do, undo it under Security and tell us."
     )
 

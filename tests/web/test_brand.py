@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idp.catalogue import templates_dir
 from idp.web.pages import (
     FORM_POST_SCRIPT_HASH,
     SECURITY_HEADERS,
@@ -15,7 +16,6 @@ from idp.web.pages import (
     page_headers,
 )
 from idp.web.pages.brand import DARK_CARD, DARK_SURFACE, LIGHT_CARD, LIGHT_SURFACE, contrast, rgb
-from idp.web.texts import templates_dir
 
 colours = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from jinja2 import UndefinedError
 
-import idp.web.pages as pages_package
+from idp.catalogue import templates_dir, translations
 from idp.model import Factor
 from idp.web.pages import (
     FORM_POST_SCRIPT_HASH,
@@ -24,7 +23,7 @@ from idp.web.pages import (
     render,
 )
 from idp.web.pages.parts import SCOPE_SENTENCES
-from idp.web.texts import languages, templates_dir, translations
+from tests.sentences import sentences
 from tests.web.specimens import (
     BRAND,
     CODES,
@@ -356,24 +355,11 @@ def test_static_files_change_their_address_with_their_content(tmp_path: Path) ->
 # Languages
 
 
-def _sentences() -> Iterator[tuple[str, ...]]:
-    options = {"**.html": {"trimmed": "true", "silent": "false"}}
-    methods = [("**.html", "jinja2")]
-    for _, _, message, _, _ in extract_from_dir(str(templates_dir()), method_map=methods, options_map=options):
-        yield message if isinstance(message, tuple) else (message,)
-    package = Path(pages_package.__file__ or "").parent
-    for _, _, message, _, _ in extract_from_dir(
-        str(package), method_map=[("**.py", "python")], keywords={"mark": None}
-    ):
-        yield message if isinstance(message, tuple) else (message,)
-
-
 def _catalogue(directory: Path, locale: str) -> None:
     """A language in which every sentence stands in angle quotes, so that an untranslated one is seen."""
     catalogue = Catalog(locale=locale)
-    for message in _sentences():
-        wrapped = tuple(f"«{part}»" for part in message)
-        catalogue.add(message if len(message) > 1 else message[0], wrapped if len(message) > 1 else wrapped[0])
+    for message in sentences():
+        catalogue.add(message, f"«{message}»" if isinstance(message, str) else tuple(f"«{part}»" for part in message))
     target = directory / "locale" / locale / "LC_MESSAGES" / "stile.mo"
     target.parent.mkdir(parents=True)
     with target.open("wb") as file:
@@ -424,9 +410,8 @@ def test_dates_are_written_in_the_persons_language_and_say_utc(german: Path) -> 
     assert "23 Nov 2026, 10:05 UTC (in 14 hours)" in " ".join(Outline(html(HOME)).texts)
 
 
-def test_the_language_chooser_is_shown_when_there_is_a_choice(german: Path) -> None:
-    assert languages() == ("en",)
-    assert "/language" not in html(SIGN_IN, here="/i/1")
+def test_the_language_chooser_offers_every_language_by_its_own_name(german: Path) -> None:
+    assert "/language" not in html(SIGN_IN)
     seen = Outline(html(SIGN_IN, here="/i/1", overrides=german, base="/id"))
     form, inputs = seen.forms[-1]
     assert form["action"] == "/id/language"
@@ -434,8 +419,9 @@ def test_the_language_chooser_is_shown_when_there_is_a_choice(german: Path) -> N
         "csrf": "token for /id/language",
         "here": "/i/1",
     }
-    assert [(option["value"], "selected" in option) for option in seen.all("option")] == [("en", True), ("de", False)]
-    assert "/language" not in html(SIGN_IN, overrides=german)
+    options = [(option["value"], option["lang"], "selected" in option) for option in seen.all("option")]
+    assert options == [("en", "en", True), ("de", "de", False), ("es", "es", False)]
+    assert {"English", "Deutsch", "Español"} <= set(seen.texts)
 
 
 def test_a_language_that_is_not_shipped_is_english(german: Path) -> None:

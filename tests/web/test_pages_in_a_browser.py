@@ -12,8 +12,8 @@ import axe_playwright_python
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
+from idp.catalogue import templates_dir
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, FormPost, brand_css, page_headers, render
-from idp.web.texts import templates_dir
 from tests.web.specimens import BRAND, FORM_POST, PAGES
 
 pytestmark = pytest.mark.browser

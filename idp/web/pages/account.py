@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import ClassVar
 
+from idp.catalogue import mark
 from idp.model import Factor
 from idp.web.pages.parts import Problem, ScopeLine
-from idp.web.texts import mark
 
 
 class Standing(StrEnum):

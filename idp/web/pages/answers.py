@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import ClassVar
 
-from idp.web.texts import mark
+from idp.catalogue import mark
 
 
 class Trouble(Enum):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
 
+from idp.catalogue import mark
 from idp.model import Factor
-from idp.web.texts import mark
 
 
 class Page(Protocol):

@@ -1,4 +1,4 @@
-"""A page value and a locale make HTML. Templates are compiled once per language; nothing here reads a request."""
+"""A page value and a locale make HTML. Templates are compiled once for all languages; nothing here reads a request."""
 
 import hashlib
 import re
@@ -7,27 +7,19 @@ from datetime import timedelta
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
+from idp.catalogue import SOURCE, languages, template_dirs, translations
+from idp.formats import html_language, lasting, moment, own_name, relative, wait
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.headers import FORM_POST_SCRIPT
 from idp.web.pages.parts import SCOPE_SENTENCES, Page, Problem, ScopeLine
-from idp.web.texts import (
-    SOURCE,
-    html_language,
-    languages,
-    lasting,
-    moment,
-    own_name,
-    relative,
-    template_dirs,
-    translations,
-    wait,
-)
 
 # Controls, line separators and everything that turns the direction of what follows (UAX #9): never shown.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -73,6 +65,25 @@ def problem_lines(page: Page, locale: str, overrides: Path | None = None) -> tup
     return tuple((problem.field, gettext(problem.sentence) % values) for problem in problems)
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled before, by file and content: the first page of a second language does not do it again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """What was kept, if the file is as it was."""
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        assert bucket.code is not None
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
+
+
 @cache
 def _environment(locale: str, overrides: Path | None) -> Environment:
     environment = Environment(
@@ -82,6 +93,7 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_compiled,
         extensions=["jinja2.ext.i18n"],
     )
     catalogue = translations(locale, overrides)
@@ -146,9 +158,8 @@ def name_markup(text: str) -> Markup:
 
 
 def scope_sentence(line: ScopeLine, gettext: Callable[[str], str]) -> str:
-    """What a scope allows, as a person reads it."""
-    known = SCOPE_SENTENCES.get(line.name)
-    return plain(line.title or (gettext(known) if known else line.name))
+    """What a scope allows, as a person reads it. A catalogue may hold an operator's scope by its name."""
+    return plain(gettext(line.title or SCOPE_SENTENCES.get(line.name, line.name)))
 
 
 def ending(hint: str) -> str:

@@ -1,12 +1,10 @@
-"""Spans, moments and the choice of a language."""
+"""Spans, moments, money and the names of languages."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
-from idp.web import texts
-from idp.web.texts import accepted_languages, choose_language, html_language, lasting, moment, own_name, relative, wait
+from idp.formats import html_language, lasting, moment, own_name, relative, wait
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
 
@@ -58,42 +56,7 @@ def test_a_time_is_said_as_seen_from_now(span: timedelta, said: str) -> None:
     assert relative(NOW + span, now=NOW, locale="en") == said
 
 
-@pytest.mark.parametrize(
-    ("header", "tags"),
-    [
-        ("de-CH, de;q=0.9, en;q=0.8, *;q=0.5", ("de-CH", "de", "en")),
-        ("en;q=0.1, et", ("et", "en")),
-        ("fr;q=0", ()),
-        ("", ()),
-        ("../../etc, de;q=x, \x00, é", ()),
-        ("de" * 5000, ()),
-    ],
-)
-def test_accept_language_is_read_best_first_and_nonsense_left_out(header: str, tags: tuple[str, ...]) -> None:
-    assert accepted_languages(header) == tags
-
-
-def test_the_first_wish_that_is_shipped_is_chosen(tmp_path: Path) -> None:
-    for name in ("de", "pt_BR"):
-        path = tmp_path / "locale" / name / "LC_MESSAGES"
-        path.mkdir(parents=True)
-        (path / "stile.mo").write_bytes(b"")
-    assert choose_language(["fr", "de-CH", "en"], overrides=tmp_path) == "de"
-    assert choose_language(["pt-BR"], overrides=tmp_path) == "pt_BR"
-    assert choose_language(["pt_br"], overrides=tmp_path) == "pt_BR"
-    assert choose_language(["en-GB", "de"], overrides=tmp_path) == "en"
-    assert choose_language(["../de", "xx"], overrides=tmp_path) == "en"
-    assert choose_language([], overrides=tmp_path) == "en"
-
-
 def test_a_page_says_its_language_and_direction() -> None:
     assert html_language("pt_BR") == ("pt-BR", "ltr")
     assert html_language("ar") == ("ar", "rtl")
     assert own_name("et") == "Eesti"
-
-
-def test_an_installed_wheel_uses_the_templates_it_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "_PACKAGE", tmp_path / "idp")
-    assert texts.templates_dir.__wrapped__() == tmp_path / "templates"
-    (tmp_path / "idp" / "_templates").mkdir(parents=True)
-    assert texts.templates_dir.__wrapped__() == tmp_path / "idp" / "_templates"

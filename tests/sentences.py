@@ -1,0 +1,62 @@
+"""Every sentence of the product, as its sources hold it, and `make sentences`, which writes new ones to catalogues."""
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import write_po
+
+from idp.catalogue import DOMAIN, SOURCE, read, templates_dir
+
+ROOT = Path(__file__).resolve().parent.parent
+Sentence = str | tuple[str, str]  # one, or its singular and plural
+
+
+def sentences() -> Iterator[Sentence]:
+    """In the order of their sources: templates, then pages, then messages. Some come more than once."""
+    options = {"**.html": {"trimmed": "true", "silent": "false"}}
+    yield from _found(templates_dir(), [("**.html", "jinja2")], options)
+    yield from _found(ROOT / "idp/web", [("**.py", "python")], {})
+    yield from _found(ROOT / "idp/sms", [("**.py", "python")], {})
+
+
+def _found(directory: Path, methods: list[tuple[str, str]], options: dict[str, dict[str, str]]) -> Iterator[Sentence]:
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None}
+    found = extract_from_dir(str(directory), method_map=methods, options_map=options, keywords=keywords)
+    for _, _, message, _, _ in found:
+        yield (message[0], message[1]) if isinstance(message, tuple) else message
+
+
+def shipped() -> list[Path]:
+    """Our catalogues."""
+    return sorted(templates_dir().glob(f"locale/*/LC_MESSAGES/{DOMAIN}.po"))
+
+
+def brought_up_to_date(path: Path) -> str:
+    """The text of a catalogue with today's sentences: new ones empty, gone ones gone, the head as it was."""
+    old, new = read(path), Catalog(locale=path.parents[1].name)
+    for sentence in sentences():
+        known = old.get(sentence if isinstance(sentence, str) else sentence[0])
+        flags = known.flags if known is not None else ()
+        comments = known.user_comments if known is not None else ()
+        new.add(sentence, known.string if known is not None else None, flags=flags, user_comments=comments)
+    body = BytesIO()
+    write_po(body, new, width=0, omit_header=True)
+    head = path.read_text(encoding="utf-8").partition("\n\n")[0]
+    return f"{head}\n\n{body.getvalue().decode().strip()}\n"
+
+
+def main() -> None:
+    """Bring every catalogue of ours up to date, and say what is left to translate."""
+    for path in shipped():
+        assert path.parents[1].name != SOURCE, "English is the source"
+        path.write_text(brought_up_to_date(path), encoding="utf-8")
+        empty = sum(1 for message in read(path) if message.id and not any(message.string or ()))
+        sys.stdout.write(f"{path.relative_to(ROOT)}: {empty} sentences to translate\n")
+
+
+if __name__ == "__main__":
+    main()
