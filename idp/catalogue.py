@@ -6,6 +6,7 @@ spoken. Ours and the operator's are both read, the operator's first. How dates a
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -115,13 +116,33 @@ def mistakes(overrides: Path | None) -> Iterator[str]:
                     yield f"{path}: a translation holds a value that its sentence has not: {_texts(message.id)[0]!r}"
 
 
+def untranslated(locale: str, overrides: Path | None) -> set[str]:
+    """Sentences that this language lacks, and therefore says in English. Our own languages lack none."""
+    if locale == SOURCE:
+        return set()
+    ours = (name for name in languages() if name != SOURCE)
+    return set().union(*(_said(name, (templates_dir(),)) for name in ours)) - _said(locale, template_dirs(overrides))
+
+
+def _said(locale: str, directories: Sequence[Path]) -> set[str]:
+    found: set[str] = set()
+    for path in filter(None, (_file(directory, locale) for directory in directories)):
+        with suppress(SettingsError):
+            found |= {_texts(message.id)[0] for message in read(path) if message.id and _is_good(message)}
+    return found
+
+
 def read(path: Path) -> Catalog:
     """A catalogue file, `.po` or `.mo`. Raises `SettingsError`."""
     try:
         with path.open("rb") as file:
-            return read_po(file, abort_invalid=True) if path.suffix == ".po" else read_mo(file)
+            found = read_po(file, abort_invalid=True) if path.suffix == ".po" else read_mo(file)
+        if found.locale is None:
+            # Or babel would write the file's plural forms nowhere.
+            found.locale = path.parents[1].name
     except (PoFileError, OSError, ValueError, KeyError, IndexError) as error:
         raise SettingsError([f"{path} is no catalogue that can be read ({type(error).__name__})"]) from None
+    return found
 
 
 def values_in(sentence: str) -> set[str]:
@@ -143,6 +164,10 @@ def _compiled(catalogue: Catalog) -> GNUTranslations:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def _is_good(message: Message) -> bool:
+    return all(_texts(message.string)) and bool(message.string) and not message.fuzzy and _is_safe(message)
 
 
 def _is_safe(message: Message) -> bool:

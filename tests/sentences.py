@@ -1,7 +1,10 @@
 """Every sentence of the product, as its sources hold it, and `make sentences`, which writes new ones to catalogues."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
+from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 
@@ -15,8 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 Sentence = str | tuple[str, str]  # one, or its singular and plural
 
 
-def sentences() -> Iterator[Sentence]:
+@cache
+def sentences() -> tuple[Sentence, ...]:
     """In the order of their sources: templates, then pages, then messages. Some come more than once."""
+    return tuple(_sentences())
+
+
+def _sentences() -> Iterator[Sentence]:
     options = {"**.html": {"trimmed": "true", "silent": "false"}}
     yield from _found(templates_dir(), [("**.html", "jinja2")], options)
     yield from _found(ROOT / "idp/web", [("**.py", "python")], {})
@@ -47,6 +55,59 @@ def brought_up_to_date(path: Path) -> str:
     write_po(body, new, width=0, omit_header=True)
     head = path.read_text(encoding="utf-8").partition("\n\n")[0]
     return f"{head}\n\n{body.getvalue().decode().strip()}\n"
+
+
+_BETWEEN = re.compile(r"<[^>]*>|%\(\w+\)s|\{\w+\}")
+
+
+def pieces(sentence: str) -> Iterator[str]:
+    """What stands between markup and values, as a page shows it in one piece."""
+    for piece in _BETWEEN.split(sentence):
+        if re.search(r"\w{2}", piece):
+            yield " ".join(piece.split())
+
+
+class _Shown(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.language: str | None = None
+        self.texts: list[str] = []
+        self.inside: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "html":
+            self.language = given["lang"]
+        if tag in _QUIET:
+            self.inside.append(tag)
+        self.texts += [value for name, value in given.items() if value and name in {"alt", "title", "aria-label"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.inside and self.inside[-1] == tag:
+            self.inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.inside:
+            self.texts.append(" ".join(data.split()))
+
+
+_QUIET = {"bdi", "select", "script", "code"}  # names, and the names of languages
+
+
+def in_english(html: str, language: str) -> set[str]:
+    """English that a page in this language still says, though its catalogue says it differently."""
+    shown = _Shown(html)
+    assert shown.language == language.replace("_", "-"), "the page says which language it is in"
+    [path] = [path for path in shipped() if path.parents[1].name == language]
+    own = {piece for message in read(path) for text in _all(message.string) for piece in pieces(text)}
+    english = {piece for sentence in sentences() for text in _all(sentence) for piece in pieces(text)}
+    said = {piece for text in shown.texts for piece in (text, text.partition(" \N{EN DASH} ")[0])}
+    return said & (english - own)
+
+
+def _all(text: str | Sequence[str] | None) -> Sequence[str]:
+    return (text,) if isinstance(text, str) else text or ()
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """Spans, moments, money and the names of languages."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 
-from idp.formats import html_language, lasting, moment, own_name, relative, wait
+from idp.formats import html_language, in_minutes, lasting, moment, money, own_name, relative, wait
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
 
@@ -60,3 +61,40 @@ def test_a_page_says_its_language_and_direction() -> None:
     assert html_language("pt_BR") == ("pt-BR", "ltr")
     assert html_language("ar") == ("ar", "rtl")
     assert own_name("et") == "Eesti"
+    assert (own_name("en"), own_name("es")) == ("English", "Español")
+    assert html_language("nonsense") == ("nonsense", "ltr")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "said"),
+    [
+        ("1250", "EUR", "en", "EUR 1,250.00"),
+        ("1250", "EUR", "es", "EUR 1,250.00"),
+        ("1250", "EUR", "de", "EUR 1.250,00"),
+        ("1234567.5", "EUR", "fr", "EUR 1 234 567,50"),
+        ("1250", "JPY", "en", "JPY 1,250"),
+        ("0.5", "KWD", "es", "KWD 0.500"),
+    ],
+)
+def test_money_is_written_with_the_letters_of_its_currency(amount: str, currency: str, locale: str, said: str) -> None:
+    assert money(Decimal(amount), currency, locale) == said
+
+
+def test_spanish_dates_and_spans() -> None:
+    assert moment(NOW, "es") == "22 nov 2026, 19:45 UTC"
+    assert [wait(timedelta(seconds=seconds), "es") for seconds in (1, 45, 60, 180, 3600, 86400, 172800)] == [
+        "1 segundo",
+        "45 segundos",
+        "1 minuto",
+        "3 minutos",
+        "1 hora",
+        "24 horas",
+        "2 días",
+    ]
+    assert relative(NOW - timedelta(hours=2), now=NOW, locale="es") == "hace 2 horas"
+    assert relative(NOW + timedelta(hours=14, minutes=50), now=NOW, locale="es") == "dentro de 14 horas"
+    assert [in_minutes(timedelta(seconds=seconds), "es") for seconds in (20, 60, 299)] == [
+        "1 minuto",
+        "1 minuto",
+        "4 minutos",
+    ]

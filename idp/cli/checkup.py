@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from idp import localpg
+from idp import catalogue, localpg
 from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
@@ -51,7 +51,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     findings = [Finding("settings", OK, f"issuer {settings.issuer}"), _policy(settings)]
-    findings += asyncio.run(_gateways(settings))
+    findings += [*_languages(settings), *asyncio.run(_gateways(settings))]
     findings.append(_spending(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -96,6 +96,16 @@ def _spending(settings: Settings) -> Finding:
         return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
     named = " ".join(region for region, country in table.countries.items() if country is not Country.DENY)
     return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
+
+
+def _languages(settings: Settings) -> list[Finding]:
+    wrong = [Finding("languages", WARN, mistake, "correct it") for mistake in catalogue.mistakes(settings.templates)]
+    for language in catalogue.languages(settings.templates):
+        missing = sorted(catalogue.untranslated(language, settings.templates))
+        if missing:
+            found = f"{language} says {len(missing)} sentences in English, the first: {missing[0]!r}"
+            wrong.append(Finding("languages", WARN, found, "translate them: docs/languages.md"))
+    return wrong or [Finding("languages", OK, ", ".join(catalogue.languages(settings.templates)))]
 
 
 async def _gateways(settings: Settings) -> list[Finding]:
