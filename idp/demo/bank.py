@@ -77,7 +77,7 @@ class Bank:
 
     async def login(self, request: Request) -> Response:
         """Off to the provider."""
-        return await self.site.to_provider(self.site.sessions.open(request), ("openid", "profile"), return_to="/")
+        return await self.site.login(request, ("openid", "profile"))
 
     async def callback(self, request: Request) -> Response:
         """Back from the provider: somebody signed in, or confirmed a transfer, or did not."""

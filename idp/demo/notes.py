@@ -59,7 +59,7 @@ class Notes:
 
     async def login(self, request: Request) -> Response:
         """Off to the provider. Whoever is signed in there comes back without being asked."""
-        return await self.site.to_provider(self.site.sessions.open(request), ASKED, return_to="/")
+        return await self.site.login(request, ASKED)
 
     async def callback(self, request: Request) -> Response:
         """Back from the provider."""

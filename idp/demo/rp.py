@@ -70,6 +70,7 @@ class RelyingParty:
         acr_values: Sequence[str] = (),
         prompt: str | None = None,
         max_age: timedelta | None = None,
+        ui_locales: Sequence[str] = (),
     ) -> str:
         """Where to send the browser. What has to be remembered is put into `logins` under its `state`."""
         endpoint = await self._endpoint("authorization_endpoint")
@@ -90,6 +91,7 @@ class RelyingParty:
             "acr_values": " ".join(acr_values) or None,
             "prompt": prompt,
             "max_age": None if max_age is None else str(int(max_age.total_seconds())),
+            "ui_locales": " ".join(ui_locales) or None,
         }
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
@@ -167,13 +169,14 @@ class RelyingParty:
             refresh_token=_text(tokens, "refresh_token") if "refresh_token" in tokens else before.refresh_token,
         )
 
-    async def logout_url(self, signed_in: SignedIn) -> str:
+    async def logout_url(self, signed_in: SignedIn, *, ui_locales: Sequence[str] = ()) -> str:
         """Where to send the browser to sign out of the provider too (RP-Initiated Logout 2)."""
         endpoint = await self._endpoint("end_session_endpoint")
         asked = {
             "id_token_hint": signed_in.id_token,
             "client_id": self.config.client_id,
             "post_logout_redirect_uri": self.config.signed_out_uri,
+            **({"ui_locales": " ".join(ui_locales)} if ui_locales else {}),
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
 

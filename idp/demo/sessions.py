@@ -20,7 +20,10 @@ Own = TypeVar("Own")
 
 @dataclass(slots=True)
 class Session(Generic[Own]):
-    """One browser. `own` is what the application keeps about it; `csrf` stands in every form."""
+    """One browser. `own` is what the application keeps about it; `csrf` stands in every form.
+
+    `languages` is what this visitor wants the provider's pages in, best first.
+    """
 
     id: str = field(repr=False)
     csrf: str = field(repr=False)
@@ -29,6 +32,7 @@ class Session(Generic[Own]):
     seen_at: datetime
     logins: dict[str, Login] = field(default_factory=dict, repr=False)
     signed_in: SignedIn | None = None
+    languages: tuple[str, ...] = ()
 
 
 class Sessions(Generic[Own]):

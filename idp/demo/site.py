@@ -29,6 +29,7 @@ from idp.demo.sessions import Session, Sessions
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 16 * 1024
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Own = TypeVar("Own")
@@ -168,6 +169,13 @@ class Site(Generic[Own]):
             raise HTTPException(403)
         return told
 
+    async def login(self, request: Request, scopes: Sequence[str]) -> Response:
+        """Off to the provider, in the language of `?ui_locales=` if the visitor came with one; it is remembered."""
+        session = self.sessions.open(request)
+        wanted = request.query_params.get("ui_locales", "").split()
+        session.languages = tuple(tag for tag in wanted[:5] if LANGUAGE.fullmatch(tag)) or session.languages
+        return await self.to_provider(session, scopes, return_to="/")
+
     async def to_provider(
         self,
         session: Session[Own],
@@ -180,7 +188,13 @@ class Site(Generic[Own]):
     ) -> Response:
         """Send the browser to the provider; the callback brings it back."""
         url = await self.party.login_url(
-            session.logins, scopes, return_to=return_to, acr_values=acr_values, prompt=prompt, max_age=max_age
+            session.logins,
+            scopes,
+            return_to=return_to,
+            acr_values=acr_values,
+            prompt=prompt,
+            max_age=max_age,
+            ui_locales=session.languages,
         )
         response = RedirectResponse(url, 303)
         self.sessions.keep(response, session)
@@ -201,7 +215,7 @@ class Site(Generic[Own]):
         target = "/signed-out"
         if session.signed_in is not None:
             with contextlib.suppress(ProviderUnavailable):
-                target = await self.party.logout_url(session.signed_in)
+                target = await self.party.logout_url(session.signed_in, ui_locales=session.languages)
         response = RedirectResponse(target, 303)
         self.sessions.forget(response)
         return response

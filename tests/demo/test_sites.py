@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from idp.demo.bank import bank
 from idp.demo.notes import notes
 from idp.demo.sessions import ABSOLUTE, IDLE
-from tests.demo.stub import BANK, ISSUER, NOTES, TWO, Browser, Claims, Stub, World, prepare_transfer, sign_in
+from tests.demo.stub import BANK, ISSUER, NOTES, TWO, Browser, Claims, Stub, World, path_of, prepare_transfer, sign_in
 
 APPS = [pytest.param(BANK, id="bank"), pytest.param(NOTES, id="notes")]
 
@@ -318,3 +318,24 @@ async def test_a_flood_of_prepared_transfers_is_kept_small(browser: Browser) -> 
         await prepare_transfer(browser)
     await browser.open(first)
     assert browser.page.status_code == 404
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_the_visitors_language_is_passed_on_each_time(browser: Browser, stub: Stub, app: str) -> None:
+    await browser.open(f"{app}/login", stop_before=ISSUER)
+    assert "ui_locales" not in str(browser.target)
+    await browser.open(f"{app}/login?ui_locales=es-MX+../x+en")
+    assert stub.asked[-1]["ui_locales"] == "es-MX en"
+    await browser.open(f"{app}/login")
+    assert stub.asked[-1]["ui_locales"] == "es-MX en"
+
+
+async def test_a_transfer_and_signing_out_are_asked_for_in_the_same_language(browser: Browser, stub: Stub) -> None:
+    await browser.open(f"{BANK}/login?ui_locales=es")
+    await prepare_transfer(browser)
+    await browser.press(f"{path_of(browser)}/confirm")
+    assert stub.asked[-1]["ui_locales"] == "es"
+    assert "transfers:write" in stub.asked[-1]["scope"]
+    await browser.open(f"{BANK}/")
+    await browser.press("/logout", stop_before=ISSUER)
+    assert "ui_locales=es" in str(browser.target)

@@ -1,5 +1,6 @@
 """Pages as Debian's Chromium shows them: accessible, inside the screen, under their policy, with and without script."""
 
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-BRANDS = {"": BRAND, "/yellow": replace(BRAND, colour="#ffdd00"), "/black": replace(BRAND, colour="#000000")}
+LOCALES = {"/es": "es"}
+BRANDS = {
+    "": BRAND,
+    "/es": BRAND,
+    "/yellow": replace(BRAND, colour="#ffdd00"),
+    "/black": replace(BRAND, colour="#000000"),
+}
 # Pages that differ in their sentences only are looked at once; form-post has tests of its own.
 LOOKS = [
     name
@@ -69,7 +76,8 @@ def _body(site: Site, path: str) -> tuple[bytes, dict[str, str]]:
         page = replace(page, redirect_uri=site.url("/callback", "localhost"))
         targets = [page.redirect_uri] if site.targets else []
         script = FORM_POST_SCRIPT_HASH if site.script else None
-    shown = render(page, brand=brand, csrf=lambda action: f"token for {action}", base=prefix)
+    locale = LOCALES.get(prefix, "en")
+    shown = render(page, brand=brand, csrf=lambda action: f"token for {action}", locale=locale, base=prefix, here=path)
     return shown.encode(), page_headers(targets, script, secure=False)
 
 
@@ -159,17 +167,21 @@ MEASURE = """() => {
 }"""
 
 
+@pytest.mark.parametrize("prefix", ["", *LOCALES], ids=["en", *LOCALES.values()])
 async def test_every_page_is_accessible_in_light_and_dark_and_fits_a_narrow_screen(
-    browser: Browser, site: Site
+    browser: Browser, site: Site, prefix: str
 ) -> None:
+    pictures = os.environ.get("STILE_SCREENSHOTS")
     context, page, complaints = await _context(browser, width=360)
     found: dict[str, object] = {}
     seen: set[str] = set()
     for name in LOOKS:
         await page.emulate_media(color_scheme="light")
         await page.set_viewport_size({"width": 360, "height": 720})
-        await page.goto(site.url(f"/{name}"))
+        await page.goto(site.url(f"{prefix}/{name}"))
         await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        if pictures:
+            await page.screenshot(path=f"{pictures}/{LOCALES.get(prefix, 'en')}-{name}.png", full_page=True)
         violations = await _violations(page)
         if (template := PAGES[name].template) not in seen:  # the dark has other colours, not other elements
             seen.add(template)
