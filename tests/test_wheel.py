@@ -71,6 +71,8 @@ def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_
         with httpx.Client(base_url=told["IDP_ISSUER"], transport=transport, follow_redirects=True) as http:
             page = http.get("/account")
             assert (page.status_code, "Sign in" in page.text) == (200, True), (tmp_path / "log").read_text()
+            spanish = http.get("/account", headers={"Accept-Language": "es-PE"})
+            assert "Iniciar sesión" in spanish.text
             sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
             assert len(sheets) == 2
             for sheet in sheets:

@@ -295,6 +295,7 @@ def test_the_seed_is_shown_as_a_picture_and_in_groups_of_four() -> None:
     assert "JBSW Y3DP EHPK 3PXP" in shown
     assert "<svg" in shown
     assert "otpauth:" not in shown
+    assert "JBSW Y3DP EHPK 3PXP" in html(replace(ENROL, key="JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"))
     assert "24 hours" in text(ENROL)
 
 
@@ -320,6 +321,11 @@ def test_the_only_script_is_the_one_whose_hash_is_published() -> None:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"sha256-{digest}" == FORM_POST_SCRIPT_HASH
     assert f"script-src '{FORM_POST_SCRIPT_HASH}'" in content_security_policy((), FORM_POST_SCRIPT_HASH)
+
+
+def test_a_name_on_a_button_keeps_the_space_before_it() -> None:
+    # A button is a flex box: text and an element side by side lose the space between them.
+    assert "<span>Back to <bdi>Acme Bank</bdi></span>" in html(PAGES["logged-out"])
 
 
 def test_links_that_are_not_set_are_not_shown() -> None:
