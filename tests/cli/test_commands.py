@@ -394,6 +394,24 @@ def test_the_doctor_lists_wrong_settings_and_says_so_in_its_status(run: Run, set
     assert "IDP_NONSENSE" in ran.out
 
 
+def test_the_doctor_reads_the_languages(run: Run, settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def found() -> list[tuple[str, str]]:
+        checks = run("doctor", "--json").json["checks"]
+        return [(one["state"], one["found"]) for one in checks if one["check"] == "languages"]
+
+    assert found() == [("ok", "en, es")]
+    catalogue = tmp_path / "own" / "locale" / "et" / "LC_MESSAGES" / "stile.po"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.write_text('msgid ""\nmsgstr "Language: et\\n"\n\nmsgid "Sign in"\nmsgstr "Logi %(sisse)s"\n')
+    settings.setenv("IDP_TEMPLATES", str(tmp_path / "own"))
+    broken, missing = found()
+    assert broken[0] == missing[0] == "warn"
+    assert str(catalogue) in broken[1]
+    assert "'Sign in'" in broken[1]
+    assert missing[1].startswith("et says ")
+    assert run("doctor").status == 0
+
+
 def test_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
     ran = run("doctor", "--json")
     assert ran.status == 0
