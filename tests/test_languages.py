@@ -272,6 +272,12 @@ def test_a_notice_is_said_whole_in_one_part_in_every_language(language: str, not
     assert {"en": "under Security", "es": "en Seguridad"}[language] in text
 
 
+def test_a_notice_by_mail_keeps_its_accents() -> None:
+    text = notice_text(Notice.TOTP_ADDED, brand="Acme", translate=_speak("es"), mail=True)
+    assert text.startswith("Hay una nueva aplicación de autenticación en su cuenta Acme. ¿No fue usted?")
+    assert text.endswith("anule esto en Seguridad y avise.")
+
+
 @pytest.mark.parametrize("language", OURS)
 def test_every_text_falls_back_in_its_own_language_where_there_is_no_room(language: str) -> None:
     told = {"brand": "Acme", "host": "a" * 90 + ".example", "translate": _speak(language)}
