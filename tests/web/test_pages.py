@@ -27,6 +27,7 @@ from tests.sentences import sentences
 from tests.web.specimens import (
     BRAND,
     CODES,
+    CONSENT,
     ENROL,
     FORM_POST,
     HOME,
@@ -38,6 +39,7 @@ from tests.web.specimens import (
     SIGN_IN,
     SMS,
     TOTP,
+    TRANSFERS,
 )
 
 VOID = {"meta", "link", "input", "img", "br"}
@@ -447,3 +449,9 @@ def test_a_sentence_missing_in_a_catalogue_is_english(tmp_path: Path) -> None:
     said = Outline(html(SIGN_IN, locale="fr", overrides=tmp_path)).texts
     assert "Annuler" in said
     assert "Sign in" in said
+
+
+def test_what_is_asked_every_time_is_not_said_to_be_withdrawable() -> None:
+    remembered = "You can withdraw this at any time"
+    assert remembered in html(CONSENT)
+    assert remembered not in html(replace(CONSENT, scopes=(TRANSFERS,)))

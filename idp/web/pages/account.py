@@ -32,7 +32,7 @@ class Activity(Enum):
     AUTHENTICATOR_REMOVED = mark("Authenticator app removed")
     PHONE_ADDED = mark("Phone added")
     PASSWORD_CHANGED = mark("Password changed")
-    CONSENT_GIVEN = mark("Application connected")
+    CONSENT_GIVEN = mark("Application allowed")
     CONSENT_WITHDRAWN = mark("Application disconnected")
     SIGNED_OUT = mark("Signed out")
     SESSION_ENDED = mark("Signed out on another device")
