@@ -36,10 +36,10 @@ def cells(printed: str, load: str) -> list[str]:
     ("load", "statements", "commits"),
     [
         pytest.param("W1", 0, 0, id="metadata asks the database nothing"),
-        pytest.param("W2", 2, 1, id="a code is exchanged in two statements, one of which writes"),
+        pytest.param("W2", 1, 1, id="a code is exchanged in one statement"),
         pytest.param("W3", 1, 1, id="a refresh is one statement"),
         pytest.param("W4", 1, 0, id="userinfo reads once"),
-        pytest.param("W5", 13, 7, id="a whole login"),
+        pytest.param("W5", 12, 7, id="a whole login"),
         pytest.param("W6", 3, 2, id="a second factor: load, spend, record"),
         pytest.param("W7", 2, 1, id="authorize with a session: load, issue"),
     ],
