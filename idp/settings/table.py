@@ -1,8 +1,7 @@
-"""One frozen Settings, read from IDP_* once; reports all mistakes together. Nothing is opened or created here."""
+"""What an operator can set: one field each, with what makes a single value wrong. Reading them is in `reading`."""
 
 import os
 import re
-from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,17 +13,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
-from idp.errors import SettingsError
 from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 
-PREFIX = "IDP_"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 DRIVER = "postgresql+asyncpg://"
 
@@ -213,77 +209,3 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Whether the issuer is on this very machine."""
         return urlsplit(self.issuer).hostname in LOOPBACK
-
-
-_NEEDED_BY_GATEWAY = {
-    "smspm": ("smspm_hash", "smspm_token"),
-    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
-    "smtp": ("smtp_url", "smtp_from"),
-    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
-    "webhook": ("webhook_url", "webhook_secret"),
-}
-
-
-def missing_for(gateway: str, settings: Settings) -> list[str]:
-    """What one of our gateways needs and is not set, one sentence each."""
-    return [
-        f"{PREFIX}{name.upper()} is missing: the SMS gateway {gateway!r} needs it"
-        for name in _NEEDED_BY_GATEWAY.get(gateway, ())
-        if getattr(settings, name) is None
-    ]
-
-
-def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from variables. Raises `SettingsError` with every mistake by its variable; no value is repeated."""
-    given: dict[str, str] = {}
-    problems: list[str] = []
-    fields = Settings.model_fields
-    for variable, value in sorted(environ.items()):
-        if not variable.startswith(PREFIX) or variable.startswith("IDP_TEST_"):
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        if name in fields:
-            if value != "":
-                given[name] = value
-        elif (plain := name.removesuffix("_file")) in fields and plain != name:
-            if environ.get(PREFIX + plain.upper()):
-                problems.append(f"{variable} and {PREFIX}{plain.upper()} are both set: keep one")
-                continue
-            try:
-                given[plain] = Path(value).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                problems.append(f"{variable} names a file that cannot be read")
-        else:
-            problems.append(f"{variable} is not a setting of Stile: see the table in the README")
-    settings: Settings | None = None
-    try:
-        settings = Settings.model_validate(given)
-    except ValidationError as error:
-        for mistake in error.errors(include_input=False, include_url=False, include_context=False):
-            text = mistake["msg"].removeprefix("Value error, ")
-            problems.append(f"{PREFIX}{str(mistake['loc'][0]).upper()} {text[:1].lower()}{text[1:]}")
-    problems += _combinations(settings) if settings else []
-    if problems or settings is None:
-        raise SettingsError(problems)
-    return settings
-
-
-def _combinations(settings: Settings) -> list[str]:
-    problems = [problem for gateway in settings.gateway_names() for problem in missing_for(gateway, settings)]
-    if (settings.twilio_api_key is None) != (settings.twilio_api_secret is None):
-        problems.append(
-            "IDP_TWILIO_API_KEY and IDP_TWILIO_API_SECRET belong together: the SMS gateway 'twilio' needs both or none"
-        )
-    if settings.dev and not settings.loopback:
-        problems.append("IDP_DEV shows one-time codes to anybody: it is accepted with a localhost issuer only")
-    if settings.database_url is not None and settings.secret_keys is None:
-        problems.append("IDP_SECRET_KEYS is missing: make one with `idp keys secret` and keep it outside the database")
-    if "smtp" in settings.gateway_names():
-        problems.append("IDP_SMS_GATEWAYS names `smtp`, which carries no text messages: IDP_SMTP_URL is all it needs")
-    if (settings.smtp_url is None) != (settings.smtp_from is None):
-        problems.append("IDP_SMTP_URL and IDP_SMTP_FROM belong together: the gateway 'smtp' needs both or none")
-    if ("console",) in settings.sms_gateways.values() and not settings.loopback:
-        problems.append(
-            "IDP_SMS_GATEWAYS is only `console`, which prints codes instead of sending them: name a gateway"
-        )
-    return problems
