@@ -19,6 +19,7 @@ from idp.flows.idp import INTERNAL, Idp
 from idp.policy import Policy, default_policy, load_policy
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
+from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.spending import Spending, read_spending
 from idp.store import clients, sweep
@@ -120,9 +121,11 @@ def create_app(
             idp = await stack.enter_async_context(open_idp(settings, url=url, secrets=secrets, clock=clock))
             app.state.idp = idp
             opened = gateways
-            if opened is None:
+            if opened is None or settings.number_intel is not None:
                 http = await stack.enter_async_context(new_client())
-                opened = open_gateways(settings.gateways_to_open, settings=settings, client=http)
+                idp.intel = open_intel(settings, client=http, clock=idp.clock)
+                if opened is None:
+                    opened = open_gateways(settings.gateways_to_open, settings=settings, client=http)
             app.state.gateways = opened
             if background:
                 await stack.enter_async_context(_background(idp, opened))

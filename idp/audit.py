@@ -18,13 +18,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class FactorVerified(Event):
-    """A proof was accepted."""
+    """A proof was accepted. `sim_swap`, of a text message: what was known of the SIM when the code was sent."""
 
     name = "factor.verified"
     factor: str
     interaction: str
     authenticator: str | None = None
     for_client: str | None = None
+    sim_swap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class MessageSent(Event):
     provider_id: str | None
     kind: str
     to: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimSwapped(Event):
+    """The SIM of this (masked) number was changed lately: no code was sent, and all that were sent died."""
+
+    name = "number.sim_swapped"
+    message: str
+    phone: str
 
 
 @dataclass(frozen=True, slots=True)

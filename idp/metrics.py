@@ -65,6 +65,13 @@ _denied = Counter(
     ["rule", "mode"],
     registry=REGISTRY,
 )
+_swaps = Histogram(
+    "idp_sim_swap_check_seconds",
+    "Seconds until a verdict about a SIM, by verdict (swapped, not_swapped, unknown)",
+    ["verdict"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 2.5),
+    registry=REGISTRY,
+)
 _verified = Gauge(
     "idp_sms_verified_ratio",
     "Of the codes sent to never-verified numbers in 24 hours, the share that was verified, by country",
@@ -148,6 +155,11 @@ def observe_receipt(gateway: str, status: str) -> None:
 def observe_denied(rule: str, mode: str) -> None:
     """A spending rule denied a text message (`enforce`), or would have (`shadow`)."""
     _denied.labels(rule, mode).inc()
+
+
+def observe_swap(verdict: str, seconds: float) -> None:
+    """Somebody was asked about a SIM; `unknown` is no answer."""
+    _swaps.labels(verdict).observe(seconds)
 
 
 def observe_budget(period: str, reached: str) -> None:

@@ -42,10 +42,11 @@ TRIES = Statement(
 
 @dataclass(slots=True)
 class Smspm:
-    """A provider that takes everything, as SMSPM would, until it is told to be down."""
+    """A provider that takes everything, as SMSPM would, until it is told to be down. It knows of SIMs, too."""
 
     url: str = ""
     texts: list[str] = field(default_factory=list)
+    checks: int = 0
     down: bool = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,6 +55,10 @@ class Smspm:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
                 said = json.loads(await reader.readexactly(length))
+                if head.startswith(b"post /check "):
+                    self.checks += 1
+                    writer.write(b'HTTP/1.1 200 X\r\nContent-Length: 17\r\n\r\n{"swapped":false}')
+                    continue
                 status, answer = (429, b"{}") if self.down else (200, b'{"messages":[{"id":"%s"}]}')
                 if not self.down:
                     self.texts.append(said["text"])
@@ -106,6 +111,7 @@ async def running(
         environ |= {"IDP_ISSUER": ISSUER, "IDP_METRICS": "off", "IDP_LOG_LEVEL": "error"}
         environ |= {"IDP_SMS_GATEWAYS": "smspm", "IDP_SMSPM_URL": provider.url}
         environ |= {"IDP_SMSPM_HASH": "hash", "IDP_SMSPM_TOKEN": "token"}
+        environ |= {"IDP_NUMBER_INTEL": "camara", "IDP_CAMARA_URL": provider.url, "IDP_CAMARA_TOKEN": "token"}
         environ |= {"IDP_DATABASE_URL": killer.url, "IDP_SECRET_KEYS": keys_text(key_chain)}
         workers = await stack.enter_async_context(served(made, environ, home))
         killer.workers = workers.workers
@@ -161,6 +167,8 @@ async def test_a_killed_sender_costs_one_more_of_the_same_code_at_most(running: 
             break
         await asyncio.to_thread(os.sched_yield)
     assert await tries(workers) == told
+    # Who died between the verdict and the try has cost nothing: it was asked again.
+    assert provider.checks == 7
     assert provider.calls() == {
         killed["claimed, not begun"]: 1,
         killed["begun, not called"]: 1,

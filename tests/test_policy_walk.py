@@ -24,6 +24,7 @@ from idp.model import (
     Client,
     Factor,
     Prompt,
+    Swap,
 )
 from idp.policy import Ask, Facts, Kind, Proceed, Refuse, decide, default_policy
 
@@ -102,6 +103,7 @@ PROMPTS: tuple[frozenset[Prompt], ...] = (
 CLIENTS = ((BANK, frozenset[str]()), (NOTES, frozenset[str]()), (NOTES, SCOPES))
 SUBJECTS = (None, str(ANNA.id), str(BERT.id))
 TICKS_ALL = (True, False)
+SIMS = (None, Swap.UNKNOWN)  # nobody asks about them, or nobody can tell: a sign-in is the same
 DIMENSIONS: tuple[tuple[object, ...], ...] = (
     HISTORIES,
     HAVING,
@@ -113,6 +115,7 @@ DIMENSIONS: tuple[tuple[object, ...], ...] = (
     CLIENTS,
     SUBJECTS,
     TICKS_ALL,
+    SIMS,
 )
 
 
@@ -142,7 +145,7 @@ CASES = tuple(chosen())
 
 
 def facts_of(indices: tuple[int, ...]) -> tuple[Facts, bool]:
-    history, having, scopes, preferred, essential, age, prompts, client_of, subject, ticks = indices
+    history, having, scopes, preferred, essential, age, prompts, client_of, subject, ticks, sim = indices
     events = HISTORIES[history]
     client, consented = CLIENTS[client_of]
     request = AuthorizationRequest(
@@ -157,7 +160,9 @@ def facts_of(indices: tuple[int, ...]) -> tuple[Facts, bool]:
     )
     account = ANNA if events else None
     known = HAVING[having] if account else ()
-    return Facts(NOW, client, request, NOW, HERE, account, events, known, consented), TICKS_ALL[ticks]
+    checked = SIMS[sim] is not None
+    facts = Facts(NOW, client, request, NOW, HERE, account, events, known, consented, numbers_checked=checked)
+    return facts, TICKS_ALL[ticks]
 
 
 def replies(facts: Facts, ask: Ask, having: tuple[Authenticator, ...], *, ticks: bool) -> Iterator[Facts]:
@@ -171,6 +176,8 @@ def replies(facts: Facts, ask: Ask, having: tuple[Authenticator, ...], *, ticks:
         assert ask.factors
         for factor in ask.factors:
             event = AuthenticationEvent(factor, now, ANNA.id, facts.client.id, HERE, DEVICES[factor])
+            if facts.numbers_checked and factor is Factor.SMS:
+                event = replace(event, swap=Swap.UNKNOWN)
             events = (*facts.events, event)
             yield replace(facts, now=now, account=ANNA, authenticators=having, events=events)
 

@@ -21,6 +21,7 @@ from idp.oidc.keys import ALGORITHMS
 from idp.policy import default_policy, load_policy
 from idp.settings import Settings, read_settings
 from idp.sms import open_gateways
+from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.spending import Country, Mode, read_spending, sends_out
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
@@ -51,7 +52,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     findings = [Finding("settings", OK, f"issuer {settings.issuer}"), _policy(settings)]
-    findings += [*_languages(settings), *asyncio.run(_gateways(settings))]
+    findings += [*_languages(settings), *asyncio.run(_gateways(settings)), *asyncio.run(_intel(settings))]
     findings.append(_spending(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -118,6 +119,18 @@ async def _gateways(settings: Settings) -> list[Finding]:
     if settings.gateways_for(None) == ("console",):
         return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
     return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
+
+
+async def _intel(settings: Settings) -> list[Finding]:
+    """Who tells of changed SIMs, if anybody does. Asking is `idp sms test`'s, as it takes a number."""
+    if settings.number_intel is None:
+        return []
+    async with new_client() as client:
+        try:
+            open_intel(settings, client=client, clock=DatabaseClock())
+        except SettingsError as error:
+            return [Finding("sim", FAIL, problem, "correct IDP_NUMBER_INTEL") for problem in error.problems]
+    return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
 
 
 async def _with_database(settings: Settings, url: str) -> list[Finding]:

@@ -66,6 +66,7 @@ def _fields(line: "Line") -> dict[str, Any]:
         "asked_at": one.message.created_at,
         "state": one.state,
         "denied_by": one.denied_by,
+        "sim_swap": one.swap,
         "at": one.started_at,
         "gateway": one.gateway,
         "region": one.region,

@@ -9,6 +9,7 @@ import sys
 from idp import logs
 from idp.cli import output
 from idp.cli.server import bind
+from idp.testing.camara import SIM_BY_ENDING, camara_settings
 from idp.testing.dialects import settings
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.provider import fake_provider
@@ -48,6 +49,18 @@ def _say(url: str, *, as_json: bool) -> None:
         ]
     lines += [f"{number_for(Fault.NONE)} and most other numbers: accepted and delivered. A number that ends in", ""]
     lines += [f"  {ending}  {fault.value}" for ending, fault in BY_ENDING.items()]
+    intel = camara_settings(url)
+    lines += ["", "It is an operator that tells of changed SIMs, too:"]
+    lines += [f"  export {key}={shlex.quote(value)}" for key, value in intel.items()]
+    lines += ["", "and says of a number that ends in", ""]
+    lines += [f"  {ending}  {sim.value}" for ending, sim in SIM_BY_ENDING.items()]
     lines += ["", "Ctrl-C ends it."]
-    fields = {"url": url, "inbox": f"{url}/inbox.json", "settings": each, "endings": BY_ENDING}
+    fields = {
+        "url": url,
+        "inbox": f"{url}/inbox.json",
+        "settings": each,
+        "endings": BY_ENDING,
+        "intel": intel,
+        "sims": SIM_BY_ENDING,
+    }
     output.show(fields, lines, as_json=as_json)

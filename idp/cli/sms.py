@@ -72,6 +72,8 @@ def send_test(
     import asyncio
 
     from idp import logs
+    from idp.cli import intel
+    from idp.clock import DatabaseClock
     from idp.flows.operate import parse_phone
     from idp.settings import read_settings
     from idp.sms.text import parts
@@ -83,6 +85,7 @@ def send_test(
     phone = parse_phone(to, region=settings.sms_region)
     text = f"This is a test message from {settings.brand}."
     where = None if receipt_url is None else (receipt_url, listen)
+    swap = asyncio.run(intel.verdict(settings, phone.e164, clock=DatabaseClock()))
     name, sent, receipt, refused = asyncio.run(_try(settings, phone, gateway, text, where, wait))
     fields: dict[str, Any] = {
         "gateway": name,
@@ -96,11 +99,13 @@ def send_test(
         "currency": sent.currency,
         "receipt": receipt and receipt.status,
         "receipt_reason": receipt and receipt.reason,
+        "sim_swap": swap,
     }
     lines = [f"{name} to {phone.masked}: {_OUTCOMES[sent.outcome]}{_why(sent)}."]
     if sent.outcome == "accepted":
         lines += [f"The provider calls it {sent.provider_id}.", _price(sent, parts(text))]
         lines.append(_receipt(receipt, refused, wait) if where else "No receipt was waited for: see --receipt-url.")
+    lines += [] if swap is None else [intel.in_words(swap, settings)]
     output.show(fields, lines, as_json=as_json)
     if sent.outcome != "accepted" or (receipt is not None and receipt.status in {"undelivered", "expired"}):
         raise typer.Exit(1)
@@ -113,8 +118,8 @@ def fake(
 ) -> None:
     """A provider on this machine that sends nothing, to try gateways and failures with. It prints what to set.
 
-    It speaks SMSPM, Twilio, Vonage and webhook, checks credentials, fails by the last digits of the number, and sends
-    signed receipts.
+    It speaks SMSPM, Twilio, Vonage and webhook, checks credentials, fails by the last digits of the number, sends
+    signed receipts, and tells of changed SIMs as CAMARA says.
     """
     from idp.cli import fake as provider
 

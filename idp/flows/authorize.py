@@ -63,7 +63,7 @@ class Gone:
     ui_locales: tuple[str, ...] = ()
 
 
-def facts_of(loaded: Loaded, interaction: Interaction, client: Client, *, now: datetime) -> Facts:
+def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client, *, now: datetime) -> Facts:
     """What `decide` looks at, for one browser inside one request."""
     account = loaded.account if loaded.session is not None and loaded.session.account_id is not None else None
     return Facts(
@@ -79,6 +79,7 @@ def facts_of(loaded: Loaded, interaction: Interaction, client: Client, *, now: d
         consented_here=interaction.consented,
         account_chosen=interaction.account_chosen,
         internal=client.id == INTERNAL,
+        numbers_checked=idp.intel is not None,
     )
 
 
@@ -98,7 +99,7 @@ async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> To
         started_at=now,
         expires_at=now + INTERACTION_LIFE,
     )
-    facts = replace(facts_of(loaded, started, client, now=now), interaction_id=None)
+    facts = replace(facts_of(idp, loaded, started, client, now=now), interaction_id=None)
     match decide(facts, idp.policy):
         case Proceed() as proceed:
             done = await issue(idp, proceed, started, loaded, client, now=now, stored=False)
@@ -125,7 +126,7 @@ async def load(idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetim
     if isinstance(found, Gone):
         return found
     loaded, interaction, client = found
-    facts = facts_of(loaded, interaction, client, now=now)
+    facts = facts_of(idp, loaded, interaction, client, now=now)
     match decide(facts, idp.policy):
         case Ask() as ask:
             return Show(ask, facts, loaded, interaction, client)
@@ -163,7 +164,7 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
     if isinstance(found, Gone):
         return found
     loaded, interaction, client = found
-    facts = facts_of(loaded, interaction, client, now=now)
+    facts = facts_of(idp, loaded, interaction, client, now=now)
     match decide(facts, idp.policy):
         case Ask() as ask:
             return Show(ask, facts, loaded, interaction, client)

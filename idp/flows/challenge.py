@@ -16,7 +16,7 @@ from idp.flows.judge import judge
 from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.limits import Closed, Limit, Refused
-from idp.model import Account, Authenticator, Factor, Interaction
+from idp.model import Account, Authenticator, Factor, Interaction, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs, rate_limits
@@ -241,6 +241,8 @@ async def _record(
         interaction=str(proof.interaction_id),
         authenticator=str(proof.authenticator_id),
         for_client=proof.client_id,
+        # In the trail unless more was known: what is written on the question goes over it.
+        sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
     )
     given: dict[str, Any] = {
         "rotation": rotation,

@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 from idp.audit import MessageSent
 from idp.errors import SealBroken
-from idp.flows import receipts, spending
+from idp.flows import receipts, spending, swaps
 from idp.flows.idp import Idp
 from idp.flows.outgoing import address_of, masked, subject_of, text_of
 from idp.flows.spending import Cleared
 from idp.flows.suppressions import suppress
+from idp.model import Swap
 from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing
 from idp.sms.routing import Later, Over, Tried, Use
 from idp.spending import Denied
@@ -90,6 +91,10 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
             if isinstance(cleared, Denied):
                 state = await leases.deny(idp.db, message, by=cleared.rule, region=ways.region, now=now)
                 return Delivered(message.id, state, ways.place)
+            swap = await swaps.check(idp, message, to)
+            if swap is Swap.SWAPPED:
+                await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
+                return Delivered(message.id, await swaps.deny(idp, message, to, region=ways.region), ways.place)
             gateway = next(each for each in gateways if each.name == name)
             outgoing = Message(
                 attempt_id=uuid4(),
@@ -102,7 +107,7 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
                 subject=subject_of(message, text),
                 ttl=max(timedelta(seconds=1), message.expires_at - now),
             )
-            return await _try(idp, gateway, message, ways, outgoing, cleared, probe=probe)
+            return await _try(idp, gateway, message, ways, outgoing, cleared, swap=swap, probe=probe)
         case never:
             assert_never(never)
 
@@ -115,6 +120,7 @@ async def _try(
     outgoing: Message,
     cleared: Cleared | None,
     *,
+    swap: Swap | None,
     probe: bool,
 ) -> Delivered:
     """One call of a provider, written down before and after."""
@@ -125,6 +131,7 @@ async def _try(
         gateway=gateway.name,
         region=ways.region,
         most=routing.MOST_TRIES,
+        swap=swap,
         now=idp.clock.now(),
     )
     if lease is None:
@@ -251,11 +258,13 @@ _REPORTED = {"delivered": "delivered", "undelivered": "failed", "expired": "fail
 
 
 async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
-    """How far the latest text message of an interaction got: unknown, sending, sent, delivered or failed."""
+    """How far the latest text message of an interaction got: unknown, sending, sent, delivered, failed or swapped."""
     found = await messages.state_of(idp.db, interaction_id=interaction_id)
     if found is None:
         return "unknown"
-    state, _, expires_at, reported = found
+    state, _, expires_at, reported, denied_by = found
+    if denied_by == swaps.DENIED_BY:
+        return "swapped"
     if state == "waiting" and expires_at <= idp.clock.now() + leases.MARGIN:
         return "failed"  # nobody sends it any more
     known = _DELIVERY[state]

@@ -14,6 +14,7 @@ from idp.model import Account, AuthMethod, Client
 from idp.oidc.keys import KeyRing
 from idp.policy import Policy
 from idp.settings import Settings
+from idp.sms.intel import NumberIntel
 from idp.spending import Spending
 from idp.store.engine import Database
 
@@ -25,7 +26,10 @@ _DEVICE_TAG = 16
 
 @dataclass(slots=True)
 class Idp:
-    """The running provider. `clients` and `keys` are replaced whole when the database says that they changed."""
+    """The running provider. `clients` and `keys` are replaced whole when the database says that they changed.
+
+    `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is.
+    """
 
     settings: Settings
     db: Database
@@ -36,6 +40,7 @@ class Idp:
     spending: Spending
     clients: Mapping[str, Client] = field(default_factory=dict)
     ring: KeyRing | None = None
+    intel: NumberIntel | None = None
 
     @property
     def issuer(self) -> str:

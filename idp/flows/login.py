@@ -152,7 +152,7 @@ def _next_question(
         session=Session(interaction.session_id, account.id, now, now),
         events=(*loaded.events, event),
     )
-    decision = decide(facts_of(signed_in, interaction, client, now=now), idp.policy)
+    decision = decide(facts_of(idp, signed_in, interaction, client, now=now), idp.policy)
     if (
         not isinstance(decision, Ask)
         or decision.kind is not Kind.SECOND_FACTOR

@@ -118,7 +118,7 @@ def judge(
         started_at=now,
         expires_at=now + INTERACTION_LIFE,
     )
-    facts = facts_of(loaded, started, idp.account_pages(), now=as_of or now)
+    facts = facts_of(idp, loaded, started, idp.account_pages(), now=as_of or now)
     match decide(facts, idp.policy):
         case Proceed():
             assert loaded.session is not None

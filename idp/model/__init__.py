@@ -9,6 +9,7 @@ from idp.model.people import (
     Authenticator,
     Change,
     Factor,
+    Swap,
 )
 from idp.model.protocol import (
     AuthMethod,
@@ -42,4 +43,5 @@ __all__ = [
     "RefreshToken",
     "ResponseMode",
     "Session",
+    "Swap",
 ]

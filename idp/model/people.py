@@ -35,6 +35,14 @@ class Change(StrEnum):
     REMOVE = "remove"
 
 
+class Swap(StrEnum):
+    """What is known of a number's SIM when a code is sent to it: changed lately, not changed, or nobody could tell."""
+
+    SWAPPED = "swapped"
+    NOT_SWAPPED = "not_swapped"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object."""
@@ -72,11 +80,15 @@ class Authenticator:
     last_used_at: datetime | None = None
     closed_at: datetime | None = None
     remaining: int | None = None  # recovery codes left
+    swapped_at: datetime | None = None  # a phone whose SIM was seen changed, and not seen otherwise since
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationEvent:
-    """One proof, made once: this factor, at this time, for this client, inside this interaction."""
+    """One proof, made once: this factor, at this time, for this client, inside this interaction.
+
+    `swap` is what was known of the SIM when the code was sent; None for other factors, and where nobody was asked.
+    """
 
     factor: Factor
     at: datetime
@@ -84,6 +96,7 @@ class AuthenticationEvent:
     client_id: str
     interaction_id: UUID | None = None
     authenticator_id: UUID | None = None
+    swap: Swap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from idp.model import Change
 from idp.policy.checks import CHECKS, Check, decide
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words
-from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import recheck
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.table import ALWAYS, Policy, ScopeRule
@@ -13,6 +13,7 @@ __all__ = [
     "ALWAYS",
     "CHECKS",
     "UNMET",
+    "UNSURE",
     "Answer",
     "Ask",
     "Change",

@@ -1,12 +1,12 @@
-"""Who may add, replace or remove an authenticator, and when a new one begins to count (threats 1 and 2)."""
+"""Who may add, replace or remove an authenticator, and when a new one begins to count (threats 1, 2, 8 and 9)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp.assurance import Proof, is_trusted, weigh, within_reach
-from idp.model import AssuranceLevel, Authenticator, Change, Factor
-from idp.policy.facts import UNMET, Facts, Refuse
+from idp.model import AssuranceLevel, Authenticator, Change, Factor, Swap
+from idp.policy.facts import UNMET, UNSURE, Facts, Refuse
 from idp.policy.table import Policy
 from idp.policy.view import is_fresh
 
@@ -47,7 +47,8 @@ def enrolment(
     One rule for an app, a phone and a set of recovery codes: what could later help to enrol an app must not be had for
     less. `target` is the authenticator to replace or remove; `ticket`: an operator vouches. `facts.authenticators` must
     hold those closed within the hold too. Proofs count that were made on the account pages and are as fresh as the
-    scope `authenticators:write` says.
+    scope `authenticators:write` says; a text message only while nobody doubts the SIM it went to (threat 9). In doubt
+    it is not asked for again: something else will do, or the change is refused with `UNSURE`.
     """
     account = facts.account
     if account is None:
@@ -66,13 +67,25 @@ def enrolment(
     )
     if not proofs:
         return NeedsProof((Factor.PASSWORD,))
-    fresh = [proof for proof in proofs if is_fresh(proof.event, _age(policy), facts)]
+    recent = [proof for proof in proofs if is_fresh(proof.event, _age(policy), facts)]
+    fresh = [proof for proof in recent if not _is_doubted(proof, facts)]
     strong = frozenset(authenticator.id for authenticator in facts.authenticators if _is_strong(authenticator, policy))
     shown = [proof for proof in fresh if _by(proof, facts, strong=strong, target=target)]
     if shown:
         trusted = any(proof.level >= AssuranceLevel.STRONG for proof in shown) or _all_three(fresh, facts, policy)
         return _may(change, facts.now if trusted else facts.now + policy.hold)
-    return _what_would_do(facts, policy, strong=strong, target=target)
+    return _what_would_do(facts, policy, strong=strong, target=target, in_doubt=len(fresh) < len(recent))
+
+
+def _is_doubted(proof: Proof, facts: Facts) -> bool:
+    """Whether the code went to a SIM that nobody could say was not changed lately, or that was seen changed since.
+
+    Operators learn of a new SIM some time after it works.
+    """
+    if not facts.numbers_checked or proof.event.factor is not Factor.SMS:
+        return False
+    swapped = {each.id for each in facts.authenticators if each.swapped_at is not None}
+    return proof.event.swap is not Swap.NOT_SWAPPED or proof.event.authenticator_id in swapped
 
 
 def _may(change: Change, trusted_at: datetime) -> MayEnrol | MayRemove:
@@ -138,7 +151,7 @@ def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
 
 
 def _what_would_do(
-    facts: Facts, policy: Policy, *, strong: frozenset[UUID], target: UUID | None
+    facts: Facts, policy: Policy, *, strong: frozenset[UUID], target: UUID | None, in_doubt: bool
 ) -> NeedsProof | Refuse:
     reach = within_reach(
         [each for each in facts.authenticators if _is_enough(each, at=facts.now, strong=strong, target=target)],
@@ -146,6 +159,11 @@ def _what_would_do(
         lifts=policy.factors,
         now=facts.now,
     )
-    if not reach:
+    factors = tuple(factor for factor in reach if not (in_doubt and factor is Factor.SMS))
+    if reach and not factors:
+        return Refuse(
+            UNSURE, "Nobody can tell now whether this phone's SIM was changed", "the SIM check did not answer"
+        )
+    if not factors:
         return Refuse(UNMET, "This change needs a proof that this person cannot give now", f"{len(strong)} apps")
-    return NeedsProof(tuple(reach))
+    return NeedsProof(factors)

@@ -16,6 +16,7 @@ from idp.model import (
     Factor,
 )
 
+UNSURE = "temporarily_unavailable"  # RFC 6749 4.1.2.1: try again later; a change is refused in doubt
 UNMET = "unmet_authentication_requirements"  # OpenID Connect Core Error Code unmet_authentication_requirements 1.0
 
 
@@ -27,7 +28,8 @@ class Facts:
     person of the browser session, `events` that session's proofs, `authenticators` the confirmed ones of that person.
     `consented` are the scopes remembered for person and client; `consented_here` those ticked by this person in this
     very interaction, None while the consent page has not been answered. `account_chosen`: "continue as" was pressed in
-    this interaction. `internal`: our own account pages ask, so nobody has to be asked for consent.
+    this interaction. `internal`: our own account pages ask, so nobody has to be asked for consent. `numbers_checked`:
+    somebody is asked whether a SIM was changed before a code goes to it, so that what is not known is doubt.
     """
 
     now: datetime
@@ -42,6 +44,7 @@ class Facts:
     consented_here: frozenset[str] | None = None
     account_chosen: bool = False
     internal: bool = False
+    numbers_checked: bool = False
 
 
 class Kind(StrEnum):

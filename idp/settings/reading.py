@@ -62,8 +62,28 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+_CAMARA_CLIENT = ("camara_client_id", "camara_client_secret", "camara_token_url")
+
+
+def missing_for_intel(name: str | None, settings: Settings) -> list[str]:
+    """What one of our ways to ask about numbers needs and is not set, or sets twice, one sentence each."""
+    if name != "camara":
+        return []
+    given = [each for each in _CAMARA_CLIENT if getattr(settings, each) is not None]
+    needed = ("camara_url", *(_CAMARA_CLIENT if given else ("camara_token",)))
+    problems = [
+        f"{PREFIX}{each.upper()} is missing: IDP_NUMBER_INTEL=camara needs it"
+        for each in needed
+        if getattr(settings, each) is None
+    ]
+    if settings.camara_token is not None and given:
+        return [*problems, "IDP_CAMARA_TOKEN and IDP_CAMARA_CLIENT_ID are two ways to get a token: keep one"]
+    return problems
+
+
 def _combinations(settings: Settings) -> list[str]:
     problems = [problem for gateway in settings.gateway_names() for problem in missing_for(gateway, settings)]
+    problems += missing_for_intel(settings.number_intel, settings)
     if (settings.twilio_api_key is None) != (settings.twilio_api_secret is None):
         problems.append(
             "IDP_TWILIO_API_KEY and IDP_TWILIO_API_SECRET belong together: the SMS gateway 'twilio' needs both or none"

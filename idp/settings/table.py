@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -35,11 +36,22 @@ def _words(value: object) -> object:
     return tuple(word for word in re.split(r"[\s,]+", value) if word) if isinstance(value, str) else value
 
 
+def _age(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"([0-9]{1,4})([hd])", value) if isinstance(value, str) else None
+    hours = 0 if found is None else int(found[1]) * (24 if found[2] == "d" else 1)
+    if not 1 <= hours <= 2400:  # CAMARA SIM Swap: what maxAge may be
+        raise ValueError("must be hours or days from 1h to 2400h, as in 72h or 3d")
+    return timedelta(hours=hours)
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Orders = Annotated[ByRegion[tuple[str, ...]], BeforeValidator(reader(read_orders))]
 Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
 MailServers = Annotated[MailServer, BeforeValidator(read_mail_server)]
 Mailboxes = Annotated[Mailbox, BeforeValidator(read_mailbox)]
+Age = Annotated[timedelta, BeforeValidator(_age)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
 
 
@@ -87,6 +99,14 @@ class Settings(BaseModel):
     receipt_url: str | None = Field(None, description="Where providers reach us if not at an https issuer; or off")
     sms_countries: Words = Field((), description="Countries whose numbers are texted, as in EE FI US:known_only")
     spending: Path | None = Field(None, description="A spending.toml of your own")
+    number_intel: str | None = Field(None, description="Who tells whether a SIM was changed lately: camara, or none")
+    sim_swap_age: Age = Field(timedelta(hours=72), description="How long a changed SIM is not trusted; 1h to 2400h")
+    camara_url: str | None = Field(None, description="CAMARA SIM Swap, up to the version: https://…/sim-swap/v1")
+    camara_token: SecretStr | None = Field(None, description="A bearer token that does not change")
+    camara_client_id: str | None = Field(None, description="OAuth client that fetches bearer tokens instead")
+    camara_client_secret: SecretStr | None = Field(None, description="Its secret")
+    camara_token_url: str | None = Field(None, description="Where it fetches them")
+    camara_scope: str | None = Field("sim-swap:check", description="The scope it asks for")
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
     dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
@@ -155,6 +175,30 @@ class Settings(BaseModel):
         if value is not None and urlsplit(value).scheme not in {"http", "https"}:
             raise ValueError("must be an http or https URL")
         return value
+
+    @field_validator("camara_url", "camara_token_url")
+    @classmethod
+    def _secret_goes_there(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+            raise ValueError("must be a URL such as https://api.example.com/sim-swap/v1")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("must be https: numbers and tokens are sent there")
+        return value.rstrip("/")
+
+    @field_validator("camara_token")
+    @classmethod
+    def _bearer(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError("must be one word of visible ASCII characters")
+        return value
+
+    @field_validator("number_intel")
+    @classmethod
+    def _nobody(cls, value: str | None) -> str | None:
+        return None if value is None or value.lower() in {"off", "none"} else value
 
     @field_validator("twilio_account_sid", "twilio_api_key")
     @classmethod

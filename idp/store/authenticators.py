@@ -34,7 +34,13 @@ _a = authenticator.c
 
 _INSERT = Statement(
     insert(authenticator)
-    .values({column.name: bindparam(column.name) for column in authenticator.c if column.name != "closed_at"})
+    .values(
+        {
+            column.name: bindparam(column.name)
+            for column in authenticator.c
+            if column.name not in {"closed_at", "swapped_at"}
+        }
+    )
     .returning(_a.id)
 )
 

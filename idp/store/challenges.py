@@ -119,6 +119,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
                 "attempts": case((keep, challenge.c.attempts), else_=literal_column("0", Integer)),
                 "sends": case((keep, challenge.c.sends + _one), else_=_one),
                 "consumed_at": null(),
+                "swap": case((keep, challenge.c.swap), else_=null()),
             },
         )
         .returning(challenge)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from idp.model import Factor
+from idp.model import Factor, Swap
 from idp.store.schema import Time, account, authenticator, challenge, interaction, recovery_code, session
 from idp.store.spending import proving
 
@@ -97,11 +97,13 @@ def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                     challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
                     challenge.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
                     challenge.c.expires_at > _now,
+                    # Threat 9: it may have become known since the attempt was spent.
+                    challenge.c.swap.is_distinct_from(literal_column(f"'{Swap.SWAPPED}'", Text)),
                     _open_authenticator(),
                     any_of(locked),
                 )
                 .values(consumed_at=_now)
-                .returning(challenge.c.authenticator_id)
+                .returning(challenge.c.authenticator_id, challenge.c.swap)
                 .cte("used")
             )
             touched = (

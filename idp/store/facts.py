@@ -18,6 +18,7 @@ from idp.model import (
     Factor,
     Interaction,
     Session,
+    Swap,
 )
 from idp.store.engine import Conn, Row, Statement
 from idp.store.people import (
@@ -78,7 +79,7 @@ _INTERACTION = (
 
 def _events_json() -> ColumnElement[Any]:
     item = func.jsonb_build_array(
-        _e.c.factor, _e.c.at, _e.c.account_id, _e.c.client_id, _e.c.interaction_id, _e.c.authenticator_id
+        _e.c.factor, _e.c.at, _e.c.account_id, _e.c.client_id, _e.c.interaction_id, _e.c.authenticator_id, _e.c.swap
     )
     return (
         select(func.jsonb_agg(aggregate_order_by(item, _e.c.id)))
@@ -184,7 +185,7 @@ def _read(row: Row | None) -> Loaded:
 
 
 def _event(item: Sequence[Any]) -> AuthenticationEvent:
-    factor, at, account_id, client_id, interaction_id, authenticator_id = item
+    factor, at, account_id, client_id, interaction_id, authenticator_id, swap = item
     return AuthenticationEvent(
         factor=Factor(factor),
         at=datetime.fromisoformat(at),
@@ -192,6 +193,7 @@ def _event(item: Sequence[Any]) -> AuthenticationEvent:
         client_id=client_id,
         interaction_id=read_uuid(interaction_id),
         authenticator_id=read_uuid(authenticator_id),
+        swap=None if swap is None else Swap(swap),
     )
 
 

@@ -28,12 +28,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.audit import Event
+from idp.model import Swap
 from idp.store.audits import audit_values, audited
 from idp.store.breakers import NOWHERE, blocked
 from idp.store.challenges import RESEND_MARGIN
 from idp.store.engine import Conn, Statement
 from idp.store.messages import COLUMNS, Outgoing, Try
 from idp.store.schema import Time, account, authenticator, message, message_attempt
+from idp.store.swaps import noting
 
 LEASE = timedelta(seconds=20)
 MARGIN = RESEND_MARGIN  # nothing is sent that expires sooner
@@ -114,8 +116,13 @@ def _ours() -> ColumnElement[bool]:
 _begun = (
     update(message)
     .where(_ours(), _in_time, _m.tries < bindparam("most", type_=Integer))
-    .values(tries=_m.tries + _one, region=bindparam("region", type_=Text), lease_until=_leased)
-    .returning(_m.id, _m.lease_until)
+    .values(
+        tries=_m.tries + _one,
+        region=bindparam("region", type_=Text),
+        lease_until=_leased,
+        swap=func.coalesce(bindparam("swap", type_=Text), _m.swap),
+    )
+    .returning(_m.id, _m.lease_until, _m.interaction_id, _m.authenticator_id, _m.nonce)
     .cte("begun")
 )
 _attempt = (
@@ -133,13 +140,24 @@ _attempt = (
     .returning(message_attempt.c.id)
     .cte("attempt")
 )
-_BEGIN = Statement(select(_begun.c.lease_until).add_cte(_attempt))
+_BEGIN = Statement(select(_begun.c.lease_until).add_cte(_attempt, *noting(_begun)))
 
 
 async def begin(
-    conn: Conn, outgoing: Outgoing, *, attempt_id: UUID, gateway: str, region: str | None, most: int, now: datetime
+    conn: Conn,
+    outgoing: Outgoing,
+    *,
+    attempt_id: UUID,
+    gateway: str,
+    region: str | None,
+    most: int,
+    now: datetime,
+    swap: Swap | None = None,
 ) -> datetime | None:
-    """Write down a try before it is made, and renew the lease. None: the message is not ours any more, or too late."""
+    """Write down a try before it is made, with what is known of the SIM, and renew the lease.
+
+    None: the message is not ours any more, or too late.
+    """
     row = await conn.one(
         _BEGIN,
         message_id=outgoing.id,
@@ -148,6 +166,7 @@ async def begin(
         gateway=gateway,
         region=region,
         most=most,
+        swap=swap,
         now=now,
     )
     return None if row is None else row[0]
@@ -181,26 +200,9 @@ async def deny(conn: Conn, outgoing: Outgoing, *, by: str, region: str | None, n
     return await _end(conn, outgoing, state="denied", denied_by=by, region=region, now=now)
 
 
-async def _end(
-    conn: Conn,
-    outgoing: Outgoing,
-    *,
-    state: str,
-    region: str | None,
-    now: datetime,
-    denied_by: str | None = None,
-    again_at: datetime | None = None,
-) -> str:
-    row = await conn.one(
-        _END,
-        message_id=outgoing.id,
-        lease=outgoing.lease,
-        state=state,
-        denied_by=denied_by,
-        region=region,
-        again_at=again_at,
-        now=now,
-    )
+async def _end(conn: Conn, outgoing: Outgoing, **values: datetime | str | None) -> str:
+    values = {"denied_by": None, "again_at": None, **values}
+    row = await conn.one(_END, message_id=outgoing.id, lease=outgoing.lease, **values)
     return "gone" if row is None else str(row[0])
 
 

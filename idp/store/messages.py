@@ -51,7 +51,8 @@ class Try:
 class Outgoing:
     """A message: what to say (`kind`, `fields`), how to derive its code, and where it goes.
 
-    `sealed_number` for a text message, `email` for mail. `lease` proves to the statements below that it is still ours.
+    `sealed_number` for a text message, `email` for mail. `swapped_at` is when the phone's SIM was last seen changed.
+    `lease` proves to the statements below that it is still ours.
     """
 
     id: UUID
@@ -68,6 +69,7 @@ class Outgoing:
     nonce: bytes | None = field(repr=False)
     key_id: str | None
     purpose: str | None
+    swapped_at: datetime | None = None
     lease: datetime | None = None
     tries: tuple[Try, ...] = ()
     blocked: tuple[tuple[str, str, timedelta], ...] = ()
@@ -88,6 +90,7 @@ COLUMNS = (
     _m.nonce,
     _m.key_id,
     _m.purpose,
+    authenticator.c.swapped_at,
 )
 # An e-mail message belongs to no phone.
 JOINED = message.join(account, account.c.id == _m.account_id).outerjoin(
@@ -183,17 +186,19 @@ _reported = (
     .scalar_subquery()
 )
 _STATE = Statement(
-    select(_m.state, _m.created_at, _m.expires_at, _reported)
+    select(_m.state, _m.created_at, _m.expires_at, _reported, _m.denied_by)
     .where(_m.interaction_id == bindparam("interaction_id", type_=Uuid))
     .order_by(_m.created_at.desc())
     .limit(1)
 )
 
 
-async def state_of(conn: Conn, *, interaction_id: UUID) -> tuple[str, datetime, datetime, str | None] | None:
-    """The latest message of an interaction: its state, when it was asked for, when it expires, what receipts tell."""
+async def state_of(
+    conn: Conn, *, interaction_id: UUID
+) -> tuple[str, datetime, datetime, str | None, str | None] | None:
+    """The latest message of an interaction: state, when asked for and expiring, what receipts tell, who denied it."""
     row = await conn.one(_STATE, interaction_id=interaction_id)
-    return None if row is None else (row[0], row[1], row[2], row[3])
+    return None if row is None else (row[0], row[1], row[2], row[3], row[4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,7 @@ class Logged:
     message: Outgoing
     state: str
     denied_by: str | None
+    swap: str | None
     gateway: str | None
     region: str | None
     started_at: datetime | None
@@ -241,7 +247,7 @@ _TRIED = (
     _a.currency,
 )
 _LOG = Statement(
-    select(*COLUMNS, _m.state, _m.denied_by, *_TRIED)
+    select(*COLUMNS, _m.state, _m.denied_by, _m.swap, *_TRIED)
     .select_from(JOINED.join(_latest, _latest.c.id == _m.id).outerjoin(message_attempt, _a.message_id == _m.id))
     .order_by(_m.created_at.desc(), _m.id, _a.started_at.desc())
 )

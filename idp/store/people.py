@@ -57,6 +57,7 @@ def authenticators_json(
         _t.c.last_used_at,
         _t.c.closed_at,
         left,
+        _t.c.swapped_at,
     )
     return (
         select(func.jsonb_agg(aggregate_order_by(item, _t.c.created_at, _t.c.id)))
@@ -103,6 +104,7 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
     last_used_at: str | None,
     closed_at: str | None,
     left: int,
+    swapped_at: str | None,
 ) -> Authenticator:
     return Authenticator(
         id=UUID(id_),
@@ -117,6 +119,7 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
         last_used_at=read_time(last_used_at),
         closed_at=read_time(closed_at),
         remaining=left if factor == Factor.RECOVERY else None,
+        swapped_at=read_time(swapped_at),
     )
 
 

@@ -7,7 +7,21 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, bindparam, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
 
 from idp.audit import Event
 from idp.limits import Limit
@@ -53,10 +67,12 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
         .returning(session.c.id, session.c.account_id)
         .cte("rotated")
     )
+    sms = factor is Factor.SMS
+    swap: ColumnElement[Any] = select(consumed[0].c.swap).scalar_subquery() if sms else cast(null(), Text)
     event = (
         insert(authentication_event)
         .from_select(
-            ["session_id", "account_id", "factor", "at", "client_id", "interaction_id", "authenticator_id"],
+            ["session_id", "account_id", "factor", "at", "client_id", "interaction_id", "authenticator_id", "swap"],
             select(
                 rotated.c.id,
                 rotated.c.account_id,
@@ -65,6 +81,7 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
                 bindparam("client_id", type_=Text),
                 bindparam("interaction_id", type_=Uuid),
                 bindparam("authenticator_id", type_=Uuid),
+                swap,
             ),
         )
         .returning(authentication_event.c.id)
@@ -74,7 +91,9 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
     ctes = [locked, *(cte for cte in consumed if cte is not locked), rotated, event]
     # Locks in one order everywhere: session, interaction, challenge, the limits of a person, those of an address.
     forgiven = forgiving(when=proved)
-    ctes += [forgiven, audited(event)]
+    # The trail tells what was known of the SIM; nothing where nobody was asked.
+    known = func.jsonb_strip_nulls(func.jsonb_build_object(literal_column("'sim_swap'"), swap)) if sms else None
+    ctes += [forgiven, audited(event, more=known)]
     if refund is not None:
         ctes.append(refunding(refund, when=and_(proved, done(forgiven))))
     if limits is None:

@@ -1,7 +1,7 @@
-"""A provider on this machine that sends nothing: it speaks SMSPM, Twilio, Vonage and webhook, and fails as told.
+"""A provider on this machine that sends nothing: it speaks as four gateways and CAMARA do, and fails as told.
 
 `async with fake_provider() as provider:` in a test, `idp sms fake` by hand. How it fails is in `faults`, what it
-understands in `dialects`. It moves with real time; every delay is a parameter.
+understands in `dialects` and `camara`. It moves with real time; every delay is a parameter.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 
 from idp.clock import Clock, DatabaseClock
+from idp.testing.camara import Operator, camara_settings
 from idp.testing.dialects import DIALECTS, settings
 from idp.testing.faults import REFUSED, Fault, fault_of
 from idp.testing.http import Request, Response, served
@@ -58,6 +59,7 @@ class FakeProvider:
         self.url = ""
         self.elsewhere = "http://127.0.0.1:9/"  # where redirects lead: nobody listens there
         self.inbox: list[Taken] = []
+        self.operator = Operator(slow=pace.slow, elsewhere=self.elsewhere)
         self._pace = pace
         self._clock = clock
         self._client = client
@@ -70,6 +72,10 @@ class FakeProvider:
         chosen = gateways or tuple(every)
         mine = {name: value for gateway in chosen for name, value in every[gateway].items()}
         return {"IDP_SMS_GATEWAYS": " ".join(chosen), **mine}
+
+    def intel_settings(self) -> dict[str, str]:
+        """The `IDP_*` variables that make the operator here be asked about SIMs."""
+        return camara_settings(self.url)
 
     async def settled(self) -> None:
         """Wait until every receipt is delivered that is on its way."""
@@ -86,6 +92,8 @@ class FakeProvider:
         """Answer one request."""
         if request.method == "GET" and request.path in {"/", "/inbox.json"}:
             return _page(self.inbox) if request.path == "/" else answer(200, [_plain(taken) for taken in self.inbox])
+        if self.operator.understands(request):
+            return await self.operator.handle(request)
         for name, dialect in DIALECTS.items():
             if request.method == "POST" and dialect.understands(request.path):
                 order = dialect.read(request, self._clock.now())

@@ -11,7 +11,7 @@ from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.rooms import Barred, Outside, TooOften
 from idp.oidc.params import Params
-from idp.policy import UNMET
+from idp.policy import UNMET, UNSURE
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble
 from idp.web.door import base_path, csrf, idp_of, visitor
 from idp.web.pages import Done, Message, Outcome, Trouble
@@ -34,9 +34,10 @@ def outside(request: Request, answer: Outside | TooOften) -> Response:
         case TooOften(retry_after, person):
             return trouble(request, Trouble.TOO_MANY, retry=retry_after, person=person)
         case Barred(error, person):
-            if error != UNMET:
+            if error not in {UNMET, UNSURE}:
                 return trouble(request, Trouble.FORBIDDEN, person=person)
-            shown = Message(outcome=Outcome.APP_NEEDED, home=url(request, ACCOUNT_PATH))
+            outcome = Outcome.APP_NEEDED if error == UNMET else Outcome.SIM_UNSURE
+            shown = Message(outcome=outcome, home=url(request, ACCOUNT_PATH))
             return page(request, shown, status=Trouble.FORBIDDEN.status, person=person)
         case never:
             assert_never(never)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from idp.testing.camara import SECRET, SIM_BY_ENDING, Sim, number_of
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, SIGNATURE, TOKEN, WEBHOOK_SECRET
 from tests.cli.conftest import Run
@@ -152,8 +153,9 @@ def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(tmp_path: Path
         url = lines[0].split(" shown at ")[1].split("/ and ")[0]
         exports = [shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("  export ")]
         every = [item for block in fake["settings"].values() for item in block.items()]
+        every += fake["intel"].items()
         assert exports == [[name, value.replace(fake["url"], url)] for name, value in every]
-        assert [line.split()[0] for line in lines if line[:3] == "  9"] == list(BY_ENDING)
+        assert [line.split()[0] for line in lines if line[:3] == "  9"] == [*BY_ENDING, *SIM_BY_ENDING]
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "\nStopped. It took 0 messages and sent none.\n")
@@ -164,3 +166,43 @@ def test_a_busy_port_is_one_sentence(fake: dict[str, Any], run: Run) -> None:
     ran = run("sms", "fake", "--port", port)
     assert ran.status == 1
     assert ran.err == f"Port {port} on 127.0.0.1 is in use: stop what listens there, or give another --port.\n"
+
+
+@pytest.mark.parametrize("use", ["twilio"], indirect=True)
+@pytest.mark.parametrize(
+    ("sim", "verdict", "said"),
+    [
+        (Sim.SAME, "not_swapped", "it was not changed in the last 72 hours"),
+        (Sim.SWAPPED, "swapped", "so no code would be sent"),
+        (Sim.BROKEN, "unknown", "no clear answer within 2 s"),
+    ],
+    ids=["same", "swapped", "broken"],
+)
+def test_a_test_message_tells_whether_the_operator_answers(
+    use: str,
+    fake: dict[str, Any],
+    settings: pytest.MonkeyPatch,
+    run: Run,
+    sim: Sim,
+    verdict: str,
+    said: str,
+) -> None:
+    for variable, value in fake["intel"].items():
+        settings.setenv(variable, value)
+    ran = run("sms", "test", "--to", number_of(sim))
+    assert ran.status == 0, ran.err
+    last = ran.out.splitlines()[-1]
+    assert last.startswith("The SIM, says camara: ")
+    assert said in last
+    assert not [secret for secret in (SECRET, number_of(sim)) if secret in ran.out + ran.err]
+    assert run("sms", "test", "--to", number_of(sim), "--json").json["sim_swap"] == verdict
+
+
+def test_the_doctor_names_who_is_asked_about_sims(fake: dict[str, Any], settings: pytest.MonkeyPatch, run: Run) -> None:
+    for variable, value in fake["intel"].items():
+        settings.setenv(variable, value)
+    assert "camara" in run("doctor").out
+    settings.setenv("IDP_NUMBER_INTEL", "oracle")
+    ran = run("doctor")
+    assert ran.status == 1
+    assert "'oracle' is not installed (there are: camara)" in ran.out

@@ -216,6 +216,7 @@ PAGES: dict[str, Page] = {
     "sms-sending": replace(SMS, delivery=Delivery.SENDING),
     "sms-delivered": replace(SMS, delivery=Delivery.DELIVERED, resend_in=None),
     "sms-failed": replace(SMS, delivery=Delivery.FAILED, resend_in=None),
+    "sms-swapped": replace(SMS, delivery=Delivery.SWAPPED, resend_in=None, valid_for=None),
     "sms-wrong": replace(SMS, tries_left=1, valid_for=timedelta(seconds=50), problems=(Problem.CODE_WRONG,)),
     "sms-missing": replace(SMS, tries_left=None, problems=(Problem.SMS_CODE_MISSING,)),
     "sms-shape": replace(SMS, problems=(Problem.CODE_SHAPE,)),

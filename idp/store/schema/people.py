@@ -37,7 +37,7 @@ account = Table(
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
-# `confirmed_at` and belongs to `session_id` until `expires_at`.
+# `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen.
 authenticator = Table(
     "authenticator",
     metadata,
@@ -57,6 +57,7 @@ authenticator = Table(
     Column("last_step", BigInteger, nullable=False, server_default=text("0")),
     Column("last_used_at", Time),
     Column("closed_at", Time),
+    Column("swapped_at", Time),
     CheckConstraint("factor IN ('sms', 'totp', 'recovery')", name="factor"),
     CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     Index("ix_authenticator_account_id", "account_id"),
@@ -99,6 +100,8 @@ authentication_event = Table(
     Column("client_id", Text, nullable=False),
     Column("interaction_id", Uuid),
     Column("authenticator_id", Uuid),
+    Column("swap", Text),
+    CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
     CheckConstraint("factor IN ('password', 'sms', 'totp', 'recovery')", name="factor"),
     Index("ix_authentication_event_session_id", "session_id"),
 )
@@ -121,6 +124,7 @@ interaction = Table(
 )
 
 # One outstanding question per factor of an interaction. No code is stored: it is derived from `nonce` (design 6).
+# `swap` is what was known of the SIM when the code was last sent.
 challenge = Table(
     "challenge",
     metadata,
@@ -137,5 +141,8 @@ challenge = Table(
     Column("max_attempts", Integer, nullable=False),
     Column("sends", Integer, nullable=False, server_default=text("0")),
     Column("consumed_at", Time),
+    Column("swap", Text),
+    CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
+    Index("ix_challenge_phone", "authenticator_id", postgresql_where=text("factor = 'sms'")),
     CheckConstraint("attempts <= max_attempts", name="attempts"),
 )

@@ -221,6 +221,14 @@ class Outcome(Enum):
             "waiting time, or a saved recovery code. Nothing was changed."
         ),
     )
+    SIM_UNSURE = (
+        mark("You cannot do this now"),
+        mark(
+            "A text message is not enough for this now: the SIM of your phone was changed lately, or we could not find "
+            "out whether it was. Nothing was changed, and you can go on using your account. Try again in some minutes, "
+            "or use a saved recovery code."
+        ),
+    )
     CLOSE = (mark("All done"), mark("You can close this page."))
 
     @property

@@ -82,6 +82,7 @@ class Delivery(StrEnum):
     SENT = "sent"
     DELIVERED = "delivered"
     FAILED = "failed"
+    SWAPPED = "swapped"  # nothing is sent: the SIM was changed lately
 
 
 class Problem(Enum):
