@@ -1,14 +1,12 @@
 """The checks behind `idp doctor`, one function each. They look and change nothing, and each says what to do."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import httpx
-
-from idp import catalogue, localpg
+from idp import localpg
+from idp.cli import check_settings
+from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
@@ -18,31 +16,15 @@ from idp.flows.keys import bound as key_bound
 from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
-from idp.policy import default_policy, load_policy
 from idp.settings import Settings, read_settings
-from idp.sms import open_gateways
-from idp.sms.intel import open_intel
-from idp.sms.wire import new_client
-from idp.spending import Country, Mode, read_spending, sends_out
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
-OK, WARN, FAIL = "ok", "warn", "FAIL"
 OLDEST_VERSION, NEWEST_VERSION = 15, 18
 SAMPLE = 50
 KEYS_OLD = timedelta(days=180)
 LATE = timedelta(minutes=1)
 OFFSET = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, what was found, and what to do about it."""
-
-    what: str
-    state: str
-    found: str
-    advice: str = ""
 
 
 def check_all(environ: Mapping[str, str]) -> list[Finding]:
@@ -51,12 +33,16 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
         settings = read_settings(environ)
     except SettingsError as error:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
-    findings = [Finding("settings", OK, f"issuer {settings.issuer}"), _policy(settings)]
-    findings += [*_languages(settings), *asyncio.run(_gateways(settings)), *asyncio.run(_intel(settings))]
-    findings.append(_spending(settings))
+    findings = [Finding("settings", OK, f"issuer {settings.issuer}"), check_settings.policy(settings)]
+    findings += [
+        *check_settings.languages(settings),
+        *asyncio.run(check_settings.gateways(settings)),
+        *asyncio.run(check_settings.intel(settings)),
+    ]
+    findings.append(check_settings.spending(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        return [*findings, *asyncio.run(_with_database(settings, url)), asyncio.run(_issuer(settings))]
+        return [*findings, *asyncio.run(_with_database(settings, url)), asyncio.run(check_settings.issuer(settings))]
     if not localpg.available():
         advice = "set IDP_DATABASE_URL, or: pip install 'stile-idp[embedded]'"
         return [*findings, Finding("database", FAIL, "none is set and the embedded one is not installed", advice)]
@@ -68,69 +54,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
             findings += asyncio.run(_with_database(settings, url))
     except localpg.LocalPostgresError as error:
         findings.append(Finding("database", FAIL, str(error)))
-    return [*findings, asyncio.run(_issuer(settings))]
-
-
-def _policy(settings: Settings) -> Finding:
-    if settings.policy is None:
-        return Finding("policy", OK, f"the one that comes with Stile, {len(default_policy().scopes)} scopes")
-    try:
-        policy = load_policy(settings.policy.read_text(encoding="utf-8"))
-    except SettingsError as error:
-        return Finding("policy", FAIL, "; ".join(error.problems), f"correct {settings.policy}")
-    except (OSError, UnicodeDecodeError) as error:
-        return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
-    return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
-
-
-def _spending(settings: Settings) -> Finding:
-    """Where text messages may go. A country that nobody opened is closed."""
-    try:
-        table = read_spending(settings)
-    except SettingsError as error:
-        advice = "correct IDP_SMS_COUNTRIES, or the file that IDP_SPENDING names"
-        return Finding("spending", FAIL, "; ".join(error.problems), advice)
-    if not table.anything_open:
-        return Finding("spending", WARN, "no country is open, so no text message is sent", "set IDP_SMS_COUNTRIES")
-    soft = [rule for rule, mode in table.modes.items() if mode is not Mode.ENFORCE]
-    if soft and sends_out(settings):
-        return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
-    named = " ".join(region for region, country in table.countries.items() if country is not Country.DENY)
-    return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
-
-
-def _languages(settings: Settings) -> list[Finding]:
-    wrong = [Finding("languages", WARN, mistake, "correct it") for mistake in catalogue.mistakes(settings.templates)]
-    for language in catalogue.languages(settings.templates):
-        missing = sorted(catalogue.untranslated(language, settings.templates))
-        if missing:
-            found = f"{language} says {len(missing)} sentences in English, the first: {missing[0]!r}"
-            wrong.append(Finding("languages", WARN, found, "translate them: docs/languages.md"))
-    return wrong or [Finding("languages", OK, ", ".join(catalogue.languages(settings.templates)))]
-
-
-async def _gateways(settings: Settings) -> list[Finding]:
-    async with new_client() as client:
-        try:
-            opened = open_gateways(settings.gateways_to_open, settings=settings, client=client)
-        except SettingsError as error:
-            return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
-    names = ", ".join(gateway.name for gateway in opened)
-    if settings.gateways_for(None) == ("console",):
-        return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
-    return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
-
-
-async def _intel(settings: Settings) -> list[Finding]:
-    """Who tells of changed SIMs, if anybody does. Asking is `idp sms test`'s, as it takes a number."""
-    if settings.number_intel is None:
-        return []
-    async with new_client() as client:
-        try:
-            open_intel(settings, client=client, clock=DatabaseClock())
-        except SettingsError as error:
-            return [Finding("sim", FAIL, problem, "correct IDP_NUMBER_INTEL") for problem in error.problems]
-    return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
+    return [*findings, asyncio.run(check_settings.issuer(settings))]
 
 
 async def _with_database(settings: Settings, url: str) -> list[Finding]:
@@ -280,22 +204,3 @@ async def _outbox(db: Database) -> AsyncIterator[Finding]:
             yield Finding(
                 "gateway", WARN, found, "the log of `idp serve` says why; `idp sms test --gateway …` tries it"
             )
-
-
-async def _issuer(settings: Settings) -> Finding:
-    """Whether the public address leads to a provider that calls itself the same."""
-    url = f"{settings.issuer}/.well-known/openid-configuration"
-    try:
-        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
-            answer = await client.get(url)
-    except httpx.HTTPError as error:
-        found = f"nothing answers at {settings.issuer} ({type(error).__name__})"
-        return Finding("issuer", WARN, found, "is `idp serve` running, and does the proxy lead there?")
-    try:
-        issuer = json.loads(answer.content)["issuer"] if answer.status_code == httpx.codes.OK else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        issuer = None
-    if issuer != settings.issuer:
-        found = f"{url} answers {answer.status_code}, and not as {settings.issuer}"
-        return Finding("issuer", FAIL, found, "something else is there, or a proxy changes the path")
-    return Finding("issuer", OK, "reachable, and calls itself the same")

@@ -15,7 +15,8 @@ def doctor(as_json: output.Json = False) -> None:
     Prints one line for each: ok, warn or FAIL, and what to do. Ends with status 1 if anything fails. Changes nothing.
     """
     from idp import logs
-    from idp.cli.checkup import FAIL, OK, check_all
+    from idp.cli.checkup import check_all
+    from idp.cli.findings import FAIL, OK
 
     logs.configure(level="error", form="text")
     findings = check_all(os.environ)

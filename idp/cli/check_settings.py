@@ -1,0 +1,100 @@
+"""The checks of `idp doctor` that need no database: what is set, and who is to be reached with it."""
+
+import json
+
+import httpx
+
+from idp import catalogue
+from idp.cli.findings import FAIL, OK, WARN, Finding
+from idp.clock import DatabaseClock
+from idp.errors import SettingsError
+from idp.policy import default_policy, load_policy
+from idp.settings import Settings
+from idp.sms import open_gateways
+from idp.sms.intel import open_intel
+from idp.sms.wire import new_client
+from idp.spending import Country, Mode, read_spending, sends_out
+
+
+def policy(settings: Settings) -> Finding:
+    """Whether the policy can be read."""
+    if settings.policy is None:
+        return Finding("policy", OK, f"the one that comes with Stile, {len(default_policy().scopes)} scopes")
+    try:
+        policy = load_policy(settings.policy.read_text(encoding="utf-8"))
+    except SettingsError as error:
+        return Finding("policy", FAIL, "; ".join(error.problems), f"correct {settings.policy}")
+    except (OSError, UnicodeDecodeError) as error:
+        return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
+    return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
+
+
+def spending(settings: Settings) -> Finding:
+    """Where text messages may go. A country that nobody opened is closed."""
+    try:
+        table = read_spending(settings)
+    except SettingsError as error:
+        advice = "correct IDP_SMS_COUNTRIES, or the file that IDP_SPENDING names"
+        return Finding("spending", FAIL, "; ".join(error.problems), advice)
+    if not table.anything_open:
+        return Finding("spending", WARN, "no country is open, so no text message is sent", "set IDP_SMS_COUNTRIES")
+    soft = [rule for rule, mode in table.modes.items() if mode is not Mode.ENFORCE]
+    if soft and sends_out(settings):
+        return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
+    named = " ".join(region for region, country in table.countries.items() if country is not Country.DENY)
+    return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
+
+
+def languages(settings: Settings) -> list[Finding]:
+    """Whether every catalogue is whole."""
+    wrong = [Finding("languages", WARN, mistake, "correct it") for mistake in catalogue.mistakes(settings.templates)]
+    for language in catalogue.languages(settings.templates):
+        missing = sorted(catalogue.untranslated(language, settings.templates))
+        if missing:
+            found = f"{language} says {len(missing)} sentences in English, the first: {missing[0]!r}"
+            wrong.append(Finding("languages", WARN, found, "translate them: docs/languages.md"))
+    return wrong or [Finding("languages", OK, ", ".join(catalogue.languages(settings.templates)))]
+
+
+async def gateways(settings: Settings) -> list[Finding]:
+    """Whether the gateways that are named are there, with what they need."""
+    async with new_client() as client:
+        try:
+            opened = open_gateways(settings.gateways_to_open, settings=settings, client=client)
+        except SettingsError as error:
+            return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
+    names = ", ".join(gateway.name for gateway in opened)
+    if settings.gateways_for(None) == ("console",):
+        return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
+    return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
+
+
+async def intel(settings: Settings) -> list[Finding]:
+    """Who tells of changed SIMs, if anybody does. Asking is `idp sms test`'s, as it takes a number."""
+    if settings.number_intel is None:
+        return []
+    async with new_client() as client:
+        try:
+            open_intel(settings, client=client, clock=DatabaseClock())
+        except SettingsError as error:
+            return [Finding("sim", FAIL, problem, "correct IDP_NUMBER_INTEL") for problem in error.problems]
+    return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
+
+
+async def issuer(settings: Settings) -> Finding:
+    """Whether the public address leads to a provider that calls itself the same."""
+    url = f"{settings.issuer}/.well-known/openid-configuration"
+    try:
+        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
+            answer = await client.get(url)
+    except httpx.HTTPError as error:
+        found = f"nothing answers at {settings.issuer} ({type(error).__name__})"
+        return Finding("issuer", WARN, found, "is `idp serve` running, and does the proxy lead there?")
+    try:
+        issuer = json.loads(answer.content)["issuer"] if answer.status_code == httpx.codes.OK else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        issuer = None
+    if issuer != settings.issuer:
+        found = f"{url} answers {answer.status_code}, and not as {settings.issuer}"
+        return Finding("issuer", FAIL, found, "something else is there, or a proxy changes the path")
+    return Finding("issuer", OK, "reachable, and calls itself the same")
