@@ -47,7 +47,7 @@ def _row(line: "Line") -> tuple[object, ...]:
         _words(one.delivery, one.delivery_reason),
         one.provider_id,
         one.segments,
-        " ".join(part for part in (one.cost, one.currency) if part),
+        f"{one.cost} {one.currency or ''}".rstrip() if one.cost else None,
     )
 
 
