@@ -49,6 +49,8 @@ BESIDE = (
     b"lease_until",
     b"gateway_breaker",
     b"suppressed_number",
+    b"FROM spending_",
+    b"spending_region",
     b"WITH batch AS",
     b"min(message.created_at)",
     b"clock_timestamp",
