@@ -16,6 +16,7 @@ from idp.errors import IdpError, SettingsError, Unavailable
 from idp.factors.password import PasswordThreads
 from idp.flows import keys, senders, spending
 from idp.flows.idp import INTERNAL, Idp
+from idp.model import Factor
 from idp.policy import Policy, default_policy, load_policy
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
@@ -42,7 +43,10 @@ def read_policy(settings: Settings) -> Policy:
     """The operator's policy, or ours. Raises `SettingsError` with every mistake in the file."""
     if settings.policy is None:
         return default_policy()
-    return load_policy(settings.policy.read_text(encoding="utf-8"))
+    policy = load_policy(settings.policy.read_text(encoding="utf-8"))
+    if Factor.EMAIL in policy.factors and settings.smtp_url is None:
+        raise SettingsError([f"{settings.policy}: factors.email needs IDP_SMTP_URL: nothing here sends mail"])
+    return policy
 
 
 def _both(policy: Callable[[], Policy], table: Callable[[], Spending]) -> tuple[Policy, Spending]:

@@ -10,8 +10,10 @@ from idp.model import AssuranceLevel, AuthenticationContext, AuthenticationEvent
 
 # RFC 8176 2, in the order in which we write them. A saved recovery code has no value there: `otp` stands for the
 # algorithms of RFC 4226 and 6238, `kba` for questions about one's life. It shows as `mfa` alone, which the RFC allows:
-# naming the methods beside `mfa` is optional.
-AMR = ((Factor.PASSWORD, "pwd"), (Factor.SMS, "sms"), (Factor.TOTP, "otp"))
+# naming the methods beside `mfa` is optional. A code by e-mail has none either, and applications should be able to tell
+# it from a text message: `email` is our own word.
+AMR = ((Factor.PASSWORD, "pwd"), (Factor.SMS, "sms"), (Factor.EMAIL, "email"), (Factor.TOTP, "otp"))
+OFFERED = (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
 
 
 class Proof(NamedTuple):
@@ -137,12 +139,16 @@ def within_reach(
     interaction_id: UUID | None,
     lifts: Mapping[Factor, AssuranceLevel],
     now: datetime,
+    mailbox: bool = False,
 ) -> dict[Factor, AssuranceLevel]:
     """What a person could prove right now and what it would give, in the order in which a page offers it.
 
-    A text message is the default, an app comes next, and a saved code last, because each works only once.
+    A text message is the default, an app comes next, then a code by e-mail for who has a verified address (`mailbox`),
+    and a saved code last, because each works only once.
     """
     found: dict[Factor, AssuranceLevel] = {}
+    if mailbox and Factor.EMAIL in lifts:
+        found[Factor.EMAIL] = lifts[Factor.EMAIL]
     for authenticator in authenticators:
         if authenticator.confirmed_at is None or authenticator.closed_at is not None or authenticator.remaining == 0:
             continue
@@ -150,4 +156,4 @@ def within_reach(
         level = lift(factor, authenticator, at=now, lifts=lifts, proved_in=interaction_id, deciding=interaction_id)
         if level > found.get(factor, AssuranceLevel.NONE):
             found[factor] = level
-    return {factor: found[factor] for factor in (Factor.SMS, Factor.TOTP, Factor.RECOVERY) if factor in found}
+    return {factor: found[factor] for factor in OFFERED if factor in found}

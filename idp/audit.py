@@ -40,11 +40,12 @@ class FactorRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class CodeSent(Event):
-    """A one-time code was put into the outbox."""
+    """A one-time code was put into the outbox, for this (masked) phone or e-mail address."""
 
     name = "code.sent"
     interaction: str
-    phone: str
+    phone: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

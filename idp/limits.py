@@ -184,7 +184,10 @@ SMS_NUMBER = Limit(
     Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY),
     (Window(5, _HOUR), Window(10, _DAY)),
 )
-# Subject: the address. A code that was then verified is refunded. Trusted networks and known devices are exempt.
+# Subject: the e-mail address; of a known device, that address and device. As for a number, but nobody pays for it.
+EMAIL_ADDRESS = Limit("email_address", SMS_NUMBER.backoff, SMS_NUMBER.windows)
+# Subject: the address a code is asked for from, to a phone or to a mailbox. A code that was then verified is refunded.
+# Trusted networks and known devices are exempt.
 SMS_ADDRESS = Limit("sms_address", windows=(Window(5, _HOUR),))
 # Subject: account and factor. Charged before comparing, forgiven by a success of that factor and by nothing else.
 CODE_FAILURES = Limit("code_failures", Backoff(free=10, base=timedelta(seconds=30), cap=_HOUR, close_at=100))
@@ -210,6 +213,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         limit.name: limit
         for limit in (
             SMS_NUMBER,
+            EMAIL_ADDRESS,
             SMS_ADDRESS,
             CODE_FAILURES,
             PASSWORD_ACCOUNT,

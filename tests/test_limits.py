@@ -59,6 +59,10 @@ def test_the_table_says_what_the_threat_model_says() -> None:
             Backoff(1, MINUTE, 32 * MINUTE, None, DAY),
             (Window(5, HOUR), Window(10, DAY)),
         ),
+        "email_address": (
+            Backoff(1, MINUTE, 32 * MINUTE, None, DAY),
+            (Window(5, HOUR), Window(10, DAY)),
+        ),
         "sms_address": (None, (Window(5, HOUR),)),
         "code_failures": (Backoff(10, 30 * SECOND, HOUR, 100, None), ()),
         "password_account": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),

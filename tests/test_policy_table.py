@@ -127,7 +127,8 @@ phishing_resistant = "same"
 [factors]
 sms = "strong"
 recovery = "phishing_resistant"
-email = "two_factor"
+fax = "two_factor"
+email = "strong"
 [scopes]
 profile = { level = "one_factor" }
 email = { level = "medium", fresh = "yes", ttl = 5, refresh = "no", colour = "red" }
@@ -153,7 +154,8 @@ acces = "1m"
         "levels.two_factor: this level must have an acr",
         "factors.sms: sms never gives more than two_factor",
         "factors.recovery: must be a level of [levels], not 'phishing_resistant'",
-        "factors.email: unknown factor; there are sms, recovery, totp",
+        "factors.fax: unknown factor; there are sms, email, recovery, totp",
+        "factors.email: email never gives more than two_factor",
         "scopes.profile.level: nothing is granted below two_factor",
         "scopes.email.level: must be a level of [levels], not 'medium'",
         """scopes.email.fresh: must be a duration such as "30s", "5m", "24h", "90d" or "always", not 'yes'""",

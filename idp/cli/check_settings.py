@@ -8,6 +8,7 @@ from idp import catalogue
 from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.errors import SettingsError
+from idp.model import Factor
 from idp.policy import default_policy, load_policy
 from idp.settings import Settings
 from idp.sms import open_gateways
@@ -26,6 +27,9 @@ def policy(settings: Settings) -> Finding:
         return Finding("policy", FAIL, "; ".join(error.problems), f"correct {settings.policy}")
     except (OSError, UnicodeDecodeError) as error:
         return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
+    if Factor.EMAIL in policy.factors and settings.smtp_url is None:
+        found = "it allows codes by e-mail, and nothing here sends mail"
+        return Finding("policy", FAIL, found, f"set IDP_SMTP_URL, or remove factors.email from {settings.policy}")
     return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
 
 

@@ -50,7 +50,7 @@ def check(
     max_age: Annotated[int | None, typer.Option(metavar="SECONDS", min=0, help="max_age.")] = None,
     signed_in: Annotated[
         str | None,
-        typer.Option(metavar="FACTOR", help="sms, totp or recovery: signed in elsewhere with it 10 minutes ago."),
+        typer.Option(metavar="FACTOR", help="As sms, totp: signed in elsewhere with it 10 minutes ago."),
     ] = None,
     as_json: output.Json = False,
 ) -> None:
@@ -106,8 +106,8 @@ def _walk(
     from idp.flows.operate.walk import some_client, somebody
     from idp.model import Factor
 
-    if signed_in is not None and signed_in not in (Factor.SMS, Factor.TOTP, Factor.RECOVERY):
-        raise typer.BadParameter("sms, totp or recovery", param_hint="'--signed-in'")
+    if signed_in is not None and signed_in not in policy.factors:
+        raise typer.BadParameter(", ".join(policy.factors), param_hint="'--signed-in'")
     now = DatabaseClock().now()
     account, authenticators = somebody(now)
     asking = some_client(policy)

@@ -116,6 +116,32 @@ def claims(
     output.show(known, f"Changed {person.account.username}.", as_json=as_json)
 
 
+@app.command(
+    "email",
+    epilog=(
+        "\b\nExamples:\n"
+        "  idp user email ada ada@example.com --verified\n"
+        "  idp user email ada ada@example.com       the same address, no longer known to be theirs\n"
+        "  idp user email ada --remove"
+    ),
+)
+def email(
+    name: Name,
+    address: Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The address.", show_default=False)] = None,
+    verified: Annotated[bool, typer.Option("--verified", help="You know that it is theirs.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget the address.")] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Set a person's e-mail address. Codes that are on their way to the old one no longer work."""
+    if remove == (address is not None):
+        raise typer.BadParameter("an address, or --remove", param_hint="ADDRESS")
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    person = run(lambda idp: operate.set_email(idp, name, address, verified=verified))
+    output.show(account_json(person.account), f"Changed {person.account.username}.", as_json=as_json)
+
+
 @app.command("list", epilog="\b\nExamples:\n  idp user list\n  idp user list --search ada --json")
 def list_(
     search: Annotated[str, typer.Option(help="Part of a username, name or e-mail address.")] = "",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from idp.factors import password, recovery, sms, totp
+from idp.factors import email, password, recovery, sms, totp
 from idp.model import Factor
 
 
@@ -29,6 +29,7 @@ KINDS: Mapping[Factor, Kind] = MappingProxyType(
         for kind in (
             Kind(password.FACTOR, password.parse, second=False),
             Kind(sms.FACTOR, sms.normalise_answer, sent=True),
+            Kind(email.FACTOR, email.normalise_answer, sent=True),
             Kind(totp.FACTOR, totp.normalise_answer),
             Kind(recovery.FACTOR, recovery.normalise_answer),
         )

@@ -12,6 +12,7 @@ from idp.model import (
     AuthorizationCode,
     AuthorizationRequest,
     Client,
+    Factor,
     Grant,
     Interaction,
     Session,
@@ -37,11 +38,15 @@ class ToClient:
 
 @dataclass(frozen=True, slots=True)
 class ToInteraction:
-    """Go on at the page of this interaction; `token` is a new session cookie, None to keep the one there is."""
+    """Go on at the page of this interaction; `token` is a new session cookie, None to keep the one there is.
+
+    `factor` is the way that the person chose among those offered; None for the first.
+    """
 
     interaction_id: UUID
     token: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
+    factor: Factor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The second factor: send a code, spend an attempt, compare, record. Each attempt is spent before it is compared."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,17 +10,18 @@ from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest, random_bytes, random_token
 from idp.factors import KINDS, sms
 from idp.flows.authorize import Gone, Show, ToInteraction, load
-from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, remember_device, session_token
+from idp.flows.destinations import Destination, address_slots, charges, destination, slots
+from idp.flows.idp import Idp, Visitor, remember_device, session_token
 from idp.flows.judge import judge
 from idp.flows.language import message_language
 from idp.flows.notices import tell
-from idp.limits import Closed, Limit, Refused
-from idp.model import Account, Authenticator, Factor, Interaction, Swap
+from idp.limits import Closed, Refused
+from idp.model import Account, Factor, Interaction, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
-from idp.store import attempts, audits, challenges, proofs, rate_limits
+from idp.store import attempts, audits, challenges, proofs
 from idp.store.attempts import Dead, Spent
-from idp.store.challenges import Charges, Question
+from idp.store.challenges import Question
 from idp.store.proofs import Proof, Rotation
 
 
@@ -70,58 +70,30 @@ class Paused:
 SecondFactor = ToInteraction | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
 
 
-def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
-    """The phone that codes go to: the newest one that is open."""
-    phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
-    return max(phones, key=lambda each: each.created_at, default=None)
-
-
-def purpose_of(interaction: Interaction, phone: UUID) -> str:
-    """What a code is for, and for nothing else (OTP-09)."""
-    return f"sign-in/{interaction.id}/{phone}"
-
-
 def question(
     idp: Idp,
     interaction: Interaction,
     account: Account,
-    authenticator: Authenticator | None,
     factor: Factor,
+    to: Destination | None,
     *,
     locale: str | None,
     now: datetime,
 ) -> Question:
-    """A fresh question; if a live one exists the store keeps that instead."""
-    sent = KINDS[factor].sent
+    """A fresh question, whose code goes `to`; if a live one exists the store keeps that instead."""
     return Question(
         interaction_id=interaction.id,
         factor=factor,
         account_id=account.id,
-        authenticator_id=authenticator.id if authenticator else None,
-        purpose=purpose_of(interaction, authenticator.id) if authenticator and sent else factor.value,
+        authenticator_id=to.authenticator_id if to else None,
+        purpose=to.purpose(interaction) if to else factor.value,
         nonce=random_bytes(sms.NONCE_BYTES),
         key_id=idp.secrets.current,
         expires_at=now + idp.policy.challenge_ttl,
         max_attempts=idp.policy.challenge_attempts,
-        message_id=UUID(bytes=random_bytes(16), version=4) if sent else None,
+        message_id=UUID(bytes=random_bytes(16), version=4) if to else None,
         locale=locale,
     )
-
-
-def sms_charges(idp: Idp, visitor: Visitor, phone: Authenticator) -> Charges:
-    """What sending one code costs: a slot of the number, and one of the address unless it is trusted.
-
-    A known device has slots of its own: whoever learnt the password cannot use up those of its owner (threats 11).
-    """
-    charges: list[tuple[Limit, bytes]] = [(limits.SMS_NUMBER, _number_slots(idp, visitor, phone.account_id, phone.id))]
-    if known_device(idp, visitor, phone.account_id) is None and not exempt(idp, visitor):
-        charges.append((limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))))
-    return charges
-
-
-def _number_slots(idp: Idp, visitor: Visitor, account_id: UUID, phone: UUID) -> bytes:
-    device = known_device(idp, visitor, account_id)
-    return limits.subject(limits.SMS_NUMBER, phone, *([] if device is None else [device]))
 
 
 def _failures(account: Account, factor: Factor) -> bytes:
@@ -148,22 +120,22 @@ async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor)
         return show
     account = show.facts.account
     assert account is not None
-    phone = phone_of(show.loaded.authenticators) if KINDS[factor].sent else None
-    if KINDS[factor].sent and phone is None:
+    to = destination(idp, factor, account, show.loaded.authenticators)
+    if KINDS[factor].sent and to is None:
         return NotOffered()
-    charges = sms_charges(idp, visitor, phone) if phone else []
     locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
     asked = await challenges.ask(
         idp.db,
-        question(idp, show.interaction, account, phone, factor, locale=locale, now=now),
-        charges=charges,
-        audit=CodeSent(interaction=str(interaction_id), phone=phone.hint if phone else ""),
+        question(idp, show.interaction, account, factor, to, locale=locale, now=now),
+        charges=charges(idp, visitor, to) if to else [],
+        audit=to.sent(interaction_id) if to else CodeSent(interaction=str(interaction_id)),
         client_id=show.client.id,
         now=now,
     )
     match asked:
         case None:
-            return ToInteraction(interaction_id)
+            # Back to the page that was left, and not to that of the way which comes first.
+            return ToInteraction(interaction_id, factor=None if factor is show.ask.factors[0] else factor)
         case Closed():
             return Paused(show, factor, None, sending=True)
         case Refused(retry_after):
@@ -184,7 +156,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     failures = (limits.CODE_FAILURES, _failures(account, factor))
     spent = await attempts.spend(
         idp.db,
-        question(idp, show.interaction, account, None, factor, locale=None, now=now),
+        question(idp, show.interaction, account, factor, None, locale=None, now=now),
         charges=[failures],
         ask_if_none=not KINDS[factor].sent,
         now=now,
@@ -199,7 +171,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         case Spent():
             pass
     proof, values, used = judge(idp, show, account, factor, parsed, spent, now=now)
-    session = show.loaded.session
+    session, known = show.loaded.session, show.loaded.authenticators
     assert session is not None
     token = session_token(idp.secrets, session.id)
     assert visitor.token_hash is not None
@@ -209,6 +181,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         proof,
         rotation=Rotation(session.id, visitor.token_hash, digest(token)),
         account=account,
+        to=destination(idp, factor, account, [each for each in known if each.id == proof.authenticator_id]),
         locale=message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales),
         now=now,
         values=values,
@@ -230,6 +203,7 @@ async def _record(
     *,
     rotation: Rotation,
     account: Account,
+    to: Destination | None,
     locale: str,
     now: datetime,
     values: dict[str, Any],
@@ -239,7 +213,7 @@ async def _record(
     verified = FactorVerified(
         factor=factor,
         interaction=str(proof.interaction_id),
-        authenticator=str(proof.authenticator_id),
+        authenticator=None if proof.authenticator_id is None else str(proof.authenticator_id),
         for_client=proof.client_id,
         # In the trail unless more was known: what is written on the question goes over it.
         sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
@@ -247,8 +221,8 @@ async def _record(
     given: dict[str, Any] = {
         "rotation": rotation,
         "audit": verified,
-        "forgive": _forgiven(idp, visitor, account, proof),
-        "refund": _refund(idp, visitor, account, factor),
+        "forgive": _forgiven(idp, visitor, account, factor, to),
+        "refund": None if to is None else address_slots(idp, visitor, account.id),
         "now": now,
         **values,
     }
@@ -261,24 +235,8 @@ async def _record(
         return True
 
 
-def _forgiven(idp: Idp, visitor: Visitor, account: Account, proof: Proof) -> list[bytes]:
-    keys = [_failures(account, proof.factor)]
-    if proof.factor is Factor.SMS and proof.authenticator_id is not None:
-        keys.append(_number_slots(idp, visitor, account.id, proof.authenticator_id))
+def _forgiven(idp: Idp, visitor: Visitor, account: Account, factor: Factor, to: Destination | None) -> list[bytes]:
+    keys = [_failures(account, factor)]
+    if to is not None:
+        keys.append(slots(idp, visitor, to))
     return keys
-
-
-def _refund(idp: Idp, visitor: Visitor, account: Account, factor: Factor) -> tuple[Limit, bytes] | None:
-    if factor is not Factor.SMS or exempt(idp, visitor) or known_device(idp, visitor, account.id) is not None:
-        return None
-    return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
-
-
-async def resend_in(idp: Idp, visitor: Visitor, phone: Authenticator) -> timedelta | None:
-    """How long until another text message is possible; None for now. Closed limits wait for ever, so never closed."""
-    now = idp.clock.now()
-    longest = timedelta(0)
-    for limit, key in sms_charges(idp, visitor, phone):
-        left = limits.wait(limit, await rate_limits.peek(idp.db, key), now=now)
-        longest = max(longest, left if left is not None else limits.FOR_EVER)
-    return longest or None

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 from idp.audit import MessageSent
 from idp.errors import SealBroken
 from idp.flows import receipts, spending, swaps
+from idp.flows.destinations import masked
 from idp.flows.idp import Idp
-from idp.flows.outgoing import address_of, masked, subject_of, text_of
+from idp.flows.outgoing import address_of, subject_of, text_of
 from idp.flows.spending import Cleared
 from idp.flows.suppressions import suppress
 from idp.model import Swap
@@ -104,7 +105,7 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
                 channel=Channel(message.channel),
                 code=code,
                 locale=message.locale,
-                subject=subject_of(message, text),
+                subject=subject_of(idp, message, text),
                 ttl=max(timedelta(seconds=1), message.expires_at - now),
             )
             return await _try(idp, gateway, message, ways, outgoing, cleared, swap=swap, probe=probe)
@@ -257,9 +258,9 @@ _DELIVERY = {"waiting": "sending", "sent": "sent", "failed": "failed", "expired"
 _REPORTED = {"delivered": "delivered", "undelivered": "failed", "expired": "failed"}
 
 
-async def delivery_of(idp: Idp, interaction_id: UUID) -> str:
-    """How far the latest text message of an interaction got: unknown, sending, sent, delivered, failed or swapped."""
-    found = await messages.state_of(idp.db, interaction_id=interaction_id)
+async def delivery_of(idp: Idp, interaction_id: UUID, channel: Channel = Channel.SMS) -> str:
+    """How far an interaction's latest code of a channel got: unknown, sending, sent, delivered, failed or swapped."""
+    found = await messages.state_of(idp.db, interaction_id=interaction_id, channel=channel)
     if found is None:
         return "unknown"
     state, _, expires_at, reported, denied_by = found

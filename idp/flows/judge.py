@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from idp.assurance import is_trusted
-from idp.factors import recovery, sms, totp
+from idp.factors import email, recovery, sms, totp
 from idp.flows.authorize import Show
 from idp.flows.idp import Idp
 from idp.flows.sealed import CODE_KEY, SEED, bound
@@ -23,16 +23,14 @@ def judge(
     For a saved code the proof is only a claim: whether such a code exists is found when it is consumed.
     """
 
-    def proof(authenticator_id: UUID) -> Proof:
+    def proof(authenticator_id: UUID | None) -> Proof:
         return Proof(factor, account.id, show.client.id, show.interaction.id, authenticator_id)
 
     match factor:
-        case Factor.SMS:
-            key = idp.secrets.subkey(CODE_KEY, spent.key_id)
-            right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, answer=typed)
-            there = {each.id for each in show.loaded.authenticators if each.closed_at is None}
-            if right and spent.authenticator_id is not None and spent.authenticator_id in there:
-                return proof(spent.authenticator_id), {"nonce": spent.nonce}, False
+        case Factor.SMS | Factor.EMAIL:
+            used = _sent_code(idp, show, account, factor, typed, spent)
+            if used is not None:
+                return proof(spent.authenticator_id), used, False
         case Factor.TOTP:
             for app in _usable(show, spent.apps, now=now):
                 match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
@@ -49,6 +47,24 @@ def judge(
         case Factor.PASSWORD:
             pass
     return None, {}, False
+
+
+def _sent_code(
+    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent
+) -> dict[str, Any] | None:
+    """What a right code uses up, if where it went to is still this person's."""
+    used: dict[str, Any] = {"nonce": spent.nonce}
+    if factor is Factor.EMAIL:
+        if account.mailbox is None:
+            return None
+        details, used["mailbox"] = email.details(account.mailbox), account.mailbox
+    else:
+        details = sms.NO_DETAILS
+        if spent.authenticator_id not in {each.id for each in show.loaded.authenticators if each.closed_at is None}:
+            return None
+    key = idp.secrets.subkey(CODE_KEY, spent.key_id)
+    right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, details=details, answer=typed)
+    return used if right else None
 
 
 def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from idp import limits
-from idp.audit import CodeSent, FactorRefused, FactorVerified
+from idp.audit import FactorRefused, FactorVerified
 from idp.crypto import digest, random_token
 from idp.factors import password as passwords
 from idp.flows import challenge
 from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
+from idp.flows.destinations import charges as sending_charges
+from idp.flows.destinations import destination
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, session_token
 from idp.flows.language import message_language
 from idp.limits import Closed, Limit
@@ -58,7 +60,7 @@ async def password(
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
         return Wait(None if isinstance(refused, Closed) else refused.retry_after)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
-    if not right or account is None or account.disabled or not _has_second_factor(loaded, now):
+    if not right or account is None or account.disabled or not _has_second_factor(idp, account, loaded, now):
         refused_event = FactorRefused(factor=Factor.PASSWORD, interaction=str(interaction.id))
         await audits.add(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
@@ -81,8 +83,9 @@ def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> 
     return charges
 
 
-def _has_second_factor(loaded: Loaded, now: datetime) -> bool:
-    return any(
+def _has_second_factor(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
+    by_mail = account.mailbox is not None and Factor.EMAIL in idp.policy.factors
+    return by_mail or any(
         each.closed_at is None and each.remaining != 0 and each.created_at <= now for each in loaded.authenticators
     )
 
@@ -146,25 +149,22 @@ def _next_question(
     *,
     now: datetime,
 ) -> NextQuestion | None:
-    """The text message to send together with recording the password, if that is what comes next."""
+    """The code to send together with recording the password, if that is what comes next."""
     signed_in = replace(
         loaded,
         session=Session(interaction.session_id, account.id, now, now),
         events=(*loaded.events, event),
     )
     decision = decide(facts_of(idp, signed_in, interaction, client, now=now), idp.policy)
-    if (
-        not isinstance(decision, Ask)
-        or decision.kind is not Kind.SECOND_FACTOR
-        or decision.factors[:1] != (Factor.SMS,)
-    ):
+    if not isinstance(decision, Ask) or decision.kind is not Kind.SECOND_FACTOR:
         return None
-    phone = challenge.phone_of(loaded.authenticators)
-    if phone is None:
+    factor = decision.factors[0]
+    to = destination(idp, factor, account, loaded.authenticators)
+    if to is None:
         return None
     locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
     return NextQuestion(
-        question=challenge.question(idp, interaction, account, phone, Factor.SMS, locale=locale, now=now),
-        charges=challenge.sms_charges(idp, visitor, phone),
-        audit=CodeSent(interaction=str(interaction.id), phone=phone.hint),
+        question=challenge.question(idp, interaction, account, factor, to, locale=locale, now=now),
+        charges=sending_charges(idp, visitor, to),
+        audit=to.sent(interaction.id),
     )

@@ -5,13 +5,14 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from idp.errors import SealBroken
+from idp.factors import email
 from idp.factors import sms as codes
+from idp.flows.destinations import masked
 from idp.flows.idp import Idp
 from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
 from idp.sms import Channel
-from idp.sms.phone import mask
-from idp.sms.text import Notice, code_text, notice_text
+from idp.sms.text import Notice, code_mail, code_subject, code_text, notice_text
 from idp.store import messages
 from idp.store.messages import Outgoing
 
@@ -31,12 +32,6 @@ def address_of(idp: Idp, message: Outgoing) -> str:
     return idp.secrets.unseal(message.sealed_number, purpose=NUMBER, bound_to=where).decode()
 
 
-def masked(address: str) -> str:
-    """A number or an e-mail address for people and for logs: `+372•••••045`, `a•••@example.com`."""
-    name, at, host = address.rpartition("@")
-    return f"{name[:1]}•••@{host}" if at else mask(address)
-
-
 def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     """The text of a message, and its code if it carries one. Raises `SealBroken`."""
     brand = idp.settings.brand
@@ -48,16 +43,24 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     assert message.key_id is not None
     assert message.purpose is not None
     key = idp.secrets.subkey(CODE_KEY, message.key_id)
+    ttl = message.expires_at - message.created_at
+    if message.channel == Channel.EMAIL:
+        # Derived for where it goes: after a change of address it is another code.
+        to = email.details(address_of(idp, message))
+        code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose, details=to)
+        return code_mail(code=code, brand=brand, ttl=ttl, translate=translate, locale=language), code
     code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
     host = urlsplit(idp.issuer).hostname or ""
-    ttl = message.expires_at - message.created_at
     return code_text(code=code, brand=brand, host=host, ttl=ttl, translate=translate, locale=language), code
 
 
-def subject_of(message: Outgoing, text: str) -> str | None:
-    """What stands above an e-mail: the first sentence of a notice, and nothing of a code."""
-    if message.channel != Channel.EMAIL or message.kind == CODE:
+def subject_of(idp: Idp, message: Outgoing, text: str) -> str | None:
+    """What stands above an e-mail: the first sentence of a notice; for a code who sends it, and no more."""
+    if message.channel != Channel.EMAIL:
         return None
+    if message.kind == CODE:
+        _, translate = sentences(idp, message.locale)
+        return code_subject(brand=idp.settings.brand, translate=translate)
     return text.partition(". ")[0]
 
 

@@ -23,6 +23,7 @@ class Factor(StrEnum):
 
     PASSWORD = "password"
     SMS = "sms"
+    EMAIL = "email"
     TOTP = "totp"
     RECOVERY = "recovery"
 
@@ -58,6 +59,11 @@ class Account:
     claims: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
     disabled: bool = False
+
+    @property
+    def mailbox(self) -> str | None:
+        """The e-mail address that is known to be theirs, the only one that codes go to."""
+        return self.email if self.email_verified else None
 
 
 @dataclass(frozen=True, slots=True)

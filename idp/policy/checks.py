@@ -9,7 +9,7 @@ from idp.model import AssuranceLevel, AuthenticationContext, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.table import Policy
-from idp.policy.view import Demand, View, essential, preferences, view, voluntary
+from idp.policy.view import NEVER_FRESH, Demand, View, essential, preferences, view, voluntary
 
 
 class Check(NamedTuple):
@@ -121,7 +121,8 @@ def _level_is_proved(view: View) -> Ask | Refuse | None:
     highest = max(demand.level for demand in unmet)
     reason = next(demand.reason for demand in unmet if demand.level == highest)
     # Promise 3: only what gives the level that is due is offered, so that SMS is not even there beside TOTP.
-    factors = tuple(factor for factor, level in view.reach.items() if level >= highest)
+    never = NEVER_FRESH if any(demand.fresh is not None for demand in unmet) else frozenset()
+    factors = tuple(factor for factor, level in view.reach.items() if level >= highest and factor not in never)
     if any(demand.reason.level is not None and demand.reason.level > highest for demand in unmet):
         # The client would rather have more than it must: what gives more comes first (OIDC Core 3.1.2.1).
         factors = tuple(sorted(factors, key=lambda factor: -view.reach[factor]))

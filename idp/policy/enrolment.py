@@ -121,7 +121,10 @@ def _is_enough(authenticator: Authenticator, *, at: datetime, strong: frozenset[
 
 
 def _by(proof: Proof, facts: Facts, *, strong: frozenset[UUID], target: UUID | None) -> bool:
-    """Whether the proof was made by an authenticator that is still there, and is enough."""
+    """Whether the proof was made by an authenticator that is still there, and is enough.
+
+    An e-mail address is no authenticator: a code sent there permits no change, however few other ways there are.
+    """
     return any(
         authenticator.closed_at is None and _is_enough(authenticator, at=proof.event.at, strong=strong, target=target)
         for authenticator in facts.authenticators

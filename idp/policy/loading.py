@@ -13,9 +13,10 @@ from idp.model import AssuranceLevel, Factor
 from idp.policy.table import ALWAYS, Policy, ScopeRule
 
 LEVELS = {level.name.lower(): level for level in AssuranceLevel if level >= AssuranceLevel.TWO_FACTOR}
-# Promise 3: what was sent by SMS or written on paper never opens what needs an app. Nor does an app stop phishing.
+# Promise 3: what was sent or written on paper never opens what needs an app. Nor does an app stop phishing.
 MOST = {
     Factor.SMS: AssuranceLevel.TWO_FACTOR,
+    Factor.EMAIL: AssuranceLevel.TWO_FACTOR,
     Factor.RECOVERY: AssuranceLevel.TWO_FACTOR,
     Factor.TOTP: AssuranceLevel.STRONG,
 }

@@ -9,6 +9,9 @@ from idp.model import Account, AssuranceLevel, AuthenticationContext, Authentica
 from idp.policy.facts import Facts, Reason, Why
 from idp.policy.table import ALWAYS, Policy
 
+# Whoever reads somebody's mail reads it for days: a code sent there signs in, and proves nothing afresh.
+NEVER_FRESH = frozenset({Factor.EMAIL})
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -47,7 +50,10 @@ class View:
         """Whether the counted proofs give what is demanded, freshly enough and for this client (promise 4)."""
         if demand.fresh is None:
             return self.level >= demand.level
-        return any(level >= demand.level and is_fresh(event, demand.fresh, self.facts) for event, level in self.proofs)
+        return any(
+            level >= demand.level and event.factor not in NEVER_FRESH and is_fresh(event, demand.fresh, self.facts)
+            for event, level in self.proofs
+        )
 
 
 def is_fresh(event: AuthenticationEvent, fresh: timedelta, facts: Facts) -> bool:
@@ -76,7 +82,11 @@ def view(facts: Facts, policy: Policy) -> View:
             lifts=policy.factors,
         )
         reach = within_reach(
-            facts.authenticators, interaction_id=facts.interaction_id, lifts=policy.factors, now=facts.now
+            facts.authenticators,
+            interaction_id=facts.interaction_id,
+            lifts=policy.factors,
+            now=facts.now,
+            mailbox=account.mailbox is not None,
         )
     scopes = _grantable(facts, policy)
     ticks = _ticks(facts, policy, scopes)

@@ -73,6 +73,27 @@ def code_text(
     )
 
 
+def code_mail(*, code: str, brand: str, ttl: timedelta, translate: Translate = str, locale: str = "en") -> str:
+    """The e-mail that carries a code for signing in: the code first, who asks for it, and what to do about it."""
+    _ = translate
+    values = {"code": code, "brand": _name(brand, _BRAND), "span": in_minutes(ttl, locale)}
+    first = _fill(_("{code} is your {brand} code. It expires in {span}."), values)
+    paragraphs = (
+        # A translator may move the code; people and mail programs look for it at the start.
+        first if first.startswith(code) else f"{code}\n\n{first}",
+        _fill(_("{brand} sends it because somebody is signing in to your account with your password."), values),
+        _("Not you? Do not use the code, change your password and tell us."),
+        _fill(_("Never share the code. {brand} will not call, text or email to ask for it."), values),
+    )
+    return "\n\n".join(paragraphs)
+
+
+def code_subject(*, brand: str, translate: Translate = str) -> str:
+    """What stands above an e-mail with a code, without the code."""
+    _ = translate
+    return _fill(_("Your {brand} code"), {"brand": _name(brand, _BRAND)})
+
+
 def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, translate: Translate = str) -> str:
     """The message whose code approves one payment. `amount` is as `formats.money` writes it in the person's language.
 

@@ -6,13 +6,27 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Integer, Uuid, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
 from idp.store.engine import Conn, Connection, Statement
 from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
-from idp.store.schema import account
+from idp.store.schema import account, challenge, message
 
 _BY_NAME = Statement(
     select(*ACCOUNT_COLUMNS, authenticators_json(account.c.id)).where(account.c.username == bindparam("username"))
@@ -66,6 +80,46 @@ _CLAIMS = Statement(
     .values(claims=bindparam("new_claims"), updated_at=bindparam("now"))
     .returning(account.c.id)
 )
+_same = account.c.email.is_not_distinct_from(bindparam("new_email", type_=Text))
+_mailbox = (
+    update(account)
+    .where(
+        account.c.id == bindparam("account_id", type_=Uuid),
+        or_(not_(_same), account.c.email_verified != bindparam("new_verified", type_=Boolean)),
+    )
+    .values(
+        email=bindparam("new_email", type_=Text),
+        email_verified=bindparam("new_verified", type_=Boolean),
+        updated_at=bindparam("now"),
+    )
+    .returning(account.c.id)
+    .cte("mailbox")
+)
+_unsent = (
+    update(message)
+    .where(
+        message.c.account_id == select(_mailbox.c.id).scalar_subquery(),
+        message.c.channel == literal_column("'email'", Text),
+        message.c.kind == literal_column("'code'", Text),
+        message.c.state == literal_column("'waiting'", Text),
+    )
+    .values(state=literal_column("'expired'", Text), lease_until=null())
+    .returning(message.c.id)
+    .cte("unsent")
+)
+_dead = (
+    update(challenge)
+    .where(
+        challenge.c.account_id == select(_mailbox.c.id).scalar_subquery(),
+        challenge.c.factor == literal_column("'email'", Text),
+        challenge.c.consumed_at.is_(None),
+    )
+    # Out of tries, whatever any node's clock says.
+    .values(attempts=challenge.c.max_attempts)
+    .returning(challenge.c.factor)
+    .cte("dead")
+)
+_EMAIL = Statement(select(_mailbox.c.id).add_cte(_mailbox, _unsent, _dead))
 _COUNT = Statement(select(func.count()).select_from(account))
 
 
@@ -137,6 +191,14 @@ async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) 
 async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:
     """Replace the further standard claims of a person."""
     await conn.one(_CLAIMS, account_id=account_id, new_claims=dict(claims), now=now)
+
+
+async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:
+    """Another address, or another word on whether it is theirs; codes that went to the old one die. False: no change.
+
+    A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
+    """
+    return await conn.one(_EMAIL, account_id=account_id, new_email=email, new_verified=verified, now=now) is not None
 
 
 async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:

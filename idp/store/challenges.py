@@ -125,12 +125,14 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
         .returning(challenge)
         .cte("asked")
     )
+    by_mail = literal_column("'email'", Text)
     queued = (
         insert(message)
         .from_select(
             [
                 "id",
                 "account_id",
+                "channel",
                 "authenticator_id",
                 "interaction_id",
                 "kind",
@@ -144,6 +146,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
             select(
                 bindparam("q_message", type_=Uuid),
                 asked.c.account_id,
+                case((asked.c.factor == by_mail, by_mail), else_=literal_column("'sms'", Text)),
                 asked.c.authenticator_id,
                 asked.c.interaction_id,
                 literal_column("'code'", Text),
@@ -153,7 +156,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
                 bindparam("q_locale", type_=Text),
                 _now,
                 asked.c.expires_at,
-            ).where(asked.c.factor == literal_column("'sms'", Text)),
+            ).where(asked.c.factor.in_((literal_column("'sms'", Text), by_mail))),
         )
         .returning(message.c.id)
         .cte("queued")

@@ -50,6 +50,32 @@ def _same_password() -> CTE:
     )
 
 
+def _same_mailbox() -> CTE:
+    """The person, if the code went to what is still their verified address. Who changes it waits, as for a password."""
+    return (
+        select(account.c.id)
+        .where(
+            account.c.id == bindparam("account_id", type_=Uuid),
+            account.c.email == bindparam("mailbox", type_=Text),
+            account.c.email_verified,
+            account.c.disabled_at.is_(None),
+        )
+        .with_for_update(read=True)
+        .cte("same_mailbox")
+    )
+
+
+def _unchanged(factor: Factor) -> ColumnElement[bool]:
+    """Whether what the proof was compared with is still the person's."""
+    match factor:
+        case Factor.PASSWORD:
+            return any_of(_same_password())
+        case Factor.EMAIL:
+            return any_of(_same_mailbox())
+        case _:
+            return true()
+
+
 def locking(factor: Factor) -> CTE:
     """The session, if it still has the token the browser showed, and the interaction: both ours until we are done."""
     its_session = (
@@ -59,7 +85,7 @@ def locking(factor: Factor) -> CTE:
             session.c.token_hash == bindparam("old_token", type_=LargeBinary),
             session.c.ended_at.is_(None),
             or_(session.c.account_id.is_(None), session.c.account_id == bindparam("account_id", type_=Uuid)),
-            any_of(_same_password()) if factor is Factor.PASSWORD else true(),
+            _unchanged(factor),
         )
         .with_for_update()
         .cte("locked_session")
@@ -89,6 +115,20 @@ def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
     match factor:
         case Factor.PASSWORD:
             return (locked,)
+        case Factor.EMAIL:
+            used = (
+                update(challenge)
+                .where(
+                    ours,
+                    challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
+                    challenge.c.expires_at > _now,
+                    any_of(locked),
+                )
+                .values(consumed_at=_now)
+                .returning(challenge.c.factor)
+                .cte("used")
+            )
+            return (used,)
         case Factor.SMS:
             used = (
                 update(challenge)

@@ -187,17 +187,17 @@ _reported = (
 )
 _STATE = Statement(
     select(_m.state, _m.created_at, _m.expires_at, _reported, _m.denied_by)
-    .where(_m.interaction_id == bindparam("interaction_id", type_=Uuid))
+    .where(_m.interaction_id == bindparam("interaction_id", type_=Uuid), _m.channel == bindparam("channel", type_=Text))
     .order_by(_m.created_at.desc())
     .limit(1)
 )
 
 
 async def state_of(
-    conn: Conn, *, interaction_id: UUID
+    conn: Conn, *, interaction_id: UUID, channel: str = "sms"
 ) -> tuple[str, datetime, datetime, str | None, str | None] | None:
     """The latest message of an interaction: state, when asked for and expiring, what receipts tell, who denied it."""
-    row = await conn.one(_STATE, interaction_id=interaction_id)
+    row = await conn.one(_STATE, interaction_id=interaction_id, channel=channel)
     return None if row is None else (row[0], row[1], row[2], row[3], row[4])
 
 

@@ -126,12 +126,14 @@ async def record(
     step: int | None = None,
     recovery_hash: bytes | None = None,
     compared_hash: str | None = None,
+    mailbox: str | None = None,
     then: NextQuestion | None = None,
 ) -> bool:
     """True for exactly one caller per one-time thing, ever; then the proof counts and the session has its new token.
 
     False: somebody was first (the code, the step, or the session's token was already used, or the password that was
-    compared, whose hash is `compared_hash`, is no longer theirs), and nothing changed.
+    compared, whose hash is `compared_hash`, or the address `mailbox` that the code went to is no longer theirs), and
+    nothing changed.
     Whether `then` was asked shows when the interaction is loaded again.
     """
     values: dict[str, Any] = {
@@ -148,6 +150,7 @@ async def record(
         "step": step,
         "recovery_hash": recovery_hash,
         "compared_hash": compared_hash,
+        "mailbox": mailbox,
         "now": now,
         **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
     }

@@ -122,7 +122,8 @@ def form_post(
 def to_interaction(request: Request, answer: ToInteraction) -> Response:
     """On to the page that asks, with a new session cookie if there is one."""
     idp = idp_of(request)
-    response = see_other(f"{base_path(idp)}/i/{answer.interaction_id}")
+    chosen = "" if answer.factor is None else f"/{answer.factor.value}"
+    response = see_other(f"{base_path(idp)}/i/{answer.interaction_id}{chosen}")
     if answer.token is not None:
         set_cookie(response, idp, answer.token)
     if answer.device is not None:

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from idp.factors import KINDS
 from idp.flows.authorize import Show
 from idp.flows.choices import optional
-from idp.flows.idp import INTERNAL
+from idp.flows.destinations import Destination, destination, masked
+from idp.flows.idp import INTERNAL, Idp
 from idp.model import Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
 from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine
 
+SENT = {factor for factor, kind in KINDS.items() if kind.sent}
 _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 
@@ -24,6 +27,7 @@ class Extra:
     wait: timedelta | None = None
     resend_in: timedelta | None = None
     tries_left: int | None = None
+    to: Destination | None = None
     delivery: Delivery = Delivery.UNKNOWN
 
 
@@ -37,12 +41,23 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
         case Kind.PASSWORD:
             return _sign_in(show, policy, here, extra)
         case Kind.SECOND_FACTOR:
-            asked = factor if factor in show.ask.factors else show.ask.factors[0]
-            return _second_factor(show, policy, here, asked, extra)
+            return _second_factor(show, policy, here, _asked(show, factor), extra)
         case Kind.CONSENT:
             return _consent(show, policy, here)
         case Kind.SELECT_ACCOUNT:
             return _select_account(show, policy, here)
+
+
+def destination_of(idp: Idp, show: Show, factor: Factor | None) -> Destination | None:
+    """Where a code goes that the page of this question offers to send; None where nothing has to be sent."""
+    account = show.facts.account
+    if show.ask.kind is not Kind.SECOND_FACTOR or account is None:
+        return None
+    return destination(idp, _asked(show, factor), account, show.loaded.authenticators)
+
+
+def _asked(show: Show, factor: Factor | None) -> Factor:
+    return factor if factor is not None and factor in show.ask.factors else show.ask.factors[0]
 
 
 def purpose_of(show: Show, policy: Policy) -> Purpose:
@@ -82,7 +97,7 @@ def _sign_in(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
 
 
 def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra: Extra) -> Page:
-    others = tuple(Alternative(other, f"{here}/{other.value}") for other in show.ask.factors if other is not factor)
+    others = tuple(_other(show, here, other) for other in show.ask.factors if other is not factor)
     challenge = show.loaded.challenges.get(factor)
     tries = extra.tries_left
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
@@ -93,7 +108,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             return pages.AuthenticatorCode(
                 action=f"{here}/totp",
                 purpose=purpose,
-                strong=Factor.SMS not in show.ask.factors,
+                strong=not SENT & set(show.ask.factors),
                 hold=policy.hold,
                 label=_label(show.loaded.authenticators),
                 tries_left=tries,
@@ -112,12 +127,13 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 wait=extra.wait,
                 problems=extra.problems,
             )
-        case Factor.SMS | Factor.PASSWORD:
-            return pages.SmsCode(
-                action=f"{here}/sms",
+        case Factor.SMS | Factor.EMAIL | Factor.PASSWORD:
+            page = pages.EmailCode if factor is Factor.EMAIL else pages.SmsCode
+            return page(
+                action=f"{here}/{factor.value}",
                 purpose=purpose,
-                hint=_phone_hint(show.loaded.authenticators),
-                resend=f"{here}/sms/send",
+                hint=extra.to.hint if extra.to else "",
+                resend=f"{here}/{factor.value}/send",
                 valid_for=_valid_for(challenge, show, extra),
                 resend_in=extra.resend_in,
                 tries_left=tries,
@@ -127,6 +143,12 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 wait=extra.wait,
                 problems=extra.problems,
             )
+
+
+def _other(show: Show, here: str, factor: Factor) -> Alternative:
+    account = show.facts.account
+    address = account.mailbox if account is not None and factor is Factor.EMAIL else None
+    return Alternative(factor, f"{here}/{factor.value}", None if address is None else masked(address))
 
 
 def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedelta | None:
@@ -139,11 +161,6 @@ def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedel
 def _label(authenticators: tuple[Authenticator, ...]) -> str | None:
     apps = [each for each in authenticators if each.factor is Factor.TOTP and each.closed_at is None]
     return apps[0].label or None if len(apps) == 1 else None
-
-
-def _phone_hint(authenticators: tuple[Authenticator, ...]) -> str:
-    phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
-    return max(phones, key=lambda each: each.created_at).hint if phones else ""
 
 
 def _consent(show: Show, policy: Policy, here: str) -> Page:

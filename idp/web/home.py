@@ -135,6 +135,8 @@ def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
         return Activity.SIGN_IN_FAILED if factor == Factor.PASSWORD else Activity.CODE_FAILED
     if name == AuthenticatorAdded.name and factor == Factor.SMS:
         return Activity.PHONE_ADDED
+    if name == CodeSent.name:
+        return Activity.EMAIL_SENT if fields.get("email") else Activity.SMS_SENT
     if name == SignedOut.name:
         return Activity.SESSION_ENDED if fields.get("why") in {"one", "others"} else Activity.SIGNED_OUT
     return _HAPPENED.get(name)
@@ -142,11 +144,11 @@ def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
 
 _VERIFIED: Mapping[str | None, Activity] = {
     Factor.SMS: Activity.SIGNED_IN,
+    Factor.EMAIL: Activity.SIGNED_IN,
     Factor.TOTP: Activity.STEPPED_UP,
     Factor.RECOVERY: Activity.RECOVERY_USED,
 }
 _HAPPENED = {
-    CodeSent.name: Activity.SMS_SENT,
     ConsentGiven.name: Activity.CONSENT_GIVEN,
     ConsentWithdrawn.name: Activity.CONSENT_WITHDRAWN,
     AuthenticatorAdded.name: Activity.AUTHENTICATOR_ADDED,

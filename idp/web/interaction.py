@@ -1,5 +1,6 @@
 """The pages of a paused request: GET shows what is asked now, POST answers it and goes back to asking."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -8,28 +9,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp import metrics
+from idp.factors import KINDS
 from idp.factors import password as passwords
 from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
+from idp.flows.destinations import resend_in
 from idp.flows.idp import INTERNAL
 from idp.model import Factor
-from idp.policy import Kind
+from idp.sms import Channel
 from idp.web.answers import page, to_client, to_interaction, trouble
-from idp.web.asking import NOTHING, Extra, page_for
+from idp.web.asking import NOTHING, Extra, destination_of, page_for
 from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
 from idp.web.pages import Delivery, Problem, Trouble
 
-_WRONG = {
-    Factor.SMS: Problem.CODE_WRONG,
-    Factor.TOTP: Problem.CODE_WRONG,
-    Factor.RECOVERY: Problem.RECOVERY_WRONG,
-    Factor.PASSWORD: Problem.CODE_WRONG,
-}
+_WRONG = {Factor.RECOVERY: Problem.RECOVERY_WRONG}
 _MISSING = {
     Factor.SMS: Problem.SMS_CODE_MISSING,
+    Factor.EMAIL: Problem.EMAIL_CODE_MISSING,
     Factor.TOTP: Problem.APP_CODE_MISSING,
     Factor.RECOVERY: Problem.RECOVERY_MISSING,
-    Factor.PASSWORD: Problem.SMS_CODE_MISSING,
 }
 
 
@@ -43,15 +41,13 @@ async def _shown(
 ) -> Response:
     """The page of a question, with what else the person needs to know to answer it."""
     idp = idp_of(request)
-    sms = show.ask.kind is Kind.SECOND_FACTOR and (factor or show.ask.factors[0]) is Factor.SMS
-    phone = challenge.phone_of(show.loaded.authenticators) if sms else None
-    if phone is not None:
-        extra = Extra(
-            problems=extra.problems,
-            wait=extra.wait,
-            tries_left=extra.tries_left,
-            resend_in=await challenge.resend_in(idp, visitor(request), phone),
-            delivery=await _delivery(request, show),
+    to = destination_of(idp, show, factor)
+    if to is not None:
+        extra = replace(
+            extra,
+            to=to,
+            resend_in=await resend_in(idp, visitor(request), to),
+            delivery=await _delivery(request, show, to.factor),
         )
     return page(
         request,
@@ -64,10 +60,10 @@ async def _shown(
     )
 
 
-async def _delivery(request: Request, show: Show) -> Delivery:
-    if Factor.SMS not in show.loaded.challenges:
+async def _delivery(request: Request, show: Show, factor: Factor) -> Delivery:
+    if factor not in show.loaded.challenges:
         return Delivery.UNKNOWN
-    return Delivery(await deliver.delivery_of(idp_of(request), show.interaction.id))
+    return Delivery(await deliver.delivery_of(idp_of(request), show.interaction.id, Channel(factor)))
 
 
 async def show(request: Request) -> Response:
@@ -193,12 +189,12 @@ def _extra(
             return Extra(problems=(Problem.RECOVERY_WRONG,)), 400
         case challenge.Malformed():
             return Extra(problems=(Problem.CODE_SHAPE,)), 400
-        case challenge.WrongCode(attempts_left=0, factor=Factor.SMS):
+        case challenge.WrongCode(attempts_left=0, factor=Factor.SMS | Factor.EMAIL):
             return Extra(problems=(Problem.CODE_DEAD,), tries_left=0), 400
         case challenge.WrongCode(used=True, attempts_left=left):
             return Extra(problems=(Problem.CODE_USED,), tries_left=left), 400
         case challenge.WrongCode(factor=factor, attempts_left=left):
-            return Extra(problems=(_WRONG[factor],), tries_left=left), 400
+            return Extra(problems=(_WRONG.get(factor, Problem.CODE_WRONG),), tries_left=left), 400
         case challenge.DeadCode():
             return Extra(problems=(Problem.CODE_EXPIRED,)), 400
         case challenge.Paused(retry_after=None):
@@ -270,7 +266,7 @@ async def back(request: Request) -> Response:
 class FactorConvertor(Convertor[str]):
     """`{factor:factor}`: a second factor, by the name in policy.toml."""
 
-    regex = f"{Factor.SMS}|{Factor.TOTP}|{Factor.RECOVERY}"
+    regex = "|".join(factor for factor, kind in KINDS.items() if kind.second)
 
     def convert(self, value: str) -> str:
         """As it is."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.factors import KINDS, sms
+from idp.factors import KINDS, email, sms
 from idp.factors.answers import six_digits
 from idp.model import Factor
 
@@ -110,9 +110,17 @@ def test_a_code_without_full_nonce_and_digest_is_not_made(nonce: bytes, details:
         sms.code(key=KEY, nonce=nonce, purpose="login", details=details)
 
 
-def test_every_factor_has_a_kind_and_only_a_text_is_sent() -> None:
+def test_a_code_for_one_address_is_none_for_another_nor_for_a_phone() -> None:
+    to, other = email.details("ada@example.com"), email.details("ada@example.org")
+    made = sms.code(key=KEY, nonce=NONCE, purpose="login", details=to)
+    assert sms.check(key=KEY, nonce=NONCE, purpose="login", details=to, answer=made)
+    assert not sms.check(key=KEY, nonce=NONCE, purpose="login", details=other, answer=made)
+    assert not sms.check(key=KEY, nonce=NONCE, purpose="login", answer=made)
+
+
+def test_every_factor_has_a_kind_and_texts_and_mail_are_sent() -> None:
     assert set(KINDS) == set(Factor)
-    assert {factor for factor, kind in KINDS.items() if kind.sent} == {Factor.SMS}
+    assert {factor for factor, kind in KINDS.items() if kind.sent} == {Factor.SMS, Factor.EMAIL}
     assert {factor for factor, kind in KINDS.items() if not kind.second} == {Factor.PASSWORD}
 
 

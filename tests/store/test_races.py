@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import bindparam, select, update
 
 from idp.audit import FactorVerified
 from idp.crypto import digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
-from idp.flows import authorize, challenge, keys, login, token
+from idp.flows import authorize, challenge, keys, login, operate, token
 from idp.flows.authorize import Gone, ToClient, ToInteraction
 from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
@@ -21,7 +22,11 @@ from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
 from idp.store import accounts, authenticators, clients, consents, migrations, proofs, sessions
 from idp.store import keys as store_keys
+from idp.store.engine import Statement
 from idp.store.proofs import Proof, Rotation
+from idp.store.schema import account
+from idp.store.schema import challenge as challenge_table
+from tests.mailing import allow_mail, mails
 from tests.store.asking import (
     LIVE_REFRESH_TOKENS,
     Asked,
@@ -34,6 +39,15 @@ from tests.store.asking import (
 from tests.store.parallel import at_once
 from tests.support import BANK_URI, HASHED, PASSWORD, Provider, claims
 
+NONCE = Statement(
+    select(challenge_table.c.nonce).where(challenge_table.c.interaction_id == bindparam("interaction_id"))
+)
+SET_EMAIL = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id"))
+    .values(email=bindparam("to"), email_verified=bindparam("sure"))
+    .returning(account.c.id)
+)
 Twins = tuple[Provider, Provider]
 ROUNDS = range(3)
 
@@ -463,3 +477,103 @@ async def test_a_consent_given_for_one_person_never_serves_the_next(provider: Pr
         audit=FactorVerified(factor="", interaction=""),
         now=now,
     )
+
+
+async def mail_asked(twins: Twins) -> tuple[Asked, str]:
+    """Dora asked for a code by e-mail, and got it."""
+    asked = await ask_second_factor(twins[0], "dora")
+    await twins[0].deliver()
+    return asked, mails(twins[0])[-1].code or ""
+
+
+async def dora(twins: Twins) -> None:
+    for provider in twins:
+        allow_mail(provider)
+    await twins[0].add_person("dora", email="dora@example.com", email_verified=True)
+
+
+async def test_a_code_by_mail_is_three_comparisons_and_one_proof(twins: Twins) -> None:
+    await dora(twins)
+    for _ in ROUNDS:
+        await forget_limits(twins[0])
+        asked, right = await mail_asked(twins)
+        outcomes = await answers(twins, [asked], Factor.EMAIL, wrong(right), 40)
+        assert sorted(each.attempts_left for each in outcomes if isinstance(each, WrongCode)) == [0, 1, 2]
+        assert not tokens(await answers(twins, [asked], Factor.EMAIL, right, 1))
+        await forget_limits(twins[0])
+        asked, right = await mail_asked(twins)
+        outcomes = await answers(twins, [asked], Factor.EMAIL, right, 20)
+        assert len(tokens(outcomes)) == 1
+        assert all(isinstance(each, ToInteraction | DeadCode | Gone) for each in outcomes)
+
+
+async def test_twenty_who_ask_for_mail_at_once_get_one(twins: Twins) -> None:
+    await dora(twins)
+    for number in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0], "dora")
+        await forget_limits(twins[0])
+        before = len(mails(twins[0]))
+
+        async def ask(caller: int, asked: Asked = asked) -> object:
+            idp = twins[caller % 2].idp
+            return await challenge.send(idp, asked.interaction_id, asked.visitor, Factor.EMAIL)
+
+        outcomes = await at_once(20, ask)
+        assert sum(isinstance(each, Paused) for each in outcomes) == 19
+        await twins[0].deliver()
+        # One with the password, and one that was asked for; both carry the same code.
+        assert len({mail.code for mail in mails(twins[0])[before:]}) == 1
+        assert len(mails(twins[0])) == 2 * (number + 1)
+
+
+async def test_who_changes_the_address_and_who_answers_do_not_both_win_later(twins: Twins) -> None:
+    """After the address was changed no code that went to the old one makes a proof, in whatever order they came."""
+    await dora(twins)
+    for _ in range(6):
+        await forget_limits(twins[0])
+        asked, right = await mail_asked(twins)
+
+        async def change_or_answer(caller: int, asked: Asked = asked, right: str = right) -> object:
+            if caller == 0:
+                return await operate.set_email(twins[0].idp, "dora", "dora@example.org", verified=True)
+            idp = twins[caller % 2].idp
+            return await challenge.answer(idp, asked.interaction_id, asked.visitor, Factor.EMAIL, right)
+
+        outcomes = await at_once(8, change_or_answer)
+        assert len(tokens(outcomes)) <= 1
+        assert not tokens(await answers(twins, [asked], Factor.EMAIL, right, 4))
+        await operate.set_email(twins[0].idp, "dora", "dora@example.com", verified=True)
+
+
+async def test_a_proof_by_mail_needs_the_address_it_went_to_to_be_theirs_still(twins: Twins) -> None:
+    """The last moment: the code was compared, and then the address changed."""
+    await dora(twins)
+    provider = twins[0]
+    person = await accounts.by_username(provider.idp.db, username="dora")
+    assert person is not None
+    for email, verified in (("dora@example.org", True), ("dora@example.com", False)):
+        await forget_limits(provider)
+        asked, _ = await mail_asked(twins)
+        ((nonce,),) = await provider.rows(NONCE, interaction_id=asked.interaction_id)
+        await provider.rows(SET_EMAIL, account_id=person[0].id, to=email, sure=verified)
+        session_id = asked.visitor.session_id
+        assert session_id is not None
+        assert asked.visitor.token_hash is not None
+
+        async def prove(nonce: bytes = nonce, asked: Asked = asked, session_id: UUID = session_id) -> bool:
+            assert asked.visitor.token_hash is not None
+            return await proofs.record(
+                provider.idp.db,
+                Proof(Factor.EMAIL, person[0].id, "bank", asked.interaction_id),
+                rotation=Rotation(session_id, asked.visitor.token_hash, digest(random_token())),
+                audit=FactorVerified(factor="email", interaction=str(asked.interaction_id)),
+                nonce=nonce,
+                mailbox="dora@example.com",
+                now=provider.clock.now(),
+            )
+
+        assert not await prove()
+        await provider.rows(SET_EMAIL, account_id=person[0].id, to="dora@example.com", sure=True)
+        assert await prove()
+        assert not await prove()

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import func, literal_column, select, text
 
 import idp.store
+from idp.factors import KINDS
 from idp.limits import LIMITS
 from idp.model import Factor
 from idp.store import attempts, challenges, codes, proofs
 from idp.store.engine import Database, Statement
+from tests.mailing import allow_mail
 from tests.store.asking import ask_second_factor, offline_code
 from tests.support import PASSWORD, Provider, parameters
 
@@ -25,8 +27,8 @@ def every_statement() -> list[Statement]:
         importlib.import_module(module.name)
     for asked in (None, SMS, SMS[:1]):
         proofs._statement(Factor.PASSWORD, asked, LIMITS["password_address"])
-    for factor in (Factor.SMS, Factor.TOTP, Factor.RECOVERY):
-        proofs._statement(factor, None, LIMITS["sms_address"] if factor is Factor.SMS else None)
+    for factor in (Factor.SMS, Factor.EMAIL, Factor.TOTP, Factor.RECOVERY):
+        proofs._statement(factor, None, LIMITS["sms_address"] if KINDS[factor].sent else None)
     for limits in ((), SMS, SMS[:1]):
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):
@@ -101,6 +103,21 @@ async def test_every_second_factor_keeps_its_budget(provider: Provider, factor: 
     provider.count()
     assert (await asked.browser.submit(f"/{factor}", follow=False, code=typed)).status_code == 303
     assert len(provider.statements) == budget
+
+
+async def test_a_code_by_email_keeps_the_budget_of_a_text_message(provider: Provider) -> None:
+    allow_mail(provider)
+    await provider.add_person("dora", email="dora@example.com", email_verified=True)
+    browser = provider.browser()
+    page = await browser.get(provider.authorize_url())
+    provider.count()
+    await browser.submit("/password", follow=False, username="dora", password=PASSWORD)
+    assert len(provider.statements) == 3
+    code = (await provider.deliver())[-1]
+    await browser.get(page.url.path)
+    provider.count()
+    await browser.submit("/email", follow=False, code=code)
+    assert len(provider.statements) == 3
 
 
 async def test_a_password_keeps_its_budget(provider: Provider) -> None:

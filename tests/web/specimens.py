@@ -21,6 +21,7 @@ from idp.web.pages import (
     Delivery,
     Done,
     EditAuthenticator,
+    EmailCode,
     EnrolAuthenticator,
     ErrorPage,
     FormPost,
@@ -73,6 +74,18 @@ SMS = SmsCode(
     valid_for=timedelta(minutes=5),
     resend_in=timedelta(seconds=45),
     tries_left=3,
+    alternatives=WAYS,
+    cancel="/i/1/cancel",
+)
+EMAIL = EmailCode(
+    action="/i/1/email",
+    purpose=BANK,
+    hint="m•••@example.com",
+    resend="/i/1/email/send",
+    valid_for=timedelta(minutes=5),
+    resend_in=timedelta(seconds=45),
+    tries_left=3,
+    delivery=Delivery.SENT,
     alternatives=WAYS,
     cancel="/i/1/cancel",
 )
@@ -226,6 +239,12 @@ PAGES: dict[str, Page] = {
     "sms-none-yet": replace(SMS, valid_for=None, resend_in=None, tries_left=None, purpose=Purpose(why=Why.ACCOUNT)),
     "sms-dead": replace(SMS, valid_for=None, tries_left=0, problems=(Problem.CODE_DEAD,)),
     "sms-expired": replace(SMS, valid_for=None, resend_in=None, problems=(Problem.CODE_EXPIRED,), alternatives=()),
+    "email": EMAIL,
+    "email-sending": replace(EMAIL, delivery=Delivery.SENDING),
+    "email-failed": replace(EMAIL, delivery=Delivery.FAILED, resend_in=None),
+    "email-failed-alone": replace(EMAIL, delivery=Delivery.FAILED, resend_in=None, alternatives=()),
+    "email-missing": replace(EMAIL, problems=(Problem.EMAIL_CODE_MISSING,)),
+    "email-none-yet": replace(EMAIL, valid_for=None, resend_in=None, tries_left=None),
     "totp-strong": TOTP,
     "totp-closed": replace(TOTP, problems=(Problem.CODE_CLOSED,)),
     "totp-strong-many": replace(
@@ -240,7 +259,14 @@ PAGES: dict[str, Page] = {
         alternatives=WAYS[1:],
     ),
     "totp-sign-in": replace(
-        TOTP, purpose=BANK, strong=False, alternatives=(Alternative(Factor.SMS, "/i/1?factor=sms"), WAYS[1])
+        TOTP,
+        purpose=BANK,
+        strong=False,
+        alternatives=(
+            Alternative(Factor.SMS, "/i/1?factor=sms"),
+            Alternative(Factor.EMAIL, "/i/1/email", "m•••@example.com"),
+            WAYS[1],
+        ),
     ),
     "totp-account": replace(
         TOTP, purpose=Purpose(why=Why.SCOPE, scopes=(ScopeLine(name="password:write"),)), cancel=None

@@ -12,6 +12,7 @@ from idp.errors import IdpError, NotThere
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows import enrol
+from idp.flows.destinations import mailbox_key
 from idp.flows.idp import Idp
 from idp.flows.login import fold
 from idp.flows.notices import tell
@@ -220,6 +221,20 @@ async def set_password(idp: Idp, username: str, password: str) -> Person:
     return person
 
 
+async def set_email(idp: Idp, username: str, email: str | None, *, verified: bool) -> Person:
+    """Set the e-mail address, or with None remove it; only to a `verified` one codes go. Codes under way die.
+
+    Raises `NotThere` or `NotAcceptable`.
+    """
+    person = await find_user(idp, username)
+    address = None if email is None else parse_email(email)
+    now, verified = idp.clock.now(), verified and address is not None
+    async with idp.db.transaction() as conn:
+        if await accounts.set_email(conn, account_id=person.account.id, email=address, verified=verified, now=now):
+            await audits.add(conn, AccountChanged(change="email"), now=now, account_id=person.account.id)
+    return await find_user(idp, username)
+
+
 async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Person:
     """Keep a person out, whose sessions and tokens end at once, or let them in again."""
     person = await find_user(idp, username)
@@ -245,6 +260,7 @@ async def unlock_user(idp: Idp, username: str) -> int:
         limits.subject(limits.PASSWORD_ACCOUNT, index, "unknown"),
         *(limits.subject(limits.CODE_FAILURES, account.id, factor.value) for factor in Factor),
         *(limits.subject(limits.SMS_NUMBER, one.id) for one in person.authenticators if one.factor is Factor.SMS),
+        *([] if account.email is None else [limits.subject(limits.EMAIL_ADDRESS, mailbox_key(idp, account.email))]),
         enrol.failures_of(account.id),
         limits.subject(limits.ENROLMENTS, account.id),
     ]

@@ -43,8 +43,15 @@ class Walk:
 
 
 def somebody(now: datetime) -> tuple[Account, tuple[Authenticator, ...]]:
-    """A made-up person who has had a phone and an app for long."""
-    account = Account(id=UUID(int=3), username="somebody", created_at=now, updated_at=now)
+    """A made-up person who has had a phone and an app for long, and a verified e-mail address."""
+    account = Account(
+        id=UUID(int=3),
+        username="somebody",
+        created_at=now,
+        updated_at=now,
+        email="somebody@example.com",
+        email_verified=True,
+    )
     since = now - timedelta(days=365)
     return account, tuple(
         Authenticator(UUID(int=number), account.id, factor, factor.value, "", since, since, since)

@@ -102,7 +102,7 @@ authentication_event = Table(
     Column("authenticator_id", Uuid),
     Column("swap", Text),
     CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
-    CheckConstraint("factor IN ('password', 'sms', 'totp', 'recovery')", name="factor"),
+    CheckConstraint("factor IN ('password', 'sms', 'email', 'totp', 'recovery')", name="factor"),
     Index("ix_authentication_event_session_id", "session_id"),
 )
 
@@ -145,4 +145,8 @@ challenge = Table(
     CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
     Index("ix_challenge_phone", "authenticator_id", postgresql_where=text("factor = 'sms'")),
     CheckConstraint("attempts <= max_attempts", name="attempts"),
+    CheckConstraint("factor IN ('sms', 'email', 'totp', 'recovery')", name="factor"),
+    # An e-mail address is no authenticator: a code that went there can pass for nobody's phone.
+    CheckConstraint("factor <> 'email' OR authenticator_id IS NULL", name="email"),
+    Index("ix_challenge_email", "account_id", postgresql_where=text("factor = 'email'")),
 )

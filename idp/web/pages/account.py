@@ -26,6 +26,7 @@ class Activity(Enum):
     CODE_FAILED = mark("Somebody typed wrong codes")
     STEPPED_UP = mark("Confirmed with the authenticator app")
     SMS_SENT = mark("Code sent by text message")
+    EMAIL_SENT = mark("Code sent by email")
     RECOVERY_USED = mark("Signed in with a recovery code")
     RECOVERY_MADE = mark("New recovery codes made")
     AUTHENTICATOR_ADDED = mark("Authenticator app added")

@@ -68,14 +68,15 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another factor that would do here, and the link (GET, changes nothing) to its page."""
+    """Another factor that would do here, and the link (GET, changes nothing) to its page. `hint` masks where to."""
 
     factor: Factor
     href: str
+    hint: str | None = None
 
 
 class Delivery(StrEnum):
-    """How far the text message got, as far as the gateway says."""
+    """How far the message got, as far as the gateway says."""
 
     UNKNOWN = "unknown"
     SENDING = "sending"
@@ -98,6 +99,7 @@ class Problem(Enum):
     PASSWORD_WRONG = ("password", mark("The password is not right"))
     SIGN_IN_WAIT = ("password", mark("Too many tries. Try again in %(wait)s"))
     SMS_CODE_MISSING = ("code", mark("Enter the 6 numbers from the text message"))
+    EMAIL_CODE_MISSING = ("code", mark("Enter the 6 numbers from the email"))
     APP_CODE_MISSING = ("code", mark("Enter the 6 numbers from your authenticator app"))
     CODE_SHAPE = ("code", mark("A code is 6 numbers, such as 042 917"))
     CODE_WRONG = ("code", mark("The code is not right"))

@@ -52,6 +52,25 @@ class SmsCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmailCode:
+    """A code by e-mail, in all else as `SmsCode`. `hint` is the masked address."""
+
+    template: ClassVar[str] = "email_code.html"
+    action: str
+    purpose: Purpose
+    hint: str
+    resend: str
+    valid_for: timedelta | None
+    resend_in: timedelta | None = None
+    tries_left: int | None = None
+    delivery: Delivery = Delivery.UNKNOWN
+    alternatives: tuple[Alternative, ...] = ()
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatorCode:
     """A code from the authenticator app. Posts `code` to `action`; `cancel` to `cancel`.
 

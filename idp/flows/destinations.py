@@ -1,0 +1,106 @@
+"""Where a code goes, a phone or a verified e-mail address: what it is for, and what sending one costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from idp import limits
+from idp.audit import CodeSent
+from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device
+from idp.limits import Limit
+from idp.model import Account, Authenticator, Factor, Interaction
+from idp.sms.phone import mask
+from idp.store import rate_limits
+from idp.store.challenges import Charges
+
+EMAIL_INDEX = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A phone, which is an authenticator, or the verified address of a person, which is none.
+
+    `hint` is what a page and the audit may show of it; `limit` counts what is sent to `subject`.
+    """
+
+    factor: Factor
+    account_id: UUID
+    authenticator_id: UUID | None
+    hint: str
+    limit: Limit
+    subject: bytes | UUID = field(repr=False)
+
+    def purpose(self, interaction: Interaction) -> str:
+        """What a code is for, and for nothing else (OTP-09)."""
+        return f"sign-in/{interaction.id}/{self.authenticator_id or self.factor.value}"
+
+    def sent(self, interaction_id: UUID) -> CodeSent:
+        """The audit row for a code that was put into the outbox."""
+        if self.factor is Factor.EMAIL:
+            return CodeSent(interaction=str(interaction_id), email=self.hint)
+        return CodeSent(interaction=str(interaction_id), phone=self.hint)
+
+
+def destination(
+    idp: Idp, factor: Factor, account: Account, authenticators: Sequence[Authenticator]
+) -> Destination | None:
+    """Where a code of this kind goes: the newest open phone, or the verified address. None: nowhere."""
+    if factor is Factor.SMS and (phone := phone_of(authenticators)) is not None:
+        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS_NUMBER, phone.id)
+    if factor is Factor.EMAIL and account.mailbox is not None:
+        return Destination(
+            factor, account.id, None, masked(account.mailbox), limits.EMAIL_ADDRESS, mailbox_key(idp, account.mailbox)
+        )
+    return None
+
+
+def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
+    """The phone that codes go to: the newest one that is open."""
+    phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
+    return max(phones, key=lambda each: each.created_at, default=None)
+
+
+def masked(address: str) -> str:
+    """A number or an e-mail address for people and for logs: `+372•••••045`, `a•••@example.com`."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}•••@{host}" if at else mask(address)
+
+
+def mailbox_key(idp: Idp, address: str) -> bytes:
+    """The subject of a limit per e-mail address, however it is written: a dump does not tell whose it is."""
+    return idp.secrets.index(address.casefold(), purpose=EMAIL_INDEX)
+
+
+def charges(idp: Idp, visitor: Visitor, to: Destination) -> Charges:
+    """What sending one code costs: a slot of where it goes, and one of the visitor's address unless it is trusted.
+
+    A known device has slots of its own: whoever learnt the password cannot use up those of its owner (threats 11).
+    """
+    found = [(to.limit, slots(idp, visitor, to))]
+    if (address := address_slots(idp, visitor, to.account_id)) is not None:
+        found.append(address)
+    return found
+
+
+def slots(idp: Idp, visitor: Visitor, to: Destination) -> bytes:
+    """The row that counts what this browser has sent there."""
+    device = known_device(idp, visitor, to.account_id)
+    return limits.subject(to.limit, to.subject, *([] if device is None else [device]))
+
+
+def address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit, bytes] | None:
+    """The row that counts the codes asked for from this visitor's address, None for whom it does not count."""
+    if known_device(idp, visitor, account_id) is not None or exempt(idp, visitor):
+        return None
+    return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
+
+
+async def resend_in(idp: Idp, visitor: Visitor, to: Destination) -> timedelta | None:
+    """How long until another code can be sent; None for now. Closed limits wait for ever, so never closed."""
+    now = idp.clock.now()
+    longest = timedelta(0)
+    for limit, key in charges(idp, visitor, to):
+        left = limits.wait(limit, await rate_limits.peek(idp.db, key), now=now)
+        longest = max(longest, left if left is not None else limits.FOR_EVER)
+    return longest or None

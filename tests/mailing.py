@@ -1,0 +1,24 @@
+"""What the tests of codes by e-mail share. Nothing here is a test."""
+
+from importlib.resources import files
+
+from idp.policy import load_policy
+from idp.sms import Channel, Message
+from tests.support import Provider
+
+OURS = (files("idp") / "policy.toml").read_text(encoding="utf-8")
+ALLOWED = OURS.replace('# email  = "two_factor"', 'email  = "two_factor"')
+# A scope that needs two factors and a fresh proof, which ours has only for our own pages.
+LETTERS = '"letters:read" = { level = "two_factor", fresh = "5m" }'
+POLICY = load_policy(ALLOWED.replace("[scopes]\n", f"[scopes]\n{LETTERS}\n"))
+
+
+def allow_mail(provider: Provider) -> None:
+    """As if the operator allowed codes by e-mail, and had a server for mail."""
+    provider.idp.policy = POLICY
+    provider.gateway.channels = frozenset(Channel)
+
+
+def mails(provider: Provider) -> list[Message]:
+    """What went out by e-mail, oldest first."""
+    return [message for message in provider.gateway.sent if message.channel is Channel.EMAIL]
