@@ -46,6 +46,11 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   what is measured is ours, from the commit of the row to the provider's door, rules and budgets judged on the way.
 - **last release**: there is none yet.
 
+- **below which a load cannot go**: its greetings, rows read, rows committed and signatures alone, at the prices of the
+  floor, are {least5:.1f} ms for W5 (seven requests, twelve statements, seven of them commits), {least6:.1f} ms for W6
+  and {least7:.1f} ms for W7. What is above that is ours: pages, forms, policy, audit rows, limits and the indexes that
+  keep them fast. The targets of W5, W6 and W7 leave less for it than it takes.
+
 One worker as `idp serve` runs it, the embedded PostgreSQL beside it with its settings for durability untouched, people
 from different addresses behind a trusted proxy, ES256 for the tokens, a client secret for the client. The load comes
 from another core. Background work (outbox, sweeper, clock) goes on meanwhile and is in the figures.
@@ -70,7 +75,22 @@ class Result:
 
 def page(result: Result) -> str:
     """All of docs/performance.md."""
-    return _ABOUT.format(table=table(result), argon2id=result.floor.argon2id, connections=CONNECTIONS, queue=QUEUE)
+    floor = result.floor
+    return _ABOUT.format(
+        table=table(result),
+        argon2id=floor.argon2id,
+        connections=CONNECTIONS,
+        queue=QUEUE,
+        least5=_least(floor, requests=7, reads=5, commits=7, signatures=2),
+        least6=_least(floor, requests=1, reads=1, commits=2),
+        least7=_least(floor, requests=1, reads=1, commits=1),
+    )
+
+
+def _least(floor: Floor, *, requests: int, reads: int, commits: int, signatures: int = 0) -> float:
+    """Milliseconds that so much traffic costs on the bare stack."""
+    read, write = floor.read - floor.hello, floor.write - floor.hello
+    return requests * floor.hello + reads * read + commits * write + signatures * floor.sign
 
 
 def table(result: Result) -> str:
