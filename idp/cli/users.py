@@ -86,7 +86,7 @@ def add(
     lines = [f"Added {person.account.username}."]
     if unreachable is not None:
         lines.append(unreachable)
-    if phone is None:
+    if phone is None and not person.by_mail:
         lines.append(f"They cannot sign in before `idp user totp {person.account.username}`.")
     output.show({**person_json(person), "warnings": [unreachable] if unreachable else []}, lines, as_json=as_json)
 
@@ -188,7 +188,11 @@ def show(
                 ("added", output.when(account.created_at)),
                 (
                     "signs in",
-                    "no: disabled" if account.disabled else "yes" if person.authenticators else "no: no phone, no app",
+                    "no: disabled"
+                    if account.disabled
+                    else "yes"
+                    if person.authenticators or person.by_mail
+                    else "no: no phone, no app",
                 ),
             ],
         ),

@@ -17,6 +17,7 @@ from idp.crypto import new_secret_key
 from idp.errors import IdpError
 from idp.store import migrations
 from tests.cli.conftest import Run
+from tests.mailing import ALLOWED
 
 COMMANDS = [
     ("serve",),
@@ -46,6 +47,7 @@ COMMANDS = [
             "enable",
             "unlock",
             "claims",
+            "email",
         )
     ),
 ]
@@ -284,6 +286,29 @@ def test_the_policy_is_told_in_plain_words(run: Run) -> None:
     assert re.search(r"transfers:write +strong +in the same request +5 minutes +never refreshed", ran.out)
     fields = run("policy", "check", "--json").json
     assert fields["scopes"]["transfers:write"]["level"] == "strong"
+
+
+def test_codes_by_email_need_a_way_to_send_mail(run: Run, settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(ALLOWED)
+    settings.setenv("IDP_POLICY", str(file))
+
+    def found() -> dict[str, str]:
+        checks = run("doctor", "--json").json["checks"]
+        return next(one for one in checks if one["check"] == "policy")
+
+    for command in (("serve", "--port", "0"), ("user", "list")):
+        ran = run(*command)
+        assert ran.status != 0, command
+        assert "factors.email needs IDP_SMTP_URL" in ran.err
+    assert found()["state"] == "FAIL"
+    assert "IDP_SMTP_URL" in str(found())
+    settings.setenv("IDP_SMTP_URL", "smtp://localhost?starttls=never")
+    settings.setenv("IDP_SMTP_FROM", "no-reply@acme.example")
+    assert found()["state"] == "ok"
+    assert "email gives two_factor" in run("policy", "check").out
+    walked = run("policy", "check", "--scope", "transfers:write", "--signed-in", "email", "--json").json
+    assert [step["answered"] for step in walked["steps"]][:1] == ["gives the code: totp"]
 
 
 def test_every_mistake_in_a_policy_is_told(run: Run, tmp_path: Path) -> None:

@@ -173,3 +173,23 @@ def test_people_are_found_by_a_part_of_their_name(idp: Run, person: str) -> None
     assert found["total"] >= 1
     assert idp("user", "list", "--search", "no such person", "--json").json["users"] == []
     assert idp("user", "list", "--limit", "0").status == 2
+
+
+def test_an_email_address_is_set_verified_and_forgotten(idp: Run) -> None:
+    assert add(idp, "erna", "--no-phone")[0] == 0
+    told = idp("user", "email", "erna", "erna@example.com", "--verified", "--json").json
+    assert (told["email"], told["email_verified"]) == ("erna@example.com", True)
+    told = idp("user", "email", "erna", "erna@example.com", "--json").json
+    assert (told["email"], told["email_verified"]) == ("erna@example.com", False)
+    told = idp("user", "email", "erna", "--remove", "--json").json
+    assert (told["email"], told["email_verified"]) == (None, False)
+    changes = [event["fields"]["change"] for event in idp("user", "show", "erna", "--json").json["events"]]
+    assert changes.count("email") == 3
+
+
+def test_an_email_address_that_is_none_is_refused(idp: Run) -> None:
+    assert add(idp, "emil", "--no-phone")[0] == 0
+    assert idp("user", "email", "emil", "nobody").status == 1
+    assert idp("user", "email", "nobody-there", "a@example.com").status == 1
+    assert idp("user", "email", "emil").status == 2
+    assert idp("user", "email", "emil", "a@example.com", "--remove").status == 2

@@ -36,11 +36,15 @@ class NotAcceptable(IdpError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person with their open authenticators and what happened lately: time, name, client id, fields."""
+    """A person with their open authenticators and what happened lately: time, name, client id, fields.
+
+    `by_mail`: codes can go to their e-mail address, so that they can sign in without any authenticator.
+    """
 
     account: Account
     authenticators: tuple[Authenticator, ...]
     events: Sequence[tuple[datetime, str, str | None, dict[str, object]]] = ()
+    by_mail: bool = False
 
 
 _WHY_NOT_A_PHONE = {
@@ -147,7 +151,7 @@ async def add_user(
         await accounts.add(conn, account, password_hash=hashed)
         await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
         added = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
-    return Person(account, added)
+    return Person(account, added, by_mail=_by_mail(idp, account))
 
 
 async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
@@ -188,7 +192,11 @@ async def find_user(idp: Idp, username: str, *, events: int = 0) -> Person:
         raise NotThere(f"There is no user named {fold(username)!r}.")
     account, theirs = found
     happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
-    return Person(account, theirs, happened)
+    return Person(account, theirs, happened, by_mail=_by_mail(idp, account))
+
+
+def _by_mail(idp: Idp, account: Account) -> bool:
+    return account.mailbox is not None and Factor.EMAIL in idp.policy.factors
 
 
 async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
