@@ -174,7 +174,7 @@ def show(
     from idp.flows import operate
 
     person = run(lambda idp: operate.find_user(idp, name, events=events))
-    account = person.account
+    account, able = person.account, person.authenticators or person.by_mail
     happened = [
         {"at": at, "event": what, "client_id": client, "fields": fields} for at, what, client, fields in person.events
     ]
@@ -188,11 +188,7 @@ def show(
                 ("added", output.when(account.created_at)),
                 (
                     "signs in",
-                    "no: disabled"
-                    if account.disabled
-                    else "yes"
-                    if person.authenticators or person.by_mail
-                    else "no: no phone, no app",
+                    "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app",
                 ),
             ],
         ),
