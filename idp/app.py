@@ -49,17 +49,22 @@ def read_policy(settings: Settings) -> Policy:
     return policy
 
 
-def _both(policy: Callable[[], Policy], table: Callable[[], Spending]) -> tuple[Policy, Spending]:
-    """Both, or the mistakes in either."""
+def _read_tables(settings: Settings) -> tuple[Policy, Spending]:
+    """Who must prove what, and what may be spent. Raises `SettingsError` with every mistake in either."""
+    policy: Policy | None = None
+    table: Spending | None = None
     problems: list[str] = []
-    for read in (policy, table):
-        try:
-            read()
-        except SettingsError as error:
-            problems += error.problems
-    if problems:
+    try:
+        policy = read_policy(settings)
+    except SettingsError as error:
+        problems += error.problems
+    try:
+        table = read_spending(settings)
+    except SettingsError as error:
+        problems += error.problems
+    if policy is None or table is None:
         raise SettingsError(problems)
-    return policy(), table()
+    return policy, table
 
 
 def brand(settings: Settings) -> Brand:
@@ -78,7 +83,7 @@ async def open_idp(
     settings: Settings, *, url: str, secrets: KeyChain, clock: Clock | None = None
 ) -> AsyncIterator[Idp]:
     """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
-    policy, table = _both(lambda: read_policy(settings), lambda: read_spending(settings))
+    policy, table = _read_tables(settings)
     db = Database(url, size=settings.pool_size)
     await db.open()
     try:
