@@ -12,17 +12,15 @@ from starlette.exceptions import HTTPException
 from idp import metrics
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
-from idp.errors import IdpError, SettingsError, Unavailable
+from idp.errors import IdpError, Unavailable
 from idp.factors.password import PasswordThreads
 from idp.flows import keys, senders, spending
 from idp.flows.idp import INTERNAL, Idp
-from idp.model import Factor
-from idp.policy import Policy, default_policy, load_policy
+from idp.flows.rules import read_rules
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
-from idp.spending import Spending, read_spending
 from idp.store import clients, sweep
 from idp.store import keys as store_keys
 from idp.store import messages as store_messages
@@ -37,34 +35,6 @@ SWEEP = timedelta(seconds=30)
 FIGURES = timedelta(seconds=5)
 RECONNECT = timedelta(seconds=1)
 REREAD = timedelta(seconds=30)  # the longest that a client disabled behind our back is still served
-
-
-def read_policy(settings: Settings) -> Policy:
-    """The operator's policy, or ours. Raises `SettingsError` with every mistake in the file."""
-    if settings.policy is None:
-        return default_policy()
-    policy = load_policy(settings.policy.read_text(encoding="utf-8"))
-    if Factor.EMAIL in policy.factors and settings.smtp_url is None:
-        raise SettingsError([f"{settings.policy}: factors.email needs IDP_SMTP_URL: nothing here sends mail"])
-    return policy
-
-
-def _read_tables(settings: Settings) -> tuple[Policy, Spending]:
-    """Who must prove what, and what may be spent. Raises `SettingsError` with every mistake in either."""
-    policy: Policy | None = None
-    table: Spending | None = None
-    problems: list[str] = []
-    try:
-        policy = read_policy(settings)
-    except SettingsError as error:
-        problems += error.problems
-    try:
-        table = read_spending(settings)
-    except SettingsError as error:
-        problems += error.problems
-    if policy is None or table is None:
-        raise SettingsError(problems)
-    return policy, table
 
 
 def brand(settings: Settings) -> Brand:
@@ -83,7 +53,7 @@ async def open_idp(
     settings: Settings, *, url: str, secrets: KeyChain, clock: Clock | None = None
 ) -> AsyncIterator[Idp]:
     """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
-    policy, table = _read_tables(settings)
+    policy, table = read_rules(settings)
     db = Database(url, size=settings.pool_size)
     await db.open()
     try:

@@ -21,6 +21,7 @@ from idp.settings import Settings
 from idp.sms import Gateway
 from idp.store import migrations
 from idp.testing import FakeGateway, FrozenClock
+from tests.chromium import CHROMIUM
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, ISSUER, NOTES_URI, Provider
 
 # Shown by pytest when a test fails. The stream is looked up each time, for pytest replaces it.
@@ -33,7 +34,7 @@ structlog.configure(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests need Debian's Chromium; STILE_REQUIRE_BROWSER=1 (CI) makes its absence a failure."""
-    if Path("/usr/bin/chromium").exists() or os.environ.get("STILE_REQUIRE_BROWSER") == "1":
+    if CHROMIUM.exists() or os.environ.get("STILE_REQUIRE_BROWSER") == "1":
         return
     for item in items:
         if item.get_closest_marker("browser"):

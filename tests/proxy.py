@@ -7,6 +7,31 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 ENDS = b"SQ"  # Sync and Query: the server answers, and commits
+_TLS = (80877103).to_bytes(4, "big")  # the question for TLS
+
+
+async def messages(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, bytes, bytes]]:
+    """What a client sends to PostgreSQL: kind, body and the whole of each message. Greetings have no kind."""
+    started = False
+    while True:
+        kind = await reader.readexactly(1) if started else b""
+        length = await reader.readexactly(4)
+        body = await reader.readexactly(int.from_bytes(length, "big") - 4)
+        started = started or body[:4] != _TLS
+        yield kind, body, kind + length + body
+
+
+async def copy_answers(
+    answers: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, committed: asyncio.Event
+) -> None:
+    """To the client, until they are `lost`; then only whether the server has committed is of interest."""
+    with suppress(OSError):
+        while chunk := await answers.read(65536):
+            if not lost.is_set():
+                writer.write(chunk)
+            elif chunk[-6:-1] == b"Z\x00\x00\x00\x05":  # ready for the next
+                committed.set()
+    writer.transport.abort()
 
 
 @dataclass(slots=True)
@@ -49,10 +74,10 @@ class Wire:
             answers, server = await asyncio.open_connection(host, port)
         mine = {writer, server}
         self._open |= mine
-        lost, answered = asyncio.Event(), asyncio.Event()
-        back = asyncio.create_task(_copy(answers, writer, lost, answered))
+        lost, committed = asyncio.Event(), asyncio.Event()
+        back = asyncio.create_task(copy_answers(answers, writer, lost, committed))
         try:
-            await self._forward(reader, server, lost, answered)
+            await self._forward(reader, server, lost, committed)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -64,40 +89,21 @@ class Wire:
             self._open -= mine
 
     async def _forward(
-        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, lost: asyncio.Event, answered: asyncio.Event
+        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, lost: asyncio.Event, committed: asyncio.Event
     ) -> None:
-        started = False
-        while True:
-            kind = await reader.readexactly(1) if started else b""
-            length = await reader.readexactly(4)
-            body = await reader.readexactly(int.from_bytes(length, "big") - 4)
-            if not started:
-                started = body[:4] != (80877103).to_bytes(4, "big")  # all but the question for TLS
-            else:
+        async for kind, _, whole in messages(reader):
+            if kind:
                 self.seen += kind in ENDS if self._answer_only else 1
                 if self.seen == self._cut:
                     if not self._answer_only:
                         self.lose()
                         return
                     lost.set()
-            server.write(kind + length + body)
+            server.write(whole)
             if lost.is_set():
-                # Time to commit: it has, once it is ready for the next.
-                await asyncio.wait_for(answered.wait(), 5)
+                await asyncio.wait_for(committed.wait(), 5)
                 self.lose()
                 return
-
-
-async def _copy(
-    answers: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, answered: asyncio.Event
-) -> None:
-    with suppress(OSError):
-        while chunk := await answers.read(65536):
-            if not lost.is_set():
-                writer.write(chunk)
-            elif chunk[-6:-1] == b"Z\x00\x00\x00\x05":  # ready for the next: committed
-                answered.set()
-    writer.transport.abort()
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ from idp.store.schema import challenge
 from idp.testing import FakeGateway, FrozenClock
 from tests.cli.test_serve import children
 from tests.conftest import settings_for
-from tests.proxy import ENDS
+from tests.proxy import ENDS, copy_answers, messages
 from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider
 
 # The pause before a dead worker is replaced doubles while its successors die young, as all of these do.
@@ -112,10 +112,10 @@ class Killer:
         peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         process = struct.unpack("3i", peer)[0]
         answers, server = await asyncio.open_unix_connection(self.upstream)
-        ready = asyncio.Event()
-        back = asyncio.create_task(_answers(answers, writer, ready))
+        lost, committed = asyncio.Event(), asyncio.Event()
+        back = asyncio.create_task(copy_answers(answers, writer, lost, committed))
         try:
-            await self._forward(reader, server, process, ready)
+            await self._forward(reader, server, process, lost, committed)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -126,17 +126,17 @@ class Killer:
             server.transport.abort()
 
     async def _forward(
-        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, process: int, ready: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        server: asyncio.StreamWriter,
+        process: int,
+        lost: asyncio.Event,
+        committed: asyncio.Event,
     ) -> None:
-        started = ours = False
+        ours = False
         queries: dict[bytes, bytes] = {}  # the prepared statements of this connection
-        while True:
-            kind = await reader.readexactly(1) if started else b""
-            length = await reader.readexactly(4)
-            body = await reader.readexactly(int.from_bytes(length, "big") - 4)
-            if not started:
-                started = body[:4] != (80877103).to_bytes(4, "big")  # all but the question for TLS
-            elif kind in b"PBQ":  # Parse names a statement, Bind uses it
+        async for kind, body, whole in messages(reader):
+            if kind and kind in b"PBQ":  # Parse names a statement, Bind uses it
                 parts = body.split(b"\0", 2)
                 if kind != b"B":
                     queries[parts[0]] = body
@@ -146,21 +146,12 @@ class Killer:
                 if not self._answer:
                     os.kill(process, signal.SIGKILL)
                     return
-                ready.clear()
-                server.write(kind + length + body)
+                lost.set()
+                server.write(whole)
                 os.kill(process, signal.SIGKILL)
-                await asyncio.wait_for(ready.wait(), 10)
+                await asyncio.wait_for(committed.wait(), 10)
                 return
-            server.write(kind + length + body)
-
-
-async def _answers(answers: asyncio.StreamReader, writer: asyncio.StreamWriter, ready: asyncio.Event) -> None:
-    with suppress(OSError):
-        while chunk := await answers.read(65536):
-            writer.write(chunk)
-            if chunk[-6:-1] == b"Z\x00\x00\x00\x05":  # ready for the next: committed
-                ready.set()
-    writer.transport.abort()
+            server.write(whole)
 
 
 @asynccontextmanager

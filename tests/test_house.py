@@ -1,6 +1,7 @@
 """The house rules that a linter does not know: sizes, first lines, names, and who reads the clock."""
 
 import ast
+import os
 import re
 import resource
 import subprocess
@@ -68,3 +69,9 @@ def test_nothing_of_one_machine_is_committed() -> None:
         and homes.search((ROOT / name).read_text(errors="replace"))
     ]
     assert found in ([], ["tests/test_house.py"])
+
+
+@pytest.mark.xdist_group("processes")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="tests run in one process, one after the other")
+def test_what_must_not_run_beside_its_like_is_kept_together(request: pytest.FixtureRequest) -> None:
+    assert request.node.nodeid.endswith("@processes")

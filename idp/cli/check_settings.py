@@ -8,8 +8,7 @@ from idp import catalogue
 from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.errors import SettingsError
-from idp.model import Factor
-from idp.policy import default_policy, load_policy
+from idp.flows.rules import read_policy
 from idp.settings import Settings
 from idp.sms import open_gateways
 from idp.sms.intel import open_intel
@@ -19,18 +18,12 @@ from idp.spending import Country, Mode, read_spending, sends_out
 
 def policy(settings: Settings) -> Finding:
     """Whether the policy can be read."""
-    if settings.policy is None:
-        return Finding("policy", OK, f"the one that comes with Stile, {len(default_policy().scopes)} scopes")
     try:
-        policy = load_policy(settings.policy.read_text(encoding="utf-8"))
+        policy = read_policy(settings)
     except SettingsError as error:
-        return Finding("policy", FAIL, "; ".join(error.problems), f"correct {settings.policy}")
-    except (OSError, UnicodeDecodeError) as error:
-        return Finding("policy", FAIL, f"{settings.policy} cannot be read ({type(error).__name__})", "set IDP_POLICY")
-    if Factor.EMAIL in policy.factors and settings.smtp_url is None:
-        found = "it allows codes by e-mail, and nothing here sends mail"
-        return Finding("policy", FAIL, found, f"set IDP_SMTP_URL, or remove factors.email from {settings.policy}")
-    return Finding("policy", OK, f"{settings.policy}, {len(policy.scopes)} scopes")
+        return Finding("policy", FAIL, "; ".join(error.problems), "correct the file that IDP_POLICY names")
+    name = "the one that comes with Stile" if settings.policy is None else str(settings.policy)
+    return Finding("policy", OK, f"{name}, {len(policy.scopes)} scopes")
 
 
 def spending(settings: Settings) -> Finding:

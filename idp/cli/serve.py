@@ -20,8 +20,9 @@ from idp import localpg, logs
 from idp.cli import output
 from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
 from idp.errors import IdpError
+from idp.flows.rules import read_rules
 from idp.settings import Settings, read_settings
-from idp.spending import NOTHING_OPEN, read_spending
+from idp.spending import NOTHING_OPEN
 
 if TYPE_CHECKING:
     from idp.cli.place import Place
@@ -35,7 +36,8 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
     environ = dict(os.environ)
     settings = read_settings(environ)
     logs.configure(level=settings.log_level, form=settings.log_format)
-    if not read_spending(settings).anything_open:
+    _, spending = read_rules(settings)
+    if not spending.anything_open:
         _log.warning("sms", detail=NOTHING_OPEN)
     raise_file_limit()
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Numbers that nothing is sent to: added when a provider says so, asked before each message, lifted by an operator."""
+"""Numbers that nothing is sent to: added when a provider says so, lifted by an operator. `spending` asks for them."""
 
 from uuid import UUID
 
@@ -13,11 +13,6 @@ async def suppress(idp: Idp, number: str, *, reason: str, gateway: str, account_
     audit = NumberSuppressed(phone=mask(number), reason=reason, gateway=gateway, account=str(account_id))
     hashed = idp.secrets.index(number, purpose=suppressions.PURPOSE)
     return await suppressions.add(idp.db, hashed, reason=reason, audit=audit, now=idp.clock.now())
-
-
-async def why_suppressed(idp: Idp, number: str) -> str | None:
-    """Why nothing may be sent to this number; None when it may."""
-    return await suppressions.holds(idp.db, idp.secrets.indexes(number, purpose=suppressions.PURPOSE))
 
 
 async def unblock(idp: Idp, phone: Phone) -> str | None:

@@ -30,7 +30,6 @@ _added = (
     .cte("added")
 )
 _ADD = Statement(select(_added.c.hash).add_cte(audited(_added)))
-_HOLDS = Statement(select(_s.reason).where(_these).limit(1))
 _removed = delete(suppressed_number).where(_these).returning(_s.reason).cte("removed")
 _REMOVE = Statement(select(_removed.c.reason).add_cte(audited(_removed)))
 
@@ -38,12 +37,6 @@ _REMOVE = Statement(select(_removed.c.reason).add_cte(audited(_removed)))
 async def add(conn: Conn, hashed: bytes, *, reason: str, audit: Event, now: datetime) -> bool:
     """Send nothing to this number any more. True when it was not there before, which alone is audited."""
     return await conn.one(_ADD, hash=hashed, reason=reason, now=now, **audit_values(audit)) is not None
-
-
-async def holds(conn: Conn, hashes: Sequence[bytes]) -> str | None:
-    """Why nothing may be sent to a number; None when it may. `hashes` are those of the number under every key."""
-    row = await conn.one(_HOLDS, hashes=list(hashes))
-    return None if row is None else str(row[0])
 
 
 async def remove(conn: Conn, hashes: Sequence[bytes], *, audit: Event, now: datetime) -> str | None:

@@ -1,45 +1,13 @@
 """The demonstration in Spanish, in Debian's Chromium without JavaScript: signing in, stepping up, an app, errors."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import expect
 
-from tests.browser.test_journeys import CHROMIUM, FLAGS
-from tests.browser.visitor import Inspector, Visitor
-from tests.browser.world import Demo, Person, running
+from tests.browser.visitor import Visitor
+from tests.browser.world import Demo, Person
 from tests.sentences import in_english
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason="needs Debian's chromium"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running(tmp_path_factory.mktemp("demo") / "data") as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def visitor(browser: Browser, demo: Demo) -> AsyncIterator[Visitor]:
-    inspector = Inspector(await browser.new_page(reduced_motion="reduce"))
-    visitor = await Visitor.arrive(browser, demo, inspector)
-    yield visitor
-    await visitor.leave()
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 async def ve(visitor: Visitor, *texts: str) -> None:

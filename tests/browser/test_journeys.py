@@ -1,54 +1,15 @@
 """What people do with the whole demonstration, in Debian's Chromium. Without JavaScript, unless a test says so."""
 
-import os
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 import pytest
-from playwright.async_api import Browser, Request, Route, async_playwright, expect
+from playwright.async_api import Browser, Request, Route, expect
 
 from tests.browser.visitor import Inspector, Visitor
-from tests.browser.world import Demo, Person, running
+from tests.browser.world import Demo, Person
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason="needs Debian's chromium"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running(tmp_path_factory.mktemp("demo") / "data") as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture(scope="module")
-async def inspector(browser: Browser) -> Inspector:
-    return Inspector(await browser.new_page(reduced_motion="reduce"))
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
@@ -57,13 +18,6 @@ async def newcomer(demo: Demo, request: pytest.FixtureRequest) -> Person:
     # Each in a block of numbers of their own: four new neighbours in an hour are taken for an attack.
     number = len(demo.newcomers) + 100
     return await demo.add(f"p{abs(hash(request.node.name))}", f"+37256{number}{number}")
-
-
-@pytest.fixture
-async def visitor(browser: Browser, demo: Demo, inspector: Inspector) -> AsyncIterator[Visitor]:
-    visitor = await Visitor.arrive(browser, demo, inspector)
-    yield visitor
-    await visitor.leave()
 
 
 async def test_a_person_signs_in_once_and_moves_money_with_the_app(visitor: Visitor, demo: Demo) -> None:

@@ -3,16 +3,14 @@
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-import axe_playwright_python
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, Route, expect
 
 from tests.browser.world import Demo, Person
+from tests.chromium import AXE
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Chromium reports every answer of 400 and above as an error of the page; pages that say no are meant to be such.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")

@@ -4,13 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, Literal
 
-import axe_playwright_python
 import pytest
 import uvicorn
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page
 from starlette.applications import Starlette
 
 from idp.demo.bank import bank
@@ -18,21 +16,12 @@ from idp.demo.notes import notes
 from idp.demo.rp_checks import RelyingPartyConfig
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
+from tests.chromium import AXE, chromium
 from tests.demo import stub as stubs
 from tests.demo.stub import SECRETS, Stub
 
 pytestmark = pytest.mark.browser
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PEOPLE = [
     DemoPerson("alice", "Alice Ader", "correct horse battery", "+372 5555 0101", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),
     DemoPerson("bob", "Bob Berg", "another long password", "+372 5555 0102"),
@@ -80,10 +69,8 @@ async def context(urls: tuple[DemoUrls, Stub], request: pytest.FixtureRequest) -
     size: tuple[int, Literal["light", "dark"]] = request.param
     width, scheme = size
     urls[1].refuse = None
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium() as browser:
         yield await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        await browser.close()
 
 
 async def _is_fine(page: Page) -> None:

@@ -3,19 +3,25 @@
 import re
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select
 
 from idp.flows import deliver
 from idp.flows.deliver import Delivered
 from idp.model.regions import ByRegion
 from idp.sms import Gateway
+from idp.store import suppressions
 from idp.store.engine import Statement
-from idp.store.schema import message, message_attempt
+from idp.store.schema import message, message_attempt, suppressed_number
 from tests.support import PASSWORD, Browser, Provider
 
 ATTEMPTS = Statement(
     select(message_attempt.c.gateway, message_attempt.c.outcome, message_attempt.c.region).order_by(
         message_attempt.c.started_at
+    )
+)
+WHY = Statement(
+    select(suppressed_number.c.reason).where(
+        suppressed_number.c.hash == func.any(bindparam("hashes", type_=ARRAY(LargeBinary)))
     )
 )
 STATES = Statement(select(message.c.state).order_by(message.c.created_at))
@@ -59,3 +65,10 @@ async def page_of(browser: Browser) -> str:
     page = await browser.get(str(browser.page.url))
     assert page.status_code == 200
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2]))
+
+
+async def why_suppressed(provider: Provider, number: str) -> str | None:
+    """Why nothing may be sent to this number; None when it may."""
+    hashes = provider.idp.secrets.indexes(number, purpose=suppressions.PURPOSE)
+    row = await provider.idp.db.one(WHY, hashes=hashes)
+    return None if row is None else str(row[0])

@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.flows import deliver, receipts
-from idp.flows.suppressions import why_suppressed
 from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, latest, smspm
 from idp.store import leases, sweep
@@ -22,7 +21,7 @@ from idp.store.engine import Statement
 from idp.store.schema import message_attempt
 from idp.testing import FakeGateway
 from tests.conftest import empty, running, settings_for
-from tests.flows.sending import asks_for_a_code, deliver_all, page_of, states, use
+from tests.flows.sending import asks_for_a_code, deliver_all, page_of, states, use, why_suppressed
 from tests.store.asking import forget_limits
 from tests.store.parallel import at_once
 from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Provider, parameters
@@ -245,7 +244,7 @@ async def test_a_receipt_that_says_the_number_is_dead_suppresses_it(
 ) -> None:
     message, path = await sent_one(reachable)
     await call(reachable, path, Receipt(str(message.attempt_id), Delivery.UNDELIVERED, reason))
-    assert (await why_suppressed(reachable.idp, ALICE_PHONE)) == (reason if blocked else None)
+    assert await why_suppressed(reachable, ALICE_PHONE) == (reason if blocked else None)
 
 
 async def test_the_address_goes_to_a_real_provider_and_its_query_comes_back(

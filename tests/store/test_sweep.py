@@ -26,7 +26,6 @@ from idp.store import (
     receipts,
     refresh_tokens,
     spending,
-    suppressions,
     sweep,
 )
 from idp.store.engine import Statement
@@ -212,7 +211,6 @@ def hot_statements() -> dict[str, Statement]:
         "log": messages._LOG,
         "receipt": receipts._REPORT,
         "breaker": breakers._COUNT,
-        "suppressed": suppressions._HOLDS,
         "spending": spending._FACTS,
         "book": bookings._BOOK,
         "give back": bookings._ADJUST,

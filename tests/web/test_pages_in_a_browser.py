@@ -5,32 +5,21 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-import axe_playwright_python
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.catalogue import templates_dir
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, FormPost, brand_css, page_headers, render
+from tests.chromium import AXE, chromium
 from tests.web.specimens import BRAND, FORM_POST, PAGES
 
 pytestmark = pytest.mark.browser
 
 ColorScheme = Literal["light", "dark"]
 Motion = Literal["no-preference", "reduce"]
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOCALES = {"/es": "es"}
 BRANDS = {
     "": BRAND,
@@ -125,10 +114,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 async def _context(

@@ -1,0 +1,34 @@
+"""What the browser tests of the demonstration share: a browser, a demonstration of the module's own, a visitor."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.visitor import Inspector, Visitor
+from tests.browser.world import Demo, running
+from tests.chromium import chromium
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running(tmp_path_factory.mktemp("demo") / "data") as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+async def inspector(browser: Browser) -> Inspector:
+    return Inspector(await browser.new_page(reduced_motion="reduce"))
+
+
+@pytest.fixture
+async def visitor(browser: Browser, demo: Demo, inspector: Inspector) -> AsyncIterator[Visitor]:
+    visitor = await Visitor.arrive(browser, demo, inspector)
+    yield visitor
+    await visitor.leave()
