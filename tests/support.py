@@ -21,7 +21,7 @@ from idp.factors import password as passwords
 from idp.factors import recovery
 from idp.flows import deliver
 from idp.flows.idp import Idp
-from idp.flows.sealed import NUMBER, SEED, bound
+from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
 from idp.model import Account, Authenticator, AuthMethod, Client, Factor
 from idp.sms import phone
 from idp.store import accounts, authenticators, clients
@@ -285,7 +285,10 @@ class Provider:
         if secret is not None:
             where = bound(account_id, made.id)
             sealed = self.idp.secrets.seal(secret, purpose=purpose, bound_to=where)
-        await authenticators.add(self.idp.db, made, sealed=sealed)
+        lookup = None
+        if factor is Factor.SMS and secret is not None:
+            lookup = self.idp.secrets.index(secret.decode(), purpose=PHONE_INDEX)
+        await authenticators.add(self.idp.db, made, sealed=sealed, lookup=lookup)
         return made.id
 
     async def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:

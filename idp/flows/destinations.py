@@ -47,7 +47,7 @@ def destination(
 ) -> Destination | None:
     """Where a code of this kind goes: the newest open phone, or the verified address. None: nowhere."""
     if factor is Factor.SMS and (phone := phone_of(authenticators)) is not None:
-        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS_NUMBER, phone.id)
+        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS_NUMBER, number_of(phone))
     if factor is Factor.EMAIL and account.mailbox is not None:
         return Destination(
             factor, account.id, None, masked(account.mailbox), limits.EMAIL_ADDRESS, mailbox_key(idp, account.mailbox)
@@ -59,6 +59,11 @@ def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
     """The phone that codes go to: the newest one that is open."""
     phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
     return max(phones, key=lambda each: each.created_at, default=None)
+
+
+def number_of(phone: Authenticator) -> bytes | UUID:
+    """The subject of a limit per number: two people who share one share its limits (threats 2)."""
+    return phone.number_key or phone.id
 
 
 def masked(address: str) -> str:

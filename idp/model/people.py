@@ -71,7 +71,8 @@ class Authenticator:
     """One enrolled phone, app or set of recovery codes of one account.
 
     `hint` is what a page may show ("ending 55"). `trusted_at` is when it may start to open strong scopes (design 5);
-    `enrolled_in` the interaction during which it was enrolled, which it can never satisfy.
+    `enrolled_in` the interaction during which it was enrolled, which it can never satisfy. `number_key` is the same for
+    every phone with this number, whosever it is.
     """
 
     id: UUID
@@ -86,6 +87,7 @@ class Authenticator:
     last_used_at: datetime | None = None
     closed_at: datetime | None = None
     remaining: int | None = None  # recovery codes left
+    number_key: bytes | None = field(default=None, repr=False)
     swapped_at: datetime | None = None  # a phone whose SIM was seen changed, and not seen otherwise since
 
 

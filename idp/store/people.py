@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import Account, Authenticator, Factor
@@ -57,6 +57,7 @@ def authenticators_json(
         _t.c.last_used_at,
         _t.c.closed_at,
         left,
+        func.encode(_t.c.lookup, literal_column("'hex'")),
         _t.c.swapped_at,
     )
     return (
@@ -104,6 +105,7 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
     last_used_at: str | None,
     closed_at: str | None,
     left: int,
+    lookup: str | None,
     swapped_at: str | None,
 ) -> Authenticator:
     return Authenticator(
@@ -119,6 +121,7 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
         last_used_at=read_time(last_used_at),
         closed_at=read_time(closed_at),
         remaining=left if factor == Factor.RECOVERY else None,
+        number_key=None if lookup is None else bytes.fromhex(lookup),
         swapped_at=read_time(swapped_at),
     )
 

@@ -9,9 +9,10 @@ import asyncpg
 import httpx
 import pytest
 
+from idp.flows.operate.people import unlock_user
 from idp.sms import Outcome, Sent
 from tests.stage import error_of, own_token
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 
 
 async def at_the_code(
@@ -260,6 +261,21 @@ async def test_the_sixth_message_waits_for_an_hour_to_pass_and_each_wait_is_hone
         assert len(await provider.deliver()) == n + 1
         provider.clock.move(timedelta(seconds=1))
     assert provider.clock.now() - began >= timedelta(hours=1)
+
+
+async def test_two_people_with_one_number_share_its_limits(provider: Provider) -> None:  # OTP-13
+    await provider.add_person("carol", number=ALICE_PHONE)
+    await at_the_code(provider)
+    assert len(await provider.deliver()) == 1
+    browser, action, _ = await at_the_code(provider, "carol", address="203.0.113.9")
+    assert len(await provider.deliver()) == 1
+    provider.clock.move(timedelta(minutes=1))
+    await fresh_code(provider, browser, action)
+    assert len(await provider.deliver()) == 2
+    # and whoever unlocks one of them frees the number
+    assert await unlock_user(provider.idp, "alice") > 0
+    await at_the_code(provider, address="203.0.113.10")
+    assert len(await provider.deliver()) == 3
 
 
 async def test_without_a_right_password_nothing_is_sent(provider: Provider) -> None:  # OTP-14

@@ -12,7 +12,7 @@ from idp.errors import IdpError, NotThere
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows import enrol
-from idp.flows.destinations import mailbox_key
+from idp.flows.destinations import mailbox_key, number_of
 from idp.flows.idp import Idp
 from idp.flows.login import fold
 from idp.flows.notices import tell
@@ -264,10 +264,11 @@ async def unlock_user(idp: Idp, username: str) -> int:
     person = await find_user(idp, username)
     account = person.account
     index = idp.secrets.index(account.username, purpose="username")
+    phones = (one for one in person.authenticators if one.factor is Factor.SMS)
     subjects = [
         limits.subject(limits.PASSWORD_ACCOUNT, index, "unknown"),
         *(limits.subject(limits.CODE_FAILURES, account.id, factor.value) for factor in Factor),
-        *(limits.subject(limits.SMS_NUMBER, one.id) for one in person.authenticators if one.factor is Factor.SMS),
+        *(limits.subject(limits.SMS_NUMBER, number_of(one)) for one in phones),
         *([] if account.email is None else [limits.subject(limits.EMAIL_ADDRESS, mailbox_key(idp, account.email))]),
         enrol.failures_of(account.id),
         limits.subject(limits.ENROLMENTS, account.id),
