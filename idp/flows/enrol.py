@@ -24,6 +24,7 @@ from idp.sms.text import Notice
 from idp.store import audits, authenticators, rate_limits
 
 LONGEST_LABEL = 60
+TWICE = timedelta(minutes=1)
 
 
 class Slip(StrEnum):
@@ -114,11 +115,26 @@ class _Pending:
 
 
 async def confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done | Codes | Again | Nothing | Outside:
-    """Add the app, if the code is right. Exactly one of any number of callers does.
+    """Add the app, if the code is right. Exactly one of any number of callers does; one right behind it hears `Done`.
 
     The code is no authentication event, and its step can never be used to sign in (TOTP-05). The first app brings
     recovery codes, when there are none.
     """
+    found = await _confirm(idp, visitor, code=code, label=label)
+    if isinstance(found, Nothing | ToClient) and await _just_added(idp, visitor):
+        return Done()  # who clicks twice sees the second answer alone
+    return found
+
+
+async def _just_added(idp: Idp, visitor: Visitor) -> bool:
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return False
+    apps = (each.confirmed_at for each in inside.loaded.authenticators if each.factor is Factor.TOTP)
+    return any(at is not None and at > inside.now - TWICE for at in apps)
+
+
+async def _confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done | Codes | Again | Nothing | Outside:
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
         return inside
