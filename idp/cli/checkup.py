@@ -177,7 +177,10 @@ async def _signing_keys(db: Database) -> Finding:
 
 async def _registered(db: Database) -> Finding:
     people, registered = await accounts.count(db), await clients.all_clients(db)
-    found = f"{people} people, {len(registered)} clients"
+    found = ", ".join(
+        f"{number} {one if number == 1 else many}"
+        for number, one, many in ((people, "person", "people"), (len(registered), "client", "clients"))
+    )
     if not people or not registered:
         advice = " and ".join(
             f"`idp {noun} add`" for noun, some in (("user", people), ("client", registered)) if not some

@@ -53,13 +53,27 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        for mistake in error.errors(include_input=False, include_url=False, include_context=False):
-            text = mistake["msg"].removeprefix("Value error, ")
-            problems.append(f"{PREFIX}{str(mistake['loc'][0]).upper()} {text[:1].lower()}{text[1:]}")
+        mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+        told = (f"{PREFIX}{str(each['loc'][0]).upper()} {_sentence(each['type'], each['msg'])}" for each in mistakes)
+        problems += dict.fromkeys(told)  # what may be one of two things is refused as each of them
     problems += _combinations(settings) if settings else []
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
+
+
+_KINDS = {
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "ip_v4_network": "must be networks such as 10.0.0.0/8 or 2001:db8::/32, divided by spaces",
+    "ip_v6_network": "must be networks such as 10.0.0.0/8 or 2001:db8::/32, divided by spaces",
+}
+
+
+def _sentence(kind: str, text: str) -> str:
+    """What a value must be, for operators: the validator speaks to programmers."""
+    text = text.removeprefix("Value error, ").replace("Input should be", "must be")
+    return _KINDS.get(kind, f"{text[:1].lower()}{text[1:]}")
 
 
 _CAMARA_CLIENT = ("camara_client_id", "camara_client_secret", "camara_token_url")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -206,6 +207,13 @@ class Settings(BaseModel):
         kind = "AC" if field.field_name == "twilio_account_sid" else "SK"
         if value is not None and not re.fullmatch(f"{kind}[0-9a-fA-F]{{32}}", value):
             raise ValueError(f"must be {kind} and 32 hexadecimal digits, as Twilio's console shows it")
+        return value
+
+    @field_validator("sms_region")
+    @classmethod
+    def _sms_region(cls, value: str | None) -> str | None:
+        if value is not None and value not in SUPPORTED_REGIONS:
+            raise ValueError("must be an ISO region such as EE or US")
         return value
 
     @field_validator("webhook_secret")

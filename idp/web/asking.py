@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from idp.factors import KINDS
 from idp.flows.authorize import Show
 from idp.flows.choices import optional
-from idp.flows.destinations import Destination, destination, masked
+from idp.flows.destinations import Destination, destination, masked, phone_of
 from idp.flows.idp import INTERNAL, Idp
 from idp.model import Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
@@ -109,6 +109,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 action=f"{here}/totp",
                 purpose=purpose,
                 strong=not SENT & set(show.ask.factors),
+                has_phone=phone_of(show.loaded.authenticators) is not None,
                 hold=policy.hold,
                 label=_label(show.loaded.authenticators),
                 tries_left=tries,

@@ -256,6 +256,7 @@ def test_who_has_lost_the_app_reads_what_works_and_what_does_not() -> None:
     assert "You can still sign in with a code by text message." in said
     assert "this works again in 24 hours." in said
     assert "this works again" not in text(replace(TOTP, hold=None))
+    assert "still sign in" not in text(replace(TOTP, has_phone=False))
 
 
 @pytest.mark.parametrize(

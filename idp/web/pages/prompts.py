@@ -74,14 +74,15 @@ class EmailCode:
 class AuthenticatorCode:
     """A code from the authenticator app. Posts `code` to `action`; `cancel` to `cancel`.
 
-    `strong` when nothing but the app will do: the page then says that text messages still sign in but do not do this,
-    and how long a new app has to wait (`hold`).
+    `strong` when nothing but the app will do: the page then says that text messages still sign in (who has a phone) but
+    do not do this, and how long a new app has to wait (`hold`).
     """
 
     template: ClassVar[str] = "authenticator_code.html"
     action: str
     purpose: Purpose
     strong: bool = False
+    has_phone: bool = True
     hold: timedelta | None = None
     label: str | None = None
     tries_left: int | None = None
