@@ -43,7 +43,7 @@ from idp.cli import main, supervisor
 supervisor.FIRST_PAUSE, supervisor.LIVED = 0.05, 0.0
 sys.exit(main(sys.argv[1:]))
 """
-SERVE = [sys.executable, "-c", IMPATIENT, "serve", "--workers", "2", "--port", "0", "--json"]
+SERVE = [sys.executable, "-c", IMPATIENT, "serve", "--workers", "2", "--json", "--port"]
 # Of what a worker asks beside requests: senders, sweeper, clock, changes of clients and keys, new connections.
 BESIDE = (
     b"lease_until",
@@ -229,9 +229,9 @@ def keys_text(chain: KeyChain) -> str:
     return ",".join(f"{name}:{base64.urlsafe_b64encode(value).decode()}" for name, value in chain._keys.items())
 
 
-def _launch(environ: dict[str, str], said: Path) -> "subprocess.Popen[str]":
+def _launch(environ: dict[str, str], said: Path, port: int) -> "subprocess.Popen[str]":
     with said.open("a") as errors:
-        return subprocess.Popen(SERVE, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
+        return subprocess.Popen([*SERVE, str(port)], env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
 
 
 def _text(path: Path) -> str:
@@ -239,9 +239,11 @@ def _text(path: Path) -> str:
 
 
 @asynccontextmanager
-async def serving(environ: dict[str, str], said: Path) -> AsyncIterator[tuple["subprocess.Popen[str]", str]]:
+async def serving(
+    environ: dict[str, str], said: Path, *, port: int = 0
+) -> AsyncIterator[tuple["subprocess.Popen[str]", str]]:
     """A server and its address. What it says on standard error is kept in a file."""
-    process = _launch(environ, said)
+    process = _launch(environ, said, port)
     assert process.stdout is not None
     try:
         line = await asyncio.to_thread(process.stdout.readline)
@@ -270,9 +272,11 @@ async def people(url: str, chain: KeyChain, tmp_path: Path) -> AsyncIterator[Pro
 
 
 @asynccontextmanager
-async def served(made: Provider, environ: dict[str, str], tmp_path: Path) -> AsyncIterator[Served]:
+async def served(
+    made: Provider, environ: dict[str, str], tmp_path: Path, *, port: int = 0
+) -> AsyncIterator[Served]:
     async with (
-        serving(environ, tmp_path / "stderr") as (process, address),
+        serving(environ, tmp_path / "stderr", port=port) as (process, address),
         reaching(made, process, address) as provider,
     ):
         yield provider
