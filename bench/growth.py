@@ -60,6 +60,6 @@ async def _fill(opened: House, *, people: int, leftovers: int) -> None:
     try:
         await seed.crowd(raw, people)
         await seed.leftovers(raw, leftovers)
-        await raw.execute("ANALYZE", timeout=300)
+        await raw.execute("VACUUM (ANALYZE)", timeout=300)
     finally:
         await raw.close()

@@ -167,6 +167,6 @@ async def history(url: str, count: int) -> None:
             count,
             timeout=600,
         )
-        await raw.execute("ANALYZE message, message_attempt", timeout=300)
+        await raw.execute("VACUUM (ANALYZE) message, message_attempt", timeout=300)
     finally:
         await raw.close()

@@ -4,7 +4,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.engine import Conn, Statement
@@ -35,6 +48,7 @@ KEEP_DENIALS = timedelta(days=31)
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
+_BATCH: ColumnElement[int] = literal_column(str(BATCH), Integer)
 
 
 def _span(value: timedelta) -> ColumnElement[timedelta]:
@@ -47,9 +61,14 @@ def _sweep(ended: Column[Any], keep: timedelta = timedelta(0)) -> Statement:
     (key,) = list(table.primary_key.columns)[:1]
     gone = ended < _now - _span(keep)
     # The order is not needed, but it lets PostgreSQL walk the index instead of reading the table for the few dead ones.
-    batch = select(key).where(gone).order_by(ended).limit(BATCH).with_for_update(skip_locked=True).cte("batch")
-    swept = delete(table).where(key.in_(select(batch.c[key.name]))).returning(literal_column("1")).cte("swept")
+    batch = select(key).where(gone).order_by(ended).limit(_BATCH).with_for_update(skip_locked=True)
+    swept = delete(table).where(_among(key, batch)).returning(literal_column("1")).cte("swept")
     return Statement(select(func.count()).select_from(swept))
+
+
+def _among(key: ColumnElement[Any], batch: Select[Any]) -> ColumnElement[bool]:
+    """Found by the index, each of them: joined with the batch, a large table would be read whole for every batch."""
+    return key == func.any(func.array(batch.scalar_subquery()))
 
 
 def _expire() -> Statement:
@@ -59,13 +78,12 @@ def _expire() -> Statement:
         select(message.c.id)
         .where(late)
         .order_by(message.c.lease_until, message.c.created_at)
-        .limit(BATCH)
+        .limit(_BATCH)
         .with_for_update(skip_locked=True)
-        .cte("batch")
     )
     expired = (
         update(message)
-        .where(message.c.id.in_(select(batch.c.id)))
+        .where(_among(message.c.id, batch))
         .values(state="expired", lease_until=None)
         .returning(literal_column("1"))
         .cte("expired")

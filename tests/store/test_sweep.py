@@ -137,6 +137,12 @@ async def test_what_the_spending_rules_counted_goes_when_it_counts_no_more(provi
         assert await raw.fetchval(f"SELECT count(*) FROM spending_{name}") == 1, name  # noqa: S608 - from the list above
 
 
+_STRANGERS = """
+    INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
+        SELECT decode(md5(n::text), 'hex'), 1, now(), ARRAY[now()], now() - n * interval '1 s'
+        FROM generate_series(1, 100000) n;
+    ANALYZE rate_limit;
+"""
 _CROWD = """
     INSERT INTO account (id, username, created_at, updated_at)
         SELECT gen_random_uuid(), 'p' || n, now(), now() FROM generate_series(1, 5000) n;
@@ -235,14 +241,23 @@ async def test_no_hot_statement_reads_a_whole_table(provider: Provider, raw: Raw
     await raw.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
     slow = {}
     for name, statement in hot_statements().items():
-        sql, _ = statement.prepare(_Null())
-        handle = f"hot_{uuid4().hex}"
-        await raw.execute(f"PREPARE {handle} AS {sql}")
-        nulls = ", ".join("NULL" for _ in range(_parameters(sql)))
-        plan = await raw.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE {handle}" + (f"({nulls})" if nulls else ""))
-        if found := sorted(set(_scanned(json.loads(plan)))):
+        if found := sorted(set(_scanned(await _plan(raw, statement)))):
             slow[name] = found
     assert slow == {}
+
+
+async def test_no_batch_is_joined_with_a_whole_large_table(provider: Provider, raw: Raw) -> None:
+    await raw.execute(_STRANGERS)
+    await raw.execute("SET plan_cache_mode = force_generic_plan")
+    assert _scanned(await _plan(raw, sweep._STATEMENTS["rate_limit"])) == []
+
+
+async def _plan(raw: Raw, statement: Statement) -> Any:
+    sql, _ = statement.prepare(_Null())
+    handle = f"hot_{uuid4().hex}"
+    await raw.execute(f"PREPARE {handle} AS {sql}")
+    nulls = ", ".join("NULL" for _ in range(_parameters(sql)))
+    return json.loads(await raw.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE {handle}" + (f"({nulls})" if nulls else "")))
 
 
 def _parameters(sql: str) -> int:
