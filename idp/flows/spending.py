@@ -21,6 +21,7 @@ from idp.spending import Allowed, Closes, Denied, Facts, Mode, Objection, Period
 from idp.spending.table import BLOCK_DIGITS
 from idp.store import bookings, denials, suppressions
 from idp.store import spending as standings
+from idp.store.batches import BATCH
 from idp.store.messages import Outgoing
 from idp.store.spending import Line
 
@@ -190,7 +191,7 @@ async def _tell(idp: Idp, period: Period, level: int, *, now: datetime) -> None:
 
 async def observe(idp: Idp, *, now: datetime) -> None:
     """Add what was verified to the buckets, and set the figures that `/metrics` shows."""
-    while await denials.settle(idp.db) == denials.BATCH:
+    while await denials.settle(idp.db) == BATCH:
         continue
     for traffic in await denials.traffic(idp.db, now=now):
         metrics.set_verified(traffic.region, traffic.verified / traffic.sends if traffic.sends else 1.0)

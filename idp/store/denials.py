@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 from idp.audit import BudgetReached, CountryClosed, MessageDenied
 from idp.spending import Period
 from idp.store.audits import audit_values, audited
+from idp.store.batches import among
 from idp.store.engine import Conn, Statement
 from idp.store.schema import (
     Time,
@@ -37,8 +38,6 @@ from idp.store.schema import (
     spending_region,
 )
 from idp.store.spending import A_DAY, BLOCK, HOUR_AT, NOW, ONE, REGION, THE_ROW, ZERO, Line, beginnings, spent_in
-
-BATCH = 500
 
 _n, _d, _m, _r = spending_number.c, spending_denied.c, spending_money.c, spending_region.c
 _until: ColumnElement[datetime] = bindparam("until", type_=Time)
@@ -153,16 +152,10 @@ async def tell(conn: Conn, event: BudgetReached, *, level: int, now: datetime) -
 
 def _settle() -> Statement:
     """Numbers that were verified since are added to their region's bucket, each once."""
-    batch = (
-        select(_n.authenticator_id)
-        .where(_n.verified_at.is_not(None), not_(_n.settled))
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-        .cte("batch")
-    )
+    those = select(_n.authenticator_id).where(_n.verified_at.is_not(None), not_(_n.settled))
     settled = (
         update(spending_number)
-        .where(_n.authenticator_id.in_(select(batch.c.authenticator_id)))
+        .where(among(_n.authenticator_id, those))
         .values(settled=True)
         .returning(_n.region, _n.hour, _n.sends)
         .cte("settled")

@@ -7,8 +7,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Integer,
-    Select,
     Table,
     and_,
     bindparam,
@@ -20,6 +18,7 @@ from sqlalchemy import (
 )
 
 from idp.spending.table import CONVERSION_WINDOW
+from idp.store.batches import BATCH, among
 from idp.store.engine import Conn, Statement
 from idp.store.facts import SESSION_IDLE
 from idp.store.leases import MARGIN
@@ -41,14 +40,12 @@ from idp.store.schema import (
 )
 from idp.store.spending import A_DAY
 
-BATCH = 500
 ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes
 KEEP_MESSAGES = timedelta(days=30)
 KEEP_DENIALS = timedelta(days=31)
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_BATCH: ColumnElement[int] = literal_column(str(BATCH), Integer)
 
 
 def _span(value: timedelta) -> ColumnElement[timedelta]:
@@ -61,29 +58,22 @@ def _sweep(ended: Column[Any], keep: timedelta = timedelta(0)) -> Statement:
     (key,) = list(table.primary_key.columns)[:1]
     gone = ended < _now - _span(keep)
     # The order is not needed, but it lets PostgreSQL walk the index instead of reading the table for the few dead ones.
-    batch = select(key).where(gone).order_by(ended).limit(_BATCH).with_for_update(skip_locked=True)
-    swept = delete(table).where(_among(key, batch)).returning(literal_column("1")).cte("swept")
+    swept = (
+        delete(table)
+        .where(among(key, select(key).where(gone).order_by(ended)))
+        .returning(literal_column("1"))
+        .cte("swept")
+    )
     return Statement(select(func.count()).select_from(swept))
-
-
-def _among(key: ColumnElement[Any], batch: Select[Any]) -> ColumnElement[bool]:
-    """Found by the index, each of them: joined with the batch, a large table would be read whole for every batch."""
-    return key == func.any(func.array(batch.scalar_subquery()))
 
 
 def _expire() -> Statement:
     """Messages that nobody may send any more leave the index that every sender reads."""
     late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now + _span(MARGIN))
-    batch = (
-        select(message.c.id)
-        .where(late)
-        .order_by(message.c.lease_until, message.c.created_at)
-        .limit(_BATCH)
-        .with_for_update(skip_locked=True)
-    )
+    those = select(message.c.id).where(late).order_by(message.c.lease_until, message.c.created_at)
     expired = (
         update(message)
-        .where(_among(message.c.id, batch))
+        .where(among(message.c.id, those))
         .values(state="expired", lease_until=None)
         .returning(literal_column("1"))
         .cte("expired")
