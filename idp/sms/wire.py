@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ _TIMEOUT = httpx.Timeout(connect=3, read=8, write=8, pool=3)
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_WAIT = 86_400
 _MOST_FIELDS = 100
+_PLAINLY = {"accept-encoding": "identity"}
 
 # The request never left, so trying again cannot send it twice.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -40,7 +42,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer: `body` is its JSON, or None when it was none or too long."""
+    """A provider's answer: `body` is its JSON, or None when it was none, too long or compressed."""
 
     status: int
     body: object
@@ -48,8 +50,12 @@ class Answer:
 
 
 def new_client() -> httpx.AsyncClient:
-    """The client that all gateways of a process share. Redirects are not followed: they would carry secrets away."""
-    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+    """The client that all gateways of a process share. Redirects are not followed: they would carry secrets away.
+
+    Nor are cookies kept: they would pile up, and what one message was answered would go along with the next.
+    """
+    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, cookies=forgetful)
 
 
 async def post(
@@ -73,7 +79,7 @@ async def post(
                 json=json_body,
                 data=form,
                 content=content,
-                headers=headers,
+                headers={**_PLAINLY, **(headers or {})},
                 auth=auth,
                 follow_redirects=False,
             ) as response,
@@ -85,6 +91,9 @@ async def post(
     except (TimeoutError, httpx.RequestError) as error:
         # After the request left nobody knows: the message may be on its way.
         return Sent(Outcome.AMBIGUOUS, reason=_reason(error))
+    except (httpx.InvalidURL, ValueError):
+        # httpx reads where a redirect leads even if nobody follows it.
+        return Sent(Outcome.AMBIGUOUS, reason=Reason.BAD_RESPONSE)
 
 
 def by_status(answer: Answer) -> Sent | None:
@@ -159,6 +168,8 @@ def money(value: object) -> Decimal | None:
 
 
 async def _read(response: httpx.Response) -> bytes | None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        return None  # nobody knows how long it becomes, and it was not asked for
     body = b""
     async for chunk in response.aiter_bytes():
         body += chunk
