@@ -16,7 +16,7 @@ from idp.flows.outgoing import address_of, subject_of, text_of
 from idp.flows.spending import Cleared
 from idp.flows.suppressions import suppress
 from idp.model import Swap
-from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing
+from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing, told
 from idp.sms.routing import Later, Over, Tried, Use
 from idp.spending import Denied
 from idp.store import breakers, leases, messages
@@ -140,9 +140,10 @@ async def _try(
         return Delivered(message.id, "gone", ways.place)
     receipt_url = receipts.url(idp, gateway.name, outgoing.attempt_id)
     sent, broke = await _call(gateway, replace(outgoing, receipt_url=receipt_url))
-    await _settle(idp, cleared, sent)
     ways.tries.append(Tried(gateway.name, sent.outcome, sent.reason))
+    # First: whoever did not come so far would have it sent again. What is not given back is only counted as spent.
     state = await _mark(idp, message, ways, outgoing.attempt_id, lease, sent)
+    await _settle(idp, cleared, sent)
     probed = _probed(message, gateway.name, ways.place) if probe else ()
     opened = await _judge_gateway(idp, gateway.name, ways.place, sent, probe=probed)
     if sent.reason in routing.SUPPRESSES and sent.outcome is Outcome.REJECTED and message.channel == Channel.SMS:
@@ -204,11 +205,13 @@ async def _call(gateway: Gateway, message: Message) -> tuple[Sent, str | None]:
     """One call, whatever the gateway does; and how it broke its contract, if it did."""
     try:
         async with asyncio.timeout(CALL.total_seconds()):
-            return await gateway.send(message), None
+            answered = await gateway.send(message)
     except TimeoutError:
         return Sent(Outcome.AMBIGUOUS, reason=Reason.TIMEOUT), "TimeoutError"
     except Exception as error:  # noqa: BLE001 - somebody else's plug-in; nobody knows whether it sent
         return Sent(Outcome.AMBIGUOUS, reason=Reason.UNKNOWN), type(error).__name__
+    sent = told.fit(answered)
+    return (Sent(Outcome.AMBIGUOUS, reason=Reason.BAD_RESPONSE), "TypeError") if sent is None else (sent, None)
 
 
 async def _mark(idp: Idp, message: Outgoing, ways: _Ways, attempt_id: UUID, lease: datetime, sent: Sent) -> str:

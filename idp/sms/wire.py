@@ -17,11 +17,13 @@ from urllib.parse import parse_qsl
 import httpx
 
 from idp.sms import Outcome, Reason, Sent
+from idp.sms.told import amount
 
 TOTAL = timedelta(seconds=10)
 _TIMEOUT = httpx.Timeout(connect=3, read=8, write=8, pool=3)
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_WAIT = 86_400
+_LONGEST_AMOUNT = 40
 _MOST_FIELDS = 100
 _PLAINLY = {"accept-encoding": "identity"}
 
@@ -158,13 +160,12 @@ def number(value: object) -> int | None:
 
 
 def money(value: object) -> Decimal | None:
-    """An amount, however it is written."""
+    """An amount, however it is written, if one message can cost so much."""
     text = spell(value)
     try:
-        amount = None if text is None else Decimal(text)
+        return None if text is None or len(text) > _LONGEST_AMOUNT else amount(Decimal(text))
     except InvalidOperation:
         return None
-    return amount if amount is not None and amount.is_finite() else None
 
 
 async def _read(response: httpx.Response) -> bytes | None:

@@ -2,15 +2,25 @@
 
 import asyncio
 import gzip
+import json
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
 
 import httpx
 import pytest
 
+from idp.model.regions import ByRegion
 from idp.sms import Outcome, Reason, Sent
+from idp.sms.smspm import SmspmGateway
+from idp.sms.vonage import VonageGateway
 from idp.sms.wire import Answer, new_client, post
+from idp.store import denials
+from idp.testing import a_message
+from tests.flows.sending import asks_for_a_code, deliver_all, states, use
+from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, Provider
 
 
 @asynccontextmanager
@@ -77,3 +87,81 @@ async def test_what_a_provider_wants_remembered_is_forgotten() -> None:
         assert len(client.cookies.jar) == 0
     assert len(asked) == 2
     assert b"cookie" not in asked[1]
+
+
+@pytest.fixture
+async def provider(bare: Provider) -> Provider:
+    """One of its own for each test: what is counted here reaches over many days."""
+    await bare.add_client("bank", BANK_URI)
+    await bare.add_person("alice", number=ALICE_PHONE)
+    await bare.add_person("bob", number=BOB_PHONE, email="bob@example.com", email_verified=True)
+    return bare
+
+
+def smspm(client: httpx.AsyncClient, url: str) -> SmspmGateway:
+    return SmspmGateway(client, account="a", token="b", senders=ByRegion("Acme"), url=url)
+
+
+@pytest.mark.parametrize(
+    "cost",
+    ["1E+999999", "1E-999999", "1E+200000", "1E+30", "-1E+30", "9" * 60_000, "0." + "1" * 60_000, "0E+999999", "NaN"],
+    ids=lambda text: text[:12],
+)
+async def test_an_absurd_price_neither_sends_twice_nor_takes_the_budget(provider: Provider, cost: str) -> None:
+    """The database refused the number, so nobody wrote down that the message was sent, and it was sent again."""
+    asked: list[bytes] = []
+    said = json.dumps({"status": "success", "messageId": "m1", "cost": cost, "currency": "EUR"}).encode()
+    raw = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said
+    await asks_for_a_code(provider)
+    async with answering(raw, asked) as url, new_client() as client:
+        gateways = use(provider, smspm(client, url))
+        done = await deliver_all(provider, *gateways)
+        provider.clock.move(timedelta(minutes=1))
+        done += await deliver_all(provider, *gateways)
+    assert [each.state for each in done] == ["sent"]
+    assert len(asked) == 1
+    price = provider.idp.spending.price("EE")
+    assert set((await denials.spent(provider.idp.db, now=provider.clock.now())).values()) == {price}
+
+
+@pytest.mark.parametrize("cost", [Decimal("NaN"), Decimal("Infinity"), Decimal("1E+999999"), Decimal("1E+30")])
+async def test_nor_does_that_of_somebody_elses_gateway(provider: Provider, cost: Decimal) -> None:
+    await asks_for_a_code(provider)
+    provider.gateway.answers.append(Sent(Outcome.ACCEPTED, "m1", cost=cost, currency="EUR"))
+    assert len(await provider.deliver()) == 1
+    provider.clock.move(timedelta(minutes=1))
+    assert len(await provider.deliver()) == 1
+    assert await states(provider) == ["sent"]
+    price = provider.idp.spending.price("EE")
+    assert set((await denials.spent(provider.idp.db, now=provider.clock.now())).values()) == {price}
+
+
+async def test_prices_that_cannot_be_added_up_do_not_break_a_gateway() -> None:
+    part = {"message-id": "m1", "status": "0", "message-price": "9E+999999"}
+    said = json.dumps({"messages": [part, part]}).encode()
+    raw = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said
+    async with answering(raw) as url, new_client() as client:
+        gateway = VonageGateway(client, key="k", secret="s", signature=None, senders=ByRegion("Acme"), url=url)
+        sent = await gateway.send(a_message())
+    assert (sent.outcome, sent.provider_id, sent.cost) == (Outcome.ACCEPTED, "m1", None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Sent(Outcome.ACCEPTED, "m\x00"), id="an id with a NUL"),
+        pytest.param(Sent(Outcome.ACCEPTED, "m" * 100_000), id="an id without an end"),
+        pytest.param(Sent(Outcome.ACCEPTED, "m", provider_code="\ud800"), id="a code that is no text"),
+        pytest.param(Sent(Outcome.ACCEPTED, "m", segments=10**12), id="very many parts"),
+        pytest.param(Sent(Outcome.ACCEPTED, "m", currency="+37256789045\x00"), id="a number for a currency"),
+    ],
+)
+async def test_what_a_plug_in_says_of_a_sent_message_does_not_make_it_leave_again(
+    provider: Provider, answer: Sent
+) -> None:
+    await asks_for_a_code(provider)
+    provider.gateway.answers.append(answer)
+    assert len(await provider.deliver()) == 1
+    provider.clock.move(timedelta(minutes=1))
+    assert len(await provider.deliver()) == 1
+    assert await states(provider) == ["sent"]
