@@ -73,6 +73,8 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
     The try is written down before the gateway is called, so a killed sender causes one more of the same code at most.
     """
     now = idp.clock.now()
+    if not message.wanted:
+        return Delivered(message.id, await leases.drop(idp.db, message, now=now))
     try:
         to, (text, code) = address_of(idp, message), text_of(idp, message)
     except SealBroken as error:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from idp.flows import operate
 from idp.model.regions import ByRegion
 from idp.sms import Outcome, Reason, Sent
 from idp.sms.smspm import SmspmGateway
@@ -20,7 +21,8 @@ from idp.sms.wire import Answer, new_client, post
 from idp.store import denials
 from idp.testing import a_message
 from tests.flows.sending import asks_for_a_code, deliver_all, states, use
-from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, Provider
+from tests.mailing import allow_mail
+from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, Browser, Provider, parameters
 
 
 @asynccontextmanager
@@ -94,7 +96,7 @@ async def provider(bare: Provider) -> Provider:
     """One of its own for each test: what is counted here reaches over many days."""
     await bare.add_client("bank", BANK_URI)
     await bare.add_person("alice", number=ALICE_PHONE)
-    await bare.add_person("bob", number=BOB_PHONE, email="bob@example.com", email_verified=True)
+    await bare.add_person("bob", number=BOB_PHONE)
     return bare
 
 
@@ -165,3 +167,50 @@ async def test_what_a_plug_in_says_of_a_sent_message_does_not_make_it_leave_agai
     provider.clock.move(timedelta(minutes=1))
     assert len(await provider.deliver()) == 1
     assert await states(provider) == ["sent"]
+
+
+async def _removed(provider: Provider, browser: Browser) -> None:
+    del browser
+    person = await operate.find_user(provider.idp, "bob")
+    await operate.remove_authenticator(provider.idp, "bob", str(person.authenticators[0].id))
+
+
+async def _disabled(provider: Provider, browser: Browser) -> None:
+    del browser
+    await operate.set_user_disabled(provider.idp, "bob", disabled=True)
+
+
+async def _signed_out_everywhere(provider: Provider, browser: Browser) -> None:
+    del browser
+    await operate.set_password(provider.idp, "bob", "another passphrase altogether")
+
+
+async def _cancelled(provider: Provider, browser: Browser) -> None:
+    del provider
+    assert (await browser.submit("/cancel")).status_code == 303
+
+
+async def _three_wrong_codes(provider: Provider, browser: Browser) -> None:
+    del provider
+    for code in ("000000", "000001", "000002"):
+        await browser.submit("/sms", code=code)
+
+
+@pytest.mark.parametrize(
+    "change", [_removed, _disabled, _signed_out_everywhere, _cancelled, _three_wrong_codes], ids=lambda it: it.__name__
+)
+async def test_a_code_that_is_good_for_nothing_any_more_is_not_paid_for(
+    provider: Provider, change: Callable[[Provider, Browser], Awaitable[None]]
+) -> None:
+    """A phone that was taken away, and cancelled requests by the dozen: each message was sent all the same."""
+    browser = await asks_for_a_code(provider, "bob")
+    await change(provider, browser)
+    assert await provider.deliver() == []
+    assert (await states(provider))[0] == "expired"
+
+
+async def test_a_code_whose_question_is_open_is_mailed(provider: Provider) -> None:
+    allow_mail(provider)
+    await provider.add_person("mia", email="mia@example.com", email_verified=True)
+    browser = await asks_for_a_code(provider, "mia")
+    assert "code" in parameters(await browser.submit("/email", code=(await provider.deliver())[-1]))
