@@ -93,10 +93,12 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
             cleared = await _cleared(idp, message, to, now=now)
             if isinstance(cleared, Denied):
                 state = await leases.deny(idp.db, message, by=cleared.rule, region=ways.region, now=now)
+                await _untried(idp, message, ways, name, probe=probe, since=now)
                 return Delivered(message.id, state, ways.place)
             swap = await swaps.check(idp, message, to)
             if swap is Swap.SWAPPED:
                 await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
+                await _untried(idp, message, ways, name, probe=probe, since=now)
                 return Delivered(message.id, await swaps.deny(idp, message, to, region=ways.region), ways.place)
             gateway = next(each for each in gateways if each.name == name)
             outgoing = Message(
@@ -139,6 +141,7 @@ async def _try(
     )
     if lease is None:
         await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
+        await _untried(idp, message, ways, gateway.name, probe=probe, since=outgoing.at)
         return Delivered(message.id, "gone", ways.place)
     receipt_url = receipts.url(idp, gateway.name, outgoing.attempt_id)
     sent, broke = await _call(gateway, replace(outgoing, receipt_url=receipt_url))
@@ -189,6 +192,13 @@ def _probed(message: Outgoing, gateway: str, place: str) -> tuple[str, ...]:
     return tuple(
         where for name, where, _ in message.blocked if name == gateway and where in {place, breakers.EVERYWHERE}
     )
+
+
+async def _untried(idp: Idp, message: Outgoing, ways: _Ways, gateway: str, *, probe: bool, since: datetime) -> None:
+    """A probe that came to nothing is somebody else's: messages that are denied must not use them up."""
+    now = idp.clock.now()
+    if probe and now < since + breakers.PROBE_FOR:
+        await breakers.release(idp.db, gateway=gateway, regions=_probed(message, gateway, ways.place), now=now)
 
 
 async def _choose(idp: Idp, message: Outgoing, ways: _Ways) -> Use | Later | Over:

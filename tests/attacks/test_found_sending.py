@@ -8,20 +8,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from idp.flows import operate
+from idp.flows import deliver, operate, suppressions
 from idp.model.regions import ByRegion
 from idp.sms import Outcome, Reason, Sent
 from idp.sms.smspm import SmspmGateway
 from idp.sms.vonage import VonageGateway
 from idp.sms.wire import Answer, new_client, post
-from idp.store import denials
-from idp.testing import a_message
+from idp.store import breakers, denials
+from idp.testing import FakeGateway, a_message
 from tests.flows.sending import asks_for_a_code, deliver_all, states, use
 from tests.mailing import allow_mail
+from tests.store.asking import forget_limits
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, Browser, Provider, parameters
 
 
@@ -214,3 +216,26 @@ async def test_a_code_whose_question_is_open_is_mailed(provider: Provider) -> No
     await provider.add_person("mia", email="mia@example.com", email_verified=True)
     browser = await asks_for_a_code(provider, "mia")
     assert "code" in parameters(await browser.submit("/email", code=(await provider.deliver())[-1]))
+
+
+async def test_a_message_that_is_denied_does_not_keep_others_from_a_gateway_that_works_again(
+    provider: Provider,
+) -> None:
+    """Each took the one probe of a minute's rest and then sent nothing; whoever asks often enough stops everybody."""
+    await suppressions.suppress(provider.idp, BOB_PHONE, reason="opted_out", gateway="busy", account_id=uuid4())
+    gateway = FakeGateway("busy", answers=[Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)] * 5)
+    gateways = use(provider, gateway)
+    for n in range(5):
+        await provider.add_person(f"early{n}", number=f"+3725{1000 + n}001")
+        await asks_for_a_code(provider, f"early{n}")
+        await deliver.deliver_one(provider.idp, gateways)
+    assert [each.state for each in await breakers.states(provider.idp.db, now=provider.clock.now())] == ["open"]
+    provider.clock.move(timedelta(minutes=2))
+    await forget_limits(provider)
+    await asks_for_a_code(provider, "bob")
+    done = await deliver.deliver_one(provider.idp, gateways)
+    assert done is not None
+    assert done.state == "denied"
+    await asks_for_a_code(provider, "alice")
+    await deliver_all(provider, *gateways)
+    assert ALICE_PHONE in {message.to for message in gateway.sent}
