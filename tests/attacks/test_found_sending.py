@@ -239,3 +239,19 @@ async def test_a_message_that_is_denied_does_not_keep_others_from_a_gateway_that
     await asks_for_a_code(provider, "alice")
     await deliver_all(provider, *gateways)
     assert ALICE_PHONE in {message.to for message in gateway.sent}
+
+
+async def test_two_people_with_one_number_do_not_give_back_each_others_place_in_its_block(provider: Provider) -> None:
+    """What the provider refused of the second took the place of the first with it, who had been texted."""
+    for n in range(6):
+        number = f"+3725123420{n}"
+        await provider.add_person(f"first{n}", number=number)
+        await provider.add_person(f"second{n}", number=number)
+        await forget_limits(provider)
+        await asks_for_a_code(provider, f"first{n}")
+        await provider.deliver()
+        await asks_for_a_code(provider, f"second{n}")
+        provider.gateway.answers.append(Sent(Outcome.REJECTED, reason=Reason.CONTENT_REJECTED))
+        await provider.deliver()
+        provider.gateway.answers.clear()
+    assert len({message.to for message in provider.gateway.sent}) == 3
