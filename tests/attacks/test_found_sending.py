@@ -3,9 +3,10 @@
 import asyncio
 import gzip
 import json
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -14,9 +15,11 @@ import httpx
 import pytest
 
 from idp.flows import deliver, operate, suppressions
+from idp.model.mail import Mailbox, MailServer, is_address
 from idp.model.regions import ByRegion
-from idp.sms import Outcome, Reason, Sent
+from idp.sms import Channel, Outcome, Reason, Sent
 from idp.sms.smspm import SmspmGateway
+from idp.sms.smtp import SmtpGateway
 from idp.sms.vonage import VonageGateway
 from idp.sms.wire import Answer, new_client, post
 from idp.store import breakers, denials
@@ -255,3 +258,44 @@ async def test_two_people_with_one_number_do_not_give_back_each_others_place_in_
         await provider.deliver()
         provider.gateway.answers.clear()
     assert len({message.to for message in provider.gateway.sent}) == 3
+
+
+def smtp(port: int) -> SmtpGateway:
+    server = MailServer("127.0.0.1", port, "starttls")
+    tls = ssl.create_default_context()
+    return SmtpGateway(server, Mailbox("Acme", "no-reply@acme.example"), "Acme", tls, timedelta(seconds=2))
+
+
+@pytest.mark.parametrize("greeting", ["", "220 here\r\n"], ids=["greeting", "EHLO"])
+async def test_a_mail_server_that_never_stops_talking_is_left(greeting: str) -> None:
+    """In the 10 s that it has it filled 1.4 GB; before STARTTLS that may be anybody on the way."""
+    left = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if greeting:
+            writer.write(greeting.encode())
+            await reader.readline()
+        with suppress(OSError):
+            for _ in range(1000):  # for ever, as far as we care
+                writer.write(b"250-" + b"x" * 4000 + b"\r\n")
+                await writer.drain()
+            await reader.read()
+        writer.close()
+        left.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        gateway = smtp(server.sockets[0].getsockname()[1])
+        sent = await gateway.send(a_message(channel=Channel.EMAIL, to="ada@example.com"))
+        await left.wait()
+    gateway.threads.shutdown()
+    # it was left for what it said, and not because its time was over
+    assert sent == Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
+
+
+@pytest.mark.parametrize("address", ["=?utf-8?q?a?=@x.example", "=?a@x.example", "a=?=b@x.example"])
+async def test_an_address_that_no_header_can_hold_is_refused_and_raises_nothing(address: str) -> None:
+    """One person with such an address looked like a mail server that fails, for everybody."""
+    assert not is_address(address)
+    gateway = smtp(9)
+    sent = await gateway.send(a_message(channel=Channel.EMAIL, to=address))
+    assert sent == Sent(Outcome.REJECTED, reason=Reason.INVALID_NUMBER)
