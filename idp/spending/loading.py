@@ -22,6 +22,7 @@ VARIABLE = "IDP_SMS_COUNTRIES"
 NOTHING_OPEN = "No country is open, so no text message is sent: set IDP_SMS_COUNTRIES, as in `EE FI US:known_only`."
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _HOUR = timedelta(hours=1)
+_DECIMALS = 12  # more than any price has; PostgreSQL ends at 16383
 
 
 def _duration(value: object) -> timedelta:
@@ -35,7 +36,8 @@ def _amount(value: object) -> Decimal:
     # Not through float: the sums have to come out even.
     if not isinstance(value, bool) and isinstance(value, (int, Decimal)):
         amount = Decimal(value)
-        if amount.is_finite() and 0 <= amount <= 10**9:
+        exponent = amount.as_tuple().exponent
+        if isinstance(exponent, int) and exponent >= -_DECIMALS and 0 <= amount <= 10**9:
             return amount
     raise ValueError("must be an amount of money, zero or more")
 
@@ -132,6 +134,9 @@ def _read(text: str, problems: list[str]) -> _File:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         problems.append(f"the spending table is not TOML: {error}")
+        return _File()
+    except (ValueError, ArithmeticError, RecursionError) as error:  # a number without end, brackets within brackets
+        problems.append(f"the spending table is not TOML: {type(error).__name__}")
         return _File()
     try:
         return _File.model_validate(raw)

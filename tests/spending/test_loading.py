@@ -128,3 +128,22 @@ def test_the_operators_file_is_read(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="IDP_SPENDING cannot be read"):
         read_spending(settings(spending=file))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[money]\nhour = " + "9" * 5000, id="a number without end"),
+        pytest.param("[money]\nhour = 1e99999999999999999999", id="a power without end"),
+        pytest.param("x = " + "[" * 5000, id="brackets within brackets"),
+        pytest.param("x = " + "{a=" * 5000, id="tables within tables"),
+    ],
+)
+def test_what_python_cannot_read_is_a_mistake_in_the_file(text: str) -> None:
+    (only,) = problems(text)
+    assert only.startswith("the spending table is not TOML: ")
+
+
+@pytest.mark.parametrize("amount", ["1e-400000", "0.0000000000001", "nan", "inf", "-1"])
+def test_an_amount_that_cannot_be_added_up_is_a_mistake(amount: str) -> None:
+    assert problems(f"[prices]\nEE = {amount}") == ["spending: prices.EE: must be an amount of money, zero or more"]
