@@ -175,14 +175,19 @@ def _no_region(region: str) -> str:
 
 
 def sends_out(settings: Settings) -> bool:
-    """Whether text messages leave this machine, and so cost somebody money. Unknown gateways count as if."""
+    """Whether text messages leave this machine, and so cost somebody money. Unknown gateways count as if.
+
+    Where people sign in from elsewhere, a gateway on this machine is a relay to a provider.
+    """
     return any(not _stays_here(settings, name) for name in settings.gateway_names())
 
 
 def _stays_here(settings: Settings, gateway: str) -> bool:
     url = getattr(settings, f"{gateway}_url", None)
     # mail is not a text message
-    return gateway in {"console", "smtp"} or (isinstance(url, str) and urlsplit(url).hostname in LOOPBACK)
+    if gateway in {"console", "smtp"}:
+        return True
+    return settings.loopback and isinstance(url, str) and urlsplit(url).hostname in LOOPBACK
 
 
 def read_spending(settings: Settings) -> Spending:

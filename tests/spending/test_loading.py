@@ -111,6 +111,13 @@ def test_where_nothing_leaves_this_machine_nothing_has_to_be_opened() -> None:
     assert read_spending(loopback).country("EE") is Country.ALLOW
 
 
+def test_a_gateway_on_this_machine_opens_nothing_for_people_from_elsewhere() -> None:
+    """It relays to a provider that wants money: whoever left IDP_SMS_COUNTRIES out would have opened the world."""
+    relay = {"sms_gateways": ("webhook",), "webhook_url": "http://127.0.0.1:9000"}
+    assert not read_spending(settings(issuer="https://login.example.com", **relay)).anything_open
+    assert read_spending(settings(issuer="http://localhost:8000", **relay)).country("EE") is Country.ALLOW
+
+
 def test_a_country_named_closes_the_others_wherever_messages_go() -> None:
     table = read_spending(settings(sms_countries=("FI",)))
     assert (table.country("FI"), table.country("EE")) == (Country.ALLOW, Country.DENY)
