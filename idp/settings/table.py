@@ -24,6 +24,7 @@ from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 DRIVER = "postgresql+asyncpg://"
 
 
@@ -272,3 +273,11 @@ def _for_secrets(url: str, what: str, example: str) -> None:
         raise ValueError(f"must be a URL such as {example}")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError(f"must be https: {what} are sent there")
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header is one of this machine's own names.
+
+    By any other, a page from elsewhere reads what is meant for who sits here: its name may lead here, too.
+    """
+    return _HERE.fullmatch(host) is not None

@@ -24,6 +24,7 @@ from idp.sms.vonage import VonageGateway
 from idp.sms.wire import Answer, new_client, post
 from idp.store import breakers, denials
 from idp.testing import FakeGateway, a_message
+from idp.testing.provider import fake_provider
 from tests.flows.sending import asks_for_a_code, deliver_all, states, use
 from tests.mailing import allow_mail
 from tests.store.asking import forget_limits
@@ -299,3 +300,17 @@ async def test_an_address_that_no_header_can_hold_is_refused_and_raises_nothing(
     gateway = smtp(9)
     sent = await gateway.send(a_message(channel=Channel.EMAIL, to=address))
     assert sent == Sent(Outcome.REJECTED, reason=Reason.INVALID_NUMBER)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "[", "", "127.0.0.1:x"]
+)
+async def test_a_page_whose_name_leads_here_does_not_read_the_codes_of_who_sits_here(bare: Provider, host: str) -> None:
+    """DNS rebinding: to the browser it is the page's own site, to us a visitor from this machine."""
+    shown = await bare.browser(address="127.0.0.1").get("/dev/outbox")
+    assert shown.status_code == 200
+    assert (await bare.browser(address="127.0.0.1", headers={"host": host}).get("/dev/outbox")).status_code == 404
+    async with fake_provider() as fake, httpx.AsyncClient() as client:
+        for path in ("/", "/inbox.json"):
+            assert (await client.get(fake.url + path)).status_code == 200
+            assert (await client.get(fake.url + path, headers={"host": host})).status_code == 404
