@@ -272,9 +272,7 @@ async def people(url: str, chain: KeyChain, tmp_path: Path) -> AsyncIterator[Pro
 
 
 @asynccontextmanager
-async def served(
-    made: Provider, environ: dict[str, str], tmp_path: Path, *, port: int = 0
-) -> AsyncIterator[Served]:
+async def served(made: Provider, environ: dict[str, str], tmp_path: Path, *, port: int = 0) -> AsyncIterator[Served]:
     async with (
         serving(environ, tmp_path / "stderr", port=port) as (process, address),
         reaching(made, process, address) as provider,

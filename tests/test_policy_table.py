@@ -242,3 +242,9 @@ def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
     rules = default_policy().scopes
     with pytest.raises(TypeError):
         rules["openid"] = rules["email"]  # type: ignore[index]  # that it is refused is the point
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 5000], ids=["a number", "brackets"])
+def test_what_python_cannot_read_is_a_mistake_in_the_file(text: str) -> None:
+    with pytest.raises(SettingsError, match="the policy is not TOML: "):
+        load_policy(text)

@@ -101,6 +101,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     as_json = "--json" in arguments
     try:
+        if not all(_is_text(each) for each in arguments):
+            output.complain(["The command line holds bytes that are no UTF-8."], as_json=as_json)
+            return 2
         return _run(arguments, as_json=as_json)
     except BrokenPipeError:
         # Whoever read us has seen enough. Python would complain again when it flushes at exit.
@@ -110,6 +113,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return output.INTERRUPTED
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it was UTF-8: other bytes come as lone surrogates, which nothing can hash, store or print."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:

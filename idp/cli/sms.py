@@ -78,7 +78,7 @@ def send_test(
     from idp.settings import read_settings
     from idp.sms.text import parts
 
-    if receipt_url is not None and not re.fullmatch(r"https?://[^\s?#]+", receipt_url):
+    if receipt_url is not None and not _is_url(receipt_url):
         raise typer.BadParameter("It must be an http or https URL without ? and #.", param_hint="'--receipt-url'")
     settings = read_settings(os.environ)
     logs.configure(level="warning", form="text")
@@ -128,6 +128,15 @@ def fake(
 
 app.command("log", epilog=deliveries.LOG_EXAMPLES)(deliveries.log)
 app.command("unblock", epilog=deliveries.UNBLOCK_EXAMPLES)(deliveries.unblock)
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        return re.fullmatch(r"https?://[^\s?#]+", text) is not None and bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
 
 
 def _why(answer: "Sent | Receipt") -> str:

@@ -16,7 +16,7 @@ from idp.flows.outgoing import address_of, subject_of, text_of
 from idp.flows.spending import Cleared
 from idp.flows.suppressions import suppress
 from idp.model import Swap
-from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing
+from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing, told
 from idp.sms.routing import Later, Over, Tried, Use
 from idp.spending import Denied
 from idp.store import breakers, leases, messages
@@ -73,6 +73,8 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
     The try is written down before the gateway is called, so a killed sender causes one more of the same code at most.
     """
     now = idp.clock.now()
+    if not message.wanted:
+        return Delivered(message.id, await leases.drop(idp.db, message, now=now))
     try:
         to, (text, code) = address_of(idp, message), text_of(idp, message)
     except SealBroken as error:
@@ -91,10 +93,12 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
             cleared = await _cleared(idp, message, to, now=now)
             if isinstance(cleared, Denied):
                 state = await leases.deny(idp.db, message, by=cleared.rule, region=ways.region, now=now)
+                await _untried(idp, message, ways, name, probe=probe, since=now)
                 return Delivered(message.id, state, ways.place)
             swap = await swaps.check(idp, message, to)
             if swap is Swap.SWAPPED:
                 await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
+                await _untried(idp, message, ways, name, probe=probe, since=now)
                 return Delivered(message.id, await swaps.deny(idp, message, to, region=ways.region), ways.place)
             gateway = next(each for each in gateways if each.name == name)
             outgoing = Message(
@@ -137,12 +141,14 @@ async def _try(
     )
     if lease is None:
         await _settle(idp, cleared, Sent(Outcome.NOT_SENT))
+        await _untried(idp, message, ways, gateway.name, probe=probe, since=outgoing.at)
         return Delivered(message.id, "gone", ways.place)
     receipt_url = receipts.url(idp, gateway.name, outgoing.attempt_id)
     sent, broke = await _call(gateway, replace(outgoing, receipt_url=receipt_url))
-    await _settle(idp, cleared, sent)
     ways.tries.append(Tried(gateway.name, sent.outcome, sent.reason))
+    # First: whoever did not come so far would have it sent again. What is not given back is only counted as spent.
     state = await _mark(idp, message, ways, outgoing.attempt_id, lease, sent)
+    await _settle(idp, cleared, sent)
     probed = _probed(message, gateway.name, ways.place) if probe else ()
     opened = await _judge_gateway(idp, gateway.name, ways.place, sent, probe=probed)
     if sent.reason in routing.SUPPRESSES and sent.outcome is Outcome.REJECTED and message.channel == Channel.SMS:
@@ -188,6 +194,13 @@ def _probed(message: Outgoing, gateway: str, place: str) -> tuple[str, ...]:
     )
 
 
+async def _untried(idp: Idp, message: Outgoing, ways: _Ways, gateway: str, *, probe: bool, since: datetime) -> None:
+    """A probe that came to nothing is somebody else's: messages that are denied must not use them up."""
+    now = idp.clock.now()
+    if probe and now < since + breakers.PROBE_FOR:
+        await breakers.release(idp.db, gateway=gateway, regions=_probed(message, gateway, ways.place), now=now)
+
+
 async def _choose(idp: Idp, message: Outgoing, ways: _Ways) -> Use | Later | Over:
     """A gateway for this message; one with an open breaker only after becoming its one probe."""
     while True:
@@ -204,11 +217,13 @@ async def _call(gateway: Gateway, message: Message) -> tuple[Sent, str | None]:
     """One call, whatever the gateway does; and how it broke its contract, if it did."""
     try:
         async with asyncio.timeout(CALL.total_seconds()):
-            return await gateway.send(message), None
+            answered = await gateway.send(message)
     except TimeoutError:
         return Sent(Outcome.AMBIGUOUS, reason=Reason.TIMEOUT), "TimeoutError"
     except Exception as error:  # noqa: BLE001 - somebody else's plug-in; nobody knows whether it sent
         return Sent(Outcome.AMBIGUOUS, reason=Reason.UNKNOWN), type(error).__name__
+    sent = told.fit(answered)
+    return (Sent(Outcome.AMBIGUOUS, reason=Reason.BAD_RESPONSE), "TypeError") if sent is None else (sent, None)
 
 
 async def _mark(idp: Idp, message: Outgoing, ways: _Ways, attempt_id: UUID, lease: datetime, sent: Sent) -> str:

@@ -27,6 +27,7 @@ from idp.store.spending import Line
 
 _log = structlog.get_logger("idp.spending")
 CODE = "code"
+BELIEVED = 100  # times what a message is thought to cost: a slip of the provider must not use up the month
 ROUNDS = 5  # somebody else was faster; each round sees what they took
 NEAR, USED_UP, STOP = 1, 2, 3
 _WORDS = {NEAR: "near", USED_UP: "used_up", STOP: "stop"}
@@ -133,6 +134,9 @@ async def settle(idp: Idp, cleared: Cleared, sent: Sent) -> None:
         )
     elif sent.cost is not None and sent.currency == idp.spending.money.currency and sent.cost != cleared.price:
         difference = abs(sent.cost) - cleared.price
+        if difference > BELIEVED * max(cleared.price, Decimal(1)):
+            _log.warning("sms price not believed", region=cleared.line.region)
+            return
         await bookings.adjust(idp.db, cleared.line, slot=False, difference=difference, booked_at=cleared.booked_at)
 
 

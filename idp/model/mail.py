@@ -50,6 +50,8 @@ class Mailbox:
 
 def is_address(text: str) -> bool:
     """Whether this is an address in ASCII, and nothing else."""
+    if "=?" in text:
+        return False  # RFC 2047 5: in a header it would begin an encoded word
     return len(text) <= 254 and len(text.partition("@")[0]) <= 64 and _ADDRESS.fullmatch(text) is not None
 
 

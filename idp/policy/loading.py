@@ -182,6 +182,8 @@ def load_policy(text: str) -> Policy:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"the policy is not TOML: {error}"]) from None
+    except (ValueError, RecursionError) as error:  # a number without end, brackets within brackets
+        raise SettingsError([f"the policy is not TOML: {type(error).__name__}"]) from None
     problems: list[str] = []
     file = _Table(raw, "", problems)
     tokens = file.table("tokens")

@@ -24,6 +24,7 @@ from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 DRIVER = "postgresql+asyncpg://"
 
 
@@ -168,7 +169,7 @@ class Settings(BaseModel):
             raise ValueError("must be written #rrggbb, as in #1d4ed8")
         return value.lower()
 
-    @field_validator("help_url", "privacy_url", "smspm_url", "twilio_url", "vonage_url", "webhook_url", "receipt_url")
+    @field_validator("help_url", "privacy_url", "receipt_url")
     @classmethod
     def _url(cls, value: str | None, field: ValidationInfo) -> str | None:
         if field.field_name == "receipt_url" and value == "off":
@@ -177,16 +178,19 @@ class Settings(BaseModel):
             raise ValueError("must be an http or https URL")
         return value
 
+    @field_validator("smspm_url", "twilio_url", "vonage_url", "webhook_url")
+    @classmethod
+    def _codes_go_there(cls, value: str | None) -> str | None:
+        if value is not None:
+            _for_secrets(value, "codes and credentials", "https://sms.example.com/send")
+        return value
+
     @field_validator("camara_url", "camara_token_url")
     @classmethod
-    def _secret_goes_there(cls, value: str | None) -> str | None:
+    def _numbers_go_there(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
-            raise ValueError("must be a URL such as https://api.example.com/sim-swap/v1")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError("must be https: numbers and tokens are sent there")
+        _for_secrets(value, "numbers and tokens", "https://api.example.com/sim-swap/v1")
         return value.rstrip("/")
 
     @field_validator("camara_token")
@@ -261,3 +265,19 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Whether the issuer is on this very machine."""
         return urlsplit(self.issuer).hostname in LOOPBACK
+
+
+def _for_secrets(url: str, what: str, example: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        raise ValueError(f"must be a URL such as {example}")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"must be https: {what} are sent there")
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header is one of this machine's own names.
+
+    By any other, a page from elsewhere reads what is meant for who sits here: its name may lead here, too.
+    """
+    return _HERE.fullmatch(host) is not None

@@ -26,6 +26,7 @@ from idp.sms.wire import TOTAL
 
 _CONNECT, _STEP = 3.0, 8.0  # seconds
 _AT_ONCE = 4  # threads
+_LONGEST = 64 * 1024  # of all that a server says in one conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,11 @@ class SmtpGateway:
         """Try once; see `Gateway.send`. `message.to` is an address."""
         if not is_address(message.to):
             return Sent(Outcome.REJECTED, reason=Reason.INVALID_NUMBER)
-        exchange = _Exchange(self.server, self.tls, self.sender.address, message.to, self._mail(message))
+        try:
+            mail = self._mail(message)
+        except ValueError:  # a header cannot say it
+            return Sent(Outcome.REJECTED, reason=Reason.CONTENT_REJECTED)
+        exchange = _Exchange(self.server, self.tls, self.sender.address, message.to, mail)
         try:
             async with asyncio.timeout(self.total.total_seconds()):
                 sent = await asyncio.get_running_loop().run_in_executor(self.threads, exchange.run)
@@ -83,6 +88,26 @@ def create(settings: Settings, client: httpx.AsyncClient) -> SmtpGateway:  # noq
     if settings.smtp_url is None or settings.smtp_from is None:
         raise SettingsError(missing_for("smtp", settings))
     return SmtpGateway(settings.smtp_url, settings.smtp_from, settings.brand, ssl.create_default_context())
+
+
+class _Answers:
+    """What a server says, line by line; smtplib would collect the lines of an answer that never ends."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._lines = connection.makefile("rb")
+        self._left = _LONGEST
+
+    def readline(self, size: int = -1) -> bytes:
+        """The next line. Raises `OSError` when that is too much."""
+        line = self._lines.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("too much was said")
+        return line
+
+    def close(self) -> None:
+        """Read no more."""
+        self._lines.close()
 
 
 class _Exchange:
@@ -166,6 +191,7 @@ class _Exchange:
         # The connection is ours, so that it can be ended from outside. EHLO does not tell this machine's name.
         smtp = self._smtp = smtplib.SMTP(local_hostname=self._sender.rpartition("@")[2])
         smtp.sock = self._socket
+        smtp.file = _Answers(self._socket)
         code, text = smtp.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
@@ -179,10 +205,10 @@ class _Exchange:
         # RFC 3207 4.2: forget all that was said before, and what somebody may have put behind the answer.
         if smtp.file is not None:
             smtp.file.close()
-        smtp.file = None
         smtp.helo_resp = smtp.ehlo_resp = None
         assert self._socket is not None
-        smtp.sock = self._secure(self._socket)
+        smtp.sock = secured = self._secure(self._socket)
+        smtp.file = _Answers(secured)
         return None
 
     def _secure(self, plain: socket.socket) -> ssl.SSLSocket:

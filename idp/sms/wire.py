@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 
 from idp.sms import Outcome, Reason, Sent
+from idp.sms.told import amount
 
 TOTAL = timedelta(seconds=10)
 _TIMEOUT = httpx.Timeout(connect=3, read=8, write=8, pool=3)
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_WAIT = 86_400
+_LONGEST_AMOUNT = 40
 _MOST_FIELDS = 100
+_PLAINLY = {"accept-encoding": "identity"}
 
 # The request never left, so trying again cannot send it twice.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -40,7 +44,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer: `body` is its JSON, or None when it was none or too long."""
+    """A provider's answer: `body` is its JSON, or None when it was none, too long or compressed."""
 
     status: int
     body: object
@@ -48,8 +52,12 @@ class Answer:
 
 
 def new_client() -> httpx.AsyncClient:
-    """The client that all gateways of a process share. Redirects are not followed: they would carry secrets away."""
-    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+    """The client that all gateways of a process share. Redirects are not followed: they would carry secrets away.
+
+    Nor are cookies kept: they would pile up, and what one message was answered would go along with the next.
+    """
+    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, cookies=forgetful)
 
 
 async def post(
@@ -73,7 +81,7 @@ async def post(
                 json=json_body,
                 data=form,
                 content=content,
-                headers=headers,
+                headers={**_PLAINLY, **(headers or {})},
                 auth=auth,
                 follow_redirects=False,
             ) as response,
@@ -85,6 +93,9 @@ async def post(
     except (TimeoutError, httpx.RequestError) as error:
         # After the request left nobody knows: the message may be on its way.
         return Sent(Outcome.AMBIGUOUS, reason=_reason(error))
+    except (httpx.InvalidURL, ValueError):
+        # httpx reads where a redirect leads even if nobody follows it.
+        return Sent(Outcome.AMBIGUOUS, reason=Reason.BAD_RESPONSE)
 
 
 def by_status(answer: Answer) -> Sent | None:
@@ -149,16 +160,17 @@ def number(value: object) -> int | None:
 
 
 def money(value: object) -> Decimal | None:
-    """An amount, however it is written."""
+    """An amount, however it is written, if one message can cost so much."""
     text = spell(value)
     try:
-        amount = None if text is None else Decimal(text)
+        return None if text is None or len(text) > _LONGEST_AMOUNT else amount(Decimal(text))
     except InvalidOperation:
         return None
-    return amount if amount is not None and amount.is_finite() else None
 
 
 async def _read(response: httpx.Response) -> bytes | None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        return None  # nobody knows how long it becomes, and it was not asked for
     body = b""
     async for chunk in response.aiter_bytes():
         body += chunk

@@ -22,6 +22,7 @@ VARIABLE = "IDP_SMS_COUNTRIES"
 NOTHING_OPEN = "No country is open, so no text message is sent: set IDP_SMS_COUNTRIES, as in `EE FI US:known_only`."
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _HOUR = timedelta(hours=1)
+_DECIMALS = 12  # more than any price has; PostgreSQL ends at 16383
 
 
 def _duration(value: object) -> timedelta:
@@ -35,7 +36,8 @@ def _amount(value: object) -> Decimal:
     # Not through float: the sums have to come out even.
     if not isinstance(value, bool) and isinstance(value, (int, Decimal)):
         amount = Decimal(value)
-        if amount.is_finite() and 0 <= amount <= 10**9:
+        exponent = amount.as_tuple().exponent
+        if isinstance(exponent, int) and exponent >= -_DECIMALS and 0 <= amount <= 10**9:
             return amount
     raise ValueError("must be an amount of money, zero or more")
 
@@ -133,6 +135,9 @@ def _read(text: str, problems: list[str]) -> _File:
     except tomllib.TOMLDecodeError as error:
         problems.append(f"the spending table is not TOML: {error}")
         return _File()
+    except (ValueError, ArithmeticError, RecursionError) as error:  # a number without end, brackets within brackets
+        problems.append(f"the spending table is not TOML: {type(error).__name__}")
+        return _File()
     try:
         return _File.model_validate(raw)
     except ValidationError as error:
@@ -170,14 +175,19 @@ def _no_region(region: str) -> str:
 
 
 def sends_out(settings: Settings) -> bool:
-    """Whether text messages leave this machine, and so cost somebody money. Unknown gateways count as if."""
+    """Whether text messages leave this machine, and so cost somebody money. Unknown gateways count as if.
+
+    Where people sign in from elsewhere, a gateway on this machine is a relay to a provider.
+    """
     return any(not _stays_here(settings, name) for name in settings.gateway_names())
 
 
 def _stays_here(settings: Settings, gateway: str) -> bool:
     url = getattr(settings, f"{gateway}_url", None)
     # mail is not a text message
-    return gateway in {"console", "smtp"} or (isinstance(url, str) and urlsplit(url).hostname in LOOPBACK)
+    if gateway in {"console", "smtp"}:
+        return True
+    return settings.loopback and isinstance(url, str) and urlsplit(url).hostname in LOOPBACK
 
 
 def read_spending(settings: Settings) -> Spending:

@@ -221,14 +221,20 @@ async def book(
     )
 
 
+def _texted(*, beside: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether the number was sent anything `beside` what is given back: to this phone, or to whoever shares it."""
+    mine = _n.authenticator_id == PHONE
+    sends = _n.sends > case((mine, beside), else_=ZERO)
+    return exists(select(ONE).where(or_(mine, _n.number == NUMBER), sends))
+
+
 def _adjust() -> Statement:
     """Change what was spent, and with `slot` give a place and a send back."""
     slot = bindparam("slot", type_=Boolean)
     difference: ColumnElement[Decimal] = bindparam("difference", type_=Numeric)
-    mine = select(ONE).where(_n.authenticator_id == PHONE, _n.sends > ONE)
     block = (
         update(spending_block)
-        .where(spending_block.c.key == BLOCK, slot, not_(exists(mine)))
+        .where(spending_block.c.key == BLOCK, slot, not_(_texted(beside=ONE)))
         .values(numbers=_kept("number", live=False), times=_kept("at", live=False))
         .returning(spending_block.c.key)
         .cte("block")
@@ -283,10 +289,7 @@ async def adjust(conn: Conn, line: Line, *, slot: bool, difference: Decimal, boo
 
 _LEAVE = Statement(
     update(spending_block)
-    .where(
-        spending_block.c.key == BLOCK,
-        not_(exists(select(ONE).where(_n.authenticator_id == PHONE, _n.sends > ZERO))),
-    )
+    .where(spending_block.c.key == BLOCK, not_(_texted(beside=ZERO)))
     .values(numbers=_kept("number", live=False), times=_kept("at", live=False))
     .returning(spending_block.c.key)
 )

@@ -76,6 +76,19 @@ async def probe(conn: Conn, *, gateway: str, regions: Sequence[str], now: dateti
     return {row[0] for row in won} == set(regions)
 
 
+_RELEASE = Statement(
+    update(gateway_breaker)
+    .where(_mine, _b.open_until.is_not(None), _b.probe_until > _now)
+    .values(probe_until=null())
+    .returning(_b.region)
+)
+
+
+async def release(conn: Conn, *, gateway: str, regions: Sequence[str], now: datetime) -> None:
+    """The probe was not made: another may be, at once. Only for whom `probe` chose less than `PROBE_FOR` ago."""
+    await conn.all(_RELEASE, gateway=gateway, regions=list(regions), now=now)
+
+
 _CLOSE = Statement(
     update(gateway_breaker)
     .where(_mine)

@@ -36,6 +36,7 @@ from idp.store.engine import Conn, Statement
 from idp.store.messages import COLUMNS, Outgoing, Try
 from idp.store.schema import Time, account, authenticator, message, message_attempt
 from idp.store.swaps import noting
+from idp.store.wanted import wanted
 
 LEASE = timedelta(seconds=20)
 MARGIN = RESEND_MARGIN  # nothing is sent that expires sooner
@@ -79,6 +80,7 @@ _CLAIM = Statement(
         _claimed.c.lease_until,
         _tried,
         blocked(_now),
+        wanted(_claimed),
     ).select_from(
         _claimed.join(account, account.c.id == _claimed.c.account_id).outerjoin(
             authenticator, authenticator.c.id == _claimed.c.authenticator_id
@@ -95,12 +97,13 @@ async def claim(conn: Conn, *, channels: Sequence[str], now: datetime) -> Outgoi
     row = await conn.one(_CLAIM, channels=list(channels), now=now)
     if row is None:
         return None
-    *fields, lease, tries, closed = row
+    *fields, lease, tries, closed, is_wanted = row
     return replace(
         Outgoing(*fields),
         lease=lease,
         tries=tuple(Try(*each) for each in tries or ()),
         blocked=tuple((gateway, region, timedelta(seconds=float(wait))) for gateway, region, wait in closed or ()),
+        wanted=is_wanted,
     )
 
 
@@ -193,6 +196,11 @@ async def put_back(conn: Conn, outgoing: Outgoing, *, region: str | None, again_
 async def give_up(conn: Conn, outgoing: Outgoing, *, region: str | None, now: datetime) -> str:
     """Nobody can send this message."""
     return await _end(conn, outgoing, state="failed", region=region, now=now)
+
+
+async def drop(conn: Conn, outgoing: Outgoing, *, now: datetime) -> str:
+    """Nobody waits for this message any more."""
+    return await _end(conn, outgoing, state="expired", region=None, now=now)
 
 
 async def deny(conn: Conn, outgoing: Outgoing, *, by: str, region: str | None, now: datetime) -> str:

@@ -52,7 +52,7 @@ class Outgoing:
     """A message: what to say (`kind`, `fields`), how to derive its code, and where it goes.
 
     `sealed_number` for a text message, `email` for mail. `swapped_at` is when the phone's SIM was last seen changed.
-    `lease` proves to the statements below that it is still ours.
+    `lease` proves to the statements below that it is still ours. `wanted`: a code that could still be used.
     """
 
     id: UUID
@@ -73,6 +73,7 @@ class Outgoing:
     lease: datetime | None = None
     tries: tuple[Try, ...] = ()
     blocked: tuple[tuple[str, str, timedelta], ...] = ()
+    wanted: bool = True
 
 
 COLUMNS = (

@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 
 from idp.clock import Clock, DatabaseClock
+from idp.settings import names_this_machine
 from idp.testing.camara import Operator, camara_settings
 from idp.testing.dialects import DIALECTS, settings
 from idp.testing.faults import REFUSED, Fault, fault_of
@@ -91,6 +92,8 @@ class FakeProvider:
     async def handle(self, request: Request) -> Response | None:
         """Answer one request."""
         if request.method == "GET" and request.path in {"/", "/inbox.json"}:
+            if not names_this_machine(request.headers.get("host", "")):
+                return answer(404, {"error": "nothing is here"})
             return _page(self.inbox) if request.path == "/" else answer(200, [_plain(taken) for taken in self.inbox])
         if self.operator.understands(request):
             return await self.operator.handle(request)

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from idp.catalogue import template_dirs
 from idp.errors import IdpError
 from idp.flows import health, outgoing
+from idp.settings import names_this_machine
 from idp.web.answers import brand_of, page, trouble
 from idp.web.door import base_path, idp_of, is_loopback, visitor
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
@@ -67,7 +68,8 @@ def _logo(path: Path) -> bytes:
 async def outbox(request: Request) -> Response:
     """GET /dev/outbox: what the phones would show. Only with IDP_DEV, which needs a loopback issuer, and from here."""
     idp = idp_of(request)
-    if not idp.settings.dev or not idp.settings.loopback or not is_loopback(visitor(request).address):
+    here = is_loopback(visitor(request).address) and names_this_machine(request.headers.get("host", ""))
+    if not idp.settings.dev or not idp.settings.loopback or not here:
         return trouble(request, Trouble.NOT_FOUND)
     shown = tuple(
         OutboxMessage(to=line.to, at=line.message.created_at, text=line.text, code=line.code)

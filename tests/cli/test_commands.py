@@ -450,3 +450,15 @@ def test_the_doctor_names_a_database_that_cannot_be_reached(run: Run, settings: 
     assert ran.status == 1
     assert re.search("FAIL +database", ran.out)
     assert "sesame" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("sms", "log"), ("sms", "unblock"), ("sms", "rules", "--explain"), ("user", "show"), ("client", "show")],
+    ids=" ".join,
+)
+def test_bytes_that_are_no_text_are_a_wrong_command_line(command: tuple[str, ...], idp: Run) -> None:
+    typed = os.fsdecode(b"\xff")
+    ran = idp(*command, typed)
+    assert ran.status == 2
+    assert "no UTF-8" in ran.err

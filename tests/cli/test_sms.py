@@ -121,7 +121,7 @@ def test_without_a_url_no_receipt_is_claimed(use: str, run: Run) -> None:
     assert run("sms", "test", "--to", number_for(Fault.NONE), "--json").json["receipt"] is None
 
 
-@pytest.mark.parametrize("url", ["8026", "ftp://x", "https://x/?a=b"])
+@pytest.mark.parametrize("url", ["8026", "ftp://x", "https://x/?a=b", "http://[", "https:///r"])
 def test_a_receipt_url_must_be_one(url: str, run: Run) -> None:
     assert run("sms", "test", "--to", number_for(Fault.NONE), "--receipt-url", url).status == 2
 

@@ -111,6 +111,13 @@ def test_where_nothing_leaves_this_machine_nothing_has_to_be_opened() -> None:
     assert read_spending(loopback).country("EE") is Country.ALLOW
 
 
+def test_a_gateway_on_this_machine_opens_nothing_for_people_from_elsewhere() -> None:
+    """It relays to a provider that wants money: whoever left IDP_SMS_COUNTRIES out would have opened the world."""
+    relay = {"sms_gateways": ("webhook",), "webhook_url": "http://127.0.0.1:9000"}
+    assert not read_spending(settings(issuer="https://login.example.com", **relay)).anything_open
+    assert read_spending(settings(issuer="http://localhost:8000", **relay)).country("EE") is Country.ALLOW
+
+
 def test_a_country_named_closes_the_others_wherever_messages_go() -> None:
     table = read_spending(settings(sms_countries=("FI",)))
     assert (table.country("FI"), table.country("EE")) == (Country.ALLOW, Country.DENY)
@@ -128,3 +135,22 @@ def test_the_operators_file_is_read(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="IDP_SPENDING cannot be read"):
         read_spending(settings(spending=file))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[money]\nhour = " + "9" * 5000, id="a number without end"),
+        pytest.param("[money]\nhour = 1e99999999999999999999", id="a power without end"),
+        pytest.param("x = " + "[" * 5000, id="brackets within brackets"),
+        pytest.param("x = " + "{a=" * 5000, id="tables within tables"),
+    ],
+)
+def test_what_python_cannot_read_is_a_mistake_in_the_file(text: str) -> None:
+    (only,) = problems(text)
+    assert only.startswith("the spending table is not TOML: ")
+
+
+@pytest.mark.parametrize("amount", ["1e-400000", "0.0000000000001", "nan", "inf", "-1"])
+def test_an_amount_that_cannot_be_added_up_is_a_mistake(amount: str) -> None:
+    assert problems(f"[prices]\nEE = {amount}") == ["spending: prices.EE: must be an amount of money, zero or more"]
