@@ -249,7 +249,7 @@ def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(tmp_path: Path
         url = lines[0].split(" shown at ")[1].split("/ and ")[0]
         exports = [shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("  export ")]
         every = [item for block in fake["settings"].values() for item in block.items()]
-        every += fake["intel"].items()
+        every += [("IDP_RECEIPT_URL", "http://localhost:8000"), *fake["intel"].items()]
         assert exports == [[name, value.replace(fake["url"], url)] for name, value in every]
         assert [line.split()[0] for line in lines if line[:3] == "  9"] == [*BY_ENDING, *SIM_BY_ENDING]
         process.send_signal(signal.SIGINT)
