@@ -121,7 +121,7 @@ def _is_text(argument: str) -> bool:
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:
-    from idp.errors import IdpError, SettingsError
+    from idp.errors import IdpError, SettingsError, Unavailable
 
     try:
         app(arguments, prog_name="idp")
@@ -130,6 +130,9 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     except SettingsError as error:
         output.complain(error.problems, as_json=as_json)
         return 2
+    except Unavailable as error:
+        output.complain([f"{error} `idp doctor` says what to look at."], as_json=as_json)
+        return 1
     except IdpError as error:
         output.complain([str(error)], as_json=as_json)
         return 1

@@ -38,7 +38,11 @@ def spending(settings: Settings) -> Finding:
     soft = [rule for rule, mode in table.modes.items() if mode is not Mode.ENFORCE]
     if soft and sends_out(settings):
         return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
-    named = " ".join(region for region, country in table.countries.items() if country is not Country.DENY)
+    named = " ".join(
+        region if country is Country.ALLOW else f"{region}:{country}"
+        for region, country in table.countries.items()
+        if country is not Country.DENY
+    )
     return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
 
 
@@ -59,7 +63,7 @@ async def gateways(settings: Settings) -> list[Finding]:
         try:
             opened = open_gateways(settings.gateways_to_open, settings=settings, client=client)
         except SettingsError as error:
-            return [Finding("sms", FAIL, problem, "correct IDP_SMS_GATEWAYS") for problem in error.problems]
+            return [Finding("sms", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     names = ", ".join(gateway.name for gateway in opened)
     if settings.gateways_for(None) == ("console",):
         return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
@@ -74,7 +78,7 @@ async def intel(settings: Settings) -> list[Finding]:
         try:
             open_intel(settings, client=client, clock=DatabaseClock())
         except SettingsError as error:
-            return [Finding("sim", FAIL, problem, "correct IDP_NUMBER_INTEL") for problem in error.problems]
+            return [Finding("sim", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
 
 

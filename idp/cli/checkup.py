@@ -193,7 +193,7 @@ async def _outbox(db: Database) -> AsyncIterator[Finding]:
     now: datetime
     _, now = await inspection.about(db)
     waiting, oldest = await messages.backlog(db, now=now)
-    found = f"{waiting} messages wait" if waiting else "empty"
+    found = f"{waiting} message{' waits' if waiting == 1 else 's wait'}" if waiting else "empty"
     if oldest is not None:
         found += f", the oldest for {max(0.0, (now - oldest).total_seconds()):.0f} s"
     if oldest is not None and now - oldest > LATE:

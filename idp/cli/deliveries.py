@@ -38,6 +38,8 @@ def _row(line: "Line") -> tuple[object, ...]:
     one = line.logged
     fate = one.outcome or (one.state if one.gateway is None else "unknown")
     why = one.reason or one.denied_by
+    if one.message.channel == "email" and why == "invalid_number":
+        why = "no such mailbox"
     return (
         output.when(one.started_at or one.message.created_at),
         line.to,

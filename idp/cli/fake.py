@@ -47,6 +47,11 @@ def _say(url: str, *, as_json: bool) -> None:
             *(f"  export {key}={shlex.quote(value)}" for key, value in variables.items()),
             "",
         ]
+    lines += [
+        "It sends receipts where it is told to. `idp serve` with an http issuer tells no address, unless you set one:",
+        "  export IDP_RECEIPT_URL=http://localhost:8000",
+        "",
+    ]
     lines += [f"{number_for(Fault.NONE)} and most other numbers: accepted and delivered. A number that ends in", ""]
     lines += [f"  {ending}  {fault.value}" for ending, fault in BY_ENDING.items()]
     intel = camara_settings(url)

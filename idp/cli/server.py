@@ -26,8 +26,8 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 """ASGI 3, whoever wrote down its types."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises `IdpError` with one sentence."""
+def bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A socket that listens. Raises `IdpError` with one sentence, which names the option that `port` came from."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -43,15 +43,15 @@ def bind(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise IdpError(_not_bound(host, port, error)) from None
+        raise IdpError(_not_bound(host, port, option, error)) from None
     return sock
 
 
-def _not_bound(host: str, port: int, error: OSError) -> str:
+def _not_bound(host: str, port: int, option: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is in use: stop what listens there, or give another --port."
+        return f"Port {port} on {host} is in use: stop what listens there, or give another {option}."
     if error.errno == errno.EACCES:
-        return f"This account may not listen on port {port}: give a --port above 1023."
+        return f"This account may not listen on port {port}: give a {option} above 1023."
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine: give another --host."
     return f"Cannot listen on {host} port {port}: {error.strerror}."

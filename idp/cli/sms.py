@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +19,15 @@ app = typer.Typer(help="Text messages.", no_args_is_help=True, rich_markup_mode=
 
 _OUTCOMES = {
     "accepted": "accepted: the provider takes it from here",
-    "not_sent": "not sent: it never reached the provider",
+    "not_sent": "not sent: the provider was not reached; check its URL and the network",
     "ambiguous": "unclear: it may have been sent",
     "rejected": "rejected: the provider refuses this number or text",
     "misconfigured": "refused: check the credentials, the sender and the funds at the provider",
+}
+# Where the reason alone says what to do.
+_BY_REASON = {
+    ("not_sent", "rate_limited"): "not sent: the provider asks to wait",
+    ("misconfigured", "bad_response"): "refused: what answers is no such provider; check its URL",
 }
 _RECEIPTS = {
     "queued": "the provider has not sent it yet",
@@ -81,12 +87,14 @@ def send_test(
     if receipt_url is not None and not _is_url(receipt_url):
         raise typer.BadParameter("It must be an http or https URL without ? and #.", param_hint="'--receipt-url'")
     settings = read_settings(os.environ)
+    _check_gateway(gateway)
     logs.configure(level="warning", form="text")
     phone = parse_phone(to, region=settings.sms_region)
     text = f"This is a test message from {settings.brand}."
     where = None if receipt_url is None else (receipt_url, listen)
     swap = asyncio.run(intel.verdict(settings, phone.e164, clock=DatabaseClock()))
-    name, sent, receipt, refused = asyncio.run(_try(settings, phone, gateway, text, where, wait))
+    tried = asyncio.run(_try(settings, phone, gateway, text, where, wait))
+    name, sent, receipt = tried.gateway, tried.sent, tried.receipt
     fields: dict[str, Any] = {
         "gateway": name,
         "to": phone.masked,
@@ -101,12 +109,15 @@ def send_test(
         "receipt_reason": receipt and receipt.reason,
         "sim_swap": swap,
     }
-    lines = [f"{name} to {phone.masked}: {_OUTCOMES[sent.outcome]}{_why(sent)}."]
+    outcome = _BY_REASON.get((sent.outcome, sent.reason or ""), _OUTCOMES[sent.outcome])
+    lines = [f"{name} to {phone.masked}: {outcome}{_why(sent)}."]
     if sent.outcome == "accepted":
         lines += [f"The provider calls it {sent.provider_id}.", _price(sent, parts(text))]
-        lines.append(_receipt(receipt, refused, wait) if where else "No receipt was waited for: see --receipt-url.")
+        lines.append(_receipt(tried, wait) if where else "No receipt was waited for: see --receipt-url.")
     lines += [] if swap is None else [intel.in_words(swap, settings)]
     output.show(fields, lines, as_json=as_json)
+    if tried.interrupted:
+        raise typer.Exit(output.INTERRUPTED)
     if sent.outcome != "accepted" or (receipt is not None and receipt.status in {"undelivered", "expired"}):
         raise typer.Exit(1)
 
@@ -139,6 +150,22 @@ def _is_url(text: str) -> bool:
         return False
 
 
+def _check_gateway(name: str | None) -> None:
+    """`typer.BadParameter` for a name that --gateway cannot take."""
+    from idp.sms import registered
+
+    if name is None:
+        return
+    if name == "smtp":
+        said = "'smtp' carries e-mail, not text messages: a sign-in with a code by e-mail tries it."
+        raise typer.BadParameter(said, param_hint="'--gateway'")
+    there = sorted(registered().keys() - {"smtp"})
+    if name not in there:
+        raise typer.BadParameter(
+            f"{name!r} is not installed (there are: {', '.join(there)}).", param_hint="'--gateway'"
+        )
+
+
 def _why(answer: "Sent | Receipt") -> str:
     words = answer.reason and answer.reason.replace("_", " ")
     code = answer.provider_code if answer.provider_code != answer.reason else None
@@ -152,11 +179,24 @@ def _price(sent: "Sent", counted: int) -> str:
     return f"It is sent in {count} part{'' if count == 1 else 's'}; {price.rstrip()}."
 
 
-def _receipt(receipt: "Receipt | None", refused: int, wait: int) -> str:
-    forged = f" {refused} came that the provider did not sign." if refused else ""
-    if receipt is None:
-        return f"No receipt came within {wait} s: that is no proof of anything.{forged}"
-    return f"Receipt: {_RECEIPTS[receipt.status]}{_why(receipt)}.{forged}"
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a gateway answered, and the receipt that came before the wait was over or ended by Ctrl-C."""
+
+    gateway: str
+    sent: "Sent"
+    receipt: "Receipt | None" = None
+    refused: int = 0
+    interrupted: bool = False
+
+
+def _receipt(tried: _Tried, wait: int) -> str:
+    forged = f" {tried.refused} came that the provider did not sign." if tried.refused else ""
+    if tried.receipt is not None:
+        return f"Receipt: {_RECEIPTS[tried.receipt.status]}{_why(tried.receipt)}.{forged}"
+    if tried.interrupted:
+        return f"No receipt had come when the wait was ended.{forged}"
+    return f"No receipt came within {wait} s: that is no proof of anything.{forged}"
 
 
 async def _try(
@@ -166,13 +206,14 @@ async def _try(
     text: str,
     where: tuple[str, int] | None,
     wait: int,
-) -> "tuple[str, Sent, Receipt | None, int]":
+) -> _Tried:
+    from asyncio import CancelledError
     from contextlib import AsyncExitStack
     from datetime import timedelta
     from uuid import uuid4
 
     from idp.clock import DatabaseClock
-    from idp.sms import Message, open_gateways
+    from idp.sms import Message, Outcome, Sent, open_gateways
     from idp.sms.wire import new_client
 
     clock = DatabaseClock()
@@ -185,7 +226,7 @@ async def _try(
             from idp.cli.receipts import listening
             from idp.cli.server import bind
 
-            sock = stack.enter_context(bind("127.0.0.1", where[1]))
+            sock = stack.enter_context(bind("127.0.0.1", where[1], option="--listen"))
             listener = await stack.enter_async_context(listening(where[0], sock, clock))
         message = Message(
             attempt_id=uuid4(),
@@ -195,8 +236,14 @@ async def _try(
             ttl=timedelta(minutes=5),
             receipt_url=None if listener is None else listener.url,
         )
-        sent = await chosen.send(message)
+        try:
+            sent = await chosen.send(message)
+        except CancelledError:  # Ctrl-C, and nobody knows what the provider had already read
+            return _Tried(chosen.name, Sent(Outcome.AMBIGUOUS), interrupted=True)
         if listener is None or sent.provider_id is None:
-            return chosen.name, sent, None, 0
-        receipt = await listener.wait(chosen, sent.provider_id, within=timedelta(seconds=wait))
-        return chosen.name, sent, receipt, listener.refused
+            return _Tried(chosen.name, sent)
+        try:
+            receipt = await listener.wait(chosen, sent.provider_id, within=timedelta(seconds=wait))
+        except CancelledError:  # Ctrl-C: the message is on its way, and what the provider said of it is told
+            return _Tried(chosen.name, sent, refused=listener.refused, interrupted=True)
+        return _Tried(chosen.name, sent, receipt, listener.refused)

@@ -108,7 +108,13 @@ def tell(delivered: Delivered) -> None:
     if sent.outcome is Outcome.MISCONFIGURED:
         advice = _ADVICE.get(sent.reason or Reason.UNKNOWN, "check its settings, and its account at the provider")
         metrics.observe_misconfigured(gateway, sent.reason or Reason.UNKNOWN)
-        _log.error("gateway misconfigured", gateway=gateway, reason=sent.reason, code=sent.provider_code, advice=advice)
+        _log.error(
+            "gateway misconfigured",
+            gateway=gateway,
+            reason=sent.reason,
+            provider_code=sent.provider_code,
+            advice=advice,
+        )
     elif delivered.opened:
         _log.error(
             "gateway fails",

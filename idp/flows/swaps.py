@@ -47,5 +47,5 @@ async def deny(idp: Idp, message: Outgoing, number: str, *, region: str | None) 
         audit=event,
         now=idp.clock.now(),
     )
-    _log.warning("sim swapped", message=event.message, phone=event.phone)
+    _log.warning("sim swapped", message=event.message, masked=event.phone)
     return state

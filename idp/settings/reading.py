@@ -84,14 +84,19 @@ def missing_for_intel(name: str | None, settings: Settings) -> list[str]:
     if name != "camara":
         return []
     given = [each for each in _CAMARA_CLIENT if getattr(settings, each) is not None]
-    needed = ("camara_url", *(_CAMARA_CLIENT if given else ("camara_token",)))
+    needed = ("camara_url", *(_CAMARA_CLIENT if given else ()))
     problems = [
         f"{PREFIX}{each.upper()} is missing: IDP_NUMBER_INTEL=camara needs it"
         for each in needed
         if getattr(settings, each) is None
     ]
     if settings.camara_token is not None and given:
-        return [*problems, "IDP_CAMARA_TOKEN and IDP_CAMARA_CLIENT_ID are two ways to get a token: keep one"]
+        problems.append("IDP_CAMARA_TOKEN and IDP_CAMARA_CLIENT_ID are two ways to get a token: keep one")
+    if settings.camara_token is None and not given:
+        problems.append(
+            "IDP_CAMARA_CLIENT_ID, IDP_CAMARA_CLIENT_SECRET and IDP_CAMARA_TOKEN_URL are missing: "
+            "IDP_NUMBER_INTEL=camara needs them, or IDP_CAMARA_TOKEN alone"
+        )
     return problems
 
 

@@ -17,6 +17,7 @@ import httpx
 
 from idp.errors import IdpError, SettingsError
 from idp.settings import Settings, missing_for
+from idp.sms.plugins import start
 
 GROUP = "idp.sms_gateways"
 
@@ -188,7 +189,10 @@ def registered() -> dict[str, EntryPoint]:
 
 
 def open_gateways(names: Sequence[str], *, settings: Settings, client: httpx.AsyncClient) -> tuple[Gateway, ...]:
-    """The named gateways, in that order. Raises `SettingsError` that lists every unknown name and missing setting."""
+    """The named gateways, in that order. Raises `SettingsError` that lists every unknown name and missing setting.
+
+    One that is not ours and breaks when it is started is a wrong setting too.
+    """
     known = registered()
     problems = [
         f"IDP_SMS_GATEWAYS: {name!r} is not installed (there are: {', '.join(sorted(known))})"
@@ -198,5 +202,8 @@ def open_gateways(names: Sequence[str], *, settings: Settings, client: httpx.Asy
     problems += [problem for name in names for problem in missing_for(name, settings)]
     if problems:
         raise SettingsError(problems)
-    factories: list[Factory] = [known[name].load() for name in names]
-    return tuple(factory(settings, client) for factory in factories)
+
+    def make(factory: Factory) -> Gateway:
+        return factory(settings, client)
+
+    return tuple(start(known[name], "IDP_SMS_GATEWAYS", make) for name in names)

@@ -15,6 +15,7 @@ from idp.clock import Clock
 from idp.errors import SettingsError
 from idp.model import Swap
 from idp.settings import Settings, missing_for_intel
+from idp.sms.plugins import start
 
 GROUP = "idp.number_intel"
 TOTAL = timedelta(seconds=2)
@@ -57,8 +58,11 @@ def open_intel(settings: Settings, *, client: httpx.AsyncClient, clock: Clock) -
         raise SettingsError([f"IDP_NUMBER_INTEL: {name!r} is not installed (there are: {', '.join(sorted(known))})"])
     if problems := missing_for_intel(name, settings):
         raise SettingsError(problems)
-    factory: Factory = known[name].load()
-    return factory(settings, client, clock)
+
+    def make(factory: Factory) -> NumberIntel:
+        return factory(settings, client, clock)
+
+    return start(known[name], "IDP_NUMBER_INTEL", make)
 
 
 async def ask(intel: NumberIntel, number: str, max_age: timedelta) -> tuple[Swap, str | None]:

@@ -47,6 +47,12 @@ Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
+def _currency(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
+        return value
+    raise ValueError('must be three capital letters, as in "EUR"')
+
+
 class _Part(BaseModel):
     # A misspelt key would otherwise be a rule that silently does not hold.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
@@ -78,7 +84,7 @@ class _Conversion(_Part):
 
 
 class _Money(_Part):
-    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    currency: Annotated[str, BeforeValidator(_currency)] = "EUR"
     hour: Amount = Decimal(50)
     day: Amount = Decimal(300)
     month: Amount = Decimal(3000)
@@ -95,21 +101,24 @@ class _File(_Part):
     prices: dict[str, Amount] = Field(default_factory=dict)
 
 
-def load_spending(text: str, *, countries: Sequence[str] = (), unnamed: Country = Country.DENY) -> Spending:
+def load_spending(
+    text: str, *, countries: Sequence[str] = (), unnamed: Country = Country.DENY, name: str = "spending"
+) -> Spending:
     """The table that this TOML text describes, with the words of `IDP_SMS_COUNTRIES` on top.
 
-    `unnamed` holds only while no country is named anywhere. SettingsError with every mistake, one sentence each.
+    `unnamed` holds only while no country is named anywhere. SettingsError with every mistake, one sentence each that
+    begins with `name`: the file's.
     """
     problems: list[str] = []
-    file = _read(text, problems)
+    file = _read(text, name, problems)
     named = {
-        **_named(file.countries, "spending: countries", problems),
+        **_named(file.countries, f"{name}: countries", problems),
         **_named(_split(countries), VARIABLE, problems),
     }
     strange = (region for region in file.prices if region != "*" and region not in SUPPORTED_REGIONS)
-    problems += [f"spending: prices.{region}: {_no_region(region)}" for region in strange]
+    problems += [f"{name}: prices.{region}: {_no_region(region)}" for region in strange]
     if file.conversion.closed_below > file.conversion.known_only_below:
-        problems.append("spending: conversion.closed_below: must not be more than known_only_below")
+        problems.append(f"{name}: conversion.closed_below: must not be more than known_only_below")
     if problems:
         raise SettingsError(problems)
     return Spending(
@@ -128,24 +137,32 @@ def load_spending(text: str, *, countries: Sequence[str] = (), unnamed: Country 
     )
 
 
-def _read(text: str, problems: list[str]) -> _File:
+# What the validator says to programmers, in an operator's words.
+_KINDS = {
+    "extra_forbidden": "unknown key",
+    "int_type": "must be a whole number",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+}
+
+
+def _read(text: str, name: str, problems: list[str]) -> _File:
     """The file as far as it is right; what is wrong is written down."""
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        problems.append(f"the spending table is not TOML: {error}")
+        problems.append(f"{name}: not TOML: {error}")
         return _File()
     except (ValueError, ArithmeticError, RecursionError) as error:  # a number without end, brackets within brackets
-        problems.append(f"the spending table is not TOML: {type(error).__name__}")
+        problems.append(f"{name}: not TOML: {type(error).__name__}")
         return _File()
     try:
         return _File.model_validate(raw)
     except ValidationError as error:
         for mistake in error.errors(include_input=False, include_url=False, include_context=False):
             where = ".".join(str(part) for part in mistake["loc"])
-            said = mistake["msg"].removeprefix("Value error, ")
-            known = "unknown key" if mistake["type"] == "extra_forbidden" else f"{said[:1].lower()}{said[1:]}"
-            problems.append(f"spending: {where}: {known}")
+            said = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            problems.append(f"{name}: {where}: {_KINDS.get(mistake['type'], said)}")
     given = raw.get("countries")
     return _File(countries=given if isinstance(given, dict) else {})
 
@@ -200,7 +217,8 @@ def read_spending(settings: Settings) -> Spending:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"IDP_SPENDING cannot be read ({type(error).__name__})"]) from None
     unnamed = Country.DENY if sends_out(settings) else Country.ALLOW
-    return load_spending(text, countries=settings.sms_countries, unnamed=unnamed)
+    name = "spending" if settings.spending is None else str(settings.spending)
+    return load_spending(text, countries=settings.sms_countries, unnamed=unnamed, name=name)
 
 
 @cache

@@ -19,6 +19,7 @@ from idp.testing.camara import SECRET, SIM_BY_ENDING, Sim, number_of
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, SIGNATURE, TOKEN, WEBHOOK_SECRET
 from tests.cli.conftest import Run
+from tests.cli.test_serve import until
 
 SECRETS = (TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET)
 every_gateway = pytest.mark.parametrize("use", ["smspm", "twilio", "vonage", "webhook"], indirect=True)
@@ -104,6 +105,101 @@ def test_a_refusal_says_why_in_words(use: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize("use", ["twilio"], indirect=True)
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.THROTTLED, "not sent: the provider asks to wait (rate limited, their code 20429)."),
+        (Fault.REDIRECT, "refused: what answers is no such provider; check its URL (bad response)."),
+        (
+            Fault.CREDENTIALS,
+            "refused: check the credentials, the sender and the funds at the provider (auth, their code 20003).",
+        ),
+    ],
+)
+def test_what_an_operator_can_do_is_said(use: str, run: Run, fault: Fault, said: str) -> None:
+    del use
+    ran = run("sms", "test", "--to", number_for(fault))
+    assert (ran.status, ran.out.partition(": ")[2]) == (1, f"{said}\n")
+
+
+@pytest.mark.parametrize("use", ["webhook"], indirect=True)
+def test_a_provider_that_is_not_there_is_not_reached(use: str, settings: pytest.MonkeyPatch, run: Run) -> None:
+    del use
+    settings.setenv("IDP_WEBHOOK_URL", f"http://127.0.0.1:{free_port()}/")
+    ran = run("sms", "test", "--to", number_for(Fault.NONE))
+    assert ran.out.partition(": ")[2] == (
+        "not sent: the provider was not reached; check its URL and the network (network).\n"
+    )
+
+
+@pytest.mark.parametrize("use", ["smspm"], indirect=True)
+def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
+    use: str, fake: dict[str, Any], tmp_path: Path
+) -> None:
+    port = free_port()
+    arguments = ("--to", number_for(Fault.FORGED), "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port)
+    before = len(httpx.get(fake["inbox"]).json())
+
+    def a_receipt_was_answered() -> bool:
+        return any(message["receipts"] for message in httpx.get(fake["inbox"]).json()[before:])
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "idp", "sms", "test", *arguments],
+        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert until(a_receipt_was_answered)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+    assert out.startswith(f"{use} to +372•••••947: accepted")
+    assert out.splitlines()[-1].startswith("No receipt had come when the wait was ended.")
+
+
+@pytest.mark.parametrize("use", ["smspm"], indirect=True)
+def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
+    use: str, fake: dict[str, Any], tmp_path: Path
+) -> None:
+    before = len(httpx.get(fake["inbox"]).json())
+    with subprocess.Popen(
+        [sys.executable, "-m", "idp", "sms", "test", "--to", number_for(Fault.SILENCE)],
+        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert until(lambda: len(httpx.get(fake["inbox"]).json()) > before)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+    assert out == f"{use} to +372•••••922: unclear: it may have been sent.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("smtp", "'smtp' carries e-mail, not text messages: a sign-in with a code by e-mail tries it."),
+        ("pigeon", "'pigeon' is not installed (there are: console, smspm, twilio, vonage, webhook)."),
+    ],
+)
+def test_a_gateway_that_sends_no_text_messages_here_is_a_wrong_option(name: str, said: str, run: Run) -> None:
+    ran = run("sms", "test", "--to", number_for(Fault.NONE), "--gateway", name)
+    assert ran.status == 2
+    assert ran.err.endswith(f"Error: Invalid value for '--gateway': {said}\n")
+
+
+@pytest.mark.parametrize("use", ["smspm"], indirect=True)
+def test_a_busy_port_for_receipts_names_its_option(use: str, fake: dict[str, Any], run: Run) -> None:
+    del use
+    port = fake["url"].rpartition(":")[2]
+    ran = run("sms", "test", "--to", number_for(Fault.NONE), "--receipt-url", "http://127.0.0.1/r", "--listen", port)
+    assert ran.status == 1
+    assert ran.err == f"Port {port} on 127.0.0.1 is in use: stop what listens there, or give another --listen.\n"
+
+
+@pytest.mark.parametrize("use", ["twilio"], indirect=True)
 def test_no_receipt_and_a_forged_one_prove_nothing(use: str, run: Run) -> None:
     del use
     short = (*waiting()[:-1], "4")
@@ -153,7 +249,7 @@ def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(tmp_path: Path
         url = lines[0].split(" shown at ")[1].split("/ and ")[0]
         exports = [shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("  export ")]
         every = [item for block in fake["settings"].values() for item in block.items()]
-        every += fake["intel"].items()
+        every += [("IDP_RECEIPT_URL", "http://localhost:8000"), *fake["intel"].items()]
         assert exports == [[name, value.replace(fake["url"], url)] for name, value in every]
         assert [line.split()[0] for line in lines if line[:3] == "  9"] == [*BY_ENDING, *SIM_BY_ENDING]
         process.send_signal(signal.SIGINT)

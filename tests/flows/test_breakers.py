@@ -136,6 +136,9 @@ async def test_wrong_credentials_trip_the_gateway_everywhere_alarm_and_lose_no_m
     (alarm,) = [line for line in lines if line["log_level"] == "error"]
     assert (alarm["gateway"], alarm["reason"]) == ("first", "auth")
     assert "credentials" in alarm["advice"]
+    assert alarm["provider_code"] == "20003"
+    # a field named `code` would be blotted out as a one-time code
+    assert "code" not in alarm
     await asks_for_a_code(provider, "lara")
     await deliver_all(provider, *gateways)
     assert len(first.sent) == 1

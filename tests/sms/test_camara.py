@@ -263,8 +263,10 @@ def test_what_is_missing_is_named(name: str) -> None:
     assert wrong(**{name: None}) == [f"{name} is missing: IDP_NUMBER_INTEL=camara needs it"]
 
 
-def test_without_any_credentials_a_token_is_missed() -> None:
-    assert wrong(**dict.fromkeys(list(CLIENT)[2:])) == ["IDP_CAMARA_TOKEN is missing: IDP_NUMBER_INTEL=camara needs it"]
+def test_without_any_credentials_both_ways_to_get_a_token_are_named() -> None:
+    (told,) = wrong(**dict.fromkeys(list(CLIENT)[2:]))
+    assert told.startswith("IDP_CAMARA_CLIENT_ID, IDP_CAMARA_CLIENT_SECRET and IDP_CAMARA_TOKEN_URL are missing: ")
+    assert told.endswith(", or IDP_CAMARA_TOKEN alone")
 
 
 def test_two_ways_to_get_a_token_are_one_too_many() -> None:

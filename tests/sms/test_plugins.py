@@ -76,6 +76,40 @@ def test_an_installed_gateway_is_found_by_its_entry_point_and_sends() -> None:
     assert asked[0].headers["authorization"] == "Bearer s3cret"
 
 
+def opening_fails() -> str:
+    settings = read_settings({"IDP_SMS_GATEWAYS": "pigeon"})
+    with pytest.raises(SettingsError) as caught:
+        open_gateways(("pigeon",), settings=settings, client=httpx.AsyncClient())
+    (problem,) = caught.value.problems
+    return problem
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_an_installed_gateway_misses_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIGEON_TOKEN")
+    assert opening_fails() == "PIGEON_TOKEN is missing: the SMS gateway 'pigeon' needs it"
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("end", "place"),
+    [
+        ('os.environ["S3CRET_THAT_IS_MISSING"]', "pigeon.py"),
+        ('json.loads("s3cret")', "decoder.py"),
+        ('raise ValueError("s3cret")', "pigeon.py"),
+    ],
+)
+def test_an_installed_gateway_that_breaks_at_the_start_is_named_and_not_quoted(
+    end: str, place: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pigeon.py").write_text(f"import json, os\n\n\ndef create(settings, client):\n    {end}\n")
+    told = opening_fails()
+    assert told.startswith("IDP_SMS_GATEWAYS: 'pigeon' does not start (")
+    assert place in told
+    assert told.endswith("): is everything set that it needs?")
+    assert "s3cret" not in told.lower()
+
+
 def test_a_gateway_that_is_not_installed_is_named() -> None:
     settings = Settings.model_validate({"sms_gateways": "pigeon"})
     with pytest.raises(SettingsError, match="'pigeon' is not installed"):

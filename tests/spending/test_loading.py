@@ -68,12 +68,13 @@ def test_countries_come_from_both_and_the_variable_wins() -> None:
         ("rules", "not TOML"),
         ("[rulez]", "rulez: unknown key"),
         ("[rules]\nmony = 'off'", "rules.mony: unknown key"),
-        ("[rules]\nmoney = 'on'", "rules.money: input should be 'enforce', 'shadow' or 'off'"),
+        ("[rules]\nmoney = 'on'", "rules.money: must be 'enforce', 'shadow' or 'off'"),
         ("[rules]\nmoney = false", "rules.money"),
-        ("rules = 3", "rules"),
-        ("[neighbours]\nnumbers = 1", "neighbours.numbers"),
-        ("[neighbours]\nnumbers = '4'", "neighbours.numbers"),
-        ("[neighbours]\nnumbers = true", "neighbours.numbers"),
+        ("rules = 3", "rules: must be a table"),
+        ("prices = 3", "prices: must be a table"),
+        ("[neighbours]\nnumbers = 1", "neighbours.numbers: must be greater than or equal to 2"),
+        ("[neighbours]\nnumbers = '4'", "neighbours.numbers: must be a whole number"),
+        ("[neighbours]\nnumbers = true", "neighbours.numbers: must be a whole number"),
         ("[neighbours]\nper = 60", "neighbours.per: must be a duration"),
         ("[neighbours]\nper = '0h'", "neighbours.per: must be a duration"),
         ("[conversion]\nclosed_below = 40", "conversion.closed_below: must not be more"),
@@ -83,7 +84,8 @@ def test_countries_come_from_both_and_the_variable_wins() -> None:
         ("[money]\nhour = inf", "money.hour: must be an amount"),
         ("[money]\nhour = true", "money.hour: must be an amount"),
         ("[money]\nhour = '5'", "money.hour: must be an amount"),
-        ("[money]\ncurrency = 'euro'", "money.currency"),
+        ("[money]\ncurrency = 'euro'", "money.currency: must be three capital letters"),
+        ("[money]\ncurrency = 978", "money.currency: must be three capital letters"),
         ("[prices]\nEurope = 1", "prices.Europe: 'Europe' is not an ISO region"),
         ("[prices]\nEE = 'cheap'", "prices.EE: must be an amount"),
         ("[countries]\nEU = 'allow'", "countries: 'EU' is not an ISO region"),
@@ -148,9 +150,18 @@ def test_the_operators_file_is_read(tmp_path: Path) -> None:
 )
 def test_what_python_cannot_read_is_a_mistake_in_the_file(text: str) -> None:
     (only,) = problems(text)
-    assert only.startswith("the spending table is not TOML: ")
+    assert only.startswith("spending: not TOML: ")
 
 
 @pytest.mark.parametrize("amount", ["1e-400000", "0.0000000000001", "nan", "inf", "-1"])
 def test_an_amount_that_cannot_be_added_up_is_a_mistake(amount: str) -> None:
     assert problems(f"[prices]\nEE = {amount}") == ["spending: prices.EE: must be an amount of money, zero or more"]
+
+
+@pytest.mark.parametrize("text", ["[money", "[money]\nhour = 'a'", "[countries]\nXX = 'deny'", "[prices]\nXX = 1"])
+def test_a_mistake_names_the_operators_file(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "spending.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        read_spending(settings(spending=file))
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [str(file)]

@@ -218,7 +218,8 @@ class Outcome(Enum):
         mark("You cannot do this now"),
         mark(
             "It needs a confirmation that your account cannot give: a code from an authenticator app that is past its "
-            "waiting time, or a saved recovery code. Nothing was changed."
+            "waiting time, or a saved recovery code. If you have neither, ask the people who run this service for "
+            "help. Nothing was changed."
         ),
     )
     SIM_UNSURE = (
