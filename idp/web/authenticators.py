@@ -97,6 +97,7 @@ def _key_page(
 ) -> Response:
     shown = EnrolAuthenticator(
         action=url(request, CONFIRM_PATH),
+        back=url(request, ACCOUNT_PATH),
         uri=enrolling.uri,
         key=enrolling.key,
         label=label[: 4 * enrol.LONGEST_LABEL],

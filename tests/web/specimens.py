@@ -105,7 +105,7 @@ ENROL = EnrolAuthenticator(
     key=KEY,
     client_name="Acme Bank",
     hold=timedelta(hours=24),
-    not_now="/account/totp/later",
+    back="/account",
 )
 SAVE = RecoveryCodes(action="/account/codes/saved", codes=CODES, download="/account/codes.txt")
 CONSENT = Consent(
@@ -279,7 +279,7 @@ PAGES: dict[str, Page] = {
     "recovery-wrong": replace(RECOVERY, tries_left=2, problems=(Problem.RECOVERY_WRONG,)),
     "recovery-missing": replace(RECOVERY, purpose=Purpose(), alternatives=(), problems=(Problem.RECOVERY_MISSING,)),
     "enrol": ENROL,
-    "enrol-trusted": replace(ENROL, hold=None, not_now=None, client_name=None),
+    "enrol-trusted": replace(ENROL, hold=None, client_name=None),
     "enrol-wrong": replace(ENROL, label="Work phone", problems=(Problem.CODE_WRONG, Problem.LABEL_TOO_LONG)),
     "codes": SAVE,
     "codes-unsaved": replace(SAVE, download=None, problems=(Problem.SAVED_MISSING,)),

@@ -108,7 +108,7 @@ class RecoveryCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolAuthenticator:
-    """A new authenticator app, shown once. Posts `code` and `label` to `action`; `not_now` to `not_now`.
+    """A new authenticator app, shown once. Posts `code` and `label` to `action`.
 
     `uri` is the otpauth URI in the QR code, `key` the same seed in base32 for typing. `hold` is how long the app will
     not open sensitive things; None when it is trusted at once.
@@ -116,12 +116,12 @@ class EnrolAuthenticator:
 
     template: ClassVar[str] = "enrol_authenticator.html"
     action: str
+    back: str
     uri: str = field(repr=False)
     key: str = field(repr=False)
     label: str = ""
     client_name: str | None = None
     hold: timedelta | None = None
-    not_now: str | None = None
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
 
