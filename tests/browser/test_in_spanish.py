@@ -45,7 +45,7 @@ async def test_signing_in_and_a_transfer_in_the_language_the_bank_asks_for(visit
     assert "Vence en 5 minutos." in text
     await visitor.types("Código de seguridad", "12")
     await visitor.presses("Continuar")
-    await ve(visitor, "Un código son 6 números, como 042 917")
+    await ve(visitor, "Un código tiene 6 dígitos, como 042 917")
     await visitor.types("Código de seguridad", (await demo.codes(alice))[0])
     await visitor.presses("Continuar")
     await visitor.sees("Hello, Alice Ader")
@@ -79,7 +79,7 @@ async def test_an_app_is_set_up_by_somebody_who_chose_spanish_on_a_page(visitor:
     bob.secret = (await visitor.page.locator(".secret code").inner_text()).replace(" ", "")
     await visitor.types("Código de 6 dígitos", "000")
     await visitor.presses("Activar")
-    await ve(visitor, "Hay un problema", "Un código son 6 números")
+    await ve(visitor, "Hay un problema", "Un código tiene 6 dígitos")
     await visitor.types("Código de 6 dígitos", bob.app_code())
     await visitor.types("Nombre para esta aplicación (opcional)", "Teléfono de Bob")
     await visitor.presses("Activar")
