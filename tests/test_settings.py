@@ -148,6 +148,12 @@ def test_a_secret_may_come_from_a_file_and_is_not_shown(name: str, tmp_path: Pat
     assert "sesame" not in repr(settings)
 
 
+def test_a_secret_in_an_empty_file_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("\n")
+    said = wrong(IDP_CAMARA_TOKEN_FILE=str(tmp_path / "secret"))
+    assert said == ["IDP_CAMARA_TOKEN_FILE names a file that is empty"]
+
+
 def test_every_setting_is_in_the_readme() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     assert [name for name in Settings.model_fields if f"`IDP_{name.upper()}`" not in readme] == []

@@ -149,7 +149,7 @@ def _lines(table: "Spending", counters: "Counters") -> list[str]:
         for period, budget in money.budgets.items()
     ]
     if counters.closed_blocks:
-        lines.append(f"{counters.closed_blocks} blocks of numbers are closed now.")
+        lines.append(f"Blocks of numbers closed now: {counters.closed_blocks}.")
     for each in counters.traffic:
         closed = f"; closed until {output.when(each.closed_until)}" if each.closed_until else ""
         lines.append(

@@ -169,7 +169,7 @@ async def _object(
     )
     await denials.record(idp.db, line, event, now=now)
     metrics.observe_denied(objection.rule, mode)
-    _log.info("sms denied", message=str(message.id), phone=event.phone, rule=event.rule, mode=event.mode)
+    _log.info("sms denied", message=str(message.id), masked=event.phone, rule=event.rule, mode=event.mode)
     match objection.closes:
         case None:
             return

@@ -47,6 +47,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
                 given[plain] = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 problems.append(f"{variable} names a file that cannot be read")
+                continue
+            if not given[plain]:
+                del given[plain]
+                problems.append(f"{variable} names a file that is empty")
         else:
             problems.append(f"{variable} is not a setting of Stile: see the table in the README")
     settings: Settings | None = None

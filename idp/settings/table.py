@@ -152,7 +152,7 @@ class Settings(BaseModel):
     @classmethod
     def _file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError("names a file that does not exist")
+            raise ValueError("names no file: it does not exist, or is a directory")
         return value
 
     @field_validator("templates")
@@ -172,10 +172,11 @@ class Settings(BaseModel):
     @field_validator("help_url", "privacy_url", "receipt_url")
     @classmethod
     def _url(cls, value: str | None, field: ValidationInfo) -> str | None:
-        if field.field_name == "receipt_url" and value == "off":
+        may_be_off = field.field_name == "receipt_url"
+        if may_be_off and value == "off":
             return value
         if value is not None and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must be an http or https URL")
+            raise ValueError(f"must be an http or https URL{', or off' if may_be_off else ''}")
         return value
 
     @field_validator("smspm_url", "twilio_url", "vonage_url", "webhook_url")
@@ -217,7 +218,7 @@ class Settings(BaseModel):
     @classmethod
     def _sms_region(cls, value: str | None) -> str | None:
         if value is not None and value not in SUPPORTED_REGIONS:
-            raise ValueError("must be an ISO region such as EE or US")
+            raise ValueError("must be an ISO region such as EE or US (GB, not UK)")
         return value
 
     @field_validator("webhook_secret")

@@ -188,7 +188,7 @@ def _named(countries: Mapping[str, object], where: str, problems: list[str]) -> 
 def _no_region(region: str) -> str:
     if region == SATELLITE:
         return "001 (satellites and other numbers without a country) is never texted"
-    return f"{region[:20]!r} is not an ISO region such as EE or US"
+    return f"{region[:20]!r} is not an ISO region such as EE or US (GB, not UK)"
 
 
 def sends_out(settings: Settings) -> bool:

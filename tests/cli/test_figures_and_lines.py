@@ -15,6 +15,14 @@ from idp import logs, metrics
 SESAME = "sesame-7"
 
 
+@pytest.mark.parametrize("name", ["provider_code", "masked"])
+def test_what_a_provider_calls_a_failure_and_a_masked_number_are_written(name: str) -> None:
+    out = StringIO()
+    logs.configure(level="info", form="json", stream=out)
+    structlog.get_logger("idp").info("event", **{name: "20003"})
+    assert json.loads(out.getvalue())[name] == "20003"
+
+
 def test_a_line_is_json_with_level_time_logger_and_request_id() -> None:
     out = StringIO()
     logs.configure(level="info", form="json", stream=out)
