@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ from idp import localpg
 from idp.cli import main
 
 PASSWORD = "tulip gravel 77 ocean"
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell's background job ignores SIGINT, and so would whatever it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,14 +243,6 @@ def test_whoever_stops_reading_is_not_told_about_it(home: Path) -> None:
     assert ran.returncode == 1
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """A shell's background job ignores SIGINT, and so would whatever it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.skipif(shutil.which("setsid") is None, reason="needs util-linux")
 @pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:

@@ -132,6 +132,7 @@ def test_a_provider_that_is_not_there_is_not_reached(use: str, settings: pytest.
     )
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("use", ["smspm"], indirect=True)
 def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
     use: str, fake: dict[str, Any], tmp_path: Path
@@ -158,6 +159,7 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
     assert out.splitlines()[-1].startswith("No receipt had come when the wait was ended.")
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("use", ["smspm"], indirect=True)
 def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
     use: str, fake: dict[str, Any], tmp_path: Path
