@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 
 from idp import metrics
 from idp.clock import Clock, DatabaseClock
@@ -25,7 +24,7 @@ from idp.store import clients, sweep
 from idp.store import keys as store_keys
 from idp.store import messages as store_messages
 from idp.store.engine import Database
-from idp.web.middleware import Around, pass_on
+from idp.web.middleware import Around
 from idp.web.pages import Brand
 from idp.web.routes import routes
 
@@ -110,11 +109,12 @@ def create_app(
                 await stack.enter_async_context(_background(idp, opened))
             yield
 
-    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan, exception_handlers={HTTPException: pass_on})
+    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan)
     # A path with a slash too many is not there: the redirect would be a 307, to whatever host the request named.
     app.router.redirect_slashes = False
     app.state.brand = brand(settings)
-    app.add_middleware(Around, issuer=settings.issuer)
+    # The one layer around the routes answers for everything: Starlette's own would find nothing to do.
+    app.middleware_stack = Around(app.router, issuer=settings.issuer)
     return app
 
 

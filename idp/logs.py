@@ -4,6 +4,7 @@ Fields come from us and hold no secret; should one slip in under a name that say
 only its type and the places it passed are written, never its text: a database's holds the row, httpx's the URL.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -118,7 +119,8 @@ def _factory(out: TextIO) -> Callable[..., _Logger]:
 
 def _renderer(form: Literal["json", "text"], out: TextIO) -> Processor:
     if form == "json":
-        return structlog.processors.JSONRenderer(default=str)
+        encode = json.JSONEncoder(default=str).encode
+        return lambda _, __, event: encode(event)
     return structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time", pad_event_to=0)
 
 

@@ -5,6 +5,7 @@ With PROMETHEUS_MULTIPROC_DIR set before the first import, every process counts 
 """
 
 from datetime import timedelta
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -118,8 +119,18 @@ _pool = Gauge(
 
 def observe_request(route: str, method: str, status: int, seconds: float) -> None:
     """One request was answered. `route` is the name of a route of ours, never a path."""
-    _requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
-    _seconds.labels(route).observe(seconds)
+    _requests_of(route, method if method in _METHODS else "other", status).inc()
+    _seconds_of(route).observe(seconds)
+
+
+@cache
+def _requests_of(route: str, method: str, status: int) -> Counter:
+    return _requests.labels(route, method, str(status))
+
+
+@cache
+def _seconds_of(route: str) -> Histogram:
+    return _seconds.labels(route)
 
 
 def observe_factor(factor: str, outcome: str) -> None:

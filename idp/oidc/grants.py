@@ -24,6 +24,9 @@ class GrantType(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
 
 
+_GRANT_TYPES = frozenset(GrantType)
+
+
 @dataclass(frozen=True, slots=True)
 class Redeemable:
     """The code is good: consume it with a guarded statement, then issue for `grant`."""
@@ -53,7 +56,7 @@ def grant_type(params: Params, *, client: Client, issuer: str) -> GrantType:
     asked = params.get("grant_type")
     if asked is None:
         raise OAuthError("invalid_request", "grant_type is missing.")
-    if asked not in set(GrantType):
+    if asked not in _GRANT_TYPES:
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
     if asked not in client.grant_types:
         raise OAuthError("unauthorized_client", "This client may not use this grant_type.")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from idp.oidc.jws import Untrusted
-from idp.oidc.keys import KeyRing
+from idp.oidc.keys import ID_TOKEN, KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Hint:
 
 def read(token: str, *, keys: KeyRing, issuer: str) -> Hint:
     """What a genuine ID token says. Raises `jws.Untrusted` for every other token, ours included."""
-    claims = keys.verify(token, typ="jwt")
+    claims = keys.verify(token, typ=ID_TOKEN)
     audience, subject, session_id = claims.get("aud"), claims.get("sub"), claims.get("sid")
     # userinfo answers are signed with the same keys and have no exp
     if claims.get("iss") != issuer or "exp" not in claims:

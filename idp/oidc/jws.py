@@ -1,20 +1,16 @@
-"""Signing and verifying compact JWS with joserfc, one key at a time. What the claims mean is elsewhere."""
+"""Verifying compact JWS that others signed, with joserfc, one key at a time. What the claims mean is elsewhere."""
 
-import json
-from collections.abc import Collection, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
-from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
+from joserfc.util import urlsafe_b64decode
 
 from idp.oidc.strictjson import Malformed, parse_object
 
 Claims = dict[str, Any]
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Untrusted(ValueError):
@@ -25,21 +21,6 @@ class Untrusted(ValueError):
 def _registry(algorithm: str) -> jws.JWSRegistry:
     # one algorithm per key: a public key can never be taken for an HMAC secret
     return jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
-
-
-def sign(claims: Mapping[str, Any], *, key: Key, algorithm: str, kid: str, typ: str) -> str:
-    """A compact JWS over `claims`, signed with exactly this key."""
-    signed = f"{_header(algorithm, kid, typ)}.{urlsafe_b64encode(_encode(claims).encode()).decode()}"
-    by = _registry(algorithm).get_alg(algorithm)
-    by.check_key(key)
-    signature = by.sign(signed.encode(), key)
-    return f"{signed}.{urlsafe_b64encode(signature).decode()}"
-
-
-@lru_cache(maxsize=64)
-def _header(algorithm: str, kid: str, typ: str) -> str:
-    """The protected header, encoded: the same for every token of a key and type (RFC 7515 7.1)."""
-    return urlsafe_b64encode(_encode({"alg": algorithm, "kid": kid, "typ": typ}).encode()).decode()
 
 
 def read_header(token: str) -> Claims:
@@ -70,12 +51,6 @@ def verify(token: str, *, key: Key, algorithm: str) -> Claims:
         return parse_object(signed.payload or b"")
     except Malformed as error:
         raise Untrusted(str(error)) from None
-
-
-def is_type(header: Mapping[str, Any], names: Collection[str]) -> bool:
-    """Whether `typ` is one of `names` (RFC 7515 4.1.9: media types ignore case and may omit `application/`)."""
-    typ = header.get("typ")
-    return isinstance(typ, str) and typ.lower().removeprefix("application/") in names
 
 
 def _segment(segment: str) -> Claims:

@@ -12,11 +12,9 @@ from idp import crypto
 from idp.model import Client, Grant
 from idp.oidc.errors import Challenged
 from idp.oidc.jws import Untrusted
-from idp.oidc.keys import KeyRing
+from idp.oidc.keys import ACCESS_TOKEN, ID_TOKEN, KeyRing
 
 ID_TOKEN_TTL = timedelta(minutes=10)
-ACCESS_TOKEN = "at+jwt"  # RFC 9068 2.1
-ID_TOKEN = "JWT"
 
 
 @dataclass(frozen=True, slots=True)

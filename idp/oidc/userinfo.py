@@ -7,7 +7,7 @@ from typing import Any
 from idp.model import Account, ClaimsRequest, Client, Grant
 from idp.oidc import claims
 from idp.oidc.errors import Challenged, NoCredentials
-from idp.oidc.keys import KeyRing
+from idp.oidc.keys import ID_TOKEN, KeyRing
 from idp.oidc.params import Params
 from idp.oidc.tokens import AccessToken, invalid_token
 
@@ -77,4 +77,4 @@ def signed(answer: Mapping[str, Any], *, client: Client, issuer: str, keys: KeyR
     """The answer as a JWT for a client registered for one, to be sent as application/jwt (OIDC Core 5.3.2)."""
     if client.userinfo_alg is None:
         return None
-    return keys.sign({**answer, "iss": issuer, "aud": client.id}, algorithm=client.userinfo_alg, typ="JWT")
+    return keys.sign({**answer, "iss": issuer, "aud": client.id}, algorithm=client.userinfo_alg, typ=ID_TOKEN)

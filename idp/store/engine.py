@@ -20,6 +20,7 @@ Row = tuple[Any, ...]
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
 PATIENCE = timedelta(seconds=5)  # for a free connection, or for a lock; then the honest answer is "not now"
 _COMMAND = 10.0  # seconds for one statement
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _BROKEN = (
     OSError,
     TimeoutError,
@@ -94,10 +95,6 @@ class Connection:
 
 async def _prepare_connection(raw: Any) -> None:  # noqa: ANN401 - asyncpg's own connection type is generic and private
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
-
-
-def _to_json(value: Any) -> str:  # noqa: ANN401 - JSON
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> None:

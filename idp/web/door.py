@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -21,6 +22,7 @@ MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
 _LONG = 365 * 24 * 3600
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"), IPv6Network("::ffff:127.0.0.0/104"))
+_LONGEST_ADDRESS = 64
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
 
@@ -121,14 +123,15 @@ def address(request: Request, trusted: Sequence[IPv4Network | IPv6Network]) -> s
     peer = request.client.host if request.client else "unknown"
     hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
     for hop in reversed(hops[-32:]):
-        if not _within(peer, trusted) or _is_no_address(hop):
+        if not _within(peer, trusted) or _ip(hop) is None:
             break
         peer = hop
     return peer
 
 
 def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    return not _is_no_address(text) and any(ip_address(text) in network for network in networks)
+    ip = _ip(text)
+    return ip is not None and any(ip in network for network in networks)
 
 
 def is_loopback(address: str) -> bool:
@@ -136,12 +139,17 @@ def is_loopback(address: str) -> bool:
     return _within(address, _LOOPBACK)
 
 
-def _is_no_address(text: str) -> bool:
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    # A scope id may be of any length; what is kept may not.
+    return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return True
-    return False
+        return None
 
 
 async def body(request: Request) -> bytes:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -14,6 +13,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import metrics
+from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, Unavailable
 from idp.oidc import metadata
 from idp.web.answers import trouble
@@ -42,7 +42,7 @@ class Around:
             return
         started = time.perf_counter()
         asked = dict(scope)  # routing writes into its scope
-        request_id = uuid4().hex
+        request_id = random_bytes(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 500
@@ -96,11 +96,6 @@ class Around:
         response = trouble(request, kind, detail=detail)
         response.headers.update(headers)
         return response
-
-
-async def pass_on(_: Request, error: Exception) -> Response:
-    """Starlette's own answers are plain text; raised again, its 404 and 405 get ours from `Around`."""
-    raise error
 
 
 def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:

@@ -24,16 +24,14 @@ from idp.oidc.userinfo import bearer
 from idp.web.answers import seconds
 from idp.web.door import TooLarge, Unreadable, idp_of, machine, malformed, pairs, query
 
+_GRANT_TYPES = frozenset(GrantType)
 _NO_STORE = {"Cache-Control": "no-store"}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] = _NO_STORE) -> Response:
-    return Response(_text(body), status, dict(headers), "application/json")
-
-
-def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"))
+    return Response(_encode(body), status, dict(headers), "application/json")
 
 
 def _refusal(error: OAuthError) -> Response:
@@ -99,7 +97,7 @@ async def token(request: Request) -> Response:
     """POST /token."""
     params = await _form(request)
     asked = params.get("grant_type")
-    grant_type = asked if asked in set(GrantType) else "other"
+    grant_type = asked if asked in _GRANT_TYPES else "other"
     try:
         body = await issue(idp_of(request), request.headers.get("authorization"), params, machine(request))
     except OAuthError as error:
@@ -153,7 +151,7 @@ async def discovery(request: Request) -> Response:
 
 @lru_cache(maxsize=4)
 def _metadata(issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...], spoken: tuple[str, ...]) -> str:
-    return _text(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values, ui_locales=spoken))
+    return _encode(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values, ui_locales=spoken))
 
 
 async def jwks(request: Request) -> Response:
