@@ -8,19 +8,19 @@ from idp.crypto import digest
 from idp.flows.clients import authenticate
 from idp.flows.idp import INTERNAL, Idp, Visitor
 from idp.flows.sealed import NUMBER, bound
-from idp.model import Grant
+from idp.model import Account, Grant, Holder
 from idp.oidc import introspection, tokens, userinfo
 from idp.oidc.params import Params
 from idp.store import grants, refresh_tokens
-from idp.store.grants import Holder
+from idp.store.grants import Person
 
 
-def phone_of(idp: Idp, holder: Holder) -> str | None:
-    """The phone number of a grant's holder, opened, or None. Raises `SealBroken`."""
-    if holder.account is None or holder.phone is None or holder.phone_authenticator is None:
+def phone_of(idp: Idp, person: Person) -> str | None:
+    """The phone number of this person, opened, or None. Raises `SealBroken`."""
+    if person.account is None or person.phone is None or person.phone_authenticator is None:
         return None
-    where = bound(holder.account.id, holder.phone_authenticator)
-    return idp.secrets.unseal(holder.phone, purpose=NUMBER, bound_to=where).decode()
+    where = bound(person.account.id, person.phone_authenticator)
+    return idp.secrets.unseal(person.phone, purpose=NUMBER, bound_to=where).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ async def about_person(idp: Idp, presented: str) -> UserInfo:
     found = await grants.load(idp.db, grant_id=access.grant_id)
     if found is None:
         raise tokens.invalid_token(detail="no such grant")
-    grant, holder = found
+    grant, person = found
     client = idp.registered(grant.client_id)
-    if grant.revoked_at is not None or holder.account is None or holder.account.disabled:
+    if grant.revoked_at is not None or person.account is None or person.account.disabled:
         raise tokens.invalid_token(detail="revoked")
     if client is None or client.disabled or client.id == INTERNAL:
         raise tokens.invalid_token(detail="no such client")
-    claims = userinfo.claims_for(holder.account, access=access, asked=grant.claims, phone_number=phone_of(idp, holder))
+    claims = userinfo.claims_for(person.account, access=access, asked=grant.claims, phone_number=phone_of(idp, person))
     return UserInfo(claims, userinfo.signed(claims, client=client, issuer=idp.issuer, keys=idp.keys))
 
 
@@ -63,15 +63,15 @@ async def introspect(idp: Idp, authorization: str | None, params: Params, visito
             return introspection.about_refresh(found[0] if found else None, caller=caller, issuer=idp.issuer, now=now)
         case access:
             held = await grants.load(idp.db, grant_id=access.grant_id)
-            if held is not None and not _serves(idp, *held):
+            if held is not None and not _serves(idp, held[0], held[1].account):
                 return introspection.INACTIVE
             return introspection.about_access(access, held[0] if held else None, caller=caller)
 
 
-def _serves(idp: Idp, grant: Grant, holder: Holder) -> bool:
+def _serves(idp: Idp, grant: Grant, person: Account | Holder | None) -> bool:
     """Whether both sides of a grant may still have anything of us: disabling either ends what they hold."""
     client = idp.registered(grant.client_id)
-    return client is not None and not client.disabled and not (holder.account is not None and holder.account.disabled)
+    return client is not None and not client.disabled and (person is None or not person.disabled)
 
 
 async def revoke(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> None:

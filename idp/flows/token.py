@@ -12,14 +12,13 @@ from idp.errors import OAuthError
 from idp.flows.bearer import phone_of
 from idp.flows.clients import authenticate
 from idp.flows.idp import Idp, Visitor
-from idp.model import Client, Grant
+from idp.model import Client, Grant, Holder
 from idp.oidc import grants as judging
 from idp.oidc import tokens, userinfo
 from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
 from idp.policy import recheck
 from idp.store import codes, grants, refresh_tokens
-from idp.store.grants import Holder
 from idp.store.refresh_tokens import OFFLINE
 
 
@@ -63,7 +62,7 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     async with _ending(idp, stored.grant, now=now):
         # Promise 2: from the stored proofs, again
         scopes = _permitted(idp, stored.grant, holder, stored.grant.scopes, refreshing=False, now=now)
-    person = await _in_id_token(idp, stored.grant, holder)
+    person = await _in_id_token(idp, stored.grant)
     refresh = refresh_token if OFFLINE in scopes else None
     return _issued(idp, stored.grant, client, scopes, nonce=stored.nonce, refresh=refresh, person=person, now=now)
 
@@ -88,27 +87,29 @@ async def _ending(idp: Idp, grant: Grant, *, now: datetime) -> AsyncIterator[Non
 def _permitted(
     idp: Idp,
     grant: Grant,
-    holder: Holder,
+    holder: Holder | None,
     scopes: tuple[str, ...],
     *,
     refreshing: bool,
     now: datetime,
 ) -> tuple[str, ...]:
-    if holder.account is None:
+    if holder is None:
         raise judging.invalid_grant("nobody holds this grant")
-    permitted = recheck(grant, holder.account, holder.authenticators, scopes, idp.policy, now, refreshing=refreshing)
+    permitted = recheck(grant, holder, scopes, idp.policy, now, refreshing=refreshing)
     if not permitted or ("openid" in scopes and "openid" not in permitted):
         raise judging.invalid_grant("the stored proofs are not enough any more")
     return permitted
 
 
-async def _in_id_token(idp: Idp, grant: Grant, holder: Holder) -> Mapping[str, Any]:
-    if not grant.claims.id_token or holder.account is None:
+async def _in_id_token(idp: Idp, grant: Grant) -> Mapping[str, Any]:
+    """What the claims parameter wants to see there: it is seldom used, so only then the person is looked up."""
+    if not grant.claims.id_token:
         return {}
-    phone = None
-    if "phone_number" in grant.claims.id_token and (found := await grants.load(idp.db, grant_id=grant.id)):
-        phone = phone_of(idp, found[1])
-    return userinfo.in_id_token(holder.account, grant, phone_number=phone)
+    found = await grants.load(idp.db, grant_id=grant.id)
+    if found is None or found[1].account is None:
+        return {}
+    phone = phone_of(idp, found[1]) if "phone_number" in grant.claims.id_token else None
+    return userinfo.in_id_token(found[1].account, grant, phone_number=phone)
 
 
 def _issued(
@@ -177,7 +178,6 @@ async def _refresh_again(idp: Idp, client: Client, params: Params, presented: st
     judged = judging.check_refresh(stored, client=client, params=params, now=now)
     if isinstance(judged, Reused):
         raise await _revoke_reused(idp, judged.grant, now=now)
-    assert holder is not None
     successor = random_token()
     if not judged.retried or not await refresh_tokens.retry(
         idp.db,
@@ -198,7 +198,7 @@ async def _refreshed(
     params: Params,
     *,
     stored_grant: Grant,
-    holder: Holder,
+    holder: Holder | None,
     token: str | None,
     now: datetime,
 ) -> dict[str, Any]:
@@ -207,7 +207,7 @@ async def _refreshed(
     async with _ending(idp, stored_grant, now=now):
         permitted = _permitted(idp, stored_grant, holder, scopes, refreshing=True, now=now)
     # OIDC Core 12.2: the nonce is not repeated; time and level are the grant's
-    person = await _in_id_token(idp, stored_grant, holder)
+    person = await _in_id_token(idp, stored_grant)
     return _issued(idp, stored_grant, client, permitted, refresh=token, person=person, now=now)
 
 

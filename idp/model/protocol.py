@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from idp.model.people import AssuranceLevel, Change
+from idp.model.people import AssuranceLevel, Change, Factor
 
 
 class AuthMethod(StrEnum):
@@ -173,6 +173,20 @@ class Grant:
     strong_at: datetime | None = None
     claims: ClaimsRequest = ClaimsRequest()
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a grant, as far as its tokens depend on it: as they are now, not as they were when they signed in.
+
+    `trusted` are the factors of which this person has an authenticator, confirmed and not closed, and since when the
+    first of each kind is past its hold.
+    """
+
+    account_id: UUID
+    groups: frozenset[str] = frozenset()
+    disabled: bool = False
+    trusted: Mapping[Factor, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

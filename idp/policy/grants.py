@@ -1,10 +1,9 @@
 """What a grant still permits when its code is redeemed or its refresh token used. Pure; revoking is elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from idp.assurance import is_trusted
-from idp.model import Account, AssuranceLevel, Authenticator, Grant
+from idp.model import AssuranceLevel, Grant, Holder
 from idp.policy.table import Policy, ScopeRule
 
 LONGEST_CODE = timedelta(minutes=10)
@@ -15,8 +14,7 @@ LONGEST_INTERACTION = timedelta(hours=1)
 
 def recheck(
     grant: Grant,
-    account: Account,
-    authenticators: Sequence[Authenticator],
+    holder: Holder,
     scopes: Iterable[str],
     policy: Policy,
     now: datetime,
@@ -28,20 +26,20 @@ def recheck(
     Empty when nothing is: a disabled or another account, a revoked grant, fewer than two factors, or less than the
     person's groups need today. With `refreshing`, without the scopes a refresh token may not carry.
     """
-    stopped = account.disabled or grant.revoked_at is not None or grant.account_id != account.id
-    if stopped or grant.level < policy.floor_of(account.groups):
+    stopped = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
+    if stopped or grant.level < policy.floor_of(holder.groups):
         return ()
     kept = []
     for scope in scopes:
         rule = policy.scope_rule(scope)
         if rule is None or scope not in grant.scopes or (refreshing and not rule.refresh):
             continue
-        if _is_proved(grant, rule, authenticators, policy) and _is_fresh(grant, rule, now):
+        if _is_proved(grant, rule, holder, policy) and _is_fresh(grant, rule, now):
             kept.append(scope)
     return tuple(kept)
 
 
-def _is_proved(grant: Grant, rule: ScopeRule, authenticators: Sequence[Authenticator], policy: Policy) -> bool:
+def _is_proved(grant: Grant, rule: ScopeRule, holder: Holder, policy: Policy) -> bool:
     """Whether the level was reached, and for a strong one by an authenticator the person still has."""
     if rule.level <= AssuranceLevel.TWO_FACTOR:
         return True
@@ -49,9 +47,9 @@ def _is_proved(grant: Grant, rule: ScopeRule, authenticators: Sequence[Authentic
     if grant.level < rule.level or strong_at is None:
         return False
     return any(
-        is_trusted(authenticator, at=strong_at)
-        for authenticator in authenticators
-        if policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= rule.level
+        since <= strong_at
+        for factor, since in holder.trusted.items()
+        if policy.factors.get(factor, AssuranceLevel.NONE) >= rule.level
     )
 
 

@@ -20,11 +20,10 @@ from sqlalchemy import (
 )
 
 from idp.audit import Event
-from idp.model import AuthorizationCode
+from idp.model import AuthorizationCode, Holder
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Row, Statement
 from idp.store.grants import (
-    Holder,
     any_row,
     audited_use,
     by_hash,
@@ -147,7 +146,7 @@ _COLUMNS = (
 _LOAD = Statement(by_hash(*_COLUMNS, token=authorization_code))
 
 
-def _read(row: Row | None) -> tuple[AuthorizationCode, Holder] | None:
+def _read(row: Row | None) -> tuple[AuthorizationCode, Holder | None] | None:
     if row is None:
         return None
     redirect_uri, code_challenge, nonce, expires_at, used_at = row[:5]
@@ -155,7 +154,7 @@ def _read(row: Row | None) -> tuple[AuthorizationCode, Holder] | None:
     return code, read_holder(row[18:])
 
 
-async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder] | None:
+async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder | None] | None:
     """A code with its grant and holder, used or not."""
     return _read(await conn.one(_LOAD, hash=code_hash))
 
@@ -194,7 +193,7 @@ async def redeem(
     refresh_expires_at: datetime,
     audit: Event,
     now: datetime,
-) -> tuple[AuthorizationCode, Holder] | None:
+) -> tuple[AuthorizationCode, Holder | None] | None:
     """Use up a code of this client that was asked for with just this, and store the first refresh token.
 
     The code for exactly one caller, ever; None for everybody else, and then nothing has changed. The refresh token is

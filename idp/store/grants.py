@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    FromClause,
     Integer,
     LargeBinary,
     Select,
@@ -24,17 +25,17 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    null,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
-from idp.model import Account, AssuranceLevel, Authenticator, ClaimsRequest, Grant
+from idp.model import Account, AssuranceLevel, ClaimsRequest, Factor, Grant, Holder
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Row, Statement
-from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
+from idp.store.people import ACCOUNT_COLUMNS, read_account
 from idp.store.schema import (
     Texts,
     Time,
@@ -64,11 +65,10 @@ GRANT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Who a grant is for, as they are now. `phone` is sealed; its authenticator's id is what it is bound to."""
+class Person:
+    """Whom a grant is about, as they are now. `phone` is sealed; its authenticator's id is what it is bound to."""
 
     account: Account | None
-    authenticators: tuple[Authenticator, ...]
     phone: bytes | None = None
     phone_authenticator: UUID | None = None
 
@@ -104,13 +104,37 @@ def read_grant(columns: Sequence[Any]) -> Grant:
     )
 
 
-HOLDER_COLUMNS = (*ACCOUNT_COLUMNS, authenticators_json(account.c.id))
+_held = (
+    select(
+        func.array_agg(authenticator.c.factor).label("factors"),
+        func.array_agg(authenticator.c.trusted_at).label("since"),
+    )
+    .where(
+        authenticator.c.account_id == account.c.id,
+        authenticator.c.confirmed_at.is_not(None),
+        authenticator.c.closed_at.is_(None),
+    )
+    .correlate(account)
+    .lateral("held")
+)
+HOLDER_COLUMNS = (account.c.id, account.c.groups, account.c.disabled_at, _held.c.factors, _held.c.since)
 
 
-def read_holder(columns: Sequence[Any]) -> Holder:
-    """The holder in `HOLDER_COLUMNS`."""
-    person, items = columns[:-1], columns[-1]
-    return Holder(read_account(person), read_authenticators(person[0], items))
+def of_holder(found: FromClause, account_id: ColumnElement[Any]) -> FromClause:
+    """This, joined with what `HOLDER_COLUMNS` need: the account with this id, if there is one."""
+    return found.outerjoin(account, account.c.id == account_id).outerjoin(_held, true())
+
+
+def read_holder(columns: Sequence[Any]) -> Holder | None:
+    """The holder in `HOLDER_COLUMNS`; None for a grant that a client has for itself."""
+    account_id, groups, disabled_at, factors, since = columns
+    if account_id is None:
+        return None
+    trusted: dict[Factor, datetime] = {}
+    for name, at in zip(factors or (), since or (), strict=True):
+        factor = Factor(name)
+        trusted[factor] = min(at, trusted.get(factor, at))
+    return Holder(account_id, frozenset(groups), disabled_at is not None, trusted)
 
 
 def insert_grant(when: ColumnElement[bool]) -> CTE:
@@ -171,9 +195,7 @@ def used_up(token: Table, change: Update, *columns: ColumnElement[Any]) -> CTE:
 def of_used(used: CTE, *columns: ColumnElement[Any]) -> Select[Any]:
     """Select `columns`, then the grant, then its holder, of what `used_up` returned."""
     whose = (used.c[f"grant_{column.name}"] for column in GRANT_COLUMNS)
-    return select(*columns, *whose, *HOLDER_COLUMNS).select_from(
-        used.outerjoin(account, account.c.id == used.c.grant_account_id)
-    )
+    return select(*columns, *whose, *HOLDER_COLUMNS).select_from(of_holder(used, used.c.grant_account_id))
 
 
 def audited_use(used: CTE) -> CTE:
@@ -191,9 +213,7 @@ def by_hash(*more: ColumnElement[Any], token: Any) -> Select[Any]:  # noqa: ANN4
     """Select these columns of the token with the bound `hash`, then its grant, then the grant's holder."""
     return (
         select(*more, *GRANT_COLUMNS, *HOLDER_COLUMNS)
-        .select_from(
-            token.join(grant, grant.c.id == token.c.grant_id).outerjoin(account, account.c.id == grant.c.account_id)
-        )
+        .select_from(of_holder(token.join(grant, grant.c.id == token.c.grant_id), grant.c.account_id))
         .where(token.c.hash == bindparam("hash", type_=LargeBinary))
     )
 
@@ -249,7 +269,7 @@ async def revoke_of_account(
 
 _phone = authenticator.alias("phone")
 _LOAD_GRANT = Statement(
-    select(*GRANT_COLUMNS, *ACCOUNT_COLUMNS, null(), _phone.c.sealed, _phone.c.id)
+    select(*GRANT_COLUMNS, *ACCOUNT_COLUMNS, _phone.c.sealed, _phone.c.id)
     .select_from(
         grant.outerjoin(account, account.c.id == grant.c.account_id).outerjoin(
             _phone,
@@ -267,9 +287,9 @@ _LOAD_GRANT = Statement(
 )
 
 
-async def load(conn: Conn, *, grant_id: UUID) -> tuple[Grant, Holder] | None:
-    """A grant with its holder (without authenticators, with the newest phone), revoked or not."""
+async def load(conn: Conn, *, grant_id: UUID) -> tuple[Grant, Person] | None:
+    """A grant, revoked or not, with whom it is about and their newest phone."""
     row: Row | None = await conn.one(_LOAD_GRANT, grant_id=grant_id)
     if row is None:
         return None
-    return read_grant(row[:13]), Holder(read_account(row[13:24]), (), row[25], row[26])
+    return read_grant(row[:13]), Person(read_account(row[13:24]), row[24], row[25])

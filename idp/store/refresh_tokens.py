@@ -20,21 +20,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from idp.audit import Event
-from idp.model import RefreshToken
+from idp.model import Holder, RefreshToken
 from idp.store.audits import audit_values
 from idp.store.engine import Conn, Statement
 from idp.store.grants import (
     GRANT_COLUMNS,
     HOLDER_COLUMNS,
-    Holder,
     any_row,
     audited_use,
+    of_holder,
     of_used,
     read_grant,
     read_holder,
     used_up,
 )
-from idp.store.schema import Time, account, grant, refresh_token
+from idp.store.schema import Time, grant, refresh_token
 
 FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)
 
@@ -101,7 +101,7 @@ async def use(
     refresh_expires_at: datetime,
     audit: Event,
     now: datetime,
-) -> tuple[RefreshToken, Holder] | None:
+) -> tuple[RefreshToken, Holder | None] | None:
     """Use a refresh token that is this client's, alive, and covers `asked_scopes`; None otherwise.
 
     With a successor the token is used up by exactly one caller and the successor takes its place; without one it stays.
@@ -133,15 +133,18 @@ _LOAD = Statement(
         *HOLDER_COLUMNS,
     )
     .select_from(
-        refresh_token.join(grant, grant.c.id == refresh_token.c.grant_id)
-        .outerjoin(account, account.c.id == grant.c.account_id)
-        .outerjoin(_successor, _successor.c.hash == refresh_token.c.successor)
+        of_holder(
+            refresh_token.join(grant, grant.c.id == refresh_token.c.grant_id).outerjoin(
+                _successor, _successor.c.hash == refresh_token.c.successor
+            ),
+            grant.c.account_id,
+        )
     )
     .where(refresh_token.c.hash == _hash)
 )
 
 
-async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder] | None:
+async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder | None] | None:
     """A refresh token with its grant and holder, used or not, for judging why it was refused and for introspection."""
     row = await conn.one(_LOAD, hash=token_hash)
     if row is None:

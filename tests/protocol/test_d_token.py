@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
+import asyncpg
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from idp.model import AuthMethod
 from idp.oidc.client_auth import ASSERTION_TYPE
-from tests.stage import MOBILE_URI, consent, header, post, segment, tokens, userinfo
+from tests.stage import MOBILE_URI, consent, elevate, header, post, segment, tokens, userinfo
 from tests.support import BANK_URI, ISSUER, Provider, claims, parameters
 
 MACHINE_KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
@@ -352,3 +353,31 @@ async def test_offline_access_without_consent_is_dropped_and_said_so(provider: P
     issued = await tokens(provider, scope="openid offline_access")
     assert "refresh_token" not in issued
     assert issued["scope"] == "openid"
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ("closed_at = now()", False),
+        ("trusted_at = (SELECT max(strong_at) FROM grant_) + interval '1 s'", False),
+        ("trusted_at = (SELECT max(strong_at) FROM grant_)", True),
+    ],
+    ids=["closed", "on hold then", "trusted just then"],
+)
+async def test_a_code_gives_no_sensitive_scope_once_the_app_that_proved_it_counts_no_more(
+    provider: Provider, database_url: str, change: str, *, kept: bool
+) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    code = (await elevate(provider, browser))["code"]
+    raw = await asyncpg.connect(database_url)
+    try:
+        before = await raw.fetch("SELECT id, closed_at, confirmed_at, trusted_at FROM authenticator")
+        await raw.execute(f"UPDATE authenticator SET {change} WHERE factor = 'totp'")  # noqa: S608 - our own words
+        issued = (await provider.redeem(code)).json()
+        restore = "UPDATE authenticator SET closed_at = $2, confirmed_at = $3, trusted_at = $4 WHERE id = $1"
+        await raw.executemany(restore, [tuple(row) for row in before])
+    finally:
+        await raw.close()
+    assert ("transfers:write" in issued["scope"].split()) is kept
+    assert "openid" in issued["scope"].split()
