@@ -62,16 +62,32 @@ def blocked(now: ColumnElement[datetime]) -> ColumnElement[object]:
 _mine = and_(
     _b.gateway == bindparam("gateway", type_=Text), _b.region == func.any(bindparam("regions", type_=ARRAY(Text)))
 )
+_free = (
+    select(_b.region)
+    .where(_mine, _b.open_until <= _now, or_(_b.probe_until.is_(None), _b.probe_until <= _now))
+    .order_by(_b.region)
+    .with_for_update()
+    .cte("free")
+)
+# All or none: what was won beside what is another's would be nobody's until its time is over.
 _PROBE = Statement(
     update(gateway_breaker)
-    .where(_mine, _b.open_until <= _now, or_(_b.probe_until.is_(None), _b.probe_until <= _now))
+    .where(
+        _mine,
+        _b.region.in_(select(_free.c.region)),
+        select(func.count()).select_from(_free).scalar_subquery()
+        == func.cardinality(bindparam("regions", type_=ARRAY(Text))),
+    )
     .values(probe_until=_now + _span(PROBE_FOR))
     .returning(_b.region)
 )
 
 
 async def probe(conn: Conn, *, gateway: str, regions: Sequence[str], now: datetime) -> bool:
-    """Become the one who tries a gateway again. True for exactly one caller at a time."""
+    """Become the one who tries a gateway again in all of these regions; else nothing changes.
+
+    True for exactly one caller at a time for each region.
+    """
     won = await conn.all(_PROBE, gateway=gateway, regions=list(regions), now=now)
     return {row[0] for row in won} == set(regions)
 
