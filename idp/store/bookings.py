@@ -54,6 +54,7 @@ from idp.store.spending import (
     Line,
     beginnings,
     entries,
+    kept,
     lately,
     others,
     spent_in,
@@ -112,9 +113,8 @@ def _charge_money(when: ColumnElement[bool]) -> CTE:
         at = bindparam(f"{period}_at", type_=Time)
         cap = bindparam(f"{period}_cap", type_=Numeric)
         given |= {f"{period}_at": at, f"{period}_spent": PRICE}
-        changed[f"{period}_at"] = func.greatest(_m[f"{period}_at"], at)
+        changed |= {f"{period}_{what}": kept(period, what, otherwise=new) for what, new in (("at", at), ("told", ZERO))}
         changed[f"{period}_spent"] = spent_in(period) + PRICE
-        changed[f"{period}_told"] = case((_m[f"{period}_at"] >= at, _m[f"{period}_told"]), else_=ZERO)
         first.append(func.coalesce(cap >= PRICE, true()))
         still.append(func.coalesce(spent_in(period) + PRICE <= cap, true()))
     return (

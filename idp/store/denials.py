@@ -37,7 +37,7 @@ from idp.store.schema import (
     spending_number,
     spending_region,
 )
-from idp.store.spending import A_DAY, BLOCK, HOUR_AT, NOW, ONE, REGION, THE_ROW, ZERO, Line, beginnings, spent_in
+from idp.store.spending import BLOCK, HOUR_AT, NOW, ONE, REGION, THE_ROW, ZERO, Line, beginnings, spent_in, within_a_day
 
 _n, _d, _m, _r = spending_number.c, spending_denied.c, spending_money.c, spending_region.c
 _until: ColumnElement[datetime] = bindparam("until", type_=Time)
@@ -222,13 +222,13 @@ class Traffic:
 def _traffic() -> Statement:
     unsettled = (
         select(_n.region, func.sum(_n.sends).label("verified"))
-        .where(_n.verified_at.is_not(None), not_(_n.settled), _n.hour > HOUR_AT - A_DAY)
+        .where(_n.verified_at.is_not(None), not_(_n.settled), within_a_day(_n.hour))
         .group_by(_n.region)
         .cte("unsettled")
     )
     buckets = (
         select(_r.region, func.sum(_r.sends).label("sends"), func.sum(_r.verified).label("verified"))
-        .where(_r.hour > HOUR_AT - A_DAY)
+        .where(within_a_day(_r.hour))
         .group_by(_r.region)
         .cte("buckets")
     )

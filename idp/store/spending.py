@@ -61,6 +61,7 @@ PHONE: ColumnElement[UUID] = bindparam("authenticator_id", type_=Uuid)
 ONE = literal_column("1", Integer)
 ZERO = literal_column("0", Integer)
 A_DAY = literal_column(f"interval '{CONVERSION_WINDOW.total_seconds():.0f} s'", Interval)
+_LONGEST = {Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(days=1), Period.MONTH: timedelta(days=31)}
 _n, _m = spending_number.c, spending_money.c
 
 
@@ -114,8 +115,11 @@ def began(period: Period, now: datetime) -> datetime:
 
 
 def beginnings(now: datetime) -> dict[str, Any]:
-    """The buckets of this moment, as the statements bind them."""
-    return {f"{period}_at": began(period, now) for period in Period} | {"now": now}
+    """The buckets of this moment, and those that come next, as the statements bind them."""
+    at = {period: began(period, now) for period in Period}
+    after = {period: began(period, at[period] + _LONGEST[period]) for period in Period}
+    ours = {f"{period}_at": at[period] for period in Period}
+    return ours | {f"{period}_next": after[period] for period in Period} | {"now": now}
 
 
 def entries(numbers: ColumnElement[Any], times: ColumnElement[Any]) -> FromClause:
@@ -129,7 +133,7 @@ def entries(numbers: ColumnElement[Any], times: ColumnElement[Any]) -> FromClaus
 
 def lately(entry: FromClause) -> ColumnElement[bool]:
     """Whether an entry is another number than this one, and still counts."""
-    return and_(entry.c.at > NOW - PER, entry.c.number != NUMBER)
+    return and_(entry.c.at > NOW - PER, entry.c.at < NOW + PER, entry.c.number != NUMBER)
 
 
 def others(numbers: ColumnElement[Any], times: ColumnElement[Any]) -> ColumnElement[int]:
@@ -145,10 +149,24 @@ def others(numbers: ColumnElement[Any], times: ColumnElement[Any]) -> ColumnElem
 THE_ROW = _m.id == literal_column("1", SmallInteger)
 
 
+def kept(period: Period, what: str, *, otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What the row says of this hour, day or month, or of the next one, for a clock may be a little behind.
+
+    Nothing of later ones: after a clock that was far ahead the budget would be used up until that time came.
+    """
+    at = _m[f"{period}_at"]
+    this = and_(at >= bindparam(f"{period}_at", type_=Time), at <= bindparam(f"{period}_next", type_=Time))
+    return case((this, _m[f"{period}_{what}"]), else_=otherwise)
+
+
 def spent_in(period: Period) -> ColumnElement[Decimal]:
-    """What the row says was spent in this very hour, day or month; of an older one, nothing."""
-    at = bindparam(f"{period}_at", type_=Time)
-    return case((_m[f"{period}_at"] >= at, _m[f"{period}_spent"]), else_=cast(ZERO, Numeric))
+    """What the row says was spent in this very hour, day or month; of another one, nothing."""
+    return kept(period, "spent", otherwise=cast(ZERO, Numeric))
+
+
+def within_a_day(hour: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a bucket counts: those that a clock wrote that was far ahead do not."""
+    return and_(hour > HOUR_AT - A_DAY, hour < HOUR_AT + A_DAY)
 
 
 def _facts() -> Statement:
@@ -165,7 +183,7 @@ def _facts() -> Statement:
     # What was sent before the region was closed was judged already.
     since = and_(
         row.region == REGION,
-        row.hour > HOUR_AT - A_DAY,
+        within_a_day(row.hour),
         not_(exists(select(ONE).where(closed.region == REGION, closed.closed_at >= row.hour))),
     )
     unsettled = (
@@ -174,7 +192,7 @@ def _facts() -> Statement:
             _n.region == REGION,
             _n.verified_at.is_not(None),
             not_(_n.settled),
-            _n.hour > HOUR_AT - A_DAY,
+            within_a_day(_n.hour),
             not_(exists(select(ONE).where(closed.region == REGION, closed.closed_at >= _n.hour))),
         )
         .scalar_subquery()
