@@ -32,14 +32,15 @@ _id = bindparam("authenticator_id", type_=Uuid)
 _account = bindparam("account_id", type_=Uuid)
 _a = authenticator.c
 
+_lookup = bindparam("lookup", type_=LargeBinary)
+_other = authenticator.alias("other")
+# Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
+_seen = select(func.max(_other.c.swapped_at)).where(_other.c.lookup == _lookup).scalar_subquery()
 _INSERT = Statement(
     insert(authenticator)
     .values(
-        {
-            column.name: bindparam(column.name)
-            for column in authenticator.c
-            if column.name not in {"closed_at", "swapped_at"}
-        }
+        {column.name: bindparam(column.name) for column in authenticator.c if column.name != "closed_at"}
+        | {"lookup": _lookup, "swapped_at": _seen}
     )
     .returning(_a.id)
 )

@@ -238,6 +238,19 @@ async def test_a_number_that_two_people_share_is_stolen_from_both(provider: Prov
     assert (await carol.submit("/sms", follow=False, code=code)).status_code == 400
 
 
+async def test_a_stolen_number_is_stolen_from_whoever_is_given_it_later(provider: Provider, intel: FakeIntel) -> None:
+    intel.verdict = Swap.SWAPPED
+    await asks_for_a_code(provider)
+    await provider.deliver()
+    provider.clock.move(2 * MINUTE)
+    # nobody answers any more, and the number is written down once more
+    intel.verdict = Swap.UNKNOWN
+    await provider.add_person("carol", number=ALICE_PHONE)
+    await asks_for_a_code(provider, "carol")
+    assert await provider.deliver() == []
+    assert await states(provider) == ["denied", "denied"]
+
+
 async def test_another_phone_is_none_of_its_business(provider: Provider, intel: FakeIntel) -> None:
     intel.verdicts = {ALICE_PHONE: Swap.SWAPPED}
     bob = await asks_for_a_code(provider, "bob")
