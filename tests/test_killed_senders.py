@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,8 @@ import pytest
 from sqlalchemy import func, select
 
 from idp.crypto import KeyChain
-from idp.store import accounts, leases, messages
+from idp.spending import Period
+from idp.store import accounts, denials, leases, messages
 from idp.store.engine import Statement
 from idp.store.schema import message, message_attempt
 from tests.conftest import empty, settings_for
@@ -32,6 +34,9 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 # What only these statements of a sender hold.
 BEGIN, MARK = b"INSERT INTO message_attempt", b"SET finished_at"
+JUDGE, BOOK, STOLEN = b"suppressed_number.hash", b"INSERT INTO spending_money", b"denied_by='sim_swap'"
+PRICE = Decimal("0.10")
+TAKEN_OVER = leases.LEASE.total_seconds() + 10
 TRIES = Statement(
     select(message.c.state, message.c.tries, func.count(message_attempt.c.id))
     .outerjoin_from(message, message_attempt, message_attempt.c.message_id == message.c.id)
@@ -48,6 +53,7 @@ class Smspm:
     texts: list[str] = field(default_factory=list)
     checks: int = 0
     down: bool = False
+    swapped: bool = False
     refused: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +64,8 @@ class Smspm:
                 said = json.loads(await reader.readexactly(length))
                 if head.startswith(b"post /check "):
                     self.checks += 1
-                    writer.write(b'HTTP/1.1 200 X\r\nContent-Length: 17\r\n\r\n{"swapped":false}')
+                    told = b'{"swapped":%s}' % str(self.swapped).lower().encode()
+                    writer.write(b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
                     continue
                 status, answer = (429, b"{}") if self.down else (200, b'{"messages":[{"id":"%s"}]}')
                 self.refused += self.down
@@ -140,6 +147,21 @@ async def asks(running: Running) -> str:
     return code
 
 
+async def killed_at(running: Running, only: bytes, *, answer: bool) -> str:
+    """Somebody asks for a code, and its sender dies at this statement. The code."""
+    running.killer.at(1, answer=answer, only=only)
+    code = await asks(running)
+    assert await until(lambda: running.killer.killed is not None, 10), only
+    running.killer.rest()
+    assert await until(lambda: len(running.workers.workers()) == 2, 20)
+    return code
+
+
+async def booked(workers: Served) -> Decimal:
+    """What was spent this month."""
+    return (await denials.spent(workers.idp.db, now=workers.idp.clock.now()))[Period.MONTH]
+
+
 async def tries(workers: Served) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in await workers.rows(TRIES)]
 
@@ -161,8 +183,7 @@ async def test_a_killed_sender_costs_one_more_of_the_same_code_at_most(running: 
     assert provider.calls() == {killed["called, not marked"]: 1}
     untouched = await asks(running)
     assert await until(lambda: provider.calls().get(untouched) == 1, 10)
-    taken_over = leases.LEASE.total_seconds() + 10
-    assert await until(lambda: len(provider.texts) >= 5, taken_over)
+    assert await until(lambda: len(provider.texts) >= 5, TAKEN_OVER)
     told = [("sent", 1, 1), ("sent", 2, 2), ("sent", 2, 2), ("sent", 1, 1)]
     for _ in range(200):
         if await tries(workers) == told:
@@ -177,6 +198,21 @@ async def test_a_killed_sender_costs_one_more_of_the_same_code_at_most(running: 
         killed["called, not marked"]: 2,
         untouched: 1,
     }
+
+
+async def test_what_a_killed_sender_booked_is_never_less_than_what_was_sent(running: Running) -> None:
+    """One price too many at most for each kill: what was booked and not begun is nobody's to give back."""
+    workers, provider = running.workers, running.provider
+    before, tried = await booked(workers), sum(spent for _, spent, _ in await tries(workers))
+    killed = [
+        await killed_at(running, only, answer=answer)
+        for only, answer in ((JUDGE, False), (BOOK, False), (BOOK, True), (MARK, True))
+    ]
+    assert await until(lambda: all(provider.calls().get(code) == 1 for code in killed), TAKEN_OVER)
+    assert await until_all_sent(workers)
+    calls = sum(spent for _, spent, _ in await tries(workers)) - tried
+    assert calls == len(killed)
+    assert await booked(workers) - before == PRICE * (calls + 1)
 
 
 async def test_twenty_resends_at_once_at_two_workers_are_one_message_on_the_phone(running: Running) -> None:
@@ -234,3 +270,19 @@ async def test_what_was_asked_for_while_the_provider_was_down_arrives_once_it_is
     assert await until(lambda: provider.calls().get(code) == 1, 15)
     assert await until_all_sent(workers)
     assert any(state == "sent" and spent > 1 for state, spent, _ in await tries(workers))
+
+
+async def test_a_sender_that_dies_over_a_changed_sim_sends_nothing_and_keeps_no_money(running: Running) -> None:
+    workers, provider = running.workers, running.provider
+    before, sent = await booked(workers), len(provider.texts)
+    provider.swapped = True
+    try:
+        for answer in (False, True):
+            await killed_at(running, STOLEN, answer=answer)
+        end = time.monotonic() + TAKEN_OVER
+        while time.monotonic() < end and any(state == "waiting" for state, _, _ in await tries(workers)):
+            await asyncio.to_thread(os.sched_yield)
+    finally:
+        provider.swapped = False
+    assert [state for state, _, _ in await tries(workers)][-2:] == ["denied", "denied"]
+    assert (await booked(workers), len(provider.texts)) == (before, sent)
