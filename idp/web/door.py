@@ -67,6 +67,17 @@ def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", last
     )
 
 
+def _cookie(request: Request, kind: str = "") -> str | None:
+    """The cookie of exactly our name; None if it is missing, or there twice, so that nobody can tell which is ours.
+
+    Not `request.cookies`: that takes a byte 0xA0 before a name for a blank, and such a name any sibling host may set.
+    """
+    name = cookie_name(idp_of(request), kind)
+    parts = (part.strip(" ").partition("=") for line in request.headers.getlist("cookie") for part in line.split(";"))
+    found = [value for given, _, value in parts if given == name]
+    return found[0] if len(found) == 1 else None
+
+
 def drop_cookie(response: Response, idp: Idp) -> None:
     """Forget the session cookie."""
     response.delete_cookie(cookie_name(idp), path="/", secure=idp.settings.secure, httponly=True, samesite="lax")
@@ -88,12 +99,12 @@ def machine(request: Request) -> Visitor:
 
 def _visitor(request: Request) -> Visitor:
     idp = idp_of(request)
-    token = request.cookies.get(cookie_name(idp))
+    token = _cookie(request)
     language, chosen = _language(request, idp)
     return Visitor(
         address=address(request, idp.settings.trusted_proxies),
         token=token if token and _COOKIE.fullmatch(token) and is_ours(idp.secrets, token) else None,
-        device=request.cookies.get(cookie_name(idp, "-device")),
+        device=_cookie(request, "-device"),
         user_agent=_plain(request.headers.get("user-agent", ""))[:200],
         locale=language,
         chose_language=chosen,
@@ -106,7 +117,7 @@ def _plain(text: str) -> str:
 
 def _language(request: Request, idp: Idp) -> tuple[str, bool]:
     """The language that this browser asks for, and whether somebody chose it on a page of ours."""
-    chosen = request.cookies.get(cookie_name(idp, "-language"))
+    chosen = _cookie(request, "-language")
     if chosen in languages(idp.settings.templates):
         return chosen, True
     accepted = accepted_languages(request.headers.get("accept-language", "")[:400])
