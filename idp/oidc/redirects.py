@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 # RFC 8252 7.3: loopback IP literals; 8.3 advises against `localhost`, which a resolver may send elsewhere
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)", re.ASCII)
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?:[/?].*)?)", re.ASCII)
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _URI = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986 2: what may stand in a URI unescaped
 
@@ -21,7 +21,8 @@ def is_registered(given: str, registered: Iterable[str], *, native: bool) -> boo
 
 def _portless(uri: str) -> tuple[str, str] | None:
     match = _LOOPBACK.fullmatch(uri)
-    return None if match is None else (match[1], match[2])
+    # a port above 65535 is none, and urlsplit raises for it wherever the URI is looked at again
+    return None if match is None or int(match[2] or 1) > 65535 else (match[1], match[3])
 
 
 def problem(uri: str, *, native: bool) -> str | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.stage import MOBILE_URI
 from tests.support import Provider
 
 
@@ -35,3 +36,12 @@ async def test_a_cookie_that_comes_twice_is_nobodys(provider: Provider) -> None:
         for first, second in ((mallory, alice), (alice, mallory)):
             headers = {"cookie": f"stile={first.token}; stile={second.token}"}
             assert (await http.get("/account", headers=headers)).status_code == 303
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "080"])
+async def test_a_port_that_there_is_not_is_no_redirect_uri(provider: Provider, port: str) -> None:
+    """A native application may vary the port; one above 65535 was taken, and broke every page of its request."""
+    uri = MOBILE_URI.replace("127.0.0.1", f"127.0.0.1:{port}")
+    for changes in ({}, {"prompt": "none", "response_mode": "form_post"}, {"response_type": "token"}):
+        answer = await provider.browser().get(provider.authorize_url("mobile", redirect_uri=uri, **changes))
+        assert (answer.status_code, answer.headers.get("location")) == (400, None), answer.url
