@@ -18,6 +18,7 @@ from idp.model import (
     Session,
 )
 from idp.oidc import answer
+from idp.oidc.errors import PageError
 from idp.policy import Ask, Facts, Proceed, Refuse, decide
 from idp.store import codes, sessions
 from idp.store import facts as store_facts
@@ -88,8 +89,13 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
     )
 
 
-async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
-    """A new authorization request: answered at once if nothing has to be asked, else stored and asked about."""
+async def begin(
+    idp: Idp, request: AuthorizationRequest, visitor: Visitor, *, again: bool = False
+) -> ToClient | ToInteraction:
+    """A new authorization request: answered at once if nothing has to be asked, else stored and asked about.
+
+    Raises `PageError` for a client that is gone, although this process has not heard of it.
+    """
     now = idp.clock.now()
     client = idp.client(request.client_id)
     assert client is not None, "a parsed request names a client"
@@ -110,8 +116,10 @@ async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> To
             done = await issue(idp, proceed, started, loaded, client, now=now, stored=False)
             if done is not None:
                 return done
+            if again:
+                raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
             # the session ended or the consent was withdrawn in this very moment: look again, without either
-            return await begin(idp, request, visitor)
+            return await begin(idp, request, visitor, again=True)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
         case Ask():
@@ -198,7 +206,7 @@ async def issue(
     now: datetime,
     stored: bool,
 ) -> ToClient | None:
-    """Issue the code. None when session, interaction or remembered consent ended first; then nothing was issued."""
+    """Issue the code. None when session, interaction, client or remembered consent ended first: nothing was issued."""
     request, context = interaction.request, proceed.context
     if client.id == INTERNAL:
         if stored and not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):

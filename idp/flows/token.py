@@ -13,8 +13,8 @@ from idp.flows.bearer import phone_of
 from idp.flows.clients import authenticate
 from idp.flows.idp import Idp, Visitor
 from idp.model import Client, Grant, Holder
+from idp.oidc import client_auth, tokens, userinfo
 from idp.oidc import grants as judging
-from idp.oidc import tokens, userinfo
 from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
 from idp.policy import recheck
@@ -217,5 +217,6 @@ async def _machine(idp: Idp, client: Client, params: Params, *, now: datetime) -
     grant = Grant(id=uuid4(), client_id=client.id, scopes=scopes, created_at=now)
     ttl = idp.policy.access_token_ttl(scopes)
     audit = TokensIssued(grant=str(grant.id), grant_type="client_credentials", scopes=list(scopes))
-    await grants.issue_machine(idp.db, grant, expires_at=now + ttl, audit=audit)
+    if not await grants.issue_machine(idp.db, grant, expires_at=now + ttl, audit=audit):
+        raise client_auth.invalid_client("removed or disabled")
     return _issued(idp, grant, client, scopes, now=now)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from idp.audit import Event
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
-from idp.store.schema import Texts, Time, consent, interaction
+from idp.store.schema import Texts, Time, client, consent, interaction
 
 _now = bindparam("now", type_=Time)
 
@@ -31,9 +31,11 @@ _remembered = (
     pg_insert(consent)
     .from_select(
         ["account_id", "client_id", "scopes", "granted_at"],
-        select(
-            bindparam("account_id", type_=Uuid), _answered.c.client_id, bindparam("remember", type_=Texts), _now
-        ).where(func.cardinality(bindparam("remember", type_=Texts)) > 0),
+        select(bindparam("account_id", type_=Uuid), client.c.id, bindparam("remember", type_=Texts), _now)
+        # A client that was removed meanwhile has no consents; its row is locked as the foreign key would lock it.
+        .select_from(_answered.join(client, client.c.id == _answered.c.client_id))
+        .where(func.cardinality(bindparam("remember", type_=Texts)) > 0)
+        .with_for_update(read=True, key_share=True, of=client),
     )
     .on_conflict_do_update(
         index_elements=[consent.c.account_id, consent.c.client_id],

@@ -41,6 +41,7 @@ from idp.store.schema import (
     Time,
     account,
     authenticator,
+    client,
     grant,
 )
 
@@ -138,7 +139,10 @@ def read_holder(columns: Sequence[Any]) -> Holder | None:
 
 
 def insert_grant(when: ColumnElement[bool]) -> CTE:
-    """A CTE that stores a grant, if `when` holds. Binds `grant_values`."""
+    """A CTE that stores a grant, if `when` holds and the client is still there. Binds `grant_values`.
+
+    What this process knows of clients by heart may be old: the row decides. The foreign key would lock it just so.
+    """
     row = {
         "id": bindparam("grant_id", type_=Uuid),
         "client_id": bindparam("client_id", type_=Text),
@@ -154,7 +158,13 @@ def insert_grant(when: ColumnElement[bool]) -> CTE:
         "created_at": _now,
         "expires_at": bindparam("grant_expires_at", type_=Time),
     }
-    return insert(grant).from_select(list(row), select(*row.values()).where(when)).returning(grant.c.id).cte("granted")
+    there = (
+        select(*row.values())
+        .select_from(client)
+        .where(client.c.id == row["client_id"], client.c.disabled_at.is_(None), when)
+        .with_for_update(read=True, key_share=True)
+    )
+    return insert(grant).from_select(list(row), there).returning(grant.c.id).cte("granted")
 
 
 def grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
@@ -181,9 +191,11 @@ _MACHINE = Statement(
 )
 
 
-async def issue_machine(conn: Conn, new: Grant, *, expires_at: datetime, audit: Event) -> None:
-    """Store a client_credentials grant, so that its token can be revoked and introspected."""
-    await conn.one(_MACHINE, **grant_values(new, expires_at=expires_at), **audit_values(audit, client_id=new.client_id))
+async def issue_machine(conn: Conn, new: Grant, *, expires_at: datetime, audit: Event) -> bool:
+    """Store a client_credentials grant, so that its token can be revoked and introspected. False: no such client."""
+    values = audit_values(audit, client_id=new.client_id)
+    row = await conn.one(_MACHINE, **grant_values(new, expires_at=expires_at), **values)
+    return row is not None and bool(row[0])
 
 
 def used_up(token: Table, change: Update, *columns: ColumnElement[Any]) -> CTE:

@@ -44,7 +44,11 @@ async def authorize(request: Request) -> Response:
         # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax); the
         # GET that follows brings it along, where an answer to this request would put a new session over the old one.
         return see_other(f"{base_path(idp)}{metadata.AUTHORIZE}?{urlencode(given)}")
-    match await flow.begin(idp, parsed, who):
+    try:
+        begun = await flow.begin(idp, parsed, who)
+    except PageError as error:
+        return trouble(request, _kind(error), detail=error.description, ui_locales=parsed.ui_locales)
+    match begun:
         case ToClient() as done:
             return to_client(request, done)
         case interaction:

@@ -1,9 +1,11 @@
 """Holes that attacks on sign-in and tokens found, and that were mended: none of them opens again."""
 
+import asyncpg
 import pytest
 
-from tests.stage import MOBILE_URI
-from tests.support import Provider
+from idp.flows import operate
+from tests.stage import MOBILE_URI, consent
+from tests.support import NOTES_URI, Provider, parameters
 
 
 @pytest.mark.parametrize(
@@ -14,8 +16,10 @@ from tests.support import Provider
     ],
 )
 async def test_a_cookie_of_almost_our_name_is_not_ours(provider: Provider, name: bytes) -> None:
-    """`__Host-` keeps sibling hosts from setting ours. Chromium lets them set the same name after a byte 0xA0, which
-    was taken off like a blank: whoever owned such a host put their own session under somebody else's browser."""
+    """A byte 0xA0 before a name was taken off like a blank.
+
+    `__Host-` keeps sibling hosts from setting ours, but Chromium lets them set that: their session, in your browser.
+    """
     mallory = provider.browser()
     await provider.sign_in(mallory, "bob")
     assert mallory.token is not None
@@ -45,3 +49,41 @@ async def test_a_port_that_there_is_not_is_no_redirect_uri(provider: Provider, p
     for changes in ({}, {"prompt": "none", "response_mode": "form_post"}, {"response_type": "token"}):
         answer = await provider.browser().get(provider.authorize_url("mobile", redirect_uri=uri, **changes))
         assert (answer.status_code, answer.headers.get("location")) == (400, None), answer.url
+
+
+MACHINE = frozenset({"authorization_code", "refresh_token", "client_credentials"})
+
+
+@pytest.mark.parametrize("first_party", [True, False])
+@pytest.mark.parametrize("gone", ["removed", "disabled"])
+async def test_an_application_that_is_gone_gets_nothing_before_we_heard_of_it(
+    provider: Provider, database_url: str, *, gone: str, first_party: bool
+) -> None:
+    """Each process knows them by heart: a removed one broke what it asked, a disabled one got codes for a while."""
+    uri, leaving = NOTES_URI.replace("8002", "8009"), f"leaving-{gone}-{first_party}"
+    await provider.add_client(
+        leaving, uri, first_party=first_party, grant_types=MACHINE, scopes=frozenset({"openid", "ledger:read"})
+    )
+    asked = {"client_id": leaving, "redirect_uri": uri}
+    waiting, silent = provider.browser(), provider.browser()
+    await provider.sign_in(waiting, prompt="consent", **asked)
+    done = await provider.sign_in(silent, **asked)
+    if not first_party:
+        done = await consent(silent)
+    assert "code" in parameters(done)
+    if gone == "removed":
+        await operate.remove_client(provider.idp, leaving)
+    else:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("UPDATE client SET disabled_at = now() WHERE id = $1", leaving)
+        await connection.close()
+    assert leaving in provider.idp.clients, "nobody heard of it"
+    answer = await consent(waiting)
+    assert answer.status_code == 400, answer.headers
+    for prompt in (None, "none"):
+        answer = await silent.get(provider.authorize_url(prompt=prompt, **asked))
+        assert answer.status_code < 500
+        assert "code=" not in answer.headers.get("location", "")
+    issued = await provider.token(leaving, grant_type="client_credentials")
+    assert (issued.status_code, issued.json()["error"]) == (401, "invalid_client")
+    assert (await provider.browser().get(provider.authorize_url(**asked))).status_code < 500
