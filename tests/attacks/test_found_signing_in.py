@@ -1,8 +1,11 @@
 """Holes that attacks on sign-in and tokens found, and that were mended: none of them opens again."""
 
+import unicodedata
+
 import asyncpg
 import pytest
 
+from idp.errors import AlreadyThere
 from idp.flows import operate
 from tests.stage import MOBILE_URI, consent
 from tests.support import NOTES_URI, Provider, parameters
@@ -87,3 +90,18 @@ async def test_an_application_that_is_gone_gets_nothing_before_we_heard_of_it(
     issued = await provider.token(leaving, grant_type="client_credentials")
     assert (issued.status_code, issued.json()["error"]) == (401, "invalid_client")
     assert (await provider.browser().get(provider.authorize_url(**asked))).status_code < 500
+
+
+async def test_names_that_look_alike_are_one_name(provider: Provider) -> None:
+    """Two people had one name on every page, and who typed theirs on another keyboard had a wrong password."""
+    name, password = "josé.kuusk", "a heron waits on cold feet"
+    await operate.add_user(provider.idp, username=name, password=password, phone="+37256789047")
+    others = (unicodedata.normalize("NFD", name), "\uff2aOS\u00c9.kuu\uff53k", f" {name.upper()}\u3000")
+    for typed in others:
+        browser = provider.browser()
+        await browser.get(provider.authorize_url())
+        page = await browser.submit("/password", username=typed, password=password)
+        assert "/sms" in page.text
+        with pytest.raises(AlreadyThere):
+            await operate.add_user(provider.idp, username=typed, password=password, phone="+37256789048")
+    assert (await operate.find_user(provider.idp, others[0])).account.username == name
