@@ -415,6 +415,33 @@ def test_unticked_scopes_are_dropped_but_openid_never() -> None:
     assert proceeds(kept).scopes == ("openid", "profile")
 
 
+def test_claims_asked_for_one_by_one_are_agreed_to_like_the_scope_that_gives_them() -> None:
+    asked = {"claims": ClaimsRequest(userinfo=frozenset({"email", "name"}), scopes=("profile", "email"))}
+    given = facts(client=NOTES, request=asked, consented=frozenset({"openid", "profile"}))
+    assert asks(given).scopes == ("email",)
+    found = proceeds(replace(given, consented_here=frozenset()))
+    assert (found.scopes, found.told) == (("openid",), ("profile",))
+    found = proceeds(replace(given, consented_here=frozenset({"email"})))
+    assert (found.scopes, found.told) == (("openid",), ("profile", "email"))
+    assert proceeds(facts(request=asked)).told == ("profile", "email")
+    poor = replace(BANK, scopes=frozenset({"openid", "email"}))
+    assert proceeds(facts(client=poor, request=asked)).told == ("email",)
+
+
+@pytest.mark.parametrize(
+    "more", [{"level": AssuranceLevel.STRONG}, {"fresh": timedelta(minutes=5)}, {"refresh": False}, {"internal": True}]
+)
+def test_claims_of_a_scope_that_needs_more_are_given_by_scope_alone(more: dict[str, Any]) -> None:
+    asked = {"claims": ClaimsRequest(userinfo=frozenset({"email"}), scopes=("email",))}
+    usual = default_policy()
+    policy = replace(usual, scopes={**usual.scopes, "email": replace(usual.scopes["email"], **more)})
+    for scopes in ((), ("email",)):
+        given = facts(*scopes, request=asked, events=(PASSWORD, SMS, TOTP_HERE), consented_here=frozenset({"email"}))
+        found = proceeds(given, policy)
+        assert found.scopes == ("openid", *(() if "internal" in more else scopes))
+        assert found.told == ()
+
+
 def test_agreeing_to_nothing_is_access_denied() -> None:
     given = facts(client=NOTES, consented_here=frozenset())
     assert refuses(replace(given, request=replace(given.request, scopes=("email",)))).error == "access_denied"

@@ -17,7 +17,7 @@ from idp.model import (
     Interaction,
     Session,
 )
-from idp.oidc import answer
+from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
 from idp.policy import Ask, Facts, Proceed, Refuse, decide
 from idp.store import codes, sessions
@@ -226,7 +226,7 @@ async def issue(
         amr=context.amr,
         auth_time=context.auth_time,
         strong_at=context.strong_at,
-        claims=request.claims,
+        claims=claims.within(request.claims, proceed.told),
     )
     code = random_token()
     issued = await codes.issue(

@@ -61,10 +61,14 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """The `claims` parameter, parsed (OIDC Core 5.5). Names asked for one by one; `essential_acr` in 5.5.1.1."""
+    """The `claims` parameter, parsed (OIDC Core 5.5). Names asked for one by one; `essential_acr` in 5.5.1.1.
+
+    `scopes` are those that give the same claims: what they need, the names need too.
+    """
 
     userinfo: frozenset[str] = frozenset()
     id_token: frozenset[str] = frozenset()
+    scopes: tuple[str, ...] = ()
     essential_acr: tuple[str, ...] = ()
     voluntary_acr: tuple[str, ...] = ()
     subject: str | None = None  # `sub` with a value: only this person may be signed in
@@ -111,6 +115,7 @@ class AuthorizationRequest:
             "claims": {
                 "userinfo": sorted(self.claims.userinfo),
                 "id_token": sorted(self.claims.id_token),
+                "scopes": list(self.claims.scopes),
                 "essential_acr": list(self.claims.essential_acr),
                 "voluntary_acr": list(self.claims.voluntary_acr),
                 "subject": self.claims.subject,
@@ -140,6 +145,7 @@ class AuthorizationRequest:
             claims=ClaimsRequest(
                 userinfo=frozenset(claims["userinfo"]),
                 id_token=frozenset(claims["id_token"]),
+                scopes=tuple(claims.get("scopes", ())),
                 essential_acr=tuple(claims["essential_acr"]),
                 voluntary_acr=tuple(claims["voluntary_acr"]),
                 subject=claims["subject"],

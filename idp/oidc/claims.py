@@ -1,6 +1,7 @@
 """Which claims there are, which scope gives which (OIDC Core 5.1, 5.4), and the `claims` parameter (5.5)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from idp.model import Account, ClaimsRequest
@@ -68,8 +69,11 @@ def _address(stored: object) -> dict[str, str] | None:
     return lines or None
 
 
-def parse(text: str) -> ClaimsRequest:
-    """The `claims` parameter. Raises `Malformed`; what we do not know in it is ignored (OIDC Core 5.5)."""
+def parse(text: str, *, scopes: frozenset[str]) -> ClaimsRequest:
+    """The `claims` parameter. Raises `Malformed`; what we do not know in it is ignored (OIDC Core 5.5).
+
+    So is what the client may not have: `scopes` are those it may ask for, and no other scope's claim is given.
+    """
     asked = parse_object(text)
     userinfo, id_token = _members(asked, "userinfo"), _members(asked, "id_token")
     acr = id_token.get("acr", {})
@@ -78,13 +82,22 @@ def parse(text: str) -> ClaimsRequest:
     if len(subjects) > 1:
         raise Malformed("sub has more than one value")
     essential = acr.get("essential") is True
+    known = for_scopes(scopes)
+    names = known & (userinfo.keys() | id_token.keys())
     return ClaimsRequest(
-        userinfo=OF_A_PERSON & userinfo.keys(),
-        id_token=OF_A_PERSON & id_token.keys(),
+        userinfo=known & userinfo.keys(),
+        id_token=known & id_token.keys(),
+        scopes=tuple(scope for scope, given in BY_SCOPE.items() if names.intersection(given)),
         essential_acr=requested_acr if essential else (),
         voluntary_acr=() if essential else requested_acr,
         subject=next(iter(subjects), None),
     )
+
+
+def within(asked: ClaimsRequest, scopes: Iterable[str]) -> ClaimsRequest:
+    """What is left of the names asked for one by one, where only claims of these scopes may be told."""
+    told = for_scopes(scopes)
+    return replace(asked, userinfo=asked.userinfo & told, id_token=asked.id_token & told)
 
 
 def _members(asked: Mapping[str, Any], place: str) -> dict[str, dict[str, Any]]:

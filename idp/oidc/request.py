@@ -131,7 +131,7 @@ def _read(
         max_age=_max_age(params),
         # values unknown to us are ignored unless essential
         acr_values=tuple(dict.fromkeys(v for v in params.get("acr_values", "").split() if v in acr_supported)),
-        claims=_claims(params),
+        claims=_claims(params, known_scopes & proved.client.scopes),
         login_hint=params.get("login_hint"),
         hint_subject=_hint_subject(params, proved.client, issuer, keys),
         ui_locales=tuple(v for v in params.get("ui_locales", "").split()[:10] if _LOCALE.fullmatch(v)),
@@ -190,11 +190,11 @@ def _max_age(params: Params) -> timedelta | None:
     return timedelta(seconds=int(text))
 
 
-def _claims(params: Params) -> ClaimsRequest:
+def _claims(params: Params, scopes: frozenset[str]) -> ClaimsRequest:
     if "claims" not in params:
         return ClaimsRequest()
     try:
-        return claims.parse(params["claims"])
+        return claims.parse(params["claims"], scopes=scopes)
     except Malformed as error:
         raise OAuthError("invalid_request", f"claims: {error}.") from None
 

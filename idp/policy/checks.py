@@ -210,7 +210,7 @@ def proceed(view: View) -> Proceed:
     context = view.context
     assert context is not None
     acr = _asserted(view, context)
-    return Proceed(context if acr == context.acr else replace(context, acr=acr), view.granted)
+    return Proceed(context if acr == context.acr else replace(context, acr=acr), view.granted, view.told)
 
 
 def _asserted(view: View, context: AuthenticationContext) -> str:

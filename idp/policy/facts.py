@@ -86,10 +86,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """Issue the code: this person, proved like this, for these scopes (in the order asked, never more)."""
+    """Issue the code: this person, proved like this, for these scopes (in the order asked, never more).
+
+    `told` are the scopes whose claims may be told where the `claims` parameter asked for them one by one.
+    """
 
     context: AuthenticationContext
     scopes: tuple[str, ...]
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ class Policy:
         """Those of these scopes that a refresh token may carry, in the same order."""
         return tuple(scope for scope in scopes if scope in self.scopes and self.scopes[scope].refresh)
 
+    def is_plain_scope(self, scope: str) -> bool:
+        """Whether the scope needs no more than signing in, now and at each refresh."""
+        rule = self.scopes.get(scope)
+        plain = rule is not None and rule.refresh and rule.fresh is None and not rule.internal
+        return plain and self.scopes[scope].level <= AssuranceLevel.TWO_FACTOR
+
     def is_fresh_scope(self, scope: str) -> bool:
         """Whether the scope is granted on a fresh proof only, and never kept."""
         rule = self.scopes.get(scope)

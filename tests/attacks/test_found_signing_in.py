@@ -1,14 +1,16 @@
 """Holes that attacks on sign-in and tokens found, and that were mended: none of them opens again."""
 
+import json
 import unicodedata
+from typing import Any
 
 import asyncpg
 import pytest
 
 from idp.errors import AlreadyThere
 from idp.flows import operate
-from tests.stage import MOBILE_URI, consent
-from tests.support import NOTES_URI, Provider, parameters
+from tests.stage import MOBILE_URI, SHOP_URI, consent, post, userinfo
+from tests.support import NOTES_URI, Provider, claims, parameters
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,64 @@ async def test_names_that_look_alike_are_one_name(provider: Provider) -> None:
         with pytest.raises(AlreadyThere):
             await operate.add_user(provider.idp, username=typed, password=password, phone="+37256789048")
     assert (await operate.find_user(provider.idp, others[0])).account.username == name
+
+
+NOSY = json.dumps(
+    {
+        "userinfo": {"email": None, "phone_number": {"essential": True}, "name": None},
+        "id_token": {"email": {"essential": True}, "phone_number": None},
+    }
+)
+SHOP = {"client_id": "shop", "redirect_uri": SHOP_URI, "claims": NOSY}
+
+
+async def told(provider: Provider, code: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the shop learns of a person: in the ID token and from userinfo."""
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": SHOP_URI, "client_id": "shop"}
+    form |= {"client_secret": provider.secrets["shop"], "code_verifier": provider.pkce.verifier}
+    issued = (await post(provider, "/token", form)).json()
+    return claims(issued["id_token"]), (await userinfo(provider, issued["access_token"])).json()
+
+
+async def test_claims_asked_for_one_by_one_need_consent_too(provider: Provider) -> None:
+    """The claims parameter brought an application the address and the number of people who had agreed to `openid`."""
+    browser = provider.browser()
+    page = await provider.sign_in(browser, **SHOP)
+    offered = [each.value for each in browser.form("/consent").fields if each.name == "scope"]
+    assert sorted(offered) == ["email", "phone", "profile"], page.text
+    answer = await browser.submit("/consent", decision="allow", scope="profile")
+    id_token, about = await told(provider, parameters(answer)["code"])
+    assert not {"email", "phone_number"} & (id_token.keys() | about.keys())
+    assert about["name"] == "Alice Ader"
+    # What was not agreed to is not to be had in silence either, and is asked for again.
+    silent = await browser.get(provider.authorize_url(prompt="none", **SHOP))
+    assert parameters(silent)["error"] == "consent_required"
+    await browser.get(provider.authorize_url(**SHOP))
+    offered = [each.value for each in browser.form("/consent").fields if each.name == "scope"]
+    assert sorted(offered) == ["email", "phone"]
+    id_token, about = await told(provider, parameters(await consent(browser))["code"])
+    assert (id_token["email"], id_token["phone_number"]) == ("alice@example.com", "+37256789045")
+    assert (about["email"], about["phone_number"]) == ("alice@example.com", "+37256789045")
+
+
+@pytest.mark.parametrize("first_party", [True, False])
+async def test_claims_of_a_scope_that_an_application_may_not_ask_for_are_not_told(
+    provider: Provider, *, first_party: bool
+) -> None:
+    uri, nosy = NOTES_URI.replace("8002", "8010"), f"nosy-{first_party}"
+    await provider.add_client(nosy, uri, first_party=first_party, scopes=frozenset({"openid", "email"}))
+    browser = provider.browser()
+    answer = await provider.sign_in(browser, client_id=nosy, redirect_uri=uri, scope="openid email", claims=NOSY)
+    if not first_party:
+        answer = await consent(browser)
+    issued = await provider.token(
+        nosy,
+        grant_type="authorization_code",
+        code=parameters(answer)["code"],
+        redirect_uri=uri,
+        code_verifier=provider.pkce.verifier,
+    )
+    about = (await userinfo(provider, issued.json()["access_token"])).json()
+    for known in (claims(issued.json()["id_token"]), about):
+        assert known["email"] == "alice@example.com"
+        assert not {"name", "phone_number"} & known.keys()

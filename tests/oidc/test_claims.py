@@ -80,7 +80,11 @@ def test_the_profile_scope_has_the_fourteen_claims_of_core_5_4() -> None:
         pytest.param('{"userinfo":null,"id_token":null,"other":7}', ClaimsRequest(), id="null and unknown members"),
         pytest.param(
             '{"userinfo":{"email":null,"name":{"essential":true},"foo":null},"id_token":{"email_verified":{}}}',
-            ClaimsRequest(userinfo=frozenset({"email", "name"}), id_token=frozenset({"email_verified"})),
+            ClaimsRequest(
+                userinfo=frozenset({"email", "name"}),
+                id_token=frozenset({"email_verified"}),
+                scopes=("profile", "email"),
+            ),
             id="names",
         ),
         pytest.param(
@@ -105,7 +109,21 @@ def test_the_profile_scope_has_the_fourteen_claims_of_core_5_4() -> None:
     ],
 )
 def test_the_claims_parameter_is_read(text: str, expected: ClaimsRequest) -> None:
-    assert claims.parse(text) == expected
+    assert claims.parse(text, scopes=frozenset(claims.BY_SCOPE)) == expected
+
+
+def test_a_claim_that_no_scope_of_the_client_gives_is_not_asked_for() -> None:
+    text = '{"userinfo":{"email":null,"name":null},"id_token":{"phone_number":{"essential":true}}}'
+    asked = claims.parse(text, scopes=frozenset({"openid", "profile"}))
+    assert asked == ClaimsRequest(userinfo=frozenset({"name"}), scopes=("profile",))
+
+
+def test_of_the_names_asked_for_those_are_left_whose_scope_may_be_told() -> None:
+    asked = ClaimsRequest(frozenset({"email", "name"}), frozenset({"phone_number"}), ("profile", "email", "phone"))
+    left = claims.within(asked, ("phone", "profile"))
+    assert left.userinfo == {"name"}
+    assert left.id_token == {"phone_number"}
+    assert claims.within(asked, ()).userinfo == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -128,4 +146,4 @@ def test_the_claims_parameter_is_read(text: str, expected: ClaimsRequest) -> Non
 )
 def test_a_claims_parameter_of_another_shape_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
-        claims.parse(text)
+        claims.parse(text, scopes=frozenset(claims.BY_SCOPE))
