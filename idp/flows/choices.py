@@ -59,6 +59,7 @@ async def consent(
                 client_id=show.client.id,
                 ticked=agreed,
                 remember=[scope for scope in agreed if not idp.policy.is_fresh_scope(scope)],
+                refuse=[scope for scope in ask.scopes if scope not in agreed],
                 audit=ConsentGiven(scopes=agreed),
                 now=now,
             )

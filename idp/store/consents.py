@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Text, Uuid, bindparam, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
@@ -27,6 +27,19 @@ _answered = (
     .returning(interaction.c.id, interaction.c.client_id)
     .cte("answered")
 )
+
+
+def _agreed_before() -> ColumnElement[bool]:
+    """Whether there is anything to take back."""
+    return exists(
+        select(literal_column("1"))
+        .select_from(consent)
+        .where(
+            consent.c.account_id == bindparam("account_id", type_=Uuid), consent.c.client_id == _answered.c.client_id
+        )
+    )
+
+
 _remembered = (
     pg_insert(consent)
     .from_select(
@@ -34,7 +47,7 @@ _remembered = (
         select(bindparam("account_id", type_=Uuid), client.c.id, bindparam("remember", type_=Texts), _now)
         # A client that was removed meanwhile has no consents; its row is locked as the foreign key would lock it.
         .select_from(_answered.join(client, client.c.id == _answered.c.client_id))
-        .where(func.cardinality(bindparam("remember", type_=Texts)) > 0)
+        .where(or_(func.cardinality(bindparam("remember", type_=Texts)) > 0, _agreed_before()))
         .with_for_update(read=True, key_share=True, of=client),
     )
     .on_conflict_do_update(
@@ -43,6 +56,7 @@ _remembered = (
             "scopes": func.array(
                 select(literal_column("DISTINCT s", Text))
                 .select_from(sql_text("unnest(consent.scopes || excluded.scopes) AS s"))
+                .where(literal_column("s", Text) != func.all(bindparam("refuse", type_=Texts)))
                 .scalar_subquery()
             ),
             "granted_at": _now,
@@ -63,11 +77,13 @@ async def answer(
     client_id: str,
     ticked: Sequence[str],
     remember: Sequence[str],
+    refuse: Sequence[str],
     audit: Event,
     now: datetime,
 ) -> bool:
     """Store the answer to the consent page: for this request what was ticked, for later what may be remembered.
 
+    What was shown and not ticked, `refuse`, is remembered no more.
     False, and nothing is stored, unless the request is still open in this session: somebody else may have taken over.
     """
     row = await conn.one(
@@ -77,6 +93,7 @@ async def answer(
         account_id=account_id,
         ticked=list(ticked),
         remember=list(remember),
+        refuse=list(refuse),
         now=now,
         **audit_values(audit, account_id=account_id, client_id=client_id),
     )

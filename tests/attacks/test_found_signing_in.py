@@ -168,3 +168,27 @@ async def test_claims_of_a_scope_that_an_application_may_not_ask_for_are_not_tol
     for known in (claims(issued.json()["id_token"]), about):
         assert known["email"] == "alice@example.com"
         assert not {"name", "phone_number"} & known.keys()
+
+
+async def test_a_box_that_was_unticked_is_not_ticked_by_what_was_agreed_to_before(provider: Provider) -> None:
+    """Somebody took an application's right to their address away, and it got the address in silence a moment later."""
+    browser, uri = provider.browser(), NOTES_URI.replace("8002", "8011")
+    await provider.add_client("florist", uri, first_party=False)
+    shop = {"client_id": "florist", "redirect_uri": uri, "scope": "openid email profile"}
+    await provider.sign_in(browser, **shop)
+    assert "code" in parameters(await consent(browser))
+    await browser.get(provider.authorize_url(prompt="consent", **shop))
+    assert "code" in parameters(await browser.submit("/consent", decision="allow", scope="profile"))
+    answer = parameters(await browser.get(provider.authorize_url(prompt="none", **shop)))
+    assert answer["error"] == "consent_required"
+    await browser.get(provider.authorize_url(**shop))
+    assert [each.value for each in browser.form("/consent").fields if each.name == "scope"] == ["email"]
+    kept = {**shop, "scope": "openid profile"}
+    assert "code" in parameters(await browser.get(provider.authorize_url(prompt="none", **kept)))
+    # With every box unticked nothing is granted, and nothing is remembered.
+    alone = {**shop, "scope": "profile"}
+    await browser.get(provider.authorize_url(prompt="consent", **alone))
+    refused = parameters(await browser.submit("/consent", decision="allow", without="scope"))
+    assert refused["error"] == "access_denied"
+    answer = parameters(await browser.get(provider.authorize_url(prompt="none", **kept)))
+    assert answer["error"] == "consent_required"

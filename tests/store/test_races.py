@@ -474,6 +474,7 @@ async def test_a_consent_given_for_one_person_never_serves_the_next(provider: Pr
         client_id="bank",
         ticked=["openid"],
         remember=["openid"],
+        refuse=[],
         audit=FactorVerified(factor="", interaction=""),
         now=now,
     )
