@@ -227,7 +227,8 @@ async def test_twenty_resends_at_once_at_two_workers_are_one_message_on_the_phon
     data = {each.name: each.value for each in form.fields if each.name}
     answers = await at_once(20, lambda _: asked.browser.http.post(form.action, data=data))
     assert sorted(each.status_code for each in answers) == [303, *[429] * 19]
-    assert all(0 < int(each.headers["retry-after"]) <= 60 for each in answers if each.status_code == 429)
+    # whose clock was read a moment before the winner's waits for that moment, too, and every second begun counts
+    assert all(0 < int(each.headers["retry-after"]) <= 61 for each in answers if each.status_code == 429)
     assert await until(lambda: provider.calls().get(code) == 2, 10)
 
 

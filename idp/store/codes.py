@@ -31,9 +31,9 @@ from idp.store.grants import (
     insert_grant,
     of_used,
     read_grant,
-    read_holder,
     used_up,
 )
+from idp.store.holders import read_holder
 from idp.store.refresh_tokens import insert_refresh
 from idp.store.schema import Time, authorization_code, consent, grant, interaction, session
 

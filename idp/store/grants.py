@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    FromClause,
     Integer,
     LargeBinary,
     Select,
@@ -26,15 +25,15 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
-from idp.model import Account, AssuranceLevel, ClaimsRequest, Factor, Grant, Holder
+from idp.model import Account, AssuranceLevel, ClaimsRequest, Grant
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Row, Statement
+from idp.store.holders import HOLDER_COLUMNS, of_holder
 from idp.store.people import ACCOUNT_COLUMNS, read_account
 from idp.store.schema import (
     Texts,
@@ -103,39 +102,6 @@ def read_grant(columns: Sequence[Any]) -> Grant:
         ),
         revoked_at=revoked,
     )
-
-
-_held = (
-    select(
-        func.array_agg(authenticator.c.factor).label("factors"),
-        func.array_agg(authenticator.c.trusted_at).label("since"),
-    )
-    .where(
-        authenticator.c.account_id == account.c.id,
-        authenticator.c.confirmed_at.is_not(None),
-        authenticator.c.closed_at.is_(None),
-    )
-    .correlate(account)
-    .lateral("held")
-)
-HOLDER_COLUMNS = (account.c.id, account.c.groups, account.c.disabled_at, _held.c.factors, _held.c.since)
-
-
-def of_holder(found: FromClause, account_id: ColumnElement[Any]) -> FromClause:
-    """This, joined with what `HOLDER_COLUMNS` need: the account with this id, if there is one."""
-    return found.outerjoin(account, account.c.id == account_id).outerjoin(_held, true())
-
-
-def read_holder(columns: Sequence[Any]) -> Holder | None:
-    """The holder in `HOLDER_COLUMNS`; None for a grant that a client has for itself."""
-    account_id, groups, disabled_at, factors, since = columns
-    if account_id is None:
-        return None
-    trusted: dict[Factor, datetime] = {}
-    for name, at in zip(factors or (), since or (), strict=True):
-        factor = Factor(name)
-        trusted[factor] = min(at, trusted.get(factor, at))
-    return Holder(account_id, frozenset(groups), disabled_at is not None, trusted)
 
 
 def insert_grant(when: ColumnElement[bool]) -> CTE:

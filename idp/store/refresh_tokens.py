@@ -25,15 +25,13 @@ from idp.store.audits import audit_values
 from idp.store.engine import Conn, Statement
 from idp.store.grants import (
     GRANT_COLUMNS,
-    HOLDER_COLUMNS,
     any_row,
     audited_use,
-    of_holder,
     of_used,
     read_grant,
-    read_holder,
     used_up,
 )
+from idp.store.holders import HOLDER_COLUMNS, of_holder, read_holder
 from idp.store.schema import Time, grant, refresh_token
 
 FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)

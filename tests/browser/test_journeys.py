@@ -130,7 +130,7 @@ async def test_a_wrong_password_says_so_and_sends_nothing(visitor: Visitor, demo
 async def test_three_wrong_codes_kill_the_code(visitor: Visitor, demo: Demo, newcomer: Person) -> None:
     await visitor.opens(f"{demo.bank}/login")
     await visitor.gives_password(newcomer)
-    [code] = await demo.codes(newcomer)
+    code = await demo.new_code(newcomer)
     wrong = f"{(int(code) + 1) % 10**6:06}"
     other = await visitor.tab()
     await other.opens(visitor.page.url)
@@ -180,7 +180,7 @@ async def test_a_transfer_that_is_not_confirmed_is_not_sent(visitor: Visitor, de
 async def test_back_reload_and_a_second_tab_send_no_text(visitor: Visitor, demo: Demo, newcomer: Person) -> None:
     await visitor.opens(f"{demo.bank}/login")
     await visitor.gives_password(newcomer)
-    [code] = await demo.codes(newcomer)
+    code = await demo.new_code(newcomer)
     await visitor.page.reload()
     await visitor.page.reload()
     await visitor.page.go_back()

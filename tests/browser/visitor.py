@@ -142,7 +142,7 @@ class Visitor:
 
     async def gives_text_code(self, person: Person) -> None:
         """The second step, by the newest text message."""
-        await self.types("Security code", (await self.demo.codes(person))[0])
+        await self.types("Security code", await self.demo.new_code(person))
         await self.presses("Continue")
 
     async def gives_app_code(self, person: Person) -> None:

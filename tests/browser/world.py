@@ -35,6 +35,7 @@ class Person:
     phone: str
     secret: str | None = None
     last_step: int = 0
+    codes_seen: list[str] = field(default_factory=list)
 
     def app_code(self) -> str:
         """The oldest code of the app that works and was not used: the provider takes one step more and one less."""
@@ -72,6 +73,16 @@ class Demo:
         """The codes sent to this person, newest first."""
         found = [re.match(r"\d{6}\b", text) for text in await self.texts(person)]
         return [code[0] for code in found if code is not None]
+
+    async def new_code(self, person: Person) -> str:
+        """The newest code sent to this person, once it is another than the last time: the sender takes its moment."""
+        for _ in range(100):
+            newest = (await self.codes(person))[:1]
+            if newest and newest != person.codes_seen[-1:]:
+                person.codes_seen += newest
+                return newest[0]
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"no code came for {person.username}")
 
     async def add(self, username: str, phone: str) -> Person:
         """One person more, made by the operator while everything runs."""
