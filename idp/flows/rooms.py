@@ -15,14 +15,13 @@ from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide,
 from idp.store import accounts, grants, rate_limits, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
-from idp.store.facts import Loaded
+from idp.store.facts import SEEN_EVERY, Loaded
 
 PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
 AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
-_TOUCH_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,8 @@ async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Insid
     loaded = await _look(idp.db, visitor, now=now)
     match judge(idp, loaded, room, now=now):
         case Inside() as inside:
-            if inside.session.seen_at < now - _TOUCH_AFTER:
-                await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - _TOUCH_AFTER, now=now)
+            if inside.session.seen_at < now - SEEN_EVERY:
+                await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - SEEN_EVERY, now=now)
             return inside
         case Refuse(error=error):
             return Barred(error, loaded.account)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     insert,
     null,
     select,
@@ -23,6 +24,7 @@ from idp.audit import Event
 from idp.model import AuthorizationCode, Holder
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Row, Statement
+from idp.store.facts import SEEN_EVERY
 from idp.store.grants import (
     any_row,
     audited_use,
@@ -66,7 +68,7 @@ def _issue_statement(*, in_interaction: bool, remembered: bool = False) -> State
             session.c.ended_at.is_(None),
             any_row(_still_agreed()) if remembered else true(),
         )
-        .values(seen_at=_now)
+        .values(seen_at=case((session.c.seen_at < _now - SEEN_EVERY, _now), else_=session.c.seen_at))
         .returning(session.c.id)
         .cte("live")
     )

@@ -41,6 +41,7 @@ from idp.store.schema import (
 
 SESSION_IDLE = timedelta(minutes=60)
 SESSION_LIFE = timedelta(hours=24)
+SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was here: each change costs index entries
 CLOSED_COUNTS = timedelta(days=30)  # no hold may be longer
 
 

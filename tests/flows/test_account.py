@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from idp import limits
 from idp.crypto import KeyChain, random_token
@@ -14,6 +15,8 @@ from idp.flows.idp import session_token
 from idp.settings import Settings
 from idp.sms.text import Notice
 from idp.store import rate_limits
+from idp.store.engine import Statement
+from idp.store.schema import session
 from idp.web import account, authenticators, logout
 from idp.web.account import is_internal
 from idp.web.door import csrf
@@ -394,6 +397,25 @@ async def test_the_idle_time_starts_again_with_each_visit(provider: Provider) ->
         assert await is_signed_in(browser)
     provider.clock.move(timedelta(minutes=61))
     assert not await is_signed_in(browser)
+
+
+async def test_the_idle_time_starts_again_with_each_application_and_is_written_once_a_minute(
+    provider: Provider,
+) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    seen = Statement(select(session.c.seen_at).order_by(session.c.created_at.desc()).limit(1))
+
+    async def again(later: timedelta) -> object:
+        before = (await provider.rows(seen))[0][0]
+        provider.clock.move(later)
+        assert "code=" in (await browser.http.get(provider.authorize_url(prompt="none"))).headers["location"]
+        return (await provider.rows(seen))[0][0] - before
+
+    for _ in range(3):
+        assert await again(timedelta(minutes=50)) == timedelta(minutes=50)
+    assert await again(timedelta(seconds=60)) == timedelta()
+    assert await again(timedelta(seconds=1)) == timedelta(seconds=61)
 
 
 async def test_a_factor_that_wrong_codes_closed_is_shown_as_closed(provider: Provider) -> None:
