@@ -127,8 +127,9 @@ class Visitor:
         await self.page.get_by_role("link", name=name, exact=True).first.click()
 
     async def presses(self, name: str) -> None:
-        """Press a button."""
-        await self.page.get_by_role("button", name=name, exact=True).click()
+        """Press a button, and wait for the page that it leads to: one under way bears no reload."""
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=name, exact=True).click()
 
     async def types(self, label: str, text: str) -> None:
         """Fill in a field."""
