@@ -24,12 +24,13 @@ from idp.factors import password as passwords
 from idp.factors.strength import Problem, acceptable
 from idp.flows import rooms
 from idp.flows.authorize import ToClient
+from idp.flows.destinations import destination
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
-from idp.model import Factor, Session
-from idp.policy import Refuse
+from idp.model import AuthorizationRequest, Factor, Session
+from idp.policy import UNMET, Refuse
 from idp.sms.text import Notice
 from idp.store import accounts, audits, consents, grants, rate_limits, sessions
 from idp.store.facts import SESSION_IDLE, SESSION_LIFE
@@ -74,14 +75,20 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What the account page shows. `closed` are the factors that too many wrong codes closed."""
+    """What the account page shows. `closed` are the factors that too many wrong codes closed.
+
+    `mailbox` is the masked address that codes are sent to; None where the policy sends none, or there is none verified.
+    """
 
     inside: Inside
     consents: Sequence[Consented]
     sessions: Sequence[Session]
     activity: Sequence[Happened]
     closed: frozenset[Factor]
+    mailbox: str | None
     may_change_password: bool
+    may_add_authenticator: bool
+    may_renew_codes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,25 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         sessions=live,
         activity=[Happened(at, name, _name_of(idp, client_id), fields) for at, name, client_id, fields in events],
         closed=await _closed(idp, inside),
+        mailbox=_mailbox(idp, inside),
         may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
+        may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
+        may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
     )
+
+
+def _mailbox(idp: Idp, inside: Inside) -> str | None:
+    to = destination(idp, Factor.EMAIL, inside.account, ()) if Factor.EMAIL in idp.policy.factors else None
+    return None if to is None else to.hint
+
+
+def _has_proof_for(idp: Idp, inside: Inside, room: AuthorizationRequest) -> bool:
+    """Whether anything this person has opens the room; one that is shut for some minutes (`UNSURE`) says so itself."""
+    match rooms.judge(idp, inside.loaded, room, now=inside.now):
+        case Refuse(error=error):
+            return error != UNMET
+        case _:
+            return True
 
 
 def _name_of(idp: Idp, client_id: str | None) -> str | None:
@@ -127,7 +151,8 @@ def _name_of(idp: Idp, client_id: str | None) -> str | None:
 
 async def _closed(idp: Idp, inside: Inside) -> frozenset[Factor]:
     found = set()
-    for factor in {each.factor for each in inside.loaded.authenticators if each.closed_at is None}:
+    open_ = {each.factor for each in inside.loaded.authenticators if each.closed_at is None}
+    for factor in open_ if _mailbox(idp, inside) is None else {*open_, Factor.EMAIL}:
         key = limits.subject(limits.CODE_FAILURES, inside.account.id, factor.value)
         state = await rate_limits.peek(idp.db, key)
         if limits.wait(limits.CODE_FAILURES, state, now=inside.now) is None:

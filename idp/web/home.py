@@ -1,6 +1,6 @@
 """From what the account flow loaded to the account page. No request is read and nothing is decided here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +62,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         name=inside.account.name,
         sign_out=base + SIGN_OUT_PATH,
         done=done,
-        authenticators=tuple(_authenticator(each, home, base) for each in open_),
+        authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),
         apps=tuple(
             ConnectedApp(
                 name=app.name,
@@ -75,8 +75,8 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         ),
         sessions=tuple(_session(each, inside.session.id, base) for each in (inside.session, *others)),
         activity=tuple(_activity(home.activity)),
-        add_authenticator=base + ENROL_PATH,
-        new_recovery_codes=None if has_codes else base + RECOVERY_PATH,
+        add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
+        new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
         end_others=base + END_OTHERS_PATH if others else None,
     )
@@ -88,7 +88,9 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         standing = Standing.CLOSED
     elif each.factor is Factor.TOTP and each.trusted_at > home.inside.now:
         standing = Standing.ON_HOLD
-    change = {Factor.TOTP: f"{base}{AUTHENTICATORS_PATH}/{each.id}", Factor.RECOVERY: base + RECOVERY_PATH}
+    change = {Factor.TOTP: f"{base}{AUTHENTICATORS_PATH}/{each.id}"}
+    if home.may_renew_codes:
+        change[Factor.RECOVERY] = base + RECOVERY_PATH
     return AuthenticatorRow(
         factor=each.factor,
         label=each.label,
@@ -99,6 +101,13 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         remaining=each.remaining,
         change=change.get(each.factor),
     )
+
+
+def _mailbox(home: Home) -> Iterator[AuthenticatorRow]:
+    """The address codes go to, which is no authenticator: it cannot be changed here, and nobody wrote down its use."""
+    if home.mailbox is not None:
+        standing = Standing.CLOSED if Factor.EMAIL in home.closed else Standing.TRUSTED
+        yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing)
 
 
 def _session(each: Session, current: UUID, base: str) -> SessionRow:

@@ -31,6 +31,7 @@ from tests.flows.people import (
     refresh_token,
     session_id,
 )
+from tests.mailing import allow_mail, mails
 from tests.support import ALICE_PHONE, ISSUER, NOTES_URI, PASSWORD, Browser, Provider, parameters
 
 NEW_PASSWORD = "seven green lanterns above the quay"
@@ -511,3 +512,29 @@ async def test_a_token_that_outlived_its_session_dies_with_the_password(provider
     assert "Your password was changed." in page.text
     refused = await provider.token(grant_type="refresh_token", refresh_token=refreshing)
     assert refused.json()["error"] == "invalid_grant"
+
+
+async def test_who_has_an_email_address_alone_is_shown_it_and_told_whom_to_ask(provider: Provider) -> None:
+    allow_mail(provider)
+    await provider.add_person("mia", email="mia@example.com", email_verified=True)
+    browser = provider.browser()
+    await browser.get("/account")
+    await browser.submit("/password", username="mia", password=PASSWORD)
+    await provider.deliver()
+    page = await browser.submit("/email", code=mails(provider)[-1].code or "")
+    assert "Code by email" in page.text
+    assert "m•••@example.com" in page.text
+    assert "Not used yet" not in page.text
+    assert "Ask the people who run this service to set up an authenticator app for you." in page.text
+    for path in ("/account/authenticators/new", "/account/recovery-codes", "/account/password"):
+        assert f'href="{path}"' not in page.text
+        assert (await browser.get(path)).status_code == 403, "and these would have led nowhere"
+
+
+async def test_an_address_is_no_way_to_sign_in_where_the_policy_sends_no_codes_there(provider: Provider) -> None:
+    await provider.add_person("una", number="+37256789052", email="una@example.com", email_verified=True)
+    page = await come_in(provider, provider.browser(), "una")
+    assert "Code by email" not in page.text
+    assert 'href="/account/authenticators/new"' in page.text
+    assert 'href="/account/recovery-codes"' in page.text
+    assert "Ask the people who run this service" not in page.text

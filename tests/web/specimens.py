@@ -145,6 +145,7 @@ HOME = Home(
         ),
         AuthenticatorRow(factor=Factor.TOTP, standing=Standing.CLOSED, change="/account/totp/3"),
         AuthenticatorRow(factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2)),
+        AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com"),
         AuthenticatorRow(factor=Factor.RECOVERY, remaining=8),
     ),
     apps=(

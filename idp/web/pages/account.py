@@ -54,7 +54,10 @@ class Done(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatorRow:
-    """One way to sign in. `hint` is the authenticator's, `remaining` counts codes, `change` leads to a page."""
+    """One way to sign in. `hint` is the authenticator's, `remaining` counts codes, `change` leads to a page.
+
+    Of e-mail, `hint` is the masked address, and it says nothing of its last use.
+    """
 
     factor: Factor
     label: str = ""
@@ -103,7 +106,8 @@ class ActivityRow:
 class Home:
     """The account page. Links (GET) to `add_authenticator`, `new_recovery_codes`, `change_password`; None hides one.
 
-    Empty forms to `sign_out` and `end_others`. `now` is what "2 hours ago" is counted from.
+    Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is what
+    "2 hours ago" is counted from.
     """
 
     template: ClassVar[str] = "home.html"
