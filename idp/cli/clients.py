@@ -127,7 +127,7 @@ def add(
         assertion_audience=assertion_audience,
         audience=tuple(audience or ()),
     )
-    registered = run(lambda idp: operate.add_client(idp, new))
+    registered = run(lambda idp: operate.add_client(idp, new), makes=True)
     allowed = " ".join(sorted(registered.client.scopes))
     _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
 

@@ -136,12 +136,20 @@ async def opened(place: Place) -> AsyncIterator[Idp]:
         yield idp
 
 
-def run(work: Callable[[Idp], Awaitable[T]]) -> T:
-    """Do one thing with the provider: settings are read, the database is found, checked and opened, and left again."""
+def run(work: Callable[[Idp], Awaitable[T]], *, makes: bool = False) -> T:
+    """Do one thing with the provider: settings are read, the database is found, checked and opened, and left again.
+
+    Where the embedded database is to be used and there is none: with `makes` it is made, else `IdpError` says so.
+    """
     from idp import logs
 
     settings = read_settings(os.environ)
     logs.configure(level="warning", form="text")
+    if settings.database_url is None and not makes and not localpg.exists(settings.data_dir):
+        raise IdpError(
+            f"There is no database in {settings.data_dir}: set IDP_DATA_DIR to the directory that has one,"
+            " or make one with `idp serve` or `idp migrate`."
+        )
 
     async def command(url: str) -> T:
         place = await prepare(settings, url, migrate=False)

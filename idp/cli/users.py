@@ -82,7 +82,7 @@ def add(
         )
         return person, None if phone is None else operate.never_texted(idp, phone)
 
-    person, unreachable = run(added)
+    person, unreachable = run(added, makes=True)
     lines = [f"Added {person.account.username}."]
     if unreachable is not None:
         lines.append(unreachable)

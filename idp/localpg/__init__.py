@@ -28,12 +28,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from idp.localpg import locks
+from idp.localpg import cluster, locks
 from idp.localpg.binaries import versions
 from idp.localpg.errors import LocalPostgresError
 from idp.localpg.server import LocalPostgres, url_of
 
-__all__ = ["LocalPostgres", "LocalPostgresError", "attach", "available", "running", "start"]
+__all__ = ["LocalPostgres", "LocalPostgresError", "attach", "available", "exists", "running", "start"]
 
 COMMANDS_END_WITHIN = timedelta(seconds=10)
 STARTS_WITHIN = timedelta(minutes=5)
@@ -43,6 +43,14 @@ SERVE_WAITS_FOR_USERS = timedelta(seconds=5)
 def available() -> bool:
     """Whether the wheel with the binaries is installed."""
     return bool(versions())
+
+
+def exists(data_dir: Path) -> bool:
+    """Whether the directory holds a database, or somebody makes one there now. Raises LocalPostgresError."""
+    with _in_one_sentence(data_dir):
+        return cluster.version(data_dir.resolve() / "postgres") is not None or locks.is_held(
+            data_dir / "postgres.owner"
+        )
 
 
 def start(data_dir: Path) -> LocalPostgres:

@@ -16,7 +16,7 @@ from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import new_secret_key
 from idp.errors import IdpError
 from idp.store import migrations
-from tests.cli.conftest import Run
+from tests.cli.conftest import PASSWORD, Run
 from tests.mailing import ALLOWED
 
 COMMANDS = [
@@ -140,6 +140,24 @@ def test_a_wrong_password_for_the_database_is_one_sentence(
         assert ran.err.count("\n") == 1
         assert "sesame" not in ran.err
     assert run("doctor").status == 1
+
+
+@pytest.mark.parametrize("command", [("user", "list"), ("user", "totp", "ada"), ("sms", "rules"), ("keys", "list")])
+def test_where_no_database_is_a_command_says_so_and_makes_none(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    ran = run(*command)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith(f"There is no database in {tmp_path / 'data'}: set IDP_DATA_DIR ")
+    assert "idp serve" in ran.err
+    assert "idp migrate" in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_first_person_may_come_before_the_first_start(run: Run) -> None:
+    assert run("user", "add", "ada", "--no-phone", "--password-stdin", stdin=PASSWORD).status == 0
+    assert run("user", "list", "--json").json["total"] == 1
 
 
 def test_a_data_directory_that_cannot_be_is_one_sentence(
@@ -297,7 +315,7 @@ def test_codes_by_email_need_a_way_to_send_mail(run: Run, settings: pytest.Monke
         checks = run("doctor", "--json").json["checks"]
         return next(one for one in checks if one["check"] == "policy")
 
-    for command in (("serve", "--port", "0"), ("user", "list")):
+    for command in (("serve", "--port", "0"), ("client", "add", "Shop", "--redirect-uri", "http://localhost/back")):
         ran = run(*command)
         assert ran.status != 0, command
         assert "factors.email needs IDP_SMTP_URL" in ran.err
