@@ -18,6 +18,7 @@ import structlog
 
 from idp import localpg, logs
 from idp.cli import output
+from idp.cli.installed import check_installed
 from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
 from idp.errors import IdpError
 from idp.flows.rules import read_rules
@@ -36,6 +37,7 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
     environ = dict(os.environ)
     settings = read_settings(environ)
     logs.configure(level=settings.log_level, form=settings.log_format)
+    check_installed(settings)
     _, spending = read_rules(settings)
     if not spending.anything_open:
         _log.warning("sms", detail=NOTHING_OPEN)

@@ -188,19 +188,24 @@ def registered() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in (*entry_points(group=GROUP), *_OURS)}
 
 
+def gateway_problems(names: Sequence[str], settings: Settings) -> list[str]:
+    """Every unknown name and missing setting, one sentence each. No gateway is started."""
+    known = registered()
+    unknown = [
+        f"IDP_SMS_GATEWAYS: {name!r} is not installed (there are: {', '.join(sorted(known))})"
+        for name in names
+        if name not in known
+    ]
+    return unknown + [problem for name in names for problem in missing_for(name, settings)]
+
+
 def open_gateways(names: Sequence[str], *, settings: Settings, client: httpx.AsyncClient) -> tuple[Gateway, ...]:
     """The named gateways, in that order. Raises `SettingsError` that lists every unknown name and missing setting.
 
     One that is not ours and breaks when it is started is a wrong setting too.
     """
     known = registered()
-    problems = [
-        f"IDP_SMS_GATEWAYS: {name!r} is not installed (there are: {', '.join(sorted(known))})"
-        for name in names
-        if name not in known
-    ]
-    problems += [problem for name in names for problem in missing_for(name, settings)]
-    if problems:
+    if problems := gateway_problems(names, settings):
         raise SettingsError(problems)
 
     def make(factory: Factory) -> Gateway:

@@ -48,21 +48,29 @@ def registered() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in (*entry_points(group=GROUP), *_OURS)}
 
 
+def intel_problems(settings: Settings) -> list[str]:
+    """Why nobody can be asked though somebody is named: an unknown name, missing settings. Nobody is started."""
+    name = settings.number_intel
+    if name is None:
+        return []
+    known = registered()
+    if name not in known:
+        return [f"IDP_NUMBER_INTEL: {name!r} is not installed (there are: {', '.join(sorted(known))})"]
+    return missing_for_intel(name, settings)
+
+
 def open_intel(settings: Settings, *, client: httpx.AsyncClient, clock: Clock) -> NumberIntel | None:
     """Whom `IDP_NUMBER_INTEL` names; None for nobody. Raises `SettingsError`: an unknown name, a missing setting."""
     name = settings.number_intel
     if name is None:
         return None
-    known = registered()
-    if name not in known:
-        raise SettingsError([f"IDP_NUMBER_INTEL: {name!r} is not installed (there are: {', '.join(sorted(known))})"])
-    if problems := missing_for_intel(name, settings):
+    if problems := intel_problems(settings):
         raise SettingsError(problems)
 
     def make(factory: Factory) -> NumberIntel:
         return factory(settings, client, clock)
 
-    return start(known[name], "IDP_NUMBER_INTEL", make)
+    return start(registered()[name], "IDP_NUMBER_INTEL", make)
 
 
 async def ask(intel: NumberIntel, number: str, max_age: timedelta) -> tuple[Swap, str | None]:

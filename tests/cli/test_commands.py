@@ -155,6 +155,17 @@ def test_where_no_database_is_a_command_says_so_and_makes_none(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("name", ["IDP_SMS_GATEWAYS", "IDP_NUMBER_INTEL"])
+def test_serve_reads_every_name_before_it_makes_a_database(
+    run: Run, settings: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    settings.setenv(name, "smpsm")
+    ran = run("serve", "--port", "0")
+    assert (ran.status, ran.out) == (2, "")
+    assert f"{name}: 'smpsm' is not installed (there are: " in ran.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_the_first_person_may_come_before_the_first_start(run: Run) -> None:
     assert run("user", "add", "ada", "--no-phone", "--password-stdin", stdin=PASSWORD).status == 0
     assert run("user", "list", "--json").json["total"] == 1
