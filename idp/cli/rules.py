@@ -1,5 +1,7 @@
 """`idp sms rules`: where text messages may go, what they may cost, and what was denied."""
 
+import os
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,9 +32,16 @@ def rules(
 
     Rules in shadow mode deny nothing: they count what they would have denied. Nothing is sent or counted here.
     """
+    from idp.cli.installed import check_installed
     from idp.cli.place import run
     from idp.flows.operate import explain_number, spending_counters
+    from idp.settings import read_settings
 
+    if explain is not None and re.fullmatch(r"[+(]?[0-9][0-9 ()./-]*", explain) is None:
+        raise typer.BadParameter(
+            "It must be a phone number with its country code, as in +37251234567.", param_hint="'--explain'"
+        )
+    check_installed(read_settings(os.environ))
     if explain is not None:
         typed = explain
         found = run(lambda idp: explain_number(idp, typed))

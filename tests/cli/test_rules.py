@@ -32,7 +32,23 @@ def test_one_number_is_explained_and_never_repeated(idp: Run, settings: pytest.M
     told = idp("sms", "rules", "--explain", "+371 2123 4567")
     assert "=> it would not be sent, because LV is closed (country)" in told.out
     assert "2123" not in told.out
-    assert idp("sms", "rules", "--explain", "abc").status == 0
+    assert "(parse)" in idp("sms", "rules", "--explain", "+372 12").out
+
+
+@pytest.mark.parametrize("typed", ["abc", "", "+", "+372 5678 904x", "\uff13\uff17\uff12\uff15\uff16"])
+def test_what_is_no_number_at_all_is_not_explained(run: Run, typed: str) -> None:
+    ran = run("sms", "rules", "--explain", typed)
+    assert (ran.status, ran.out) == (2, "")
+    assert "It must be a phone number with its country code, as in +37251234567." in ran.err
+
+
+def test_the_rules_of_a_gateway_that_there_is_not_are_not_shown(idp: Run, settings: pytest.MonkeyPatch) -> None:
+    settings.setenv("IDP_SMS_GATEWAYS", "smpsm")
+    for more in ((), ("--explain", "+37256789045")):
+        ran = idp("sms", "rules", *more)
+        assert (ran.status, ran.out) == (2, "")
+        assert "IDP_SMS_GATEWAYS: 'smpsm' is not installed (there are: " in ran.err
+        assert ran.err.count("\n") == 1
 
 
 def test_every_mistake_in_the_table_is_told_at_once(idp: Run, settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
