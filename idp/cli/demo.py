@@ -98,6 +98,7 @@ async def _run(
 ) -> None:
     stop = asyncio.Event()
     failure: list[str] = []
+    unread: BrokenPipeError | None = None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
@@ -126,7 +127,13 @@ async def _run(
                 group.create_task(serve(app, lifespan, sock, stop=stop, ready=ready.set))
             for ready in listening:
                 await ready.wait()
-            _say(shown, urls, as_json=as_json)
+            try:
+                _say(shown, urls, as_json=as_json)
+            except BrokenPipeError as error:  # kept until everything has stopped: here it would come out in a group
+                unread = error
+                stop.set()
+    if unread is not None:
+        raise unread
     if failure:
         raise IdpError(failure[0])
     if not as_json:

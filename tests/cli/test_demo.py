@@ -29,3 +29,23 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+def test_it_ends_without_a_word_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [*IDP, "demo", "--port", str(three_ports())],
+            env=kept | {"IDP_DATA_DIR": str(tmp_path / "data")},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert not (tmp_path / "data" / "postgres" / "data" / "postmaster.pid").exists()
