@@ -541,7 +541,7 @@ def test_prompt_none_never_yields_a_fresh_scope(scope: str) -> None:
         pytest.param(facts(client=NOTES), "ask for consent for openid, because of consent_new", id="consent"),
         pytest.param(
             facts(request={"max_age": timedelta(seconds=60)}),
-            "ask for password by password, because of max_age (at most 0:01:00 old)",
+            "ask for password by password, because of max_age (at most 1 minute old)",
             id="max_age",
         ),
         pytest.param(

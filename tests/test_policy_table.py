@@ -170,7 +170,7 @@ acces = "1m"
         "groups.treasury.level: must be a level of [levels], not None",
         "groups.treasury.floor: unknown key",
         """enrolment.hold: must be a duration such as "30s", "5m", "24h", "90d", not '0h'""",
-        "challenge.ttl: must be at most 0:10:00",
+        "challenge.ttl: must be at most 10 minutes",
         f"challenge.attempts: must be a whole number from 1 to 10, not {True}",
         "tokens.acces: unknown key",
         "shoes: unknown key",
@@ -225,6 +225,27 @@ def test_an_app_is_no_passkey() -> None:
 def test_a_scope_that_would_break_a_promise_is_refused(text: str, key: str) -> None:
     (only,) = problems(f'{SMALL}"x:y" = {text}\n')
     assert only.startswith(f"scopes.x:y.{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[challenge]\nttl = "601s"\n', "challenge.ttl: must be at most 10 minutes"),
+        ('"x:y" = { level = "strong", ttl = "6m" }\n', "scopes.x:y.ttl: must be at most 5 minutes"),
+        ('"x:y" = { level = "strong", fresh = "29s" }\n', 'scopes.x:y.fresh: must be at least 30 seconds, or "always"'),
+        (
+            '"x:y" = { level = "two_factor", ttl = "2s" }\n[tokens]\naccess = "1s"\n',
+            "x:y.ttl: must be at most 1 second",
+        ),
+        (
+            '"x:y" = { level = "two_factor", ttl = "2d" }\n[tokens]\naccess = "25h"\n',
+            "x:y.ttl: must be at most 25 hours",
+        ),
+    ],
+)
+def test_a_time_that_cannot_be_is_answered_in_words(text: str, said: str) -> None:
+    (only,) = problems(SMALL + text)
+    assert only.endswith(said)
 
 
 @pytest.mark.parametrize("attempts", ["0", "11", "-1", '"3"', "3.0", "false"])

@@ -176,38 +176,32 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
 
 
 def _lines(policy: "Policy", where: str) -> list[str]:
+    from idp.policy import in_units
+
     gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
     lines = [f"{where[:1].upper()}{where[1:]} is right. On top of the password {gives}.", ""]
     rows = [
-        (name, rule.level.name.lower(), _freshness(rule), _span(rule.ttl), _use(rule))
+        (name, rule.level.name.lower(), _freshness(rule), in_units(rule.ttl), _use(rule))
         for name, rule in policy.scopes.items()
     ]
     lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
     lines.append("")
     lines += [f"Members of {name} need {level.name.lower()} for anything." for name, level in policy.groups.items()]
-    lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {_span(policy.hold)}.")
+    hold, life = in_units(policy.hold), in_units(policy.challenge_ttl)
+    lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {hold}.")
     tries = policy.challenge_attempts
-    lines.append(
-        f"A code lives {_span(policy.challenge_ttl)} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}."
-    )
+    lines.append(f"A code lives {life} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}.")
     return lines
 
 
 def _freshness(rule: "ScopeRule") -> str:
+    from idp.policy import in_units
+
     if rule.fresh is None:
         return "at any time"
-    return f"within {_span(rule.fresh)}" if rule.fresh else "in the same request"
+    return f"within {in_units(rule.fresh)}" if rule.fresh else "in the same request"
 
 
 def _use(rule: "ScopeRule") -> str:
     words = ["our own pages only"] if rule.internal else []
     return ", ".join([*words, *([] if rule.refresh else ["never refreshed"])])
-
-
-def _span(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{seconds} seconds"

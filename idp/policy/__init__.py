@@ -7,7 +7,7 @@ from idp.policy.explain import Line, explain, in_words
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import recheck
 from idp.policy.loading import default_policy, load_policy
-from idp.policy.table import ALWAYS, Policy, ScopeRule
+from idp.policy.table import ALWAYS, Policy, ScopeRule, in_units
 
 __all__ = [
     "ALWAYS",
@@ -34,6 +34,7 @@ __all__ = [
     "default_policy",
     "enrolment",
     "explain",
+    "in_units",
     "in_words",
     "load_policy",
     "recheck",

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from idp.policy.checks import CHECKS, proceed, settled
 from idp.policy.facts import Answer, Ask, Facts, Proceed, Reason, Refuse
-from idp.policy.table import Policy
+from idp.policy.table import Policy, in_units
 from idp.policy.view import view
 
 
@@ -50,6 +50,8 @@ def in_words(answer: Answer) -> str:
 
 def _because(reason: Reason) -> str:
     level = None if reason.level is None else reason.level.name.lower()
-    age = None if reason.age is None else f"at most {reason.age} old" if reason.age else "made in this request"
+    age = (
+        None if reason.age is None else f"at most {in_units(reason.age)} old" if reason.age else "made in this request"
+    )
     told = [part for part in (reason.scope, reason.acr, level, age) if part is not None]
     return f"{reason.why} ({', '.join(told)})" if told else str(reason.why)

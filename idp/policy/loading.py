@@ -10,7 +10,7 @@ from typing import Any
 
 from idp.errors import SettingsError
 from idp.model import AssuranceLevel, Factor
-from idp.policy.table import ALWAYS, Policy, ScopeRule
+from idp.policy.table import ALWAYS, Policy, ScopeRule, in_units
 
 LEVELS = {level.name.lower(): level for level in AssuranceLevel if level >= AssuranceLevel.TWO_FACTOR}
 # Promise 3: what was sent or written on paper never opens what needs an app. Nor does an app stop phishing.
@@ -71,7 +71,7 @@ class _Table:
         """A duration that is always there and at most `most`."""
         value = self.duration(key, default) or default
         if most is not None and value > most:
-            self.wrong(key, f"must be at most {most}")
+            self.wrong(key, f"must be at most {in_units(most)}")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -137,7 +137,7 @@ def _scope(row: _Table, levels: dict[AssuranceLevel, str], access: timedelta) ->
     # Promise 4: a step-up that says nothing about its age is for one authorization.
     fresh = row.duration("fresh", ALWAYS if level > AssuranceLevel.TWO_FACTOR else None, always=True)
     if fresh is not None and ALWAYS < fresh < SHORTEST_FRESH:
-        row.wrong("fresh", f'must be at least {SHORTEST_FRESH}, or "always"')
+        row.wrong("fresh", f'must be at least {in_units(SHORTEST_FRESH)}, or "always"')
     most = access if fresh is None else min(access, LONGEST_FRESH_TOKEN)
     ttl = row.lifetime("ttl", most, most=most)
     refresh = row.flag("refresh", default=fresh is None)

@@ -10,6 +10,15 @@ ALWAYS = timedelta(0)
 """The value of `fresh` for a proof made in this very interaction."""
 
 
+def in_units(span: timedelta) -> str:
+    """A span as people say it, in the largest unit that it is a whole number of: "5 minutes", "90 seconds"."""
+    seconds = int(span.total_seconds())
+    units = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    size, name = next((size, name) for size, name in units if seconds % size == 0)
+    count = seconds // size
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class ScopeRule:
     """What one scope needs. `fresh` is None where the age of the proof does not matter."""
