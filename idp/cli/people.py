@@ -40,8 +40,9 @@ def authenticator_json(one: "Authenticator") -> dict[str, Any]:
 
 
 def person_json(person: "Person") -> dict[str, Any]:
-    """A person with their authenticators."""
+    """A person with what else is known of them, and their authenticators."""
     return {
         **account_json(person.account),
+        "claims": dict(person.account.claims),
         "authenticators": [authenticator_json(one) for one in person.authenticators],
     }

@@ -1,7 +1,8 @@
 """`idp user …`: people and what they prove themselves with."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -184,6 +185,7 @@ def show(
             [
                 ("name", account.name),
                 ("e-mail", f"{account.email or ''}{' (verified)' if account.email_verified else ''}"),
+                *_claims(account.claims),
                 ("groups", " ".join(sorted(account.groups))),
                 ("added", output.when(account.created_at)),
                 (
@@ -211,6 +213,12 @@ def show(
         rows = [(output.when(at), what, client) for at, what, client, _ in person.events]
         lines += ["", output.table(("LATELY", "EVENT", "CLIENT"), rows)]
     output.show({**person_json(person), "events": happened}, lines, as_json=as_json)
+
+
+def _claims(claims: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """By the names that `idp user claims` takes."""
+    address = {f"address.{part}": value for part, value in claims.get("address", {}).items()}
+    return sorted({**{name: value for name, value in claims.items() if name != "address"}, **address}.items())
 
 
 @app.command(

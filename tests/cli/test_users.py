@@ -1,6 +1,7 @@
 """`idp user …`."""
 
 import base64
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -165,6 +166,19 @@ def test_unlocking_says_whether_there_was_anything_to_unlock(idp: Run, person: s
     ran = idp("user", "unlock", person)
     assert ran.status == 0
     assert "did not have to wait" in ran.out
+
+
+def test_what_is_known_about_a_person_is_shown(idp: Run, person: str) -> None:
+    said = ("given_name=Ada", "address.locality=London", "address.country=GB", "zoneinfo=Europe/London")
+    assert idp("user", "claims", person, *said).status == 0
+    shown = idp("user", "show", person).out
+    for name, _, value in (each.partition("=") for each in said):
+        assert re.search(rf"^{re.escape(name)} +{value}$", shown, re.MULTILINE)
+    assert idp("user", "show", person, "--json").json["claims"] == {
+        "given_name": "Ada",
+        "address": {"locality": "London", "country": "GB"},
+        "zoneinfo": "Europe/London",
+    }
 
 
 def test_people_are_found_by_a_part_of_their_name(idp: Run, person: str) -> None:
