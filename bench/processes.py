@@ -30,6 +30,12 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def cpu_of_loop(pid: int) -> float:
+    """Seconds of processor time of a process's first thread, where the event loop runs."""
+    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 def family(pid: int) -> list[int]:
     """A process and its children."""
     found = [pid]
