@@ -44,8 +44,9 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   without pause: the percentiles are mostly waiting for one's turn.
 - **text messages** go to a provider on this machine that answers at once, one by one with pauses, then {queue} at once:
   what is measured is ours, from the commit of the row to the provider's door, rules and budgets judged on the way.
+- **resident after all loads** holds about 20 MB that the C library keeps for the next argon2id; how to get them back is
+  in [operations](operations.md#the-shape).
 - **last release**: there is none yet.
-
 - **below which a load cannot go**: its greetings, rows read, rows committed and signatures alone, at the prices of the
   floor, are {least5:.1f} ms for W5 (seven requests, twelve statements, seven of them commits), {least6:.1f} ms for W6
   and {least7:.1f} ms for W7. What is above that is ours: pages, forms, policy, audit rows, limits and the indexes that
