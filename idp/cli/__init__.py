@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli import clients, doctor, keys, migrate, output, policy, sms, users
+from idp.cli import clients, doctor, keys, mail, migrate, output, policy, sms, users
 
 app = typer.Typer(
     name="idp",
@@ -35,6 +35,7 @@ app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(sms.app, name="sms")
+app.add_typer(mail.app, name="email")
 
 
 def _version(wanted: bool) -> None:

@@ -67,7 +67,10 @@ async def gateways(settings: Settings) -> list[Finding]:
     names = ", ".join(gateway.name for gateway in opened)
     if settings.gateways_for(None) == ("console",):
         return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
-    return [Finding("sms", OK, names, "`idp sms test --to …` sends one")]
+    tries = "`idp sms test --to …` sends one"
+    if settings.smtp_url is not None:
+        tries += ", `idp email test --to …` an e-mail"
+    return [Finding("sms", OK, names, tries)]
 
 
 async def intel(settings: Settings) -> list[Finding]:

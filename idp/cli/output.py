@@ -5,10 +5,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+
+if TYPE_CHECKING:
+    from idp.sms import Receipt, Sent
 
 INTERRUPTED = 130
 
@@ -23,6 +26,14 @@ def show(fields: Mapping[str, Any], lines: str | Iterable[str], *, as_json: bool
     else:
         print(lines if isinstance(lines, str) else "\n".join(lines))
     sys.stdout.flush()
+
+
+def why(answer: "Sent | Receipt") -> str:
+    """The reason and the provider's own code, in brackets; nothing where there is neither."""
+    words = answer.reason and answer.reason.replace("_", " ")
+    code = answer.provider_code if answer.provider_code != answer.reason else None
+    told = ", ".join(part for part in (words, code and f"their code {code}") if part)
+    return f" ({told})" if told else ""
 
 
 def complain(problems: Sequence[str], *, as_json: bool) -> None:

@@ -110,7 +110,7 @@ def send_test(
         "sim_swap": swap,
     }
     outcome = _BY_REASON.get((sent.outcome, sent.reason or ""), _OUTCOMES[sent.outcome])
-    lines = [f"{name} to {phone.masked}: {outcome}{_why(sent)}."]
+    lines = [f"{name} to {phone.masked}: {outcome}{output.why(sent)}."]
     if sent.outcome == "accepted":
         lines += [f"The provider calls it {sent.provider_id}.", _price(sent, parts(text))]
         lines.append(_receipt(tried, wait) if where else "No receipt was waited for: see --receipt-url.")
@@ -157,20 +157,13 @@ def _check_gateway(name: str | None) -> None:
     if name is None:
         return
     if name == "smtp":
-        said = "'smtp' carries e-mail, not text messages: a sign-in with a code by e-mail tries it."
+        said = "'smtp' carries e-mail, not text messages: `idp email test` tries it."
         raise typer.BadParameter(said, param_hint="'--gateway'")
     there = sorted(registered().keys() - {"smtp"})
     if name not in there:
         raise typer.BadParameter(
             f"{name!r} is not installed (there are: {', '.join(there)}).", param_hint="'--gateway'"
         )
-
-
-def _why(answer: "Sent | Receipt") -> str:
-    words = answer.reason and answer.reason.replace("_", " ")
-    code = answer.provider_code if answer.provider_code != answer.reason else None
-    told = ", ".join(part for part in (words, code and f"their code {code}") if part)
-    return f" ({told})" if told else ""
 
 
 def _price(sent: "Sent", counted: int) -> str:
@@ -193,7 +186,7 @@ class _Tried:
 def _receipt(tried: _Tried, wait: int) -> str:
     forged = f" {tried.refused} came that the provider did not sign." if tried.refused else ""
     if tried.receipt is not None:
-        return f"Receipt: {_RECEIPTS[tried.receipt.status]}{_why(tried.receipt)}.{forged}"
+        return f"Receipt: {_RECEIPTS[tried.receipt.status]}{output.why(tried.receipt)}.{forged}"
     if tried.interrupted:
         return f"No receipt had come when the wait was ended.{forged}"
     return f"No receipt came within {wait} s: that is no proof of anything.{forged}"

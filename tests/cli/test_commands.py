@@ -30,6 +30,7 @@ COMMANDS = [
     ("sms", "log"),
     ("sms", "rules"),
     ("sms", "unblock"),
+    ("email", "test"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
     *(("client", name) for name in ("add", "list", "show", "disable", "enable", "secret", "remove")),
     *(

@@ -182,7 +182,7 @@ def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("smtp", "'smtp' carries e-mail, not text messages: a sign-in with a code by e-mail tries it."),
+        ("smtp", "'smtp' carries e-mail, not text messages: `idp email test` tries it."),
         ("pigeon", "'pigeon' is not installed (there are: console, smspm, twilio, vonage, webhook)."),
     ],
 )
