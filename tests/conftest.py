@@ -20,6 +20,7 @@ from idp.model.regions import ByRegion
 from idp.settings import Settings
 from idp.sms import Gateway
 from idp.store import migrations
+from idp.store.schema import metadata
 from idp.testing import FakeGateway, FrozenClock
 from tests.chromium import CHROMIUM
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, ISSUER, NOTES_URI, Provider
@@ -93,11 +94,10 @@ async def empty(url: str) -> None:
     """No rows but the signing keys, which are slow to make."""
     connection = await asyncpg.connect(url)
     try:
-        tables = await connection.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('alembic_version', 'signing_key')"
-        )
-        await connection.execute("TRUNCATE " + ", ".join(row[0] for row in tables) + " CASCADE")
+        # Those that refer before those that are referred to. TRUNCATE makes each table's files anew, which takes ten
+        # times as long.
+        tables = [table for table in reversed(metadata.sorted_tables) if table.name != "signing_key"]
+        await connection.execute("; ".join(str(table.delete()) for table in tables))
     finally:
         await connection.close()
 
