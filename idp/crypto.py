@@ -113,6 +113,14 @@ class KeyChain:
         """The same under every key, the current one first: what was stored before a rotation is found too."""
         return [mac(self.subkey(f"index/{purpose}", key_id), value.encode()) for key_id in self._keys]
 
+    def successors(self, token: str, *, purpose: str) -> list[str]:
+        """The token that follows this one, the same whoever asks, under every key, the current one first.
+
+        256 bits that nobody foretells without the token and the key.
+        """
+        made = (mac(self.subkey(f"successor/{purpose}", key_id), token.encode()) for key_id in self._keys)
+        return [base64.urlsafe_b64encode(value).rstrip(b"=").decode() for value in made]
+
 
 def new_secret_key(key_id: str) -> str:
     """A fresh `id:base64url` entry for `IDP_SECRET_KEYS`."""

@@ -152,7 +152,7 @@ def _asked_scopes(idp: Idp, params: Params) -> list[str]:
 async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
     presented = judging.secret_of(params, GrantType.REFRESH_TOKEN)
     asked = _asked_scopes(idp, params)
-    successor = random_token() if client.rotate_refresh else None
+    successor = idp.secrets.successors(presented, purpose="refresh")[0] if client.rotate_refresh else None
     audit = TokensIssued(grant="", grant_type="refresh_token", scopes=asked)
     expires_at = now + idp.policy.refresh_ttl
     used = await refresh_tokens.use(
@@ -178,18 +178,20 @@ async def _refresh_again(idp: Idp, client: Client, params: Params, presented: st
     judged = judging.check_refresh(stored, client=client, params=params, now=now)
     if isinstance(judged, Reused):
         raise await _revoke_reused(idp, judged.grant, now=now)
-    successor = random_token()
-    if not judged.retried or not await refresh_tokens.retry(
+    # Whoever was first may have used another key of the list: the one whose token is stored is right.
+    successors = {digest(token): token for token in idp.secrets.successors(presented, purpose="refresh")}
+    standing = judged.retried and await refresh_tokens.retry(
         idp.db,
         token_hash=digest(presented),
-        successor_hash=digest(successor),
+        successor_hashes=list(successors),
         client_id=client.id,
-        refresh_expires_at=now + idp.policy.refresh_ttl,
         audit=TokensIssued(grant=str(judged.grant.id), grant_type="refresh_token", scopes=list(judged.scopes)),
         now=now,
-    ):
+    )
+    if not standing:
         raise judging.invalid_grant("somebody was first")
-    return await _refreshed(idp, client, params, stored_grant=judged.grant, holder=holder, token=successor, now=now)
+    token = successors[standing]
+    return await _refreshed(idp, client, params, stored_grant=judged.grant, holder=holder, token=token, now=now)
 
 
 async def _refreshed(

@@ -25,7 +25,6 @@ from idp.store.audits import audit_values
 from idp.store.engine import Conn, Statement
 from idp.store.grants import (
     GRANT_COLUMNS,
-    any_row,
     audited_use,
     of_used,
     read_grant,
@@ -154,54 +153,44 @@ async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder |
 
 def _retry() -> Statement:
     old = refresh_token.alias("old")
-    replaced = used_up(
-        refresh_token,
-        update(refresh_token)
+    standing = (
+        select(
+            refresh_token.c.hash,
+            *(column.label(f"grant_{column.name}") for column in (grant.c.id, grant.c.scopes, grant.c.account_id)),
+        )
+        .join(grant, grant.c.id == refresh_token.c.grant_id)
+        .join(old, old.c.successor == refresh_token.c.hash)
         .where(
-            refresh_token.c.hash
-            == select(old.c.successor).where(old.c.hash == _hash, old.c.used_at > _now - FORGIVEN).scalar_subquery(),
+            old.c.hash == _hash,
+            old.c.used_at > _now - FORGIVEN,
+            refresh_token.c.hash == func.any(bindparam("successor_hashes", type_=ARRAY(LargeBinary))),
             refresh_token.c.used_at.is_(None),
+            refresh_token.c.expires_at > _now,
             grant.c.client_id == bindparam("client_id", type_=Text),
             grant.c.revoked_at.is_(None),
             grant.c.expires_at > _now,
         )
-        .values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary)),
+        .cte("standing")
     )
-    moved = (
-        update(refresh_token)
-        .where(refresh_token.c.hash == _hash, any_row(replaced))
-        .values(successor=bindparam("refresh_hash", type_=LargeBinary))
-        .returning(refresh_token.c.hash)
-        .cte("moved")
-    )
-    refreshed = insert_refresh(replaced)
-    return Statement(select(any_row(replaced)).add_cte(replaced, moved, refreshed, audited_use(replaced)))
+    return Statement(select(standing.c.hash).add_cte(audited_use(standing)))
 
 
 _RETRY = _retry()
 
 
 async def retry(
-    conn: Conn,
-    *,
-    token_hash: bytes,
-    successor_hash: bytes,
-    client_id: str,
-    refresh_expires_at: datetime,
-    audit: Event,
-    now: datetime,
-) -> bool:
-    """Forgive a retry: within 30 s and with an unused successor, that successor dies and another takes its place.
+    conn: Conn, *, token_hash: bytes, successor_hashes: Sequence[bytes], client_id: str, audit: Event, now: datetime
+) -> bytes | None:
+    """Forgive a retry: within 30 s and while the successor is unused, which of these it is; None otherwise.
 
-    So there is never more than one live token of a family.
+    Nothing changes, so that any number of retries get one and the same: there is never more than one line of a family.
     """
     row = await conn.one(
         _RETRY,
         hash=token_hash,
-        refresh_hash=successor_hash,
+        successor_hashes=list(successor_hashes),
         client_id=client_id,
-        refresh_expires_at=refresh_expires_at,
         now=now,
         **audit_values(audit, client_id=client_id),
     )
-    return row is not None and bool(row[0])
+    return None if row is None else bytes(row[0])

@@ -32,8 +32,8 @@ async def test_a_lost_answer_is_forgiven_for_thirty_seconds(provider: Provider) 
     provider.clock.move(timedelta(seconds=29))
     retried = await refresh(provider, first)
     assert retried.status_code == 200
-    seen = [await provider.introspect(token) for token in (first, lost, retried.json()["refresh_token"])]
-    assert [each["active"] for each in seen] == [False, False, True]
+    assert retried.json()["refresh_token"] == lost
+    assert [(await provider.introspect(token))["active"] for token in (first, lost)] == [False, True]
 
 
 async def test_a_retry_that_comes_too_late_is_theft(provider: Provider) -> None:  # E2 OAU-15
@@ -118,15 +118,14 @@ async def test_refresh_tokens_end_when_idle_and_in_any_case(provider: Provider) 
     assert (await refresh(provider, used)).json()["error"] == "invalid_grant"
 
 
-@pytest.mark.parametrize("parallel", [8, 20])
-async def test_refreshing_many_times_at_once_leaves_one_family_at_most(provider: Provider, parallel: int) -> None:
+@pytest.mark.parametrize("parallel", [8, 40])
+async def test_refreshing_many_times_at_once_answers_everybody_with_one_line(provider: Provider, parallel: int) -> None:
     # E7 OAU-15
     token = (await lasting(provider))["refresh_token"]
     answers = await asyncio.gather(*(refresh(provider, token) for _ in range(parallel)))
-    assert {answer.status_code for answer in answers} <= {200, 400}
-    successors = [answer.json()["refresh_token"] for answer in answers if answer.status_code == 200]
-    living = [each for each in successors if (await provider.introspect(each)) != {"active": False}]
-    assert len(living) <= 1
+    assert {answer.status_code for answer in answers} == {200}
+    (successor,) = {answer.json()["refresh_token"] for answer in answers}
+    assert (await provider.introspect(successor))["active"]
 
 
 async def test_a_client_that_does_not_rotate_keeps_its_token(provider: Provider) -> None:  # E8

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import bindparam, select, update
 
 from idp.audit import FactorVerified
-from idp.crypto import digest, random_token
+from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
 from idp.flows import authorize, challenge, keys, login, operate, token
@@ -323,21 +323,41 @@ async def refresh(provider: Provider, presented: str) -> dict[str, Any]:
     return body
 
 
-async def test_a_refresh_token_used_often_at_once_has_one_live_successor(twins: Twins) -> None:
-    """OAU-15."""
+@pytest.mark.parametrize("rotated", [pytest.param(False, id="same keys"), pytest.param(True, id="keys turning")])
+async def test_a_refresh_token_used_often_at_once_gives_everybody_the_same_successor(
+    twins: Twins, key_chain: KeyChain, rotated: bool
+) -> None:
+    """OAU-15. Whichever answer the application keeps goes on working, also while the secret keys are being turned."""
     provider = twins[0]
-    for number in ROUNDS:
+    if rotated:
+        old, new = SecretKey("t1", key_chain._keys["t1"]), SecretKey("t2", bytes(range(32)))
+        twins[0].idp.secrets, twins[1].idp.secrets = KeyChain([old, new]), KeyChain([new, old])
+    for number in range(8):
         presented = await refresh_token_of(provider)
         params = {"grant_type": "refresh_token", "refresh_token": presented}
-        outcomes = await token_answers(twins, params, 20)
-        won = [each["refresh_token"] for each in outcomes if isinstance(each, dict)]
-        assert won
-        assert len(set(won)) == len(won)
+        outcomes = await token_answers(twins, params, 40)
+        won = [each["refresh_token"] if isinstance(each, dict) else each for each in outcomes]
+        assert len(won) == 40
+        assert len(set(won)) == 1, set(won)
         assert await live(provider) == number + 1
-        last = [each for each in won if (await refresh_state(provider, each))]
-        assert len(last) == 1
-        assert "access_token" in await refresh(provider, last[0])
+        assert await refresh_state(provider, won[0])
+        for each in outcomes:
+            assert isinstance(each, dict)
+            assert (await provider.introspect(each["access_token"]))["active"]
+        assert "access_token" in await refresh(provider, won[0])
         assert await live(provider) == number + 1
+
+
+async def test_a_successor_cannot_be_told_without_the_key(provider: Provider) -> None:
+    presented = await refresh_token_of(provider)
+    foreign = KeyChain([SecretKey("other", bytes(range(32)))])
+    successor = (await refresh(provider, presented))["refresh_token"]
+    assert successor not in foreign.successors(presented, purpose="refresh")
+    # Whoever is first was served under a key that is gone: nothing can be repeated, and nobody is taken for a thief.
+    provider.idp.secrets, kept = foreign, provider.idp.secrets
+    assert (await refresh(provider, presented))["error"] == "invalid_grant"
+    provider.idp.secrets = kept
+    assert await refresh_state(provider, successor)
 
 
 async def refresh_state(provider: Provider, presented: str) -> bool:
@@ -345,15 +365,16 @@ async def refresh_state(provider: Provider, presented: str) -> bool:
     return bool((await provider.introspect(presented)).get("active"))
 
 
-async def test_retries_of_a_lost_answer_are_forgiven_one_after_the_other(provider: Provider) -> None:
+async def test_retries_of_a_lost_answer_bring_the_same_successor(provider: Provider) -> None:
     presented = await refresh_token_of(provider)
-    successors = []
+    successors = set()
     for _ in range(4):
         provider.clock.move(timedelta(seconds=5))
-        successors.append((await refresh(provider, presented))["refresh_token"])
+        successors.add((await refresh(provider, presented))["refresh_token"])
         assert await live(provider) == 1
     provider.clock.move(timedelta(seconds=31))
-    assert "access_token" in await refresh(provider, successors[-1])
+    (successor,) = successors
+    assert "access_token" in await refresh(provider, successor)
 
 
 @pytest.mark.parametrize("late", [pytest.param(True, id="after 30 s"), pytest.param(False, id="successor used")])
