@@ -3,13 +3,13 @@
 import os
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +22,7 @@ from pydantic import (
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
 from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
+from idp.settings.networks import Network, unmapped
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
@@ -54,7 +55,7 @@ Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
 MailServers = Annotated[MailServer, BeforeValidator(read_mail_server)]
 Mailboxes = Annotated[Mailbox, BeforeValidator(read_mailbox)]
 Age = Annotated[timedelta, BeforeValidator(_age)]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_words), AfterValidator(unmapped)]
 
 
 class Settings(BaseModel):

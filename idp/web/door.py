@@ -3,8 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -17,12 +15,11 @@ from idp.crypto import equal, mac
 from idp.errors import OAuthError
 from idp.flows.idp import Idp, Visitor, is_ours
 from idp.oidc.strictjson import storable
+from idp.web.address import address
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
 _LONG = 365 * 24 * 3600
-_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"), IPv6Network("::ffff:127.0.0.0/104"))
-_LONGEST_ADDRESS = 64
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
 
@@ -127,40 +124,6 @@ def _language(request: Request, idp: Idp) -> tuple[str, bool]:
 def ui_locales(parameters: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """The languages that parameters ask for, best first, as far as they can be read (OIDC Core 3.1.2.1)."""
     return tuple(dict(parameters).get("ui_locales", "")[:200].split()[:10])
-
-
-def address(request: Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
-    """The client's address: X-Forwarded-For counts from the right, for as long as proxies we trust wrote it."""
-    peer = request.client.host if request.client else "unknown"
-    hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
-    for hop in reversed(hops[-32:]):
-        if not _within(peer, trusted) or _ip(hop) is None:
-            break
-        peer = hop
-    return peer
-
-
-def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    ip = _ip(text)
-    return ip is not None and any(ip in network for network in networks)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether a request came from this very machine."""
-    return _within(address, _LOOPBACK)
-
-
-def _ip(text: str) -> IPv4Address | IPv6Address | None:
-    # A scope id may be of any length; what is kept may not.
-    return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
 
 
 async def body(request: Request) -> bytes:

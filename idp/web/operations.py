@@ -12,8 +12,9 @@ from idp.catalogue import template_dirs
 from idp.errors import IdpError
 from idp.flows import health, outgoing
 from idp.settings import names_this_machine
+from idp.web.address import is_loopback
 from idp.web.answers import brand_of, page, trouble
-from idp.web.door import base_path, idp_of, is_loopback, visitor
+from idp.web.door import base_path, idp_of, visitor
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
 
 _LONGEST_NAME = 100  # a file system would complain of a longer one than it can hold
