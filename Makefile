@@ -47,8 +47,8 @@ format: env ## let ruff rewrite what it can
 sentences: env ## bring new sentences into the catalogues of templates/locale, to be translated
 	@$(BIN)/python -m tests.sentences
 
-bench: env ## measure, and write docs/performance.md
-	@$(BIN)/python -m bench
+bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision
+	@$(BIN)/python -m bench $(if $(VS),--vs $(VS))
 
 wheel: env ## build the distribution into dist/
 	@$(BIN)/uv build --quiet --wheel

@@ -5,12 +5,13 @@ import asyncio
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import uvloop
 
-from bench import floor, growth, house, processes, report, seed, sending
+from bench import floor, growth, house, processes, report, seed, sending, versus
 from bench.driving import leave, set_out
 from bench.house import House
 from bench.loads import Bench, Measured
@@ -31,7 +32,12 @@ def main() -> int:
             scale = 0.01 if given.quick else 1.0
             sys.stdout.write(growth.run(data_dir, seconds=seconds, most=most, scale=scale))
             return 0
-        result = run(data_dir, given, seconds=seconds, most=most)
+        try:
+            compared = _versus(given, Path(scratch))
+        except ValueError as error:
+            sys.stderr.write(f"bench: {error}\n")
+            return 2
+        result = replace(run(data_dir, given, seconds=seconds, most=most), versus=compared)
     sys.stdout.write(report.table(result))
     if not (given.quick or given.only or given.profile or given.dry):
         PAGE.write_text(report.page(result), encoding="utf-8")
@@ -45,10 +51,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=6.0, help="for each load (default: 6)")
     parser.add_argument("--quick", action="store_true", help="a few operations of each, to see that it works")
     parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W7; no cold start")
+    parser.add_argument("--vs", metavar="REV", help="measure this revision too, turn and turn about: ours by theirs")
+    parser.add_argument("--rounds", type=int, default=5, help="how often, with --vs (default: 5)")
     parser.add_argument("--data", type=Path, help="a data directory to use and to keep; else a new one")
     parser.add_argument("--profile", type=Path, help="profile the worker into this file (the figures are then useless)")
     parser.add_argument("--dry", action="store_true", help="do not write docs/performance.md")
     return parser.parse_args()
+
+
+def _versus(given: argparse.Namespace, scratch: Path) -> versus.Versus | None:
+    if not given.vs:
+        return None
+    everywhere = processes.cores()
+    os.sched_setaffinity(0, set.union(*everywhere))  # each bench takes the cores apart by itself
+    try:
+        rounds, seconds = (1, 1.0) if given.quick else (given.rounds, given.seconds / 2)
+        return versus.run(given.vs, scratch, rounds=rounds, seconds=seconds)
+    finally:
+        os.sched_setaffinity(0, everywhere[1])
 
 
 def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int) -> report.Result:

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,31 +120,46 @@ def cold_start(data_dir: Path) -> float:
     """Seconds from starting `idp serve` on this directory until it says that a sign-in would work."""
     environ = _environ(data_dir) | {"IDP_DATA_DIR": str(data_dir), "IDP_METRICS": "off"}
     started = time.perf_counter()
+    with serving([sys.executable, "-m", "idp"], environ):
+        return time.perf_counter() - started
+
+
+@contextmanager
+def serving(
+    idp: Sequence[str], environ: Mapping[str, str], *, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """`idp serve` by this command, from the moment that it says that a sign-in would work until the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "idp", "serve", "--json", "--host", "127.0.0.1", "--port", "0"],
+        [*idp, "serve", "--json", "--host", "127.0.0.1", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env=environ,
+        cwd=cwd,
     )
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
         if not said:
             raise RuntimeError("`idp serve` did not start")
-        address = json.loads(said)["address"]
-        while time.perf_counter() - started < WITHIN:
-            try:
-                with urllib.request.urlopen(f"{address}/health/ready", timeout=5):  # noqa: S310 - our own address
-                    return time.perf_counter() - started
-            except urllib.error.URLError:
-                time.sleep(0.01)
-        raise RuntimeError("`idp serve` is not ready")
+        _await_ready(json.loads(said)["address"])
+        yield process
     finally:
         process.terminate()
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _await_ready(address: str) -> None:
+    until = time.perf_counter() + WITHIN
+    while time.perf_counter() < until:
+        try:
+            with urllib.request.urlopen(f"{address}/health/ready", timeout=5):  # noqa: S310 - our own address
+                return
+        except urllib.error.URLError:
+            time.sleep(0.01)
+    raise RuntimeError("`idp serve` is not ready")
 
 
 def _environ(data_dir: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -14,9 +15,10 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 def pin(pid: int, where: set[int]) -> None:
-    """Every thread of a process, and the children it will have."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), where)
+    """Every thread of a process, and the children it will have. One that has ended needs no core."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), where)
 
 
 def _fields(pid: int) -> list[str]:

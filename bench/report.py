@@ -8,6 +8,7 @@ from importlib.metadata import version
 from bench.floor import Floor
 from bench.loads import CONNECTIONS, Measured
 from bench.sending import QUEUE, Sending
+from bench.versus import MEMORY, SERVE, SHOW, Versus
 
 TITLES = {
     "W1": "metadata",
@@ -18,10 +19,7 @@ TITLES = {
     "W6": "second factor (app) alone",
     "W7": "authorize, signed in",
 }
-_HEAD = (
-    "| load | x floor | target | ms | ours | PostgreSQL | statements | commits "
-    "| ops/s | p50 ms | p99 ms | last release |"
-)
+_HEAD = "| load | x floor | target | ms | ours | PostgreSQL | statements | commits | ops/s | p50 ms | p99 ms |"
 _ABOUT = """\
 # Performance
 
@@ -46,7 +44,8 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   what is measured is ours, from the commit of the row to the provider's door, rules and budgets judged on the way.
 - **resident after all loads** holds about 20 MB that the C library keeps for the next argon2id; how to get them back is
   in [operations](operations.md#the-shape).
-- **last release**: there is none yet.
+- **against another revision**: both are measured on this machine, each by its own bench and in an environment of its
+  own, turn and turn about; a ratio is ours by theirs, the median of the pairs. `make bench VS=REV` writes that column.
 - **below which a load cannot go**: its greetings, rows read, rows committed and signatures alone, at the prices of the
   floor, are {least5:.1f} ms for W5 (seven requests, twelve statements, seven of them commits), {least6:.1f} ms for W6
   and {least7:.1f} ms for W7. What is above that is ours: pages, forms, policy, audit rows, limits and the indexes that
@@ -72,6 +71,7 @@ class Result:
     resident_at_start: float
     resident: float
     postgres: str
+    versus: Versus | None = None
 
 
 def page(result: Result) -> str:
@@ -97,9 +97,7 @@ def table(result: Result) -> str:
     """The figures."""
     floor = result.floor
     lines = [
-        _HEAD,
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        *(_line(load, floor) for load in result.loads),
+        *_loads(result),
         "",
         "| floor | ms |",
         "| --- | ---: |",
@@ -119,12 +117,37 @@ def table(result: Result) -> str:
         lines.append(f"| `idp serve` to ready, initialised database | {result.start:.2f} s | 2 s |")
     lines += [
         f"| resident after start | {result.resident_at_start:.0f} MB | 120 MB |",
-        f"| resident after all loads | {result.resident:.0f} MB | 120 MB |",
+        f"| {MEMORY} | {result.resident:.0f} MB | 120 MB |",
         "",
+        *_commands(result.versus),
         _made_with(result),
         "",
     ]
     return "\n".join(lines)
+
+
+def _loads(result: Result) -> list[str]:
+    """A line for each load, and a column more where another revision was measured beside it."""
+    versus = result.versus
+    lines = [_HEAD, "| --- |" + " ---: |" * 10, *(_line(load, result.floor) for load in result.loads)]
+    if versus is None:
+        return lines
+    more = [f" against {versus.revision} |", " ---: |"]
+    more += [
+        f" {versus.figures[load.name].ratio:.2f} |" if load.name in versus.figures else "  |" for load in result.loads
+    ]
+    return [line + cell for line, cell in zip(lines, more, strict=True)]
+
+
+def _commands(versus: Versus | None) -> list[str]:
+    if versus is None:
+        return []
+    lines = [f"| against {versus.revision} | here | there | ratio |", "| --- | ---: | ---: | ---: |"]
+    for name, unit in ((SERVE, "s of processor"), (SHOW, "s of processor"), (MEMORY, "MB")):
+        if name in versus.figures:
+            each = versus.figures[name]
+            lines.append(f"| {name} | {each.ours:.2f} {unit} | {each.theirs:.2f} {unit} | {each.ratio:.2f} |")
+    return [*lines, ""]
 
 
 def _sent(sending: Sending | None) -> list[str]:
@@ -161,7 +184,6 @@ def _line(load: Measured, floor: Floor) -> str:
         f"{load.operations / load.seconds:.0f}",
         f"{load.percentile(0.5):.1f}",
         f"{load.percentile(0.99):.1f}",
-        "",
     ]
     return "| " + " | ".join(cells) + " |"
 

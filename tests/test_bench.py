@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import versus
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -57,3 +59,24 @@ def test_the_floor_and_the_worker_are_there(printed: str) -> None:
     assert {"greeting", "ES256 signature", "F"} <= figures.keys()
     assert float(figures["F"]) > 0
     assert 20 < float(figures["resident after start"]) < 500
+
+
+def test_a_revision_that_git_does_not_know_is_told_as_such() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--vs", "no-such-revision"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "git knows no commit 'no-such-revision'" in done.stderr
+
+
+def test_the_table_of_another_revision_is_read_by_its_headings(printed: str) -> None:
+    found = versus.read(printed)
+    assert set(found) == {"W1", "W2", "W3", "W4", "W5", "W6", "W7", versus.MEMORY}
+    assert found["W2"] == float(cells(printed, "W2")[3])
+    other = "| load | ms | more |\n| --- | ---: | ---: |\n| W2 code exchange | 7.25 | 1 |\n"
+    assert versus.read(other) == {"W2": 7.25}
