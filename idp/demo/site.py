@@ -73,7 +73,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, form_action: str = "", https: bool = False, frames: str = "'none'") -> None:
         self.app = app
-        # Chromium holds the redirect that answers a form to form-action as well: the provider must be on the list.
+        # Chromium holds every redirect that follows a form to form-action as well, and the provider may lead on.
         self.headers = {
             "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src "
             f"{frames}; form-action 'self'{form_action}; frame-ancestors {frames}; base-uri 'none'",
@@ -259,7 +259,7 @@ class Site(Generic[Own]):
             middleware=[
                 Middleware(
                     SecurityHeaders,
-                    form_action=" " + "{0.scheme}://{0.netloc}".format(urlsplit(self.config.issuer)),
+                    form_action=f" {urlsplit(self.config.issuer).scheme}:",
                     https=self.config.base_url.startswith("https://"),
                 ),
                 Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT),

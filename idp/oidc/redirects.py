@@ -19,6 +19,11 @@ def is_registered(given: str, registered: Iterable[str], *, native: bool) -> boo
     return portless is not None and any(_portless(uri) == portless for uri in known)
 
 
+def leads_on(uri: str, registered: Iterable[str]) -> tuple[str, ...]:
+    """What a form may lead to whose answer goes to `uri`: its web, and the app that a callback on the web may open."""
+    return (uri, *(own for own in sorted(registered) if not own.startswith(("https://", "http://"))))
+
+
 def _portless(uri: str) -> tuple[str, str] | None:
     match = _LOOPBACK.fullmatch(uri)
     # a port above 65535 is none, and urlsplit raises for it wherever the URI is looked at again

@@ -11,8 +11,9 @@ from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import INTERNAL
 from idp.flows.language import page_language
 from idp.flows.rooms import CANCELLED_PATH
-from idp.model import Account, ResponseMode
+from idp.model import Account, Client, ResponseMode
 from idp.oidc.answer import redirect_url
+from idp.oidc.redirects import leads_on
 from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
@@ -99,10 +100,7 @@ def to_client(request: Request, answer: ToClient) -> Response:
         return see_other(base_path(idp_of(request)) + (CANCELLED_PATH if declined else wanted.redirect_uri))
     if wanted.response_mode is ResponseMode.FORM_POST:
         client = idp_of(request).client(wanted.client_id)
-        name = client.name if client else None
-        return form_post(
-            request, wanted.redirect_uri, answer.parameters, client_name=name, ui_locales=wanted.ui_locales
-        )
+        return form_post(request, wanted.redirect_uri, answer.parameters, client=client, ui_locales=wanted.ui_locales)
     return see_other(redirect_url(wanted.redirect_uri, answer.parameters))
 
 
@@ -111,12 +109,18 @@ def form_post(
     redirect_uri: str,
     parameters: Sequence[tuple[str, str]],
     *,
-    client_name: str | None = None,
+    client: Client | None = None,
     ui_locales: Sequence[str] = (),
 ) -> Response:
     """The page that posts the answer to the client."""
-    shown = FormPost(redirect_uri=redirect_uri, fields=tuple(parameters), client_name=client_name)
-    return page(request, shown, form_targets=(redirect_uri,), script_hash=FORM_POST_SCRIPT_HASH, ui_locales=ui_locales)
+    name, registered = (client.name, client.redirect_uris) if client else (None, ())
+    return page(
+        request,
+        FormPost(redirect_uri=redirect_uri, fields=tuple(parameters), client_name=name),
+        form_targets=leads_on(redirect_uri, registered),
+        script_hash=FORM_POST_SCRIPT_HASH,
+        ui_locales=ui_locales,
+    )
 
 
 def to_interaction(request: Request, answer: ToInteraction) -> Response:

@@ -16,6 +16,7 @@ from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.destinations import resend_in
 from idp.flows.idp import INTERNAL
 from idp.model import Factor
+from idp.oidc.redirects import leads_on
 from idp.sms import Channel
 from idp.web.answers import page, to_client, to_interaction, trouble
 from idp.web.asking import NOTHING, Extra, destination_of, page_for
@@ -53,7 +54,9 @@ async def _shown(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
         status=status,
-        form_targets=() if show.client.id == INTERNAL else (show.interaction.request.redirect_uri,),
+        form_targets=()
+        if show.client.id == INTERNAL
+        else leads_on(show.interaction.request.redirect_uri, show.client.redirect_uris),
         retry_after=extra.wait if status == 429 else None,
         ui_locales=show.interaction.request.ui_locales,
         person=show.facts.account,

@@ -11,6 +11,7 @@ from idp.flows.language import page_language
 from idp.flows.logout import Out
 from idp.oidc import metadata
 from idp.oidc.params import once
+from idp.oidc.redirects import leads_on
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import Unreadable, base_path, drop_cookie, idp_of, own_form, pairs, query, ui_locales, visitor
 from idp.web.pages import ConfirmLogout, LoggedOut, Trouble
@@ -47,7 +48,9 @@ async def logout(request: Request) -> Response:
         client_name=found.client.name if found.client else None,
         request=found.request,
     )
-    targets = (found.redirect_to,) if found.redirect_to else ()
+    targets: tuple[str, ...] = ()
+    if found.redirect_to and found.client:
+        targets = leads_on(found.redirect_to, found.client.redirect_uris)
     return page(
         request,
         shown,

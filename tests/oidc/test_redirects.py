@@ -2,7 +2,7 @@
 
 import pytest
 
-from idp.oidc.redirects import is_registered, problem
+from idp.oidc.redirects import is_registered, leads_on, problem
 
 REGISTERED = ("https://bank.example/cb", "http://127.0.0.1/cb", "http://[::1]:9/cb?x=1", "http://localhost/cb")
 
@@ -123,3 +123,8 @@ def test_a_private_scheme_is_for_native_clients() -> None:
 )
 def test_i2_and_i4_a_dangerous_or_broken_uri_may_not_be_registered(uri: str, native: bool) -> None:
     assert problem(uri, native=native)
+
+
+def test_a_form_leads_on_to_the_web_and_to_the_clients_own_app() -> None:
+    registered = {"https://a.example/cb", "http://127.0.0.1/cb", "com.example.app:/cb"}
+    assert leads_on("https://a.example/cb", registered) == ("https://a.example/cb", "com.example.app:/cb")

@@ -227,7 +227,7 @@ async def test_form_post_posts_and_our_policy_lets_it(provider: Provider) -> Non
     assert set(fields) == {"code", "state", "iss"}
     assert fields["state"] == STATE
     policy = page.headers["content-security-policy"]
-    assert "form-action 'self' http://localhost:8001" in policy
+    assert "form-action 'self' http:;" in policy
     assert f"script-src '{FORM_POST_SCRIPT_HASH}'" in policy
     (script,) = re.findall(r"<script>(.*?)</script>", page.text)
     assert "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
@@ -278,7 +278,7 @@ async def test_pages_cannot_be_framed_cached_or_referred(provider: Provider) -> 
         policy = page.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in policy
         assert "script-src" not in policy
-        assert "form-action 'self' http://localhost:8001;" in policy
+        assert "form-action 'self' http:;" in policy
         assert page.headers["cache-control"] == "no-store"
         assert page.headers["referrer-policy"] == "no-referrer"
         assert "<script" not in page.text

@@ -5,7 +5,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 # The only script of the product. Its hash is in the policy of the one page that holds it.
 FORM_POST_SCRIPT = 'document.getElementById("answer").submit()'
@@ -15,10 +14,11 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 
 def content_security_policy(form_targets: Sequence[str] = (), script_hash: str | None = None) -> str:
-    """The policy of a page whose forms may lead to us and to the origins of `form_targets` (absolute URIs).
+    """The policy of a page whose forms may lead to us and wherever the clients at `form_targets` (absolute URIs) lead.
 
-    Chromium applies `form-action` to the redirect that follows a POST, so a page that ends in a redirect to a client
-    needs the client's redirect URI here. A URI without a usable origin raises ValueError.
+    Chromium holds every redirect that follows a form to `form-action`, the client's own further ones included, and
+    where those go is the client's business (decision 0009). So it names the scheme of the URI, and no origin.
+    ValueError for what no form may lead to.
     """
     targets = dict.fromkeys(_source(uri) for uri in form_targets)
     script = () if script_hash is None else (f"script-src '{script_hash}'",)
@@ -37,19 +37,12 @@ def content_security_policy(form_targets: Sequence[str] = (), script_hash: str |
 
 
 def _source(uri: str) -> str:
-    parts = urlsplit(uri)
-    scheme = parts.scheme.lower()
-    if scheme not in {"http", "https"}:
-        # RFC 8252 7.1: private-use schemes have no host; CSP 3 2.3.1 names them by the scheme alone.
-        if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme in {"javascript", "data"}:
-            raise ValueError("not an address a form may lead to")
-        return f"{scheme}:"
-    host, port = (parts.hostname or ""), parts.port
-    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+    # CSP 3 2.3.1: `http:` lets https pass too; a native application's own scheme stands as it is (RFC 8252 7.1)
+    scheme, colon, _ = uri.partition(":")
+    scheme = scheme.lower()
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme in {"javascript", "data"}:
         raise ValueError("not an address a form may lead to")
-    if ":" in host or "_" in host:
-        return f"{scheme}:"  # CSP 3 2.3.1 has no way to write an IPv6 address or an underscore
-    return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
+    return f"{scheme}:"
 
 
 SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
