@@ -36,14 +36,15 @@ def rules(
     from idp.cli.place import run
     from idp.flows.operate import explain_number, spending_counters
     from idp.settings import read_settings
+    from idp.sms.phone import spelled
 
-    if explain is not None and re.fullmatch(r"[+(]?[0-9][0-9 ()./-]*", explain) is None:
+    if explain is not None and re.fullmatch(r"[+(]?[0-9][0-9 ()./-]*", spelled(explain)) is None:
         raise typer.BadParameter(
             "It must be a phone number with its country code, as in +37251234567.", param_hint="'--explain'"
         )
     check_installed(read_settings(os.environ))
     if explain is not None:
-        typed = explain
+        typed = spelled(explain)
         found = run(lambda idp: explain_number(idp, typed))
         output.show(_explained_json(found), _explained_lines(found), as_json=as_json)
         return

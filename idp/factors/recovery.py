@@ -5,6 +5,7 @@ from uuid import UUID
 
 from idp.crypto import mac, random_bytes
 from idp.model import Factor
+from idp.typed import plain
 
 FACTOR = Factor.RECOVERY
 COUNT = 10
@@ -26,12 +27,14 @@ def new_codes() -> tuple[str, ...]:
 def normalise_answer(answer: object) -> str | None:
     """The 16 characters of a typed code, or None when it cannot be one.
 
-    Forgiven: case, spaces, hyphens, `O` for `0`, `I` and `L` for `1`.
+    Forgiven: case, spaces, hyphens, `O` for `0`, `I` and `L` for `1`, and how a keyboard writes them (`typed.plain`).
     """
-    # str.upper turns a dotless i into an I: only ASCII gets that far.
-    if not isinstance(answer, str) or len(answer) > _LONGEST or not answer.isascii():
+    if not isinstance(answer, str) or len(answer) > _LONGEST:
         return None
-    text = answer.replace(" ", "").replace("-", "").upper().translate(_LOOK_ALIKES)
+    # str.upper turns a dotless i into an I: only ASCII gets that far.
+    if not (text := plain(answer)).isascii():
+        return None
+    text = text.replace(" ", "").replace("-", "").upper().translate(_LOOK_ALIKES)
     return text if re.fullmatch(f"[{_ALPHABET}]{{{_CHARACTERS}}}", text) else None
 
 

@@ -7,7 +7,9 @@ from enum import StrEnum
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-_LONGEST = 40
+from idp.typed import plain
+
+_LONGEST = 64
 _SATELLITE = "001"  # libphonenumber's region for numbers that belong to no country
 _TEXTABLE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 _SHOWN = 3
@@ -26,7 +28,7 @@ class Phone:
 class Unusable(StrEnum):
     """Why no code can go to what was typed."""
 
-    NOT_A_NUMBER = "not_a_number"  # letters, extensions, other digits, the wrong length
+    NOT_A_NUMBER = "not_a_number"  # letters, extensions, circled digits, the wrong length
     NOT_MOBILE = "not_mobile"  # fixed line, premium, toll-free, voip, pager, short
     NO_COUNTRY = "no_country"  # satellite and other worldwide numbers
 
@@ -34,11 +36,14 @@ class Unusable(StrEnum):
 def parse(text: str, *, default_region: str | None = None) -> Phone | Unusable:
     """Read a typed number. Without `default_region` (as in `EE`) it must start with `+` and the country code.
 
-    Spaces, hyphens, dots, slashes and parentheses are forgiven. The rest is refused before libphonenumber sees it,
-    which would accept `;ext=`, `1-800-FLOWERS` and the digits of every script.
+    Spaces, hyphens, dots, slashes and parentheses are forgiven, as is how a keyboard or a contact list writes them
+    (`typed.plain`), and the `tel:` of a link. The rest is refused before libphonenumber sees it, which would accept
+    `;ext=` and `1-800-FLOWERS`.
     """
-    typed = text.strip(" ")
-    if len(typed) > _LONGEST or not re.fullmatch(r"\+?[0-9 ().\-/]+", typed):
+    if len(text) > _LONGEST:
+        return Unusable.NOT_A_NUMBER
+    typed = spelled(text)
+    if not re.fullmatch(r"\+?[0-9 ().\-/]+", typed):
         return Unusable.NOT_A_NUMBER
     try:
         number = phonenumbers.parse(typed, default_region)
@@ -51,6 +56,12 @@ def parse(text: str, *, default_region: str | None = None) -> Phone | Unusable:
     if described.region is None:
         return Unusable.NO_COUNTRY
     return Phone(e164, described.region, mask(e164)) if described.textable else Unusable.NOT_MOBILE
+
+
+def spelled(text: str) -> str:
+    """What was typed or pasted as a number, in ASCII and without the `tel:` of a link. Nothing is checked."""
+    # RFC 3986 3.1: a scheme has no case. RFC 3966 3: behind it stands the number.
+    return re.sub("^tel:", "", plain(text).strip(" "), flags=re.IGNORECASE).strip(" ")
 
 
 @dataclass(frozen=True, slots=True)

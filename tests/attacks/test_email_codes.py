@@ -215,7 +215,7 @@ async def test_a_code_lives_five_minutes(provider: Provider, late: int, status: 
 
 
 @pytest.mark.parametrize(
-    "typed", ["\uff11\uff12\uff13\uff14\uff15\uff16", "123456\n", "+123456", "12345", "1234567", ""]
+    "typed", ["\u2460\u2461\u2462\u2463\u2464\u2465", "123456\n", "+123456", "12345", "1234567", ""]
 )
 async def test_what_is_no_code_costs_no_try(provider: Provider, typed: str) -> None:  # OTP-11
     browser, here = await asks(provider)

@@ -33,9 +33,11 @@ def test_one_number_is_explained_and_never_repeated(idp: Run, settings: pytest.M
     assert "=> it would not be sent, because LV is closed (country)" in told.out
     assert "2123" not in told.out
     assert "(parse)" in idp("sms", "rules", "--explain", "+372 12").out
+    assert "2123" not in (pasted := idp("sms", "rules", "--explain", "tel:\u200e+371\u00a02123\u20114567").out)
+    assert pasted == told.out
 
 
-@pytest.mark.parametrize("typed", ["abc", "", "+", "+372 5678 904x", "\uff13\uff17\uff12\uff15\uff16"])
+@pytest.mark.parametrize("typed", ["abc", "", "+", "+372 5678 904x", "\u2462\u2466\u2461\u2464\u2465"])
 def test_what_is_no_number_at_all_is_not_explained(run: Run, typed: str) -> None:
     ran = run("sms", "rules", "--explain", typed)
     assert (ran.status, ran.out) == (2, "")

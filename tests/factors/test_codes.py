@@ -24,6 +24,17 @@ PAYMENT = hashlib.sha256(b"EUR 1,250.00 to J. Smith").digest()
         ("123 456", "123456"),
         ("123-456", "123456"),
         (" 1 2 3 4 5 6 ", "123456"),
+        pytest.param("\uff11\uff12\uff13\uff14\uff15\uff16", "123456", id="full width"),
+        pytest.param("\u0967\u0968\u0969\u096a\u096b\u096c", "123456", id="Devanagari"),
+        pytest.param("\u0660\u0660\u0660\u0660\u0664\u0662", "000042", id="Arabic"),
+        pytest.param("\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6", "123456", id="Persian"),
+        pytest.param("12\u096956\uff17", "123567", id="mixed"),
+        pytest.param("\t123456", "123456", id="tab"),
+        pytest.param("123\u00a0456\u3000", "123456", id="no-break and ideographic space"),
+        pytest.param("123\u2011456", "123456", id="no-break hyphen"),
+        pytest.param("123\u2013456", "123456", id="dash"),
+        pytest.param("123\u30fc456", "123456", id="Japanese hyphen"),
+        pytest.param("\u2068\u200e123\u200b456\u2069\ufeff", "123456", id="direction marks"),
     ],
 )
 def test_six_digits_are_read_however_they_are_grouped(answer: str, digits: str) -> None:
@@ -33,14 +44,14 @@ def test_six_digits_are_read_however_they_are_grouped(answer: str, digits: str) 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param("１２３４５６", id="full width"),  # noqa: RUF001
         pytest.param("①②③④⑤⑥", id="circled"),
         pytest.param("¹²³⁴⁵⁶", id="superscript"),
-        pytest.param("१२३४५६", id="Devanagari"),
+        pytest.param("\u2460\u0967\u0968\u0969\u096a\u096b", id="one circled"),
+        pytest.param("\u2081\u2082\u2083\u2084\u2085\u2086", id="subscript"),
+        pytest.param("\u4e00\u4e8c\u4e09\u56db\u4e94\u516d", id="numerals that are words"),
         pytest.param("123456\n", id="line end"),
         pytest.param("123456\r", id="carriage return"),
-        pytest.param("\t123456", id="tab"),
-        pytest.param("123\u00a0456", id="no-break space"),
+        pytest.param("123456\u2028", id="line separator"),
         pytest.param("+123456", id="plus"),
         pytest.param("123456.0", id="decimal"),
         pytest.param("12_3456", id="underscore"),

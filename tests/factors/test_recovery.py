@@ -30,7 +30,15 @@ def test_a_shown_code_is_read_back() -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["7K3F-9QZM-4R20-XW81", "7k3f9qzm4r20xw81", " 7K3F 9QZM 4R20 XW81 ", "7K3F-9QZM-4R2O-XW8I", "7k3f-9qzm-4r2o-xw8l"],
+    [
+        "7K3F-9QZM-4R20-XW81",
+        "7k3f9qzm4r20xw81",
+        " 7K3F 9QZM 4R20 XW81 ",
+        "7K3F-9QZM-4R2O-XW8I",
+        "7k3f-9qzm-4r2o-xw8l",
+        "\u200e7K3F\u20119QZM\u20114R20\u2011XW81",
+        "\uff17\uff2b\uff13\uff26 9QZM 4R20 XW\u0668\u0661",
+    ],
 )
 def test_case_spaces_hyphens_and_look_alikes_are_forgiven(typed: str) -> None:
     assert normalise_answer(typed) == "7K3F9QZM4R20XW81"
@@ -44,7 +52,7 @@ def test_case_spaces_hyphens_and_look_alikes_are_forgiven(typed: str) -> None:
         pytest.param("7K3F-9QZM-4R20-XW811", id="a letter long"),
         pytest.param("7K3F-9QZM-4R20-XW8U", id="U is no letter of it"),
         pytest.param("7K3F-9QZM-4R20-XW8ı", id="dotless i"),  # noqa: RUF001
-        pytest.param("7K3F-9QZM-4R20-XW8１", id="full width"),  # noqa: RUF001
+        pytest.param("7K3F-9QZM-4R20-XW8\u2460", id="circled"),
         pytest.param("7K3F-9QZM-4R20-XW81\n", id="line end"),
         pytest.param("7" + " " * 1_000_000, id="a megabyte"),
         pytest.param(None, id="missing"),

@@ -71,13 +71,16 @@ def test_when_two_steps_share_their_digits_the_fresh_one_counts() -> None:
     assert check(code(twin), now=now, last_step=twin) == Verified(twin + 1)
 
 
-@pytest.mark.parametrize("answer", ["", "12345", "１２３４５６", "①②③④⑤⑥", "123456\n", "+12345"])  # noqa: RUF001
+@pytest.mark.parametrize("answer", ["", "12345", "①②③④⑤⑥", "123456\n", "+12345"])
 def test_what_is_no_code_is_wrong(answer: str) -> None:
     assert check(answer) == Wrong()
 
 
-def test_full_width_digits_of_the_right_code_are_wrong() -> None:
-    assert check("".join(chr(ord(digit) + 0xFEE0) for digit in code(STEP))) == Wrong()
+@pytest.mark.parametrize("zero", ["\uff10", "\u0660", "\u0966"])
+def test_totp_01_a_code_is_the_same_code_in_every_script(zero: str) -> None:
+    written = "".join(chr(ord(zero) + int(digit)) for digit in code(STEP))
+    assert check(written) == Verified(STEP)
+    assert check(written, last_step=STEP) == Wrong(used=True)
 
 
 def test_spaces_and_hyphens_are_forgiven() -> None:

@@ -353,7 +353,7 @@ async def test_a_wrong_code_shows_the_same_key_again_in_answer_to_the_post(provi
         (wrong, "not right"),
         ("12345", "6 numbers"),
         ("", "Enter the 6 numbers"),
-        ("\uff11\uff12\uff13\uff14\uff15\uff16", "6 num"),
+        ("\u2460\u2461\u2462\u2463\u2464\u2465", "6 num"),
     ):
         page = await browser.submit("/confirm", code=typed, label="Mine")
         assert page.status_code == 400

@@ -17,6 +17,14 @@ from idp.sms.phone import Phone, Unusable, hint, mask, parse, region
         ("+1 (202) 555-0123", "+12025550123", "US"),
         ("+49.151/12345678", "+4915112345678", "DE"),
         ("+44 7400 123456", "+447400123456", "GB"),
+        pytest.param("\uff0b\uff13\uff17\uff12 56789045", "+37256789045", "EE", id="full-width digits"),
+        pytest.param(
+            "+\u0663\u0667\u0662\u0665\u0666\u0667\u0668\u0669\u0660\u0664\u0665", "+37256789045", "EE", id="Arabic"
+        ),
+        pytest.param("\u202a+372\u00a05678\u20119045\u202c", "+37256789045", "EE", id="out of a contact list"),
+        pytest.param("\uff0b372\uff085678\uff09\u30fc9045", "+37256789045", "EE", id="Japanese keyboard"),
+        pytest.param("tel:+372-5678-9045", "+37256789045", "EE", id="RFC 3966"),
+        pytest.param(" TEL:\u2068+37256789045\u2069", "+37256789045", "EE", id="a link that was copied"),
     ],
 )
 def test_a_mobile_number_is_read(typed: str, e164: str, iso: str) -> None:
@@ -42,10 +50,12 @@ def test_without_a_country_code_the_default_region_decides(typed: str) -> None:
         pytest.param("+372 5678 9045;ext=1", id="extension parameter"),
         pytest.param("+372 5678 9045 x12", id="extension"),
         pytest.param("+1-800-FLOWERS", id="letters"),
-        pytest.param("+３７２５６７８９０４５", id="full-width digits"),  # noqa: RUF001
-        pytest.param("+٣٧٢٥٦٧٨٩٠٤٥", id="Arabic digits"),
+        pytest.param("+372\u24645678904", id="a circled digit"),
+        pytest.param("+\u00b3\u2077\u00b256789045", id="superscript digits"),
+        pytest.param("tel:+37256789045;ext=1", id="an extension in a link"),
+        pytest.param("tel:tel:+37256789045", id="twice a link"),
+        pytest.param("sms:+37256789045", id="another link"),
         pytest.param("+37256789045\n", id="line end"),
-        pytest.param("tel:+37256789045", id="URI"),
         pytest.param("++37256789045", id="two pluses"),
         pytest.param("+3725678904512345", id="16 digits"),
         pytest.param("+37256", id="short"),

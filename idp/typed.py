@@ -1,0 +1,37 @@
+"""What keyboards, contact lists and other pages put into numbers and codes, read by its meaning. Pure."""
+
+import unicodedata
+
+# U+30FC is what a Japanese keyboard has where others have a hyphen.
+_HYPHENS = frozenset("\u2043\u2212\u02d7\u30fc\uff70")
+_WIDE, _WIDE_END, _WIDE_OFFSET = "\uff01", "\uff5e", 0xFEE0
+
+
+def plain(text: str) -> str:
+    """The same in ASCII: a decimal digit of any script as that digit, any blank as a space, any dash as a hyphen.
+
+    Full-width letters and signs become the usual ones; what only steers direction or line breaks goes. Circled,
+    superscript and other digits that count nothing (Unicode 4.6: Numeric_Type is not Decimal), line ends and all the
+    rest stay as they are, for the caller to refuse.
+    """
+    return text if text.isascii() and "\t" not in text else "".join(map(_plain, text))
+
+
+def _plain(character: str) -> str:
+    if (digit := unicodedata.decimal(character, None)) is not None:
+        return str(digit)
+    match unicodedata.category(character):
+        case "Cf":
+            return ""
+        case "Zs":
+            return " "
+        case "Pd":
+            return "-"
+        case _ if character == "\t":
+            return " "
+        case _ if character in _HYPHENS:
+            return "-"
+        case _ if _WIDE <= character <= _WIDE_END:
+            return chr(ord(character) - _WIDE_OFFSET)
+        case _:
+            return character
