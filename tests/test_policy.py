@@ -34,6 +34,7 @@ from idp.policy import (
     decide,
     default_policy,
     explain,
+    left_out,
     load_policy,
 )
 
@@ -44,8 +45,9 @@ HERE, EARLIER = uuid4(), uuid4()
 ANNA = Account(UUID(int=1), "anna", LONG_AGO, LONG_AGO)
 BERT = Account(UUID(int=2), "bert", LONG_AGO, LONG_AGO)
 EVERY_SCOPE = frozenset(default_policy().scopes)
-BANK = Client("bank", "Acme Bank", AuthMethod.BASIC, scopes=EVERY_SCOPE, first_party=True)
-NOTES = Client("notes", "Notes", AuthMethod.NONE, scopes=EVERY_SCOPE)
+KINDS = frozenset({"authorization_code", "refresh_token"})
+BANK = Client("bank", "Acme Bank", AuthMethod.BASIC, grant_types=KINDS, scopes=EVERY_SCOPE, first_party=True)
+NOTES = Client("notes", "Notes", AuthMethod.NONE, grant_types=KINDS, scopes=EVERY_SCOPE)
 
 
 def enrolled(factor: Factor, **changes: Any) -> Authenticator:
@@ -470,13 +472,34 @@ def test_prompt_consent_asks_even_what_is_known() -> None:
     assert proceeds(replace(given, consented_here=frozenset({"openid"}))).scopes == ("openid",)
 
 
-def test_offline_access_needs_consent() -> None:
+def test_offline_access_needs_consent_once_and_no_prompt() -> None:
     known = frozenset({"openid"})
-    assert proceeds(facts("offline_access", client=NOTES, consented=known)).scopes == ("openid",)
+    new = facts("offline_access", client=NOTES, consented=known)
+    assert asks(new) == Ask(Kind.CONSENT, Reason(Why.CONSENT_NEW), scopes=("offline_access",))
+    assert proceeds(replace(new, consented_here=frozenset())).scopes == ("openid",)
+    silent = facts("offline_access", client=NOTES, consented=known, request=SILENT)
+    assert refuses(silent).error == "consent_required"
+    without = replace(new, client=replace(NOTES, grant_types=frozenset({"authorization_code"})))
+    assert proceeds(without).scopes == ("openid",)
     remembered = facts("offline_access", client=NOTES, consented=known | {"offline_access"})
     assert proceeds(remembered).scopes == ("openid", "offline_access")
     asked = facts("offline_access", client=NOTES, request={"prompts": frozenset({Prompt.CONSENT})}, consented=known)
     assert asks(asked).scopes == ("openid", "offline_access")
+
+
+def test_what_is_for_machines_only_is_nobodys_to_grant() -> None:
+    rule = default_policy().scopes["openid"]
+    only, both = replace(rule, people=False, machines=True), replace(rule, machines=True)
+    scopes = {**default_policy().scopes, "reports:read": only, "both:read": both}
+    policy = replace(default_policy(), scopes=scopes)
+    client = replace(BANK, scopes=BANK.scopes | {"reports:read", "both:read"})
+    given = facts("reports:read", "both:read", client=client)
+    assert proceeds(given, policy).scopes == ("openid", "both:read")
+    alone = replace(given, request=replace(given.request, scopes=("reports:read",)))
+    assert refuses(alone, policy).error == "invalid_scope"
+    assert left_out(policy, client, ("openid", "reports:read")) == {
+        "reports:read": "it is for machines only, and no person can grant it"
+    }
 
 
 def test_our_account_pages_ask_the_same_rules_without_consent() -> None:

@@ -1,12 +1,14 @@
 """policy.toml: what it says by default, and every mistake it may not contain."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from idp.errors import SettingsError
 from idp.model import AssuranceLevel, Factor
-from idp.policy import ALWAYS, Policy, ScopeRule, default_policy, load_policy
+from idp.oidc.claims import PERSON_SCOPES
+from idp.policy import ALWAYS, PERSONAL, Policy, ScopeRule, default_policy, load_policy
 
 SMALL = """
 [levels]
@@ -225,6 +227,40 @@ def test_an_app_is_no_passkey() -> None:
 def test_a_scope_that_would_break_a_promise_is_refused(text: str, key: str) -> None:
     (only,) = problems(f'{SMALL}"x:y" = {text}\n')
     assert only.startswith(f"scopes.x:y.{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"x:y" = { level = "strong", machine = true, fresh = "5m" }', ["level: a machine has no", "fresh: a machine"]),
+        ('"x:y" = { level = "strong", machine = "only" }', ["level: a machine has no"]),
+        ('"x:y" = { machine = true }', ["level: must be a level"]),
+        ('"x:y" = { machine = "only", refresh = true }', ["refresh: a machine"]),
+        ('"x:y" = { machine = "only", internal = true }', ["internal: our own"]),
+        ('"x:y" = { level = "two_factor", machine = 1 }', ["machine: must be true, false or"]),
+        ('"x:y" = { level = "two_factor", machine = [] }', ["machine: must be true, false or"]),
+        *(
+            (f'{name} = {{ level = "two_factor", machine = true }}', ["machine: this scope is about a person"])
+            for name in sorted(PERSONAL - {"openid"})
+        ),
+    ],
+)
+def test_a_machine_can_have_nothing_that_a_person_must_prove(text: str, said: list[str]) -> None:
+    found = problems(f"{SMALL}{text}\n")
+    assert len(found) == len(said), found
+    for problem, words in zip(found, said, strict=True):
+        assert words in problem
+
+
+def test_a_row_says_whether_machines_may_have_it() -> None:
+    usual = ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), refresh=True, internal=False)
+    assert row('{ level = "two_factor", machine = true }') == replace(usual, machines=True)
+    assert row('{ machine = "only" }') == replace(usual, machines=True, people=False, refresh=False)
+    assert row('{ level = "two_factor", machine = false }') == usual
+
+
+def test_what_is_about_a_person_is_the_same_everywhere() -> None:
+    assert PERSONAL == PERSON_SCOPES
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def add(
         client_id=client_id,
         redirect_uris=tuple(redirect_uri or ()),
         post_logout_redirect_uris=tuple(post_logout_uri or ()),
-        scopes=tuple(scope or ("openid",)),
+        scopes=tuple(scope or ()),
         grant_types=tuple(grant_type or ()),
         auth_method=auth_method,
         jwks=keys,
@@ -128,7 +128,7 @@ def add(
         audience=tuple(audience or ()),
     )
     registered = run(lambda idp: operate.add_client(idp, new), makes=True)
-    allowed = " ".join(sorted(registered.client.scopes))
+    allowed = " ".join(sorted(registered.client.scopes)) or "no scope; it may look at tokens that are for it"
     _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
 
 

@@ -139,19 +139,12 @@ def _walk(
 
 def _left_out(policy: "Policy", client: "Client", *, scopes: list[str], acr_values: list[str]) -> dict[str, str]:
     """What was asked for and has no part in the decision, with the reason (RFC 6749 3.3, OIDC Core 3.1.2.1)."""
-    why: dict[str, str] = {}
-    for scope in scopes:
-        rule = policy.scopes.get(scope)
-        if rule is None:
-            why[scope] = "the policy has no such scope"
-        elif rule.internal:
-            why[scope] = "only our own account pages ask for it"
-        elif scope not in client.scopes:
-            why[scope] = f"{client.name} is not registered for it"
-        elif scope == "offline_access" and not client.first_party:
-            why[scope] = "it needs prompt=consent, until the person has allowed it once"
+    from idp.policy import left_out
+
     known = set(policy.levels.values())
-    return why | {acr: "the policy has no level of that name" for acr in acr_values if acr not in known}
+    return left_out(policy, client, scopes) | {
+        acr: "the policy has no level of that name" for acr in acr_values if acr not in known
+    }
 
 
 def _fields(policy: "Policy", where: str) -> dict[str, Any]:
@@ -166,6 +159,8 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
                 "ttl_seconds": rule.ttl.total_seconds(),
                 "refresh": rule.refresh,
                 "internal": rule.internal,
+                "people": rule.people,
+                "machines": rule.machines,
             }
             for name, rule in policy.scopes.items()
         },
@@ -181,7 +176,7 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
     lines = [f"{where[:1].upper()}{where[1:]} is right. On top of the password {gives}.", ""]
     rows = [
-        (name, rule.level.name.lower(), _freshness(rule), in_units(rule.ttl), _use(rule))
+        (name, rule.level.name.lower() if rule.people else "", _freshness(rule), in_units(rule.ttl), _use(rule))
         for name, rule in policy.scopes.items()
     ]
     lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
@@ -197,11 +192,19 @@ def _lines(policy: "Policy", where: str) -> list[str]:
 def _freshness(rule: "ScopeRule") -> str:
     from idp.policy import in_units
 
+    if not rule.people:
+        return ""
     if rule.fresh is None:
         return "at any time"
     return f"within {in_units(rule.fresh)}" if rule.fresh else "in the same request"
 
 
 def _use(rule: "ScopeRule") -> str:
-    words = ["our own pages only"] if rule.internal else []
-    return ", ".join([*words, *([] if rule.refresh else ["never refreshed"])])
+    if not rule.people:
+        return "machines only"
+    words = (
+        (rule.internal, "our own pages only"),
+        (rule.machines, "machines too"),
+        (not rule.refresh, "never refreshed"),
+    )
+    return ", ".join(word for true, word in words if true)

@@ -214,8 +214,7 @@ async def _refreshed(
 
 
 async def _machine(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
-    machine = frozenset(client.scopes - idp.policy.scopes.keys())
-    scopes = judging.machine_scopes(params, client=client, machine=machine)
+    scopes = judging.machine_scopes(params, client=client, machine=idp.policy.for_machines())
     grant = Grant(id=uuid4(), client_id=client.id, scopes=scopes, created_at=now)
     ttl = idp.policy.access_token_ttl(scopes)
     audit = TokensIssued(grant=str(grant.id), grant_type="client_credentials", scopes=list(scopes))

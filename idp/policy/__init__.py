@@ -3,15 +3,16 @@
 from idp.model import Change
 from idp.policy.checks import CHECKS, Check, decide
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
-from idp.policy.explain import Line, explain, in_words
+from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import recheck
 from idp.policy.loading import default_policy, load_policy
-from idp.policy.table import ALWAYS, Policy, ScopeRule, in_units
+from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
 
 __all__ = [
     "ALWAYS",
     "CHECKS",
+    "PERSONAL",
     "UNMET",
     "UNSURE",
     "Answer",
@@ -36,6 +37,7 @@ __all__ = [
     "explain",
     "in_units",
     "in_words",
+    "left_out",
     "load_policy",
     "recheck",
 ]

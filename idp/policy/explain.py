@@ -1,12 +1,14 @@
 """One decision in plain words, for `idp policy check` and for the log. Not the pages' sentences."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
+from idp.model import Client
 from idp.policy.checks import CHECKS, proceed, settled
 from idp.policy.facts import Answer, Ask, Facts, Proceed, Reason, Refuse
 from idp.policy.table import Policy, in_units
-from idp.policy.view import view
+from idp.policy.view import OFFLINE, may_go_offline, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,27 @@ def explain(facts: Facts, policy: Policy) -> list[Line]:
             return [*lines, Line("answer", in_words(final))]
         lines.append(Line(check.name, check.passes))
     return [*lines, Line("answer", in_words(proceed(seen)))]
+
+
+def left_out(policy: Policy, client: Client, scopes: Iterable[str]) -> dict[str, str]:
+    """Which of these scopes this client can get from nobody, and why (RFC 6749 3.3)."""
+    why = ((scope, _why_left_out(policy, client, scope)) for scope in scopes)
+    return {scope: reason for scope, reason in why if reason is not None}
+
+
+def _why_left_out(policy: Policy, client: Client, scope: str) -> str | None:
+    rule = policy.scope_rule(scope)
+    if rule is None:
+        return "the policy has no such scope"
+    if rule.internal:
+        return "only our own account pages ask for it"
+    if scope not in client.scopes:
+        return f"{client.name} is not registered for it"
+    if not rule.people:
+        return "it is for machines only, and no person can grant it"
+    if scope == OFFLINE and not may_go_offline(client):
+        return "refresh_token is not among its grant types"
+    return None
 
 
 def in_words(answer: Answer) -> str:

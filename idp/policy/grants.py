@@ -32,7 +32,7 @@ def recheck(
     kept = []
     for scope in scopes:
         rule = policy.scope_rule(scope)
-        if rule is None or scope not in grant.scopes or (refreshing and not rule.refresh):
+        if rule is None or not rule.people or scope not in grant.scopes or (refreshing and not rule.refresh):
             continue
         if _is_proved(grant, rule, holder, policy) and _is_fresh(grant, rule, now):
             kept.append(scope)

@@ -10,7 +10,7 @@ from typing import Any
 
 from idp.errors import SettingsError
 from idp.model import AssuranceLevel, Factor
-from idp.policy.table import ALWAYS, Policy, ScopeRule, in_units
+from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
 
 LEVELS = {level.name.lower(): level for level in AssuranceLevel if level >= AssuranceLevel.TWO_FACTOR}
 # Promise 3: what was sent or written on paper never opens what needs an app. Nor does an app stop phishing.
@@ -132,20 +132,35 @@ def _factors(table: _Table, levels: dict[AssuranceLevel, str]) -> dict[Factor, A
     return factors
 
 
-def _scope(row: _Table, levels: dict[AssuranceLevel, str], access: timedelta) -> ScopeRule:
-    level = row.level("level", levels)
+def _scope(row: _Table, levels: dict[AssuranceLevel, str], access: timedelta, *, personal: bool) -> ScopeRule:
+    machine = row.left.pop("machine", False)
+    if machine != "only" and not isinstance(machine, bool):
+        row.wrong("machine", f'must be true, false or "only", not {machine!r}')
+    if machine and personal:
+        row.wrong("machine", "this scope is about a person")
+    people = machine != "only"
+    # Who cannot grant it need prove nothing for it.
+    level = row.level("level", levels) if people or "level" in row.left else AssuranceLevel.TWO_FACTOR
+    if machine and level > AssuranceLevel.TWO_FACTOR:
+        row.wrong("level", "a machine has no second factor: a scope with `machine` needs two_factor at most")
+    if machine and "fresh" in row.left:
+        row.wrong("fresh", "a machine proves nothing afresh: leave it out, or `machine`")
     # Promise 4: a step-up that says nothing about its age is for one authorization.
     fresh = row.duration("fresh", ALWAYS if level > AssuranceLevel.TWO_FACTOR else None, always=True)
     if fresh is not None and ALWAYS < fresh < SHORTEST_FRESH:
         row.wrong("fresh", f'must be at least {in_units(SHORTEST_FRESH)}, or "always"')
     most = access if fresh is None else min(access, LONGEST_FRESH_TOKEN)
     ttl = row.lifetime("ttl", most, most=most)
-    refresh = row.flag("refresh", default=fresh is None)
+    refresh = row.flag("refresh", default=fresh is None and people)
     if refresh and fresh is not None:
         row.wrong("refresh", "a scope with `fresh` never rides on a refresh token")
-    rule = ScopeRule(level=level, fresh=fresh, ttl=ttl, refresh=refresh, internal=row.flag("internal", default=False))
+    if refresh and not people:
+        row.wrong("refresh", "a machine is given no refresh token")
+    internal = row.flag("internal", default=False)
+    if internal and machine:
+        row.wrong("internal", "our own account pages are for people alone")
     row.close()
-    return rule
+    return ScopeRule(level, fresh, ttl, refresh=refresh, internal=internal, people=people, machines=bool(machine))
 
 
 def _scopes(table: _Table, levels: dict[AssuranceLevel, str], access: timedelta) -> dict[str, ScopeRule]:
@@ -153,7 +168,7 @@ def _scopes(table: _Table, levels: dict[AssuranceLevel, str], access: timedelta)
     for name in table.each():
         if not SCOPE_TOKEN.fullmatch(name):
             table.wrong(repr(name), "a scope is printable ASCII without spaces, quotes and backslashes")
-        scopes[name] = _scope(table.table(name), levels, access)
+        scopes[name] = _scope(table.table(name), levels, access, personal=name in PERSONAL)
     if "openid" not in scopes:
         table.wrong("openid", "this scope must have a row")
     return scopes

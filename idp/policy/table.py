@@ -19,15 +19,24 @@ def in_units(span: timedelta) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
 
+# Scopes about a person, or of one's session: never a machine's (OIDC Core 5.4, 11).
+PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "offline_access"})
+
+
 @dataclass(frozen=True, slots=True)
 class ScopeRule:
-    """What one scope needs. `fresh` is None where the age of the proof does not matter."""
+    """What one scope needs. `fresh` is None where the age of the proof does not matter.
+
+    `people` may grant it; `machines` may have it for themselves (RFC 6749 4.4), proving their secret alone.
+    """
 
     level: AssuranceLevel
     fresh: timedelta | None
     ttl: timedelta
     refresh: bool
     internal: bool
+    people: bool = True
+    machines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,14 @@ class Policy:
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""
         return self.scopes.get(scope)
+
+    def for_people(self) -> frozenset[str]:
+        """The scopes that a person can grant, our own pages' included."""
+        return frozenset(scope for scope, rule in self.scopes.items() if rule.people)
+
+    def for_machines(self) -> frozenset[str]:
+        """The scopes that a client may have for itself."""
+        return frozenset(scope for scope, rule in self.scopes.items() if rule.machines)
 
     def acr_of(self, level: AssuranceLevel) -> str:
         """The acr that clients see for a level. KeyError for a level that is never asserted."""
@@ -75,7 +92,7 @@ class Policy:
     def is_plain_scope(self, scope: str) -> bool:
         """Whether the scope needs no more than signing in, now and at each refresh."""
         rule = self.scopes.get(scope)
-        plain = rule is not None and rule.refresh and rule.fresh is None and not rule.internal
+        plain = rule is not None and rule.refresh and rule.fresh is None and not rule.internal and rule.people
         return plain and self.scopes[scope].level <= AssuranceLevel.TWO_FACTOR
 
     def is_fresh_scope(self, scope: str) -> bool:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from idp.assurance import Proof, amount_to, weigh, within_reach
-from idp.model import Account, AssuranceLevel, AuthenticationContext, AuthenticationEvent, Factor, Prompt
+from idp.model import Account, AssuranceLevel, AuthenticationContext, AuthenticationEvent, Client, Factor, Prompt
 from idp.policy.facts import Facts, Reason, Why
 from idp.policy.table import ALWAYS, Policy
+
+OFFLINE = "offline_access"  # OIDC Core 11
 
 # Whoever reads somebody's mail reads it for days: a code sent there signs in, and proves nothing afresh.
 NEVER_FRESH = frozenset({Factor.EMAIL})
@@ -203,15 +205,23 @@ def _grantable(facts: Facts, policy: Policy, asked: Iterable[str]) -> tuple[str,
     kept = []
     for scope in dict.fromkeys(asked):
         rule = policy.scopes.get(scope)
-        if rule is None or scope not in facts.client.scopes or (rule.internal and not facts.internal):
+        if rule is None or not rule.people or scope not in facts.client.scopes:
             continue
-        # OIDC Core 11: offline_access is ignored without prompt=consent, unless other conditions permit it.
-        if scope == "offline_access" and not (
-            Prompt.CONSENT in facts.request.prompts or facts.client.first_party or scope in facts.consented
-        ):
+        if rule.internal and not facts.internal:
+            continue
+        if scope == OFFLINE and not may_go_offline(facts.client):
             continue
         kept.append(scope)
     return tuple(kept)
+
+
+def may_go_offline(client: Client) -> bool:
+    """Whether offline_access means anything for this client.
+
+    OIDC Core 11 lets other conditions stand for prompt=consent: here the operator registered the client for it. The
+    person is asked all the same, once, unless the client is the operator's own.
+    """
+    return "refresh_token" in client.grant_types
 
 
 def _ticks(facts: Facts, policy: Policy, scopes: tuple[str, ...]) -> tuple[str, ...]:

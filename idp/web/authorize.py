@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.flows import authorize as flow
 from idp.flows.authorize import ToClient
-from idp.model import ResponseMode
+from idp.flows.idp import Idp
+from idp.model import AuthorizationRequest, ResponseMode
 from idp.oidc import answer, metadata
 from idp.oidc import request as requests
 from idp.oidc.errors import PageError, RedirectError
+from idp.policy import left_out
 from idp.web.answers import form_post, see_other, to_client, to_interaction, trouble
 from idp.web.door import Unreadable, base_path, idp_of, pairs, query, ui_locales, visitor
 from idp.web.pages import Trouble
+
+_log = structlog.get_logger("idp.web")
 
 
 async def authorize(request: Request) -> Response:
@@ -29,7 +34,7 @@ async def authorize(request: Request) -> Response:
             given,
             client_lookup=idp.registered,
             issuer=idp.issuer,
-            known_scopes=frozenset(idp.policy.scopes),
+            known_scopes=idp.policy.for_people(),
             acr_supported=idp.policy.levels.values(),
             keys=idp.keys,
         )
@@ -44,6 +49,7 @@ async def authorize(request: Request) -> Response:
         # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax); the
         # GET that follows brings it along, where an answer to this request would put a new session over the old one.
         return see_other(f"{base_path(idp)}{metadata.AUTHORIZE}?{urlencode(given)}")
+    _tell_left_out(idp, given, parsed)
     try:
         begun = await flow.begin(idp, parsed, who)
     except PageError as error:
@@ -53,6 +59,15 @@ async def authorize(request: Request) -> Response:
             return to_client(request, done)
         case interaction:
             return to_interaction(request, interaction)
+
+
+def _tell_left_out(idp: Idp, given: Sequence[tuple[str, str]], parsed: AuthorizationRequest) -> None:
+    """For the log: why a scope that the policy has will not be in the answer. Not what strangers think of."""
+    asked = dict(given).get("scope", "").split(" ")
+    dropped = {scope for scope in asked if scope in idp.policy.scopes} - set(parsed.scopes)
+    client = idp.registered(parsed.client_id)
+    if dropped and client is not None:
+        _log.info("scopes left out", client=client.id, scopes=left_out(idp.policy, client, sorted(dropped)))
 
 
 def _kind(error: PageError) -> Trouble:

@@ -371,8 +371,8 @@ def test_what_is_asked_for_and_left_out_is_named_with_the_reason(idp: Run) -> No
     assert "urn:typo is left out" in ran.out
     told = idp("policy", "check", "--client", "Left out", *arguments, "--json").json["left_out"]
     assert [line["asked"] for line in told] == ["transfers:write", "nonsense", "authenticators:write"]
-    told = idp("policy", "check", "--scope", "openid", "--scope", "offline_access", "--json").json["left_out"]
-    assert "prompt=consent" in told[0]["why"]
+    told = idp("policy", "check", "--client", "Left out", "--scope", "offline_access", "--json").json["left_out"]
+    assert told[0]["why"] == "Left out is not registered for it"
     assert idp("policy", "check", "--scope", "openid", "--json").json["left_out"] == []
 
 

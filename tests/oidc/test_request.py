@@ -249,8 +249,8 @@ def test_a_missing_malformed_or_empty_scope_is_invalid(parse: Parse, scope: str 
     assert refused(parse, scope=scope).code == "invalid_scope"
 
 
-def test_e1_offline_access_needs_prompt_consent(parse: Parse, bank: Client) -> None:
-    assert parse(scope="openid offline_access").scopes == ("openid",)
+def test_e1_offline_access_needs_the_grant_it_is_for(parse: Parse, bank: Client) -> None:
+    assert parse(scope="openid offline_access").scopes == ("openid", "offline_access")
     assert parse(scope="openid offline_access", prompt="consent login").scopes == ("openid", "offline_access")
     no_refresh = replace(bank, grant_types=frozenset({"authorization_code"}))
     assert parse(scope="openid offline_access", prompt="consent", using={bank.id: no_refresh}).scopes == ("openid",)

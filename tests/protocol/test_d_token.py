@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
@@ -13,9 +14,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from idp.model import AuthMethod
+from idp.model import AssuranceLevel, AuthMethod
 from idp.oidc.client_auth import ASSERTION_TYPE
-from tests.stage import MOBILE_URI, consent, elevate, header, post, segment, tokens, userinfo
+from idp.policy import ScopeRule
+from tests.stage import MOBILE_URI, SHOP_URI, consent, elevate, header, post, segment, tokens, userinfo
 from tests.support import BANK_URI, ISSUER, Provider, claims, parameters
 
 MACHINE_KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
@@ -162,6 +164,17 @@ async def test_a_client_authenticates_as_it_is_registered(provider: Provider) ->
 async def machine(provider: Provider, **changes: Any) -> None:
     if changes.get("id", "machine") in provider.idp.clients:
         return
+    rule = ScopeRule(
+        AssuranceLevel.TWO_FACTOR,
+        None,
+        timedelta(minutes=10),
+        refresh=False,
+        internal=False,
+        people=False,
+        machines=True,
+    )
+    policy = provider.idp.policy
+    provider.idp.policy = replace(policy, scopes={**policy.scopes, "reports": rule})
     await provider.add_client(
         changes.pop("id", "machine"),
         "http://localhost:8006/cb",
@@ -349,10 +362,39 @@ async def test_the_claims_parameter_puts_claims_into_the_id_token(provider: Prov
     assert "email" not in found
 
 
-async def test_offline_access_without_consent_is_dropped_and_said_so(provider: Provider) -> None:  # E1
+async def test_our_own_client_stays_connected_without_a_prompt(provider: Provider) -> None:  # E1
     issued = await tokens(provider, scope="openid offline_access")
-    assert "refresh_token" not in issued
+    assert issued["refresh_token"]
+    assert issued["scope"] == "openid offline_access"
+
+
+async def test_anothers_client_stays_connected_after_one_yes(provider: Provider) -> None:  # E1
+    asked = {"scope": "openid offline_access", "client_id": "shop", "redirect_uri": SHOP_URI}
+    browser = provider.browser()
+    page = await provider.sign_in(browser, **asked)
+    assert page.status_code == 200
+    code = parameters(await consent(browser))["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": SHOP_URI, "client_id": "shop"}
+    issued = await post(
+        provider, "/token", {**form, "code_verifier": provider.pkce.verifier, "client_secret": provider.secrets["shop"]}
+    )
+    assert issued.json()["refresh_token"]
+    assert parameters(await browser.get(provider.authorize_url(**asked), follow=False))["code"]
+
+
+async def test_what_is_dropped_is_said_in_the_answer_and_in_the_log(
+    provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:  # E1
+    await provider.add_client("codes", "http://localhost:8009/cb", grant_types=frozenset({"authorization_code"}))
+    asked = {"client_id": "codes", "redirect_uri": "http://localhost:8009/cb"}
+    answer = parameters(await provider.sign_in(provider.browser(), scope="openid offline_access nonsense", **asked))
+    said = capsys.readouterr().out
+    assert "refresh_token is not among its grant types" in said
+    assert "nonsense" not in said
+    form = {"grant_type": "authorization_code", "code": answer["code"], "code_verifier": provider.pkce.verifier}
+    issued = (await provider.token("codes", **form, redirect_uri=asked["redirect_uri"])).json()
     assert issued["scope"] == "openid"
+    assert "refresh_token" not in issued
 
 
 @pytest.mark.parametrize(

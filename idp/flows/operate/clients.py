@@ -28,14 +28,15 @@ ASSERTION_AUDIENCES = ("any", "issuer")
 class NewClient:
     """What an operator says about a client. `auth_method` None: a secret, by HTTP Basic; or none for a public one.
 
-    `grant_types` empty: authorization_code, and refresh_token for a client that may ask for offline_access.
+    `grant_types` empty: authorization_code, and refresh_token for a client that may ask for offline_access. `scopes`
+    empty: openid, or none for a client that signs nobody in.
     """
 
     name: str
     client_id: str | None = None
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
-    scopes: tuple[str, ...] = ("openid",)
+    scopes: tuple[str, ...] = ()
     grant_types: tuple[str, ...] = ()
     auth_method: str | None = None
     jwks: Mapping[str, Any] | None = None
@@ -97,7 +98,7 @@ def _parse(new: NewClient, policy: Policy) -> Client:
         redirect_uris=new.redirect_uris,
         post_logout_redirect_uris=new.post_logout_redirect_uris,
         grant_types=kinds,
-        scopes=_scopes(new, policy),
+        scopes=_scopes(new, policy, kinds),
         require_pkce=new.require_pkce,
         first_party=new.first_party,
         native=new.native,
@@ -158,7 +159,8 @@ def _check_uris(new: NewClient, kinds: frozenset[str]) -> None:
             raise NotAcceptable(f"A {what} is given twice.")
 
 
-def _scopes(new: NewClient, policy: Policy) -> frozenset[str]:
+def _scopes(new: NewClient, policy: Policy, kinds: frozenset[str]) -> frozenset[str]:
+    people, machine = "authorization_code" in kinds, "client_credentials" in kinds
     for scope in new.scopes:
         rule = policy.scope_rule(scope)
         if rule is None:
@@ -166,7 +168,16 @@ def _scopes(new: NewClient, policy: Policy) -> frozenset[str]:
             raise NotAcceptable(f"The scope {scope!r} has no row in the policy: there are {known}.")
         if rule.internal:
             raise NotAcceptable(f"The scope {scope!r} is for our own account pages only.")
-    return frozenset(new.scopes)
+        if not (people and rule.people) and not (machine and rule.machines):
+            raise NotAcceptable(f"The scope {scope!r} is {_whose(scope, policy)}.")
+    return frozenset(new.scopes or (("openid",) if people else ()))
+
+
+def _whose(scope: str, policy: Policy) -> str:
+    if not policy.scopes[scope].people:
+        return "for machines only: register the client with --grant-type client_credentials"
+    machines = ", ".join(sorted(policy.for_machines())) or "none, until a row of the policy says `machine = true`"
+    return f"granted by people, and this client signs nobody in; scopes for machines: {machines}"
 
 
 def _audience(given: tuple[str, ...]) -> tuple[str, ...]:

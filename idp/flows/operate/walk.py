@@ -60,9 +60,10 @@ def somebody(now: datetime) -> tuple[Account, tuple[Authenticator, ...]]:
 
 
 def some_client(policy: Policy) -> Client:
-    """A made-up client that may ask for everything and has to ask for consent."""
-    scopes = frozenset(name for name, rule in policy.scopes.items() if not rule.internal)
-    return Client(id="some-client", name="Some client", auth_method=AuthMethod.NONE, scopes=scopes)
+    """A made-up client that may ask people for everything and has to ask for consent."""
+    scopes = frozenset(name for name in policy.for_people() if not policy.scopes[name].internal)
+    kinds = frozenset({"authorization_code", "refresh_token"})
+    return Client(id="some-client", name="Some client", auth_method=AuthMethod.NONE, grant_types=kinds, scopes=scopes)
 
 
 def walk(
