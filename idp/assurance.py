@@ -17,10 +17,15 @@ OFFERED = (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
 
 
 class Proof(NamedTuple):
-    """An event that counts, and the level it gives on top of what came before."""
+    """An event that counts, and the level it gives on top of what came before.
+
+    `in_full`: it gives all that its factor can give. Only then a client hears the factor's name: whoever looks for
+    `otp` in `amr` must not find an app that its `acr` does not count, of another client's step-up or on hold.
+    """
 
     event: AuthenticationEvent
     level: AssuranceLevel
+    in_full: bool = True
 
 
 def is_trusted(authenticator: Authenticator, *, at: datetime) -> bool:
@@ -87,25 +92,36 @@ def weigh(
             if event.client_id != client_id:
                 level = min(level, AssuranceLevel.TWO_FACTOR)
             if level is not AssuranceLevel.NONE:
-                proofs.append(Proof(event, level))
+                proofs.append(Proof(event, level, in_full=level == lifts[event.factor]))
     return tuple(proofs)
 
 
-def amount_to(proofs: tuple[Proof, ...], acrs: Mapping[AssuranceLevel, str]) -> AuthenticationContext | None:
-    """The context that weighed proofs make, None without any. `acr` is the level's own, empty below `TWO_FACTOR`."""
+def amount_to(
+    proofs: tuple[Proof, ...], acrs: Mapping[AssuranceLevel, str], *, asserted: AssuranceLevel | None = None
+) -> AuthenticationContext | None:
+    """The context that weighed proofs make, None without any. `acr` is the level's own, empty below `TWO_FACTOR`.
+
+    `asserted` is the level that the client is told, at most the one reached; without it, that one. `amr` and
+    `auth_time` are those of two proofs, the last password and the last that gives what is asserted, and no others:
+    everything that `amr` names was proved at `auth_time` or later (promise 10).
+    """
     if not proofs:
         return None
     level = max(proof.level for proof in proofs)
-    factors = {proof.event.factor for proof in proofs}
-    amr = [name for factor, name in AMR if factor in factors]
-    if level >= AssuranceLevel.TWO_FACTOR:
+    told = level if asserted is None else asserted
+    password = next(proof for proof in reversed(proofs) if proof.event.factor is Factor.PASSWORD)
+    giving = next(proof for proof in reversed(proofs) if proof.level >= told)
+    named = {proof.event.factor for proof in (password, giving) if proof.in_full}
+    amr = [name for factor, name in AMR if factor in named]
+    if told >= AssuranceLevel.TWO_FACTOR:
         amr.append("mfa")
     strong = [proof.event.at for proof in proofs if proof.level >= AssuranceLevel.STRONG]
     return AuthenticationContext(
         level=level,
-        acr=acrs.get(level, ""),
+        acr=acrs.get(told, ""),
         amr=tuple(amr),
-        auth_time=proofs[-1].event.at,
+        # OIDC Core 2, RFC 9470 6.2: the client measures the age of what `acr` says by it
+        auth_time=min(password.event.at, giving.event.at),
         strong_at=strong[-1] if strong else None,
         proofs=tuple(proof.event for proof in proofs),
     )

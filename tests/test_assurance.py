@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idp.assurance import context_of, is_trusted, weigh, within_reach
+from idp.assurance import amount_to, context_of, is_trusted, weigh, within_reach
 from idp.model import AssuranceLevel, AuthenticationContext, AuthenticationEvent, Authenticator, Factor
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_no_proof_is_no_context() -> None:
 
 def test_a_password_alone_is_one_factor_and_has_no_acr() -> None:
     context = amount(PASSWORD, having=(PHONE,))
-    assert context == AuthenticationContext(AssuranceLevel.ONE_FACTOR, "", ("pwd",), T0, None, (PASSWORD,))
+    assert context == AuthenticationContext(AssuranceLevel.ONE_FACTOR, "", ("pwd",), T0, proofs=(PASSWORD,))
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,75 @@ def test_a_second_factor_lifts_the_session(
     event = proof(second.factor, 7, second)
     context = amount(event, PASSWORD, having=(PHONE, APP, PAPER))
     strong_at = event.at if level is AssuranceLevel.STRONG else None
-    assert context == AuthenticationContext(level, acr, amr, event.at, strong_at, (PASSWORD, event))
+    assert context == AuthenticationContext(level, acr, amr, PASSWORD.at, strong_at, proofs=(PASSWORD, event))
 
 
-def test_amr_has_one_order_whatever_came_first() -> None:
+def test_amr_names_the_two_proofs_that_count_and_no_third() -> None:
     context = amount(PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.SMS, 9, PHONE), having=(PHONE, APP))
     assert context is not None
-    assert context.amr == ("pwd", "sms", "otp", "mfa")
+    assert context.amr == ("pwd", "otp", "mfa")
 
 
-def test_auth_time_is_the_newest_proof_and_strong_at_the_newest_strong_one() -> None:
-    events = (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.TOTP, 60, APP), proof(Factor.SMS, 90, PHONE))
-    context = amount(*events, having=(PHONE, APP))
+TWO, STRONG = AssuranceLevel.TWO_FACTOR, AssuranceLevel.STRONG
+
+
+@pytest.mark.parametrize(
+    ("events", "asserted", "seconds", "amr"),
+    [
+        pytest.param(
+            (PASSWORD, proof(Factor.SMS, 9, PHONE), proof(Factor.TOTP, 3600, APP)),
+            STRONG,
+            0,
+            ("pwd", "otp", "mfa"),
+            id="a step-up keeps the password's time",
+        ),
+        pytest.param(
+            (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.PASSWORD, 72_000)),
+            STRONG,
+            5,
+            ("pwd", "otp", "mfa"),
+            id="a password typed later makes the app no younger",
+        ),
+        pytest.param(
+            (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.PASSWORD, 72_000, client="notes")),
+            STRONG,
+            5,
+            ("pwd", "otp", "mfa"),
+            id="nor one typed for another client",
+        ),
+        pytest.param(
+            (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.PASSWORD, 1800), proof(Factor.SMS, 1830, PHONE)),
+            STRONG,
+            5,
+            ("pwd", "otp", "mfa"),
+            id="nor a text message after it",
+        ),
+        pytest.param(
+            (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.PASSWORD, 1800), proof(Factor.SMS, 1830, PHONE)),
+            TWO,
+            1800,
+            ("pwd", "sms", "mfa"),
+            id="but less was proved later",
+        ),
+        pytest.param(
+            (PASSWORD, proof(Factor.TOTP, 5, APP), proof(Factor.TOTP, 60, APP), proof(Factor.SMS, 90, PHONE)),
+            STRONG,
+            0,
+            ("pwd", "otp", "mfa"),
+            id="the last password, the last app",
+        ),
+    ],
+)
+def test_auth_time_is_the_older_of_the_two_proofs_that_give_what_is_asserted(
+    events: tuple[AuthenticationEvent, ...], asserted: AssuranceLevel, seconds: float, amr: tuple[str, ...]
+) -> None:
+    proofs = weigh(events, (PHONE, APP), account_id=ANNA, client_id="bank", interaction_id=HERE, lifts=LIFTS)
+    context = amount_to(proofs, ACRS, asserted=asserted)
     assert context is not None
-    assert context.auth_time == T0 + timedelta(seconds=90)
-    assert context.strong_at == T0 + timedelta(seconds=60)
+    assert (context.level, context.acr) == (STRONG, ACRS[asserted])
+    assert context.auth_time == T0 + timedelta(seconds=seconds)
+    assert context.amr == amr
+    assert context.strong_at == max(event.at for event in events if event.factor is Factor.TOTP)
 
 
 def test_a_second_factor_before_the_password_does_not_count() -> None:
@@ -139,7 +193,8 @@ def test_an_app_that_is_not_trusted_counts_as_two_factor(app: Authenticator) -> 
     context = amount(PASSWORD, proof(Factor.TOTP, 5, APP), having=(app,))
     assert context is not None
     assert (context.level, context.strong_at) == (AssuranceLevel.TWO_FACTOR, None)
-    assert context.amr == ("pwd", "otp", "mfa")
+    # Whoever looks for `otp` must not take it for the app that the level does not count.
+    assert context.amr == ("pwd", "mfa")
 
 
 def test_a_proof_that_names_no_authenticator_is_never_strong() -> None:
@@ -187,6 +242,7 @@ def test_what_another_client_earned_is_shared_as_a_sign_in_but_not_as_a_step_up(
     context = amount(PASSWORD, proof(Factor.TOTP, 5, APP, client="notes"), having=(APP,))
     assert context is not None
     assert (context.level, context.acr, context.strong_at) == (AssuranceLevel.TWO_FACTOR, "two", None)
+    assert context.amr == ("pwd", "mfa")
 
 
 def reach(*having: Authenticator) -> list[tuple[Factor, AssuranceLevel]]:

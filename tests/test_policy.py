@@ -176,11 +176,23 @@ def test_a_disabled_client_gets_nothing() -> None:
 def test_prompt_login_asks_for_everything_again() -> None:
     again = {"prompts": frozenset({Prompt.LOGIN})}
     assert asks(facts(request=again)) == password_for(Why.CLIENT_ASKED_LOGIN)
-    fresh = proved(Factor.PASSWORD, 20, interaction_id=None)
+    fresh = proved(Factor.PASSWORD, 20, interaction_id=HERE)
     assert asks(facts(request=again, events=(PASSWORD, SMS, fresh))).kind is Kind.SECOND_FACTOR
-    just_before = proved(Factor.PASSWORD, 20.001)
-    assert asks(facts(request=again, events=(just_before,))) == password_for(Why.CLIENT_ASKED_LOGIN)
     assert asks(facts(request=again, events=())) == password_for(Why.SIGN_IN)
+
+
+@pytest.mark.parametrize("client", ["notes", "bank"])
+@pytest.mark.parametrize("asked", [{"prompts": frozenset({Prompt.LOGIN})}, {"max_age": timedelta(0)}])
+def test_a_sign_in_made_meanwhile_in_another_tab_is_not_the_one_asked_for(client: str, asked: dict[str, Any]) -> None:
+    meanwhile = tuple(proved(factor, 5, client_id=client) for factor in (Factor.PASSWORD, Factor.SMS))
+    assert asks(facts(request=asked, events=(PASSWORD, SMS, *meanwhile))).kind is Kind.PASSWORD
+
+
+def test_a_sign_in_made_meanwhile_is_young_enough_for_a_client_that_asks_how_long_ago() -> None:
+    meanwhile = tuple(proved(factor, 5, client_id="notes") for factor in (Factor.PASSWORD, Factor.SMS))
+    young = facts(request={"max_age": timedelta(seconds=5)}, events=(PASSWORD, SMS, *meanwhile))
+    assert proceeds(young).context.auth_time == ago(5)
+    assert asks(replace(young, now=NOW + timedelta(seconds=1))).kind is Kind.PASSWORD
 
 
 def test_prompt_login_is_satisfied_by_proofs_of_this_interaction_whatever_the_clocks_say() -> None:
@@ -205,8 +217,8 @@ def test_max_age_zero_asks_even_right_after_a_sign_in_and_does_not_loop() -> Non
     zero = {"max_age": timedelta(0)}
     before = tuple(replace(event, at=ago(21)) for event in (PASSWORD, SMS))
     assert asks(facts(request=zero, events=before)).kind is Kind.PASSWORD
-    since = (proved(Factor.PASSWORD, 20), proved(Factor.SMS, 12))
-    assert proceeds(facts(request=zero, events=since)).context.auth_time == ago(12)
+    since = tuple(proved(each, at, interaction_id=HERE) for each, at in ((Factor.PASSWORD, 20), (Factor.SMS, 12)))
+    assert proceeds(facts(request=zero, events=since)).context.auth_time == ago(20)
 
 
 def test_select_account_asks_until_chosen_or_signed_in_here() -> None:

@@ -27,6 +27,7 @@ GRANT = Grant(
     acr="urn:stile:2fa-strong",
     auth_time=NOW - timedelta(seconds=40),
     strong_at=NOW - timedelta(seconds=40),
+    fresh_at=NOW - timedelta(seconds=40),
 )
 
 
@@ -115,9 +116,10 @@ def test_a_fresh_scope_does_not_outlive_the_longest_life_of_a_code() -> None:
     assert permitted(now=GRANT.created_at + timedelta(minutes=10, seconds=1)) == PLAIN
 
 
-def test_a_two_factor_scope_with_an_age_looks_at_auth_time() -> None:
+def test_a_two_factor_scope_with_an_age_looks_at_its_own_proof_and_not_at_an_old_password() -> None:
     only = ("authenticators:write",)
     weak = replace(GRANT, level=AssuranceLevel.TWO_FACTOR, strong_at=None)
     assert permitted(weak, scopes=only) == only
-    assert permitted(replace(weak, auth_time=GRANT.created_at - timedelta(seconds=301)), scopes=only) == ()
-    assert permitted(replace(weak, auth_time=None), scopes=only) == ()
+    assert permitted(replace(weak, auth_time=LONG_AGO), scopes=only) == only
+    assert permitted(replace(weak, fresh_at=GRANT.created_at - timedelta(seconds=301)), scopes=only) == ()
+    assert permitted(replace(weak, fresh_at=None), scopes=only) == ()

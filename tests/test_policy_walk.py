@@ -76,6 +76,10 @@ HISTORIES = (
     past((Factor.PASSWORD, 40), (Factor.TOTP, 10), client="notes"),
     past((Factor.PASSWORD, 1000), (Factor.SMS, 30)),
     past((Factor.PASSWORD, 1000), (Factor.EMAIL, 30)),
+    past((Factor.PASSWORD, 72_010), (Factor.TOTP, 72_000), (Factor.PASSWORD, 40)),
+    past((Factor.PASSWORD, 72_010), (Factor.TOTP, 72_000)) + past((Factor.PASSWORD, 40), client="notes"),
+    past((Factor.PASSWORD, 1900), (Factor.TOTP, 1890), (Factor.PASSWORD, 40), (Factor.SMS, 30)),
+    past((Factor.PASSWORD, 72_010), (Factor.SMS, 72_000)) + past((Factor.TOTP, 5), client="notes"),
 )
 HAVING: tuple[tuple[Authenticator, ...], ...] = (
     (),
@@ -253,12 +257,39 @@ def check_proceed(facts: Facts, found: Proceed, tally: Tally) -> None:
         assert Prompt.NONE not in request.prompts
     # What the client asked for: its age, its person, its acr.
     if Prompt.LOGIN in request.prompts or request.max_age == timedelta(0):
-        assert all(event.at >= facts.started_at for event in counted)
+        assert all(event.interaction_id == HERE for event in counted)
     elif request.max_age is not None:
-        assert all(event.at >= facts.started_at or event.at >= facts.now - request.max_age for event in counted)
-    assert context.auth_time == max(event.at for event in counted)
+        since = facts.now - request.max_age
+        assert all(event.interaction_id == HERE or event.at >= since for event in counted)
+    check_claims(facts, found)
     assert request.hint_subject in {None, str(ANNA.id)}
     check_acr(facts, found, strong=bool(strong))
+
+
+NAMES = {Factor.PASSWORD: "pwd", Factor.SMS: "sms", Factor.EMAIL: "email", Factor.TOTP: "otp"}
+
+
+def check_claims(facts: Facts, found: Proceed) -> None:
+    """Promise 10: what `acr` and `amr` say was all proved at `auth_time` or later, and not all of it after that.
+
+    Told by the events alone. An app is named where it counts as one.
+    """
+    context = found.context
+    passwords = [event for event in facts.events if event.factor is Factor.PASSWORD]
+    seconds = [
+        event
+        for event in facts.events
+        if event.factor is not Factor.PASSWORD and event.at > passwords[0].at
+        if is_strong(event, facts)
+        or (context.acr == TWO and not (event.factor is Factor.TOTP and INSIDE in facts.authenticators))
+    ]
+    since = [event for event in facts.events if event.at >= context.auth_time]
+    assert any(event in since for event in passwords)
+    assert any(event in since for event in seconds)
+    assert context.auth_time == min(passwords[-1].at, seconds[-1].at)
+    last = seconds[-1]
+    named = last.factor is not Factor.RECOVERY and (last.factor is not Factor.TOTP or is_strong(last, facts))
+    assert set(context.amr) == {"pwd", "mfa"} | ({NAMES[last.factor]} if named else set())
 
 
 def check_acr(facts: Facts, found: Proceed, *, strong: bool) -> None:

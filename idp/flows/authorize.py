@@ -226,6 +226,7 @@ async def issue(
         amr=context.amr,
         auth_time=context.auth_time,
         strong_at=context.strong_at,
+        fresh_at=context.fresh_at,
         claims=claims.within(request.claims, proceed.told),
     )
     code = random_token()

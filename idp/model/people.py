@@ -109,10 +109,12 @@ class AuthenticationEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationContext:
-    """What the proofs so far amount to. `auth_time` is the time of the newest proof that counts (protocol C18).
+    """What the proofs so far amount to: the level reached, and what is asserted to the client.
 
-    `acr` is the value asserted to the client; `amr` per RFC 8176, in a fixed order. `strong_at` is the time of the
-    newest proof that reached `STRONG`, or None. `proofs` are the counted events, oldest first.
+    `acr` is the value asserted. `auth_time` is the older of the last password and the last proof that gives it, `amr`
+    names these two (RFC 8176, in a fixed order). `strong_at` is the time of the newest proof that reached `STRONG`,
+    `fresh_at` of the newest second factor that a scope with `fresh` may count; None where there is none. `proofs` are
+    the counted events, oldest first.
     """
 
     level: AssuranceLevel
@@ -120,4 +122,5 @@ class AuthenticationContext:
     amr: tuple[str, ...]
     auth_time: datetime
     strong_at: datetime | None = None
+    fresh_at: datetime | None = None
     proofs: tuple[AuthenticationEvent, ...] = ()

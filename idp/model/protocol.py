@@ -177,6 +177,7 @@ class Grant:
     amr: tuple[str, ...] = ()
     auth_time: datetime | None = None
     strong_at: datetime | None = None
+    fresh_at: datetime | None = None
     claims: ClaimsRequest = ClaimsRequest()
     revoked_at: datetime | None = None
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from idp.model import AssuranceLevel, AuthenticationContext, Factor, Prompt
+from idp.assurance import amount_to
+from idp.model import AssuranceLevel, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.table import Policy
-from idp.policy.view import NEVER_FRESH, Demand, View, essential, preferences, view, voluntary
+from idp.policy.view import NEVER_FRESH, Demand, View, essential, may_be_fresh, preferences, view, voluntary
 
 
 class Check(NamedTuple):
@@ -209,26 +210,32 @@ def proceed(view: View) -> Proceed:
     """The answer when no check objects."""
     context = view.context
     assert context is not None
-    acr = _asserted(view, context)
-    return Proceed(context if acr == context.acr else replace(context, acr=acr), view.granted, view.told)
+    told = amount_to(view.proofs, view.policy.levels, asserted=_asserted(view, context.level))
+    assert told is not None
+    fresh = (
+        proof.event.at
+        for proof in view.proofs
+        if proof.level >= AssuranceLevel.TWO_FACTOR and may_be_fresh(proof.event, view.facts)
+    )
+    return Proceed(replace(told, fresh_at=max(fresh, default=None)), view.granted, view.told)
 
 
-def _asserted(view: View, context: AuthenticationContext) -> str:
-    """The acr of the tokens: the first value asked for that is satisfied, else the level reached.
+def _asserted(view: View, reached: AssuranceLevel) -> AssuranceLevel:
+    """The level whose acr the tokens carry: the first value asked for that is satisfied, else the level reached.
 
     An essential request must be answered with one of its values (OIDC Core 5.5.1.1). A voluntary one below what the
     server demands is not: whoever checks the tokens of a transfer looks for the level of transfers.
     """
     for acr in view.facts.request.claims.essential_acr:
         level = view.policy.level_of(acr)
-        if level is not None and level <= context.level:
-            return acr
+        if level is not None and level <= reached:
+            return level
     due = max(demand.level for demand in view.floors)
     for acr in preferences(view):
         level = view.policy.level_of(acr)
-        if level is not None and due <= level <= context.level:
-            return acr
-    return context.acr
+        if level is not None and due <= level <= reached:
+            return level
+    return reached
 
 
 def _due(view: View) -> tuple[Demand, ...]:

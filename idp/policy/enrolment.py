@@ -146,7 +146,7 @@ def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
         return False
     there = {authenticator.id: authenticator for authenticator in facts.authenticators}
     proved = set()
-    for event, _ in fresh:
+    for event in (proof.event for proof in fresh):
         by = None if event.authenticator_id is None else there.get(event.authenticator_id)
         if event.factor is Factor.PASSWORD or (by is not None and is_trusted(by, at=event.at)):
             proved.add(event.factor)

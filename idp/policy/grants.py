@@ -57,7 +57,7 @@ def _is_fresh(grant: Grant, rule: ScopeRule, now: datetime) -> bool:
     """Whether the proof was fresh when the scope was granted, and the grant is no older than a code can be."""
     if rule.fresh is None:
         return True
-    proved_at = grant.strong_at if rule.level > AssuranceLevel.TWO_FACTOR else grant.auth_time
+    proved_at = grant.strong_at if rule.level > AssuranceLevel.TWO_FACTOR else grant.fresh_at
     if proved_at is None or now - grant.created_at > LONGEST_CODE:
         return False
     return grant.created_at - proved_at <= (rule.fresh or LONGEST_INTERACTION)

@@ -55,14 +55,18 @@ class View:
         if demand.fresh is None:
             return self.level >= demand.level
         return any(
-            level >= demand.level and event.factor not in NEVER_FRESH and is_fresh(event, demand.fresh, self.facts)
-            for event, level in self.proofs
+            proof.level >= demand.level and is_fresh(proof.event, demand.fresh, self.facts) for proof in self.proofs
         )
 
 
+def may_be_fresh(event: AuthenticationEvent, facts: Facts) -> bool:
+    """Whether this proof counts as fresh while it is young: made for this client, and not by mail."""
+    return event.client_id == facts.client.id and event.factor not in NEVER_FRESH
+
+
 def is_fresh(event: AuthenticationEvent, fresh: timedelta, facts: Facts) -> bool:
-    """Whether the proof was made for this client and is young enough; with `ALWAYS`, made in this interaction."""
-    if event.client_id != facts.client.id:
+    """Whether the proof may be fresh and is young enough; with `ALWAYS`, made in this interaction."""
+    if not may_be_fresh(event, facts):
         return False
     return _made_here(event, facts) if fresh == ALWAYS else event.at >= facts.now - fresh
 
@@ -177,19 +181,18 @@ def _made_here(event: AuthenticationEvent, facts: Facts) -> bool:
 
 
 def _counted(facts: Facts) -> tuple[AuthenticationEvent, ...]:
-    """The events young enough for this request.
+    """The events that this request lets count.
 
-    What was proved since the request came always counts, so `max_age=0` cannot loop; OIDC Core 3.1.2.1 makes it the
-    same as `prompt=login`. Inside this interaction we go by its id: two nodes' clocks may differ a little.
+    Made in this interaction always counts, however long the person took, so that nothing can loop. `prompt=login` lets
+    nothing else count: who asks for a sign-in of its own is not served by one that was made meanwhile for another
+    application (OIDC Core 3.1.2.1; `max_age=0` is the same). A larger `max_age` asks how long ago, not for whom.
     """
     request = facts.request
-    since = None
-    if Prompt.LOGIN in request.prompts:
-        since = facts.started_at
-    elif request.max_age is not None:
-        since = min(facts.started_at, facts.now - request.max_age)
-    if since is None:
+    if Prompt.LOGIN in request.prompts or request.max_age == ALWAYS:
+        return tuple(event for event in facts.events if _made_here(event, facts))
+    if request.max_age is None:
         return facts.events
+    since = facts.now - request.max_age
     return tuple(event for event in facts.events if event.at >= since or _made_here(event, facts))
 
 

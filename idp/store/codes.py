@@ -152,8 +152,8 @@ def _read(row: Row | None) -> tuple[AuthorizationCode, Holder | None] | None:
     if row is None:
         return None
     redirect_uri, code_challenge, nonce, expires_at, used_at = row[:5]
-    code = AuthorizationCode(read_grant(row[5:18]), redirect_uri, code_challenge, nonce, expires_at, used_at)
-    return code, read_holder(row[18:])
+    code = AuthorizationCode(read_grant(row[5:19]), redirect_uri, code_challenge, nonce, expires_at, used_at)
+    return code, read_holder(row[19:])
 
 
 async def load(conn: Conn, *, code_hash: bytes) -> tuple[AuthorizationCode, Holder | None] | None:

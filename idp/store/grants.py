@@ -59,6 +59,7 @@ GRANT_COLUMNS = (
     grant.c.amr,
     grant.c.auth_time,
     grant.c.strong_at,
+    grant.c.fresh_at,
     grant.c.claims,
     grant.c.revoked_at,
 )
@@ -84,7 +85,8 @@ def _claims(claims: ClaimsRequest) -> dict[str, Any]:
 
 def read_grant(columns: Sequence[Any]) -> Grant:
     """The grant in `GRANT_COLUMNS`."""
-    id_, client_id, scopes, created, account_id, session_id, level, acr, amr, at, strong_at, claims, revoked = columns
+    id_, client_id, scopes, created, account_id, session_id, level, acr, amr, *times, claims, revoked = columns
+    auth_time, strong_at, fresh_at = times
     return Grant(
         id=id_,
         client_id=client_id,
@@ -95,8 +97,9 @@ def read_grant(columns: Sequence[Any]) -> Grant:
         level=AssuranceLevel(level),
         acr=acr,
         amr=tuple(amr),
-        auth_time=at,
+        auth_time=auth_time,
         strong_at=strong_at,
+        fresh_at=fresh_at,
         claims=ClaimsRequest(
             userinfo=frozenset(claims.get("userinfo", ())), id_token=frozenset(claims.get("id_token", ()))
         ),
@@ -120,6 +123,7 @@ def insert_grant(when: ColumnElement[bool]) -> CTE:
         "amr": bindparam("amr", type_=Texts),
         "auth_time": bindparam("auth_time", type_=Time),
         "strong_at": bindparam("strong_at", type_=Time),
+        "fresh_at": bindparam("fresh_at", type_=Time),
         "claims": bindparam("claims", type_=JSONB),
         "created_at": _now,
         "expires_at": bindparam("grant_expires_at", type_=Time),
@@ -146,6 +150,7 @@ def grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
         "amr": list(new.amr),
         "auth_time": new.auth_time,
         "strong_at": new.strong_at,
+        "fresh_at": new.fresh_at,
         "claims": _claims(new.claims),
         "now": new.created_at,
         "grant_expires_at": expires_at,
@@ -270,4 +275,4 @@ async def load(conn: Conn, *, grant_id: UUID) -> tuple[Grant, Person] | None:
     row: Row | None = await conn.one(_LOAD_GRANT, grant_id=grant_id)
     if row is None:
         return None
-    return read_grant(row[:13]), Person(read_account(row[13:24]), row[24], row[25])
+    return read_grant(row[:14]), Person(read_account(row[14:25]), row[25], row[26])

@@ -116,7 +116,7 @@ async def use(
     if row is None:
         return None
     issued_at, expires_at = row[:2]
-    return RefreshToken(read_grant(row[2:15]), issued_at, expires_at, now), read_holder(row[15:])
+    return RefreshToken(read_grant(row[2:16]), issued_at, expires_at, now), read_holder(row[16:])
 
 
 _successor = refresh_token.alias("successor")
@@ -147,8 +147,8 @@ async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder |
     if row is None:
         return None
     issued_at, expires_at, used_at, successor_used = row[:4]
-    token = RefreshToken(read_grant(row[4:17]), issued_at, expires_at, used_at, used_at is not None and successor_used)
-    return token, read_holder(row[17:])
+    token = RefreshToken(read_grant(row[4:18]), issued_at, expires_at, used_at, used_at is not None and successor_used)
+    return token, read_holder(row[18:])
 
 
 def _retry() -> Statement:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.stage import MOBILE_URI, STRONG, TWO_FACTOR, consent, elevate, error_of, lasting, refresh, tokens
+from tests.stage import MOBILE_URI, STRONG, TWO_FACTOR, consent, elevate, error_of, lasting, refresh, tokens, userinfo
 from tests.support import PASSWORD, Browser, Provider, claims, parameters
 
 TRANSFER = "openid transfers:write"
@@ -125,12 +125,13 @@ async def test_a_higher_level_asks_for_the_missing_factor_alone(
 ) -> None:  # C12
     browser = provider.browser()
     await provider.sign_in(browser)
+    signed_in_at = int(provider.clock.now().timestamp())
     provider.clock.move(timedelta(minutes=1))
     await browser.get(provider.authorize_url(**changes))
     found = await id_token(provider, parameters(await browser.submit("/totp", code=provider.totp())))
     assert found["acr"] == STRONG
-    assert found["amr"] == ["pwd", "sms", "otp", "mfa"]
-    assert found["auth_time"] == int(provider.clock.now().timestamp())
+    assert found["amr"] == ["pwd", "otp", "mfa"]
+    assert found["auth_time"] == signed_in_at
 
 
 @pytest.mark.parametrize(
@@ -230,16 +231,90 @@ async def test_an_api_that_wants_more_gets_it_with_a_new_token(provider: Provide
     assert await api(fresh, acr=STRONG, max_age=60) is None
 
 
-async def test_auth_time_is_the_newest_proof_and_the_same_everywhere(provider: Provider) -> None:  # C18
+async def everywhere(provider: Provider, issued: dict[str, Any]) -> tuple[str, list[str], int]:
+    """What is said of the sign-in: the same in ID token, access token and introspection, before and after a refresh."""
+    said = [claims(issued["id_token"]), claims(issued["access_token"])]
+    said.append(await provider.introspect(issued["access_token"]))
+    if "refresh_token" in issued:
+        said.append(await provider.introspect(issued["refresh_token"]))
+        renewed = (await refresh(provider, issued["refresh_token"])).json()
+        said += [claims(renewed["id_token"]), claims(renewed["access_token"])]
+        said.append(await provider.introspect(renewed["access_token"]))
+    told = {(each["acr"], tuple(each["amr"]), each["auth_time"]) for each in said if "acr" in each}
+    assert len(told) == 1
+    acr, amr, auth_time = told.pop()
+    assert not {"acr", "amr", "auth_time"} & (await userinfo(provider, issued["access_token"])).json().keys()
+    return acr, list(amr), auth_time
+
+
+def seconds(provider: Provider) -> int:
+    return int(provider.clock.now().timestamp())
+
+
+async def test_auth_time_is_the_older_of_two_proofs_and_the_same_everywhere(provider: Provider) -> None:  # C18
     browser = provider.browser()
-    first = await tokens(provider, browser)
+    first = await lasting(provider, browser)
+    signed_in_at = seconds(provider)
+    assert await everywhere(provider, first) == (TWO_FACTOR, ["pwd", "sms", "mfa"], signed_in_at)
     provider.clock.move(timedelta(minutes=3))
     issued = (await provider.redeem((await elevate(provider, browser))["code"])).json()
-    found = {claims(issued[name])["auth_time"] for name in ("id_token", "access_token")}
-    found.add((await provider.introspect(issued["access_token"]))["auth_time"])
-    assert found == {int(provider.clock.now().timestamp())}
-    assert claims(first["id_token"])["auth_time"] == int(provider.clock.now().timestamp()) - 180
-    assert claims(first["access_token"])["auth_time"] == claims(first["id_token"])["auth_time"]
+    assert await everywhere(provider, issued) == (STRONG, ["pwd", "otp", "mfa"], signed_in_at)
+
+
+async def by_app(provider: Provider, browser: Browser) -> int:
+    """Sign alice in to the bank by her app; the moment."""
+    page = await browser.get(provider.authorize_url(acr_values=STRONG))
+    await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.get(f"{page.url.path}/totp")
+    assert "code" in parameters(await browser.submit("/totp", code=provider.totp()))
+    return seconds(provider)
+
+
+@pytest.mark.parametrize("client", ["bank", "notes"])
+async def test_a_password_alone_makes_no_proof_younger(provider: Provider, client: str) -> None:  # promise 10
+    browser = provider.browser()
+    proved_at = await by_app(provider, browser)
+    for _ in range(20):
+        provider.clock.move(timedelta(minutes=59))
+        assert "code" in await again(provider, browser)
+    # Somebody with the cookie and the password gives up at the second factor.
+    await browser.get(provider.authorize_url(client, prompt="login"))
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    assert page.status_code == 200
+    answer = await again(provider, browser, scope="openid offline_access")
+    issued = (await provider.redeem(answer["code"])).json()
+    assert await everywhere(provider, issued) == (STRONG, ["pwd", "otp", "mfa"], proved_at)
+
+
+async def test_a_text_message_makes_no_app_younger(provider: Provider) -> None:  # promise 10
+    browser = provider.browser()
+    proved_at = await by_app(provider, browser)
+    provider.clock.move(timedelta(minutes=30))
+    await provider.sign_in(browser, prompt="login", acr_values=TWO_FACTOR)
+    later = seconds(provider)
+    strong = (await provider.redeem((await again(provider, browser))["code"])).json()
+    assert await everywhere(provider, strong) == (STRONG, ["pwd", "otp", "mfa"], proved_at)
+    weaker = (await provider.redeem((await again(provider, browser, acr_values=TWO_FACTOR))["code"])).json()
+    assert await everywhere(provider, weaker) == (TWO_FACTOR, ["pwd", "sms", "mfa"], later)
+
+
+async def test_an_app_proved_for_another_client_is_not_named(provider: Provider) -> None:  # promises 4 and 10
+    browser = provider.browser()
+    await by_app(provider, browser)
+    url = provider.authorize_url("notes", scope="openid")
+    issued = (await provider.redeem(parameters(await browser.get(url))["code"], "notes")).json()
+    found = claims(issued["id_token"])
+    assert (found["acr"], found["amr"]) == (TWO_FACTOR, ["pwd", "mfa"])
+
+
+async def test_a_sign_in_in_another_tab_is_not_the_one_a_client_asked_for(provider: Provider) -> None:  # C4
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    provider.clock.move(timedelta(minutes=2))
+    page = await browser.get(provider.authorize_url(prompt="login"))
+    await provider.sign_in(browser, client_id="notes", prompt="login")
+    await browser.get(page.url.path)
+    assert browser.form("/password").action
 
 
 async def test_three_wrong_codes_end_a_code(provider: Provider) -> None:  # C19

@@ -65,6 +65,7 @@ grant = Table(
     Column("amr", Texts, nullable=False, server_default=EMPTY_TEXTS),
     Column("auth_time", Time),
     Column("strong_at", Time),
+    Column("fresh_at", Time),
     Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),
