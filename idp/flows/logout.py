@@ -13,6 +13,7 @@ from idp.model import Account, Client, Session
 from idp.oidc import logout
 from idp.oidc.logout import AlreadyOut, Ask, LogOut, LogoutRequest
 from idp.oidc.params import Params
+from idp.oidc.redirects import leads_on
 from idp.store import audits, sessions
 from idp.store import facts as store_facts
 
@@ -75,6 +76,12 @@ async def begin(idp: Idp, params: Params, visitor: Visitor) -> Confirm | Out:
         case AlreadyOut():
             pass
     return Out(request.client, request.redirect_to, account, _languages(params))
+
+
+def leads_to(idp: Idp, params: Params) -> tuple[str, ...]:
+    """What a form may lead to that sends this request. Raises `PageError` for a bad request."""
+    request = _parse(idp, params)
+    return leads_on(request.redirect_to, request.client.redirect_uris) if request.redirect_to and request.client else ()
 
 
 async def confirmed(idp: Idp, params: Params, visitor: Visitor) -> Out:

@@ -8,6 +8,11 @@ from idp.oidc.errors import RedirectError, printable
 
 Answer = list[tuple[str, str]]
 
+# All headers of an answer have to fit into the 4096 bytes that nginx as it comes has for them (proxy_buffer_size); the
+# others, cookies included, take 1,090 at most.
+MAX_LOCATION = 3_000
+_ROOM = 300  # for a code, or for an error and its description
+
 
 def success(request: AuthorizationRequest, code: str, *, issuer: str) -> Answer:
     """code, state as it came, and iss (RFC 6749 4.1.2, RFC 9207 2)."""
@@ -45,6 +50,11 @@ def redirect_url(redirect_uri: str, answer: Iterable[tuple[str, str]], *, fragme
     else:
         separator = "" if redirect_uri.endswith(("?", "&")) else "&"
     return redirect_uri + separator + urlencode(list(answer))
+
+
+def fits(redirect_uri: str, state: str | None, *, issuer: str) -> bool:
+    """Whether any answer to this request, whatever becomes of it, fits into a Location header."""
+    return len(redirect_url(redirect_uri, [*_state(state), ("iss", issuer)])) + _ROOM <= MAX_LOCATION
 
 
 def _state(state: str | None) -> Answer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from idp.model import Client, Session
 from idp.oidc import hints
-from idp.oidc.answer import redirect_url
+from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.errors import PageError
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import KeyRing
@@ -64,7 +64,10 @@ def _redirect_to(params: Params, client: Client) -> str | None:
     # RIL 3: exact match with one that was registered
     if uri not in client.post_logout_redirect_uris:
         raise PageError("invalid_request", "post_logout_redirect_uri is not registered for this client.")
-    return redirect_url(uri, [("state", params["state"])]) if "state" in params else uri
+    location = redirect_url(uri, [("state", params["state"])]) if "state" in params else uri
+    if len(location) > MAX_LOCATION:
+        raise PageError("invalid_request", "state is too long for an address.")
+    return location
 
 
 def decide(request: LogoutRequest, *, session: Session | None) -> LogOut | Ask | AlreadyOut:

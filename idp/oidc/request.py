@@ -8,6 +8,7 @@ from datetime import timedelta
 from idp.errors import OAuthError
 from idp.model import AuthorizationRequest, ClaimsRequest, Client, Prompt, ResponseMode
 from idp.oidc import claims, grants, hints, judge, redirects
+from idp.oidc.answer import fits
 from idp.oidc.errors import PageError, RedirectError
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import KeyRing
@@ -67,6 +68,9 @@ def parse(
     collected = collect(pairs)
     params, unusable = collected.values, collected.unusable
     proved = _prove(params, unusable, client_lookup)
+    if proved.response_mode is ResponseMode.QUERY and not fits(proved.redirect_uri, proved.state, issuer=issuer):
+        # RFC 6749 4.1.2.1: an error must carry the state, so that would not fit either
+        raise PageError("invalid_request", "state is too long for an address; response_mode=form_post has room for it.")
     try:
         for name, reason in unusable.items():
             raise refusal(name, reason)

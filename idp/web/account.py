@@ -13,6 +13,7 @@ from idp.flows import account as flow
 from idp.flows.account import Home, Weak
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, enter
+from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
@@ -125,7 +126,7 @@ async def language(request: Request) -> Response:
 
 def is_internal(path: str, base: str) -> bool:
     """Whether this is a path of ours and can be read as nothing else."""
-    return bool(_INTERNAL.fullmatch(path)) and (path + "/").startswith(base + "/")
+    return len(path) <= MAX_LOCATION and bool(_INTERNAL.fullmatch(path)) and (path + "/").startswith(base + "/")
 
 
 ROUTES = [

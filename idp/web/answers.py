@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -12,11 +13,13 @@ from idp.flows.idp import INTERNAL
 from idp.flows.language import page_language
 from idp.flows.rooms import CANCELLED_PATH
 from idp.model import Account, Client, ResponseMode
-from idp.oidc.answer import redirect_url
+from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.redirects import leads_on
 from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
+
+_AGAIN = "again"
 
 
 def brand_of(request: Request) -> Brand:
@@ -89,6 +92,35 @@ def trouble(
 def see_other(location: str) -> RedirectResponse:
     """303: whatever was posted, the browser follows with a GET (RFC 9700 4.12)."""
     return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def again(
+    request: Request,
+    path: str,
+    given: Sequence[tuple[str, str]],
+    *,
+    leads_to: Sequence[str] = (),
+    ui_locales: Sequence[str] = (),
+) -> Response:
+    """Have the browser send again, as from a page of ours and so with our cookies, what another site had it post.
+
+    By GET; what is too long for an address, by a form, which `came_again` then knows. `leads_to` are the
+    `form_targets` of that.
+    """
+    address = base_path(idp_of(request)) + path
+    location = f"{address}?{urlencode(list(given))}"
+    if len(location) <= MAX_LOCATION:
+        return see_other(location)
+    if "sec-fetch-site" not in request.headers:
+        # We could not tell the second from the first.
+        return trouble(request, Trouble.TOO_LARGE, ui_locales=ui_locales)
+    shown = FormPost(redirect_uri=f"{address}?{_AGAIN}", fields=tuple(given), ours=True)
+    return page(request, shown, form_targets=leads_to, script_hash=FORM_POST_SCRIPT_HASH, ui_locales=ui_locales)
+
+
+def came_again(request: Request) -> bool:
+    """Whether this was posted by the form of `again`, with every cookie there is."""
+    return request.url.query == _AGAIN and request.headers.get("sec-fetch-site") == "same-origin"
 
 
 def to_client(request: Request, answer: ToClient) -> Response:

@@ -1,7 +1,6 @@
 """The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import structlog
 from starlette.requests import Request
@@ -15,9 +14,10 @@ from idp.model import AuthorizationRequest, ResponseMode
 from idp.oidc import answer, metadata
 from idp.oidc import request as requests
 from idp.oidc.errors import PageError, RedirectError
+from idp.oidc.redirects import leads_on
 from idp.policy import left_out
-from idp.web.answers import form_post, see_other, to_client, to_interaction, trouble
-from idp.web.door import Unreadable, base_path, idp_of, pairs, query, ui_locales, visitor
+from idp.web.answers import again, came_again, form_post, see_other, to_client, to_interaction, trouble
+from idp.web.door import Unreadable, idp_of, pairs, query, ui_locales, visitor
 from idp.web.pages import Trouble
 
 _log = structlog.get_logger("idp.web")
@@ -45,10 +45,12 @@ async def authorize(request: Request) -> Response:
     except Unreadable as error:
         return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
     who = visitor(request)
-    if request.method == "POST" and who.token is None:
-        # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax); the
-        # GET that follows brings it along, where an answer to this request would put a new session over the old one.
-        return see_other(f"{base_path(idp)}{metadata.AUTHORIZE}?{urlencode(given)}")
+    if request.method == "POST" and who.token is None and not came_again(request):
+        # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax);
+        # what follows brings it along, where an answer to this request would put a new session over the old one.
+        client = idp.registered(parsed.client_id)
+        leads_to = leads_on(parsed.redirect_uri, client.redirect_uris if client else ())
+        return again(request, metadata.AUTHORIZE, given, leads_to=leads_to, ui_locales=parsed.ui_locales)
     _tell_left_out(idp, given, parsed)
     try:
         begun = await flow.begin(idp, parsed, who)

@@ -12,7 +12,7 @@ from idp.flows.logout import Out
 from idp.oidc import metadata
 from idp.oidc.params import once
 from idp.oidc.redirects import leads_on
-from idp.web.answers import page, see_other, trouble
+from idp.web.answers import again, came_again, page, see_other, trouble
 from idp.web.door import Unreadable, base_path, drop_cookie, idp_of, own_form, pairs, query, ui_locales, visitor
 from idp.web.pages import ConfirmLogout, LoggedOut, Trouble
 
@@ -28,11 +28,11 @@ async def logout(request: Request) -> Response:
     """GET and POST /logout (RIL 2)."""
     idp = idp_of(request)
     try:
-        if request.method == "POST":
-            # A form on another site comes without our cookie (SameSite=Lax); the GET that follows brings it along.
-            packed = flow.pack(idp, once(await pairs(request)))
-            return see_other(f"{base_path(idp)}{metadata.LOGOUT}?{PACKED}={packed}")
-        params = once(query(request))
+        params = once(await pairs(request) if request.method == "POST" else query(request))
+        if request.method == "POST" and not came_again(request):
+            # A form on another site comes without our cookie (SameSite=Lax); what follows brings it along.
+            packed = [(PACKED, flow.pack(idp, params))]
+            return again(request, metadata.LOGOUT, packed, leads_to=flow.leads_to(idp, params))
         if PACKED in params:
             params = flow.unpack(idp, params[PACKED])
         found = await flow.begin(idp, params, visitor(request))

@@ -309,6 +309,7 @@ PAGES: dict[str, Page] = {
     "logged-out": LoggedOut(client_name="Acme Bank", back="https://bank.acme.example/bye", sign_in="/account"),
     "logged-out-bare": LoggedOut(),
     "form-post": FORM_POST,
+    "form-post-again": FormPost(redirect_uri="/authorize?again", fields=(("client_id", "bank"),), ours=True),
     "outbox": OUTBOX,
     "outbox-empty": Outbox(here="/dev/outbox", messages=()),
     "was-it-you": CancelEnrolment(action="/cancel/1", added_at=NOW, label="Pixel"),

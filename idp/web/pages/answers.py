@@ -165,12 +165,14 @@ class FormPost:
     """The answer to a client as a form that sends itself (Form Post Response Mode 2); a button without script.
 
     Needs `FORM_POST_SCRIPT_HASH` and the redirect URI's origin in the policy. The form holds no field of ours.
+    Or, `ours`, a request that was too long for an address, once more to us.
     """
 
     template: ClassVar[str] = "form_post.html"
     redirect_uri: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
     client_name: str | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,56 @@
+"""Debian's nginx as it comes: nothing but `proxy_pass` and the Host header."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+MISSING = "needs nginx (Debian: nginx-light)"
+_CONF = """
+pid {here}/pid; error_log {here}/errors; daemon off; worker_processes 1;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {here}/b; proxy_temp_path {here}/p; fastcgi_temp_path {here}/f;
+  uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $host; }} }}
+}}
+"""
+
+
+@asynccontextmanager
+async def nginx_before(upstream: str, here: Path) -> AsyncIterator[str]:
+    """The address of an nginx that passes everything on to `upstream` (host:port)."""
+    assert NGINX is not None
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    (here / "conf").write_text(_CONF.format(here=here, port=port, upstream=upstream), encoding="utf-8")
+    # as root it would give its workers to another account, which cannot enter the directory of a test
+    alone = ["-g", "user root;"] if os.geteuid() == 0 else []
+    process = await asyncio.create_subprocess_exec(NGINX, "-p", str(here), "-c", str(here / "conf"), *alone)
+    try:
+        await _listens(process, port, here)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _listens(process: asyncio.subprocess.Process, port: int, here: Path) -> None:
+    ended = asyncio.create_task(process.wait())
+    while not ended.done():
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.wait({ended}, timeout=0.02)
+            continue
+        writer.close()
+        ended.cancel()
+        return
+    raise AssertionError((here / "errors").read_text(encoding="utf-8"))
