@@ -13,7 +13,7 @@ from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.errors import IdpError, Unavailable
 from idp.factors.password import PasswordThreads
-from idp.flows import keys, senders, spending
+from idp.flows import keys, notices, senders, spending
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.rules import read_rules
 from idp.settings import Settings
@@ -150,6 +150,7 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
 
 async def _sweep(idp: Idp) -> None:
     await sweep.sweep_all(idp.db, now=idp.clock.now())
+    await notices.tell_again(idp)
 
 
 async def _read_figures(idp: Idp) -> None:

@@ -30,7 +30,9 @@ class Proof(NamedTuple):
 
 def is_trusted(authenticator: Authenticator, *, at: datetime) -> bool:
     """Whether a proof by this authenticator at that time has its full weight: confirmed, open and past its hold."""
-    return authenticator.confirmed_at is not None and authenticator.closed_at is None and authenticator.trusted_at <= at
+    if authenticator.confirmed_at is None or authenticator.closed_at is not None:
+        return False
+    return authenticator.trusted_at is not None and authenticator.trusted_at <= at
 
 
 def lift(

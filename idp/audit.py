@@ -135,12 +135,13 @@ class ConsentWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatorAdded(Event):
-    """An authenticator was confirmed."""
+    """An authenticator was confirmed: trusted from then, or `hold` seconds after its owner was told of it."""
 
     name = "authenticator.added"
     factor: str
     authenticator: str
-    trusted_at: str
+    trusted_at: str | None = None
+    hold: int | None = None
     by: str = "person"
 
 

@@ -32,6 +32,7 @@ from idp.policy import (
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOLD = timedelta(hours=24)
+NOTHING = timedelta(0)
 LONG_AGO = NOW - timedelta(days=90)
 ANNA = Account(UUID(int=1), "anna", LONG_AGO, LONG_AGO)
 PAGES = Client("account", "Account", AuthMethod.NONE)
@@ -45,7 +46,7 @@ def enrolled(factor: Factor, **changes: Any) -> Authenticator:
 
 PHONE, APP, PAPER = enrolled(Factor.SMS), enrolled(Factor.TOTP), enrolled(Factor.RECOVERY, remaining=5)
 HELD = enrolled(Factor.TOTP, trusted_at=NOW + timedelta(hours=3))
-AT_ONCE, LATER = MayEnrol(NOW, ends_others=False), MayEnrol(NOW + HOLD, ends_others=False)
+AT_ONCE, LATER = MayEnrol(NOTHING, ends_others=False), MayEnrol(HOLD, ends_others=False)
 
 
 def proved(factor: Factor, seconds_ago: float = 60, by: Authenticator | None = None, **changes: Any) -> Any:
@@ -150,7 +151,7 @@ def test_less_than_all_three_is_on_hold(
 
 def test_an_operator_vouches_at_once() -> None:
     assert ask(having=(), ticket=True) == AT_ONCE
-    assert ask(having=(APP,), ticket=True, change=Change.REPLACE) == MayEnrol(NOW, ends_others=True)
+    assert ask(having=(APP,), ticket=True, change=Change.REPLACE) == MayEnrol(NOTHING, ends_others=True)
 
 
 @pytest.mark.parametrize("change", [Change.ADD, Change.REPLACE, Change.REMOVE])
@@ -162,12 +163,12 @@ def test_once_there_is_an_app_sms_changes_nothing(change: Change, app: Authentic
 
 
 def test_replacing_and_removing_an_app_end_the_other_sessions() -> None:
-    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REPLACE, target=APP) == MayEnrol(NOW, ends_others=True)
+    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REPLACE, target=APP) == MayEnrol(NOTHING, ends_others=True)
     assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REMOVE, target=APP) == MayRemove()
 
 
 def test_a_saved_recovery_code_replaces_a_lost_app_but_the_hold_applies() -> None:
-    held = MayEnrol(NOW + HOLD, ends_others=True)
+    held = MayEnrol(HOLD, ends_others=True)
     assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REPLACE, target=APP) == held
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP), change=Change.REPLACE, target=APP) == held
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP)) == LATER
@@ -179,6 +180,19 @@ def test_removing_the_app_first_does_not_get_round_the_hold() -> None:
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, gone)) == LATER
     long_gone = replace(APP, closed_at=NOW - HOLD)
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, long_gone)) == AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("counts_from", "outcome"),
+    [
+        pytest.param(None, LATER, id="nobody was told of the removal"),
+        pytest.param(NOW + timedelta(seconds=1), LATER, id="told, but not for as long as the hold"),
+        pytest.param(NOW, AT_ONCE, id="told, and the hold is over"),
+    ],
+)
+def test_after_a_removal_the_hold_runs_from_when_it_was_told(counts_from: datetime | None, outcome: MayEnrol) -> None:
+    gone = replace(APP, closed_at=NOW - 3 * HOLD, trusted_at=counts_from, hold=None if counts_from else HOLD)
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, gone)) == outcome
 
 
 def test_recovery_codes_made_with_sms_alone_are_no_way_round_an_app() -> None:
@@ -198,9 +212,9 @@ def test_an_app_on_hold_may_change_itself_but_not_a_trusted_one() -> None:
 def test_a_phone_is_changed_by_whoever_may_change_the_app() -> None:
     assert isinstance(ask(PASSWORD, SMS, having=(PHONE, APP), change=Change.REPLACE, target=PHONE), NeedsProof)
     by_app = ask(PASSWORD, TOTP, having=(PHONE, APP), change=Change.REPLACE, target=PHONE)
-    assert by_app == MayEnrol(NOW, ends_others=True)
+    assert by_app == MayEnrol(NOTHING, ends_others=True)
     without_app = ask(PASSWORD, SMS, having=(PHONE,), change=Change.REPLACE, target=PHONE)
-    assert without_app == MayEnrol(NOW + HOLD, ends_others=True)
+    assert without_app == MayEnrol(HOLD, ends_others=True)
 
 
 def test_an_app_enrolled_in_this_very_session_vouches_for_nothing() -> None:

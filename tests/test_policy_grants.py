@@ -40,6 +40,8 @@ def permitted(
 ) -> tuple[str, ...]:
     trusted: dict[Factor, datetime] = {}
     for each in having:
+        if each.trusted_at is None:
+            continue
         trusted[each.factor] = min(each.trusted_at, trusted.get(each.factor, each.trusted_at))
     holder = Holder(account.id, account.groups, account.disabled, trusted)
     return recheck(grant, holder, scopes, how.pop("policy", default_policy()), how.pop("now", NOW), **how)

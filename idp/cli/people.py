@@ -34,6 +34,7 @@ def authenticator_json(one: "Authenticator") -> dict[str, Any]:
         "hint": one.hint,
         "created_at": one.created_at,
         "trusted_at": one.trusted_at,
+        "hold_seconds": None if one.hold is None else round(one.hold.total_seconds()),
         "last_used_at": one.last_used_at,
         "remaining": one.remaining,
     }

@@ -12,6 +12,7 @@ from idp.cli.people import Name, account_json, person_json
 if TYPE_CHECKING:
     from idp.flows.idp import Idp
     from idp.flows.operate import Person
+    from idp.model import Authenticator
 
 app = typer.Typer(
     help="People: add, show, lock out, and give them authenticators.",
@@ -202,7 +203,7 @@ def show(
                     str(one.id)[:8],
                     one.factor,
                     f"{one.label} {one.hint}",
-                    output.when(one.trusted_at),
+                    _trusted(one),
                     output.when(one.last_used_at),
                 )
                 for one in person.authenticators
@@ -213,6 +214,15 @@ def show(
         rows = [(output.when(at), what, client) for at, what, client, _ in person.events]
         lines += ["", output.table(("LATELY", "EVENT", "CLIENT"), rows)]
     output.show({**person_json(person), "events": happened}, lines, as_json=as_json)
+
+
+def _trusted(one: "Authenticator") -> str:
+    """From when it opens what is sensitive. The hold begins when a provider took a message about it."""
+    if one.hold is None:
+        return output.when(one.trusted_at)
+    from idp.policy import in_units
+
+    return f"{in_units(one.hold)} after they could be told"
 
 
 def _claims(claims: Mapping[str, Any]) -> list[tuple[str, Any]]:

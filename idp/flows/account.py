@@ -27,7 +27,7 @@ from idp.flows.authorize import ToClient
 from idp.flows.destinations import destination
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
-from idp.flows.notices import tell
+from idp.flows.notices import reaches, tell
 from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
 from idp.model import AuthorizationRequest, Factor, Session
 from idp.policy import UNMET, Refuse
@@ -78,6 +78,7 @@ class Home:
     """What the account page shows. `closed` are the factors that too many wrong codes closed.
 
     `mailbox` is the masked address that codes are sent to; None where the policy sends none, or there is none verified.
+    `reached`: there is a channel on which this person is told what happens.
     """
 
     inside: Inside
@@ -86,6 +87,7 @@ class Home:
     activity: Sequence[Happened]
     closed: frozenset[Factor]
     mailbox: str | None
+    reached: bool
     may_change_password: bool
     may_add_authenticator: bool
     may_renew_codes: bool
@@ -124,6 +126,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         activity=[Happened(at, name, _name_of(idp, client_id), fields) for at, name, client_id, fields in events],
         closed=await _closed(idp, inside),
         mailbox=_mailbox(idp, inside),
+        reached=reaches(idp, inside.account, inside.loaded.authenticators),
         may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),

@@ -93,17 +93,18 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
                 label="",
                 hint="",
                 created_at=again.now,
-                trusted_at=may.trusted_at,
+                trusted_at=None if may.hold else again.now,
+                hold=may.hold or None,
             ),
             sealed=idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account_id, made)),
             session_id=again.session.id,
         )
-    return _shown(idp, again, seed, may.trusted_at - again.now)
+    return _shown(idp, again, seed, may.hold or None)
 
 
-def _shown(idp: Idp, inside: Inside, seed: bytes, hold: timedelta) -> Enrolling:
+def _shown(idp: Idp, inside: Inside, seed: bytes, hold: timedelta | None) -> Enrolling:
     uri = totp.provisioning_uri(seed, account=inside.account.username, issuer=idp.settings.brand)
-    return Enrolling(uri, totp.secret_text(seed), hold if hold > timedelta(0) else None, inside.account)
+    return Enrolling(uri, totp.secret_text(seed), hold, inside.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class _Pending:
     id: UUID
     seed: bytes = field(repr=False)
     begun_at: datetime
-    hold: timedelta
+    hold: timedelta | None
 
 
 async def confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done | Codes | Again | Nothing | Outside:
@@ -169,9 +170,9 @@ async def _pending(idp: Idp, inside: Inside) -> _Pending | None:
     )
     if found is None:
         return None
-    id_, sealed, begun_at, trusted_at = found
+    id_, sealed, begun_at, hold = found
     seed = idp.secrets.unseal(sealed, purpose=SEED, bound_to=bound(inside.account.id, id_))
-    return _Pending(id_, seed, begun_at, trusted_at - begun_at)
+    return _Pending(id_, seed, begun_at, hold)
 
 
 async def _add(
@@ -185,27 +186,26 @@ async def _add(
             return ToClient(rooms.ENROL, ())
         may = permission(idp, again)
         assert isinstance(may, MayEnrol)
-        # The hold begins now, when the person is told.
-        trusted_at = again.now + (may.trusted_at - pending.begun_at)
+        hold = may.hold or None
         if not await authenticators.confirm(
             conn,
             authenticator_id=pending.id,
             account_id=account_id,
             session_id=again.session.id,
             label=label,
-            trusted_at=trusted_at,
+            hold=hold,
             step=step,
             now=again.now,
         ):
             return Nothing()
         await audits.add(
             conn,
-            AuthenticatorAdded(Factor.TOTP, str(pending.id), trusted_at.isoformat()),
+            _added(pending.id, hold, now=again.now),
             now=again.now,
             account_id=account_id,
         )
         language = message_language(idp, visitor, again.account)
-        await tell(idp, conn, again.account, Notice.TOTP_ADDED, locale=language, now=again.now)
+        await tell(idp, conn, again.account, Notice.TOTP_ADDED, locale=language, now=again.now, about=pending.id)
         open_ = [each for each in again.loaded.authenticators if each.closed_at is None]
         forgiven = [failures]
         if not any(each.factor is Factor.TOTP for each in open_):
@@ -214,7 +214,13 @@ async def _add(
         await rate_limits.forget(conn, forgiven)
         if any(each.factor is Factor.RECOVERY and each.remaining for each in open_):
             return Done()
-        return await new_set(idp, conn, again, visitor, trusted_at=trusted_at)
+        return await new_set(idp, conn, again, visitor, hold=hold)
+
+
+def _added(app_id: UUID, hold: timedelta | None, *, now: datetime) -> AuthenticatorAdded:
+    if hold is None:
+        return AuthenticatorAdded(Factor.TOTP, str(app_id), trusted_at=now.isoformat())
+    return AuthenticatorAdded(Factor.TOTP, str(app_id), hold=round(hold.total_seconds()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +273,20 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | N
         if again is None:
             return ToClient(room, ())
         if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
-            conn, authenticator_id=authenticator_id, account_id=account_id, now=again.now
+            conn, authenticator_id=authenticator_id, account_id=account_id, now=again.now, hold=idp.policy.hold
         ):
             return Nothing()
         await end_elsewhere(conn, again, why="authenticator")
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
         language = message_language(idp, visitor, again.account)
-        await tell(idp, conn, again.account, Notice.AUTHENTICATOR_REMOVED, locale=language, now=again.now)
+        await tell(
+            idp,
+            conn,
+            again.account,
+            Notice.AUTHENTICATOR_REMOVED,
+            locale=language,
+            now=again.now,
+            about=authenticator_id,
+        )
     return Done()

@@ -1,7 +1,7 @@
 """Saved recovery codes: made with the first app or on request, shown once. Using one is `challenge`'s business."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from idp.audit import RecoveryCodesMade
@@ -32,7 +32,7 @@ class Nothing:
     """There is no such thing here (any more): expired, begun again, used up, or somebody else's."""
 
 
-async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, *, trusted_at: datetime) -> Codes:
+async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, *, hold: timedelta | None) -> Codes:
     """Replace this person's codes, and tell them, in the transaction of `conn`."""
     account_id, made = inside.account.id, uuid4()
     codes = recovery.new_codes()
@@ -46,7 +46,8 @@ async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, 
             label="",
             hint="",
             created_at=inside.now,
-            trusted_at=trusted_at,
+            trusted_at=None if hold else inside.now,
+            hold=hold,
             confirmed_at=inside.now,
         ),
         sealed=None,
@@ -54,7 +55,7 @@ async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, 
     await authenticators.save_codes(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)
     language = message_language(idp, visitor, inside.account)
-    await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=language, now=inside.now)
+    await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=language, now=inside.now, about=made)
     return Codes(codes, inside.account)
 
 
@@ -78,7 +79,7 @@ async def renew(idp: Idp, visitor: Visitor) -> Codes | TooOften | Outside:
         assert isinstance(may, MayEnrol)
         if may.ends_others and open_set(again) is not None:
             await end_elsewhere(conn, again, why="authenticator")
-        return await new_set(idp, conn, again, visitor, trusted_at=may.trusted_at)
+        return await new_set(idp, conn, again, visitor, hold=may.hold or None)
 
 
 def open_set(inside: Inside) -> Authenticator | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
@@ -70,9 +70,9 @@ class Account:
 class Authenticator:
     """One enrolled phone, app or set of recovery codes of one account.
 
-    `hint` is what a page may show ("ending 55"). `trusted_at` is when it may start to open strong scopes (design 5);
-    `enrolled_in` the interaction during which it was enrolled, which it can never satisfy. `number_key` is the same for
-    every phone with this number, whosever it is.
+    `hint` is what a page may show ("ending 55"). `trusted_at` is when it may start to open strong scopes (design 5):
+    None until its owner could be told of it, and then `hold` later. `enrolled_in` is the interaction during which it
+    was enrolled, which it can never satisfy. `number_key` is the same for every phone with this number, whosever it is.
     """
 
     id: UUID
@@ -81,13 +81,14 @@ class Authenticator:
     label: str
     hint: str
     created_at: datetime
-    trusted_at: datetime
+    trusted_at: datetime | None
     confirmed_at: datetime | None = None
     enrolled_in: UUID | None = None
     last_used_at: datetime | None = None
     closed_at: datetime | None = None
     remaining: int | None = None  # recovery codes left
     number_key: bytes | None = field(default=None, repr=False)
+    hold: timedelta | None = None
     swapped_at: datetime | None = None  # a phone whose SIM was seen changed, and not seen otherwise since
 
 

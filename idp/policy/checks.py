@@ -95,7 +95,8 @@ def _level_is_within_reach(view: View) -> Refuse | None:
             return Refuse(
                 UNMET,
                 "This person cannot be authenticated as strongly as this request needs",
-                f"{demand.reason.why} needs {demand.level.name.lower()}, within reach is {view.best.name.lower()}",
+                f"{demand.reason.why} needs {demand.level.name.lower()}, within reach is {view.best.name.lower()}"
+                f"{_until_told(view, demand.level)}",
                 retry_at=_trusted_later(view, demand.level),
             )
     return None
@@ -246,12 +247,24 @@ def _password(why: Why, *, age: timedelta | None = None) -> Ask:
     return Ask(Kind.PASSWORD, Reason(why, age=age), factors=(Factor.PASSWORD,))
 
 
+def _until_told(view: View, level: AssuranceLevel) -> str:
+    """For the log and the operator: one would do, if its owner could be told of it (design 5)."""
+    waits = any(
+        authenticator.closed_at is None
+        and authenticator.trusted_at is None
+        and view.policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= level
+        for authenticator in view.facts.authenticators
+    )
+    return "; one waits until its owner could be told of it" if waits else ""
+
+
 def _trusted_later(view: View, level: AssuranceLevel) -> datetime | None:
-    """When an authenticator that is on hold now will give this level; None if none will."""
+    """When an authenticator that is on hold now will give this level; None if none will or nobody was told."""
     later = [
         authenticator.trusted_at
         for authenticator in view.facts.authenticators
         if authenticator.closed_at is None
+        and authenticator.trusted_at is not None
         and authenticator.trusted_at > view.facts.now
         and view.policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= level
     ]

@@ -12,13 +12,17 @@ from idp.policy.view import is_fresh
 
 SCOPE = "authenticators:write"
 FRESH = timedelta(minutes=5)  # for a policy without a row for it
+AT_ONCE = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class MayEnrol:
-    """Go on; the new one gets this `trusted_at`. With `ends_others` all other sessions and refresh tokens end."""
+    """Go on; the new one counts `hold` after its owner was told of it, or at once where that is nothing.
 
-    trusted_at: datetime
+    With `ends_others` all other sessions and refresh tokens end.
+    """
+
+    hold: timedelta
     ends_others: bool
 
 
@@ -56,7 +60,7 @@ def enrolment(
     if account.disabled:
         return Refuse("access_denied", "This account cannot sign in", f"account {account.id} is disabled")
     if ticket:
-        return _may(change, facts.now)
+        return _may(change, AT_ONCE)
     proofs = weigh(
         facts.events,
         facts.authenticators,
@@ -73,7 +77,7 @@ def enrolment(
     shown = [proof for proof in fresh if _by(proof, facts, strong=strong, target=target)]
     if shown:
         trusted = any(proof.level >= AssuranceLevel.STRONG for proof in shown) or _all_three(fresh, facts, policy)
-        return _may(change, facts.now if trusted else facts.now + policy.hold)
+        return _may(change, AT_ONCE if trusted else policy.hold)
     return _what_would_do(facts, policy, strong=strong, target=target, in_doubt=len(fresh) < len(recent))
 
 
@@ -88,10 +92,10 @@ def _is_doubted(proof: Proof, facts: Facts) -> bool:
     return proof.event.swap is not Swap.NOT_SWAPPED or proof.event.authenticator_id in swapped
 
 
-def _may(change: Change, trusted_at: datetime) -> MayEnrol | MayRemove:
+def _may(change: Change, hold: timedelta) -> MayEnrol | MayRemove:
     if change is Change.REMOVE:
         return MayRemove()
-    return MayEnrol(trusted_at, ends_others=change is Change.REPLACE)
+    return MayEnrol(hold, ends_others=change is Change.REPLACE)
 
 
 def _age(policy: Policy) -> timedelta:
@@ -139,7 +143,7 @@ def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
     """
     lately = any(
         policy.factors.get(authenticator.factor, AssuranceLevel.NONE) >= AssuranceLevel.STRONG
-        and (authenticator.closed_at is None or authenticator.closed_at > facts.now - policy.hold)
+        and (authenticator.closed_at is None or _follows(authenticator, authenticator.closed_at, facts, policy))
         for authenticator in facts.authenticators
     )
     if lately:
@@ -151,6 +155,12 @@ def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
         if event.factor is Factor.PASSWORD or (by is not None and is_trusted(by, at=event.at)):
             proved.add(event.factor)
     return {Factor.PASSWORD, Factor.SMS, Factor.RECOVERY} <= proved
+
+
+def _follows(removed: Authenticator, closed_at: datetime, facts: Facts, policy: Policy) -> bool:
+    """Whether a removed one still holds up what follows it: for the hold, and that from when its owner was told."""
+    told = removed.trusted_at is not None and removed.trusted_at <= facts.now
+    return closed_at > facts.now - policy.hold or not told
 
 
 def _what_would_do(

@@ -7,15 +7,18 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Interval,
     LargeBinary,
     Text,
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
     literal_column,
+    null,
     select,
     update,
 )
@@ -24,6 +27,7 @@ from sqlalchemy.dialects.postgresql import insert
 from idp.model import Authenticator, Factor
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, authenticator, recovery_code
+from idp.store.untold import AGAIN_AFTER
 
 ENROLMENT_LIFE = timedelta(minutes=10)
 
@@ -31,6 +35,8 @@ _now = bindparam("now", type_=Time)
 _id = bindparam("authenticator_id", type_=Uuid)
 _account = bindparam("account_id", type_=Uuid)
 _a = authenticator.c
+
+_hold = bindparam("hold", type_=Interval)
 
 _lookup = bindparam("lookup", type_=LargeBinary)
 _other = authenticator.alias("other")
@@ -44,6 +50,10 @@ _INSERT = Statement(
     )
     .returning(_a.id)
 )
+
+
+def _tell_at(since: datetime | None, hold: timedelta | None) -> datetime | None:
+    return None if since is None or hold is None else since + AGAIN_AFTER
 
 
 async def add(
@@ -69,6 +79,8 @@ async def add(
         confirmed_at=new.confirmed_at,
         expires_at=None if new.confirmed_at else new.created_at + ENROLMENT_LIFE,
         trusted_at=new.trusted_at,
+        hold=new.hold,
+        tell_at=_tell_at(new.confirmed_at, new.hold),
         enrolled_in=new.enrolled_in,
         session_id=session_id,
         last_step=last_step,
@@ -82,7 +94,7 @@ _DROP_PENDING = Statement(
     .returning(_a.id)
 )
 _PENDING = Statement(
-    select(_a.id, _a.sealed, _a.created_at, _a.trusted_at).where(
+    select(_a.id, _a.sealed, _a.created_at, _a.hold).where(
         _a.account_id == _account,
         _a.factor == bindparam("factor", type_=Text),
         _a.session_id == bindparam("session_id", type_=Uuid),
@@ -104,6 +116,8 @@ _CONFIRM = Statement(
         expires_at=None,
         label=bindparam("new_label"),
         trusted_at=bindparam("new_trusted_at"),
+        hold=bindparam("new_hold"),
+        tell_at=bindparam("new_tell_at"),
         last_step=bindparam("step", type_=BigInteger),
     )
     .returning(_a.id)
@@ -117,8 +131,8 @@ async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:
 
 async def pending(
     conn: Conn, *, account_id: UUID, session_id: UUID, factor: Factor, now: datetime
-) -> tuple[UUID, bytes, datetime, datetime] | None:
-    """Id, sealed secret, start and `trusted_at` of the enrolment begun in this session, if it is still open."""
+) -> tuple[UUID, bytes, datetime, timedelta | None] | None:
+    """Id, sealed secret, start and hold of the enrolment begun in this session, if it is still open."""
     row = await conn.one(_PENDING, account_id=account_id, session_id=session_id, factor=factor.value, now=now)
     return None if row is None else (row[0], row[1], row[2], row[3])
 
@@ -130,18 +144,23 @@ async def confirm(
     account_id: UUID,
     session_id: UUID,
     label: str,
-    trusted_at: datetime,
+    hold: timedelta | None,
     step: int,
     now: datetime,
 ) -> bool:
-    """Confirm an enrolment in the session that began it. True for exactly one caller. `step` cannot be used again."""
+    """Confirm an enrolment in the session that began it. True for exactly one caller. `step` cannot be used again.
+
+    Without a `hold` it is trusted from now on, else when its owner was told of it and the hold is over.
+    """
     row = await conn.one(
         _CONFIRM,
         authenticator_id=authenticator_id,
         account_id=account_id,
         session_id=session_id,
         new_label=label,
-        new_trusted_at=trusted_at,
+        new_trusted_at=now if hold is None else None,
+        new_hold=hold,
+        new_tell_at=_tell_at(now, hold),
         step=step,
         now=now,
     )
@@ -169,7 +188,12 @@ async def sealed(conn: Conn, *, account_id: UUID, factor: Factor) -> Sequence[tu
 _CLOSE = Statement(
     update(authenticator)
     .where(_a.id == _id, _a.account_id == _account, _a.closed_at.is_(None), _a.confirmed_at.is_not(None))
-    .values(closed_at=_now)
+    .values(
+        closed_at=_now,
+        trusted_at=case((_hold.is_(None), func.coalesce(_a.trusted_at, _now))),
+        hold=_hold,
+        tell_at=bindparam("tell_at", type_=Time),
+    )
     .returning(_a.factor)
 )
 _CLOSE_KIND = Statement(
@@ -181,7 +205,7 @@ _CLOSE_KIND = Statement(
         _a.confirmed_at.is_not(None),
         _a.id.is_distinct_from(bindparam("keep", type_=Uuid)),
     )
-    .values(closed_at=_now)
+    .values(closed_at=_now, trusted_at=func.coalesce(_a.trusted_at, _now), hold=null(), tell_at=null())
     .returning(_a.id)
 )
 _RENAME = Statement(
@@ -192,9 +216,21 @@ _RENAME = Statement(
 )
 
 
-async def close(conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: datetime) -> Factor | None:
-    """Close one. Its factor for exactly one caller, None if it was not open."""
-    row = await conn.one(_CLOSE, authenticator_id=authenticator_id, account_id=account_id, now=now)
+async def close(
+    conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: datetime, hold: timedelta | None = None
+) -> Factor | None:
+    """Close one. Its factor for exactly one caller, None if it was not open.
+
+    `hold`: for how long, from when its owner was told of it, nothing that replaces it may count at once.
+    """
+    row = await conn.one(
+        _CLOSE,
+        authenticator_id=authenticator_id,
+        account_id=account_id,
+        hold=hold,
+        tell_at=_tell_at(now, hold),
+        now=now,
+    )
     return None if row is None else Factor(row[0])
 
 

@@ -37,6 +37,8 @@ def read_holder(columns: Sequence[Any]) -> Holder | None:
         return None
     trusted: dict[Factor, datetime] = {}
     for name, at in zip(factors or (), since or (), strict=True):
+        if at is None:
+            continue  # nobody could be told of it
         factor = Factor(name)
         trusted[factor] = min(at, trusted.get(factor, at))
     return Holder(account_id, frozenset(groups), disabled_at is not None, trusted)

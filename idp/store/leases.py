@@ -36,6 +36,7 @@ from idp.store.engine import Conn, Statement
 from idp.store.messages import COLUMNS, Outgoing, Try
 from idp.store.schema import Time, account, authenticator, message, message_attempt
 from idp.store.swaps import noting
+from idp.store.untold import holding_from
 from idp.store.wanted import wanted
 
 LEASE = timedelta(seconds=20)
@@ -209,8 +210,8 @@ async def deny(conn: Conn, outgoing: Outgoing, *, by: str, region: str | None, n
 
 
 async def _end(conn: Conn, outgoing: Outgoing, **values: datetime | str | None) -> str:
-    values = {"denied_by": None, "again_at": None, **values}
-    row = await conn.one(_END, message_id=outgoing.id, lease=outgoing.lease, **values)
+    always = {"message_id": outgoing.id, "lease": outgoing.lease, "denied_by": None, "again_at": None}
+    row = await conn.one(_END, **always | values)
     return "gone" if row is None else str(row[0])
 
 
@@ -246,15 +247,12 @@ _marked = (
         ),
         lease_until=case((or_(_still_ours, _sent), bindparam("again_at", type_=Time)), else_=_m.lease_until),
     )
-    .returning(_m.state, _m.account_id)
+    .returning(_m.state, _m.account_id, _m.about, _m.kind)
     .cte("marked")
 )
 _told = select(_marked.c.state).where(_sent).cte("told")
-_MARK = Statement(
-    select(_marked.c.state).add_cte(
-        audited(_told, account_id=select(_marked.c.account_id).scalar_subquery()),
-    )
-)
+_audit = audited(_told, account_id=select(_marked.c.account_id).scalar_subquery())
+_MARK = Statement(select(_marked.c.state).add_cte(_audit, holding_from(_marked, when=_sent, now=_now)))
 
 
 async def mark(
@@ -277,7 +275,7 @@ async def mark(
 ) -> str | None:
     """Write down how a try ended; the message's state afterwards: sent, failed, or waiting (then until `again_at`).
 
-    What was sent is audited in the same statement.
+    What was sent is audited in the same statement, and the hold of what it is about begins with it.
     """
     row = await conn.one(
         _MARK,

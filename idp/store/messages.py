@@ -116,7 +116,18 @@ _where_to = union_all(
 _noticed = (
     insert(message)
     .from_select(
-        ["id", "account_id", "authenticator_id", "channel", "kind", "fields", "locale", "created_at", "expires_at"],
+        [
+            "id",
+            "account_id",
+            "authenticator_id",
+            "channel",
+            "kind",
+            "fields",
+            "locale",
+            "created_at",
+            "expires_at",
+            "about",
+        ],
         select(
             func.gen_random_uuid(),
             *_where_to.c,
@@ -125,6 +136,7 @@ _noticed = (
             bindparam("locale", type_=Text),
             _now,
             bindparam("expires_at", type_=Time),
+            bindparam("about", type_=Uuid),
         ),
     )
     .returning(_m.id)
@@ -144,10 +156,12 @@ async def notice(
     expires_at: datetime,
     also: UUID | None = None,
     mail: bool = False,
+    about: UUID | None = None,
 ) -> int:
     """Put a notice to every phone of a person into the outbox (and to the closed phone `also`); how many.
 
-    With `mail` one goes to the e-mail address too, if there is one.
+    With `mail` one goes to the e-mail address too, if there is one. The hold of the authenticator that it is `about`
+    begins when a provider took it (`untold`).
     """
     rows = await conn.all(
         _NOTICE,
@@ -159,6 +173,7 @@ async def notice(
         expires_at=expires_at,
         also=also,
         mail=mail,
+        about=about,
     )
     return len(rows)
 

@@ -1,11 +1,11 @@
 """Accounts and their authenticators as columns, for every statement that loads a person."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, extract, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import Account, Authenticator, Factor
@@ -52,6 +52,7 @@ def authenticators_json(
         _t.c.hint,
         _t.c.created_at,
         _t.c.trusted_at,
+        extract("epoch", _t.c.hold),
         _t.c.confirmed_at,
         _t.c.enrolled_in,
         _t.c.last_used_at,
@@ -99,7 +100,8 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
     label: str,
     hint: str,
     created_at: str,
-    trusted_at: str,
+    trusted_at: str | None,
+    hold: float | None,
     confirmed_at: str,
     enrolled_in: str | None,
     last_used_at: str | None,
@@ -115,7 +117,8 @@ def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
         label=label,
         hint=hint,
         created_at=datetime.fromisoformat(created_at),
-        trusted_at=datetime.fromisoformat(trusted_at),
+        trusted_at=read_time(trusted_at),
+        hold=None if hold is None else timedelta(seconds=hold),
         confirmed_at=datetime.fromisoformat(confirmed_at),
         enrolled_in=read_uuid(enrolled_in),
         last_used_at=read_time(last_used_at),

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Text, Uuid, and_, bindparam, case, func, l
 
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, authenticator, message, message_attempt
+from idp.store.untold import holding_from
 
 _a, _m = message_attempt.c, message.c
 _status: ColumnElement[str] = bindparam("status", type_=Text)
@@ -53,6 +54,7 @@ _reported = (
     .returning(_a.message_id)
     .cte("reported")
 )
+_taken = _status.in_([literal_column(f"'{each}'") for each in ("queued", "sent", "delivered")])
 # Who sent it may have died before writing that down, or have waited in vain for the answer: one is enough.
 _sent = (
     update(message)
@@ -60,13 +62,14 @@ _sent = (
         and_(
             _m.id == _reported.c.message_id,
             _m.state == literal_column("'waiting'"),
-            _status.in_([literal_column(f"'{each}'") for each in ("queued", "sent", "delivered")]),
+            _taken,
         )
     )
     .values(state="sent", lease_until=None)
     .returning(_m.id)
     .cte("taken")
 )
+_heard = select(_m.about, _m.kind).where(_m.id == _reported.c.message_id).cte("heard")
 _REPORT = Statement(
     select(_m.id, _m.account_id, _m.authenticator_id, authenticator.c.sealed)
     .select_from(
@@ -74,7 +77,7 @@ _REPORT = Statement(
             authenticator, authenticator.c.id == _m.authenticator_id
         )
     )
-    .add_cte(_sent)
+    .add_cte(_sent, holding_from(_heard, when=_taken, now=bindparam("now", type_=Time)))
 )
 
 

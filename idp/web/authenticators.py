@@ -53,11 +53,10 @@ async def _new(request: Request, *problems: Problem) -> Response:
         return outside(request, inside)
     may = permission(idp, inside)
     assert isinstance(may, MayEnrol)
-    on_hold = may.trusted_at > inside.now
     shown = BeginEnrolment(
         action=url(request, ENROL_PATH),
         back=url(request, ACCOUNT_PATH),
-        hold=may.trusted_at - inside.now if on_hold else None,
+        hold=may.hold or None,
         problems=problems,
     )
     return page(request, shown, status=400 if problems else 200, person=inside.account)

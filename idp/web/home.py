@@ -86,7 +86,9 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
     standing = Standing.TRUSTED
     if each.factor in home.closed:
         standing = Standing.CLOSED
-    elif each.factor is Factor.TOTP and each.trusted_at > home.inside.now:
+    elif each.factor is Factor.TOTP and each.trusted_at is None:
+        standing = Standing.UNTOLD if home.reached else Standing.NOBODY
+    elif each.factor is Factor.TOTP and each.trusted_at is not None and each.trusted_at > home.inside.now:
         standing = Standing.ON_HOLD
     change = {Factor.TOTP: f"{base}{AUTHENTICATORS_PATH}/{each.id}"}
     if home.may_renew_codes:
@@ -97,6 +99,7 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         hint=each.hint,
         standing=standing,
         trusted_at=each.trusted_at,
+        hold=each.hold,
         last_used_at=each.last_used_at,
         remaining=each.remaining,
         change=change.get(each.factor),

@@ -89,7 +89,7 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
         await visitor.sees("You are about to change how you sign in")
         await visitor.presses("Send a code")
         await visitor.gives_text_code(bob)
-    await visitor.sees("Set up an authenticator app", "only after 24 hours")
+    await visitor.sees("Set up an authenticator app", "only 24 hours after")
     await visitor.presses("Show the QR code")
     await visitor.follows("Back")
     await visitor.sees("Your security")
@@ -104,7 +104,7 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     await visitor.sees("Save your recovery codes")
     await visitor.page.get_by_label("I have put these codes somewhere safe").check()
     await visitor.presses("Continue")
-    await visitor.sees("Your security", "Bob’s phone", "On hold", "opens sensitive actions from")
+    await visitor.sees("Your security", "Bob’s phone", "On hold", "opens sensitive actions")
     assert any("app was added to your" in text for text in (await demo.texts(bob))[:2])  # and one about the codes
 
     await visitor.prepares_transfer("Jana Nováková", "25")

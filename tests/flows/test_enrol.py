@@ -91,6 +91,9 @@ async def test_the_hold_begins_when_the_person_is_told_and_not_when_the_key_was_
     page = await browser.submit(NEW)
     provider.clock.move(timedelta(minutes=9))
     await browser.submit("/confirm", code=code_for(provider, key_on(page) or ""), label="")
+    assert [each["trusted_at"] for each in await apps(provider, "bob")] == [None]
+    provider.clock.move(MINUTE)
+    await provider.deliver()
     assert [each["trusted_at"] for each in await apps(provider, "bob")] == [provider.clock.now() + DAY]
 
 
@@ -155,6 +158,7 @@ async def test_with_a_saved_code_the_second_one_is_on_hold(provider: Provider) -
     assert str(page.url).endswith(NEW)
     provider.clock.move(MINUTE)
     await enrol(provider, browser)
+    await provider.deliver()
     newest = (await apps(provider, "alice"))[-1]
     assert newest["trusted_at"] == provider.clock.now() + DAY
 
@@ -168,6 +172,7 @@ async def test_an_app_on_hold_adds_another_that_is_on_hold(provider: Provider) -
     assert "On hold" in page.text
     await prove_app(provider, browser, NEW, "enrolled")
     await enrol(provider, browser)
+    await provider.deliver()
     assert [each["trusted_at"] > provider.clock.now() for each in await apps(provider, "bob")] == [True, True]
 
 
@@ -541,6 +546,7 @@ async def test_codes_made_with_a_text_message_are_on_hold_too(provider: Provider
     await come_in(provider, browser)
     await browser.get(CODES)
     await browser.submit(CODES)
+    await provider.deliver()
     made = [each for each in await having(provider, "bob") if each["factor"] == "recovery"]
     assert [each["trusted_at"] for each in made] == [provider.clock.now() + DAY]
 

@@ -426,9 +426,8 @@ async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
     assert person is not None
     for _ in ROUNDS:
         session_id = uuid4()
-        pending = Authenticator(
-            uuid4(), person[0].id, Factor.TOTP, "", "", created_at=now, trusted_at=now + timedelta(days=1)
-        )
+        day = timedelta(days=1)
+        pending = Authenticator(uuid4(), person[0].id, Factor.TOTP, "", "", created_at=now, trusted_at=None, hold=day)
         await authenticators.add(provider.idp.db, pending, sealed=b"sealed", session_id=session_id)
 
         async def confirm(number: int, pending: UUID = pending.id, session_id: UUID = session_id) -> bool:
@@ -438,7 +437,7 @@ async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
                 account_id=person[0].id,
                 session_id=session_id,
                 label="Pixel",
-                trusted_at=now,
+                hold=timedelta(days=1),
                 step=7,
                 now=now,
             )

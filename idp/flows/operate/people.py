@@ -179,9 +179,7 @@ async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phon
 
 async def record_added(conn: Connection, added: Authenticator, *, now: datetime) -> None:
     """The audit row for an authenticator that an operator gave."""
-    event = AuthenticatorAdded(
-        factor=added.factor, authenticator=str(added.id), trusted_at=added.trusted_at.isoformat(), by="operator"
-    )
+    event = AuthenticatorAdded(added.factor, str(added.id), trusted_at=now.isoformat(), by="operator")
     await audits.add(conn, event, now=now, account_id=added.account_id)
 
 

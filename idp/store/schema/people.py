@@ -9,6 +9,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     Table,
     Text,
@@ -38,6 +39,8 @@ account = Table(
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
 # `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen.
+# It opens strong scopes from `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when
+# somebody was. `tell_at` is when to try again.
 authenticator = Table(
     "authenticator",
     metadata,
@@ -51,7 +54,9 @@ authenticator = Table(
     Column("created_at", Time, nullable=False),
     Column("confirmed_at", Time),
     Column("expires_at", Time),
-    Column("trusted_at", Time, nullable=False),
+    Column("trusted_at", Time),
+    Column("hold", Interval),
+    Column("tell_at", Time),
     Column("enrolled_in", Uuid),
     Column("session_id", Uuid),
     Column("last_step", BigInteger, nullable=False, server_default=text("0")),
@@ -60,8 +65,10 @@ authenticator = Table(
     Column("swapped_at", Time),
     CheckConstraint("factor IN ('sms', 'totp', 'recovery')", name="factor"),
     CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
+    CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
     Index("ix_authenticator_account_id", "account_id"),
     Index("ix_authenticator_lookup", "lookup", postgresql_where=text("lookup IS NOT NULL")),
+    Index("ix_authenticator_tell_at", "tell_at", postgresql_where=text("tell_at IS NOT NULL")),
     Index("ix_authenticator_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
 )
 

@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from idp.store.schema.base import EMPTY_OBJECT, Time, account_id, metadata
 
 # The outbox. A row says what to send, never the text: a code is derived when it leaves. It goes to a phone, or to the
-# account's e-mail address. A waiting row may be claimed from `lease_until` on; a fresh one at once.
+# account's e-mail address. A waiting row may be claimed from `lease_until` on; a fresh one at once. A notice may be
+# `about` an authenticator, whose hold begins when a provider took it.
 message = Table(
     "message",
     metadata,
@@ -29,6 +30,7 @@ message = Table(
     Column("authenticator_id", Uuid, ForeignKey("authenticator.id", ondelete="CASCADE")),
     Column("region", Text),
     Column("interaction_id", Uuid),
+    Column("about", Uuid),
     Column("kind", Text, nullable=False),
     Column("nonce", LargeBinary),
     Column("key_id", Text),

@@ -15,6 +15,8 @@ class Standing(StrEnum):
 
     TRUSTED = "trusted"
     ON_HOLD = "on_hold"  # signs in, but opens nothing sensitive before `trusted_at`
+    UNTOLD = "untold"  # nor before `hold` has passed since its owner was told of it, which nobody was so far
+    NOBODY = "nobody"  # and there is no channel to tell on
     CLOSED = "closed"  # too many wrong codes
 
 
@@ -64,6 +66,7 @@ class AuthenticatorRow:
     hint: str = ""
     standing: Standing = Standing.TRUSTED
     trusted_at: datetime | None = None
+    hold: timedelta | None = None
     last_used_at: datetime | None = None
     remaining: int | None = None
     change: str | None = None
