@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 def totp(
     name: Name,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Close their other apps and sign them out everywhere.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Close their other apps and end their sign-ins.")] = False,
     as_json: output.Json = False,
 ) -> None:
     """Give a person an authenticator app.
@@ -61,7 +59,7 @@ def phone(
         str, typer.Argument(metavar="PHONE", help="Mobile number with country code.", show_default=False)
     ],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Close their other phones and sign them out everywhere.")
+        bool, typer.Option("--replace", help="Close their other phones and end their sign-ins.")
     ] = False,
     as_json: output.Json = False,
 ) -> None:
@@ -95,7 +93,7 @@ def remove_authenticator(
     ],
     as_json: output.Json = False,
 ) -> None:
-    """Close a lost phone or app. The person is signed out everywhere, and their phones are told."""
+    """Close a lost phone or app. Every browser has to sign in again, and their phones are told."""
     from idp.cli.place import run
     from idp.flows import operate
 

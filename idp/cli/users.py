@@ -236,7 +236,7 @@ def _claims(claims: Mapping[str, Any]) -> list[tuple[str, Any]]:
     epilog="\b\nExamples:\n  idp user password ada\n  pass show ada | idp user password ada --password-stdin",
 )
 def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
-    """Set a person's password. They are signed out everywhere, and their phones are told."""
+    """Set a person's password. Every browser has to sign in again, and their phones are told."""
     typed = _password(password_stdin)
     from idp.cli.place import run
     from idp.flows import operate
@@ -247,7 +247,7 @@ def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.
 
 @app.command("disable", epilog="\b\nExamples:\n  idp user disable ada")
 def disable(name: Name, as_json: output.Json = False) -> None:
-    """Keep a person out. They are signed out everywhere at once."""
+    """Keep a person out. Their sign-ins end at once, in every browser."""
     _set_disabled(name, disabled=True, as_json=as_json)
 
 

@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from idp.audit import KeysRotated
+from idp.errors import SealBroken
 from idp.flows.idp import Idp
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.store import audits, keys
+from idp.store.facts import SESSION_LIFE
 from idp.store.keys import StoredKey
 
 SIGNING_KEY = "signing-key"
 VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
+
+
+def hints_last(idp: Idp) -> timedelta:
+    """How long after its retirement a key still checks hints: as long as a session or refresh token remembers any."""
+    return max(SESSION_LIFE, idp.policy.refresh_max) + VERIFY_AFTER_RETIREMENT
 
 
 def bound(alg: str, kid: str) -> str:
@@ -25,15 +32,23 @@ async def read(idp: Idp) -> None:
     if not {(key.alg, key.state) for key in stored} >= {(alg, "current") for alg in ALGORITHMS}:
         await _make_missing(idp, stored)
         stored = await keys.all_keys(idp.db)
-    idp.ring = KeyRing(_opened(idp, key) for key in stored)
+    since = idp.clock.now() - VERIFY_AFTER_RETIREMENT
+    idp.ring = KeyRing(opened for key in stored if (opened := _opened(idp, key, since=since)) is not None)
 
 
-def _opened(idp: Idp, key: StoredKey) -> SigningKey:
+def _opened(idp: Idp, key: StoredKey, *, since: datetime) -> SigningKey | None:
+    remembered = key.retired_at is not None and key.retired_at < since
+    state = KeyState.REMEMBERED if remembered else KeyState(key.state)
     known = None if idp.ring is None else idp.ring.find(key.id)
     if known is not None:
-        return replace(known, state=KeyState(key.state))
-    private = idp.secrets.unseal(key.sealed, purpose=SIGNING_KEY, bound_to=bound(key.alg, key.id))
-    return load(private, state=KeyState(key.state))
+        return replace(known, state=state)
+    try:
+        private = idp.secrets.unseal(key.sealed, purpose=SIGNING_KEY, bound_to=bound(key.alg, key.id))
+    except SealBroken:
+        if remembered:
+            return None  # its secret key was put away since: its hints count as none
+        raise
+    return load(private, state=state)
 
 
 async def _make_missing(idp: Idp, stored: Sequence[StoredKey]) -> None:
@@ -59,7 +74,7 @@ async def rotate(idp: Idp) -> list[str]:
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]
-        await keys.forget_retired(conn, before=now - VERIFY_AFTER_RETIREMENT)
+        await keys.forget_retired(conn, before=now - hints_last(idp))
         await audits.add(conn, KeysRotated(current=current), now=now)
     for alg in ALGORITHMS:
         await _make(idp, alg, "next")

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from idp.audit import SignedOut
-from idp.errors import OAuthError, SealBroken
+from idp.errors import SealBroken
 from idp.flows.idp import INTERNAL, Idp, Visitor
 from idp.model import Account, Client, Session
 from idp.oidc import logout
+from idp.oidc.errors import PageError
 from idp.oidc.logout import AlreadyOut, Ask, LogOut, LogoutRequest
 from idp.oidc.params import Params
 from idp.oidc.redirects import leads_on
@@ -19,6 +20,7 @@ from idp.store import facts as store_facts
 
 _PURPOSE = "logout-request"
 _NAMES = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
+_OFFER = ("client_id", "post_logout_redirect_uri", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Confirm:
 class Out:
     """Nobody is signed in any more. `redirect_to` is the application's registered page, with its state.
 
+    `offered` is such a page to be pressed, not followed; `told` brings it to the page that says so (`ended`).
     `account` is who it was, `ui_locales` what the application asked for: the language of the page that says so.
     """
 
@@ -43,6 +46,8 @@ class Out:
     redirect_to: str | None = None
     account: Account | None = None
     ui_locales: tuple[str, ...] = ()
+    offered: str | None = None
+    told: Params = field(default_factory=dict, repr=False)
 
 
 def pack(idp: Idp, params: Params) -> str:
@@ -53,12 +58,12 @@ def pack(idp: Idp, params: Params) -> str:
 
 
 def unpack(idp: Idp, packed: str) -> Params:
-    """What `pack` packed. Raises invalid_request for anything else."""
+    """What `pack` packed; nothing for anything else."""
     try:
         sealed = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         kept: dict[str, str] = json.loads(idp.secrets.unseal(sealed, purpose=_PURPOSE, bound_to=_PURPOSE))
     except (binascii.Error, ValueError, SealBroken):
-        raise OAuthError("invalid_request", "This logout request is not one of ours.") from None
+        return {}
     return kept
 
 
@@ -75,7 +80,7 @@ async def begin(idp: Idp, params: Params, visitor: Visitor) -> Confirm | Out:
             return Confirm(account, request.client, request.redirect_to, pack(idp, params), _languages(params))
         case AlreadyOut():
             pass
-    return Out(request.client, request.redirect_to, account, _languages(params))
+    return _out(request, params, account)
 
 
 def leads_to(idp: Idp, params: Params) -> tuple[str, ...]:
@@ -88,7 +93,20 @@ async def confirmed(idp: Idp, params: Params, visitor: Visitor) -> Out:
     """The person said yes on our own page. Raises `PageError` when the request has become a bad one."""
     request = _parse(idp, params)
     out = await sign_out(idp, visitor, why="application")
-    return Out(request.client, request.redirect_to, out.account, _languages(params))
+    return _out(request, params, out.account)
+
+
+def ended(idp: Idp, told: Params) -> Out:
+    """What there is to offer after a sign-out that has happened."""
+    try:
+        return _out(_parse(idp, {name: told[name] for name in _OFFER if name in told}), told, None)
+    except PageError:
+        return Out()
+
+
+def _out(request: LogoutRequest, params: Params, account: Account | None) -> Out:
+    told = {name: params[name] for name in _OFFER if name in params} if request.offered else {}
+    return Out(request.client, request.redirect_to, account, _languages(params), request.offered, told)
 
 
 async def sign_out(idp: Idp, visitor: Visitor, *, why: str = "person") -> Out:

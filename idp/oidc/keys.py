@@ -34,11 +34,15 @@ RSA_BITS = 2048
 
 
 class KeyState(StrEnum):
-    """`next` is published before it signs, `retired` verifies after it has signed (OIDC Core 10.1.1)."""
+    """`next` is published before it signs, `retired` verifies after it has signed (OIDC Core 10.1.1).
+
+    `remembered` is not published any more and verifies ID tokens alone, those that come back as hints.
+    """
 
     NEXT = "next"
     CURRENT = "current"
     RETIRED = "retired"
+    REMEMBERED = "remembered"
 
 
 class Signer(Protocol):
@@ -161,8 +165,10 @@ class KeyRing:
             raise ValueError("a key ring needs exactly one current key for each of " + ", ".join(ALGORITHMS))
         types = (ACCESS_TOKEN, ID_TOKEN)
         self._signing = {(name, typ): (key, key.header(typ)) for name, key in self._current.items() for typ in types}
-        self._verifying = {(key.header(typ), typ): key for key in self._by_kid.values() for typ in types}
-        self._jwks = {"keys": [dict(key.key.as_dict(private=False)) for key in self._by_kid.values()]}
+        published = [key for key in self._by_kid.values() if key.state is not KeyState.REMEMBERED]
+        self._verifying = {(key.header(typ), typ): key for key in published for typ in types}
+        self._verifying |= {(key.header(ID_TOKEN), ID_TOKEN): key for key in self._by_kid.values()}
+        self._jwks = {"keys": [dict(key.key.as_dict(private=False)) for key in published]}
 
     def jwks(self) -> dict[str, Any]:
         """The public JWK Set: next, current and retired keys, no private members (RFC 7517 5, OIDC Core 10.1.1)."""

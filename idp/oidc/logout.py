@@ -14,12 +14,16 @@ from idp.oidc.params import Params
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """A valid request. `redirect_to` is where the browser goes afterwards, with the state, or None for our own page."""
+    """A valid request. `redirect_to` is where the browser goes afterwards, with the state, or None for our own page.
+
+    `offered` is an address that was asked for without a hint: the person may press it, no browser follows it by itself.
+    """
 
     client: Client | None = None
     subject: str | None = None
     session_id: str | None = None
     redirect_to: str | None = None
+    offered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +44,40 @@ class AlreadyOut:
 def parse(
     params: Params, *, client_lookup: Callable[[str], Client | None], issuer: str, keys: KeyRing
 ) -> LogoutRequest:
-    """Read a logout request. Raises `PageError` for a hint that is not ours or a URI that is not registered (RIL 2, 3).
+    """Read a logout request. Raises `PageError` for a URI that is not registered for the client (RIL 3).
 
-    A post_logout_redirect_uri without a hint is not followed: anybody may have written that link.
+    A hint that cannot be checked, is of another client than `client_id`, or of one that is gone, counts as none: what
+    it costs is the redirect (RIL 2, 3: only a valid hint says where to), never that the person may sign out.
     """
-    if "id_token_hint" not in params:
+    hint = _hint(params, issuer, keys)
+    client = client_lookup(params.get("client_id", hint.client_id if hint else ""))
+    if client is None or client.disabled:
         return LogoutRequest()
-    try:
-        hint = hints.read(params["id_token_hint"], keys=keys, issuer=issuer)
-    except Untrusted as error:
-        raise PageError("invalid_request", "id_token_hint is not an ID token of ours.", detail=str(error)) from None
-    client = client_lookup(hint.client_id)
+    address = _address(params, client)
     # RIL 2: a client_id MUST be the one the ID token was issued to
-    if client is None or client.disabled or params.get("client_id", client.id) != client.id:
-        raise PageError("invalid_request", "id_token_hint and client_id do not fit together.")
-    return LogoutRequest(client, hint.subject, hint.session_id, _redirect_to(params, client))
+    if hint is None or hint.client_id != client.id:
+        # anybody may have written that link
+        return LogoutRequest(client, offered=address)
+    return LogoutRequest(client, hint.subject, hint.session_id, redirect_to=address)
 
 
-def _redirect_to(params: Params, client: Client) -> str | None:
+def _hint(params: Params, issuer: str, keys: KeyRing) -> hints.Hint | None:
+    try:
+        return hints.read(params.get("id_token_hint", ""), keys=keys, issuer=issuer)
+    except Untrusted:
+        return None
+
+
+def _address(params: Params, client: Client) -> str | None:
     uri = params.get("post_logout_redirect_uri")
     if uri is None:
         return None
     # RIL 3: exact match with one that was registered
     if uri not in client.post_logout_redirect_uris:
         raise PageError("invalid_request", "post_logout_redirect_uri is not registered for this client.")
+    # RIL 3: the state comes back as it was, or nobody goes back
     location = redirect_url(uri, [("state", params["state"])]) if "state" in params else uri
-    if len(location) > MAX_LOCATION:
-        raise PageError("invalid_request", "state is too long for an address.")
-    return location
+    return location if len(location) <= MAX_LOCATION else None
 
 
 def decide(request: LogoutRequest, *, session: Session | None) -> LogOut | Ask | AlreadyOut:

@@ -87,5 +87,5 @@ async def rotate(conn: Connection, *, alg: str, now: datetime) -> str | None:
 
 
 async def forget_retired(conn: Conn, *, before: datetime) -> Sequence[str]:
-    """Delete keys retired before then: nothing they signed is still accepted."""
+    """Delete keys retired before then: nobody remembers what they signed."""
     return [row[0] for row in await conn.all(_FORGET, before=before)]

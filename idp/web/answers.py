@@ -75,12 +75,13 @@ def trouble(
     retry: timedelta | None = None,
     ui_locales: Sequence[str] = (),
     person: Account | None = None,
+    sign_out: str | None = None,
 ) -> HTMLResponse:
     """An error page."""
     request_id = request.scope.get("state", {}).get("request_id")
     return page(
         request,
-        ErrorPage(trouble=kind, request_id=request_id, detail=detail, retry=retry),
+        ErrorPage(trouble=kind, request_id=request_id, detail=detail, retry=retry, sign_out=sign_out),
         status=kind.status,
         retry_after=retry,
         ui_locales=ui_locales,

@@ -1,16 +1,20 @@
 """Signing out: /logout for applications (RP-Initiated Logout 1.0), the question before it, and our own button."""
 
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import OAuthError
 from idp.flows import logout as flow
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.language import page_language
 from idp.flows.logout import Out
 from idp.oidc import metadata
-from idp.oidc.params import once
+from idp.oidc.answer import MAX_LOCATION
+from idp.oidc.errors import PageError
+from idp.oidc.params import Params, collect
 from idp.oidc.redirects import leads_on
 from idp.web.answers import again, came_again, page, see_other, trouble
 from idp.web.door import Unreadable, base_path, drop_cookie, idp_of, own_form, pairs, query, ui_locales, visitor
@@ -27,19 +31,15 @@ CLEAR = '"cache", "storage"'
 async def logout(request: Request) -> Response:
     """GET and POST /logout (RIL 2)."""
     idp = idp_of(request)
+    params = await _asked(request)
     try:
-        params = once(await pairs(request) if request.method == "POST" else query(request))
         if request.method == "POST" and not came_again(request):
             # A form on another site comes without our cookie (SameSite=Lax); what follows brings it along.
             packed = [(PACKED, flow.pack(idp, params))]
             return again(request, metadata.LOGOUT, packed, leads_to=flow.leads_to(idp, params))
-        if PACKED in params:
-            params = flow.unpack(idp, params[PACKED])
         found = await flow.begin(idp, params, visitor(request))
-    except OAuthError as error:
+    except PageError as error:
         return _refused(request, error)
-    except Unreadable as error:
-        return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
     if isinstance(found, Out):
         return _out(request, found)
     shown = ConfirmLogout(
@@ -61,46 +61,78 @@ async def logout(request: Request) -> Response:
     )
 
 
+async def _asked(request: Request) -> Params:
+    try:
+        params = _usable(await pairs(request) if request.method == "POST" else query(request))
+    except Unreadable:
+        return {}
+    return flow.unpack(idp_of(request), params[PACKED]) if PACKED in params else params
+
+
+def _usable(given: Iterable[tuple[str, str]]) -> Params:
+    """What can be read of a request to sign out: the rest of it is no reason to keep somebody signed in."""
+    found = collect(given)
+    # RIL 3: the state comes back as it was, or nobody goes back
+    lost = {"post_logout_redirect_uri"} if "state" in found.unusable else set()
+    return {name: value for name, value in found.values.items() if name not in lost}
+
+
 async def confirm(request: Request) -> Response:
     """POST /logout/confirm: the answer to the question."""
-    form, idp = await own_form(request), idp_of(request)
+    idp = idp_of(request)
+    if visitor(request).session_id is None:
+        return see_other(base_path(idp) + DONE_PATH)  # signed out meanwhile, in another tab
+    form = await own_form(request)
     if form.get("decision") == "stay":
         return see_other(base_path(idp) + ACCOUNT_PATH)
     if form.get("decision") != "sign_out":
         return trouble(request, Trouble.BAD_REQUEST, detail="Neither sign_out nor stay was chosen.")
     try:
         return _out(request, await flow.confirmed(idp, flow.unpack(idp, form.get(PACKED)), visitor(request)))
-    except OAuthError as error:
+    except PageError as error:
         return _refused(request, error)
 
 
 async def sign_out(request: Request) -> Response:
     """POST /account/sign-out: the button of the account page."""
+    idp = idp_of(request)
+    if visitor(request).session_id is None:
+        return see_other(base_path(idp) + DONE_PATH)
     await own_form(request)
-    return _out(request, await flow.sign_out(idp_of(request), visitor(request)))
+    return _out(request, await flow.sign_out(idp, visitor(request)))
 
 
 async def done(request: Request) -> Response:
     """GET /logout/done: says so, changes nothing."""
-    shown = LoggedOut(sign_in=base_path(idp_of(request)) + ACCOUNT_PATH)
-    return page(request, shown, ui_locales=ui_locales(query(request)))
+    told = await _asked(request)
+    out = flow.ended(idp_of(request), told)
+    shown = LoggedOut(
+        sign_in=base_path(idp_of(request)) + ACCOUNT_PATH,
+        client_name=out.client.name if out.client else None,
+        back=out.offered,
+    )
+    return page(request, shown, ui_locales=ui_locales(list(told.items())), comes_back=out.offered is None)
 
 
 def _out(request: Request, out: Out) -> Response:
     idp, who = idp_of(request), visitor(request)
     language = page_language(idp, who, ui_locales=out.ui_locales, person=out.account)
     # Nobody is known there any more, so the address says which language to go on in.
-    told = "" if language == who.locale else f"?ui_locales={language.replace('_', '-')}"
-    response = see_other(out.redirect_to or base_path(idp) + DONE_PATH + told)
+    told = {} if language == who.locale else {"ui_locales": language.replace("_", "-")}
+    own = base_path(idp) + DONE_PATH
+    offering = f"{own}?{urlencode({**told, **out.told})}"
+    if not out.told or len(offering) > MAX_LOCATION:
+        offering = f"{own}?{urlencode(told)}" if told else own
+    response = see_other(out.redirect_to or offering)
     drop_cookie(response, idp)
     response.headers["Clear-Site-Data"] = CLEAR
     return response
 
 
-def _refused(request: Request, error: OAuthError) -> Response:
-    # RIL 2, 3: never a redirect to what is not registered, or on the word of a hint that is not ours
-    kind = Trouble.BAD_REDIRECT_URI if "post_logout_redirect_uri" in error.description else Trouble.BAD_REQUEST
-    return trouble(request, kind, detail=error.description)
+def _refused(request: Request, error: PageError) -> Response:
+    # RIL 3: never a redirect to what is not registered
+    sign_out = base_path(idp_of(request)) + metadata.LOGOUT
+    return trouble(request, Trouble.BAD_LOGOUT_URI, detail=error.description, sign_out=sign_out)
 
 
 ROUTES = [

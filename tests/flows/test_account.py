@@ -241,7 +241,7 @@ async def test_everything_else_is_signed_out_at_once(provider: Provider) -> None
     here = provider.browser()
     await come_in(provider, here, "alice")
     page = await here.submit("/end-others")
-    assert "You are signed out everywhere else." in page.text
+    assert "Every other browser has to sign in again." in page.text
     assert not await is_signed_in(there)
     assert await is_signed_in(here)
     refused = await provider.token(grant_type="refresh_token", refresh_token=refreshing)
@@ -384,10 +384,10 @@ async def test_what_was_done_is_said_only_where_it_was_done(provider: Provider) 
     await come_in(provider, other, "bob")
     answer = await forged(provider, browser, "/account/sessions/end-others")
     there = answer.headers["location"]
-    assert "signed out everywhere else" in (await browser.get(there)).text
-    assert "signed out everywhere else" not in (await other.get(there)).text
+    assert "Every other browser has to sign in again" in (await browser.get(there)).text
+    assert "Every other browser has to sign in again" not in (await other.get(there)).text
     for word in ("OTHERS_SIGNED_OUT", "", "é"):
-        assert "signed out everywhere else" not in (await other.get(f"/account?done={word}")).text
+        assert "Every other browser has to sign in again" not in (await other.get(f"/account?done={word}")).text
 
 
 async def test_the_idle_time_starts_again_with_each_visit(provider: Provider) -> None:

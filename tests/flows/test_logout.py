@@ -1,12 +1,15 @@
 """Signing out: protocol.md H, and nobody is signed out by a picture on another site."""
 
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 
+from idp.flows import keys
+from idp.oidc.jws import Untrusted
 from tests.flows.people import come_in, is_signed_in, refresh_token
+from tests.stage import header
 from tests.support import ISSUER, Browser, Provider, claims, parameters
 
 GOODBYE = "http://localhost:8001/goodbye"
@@ -86,24 +89,53 @@ async def test_h2_h3_what_is_not_registered_is_not_followed(provider: Provider, 
     page = await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=uri), follow=False)
     assert page.status_code == 400
     assert "location" not in page.headers
+    # it says what was wrong, and leads on
+    assert "This link cannot take you back" in page.text
+    assert "(post_logout_redirect_uri) that is not registered" in page.text
+    assert 'href="/logout">Sign out' in page.text
     assert await is_signed_in(browser)
 
 
-async def test_h4_a_uri_without_a_hint_is_not_followed(provider: Provider) -> None:
+async def test_h4_without_a_hint_the_way_back_is_offered_and_not_followed(provider: Provider) -> None:
     browser = provider.browser()
     await come_in(provider, browser, "alice")
-    page = await browser.get(url(post_logout_redirect_uri=GOODBYE, state="s", client_id="bank"))
+    asked = url(post_logout_redirect_uri=GOODBYE, state="s &", client_id="bank")
+    page = await browser.get(asked)
     assert page.status_code == 200
+    assert "Acme Bank" in page.text
+    assert GOODBYE not in page.text
+    assert "form-action 'self';" in page.headers["content-security-policy"]
     assert await is_signed_in(browser)
-    page = await browser.get(url(post_logout_redirect_uri=GOODBYE, state="s", client_id="bank"))
+    await browser.get(asked)
     page = await browser.submit("/logout/confirm", decision="sign_out")
-    assert str(page.url) == f"{ISSUER}/logout/done"
+    assert urlsplit(str(page.url)).path == "/logout/done"
     assert "You are signed out" in page.text
+    assert f'href="{GOODBYE}?state=s+%26"' in page.text
+    assert "Back to <bdi>Acme Bank</bdi>" in page.text
     assert not await is_signed_in(browser)
+    # and to somebody who was out already
+    page = await browser.get(asked)
+    assert f'href="{GOODBYE}?state=s+%26"' in page.text
 
 
-@pytest.mark.parametrize("broken", ["none", "tampered", "foreign", "access token", "nonsense"])
-async def test_h5_a_hint_that_is_not_ours_ends_nothing(provider: Provider, broken: str) -> None:
+async def test_the_page_afterwards_offers_registered_addresses_alone(provider: Provider) -> None:
+    for given in (
+        {"client_id": "bank", "post_logout_redirect_uri": "https://evil.example/"},
+        {"client_id": "nobody", "post_logout_redirect_uri": GOODBYE},
+        {"post_logout_redirect_uri": GOODBYE},
+    ):
+        page = await provider.browser().get("/logout/done?" + urlencode(given))
+        assert page.status_code == 200
+        assert given["post_logout_redirect_uri"] not in page.text
+
+
+@pytest.mark.parametrize(
+    "broken", ["none", "tampered", "foreign", "access token", "nonsense", "undefined", "other client", "long", "é"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_h5_a_hint_that_cannot_be_checked_asks_as_if_there_were_none(
+    provider: Provider, broken: str, method: str
+) -> None:
     browser = provider.browser()
     answer = parameters(await provider.sign_in(browser))
     given = (await provider.redeem(answer["code"])).json()
@@ -114,11 +146,43 @@ async def test_h5_a_hint_that_is_not_ours_ends_nothing(provider: Provider, broke
         "foreign": f"{head}.{body}.{signature[:-4]}AAAA",
         "access token": given["access_token"],
         "nonsense": "x.y.z",
-    }[broken]
-    page = await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE), follow=False)
-    assert page.status_code == 400
+        "other client": given["id_token"],
+        "long": "x" * 9000,
+    }.get(broken, broken)
+    asked = {"id_token_hint": hint, "post_logout_redirect_uri": GOODBYE}
+    asked |= {"client_id": "notes", "post_logout_redirect_uri": ""} if broken == "other client" else {}
+    if method == "GET":
+        page = await browser.get(url(**asked), follow=False)
+    else:
+        page = await browser.get((await provider.browser().http.post("/logout", data=asked)).headers["location"])
+    assert page.status_code == 200
+    assert "Sign out?" in page.text
     assert "location" not in page.headers
     assert await is_signed_in(browser)
+    await browser.get(url(**asked))
+    page = await browser.submit("/logout/confirm", decision="sign_out", follow=False)
+    assert page.headers["location"] == "/logout/done"
+    assert not await is_signed_in(browser)
+
+
+async def test_hints_are_known_as_long_as_anybody_can_remember_them(provider: Provider) -> None:
+    browser = provider.browser()
+    hint = await id_token(provider, browser)
+    signed_by = header(hint)["kid"]
+    for days in (0, 3, 86):
+        provider.clock.move(timedelta(days=days))
+        await keys.rotate(provider.idp)
+    provider.idp.ring = None
+    await keys.read(provider.idp)
+    answer = await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE), follow=False)
+    assert answer.headers["location"] == GOODBYE
+    # and good for nothing else
+    assert signed_by not in {key["kid"] for key in (await browser.http.get("/jwks")).json()["keys"]}
+    with pytest.raises(Untrusted):
+        provider.idp.keys.verify(hint, typ="at+jwt")
+    provider.clock.move(timedelta(days=4))
+    await keys.rotate(provider.idp)
+    assert (await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE))).status_code == 200
 
 
 @pytest.mark.parametrize("given", [{}, {"state": "s"}, {"logout_hint": "alice"}], ids=str)
@@ -196,12 +260,23 @@ async def test_h11_a_plain_link_ends_nothing(provider: Provider) -> None:
     assert await is_signed_in(browser)
 
 
-async def test_a_parameter_that_occurs_twice_is_refused(provider: Provider) -> None:
+@pytest.mark.parametrize(
+    "query", ["id_token_hint=a&id_token_hint=a", "x=%FF", "&".join(f"a{n}=1" for n in range(200)), "request=AAAA"]
+)
+async def test_a_request_that_cannot_be_read_asks_as_if_nothing_had_been_said(provider: Provider, query: str) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    page = await browser.get(f"/logout?{query}", follow=False)
+    assert page.status_code == 200
+    assert "Sign out?" in page.text
+    assert await is_signed_in(browser)
+
+
+async def test_without_the_state_it_gave_the_application_gets_nobody_back(provider: Provider) -> None:
     browser = provider.browser()
     hint = await id_token(provider, browser)
-    page = await browser.get(url(id_token_hint=hint) + "&" + urlencode({"id_token_hint": hint}), follow=False)
-    assert page.status_code == 400
-    assert await is_signed_in(browser)
+    asked = url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE) + "&state=a&state=b"
+    assert (await browser.get(asked, follow=False)).headers["location"] == "/logout/done"
 
 
 @pytest.mark.parametrize("packed", ["", "x", "é", "AAAA", "A" * 8000])
@@ -210,10 +285,19 @@ async def test_a_confirmation_takes_no_request_but_ours(provider: Provider, pack
     await come_in(provider, browser, "alice")
     await browser.get("/logout")
     page = await browser.submit("/logout/confirm", decision="sign_out", request=packed, follow=False)
-    assert page.status_code == 400
-    assert await is_signed_in(browser)
-    if packed:
-        assert (await browser.get(url(request=packed), follow=False)).status_code == 400
+    assert page.headers["location"] == "/logout/done"
+    assert not await is_signed_in(browser)
+
+
+async def test_signing_out_in_two_tabs_ends_well_in_both(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    first, second = [await browser.get("/logout") for _ in range(2)]
+    for page in (first, second):
+        browser.page = page
+        answer = await browser.submit("/logout/confirm", decision="sign_out", follow=False)
+        assert answer.headers["location"] == "/logout/done"
+    assert (await browser.http.post("/account/sign-out", data={"csrf": "x"})).headers["location"] == "/logout/done"
 
 
 async def test_neither_yes_nor_no_is_refused(provider: Provider) -> None:

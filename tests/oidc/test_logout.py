@@ -73,17 +73,25 @@ def test_h2_and_h3_an_unregistered_uri_is_a_page(parse: Parse, hint: str, uri: s
     assert refused(parse, id_token_hint=hint, post_logout_redirect_uri=uri).startswith("post_logout_redirect_uri ")
 
 
-def test_h4_a_uri_without_a_hint_is_not_followed(parse: Parse, bank: Client) -> None:
-    assert parse(post_logout_redirect_uri=BYE, state="s", client_id=bank.id) == LogoutRequest()
+def test_h4_a_uri_without_a_hint_is_offered_and_not_followed(parse: Parse, bank: Client) -> None:
+    assert parse(post_logout_redirect_uri=BYE, state="s", client_id=bank.id) == LogoutRequest(
+        bank, offered=BYE + "?state=s"
+    )
+    assert parse(post_logout_redirect_uri=BYE) == LogoutRequest()
+    assert parse(client_id=bank.id) == LogoutRequest(bank)
+    for gone in ("closed", "nobody"):
+        assert parse(client_id=gone, post_logout_redirect_uri=BYE) == LogoutRequest()
+    assert refused(parse, client_id=bank.id, post_logout_redirect_uri=BYE + "/").startswith("post_logout_redirect_uri ")
 
 
-def test_h5_a_hint_that_is_not_ours_is_a_page(
-    parse: Parse, hint: str, strangers: KeyRing, keys: KeyRing, issuer: str
+def test_h5_a_hint_that_is_not_ours_counts_as_none(
+    parse: Parse, hint: str, bank: Client, strangers: KeyRing, keys: KeyRing, issuer: str
 ) -> None:
     header, payload, _ = hint.split(".")
     claims = {"iss": issuer, "aud": "bank:1+x", "sub": "x", "exp": 1}
     wrong = (
         "x",
+        "undefined",
         f"{header}.{payload}.",
         f"eyJhbGciOiJub25lIn0.{payload}.",
         hint[:-8] + "AAAAAAAA",
@@ -91,14 +99,18 @@ def test_h5_a_hint_that_is_not_ours_is_a_page(
         keys.sign(claims, algorithm="RS256", typ="at+jwt"),
     )
     for token in wrong:
-        assert refused(parse, id_token_hint=token, post_logout_redirect_uri=BYE).startswith("id_token_hint ")
+        assert parse(id_token_hint=token, post_logout_redirect_uri=BYE) == LogoutRequest()
+        named = parse(id_token_hint=token, post_logout_redirect_uri=BYE, client_id=bank.id)
+        assert named == LogoutRequest(bank, offered=BYE)
 
 
-def test_a_hint_and_a_client_id_that_do_not_fit_are_a_page(parse: Parse, hint: str, keys: KeyRing, issuer: str) -> None:
-    assert refused(parse, id_token_hint=hint, client_id="app")
+def test_a_hint_and_a_client_id_that_do_not_fit_are_no_hint(
+    parse: Parse, hint: str, keys: KeyRing, issuer: str, clients: dict[str, Client]
+) -> None:
+    assert parse(id_token_hint=hint, client_id="app") == LogoutRequest(clients["app"])
     for audience in ("closed", "nobody"):
         claims = {"iss": issuer, "aud": audience, "sub": "x", "exp": 1}
-        assert refused(parse, id_token_hint=keys.sign(claims, algorithm="RS256", typ="JWT"))
+        assert parse(id_token_hint=keys.sign(claims, algorithm="RS256", typ="JWT")) == LogoutRequest()
 
 
 def test_h6_without_parameters_there_is_nowhere_to_go(parse: Parse, hint: str) -> None:

@@ -44,14 +44,14 @@ class Activity(Enum):
 class Done(Enum):
     """What was just done, said once at the top of the account page."""
 
-    PASSWORD_CHANGED = mark("Your password was changed. You are signed out everywhere else.")
+    PASSWORD_CHANGED = mark("Your password was changed. Every other browser has to sign in again.")
     AUTHENTICATOR_ADDED = mark("Your authenticator app is set up.")
     AUTHENTICATOR_RENAMED = mark("The authenticator app has a new name.")
-    AUTHENTICATOR_REMOVED = mark("The authenticator app was removed. You are signed out everywhere else.")
+    AUTHENTICATOR_REMOVED = mark("The authenticator app was removed. Every other browser has to sign in again.")
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
-    OTHERS_SIGNED_OUT = mark("You are signed out everywhere else.")
+    OTHERS_SIGNED_OUT = mark("Every other browser has to sign in again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

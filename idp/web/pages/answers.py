@@ -29,6 +29,15 @@ class Trouble(Enum):
             "Nothing was shared. Go back and try again; if it happens again, tell the people who run the application."
         ),
     )
+    BAD_LOGOUT_URI = (
+        400,
+        mark("This link cannot take you back"),
+        mark(
+            "The application asked to send you, after signing out, to an address (post_logout_redirect_uri) "
+            "that is not registered for it."
+        ),
+        mark("You are not signed out yet. You can sign out here; then return to the application by yourself."),
+    )
     BAD_REQUEST = (
         400,
         mark("We could not understand this request"),
@@ -128,7 +137,7 @@ class ErrorPage:
     """Something went wrong; the HTTP status is `trouble.status`.
 
     `request_id` is what support needs, `detail` what was wrong, for developers; `retry` how long until it is worth
-    trying again, the same as Retry-After; `home` a way out.
+    trying again, the same as Retry-After; `home` and `sign_out` are ways out.
     """
 
     template: ClassVar[str] = "error.html"
@@ -137,11 +146,12 @@ class ErrorPage:
     detail: str | None = None
     retry: timedelta | None = None
     home: str | None = None
+    sign_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmLogout:
-    """Whether to sign out everywhere. Posts `decision` (`sign_out` or `stay`) and `request` to `action`."""
+    """Whether to sign out of this browser. Posts `decision` (`sign_out` or `stay`) and `request` to `action`."""
 
     template: ClassVar[str] = "confirm_logout.html"
     action: str
