@@ -7,6 +7,8 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from idp.settings import read_database_url
+from idp.store.connecting import connect
 from idp.store.schema import metadata
 
 
@@ -17,8 +19,8 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    url = os.environ["IDP_DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://", 1)
-    engine = create_async_engine(url)
+    url = read_database_url(os.environ["IDP_DATABASE_URL"])
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url, patience=10))
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()

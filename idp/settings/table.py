@@ -22,11 +22,11 @@ from pydantic import (
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
 from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
+from idp.settings.database import read_database_url
 from idp.settings.networks import Network, unmapped
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
-DRIVER = "postgresql+asyncpg://"
 
 
 def default_data_dir() -> Path:
@@ -137,10 +137,7 @@ class Settings(BaseModel):
     def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        url = value.get_secret_value().replace(DRIVER, "postgresql://", 1)
-        if not url.startswith(("postgresql://", "postgres://")):
-            raise ValueError("must start with postgresql:// (or postgresql+asyncpg://)")
-        return SecretStr(url)
+        return SecretStr(read_database_url(value.get_secret_value()))
 
     @field_validator("secret_keys")
     @classmethod

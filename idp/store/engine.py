@@ -14,6 +14,7 @@ from sqlalchemy.sql import ClauseElement, Executable
 
 from idp.clock import DatabaseClock
 from idp.errors import Unavailable
+from idp.store.connecting import connect
 from idp.store.pool import Pool
 
 Row = tuple[Any, ...]
@@ -124,17 +125,16 @@ class Database:
         pool = Pool(self._connect, size=self._size, patience=self._patience)
         try:
             pool.give_back(await pool.take())
-        except (*_BROKEN, ValueError) as error:
+        except _BROKEN as error:
             raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
         self._pool = pool
 
     async def _connect(self) -> "asyncpg.Connection[Any]":
-        raw: asyncpg.Connection[Any] = await asyncpg.connect(
+        raw = await connect(
             self._url,
             command_timeout=_COMMAND,
-            timeout=self._patience,
-            max_cacheable_statement_size=0,
-            server_settings={
+            patience=self._patience,
+            settings={
                 "application_name": "stile",
                 "timezone": "UTC",
                 "jit": "off",
@@ -235,9 +235,7 @@ class Database:
             heard.set()
 
         try:
-            raw: asyncpg.Connection[Any] = await asyncpg.connect(
-                self._url, timeout=self._patience, command_timeout=_COMMAND
-            )
+            raw = await connect(self._url, patience=self._patience, command_timeout=_COMMAND)
             raw.add_termination_listener(broken)
             for channel, callback in channels.items():
                 await raw.add_listener(channel, lambda *_, call=callback: call())

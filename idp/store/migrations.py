@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from idp.errors import IdpError, Unavailable
+from idp.store.connecting import connect
 from idp.store.revision import current, wanted
 
 __all__ = ["LosesEverything", "MigrationError", "current", "directory", "migrate", "wanted"]
@@ -44,10 +45,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 def _engine(url: str) -> AsyncEngine:
     return create_async_engine(
-        url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+asyncpg://", 1),
+        "postgresql+asyncpg://",
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"timeout": 10},
+        async_creator=lambda: connect(url, patience=10),
     )
 
 
