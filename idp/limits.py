@@ -207,6 +207,10 @@ PASSWORD_ADDRESS = Limit(
 CLIENT_FAILURES = Limit("client_failures", Backoff(free=10, base=timedelta(seconds=1), cap=5 * _MINUTE, forget=_HOUR))
 # Subject: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
 ENROLMENTS = Limit("enrolments", windows=(Window(5, _HOUR), Window(10, _DAY)))
+# Subject: the account. That somebody who gave the right password typed wrong codes is told once a day: whoever learnt a
+# password must not be able to have its owner written to at will.
+CODE_NOTICES = Limit("code_notices", windows=(Window(1, _DAY),))
+TOLD_FROM = 3  # wrong codes in a row of one factor: who mistypes twice has not lost a password
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
@@ -220,6 +224,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
             PASSWORD_ADDRESS,
             CLIENT_FAILURES,
             ENROLMENTS,
+            CODE_NOTICES,
         )
     }
 )

@@ -69,6 +69,7 @@ def test_the_table_says_what_the_threat_model_says() -> None:
         "password_address": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
         "client_failures": (Backoff(10, SECOND, 5 * MINUTE, None, HOUR), ()),
         "enrolments": (None, (Window(5, HOUR), Window(10, DAY))),
+        "code_notices": (None, (Window(1, DAY),)),
     }
 
 

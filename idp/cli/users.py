@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from idp.flows.operate import Person
     from idp.model import Authenticator
 
+_BROWSER = 60  # characters of what a browser says of itself; --json shows all that is kept
+
 app = typer.Typer(
     help="People: add, show, lock out, and give them authenticators.",
     no_args_is_help=True,
@@ -211,8 +213,11 @@ def show(
         ),
     ]
     if happened:
-        rows = [(output.when(at), what, client) for at, what, client, _ in person.events]
-        lines += ["", output.table(("LATELY", "EVENT", "CLIENT"), rows)]
+        rows = [
+            (output.when(at), what, client, fields.get("address"), str(fields.get("browser", ""))[:_BROWSER])
+            for at, what, client, fields in person.events
+        ]
+        lines += ["", output.table(("LATELY", "EVENT", "CLIENT", "FROM", "BROWSER"), rows)]
     output.show({**person_json(person), "events": happened}, lines, as_json=as_json)
 
 

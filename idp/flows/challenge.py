@@ -14,12 +14,12 @@ from idp.flows.destinations import Destination, address_slots, charges, destinat
 from idp.flows.idp import Idp, Visitor, remember_device, session_token
 from idp.flows.judge import judge
 from idp.flows.language import message_language
-from idp.flows.notices import tell
+from idp.flows.notices import note_wrong_code, tell
 from idp.limits import Closed, Refused
 from idp.model import Account, Factor, Interaction, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
-from idp.store import attempts, audits, challenges, proofs
+from idp.store import attempts, challenges, proofs
 from idp.store.attempts import Dead, Spent
 from idp.store.challenges import Question
 from idp.store.proofs import Proof, Rotation
@@ -192,7 +192,8 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         # Somebody was first: another tab of the same browser, or the same code twice. Look again.
         return ToInteraction(interaction_id)
     refused = FactorRefused(factor=factor, interaction=str(interaction_id), attempts_left=spent.attempts_left)
-    await audits.add(idp.db, refused, now=now, account_id=account.id, client_id=show.client.id)
+    locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
+    await note_wrong_code(idp, account, refused, failures=failures[1], client_id=show.client.id, locale=locale, now=now)
     return WrongCode(show, factor, spent.attempts_left, used)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from idp import limits
+from idp.audit import FactorRefused
 from idp.flows.idp import Idp
 from idp.model import Account, Authenticator, Factor
 from idp.sms.text import Notice
-from idp.store import messages, untold
+from idp.store import messages, refusals, untold
 from idp.store.engine import Conn
 
 NOTICE_LIFE = timedelta(hours=24)
@@ -41,6 +43,31 @@ async def tell(
         also=also,
         mail=idp.settings.smtp_url is not None,
         about=about,
+    )
+
+
+async def note_wrong_code(
+    idp: Idp, account: Account, refused: FactorRefused, *, failures: bytes, client_id: str, locale: str, now: datetime
+) -> None:
+    """Write a wrong code down. Somebody gave the right password before it: from the third on the person is told.
+
+    Once a day at most, on every channel; `failures` is the row of `limits.CODE_FAILURES` that counts them.
+    """
+    await refusals.note(
+        idp.db,
+        refused,
+        account_id=account.id,
+        client_id=client_id,
+        failures=failures,
+        once=limits.subject(limits.CODE_NOTICES, account.id),
+        now=now,
+        kind=Notice.CODES_WRONG.value,
+        fields={},
+        locale=locale,
+        expires_at=now + NOTICE_LIFE,
+        also=None,
+        about=None,
+        mail=idp.settings.smtp_url is not None,
     )
 
 

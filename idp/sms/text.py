@@ -38,6 +38,7 @@ class Notice(StrEnum):
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     RECOVERY_USED = "recovery_used"
     PASSWORD_CHANGED = "password_changed"
+    CODES_WRONG = "codes_wrong"
 
 
 def gsm7_septets(text: str) -> int | None:
@@ -137,7 +138,10 @@ def _told(notice: Notice, translate: Translate) -> tuple[str, str]:
         Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
         Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
         Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
+        Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
     }[notice]
+    if notice is Notice.CODES_WRONG:
+        return happened, _("Not you? Change your password now under Security and tell us.")
     return happened, _("Not you? Sign in as you always do, undo it under Security and tell us.")
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from idp.audit import Event
+from idp.audit import ORIGIN, Event
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, audit_event
 
@@ -35,6 +35,15 @@ _INSERT = Statement(
         fields=bindparam("fields"),
     )
 )
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    """What a row holds: the event's own fields, and where the request came from that caused it."""
+    if (origin := ORIGIN.get()) is None:
+        return event.fields()
+    return {**event.fields(), "address": origin.address, **({"browser": origin.browser} if origin.browser else {})}
+
+
 _OF_ACCOUNT = Statement(
     select(audit_event.c.at, audit_event.c.name, audit_event.c.client_id, audit_event.c.fields)
     .where(
@@ -50,7 +59,7 @@ async def add(
     conn: Conn, event: Event, *, now: datetime, account_id: UUID | None = None, client_id: str | None = None
 ) -> None:
     """Add one row, in the transaction of `conn`."""
-    await conn.one(_INSERT, now=now, name=event.name, account_id=account_id, client_id=client_id, fields=event.fields())
+    await conn.one(_INSERT, now=now, name=event.name, account_id=account_id, client_id=client_id, fields=_fields(event))
 
 
 async def of_account(
@@ -104,7 +113,7 @@ def audit_values(
     """The values that `audited` binds."""
     return {
         f"{prefix}_name": event.name,
-        f"{prefix}_fields": event.fields(),
+        f"{prefix}_fields": _fields(event),
         f"{prefix}_account": account_id,
         f"{prefix}_client": client_id,
     }

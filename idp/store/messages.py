@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     ColumnElement,
     Integer,
@@ -113,35 +114,26 @@ _where_to = union_all(
     ),
     select(account.c.id, cast(null(), Uuid), literal_column("'email'", Text)).where(_MAILED),
 ).subquery("where_to")
-_noticed = (
-    insert(message)
-    .from_select(
-        [
-            "id",
-            "account_id",
-            "authenticator_id",
-            "channel",
-            "kind",
-            "fields",
-            "locale",
-            "created_at",
-            "expires_at",
-            "about",
-        ],
-        select(
-            func.gen_random_uuid(),
-            *_where_to.c,
-            bindparam("kind", type_=Text),
-            bindparam("fields", type_=JSONB),
-            bindparam("locale", type_=Text),
-            _now,
-            bindparam("expires_at", type_=Time),
-            bindparam("about", type_=Uuid),
-        ),
-    )
-    .returning(_m.id)
-    .cte("noticed")
-)
+
+
+def noticing(*, when: ColumnElement[bool] | None = None) -> CTE:
+    """A CTE that puts a notice to every channel of a person into the outbox, if `when` holds. See `notice`."""
+    what = {
+        "id": func.gen_random_uuid(),
+        **dict(zip(("account_id", "authenticator_id", "channel"), _where_to.c, strict=True)),
+        "kind": bindparam("kind", type_=Text),
+        "fields": bindparam("fields", type_=JSONB),
+        "locale": bindparam("locale", type_=Text),
+        "created_at": _now,
+        "expires_at": bindparam("expires_at", type_=Time),
+        "about": bindparam("about", type_=Uuid),
+    }
+    rows = select(*what.values())
+    made = insert(message).from_select(list(what), rows if when is None else rows.where(when))
+    return made.returning(_m.id).cte("noticed")
+
+
+_noticed = noticing()
 _NOTICE = Statement(select(_noticed.c.id, func.pg_notify(CHANNEL, "")).select_from(_noticed))
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from idp.audit import ORIGIN, Origin
 from idp.catalogue import accepted_languages, choose_language, languages
 from idp.crypto import equal, mac
 from idp.errors import OAuthError
@@ -86,12 +87,15 @@ def visitor(request: Request) -> Visitor:
     found: Visitor | None = state.get("visitor")
     if found is None:
         found = state["visitor"] = _visitor(request)
+        ORIGIN.set(Origin(found.address, found.user_agent))
     return found
 
 
 def machine(request: Request) -> Visitor:
     """The program that sent this request: all that matters is its address."""
-    return Visitor(address=address(request, idp_of(request).settings.trusted_proxies))
+    found = Visitor(address=address(request, idp_of(request).settings.trusted_proxies))
+    ORIGIN.set(Origin(found.address))
+    return found
 
 
 def _visitor(request: Request) -> Visitor:

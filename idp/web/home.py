@@ -135,7 +135,9 @@ def _activity(rows: Iterable[Happened]) -> Iterable[ActivityRow]:
     for row in rows:
         what = _what(row.name, row.fields)
         if what is not None:
-            yield ActivityRow(what=what, at=row.at, client_name=row.client_name)
+            browser = row.fields.get("browser")
+            from_where = None if browser is None else device(browser)
+            yield ActivityRow(what=what, at=row.at, device=from_where, client_name=row.client_name)
 
 
 def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import metrics
+from idp.audit import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, Unavailable
 from idp.oidc import metadata
@@ -70,6 +71,7 @@ class Around:
             metrics.observe_request(route, scope["method"], status, seconds)
             _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
             structlog.contextvars.clear_contextvars()
+            ORIGIN.set(None)
 
     def _add_headers(self, message: Message, request_id: str) -> None:
         headers: list[tuple[bytes, bytes]] = message["headers"]

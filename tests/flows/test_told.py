@@ -1,0 +1,134 @@
+"""Wrong codes after a right password are told, and rarely enough; and the trail says where each request came from."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from idp.audit import ORIGIN, Origin, PasswordChanged
+from idp.sms.text import Notice
+from idp.store import audits
+from idp.store.engine import Statement
+from idp.store.schema import audit_event, message
+from tests.flows.people import come_in, notices
+from tests.store.parallel import at_once
+from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider
+
+DAY = timedelta(days=1)
+TOLD = Statement(select(message.c.channel).where(message.c.kind == Notice.CODES_WRONG.value))
+ROWS = Statement(select(audit_event.c.name, audit_event.c.fields).order_by(audit_event.c.id))
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+
+
+async def at_the_code(provider: Provider, **options: Any) -> Browser:
+    """Somebody who gave alice's right password, and is asked for a code of her app."""
+    browser = provider.browser(**options)
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.get(f"/i/{page.url.path.split('/')[2]}/totp")
+    return browser
+
+
+async def wrong(browser: Browser, times: int = 1) -> None:
+    for _ in range(times):
+        await browser.submit("/totp", code="000000")
+
+
+async def told(provider: Provider) -> int:
+    return len(await provider.rows(TOLD))
+
+
+async def test_the_third_wrong_code_in_a_row_is_told_and_once_a_day(provider: Provider) -> None:
+    browser = await at_the_code(provider)
+    await wrong(browser, 2)
+    assert await told(provider) == 0
+    await wrong(browser)
+    assert await notices(provider, Notice.CODES_WRONG) == [ALICE_PHONE]
+    for _ in range(3):
+        provider.clock.move(timedelta(hours=7))
+        await wrong(await at_the_code(provider), 3)
+    assert await told(provider) == 1
+    provider.clock.move(timedelta(hours=4))
+    await wrong(await at_the_code(provider), 1)
+    assert await told(provider) == 2
+
+
+async def test_who_mistypes_twice_and_then_gets_it_right_is_not_told(provider: Provider) -> None:
+    for _ in range(3):
+        browser = await at_the_code(provider)
+        await wrong(browser, 2)
+        answer = await browser.submit("/totp", code=provider.totp())
+        assert answer.status_code == 303
+        provider.clock.move(timedelta(minutes=2))
+    assert await told(provider) == 0
+
+
+async def test_a_wrong_password_is_told_to_nobody(provider: Provider) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    for _ in range(4):
+        await browser.submit("/password", username="alice", password="wrong")
+    assert await told(provider) == 0
+
+
+async def test_many_wrong_codes_at_once_tell_once(provider: Provider) -> None:
+    browsers = [await at_the_code(provider, address=f"192.0.2.{number}") for number in range(1, 6)]
+
+    async def guess(number: int) -> None:
+        await wrong(browsers[number % 5], 1)
+
+    await at_once(15, guess)
+    assert await told(provider) == 1
+
+
+async def test_a_wrong_code_costs_no_more_statements_than_before(provider: Provider) -> None:
+    browser = await at_the_code(provider)
+    for _ in range(3):
+        provider.count()
+        await browser.submit("/totp", code="000000")
+        assert len(provider.statements) == 3
+
+
+async def test_the_trail_says_from_where(provider: Provider) -> None:
+    browser = provider.browser(address="203.0.113.7", headers={"user-agent": CHROME})
+    await come_in(provider, browser)
+    rows = dict(await provider.rows(ROWS))
+    verified, sent = rows["factor.verified"], rows["code.sent"]
+    assert (verified["address"], verified["browser"]) == ("203.0.113.7", CHROME)
+    assert sent["address"] == "203.0.113.7"
+    # a sender works for nobody in particular
+    assert "address" not in rows["message.sent"]
+    page = await browser.get("/account")
+    assert "Chrome, Linux" in page.text.partition('id="activity"')[2]
+
+
+async def test_a_machine_leaves_its_address(provider: Provider) -> None:
+    code = await provider.code(provider.browser())
+    await provider.redeem(code)
+    rows = dict(await provider.rows(ROWS))
+    assert rows["tokens.issued"]["address"]
+    assert "browser" not in rows["tokens.issued"]
+
+
+@pytest.mark.parametrize("said", ["x" * 5000, "\x7f\t<script>", ""], ids=["long", "strange", "nothing"])
+async def test_what_a_browser_says_of_itself_is_cut_and_cannot_break_anything(provider: Provider, said: str) -> None:
+    browser = provider.browser(headers={"user-agent": said})
+    page = await come_in(provider, browser)
+    assert page.status_code == 200
+    rows = dict(await provider.rows(ROWS))
+    kept = rows["factor.verified"].get("browser", "")
+    assert len(kept) <= 200
+    assert kept.isprintable()
+    assert "<script>" not in page.text
+
+
+async def test_what_comes_after_a_request_is_not_its_doing(provider: Provider) -> None:
+    await come_in(provider, provider.browser())
+    assert ORIGIN.get() is None
+    await audits.add(provider.idp.db, PasswordChanged(by="operator"), now=provider.clock.now())
+    ORIGIN.set(Origin("198.51.100.1"))
+    await audits.add(provider.idp.db, PasswordChanged(by="operator"), now=provider.clock.now())
+    ORIGIN.set(None)
+    changed = [fields for name, fields in await provider.rows(ROWS) if name == "password.changed"]
+    assert changed == [{"by": "operator"}, {"by": "operator", "address": "198.51.100.1"}]
