@@ -19,6 +19,7 @@ from idp.model import (
 )
 from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
+from idp.oidc.redirects import is_registered
 from idp.policy import Ask, Facts, Proceed, Refuse, decide
 from idp.store import codes, sessions
 from idp.store import facts as store_facts
@@ -131,6 +132,34 @@ async def begin(
     anonymous = Session(started.session_id, None, now, now, visitor.user_agent)
     await sessions.begin(idp.db, started=started, now=now, new_session=anonymous, token_hash=digest(token))
     return ToInteraction(started.id, token)
+
+
+async def restart(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone:
+    """The stored request once more, from its beginning, in whatever browser this is. Answered or not: that stays.
+
+    It is what the address of the authorization endpoint would do that the application made.
+    """
+    request = await stored_request(idp, interaction_id)
+    if request is None:
+        return Gone()
+    if request.client_id == INTERNAL:
+        return ToClient(request, ())
+    return await begin(idp, request, visitor)
+
+
+async def stored_request(idp: Idp, interaction_id: UUID) -> AuthorizationRequest | None:
+    """The request that `restart` would begin, if there is one."""
+    request = await sessions.stored_request(idp.db, interaction_id=interaction_id)
+    return request if request is not None and _still_registered(idp, request) else None
+
+
+def _still_registered(idp: Idp, request: AuthorizationRequest) -> bool:
+    client = idp.client(request.client_id)
+    if client is None or client.id == INTERNAL:
+        return client is not None
+    # What was this client's when it asked: its registration may have changed.
+    redirect = is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
+    return redirect and client.scopes.issuperset(request.scopes)
 
 
 async def load(idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetime) -> Show | Proceed | Refuse | Gone:

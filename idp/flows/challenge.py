@@ -7,11 +7,12 @@ from uuid import UUID
 
 from idp import limits
 from idp.audit import CodeSent, FactorRefused, FactorVerified
-from idp.crypto import digest, random_bytes, random_token
+from idp.crypto import digest, random_bytes
 from idp.factors import KINDS, sms
+from idp.flows import repeat
 from idp.flows.authorize import Gone, Show, ToInteraction, load
 from idp.flows.destinations import Destination, address_slots, charges, destination, slots
-from idp.flows.idp import Idp, Visitor, remember_device, session_token
+from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.judge import judge
 from idp.flows.language import message_language
 from idp.flows.notices import note_wrong_code, tell
@@ -146,6 +147,8 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     """Judge a code. Whatever happens afterwards, the attempt stays spent; a right code works exactly once."""
     now = idp.clock.now()
     show = await _asked(idp, interaction_id, visitor, factor, now=now)
+    if isinstance(show, Gone):
+        return await repeat.code(idp, interaction_id, visitor, factor, typed) or show
     if not isinstance(show, Show):
         return show
     account = show.facts.account
@@ -163,7 +166,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     )
     match spent:
         case Dead():
-            return DeadCode(show, factor)
+            return await repeat.code(idp, interaction_id, visitor, factor, typed) or DeadCode(show, factor)
         case Closed():
             return Paused(show, factor, None, sending=False)
         case Refused(retry_after):
@@ -173,8 +176,9 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     proof, values, used = judge(idp, show, account, factor, parsed, spent, now=now)
     session, known = show.loaded.session, show.loaded.authenticators
     assert session is not None
-    token = session_token(idp.secrets, session.id)
+    assert visitor.token is not None
     assert visitor.token_hash is not None
+    token = next_token(idp.secrets, visitor.token, session.id)
     if proof is not None and await _record(
         idp,
         visitor,
@@ -186,11 +190,15 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         now=now,
         values=values,
     ):
-        device = remember_device(idp, visitor, account, fresh=random_token())
+        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
         return ToInteraction(interaction_id, token, device)
-    if proof is not None and factor is not Factor.RECOVERY:
+    if proof is not None or used:
         # Somebody was first: another tab of the same browser, or the same code twice. Look again.
-        return ToInteraction(interaction_id)
+        again = await repeat.code(idp, interaction_id, visitor, factor, typed)
+        if again is None and proof is not None and factor is not Factor.RECOVERY:
+            again = ToInteraction(interaction_id)
+        if again is not None:
+            return again
     refused = FactorRefused(factor=factor, interaction=str(interaction_id), attempts_left=spent.attempts_left)
     locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
     await note_wrong_code(idp, account, refused, failures=failures[1], client_id=show.client.id, locale=locale, now=now)

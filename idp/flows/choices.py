@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 from idp.audit import ConsentGiven
 from idp.crypto import digest
+from idp.flows import repeat
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, find, load
-from idp.flows.idp import Idp, Visitor, session_token
+from idp.flows.idp import Idp, Visitor, next_token
 from idp.model import (
     Interaction,
     Session,
@@ -73,7 +74,7 @@ async def choose_account(idp: Idp, interaction_id: UUID, visitor: Visitor, *, ac
     now = idp.clock.now()
     match await load(idp, interaction_id, visitor, now=now):
         case Gone() as gone:
-            return gone
+            return await _left_before(idp, interaction_id, visitor) or gone
         case Show(loaded=Loaded(session=Session() as session), facts=facts) as show:
             if facts.account is not None and account == str(facts.account.id):
                 if show.ask.kind is Kind.SELECT_ACCOUNT:
@@ -89,11 +90,29 @@ async def somebody_else(
 ) -> ToInteraction | Gone:
     """Move the interaction into a fresh anonymous session and end the old one."""
     fresh = Session(uuid4(), None, now, now, visitor.user_agent)
-    token = session_token(idp.secrets, fresh.id)
+    assert visitor.token is not None
+    assert visitor.token_hash is not None
+    token = next_token(idp.secrets, visitor.token, fresh.id)
     async with idp.db.transaction() as conn:
         moved = await sessions.replace(
-            conn, interaction_id=interaction_id, old=session.id, new=fresh, token_hash=digest(token), now=now
+            conn,
+            interaction_id=interaction_id,
+            old=session.id,
+            new=fresh,
+            token_hash=digest(token),
+            shown=visitor.token_hash,
+            now=now,
         )
         if moved:
             await sessions.end(conn, session_id=session.id, now=now)
-    return ToInteraction(interaction_id, token) if moved else Gone()
+    if moved:
+        return ToInteraction(interaction_id, token)
+    return await _left_before(idp, interaction_id, visitor) or Gone()
+
+
+async def _left_before(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToInteraction | None:
+    """The form once more: the interaction is in its new session already, where nobody has signed in yet."""
+    before = await repeat.replaced(idp, interaction_id, visitor)
+    if before is None or before.loaded.account is not None:
+        return None
+    return repeat.onward(idp, visitor, before, interaction_id)

@@ -111,8 +111,26 @@ def session_token(secrets: KeyChain, session_id: UUID) -> str:
     The id lets a form be checked against its session without asking the database. It is no secret (applications know it
     as `sid`), so the whole is sealed: who knows the id cannot make a token that claims it.
     """
-    body = f"{session_id.hex}.{random_token()}"
-    return f"{body}.{_session_seal(secrets, body, secrets.current)}"
+    return _sealed_token(secrets, f"{session_id.hex}.{random_token()}", secrets.current)
+
+
+def next_token(secrets: KeyChain, token: str, session_id: UUID) -> str:
+    """The token that follows `token`: derived, so that two answers to a form sent twice set the same cookie."""
+    return _next_token(secrets, token, session_id, secrets.current)
+
+
+def next_tokens(secrets: KeyChain, token: str, session_id: UUID) -> list[str]:
+    """The same under every key, for another process may have made it with another one."""
+    return [_next_token(secrets, token, session_id, key_id) for key_id in secrets.ids()]
+
+
+def _next_token(secrets: KeyChain, token: str, session_id: UUID, key_id: str) -> str:
+    secret = mac(secrets.subkey("session/next", key_id), token.encode(), session_id.bytes)
+    return _sealed_token(secrets, f"{session_id.hex}.{secret.hex()}", key_id)
+
+
+def _sealed_token(secrets: KeyChain, body: str, key_id: str) -> str:
+    return f"{body}.{_session_seal(secrets, body, key_id)}"
 
 
 def is_ours(secrets: KeyChain, token: str) -> bool:
@@ -144,6 +162,11 @@ def known_device(idp: Idp, visitor: Visitor, account_id: UUID) -> str | None:
     """The id of this browser if this person finished a sign-in on it before, else None (threats 11)."""
     device, tags = _read_device(idp, visitor.device)
     return device if device is not None and _tag(idp, device, account_id) in tags else None
+
+
+def device_of(idp: Idp, visitor: Visitor) -> str:
+    """The id for a browser that has none: derived, so that two answers to a form sent twice give the same one."""
+    return mac(idp.secrets.subkey("device/new"), (visitor.token or random_token()).encode()).hex()
 
 
 def remember_device(idp: Idp, visitor: Visitor, account: Account, *, fresh: str) -> str:

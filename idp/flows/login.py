@@ -9,17 +9,18 @@ from idp import limits
 from idp.audit import FactorRefused, FactorVerified
 from idp.crypto import digest, random_token
 from idp.factors import password as passwords
-from idp.flows import challenge
+from idp.flows import challenge, repeat
 from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
 from idp.flows.destinations import charges as sending_charges
 from idp.flows.destinations import destination
-from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, session_token
+from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, next_token
 from idp.flows.language import message_language
 from idp.limits import Closed, Limit
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
 from idp.policy import Ask, Kind, decide
 from idp.store import accounts, audits, proofs, rate_limits, sessions
 from idp.store import facts as store_facts
+from idp.store.engine import Conn
 from idp.store.facts import Loaded
 from idp.store.proofs import NextQuestion, Proof, Rotation
 
@@ -58,7 +59,7 @@ async def password(
     )
     found = opened(idp, loaded, now=now)
     if isinstance(found, Gone):
-        return found
+        return await _again(idp, interaction_id, visitor, name, typed) or found
     _, interaction, client = found
     account = loaded.account
     charges = _charges(idp, visitor, name, account)
@@ -71,9 +72,33 @@ async def password(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
         return WrongPassword()
-    onward = await _signed_in(idp, visitor, account, loaded, interaction, client, charges)
+    onward = await _signed_in(idp, visitor, account, loaded, interaction, charges)
+    if onward is None:
+        # Somebody was first: the same form, sent twice at once. What was right costs no try.
+        await rate_limits.give_back(idp.db, charges, now=now)
+        return await _again(idp, interaction_id, visitor, name, typed) or ToInteraction(interaction_id)
     await _rehash(idp, account, typed, loaded.password_hash)
     return onward
+
+
+async def _again(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, name: str, typed: passwords.Password
+) -> ToInteraction | Wait | None:
+    """The form once more, with the token that the first one replaced: the same password goes on where that is."""
+    before = await repeat.replaced(idp, interaction_id, visitor)
+    if before is None or repeat.proof_of(before, interaction_id, Factor.PASSWORD) is None:
+        return None
+    account, now = before.loaded.account, idp.clock.now()
+    if account is None or account.username != name:
+        return None
+    charges = _charges(idp, visitor, name, account)
+    if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
+        return Wait(None if isinstance(refused, Closed) else refused.retry_after)
+    if not await idp.passwords.verify(typed, hashed=before.loaded.password_hash):
+        await repeat.wrong(idp, visitor, before, interaction_id, Factor.PASSWORD)
+        return None
+    await rate_limits.give_back(idp.db, charges, now=now)
+    return repeat.onward(idp, visitor, before, interaction_id)
 
 
 def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> list[tuple[Limit, bytes]]:
@@ -107,40 +132,65 @@ async def _signed_in(
     account: Account,
     loaded: Loaded,
     interaction: Interaction,
-    client: Client,
     charges: list[tuple[Limit, bytes]],
-) -> ToInteraction | Gone:
+) -> ToInteraction | None:
+    """The password is recorded, and the session has the next token. None: somebody was first."""
     now = idp.clock.now()
-    session, old_token = loaded.session, visitor.token_hash
+    session, shown = loaded.session, visitor.token_hash
     assert session is not None
-    assert old_token is not None
-    if session.account_id is not None and session.account_id != account.id:
-        # Another person in the same browser: nothing of the first one's session may carry over.
-        fresh = Session(uuid4(), None, now, now, visitor.user_agent)
-        old_token = digest(random_token())
-        async with idp.db.transaction() as conn:
-            if not await sessions.replace(
-                conn, interaction_id=interaction.id, old=session.id, new=fresh, token_hash=old_token, now=now
-            ):
-                return Gone()
-            await sessions.end(conn, session_id=session.id, now=now)
-        session, loaded = fresh, replace(loaded, events=())
-        interaction = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)
+    assert shown is not None
+    assert visitor.token is not None
+    if session.account_id is None or session.account_id == account.id:
+        token = next_token(idp.secrets, visitor.token, session.id)
+        rotation = Rotation(session.id, shown, digest(token))
+        recorded = await _record(
+            idp, idp.db, visitor, account, loaded, interaction, rotation=rotation, charges=charges, now=now
+        )
+        return ToInteraction(interaction.id, token) if recorded else None
+    # Another person in the same browser: nothing of the first one's session may carry over.
+    fresh = Session(uuid4(), None, now, now, visitor.user_agent)
+    token, unused = next_token(idp.secrets, visitor.token, fresh.id), digest(random_token())
+    moved = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)
+    rotation = Rotation(fresh.id, unused, digest(token), shown)
+    async with idp.db.transaction() as conn:
+        if not await sessions.replace(
+            conn, interaction_id=interaction.id, old=session.id, new=fresh, token_hash=unused, shown=shown, now=now
+        ):
+            return None
+        await sessions.end(conn, session_id=session.id, now=now)
+        loaded = replace(loaded, session=fresh, events=())
+        recorded = await _record(
+            idp, conn, visitor, account, loaded, moved, rotation=rotation, charges=charges, now=now
+        )
+    return ToInteraction(interaction.id, token if recorded else None)
+
+
+async def _record(
+    idp: Idp,
+    conn: Conn,
+    visitor: Visitor,
+    account: Account,
+    loaded: Loaded,
+    interaction: Interaction,
+    *,
+    rotation: Rotation,
+    charges: list[tuple[Limit, bytes]],
+    now: datetime,
+) -> bool:
+    client = idp.client(interaction.client_id)
+    assert client is not None
     event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
-    then = _next_question(idp, visitor, account, loaded, interaction, client, event, now=now)
-    token = session_token(idp.secrets, session.id)
-    recorded = await proofs.record(
-        idp.db,
+    return await proofs.record(
+        conn,
         Proof(Factor.PASSWORD, account.id, client.id, interaction.id),
-        rotation=Rotation(session.id, old_token, digest(token)),
+        rotation=rotation,
         audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
         forgive=[charges[0][1]],
         refund=charges[1] if len(charges) > 1 else None,
         compared_hash=loaded.password_hash,
-        then=then,
+        then=_next_question(idp, visitor, account, loaded, interaction, client, event, now=now),
         now=now,
     )
-    return ToInteraction(interaction.id, token if recorded else None)
 
 
 def _next_question(

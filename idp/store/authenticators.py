@@ -278,6 +278,19 @@ _FIND_CODE = Statement(
 )
 
 
+_USED_AT = Statement(
+    select(recovery_code.c.used_at).where(
+        recovery_code.c.authenticator_id == _id, recovery_code.c.hash == bindparam("hash", type_=LargeBinary)
+    )
+)
+
+
+async def used_at(conn: Conn, *, authenticator_id: UUID, code_hash: bytes) -> datetime | None:
+    """When a saved code was used; None if it was not, or there is no such code."""
+    row = await conn.one(_USED_AT, authenticator_id=authenticator_id, hash=code_hash)
+    return None if row is None else row[0]
+
+
 async def save_codes(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:
     """Store the hashes of a set of recovery codes."""
     await conn.all(_SAVE_CODES, authenticator_id=authenticator_id, hashes=list(hashes))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, null, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, null, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import (
@@ -41,6 +41,7 @@ from idp.store.schema import (
 
 SESSION_IDLE = timedelta(minutes=60)
 SESSION_LIFE = timedelta(hours=24)
+FORGIVEN = timedelta(seconds=30)  # as long a form may be sent again with the token before
 SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was here: each change costs index entries
 CLOSED_COUNTS = timedelta(days=30)  # no hold may be longer
 
@@ -113,7 +114,7 @@ def _challenges_json() -> ColumnElement[Any]:
     )
 
 
-def _select(*, in_interaction: bool, by_username: bool) -> Select[Any]:
+def _select(*, in_interaction: bool, by_username: bool, replaced: bool = False) -> Select[Any]:
     now = bindparam("now", type_=Time)
     who = account.c.username == bindparam("username") if by_username else account.c.id == session.c.account_id
     client = interaction.c.client_id if in_interaction else bindparam("client_id")
@@ -125,11 +126,11 @@ def _select(*, in_interaction: bool, by_username: bool) -> Select[Any]:
         )
     joined = joined.outerjoin(consent, and_(consent.c.account_id == account.c.id, consent.c.client_id == client))
     nothing = [null() for _ in _INTERACTION]
-    return (
+    found = (
         select(
             *_SESSION,
             *ACCOUNT_COLUMNS,
-            account.c.password_hash if by_username else null(),
+            account.c.password_hash if by_username or replaced else cast(null(), Text),
             _events_json(),
             authenticators_json(account.c.id, closed_since=now - CLOSED_COUNTS),
             consent.c.scopes,
@@ -138,17 +139,31 @@ def _select(*, in_interaction: bool, by_username: bool) -> Select[Any]:
         )
         .select_from(joined)
         .where(
-            session.c.token_hash == bindparam("token_hash"),
             session.c.ended_at.is_(None),
             session.c.created_at > now - SESSION_LIFE,
             session.c.seen_at > now - SESSION_IDLE,
         )
     )
+    if replaced:
+        # Not found by the hash, which has no index, but through the interaction.
+        since = session.c.replaced_at > now - FORGIVEN
+        more = found.add_columns(session.c.replaced_at, session.c.token_hash)
+        return more.where(session.c.previous_hash == bindparam("token_hash"), since)
+    # The browser has its new token: the one before is good for nothing from now on. Nothing is written but then.
+    used = (
+        update(session)
+        .where(session.c.token_hash == bindparam("token_hash"), session.c.previous_hash.is_not(None))
+        .values(previous_hash=null(), replaced_at=null())
+        .returning(session.c.id)
+        .cte("used")
+    )
+    return found.where(session.c.token_hash == bindparam("token_hash")).add_cte(used)
 
 
 _OF_SESSION = Statement(_select(in_interaction=False, by_username=False))
 _OF_INTERACTION = Statement(_select(in_interaction=True, by_username=False))
 _OF_USERNAME = Statement(_select(in_interaction=True, by_username=True))
+_OF_REPLACED = Statement(_select(in_interaction=True, by_username=False, replaced=True))
 
 
 async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, now: datetime) -> Loaded:
@@ -166,6 +181,21 @@ async def of_username(conn: Conn, *, token_hash: bytes, interaction_id: UUID, us
     return _read(
         await conn.one(_OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, now=now)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What the browser's token opened until `at`, as it is now; `token_hash` is of the token that came then."""
+
+    loaded: Loaded
+    at: datetime
+    token_hash: bytes = field(repr=False)
+
+
+async def of_replaced(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Replaced | None:
+    """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
+    row = await conn.one(_OF_REPLACED, token_hash=token_hash, interaction_id=interaction_id, now=now)
+    return None if row is None else Replaced(_read(row[:-2]), row[-2], row[-1])
 
 
 def _read(row: Row | None) -> Loaded:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    LargeBinary,
     Text,
     Uuid,
     and_,
@@ -38,11 +39,15 @@ _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The session a proof is made in: its id, the token it must still have, the token it gets."""
+    """The session a proof is made in: its id, the token it must still have, the token it gets.
+
+    `shown` is the token that the browser came with, where that is another: it opened the session before this one.
+    """
 
     session_id: UUID
     old_token: bytes
     new_token: bytes
+    shown: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,13 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
     rotated = (
         update(session)
         .where(session.c.id == bindparam("session_id", type_=Uuid), any_of(consumed[0]))
-        .values(token_hash=bindparam("new_token"), account_id=bindparam("account_id"), seen_at=_now)
+        .values(
+            token_hash=bindparam("new_token"),
+            account_id=bindparam("account_id"),
+            seen_at=_now,
+            previous_hash=bindparam("shown_token", type_=LargeBinary),
+            replaced_at=_now,
+        )
         .returning(session.c.id, session.c.account_id)
         .cte("rotated")
     )
@@ -140,6 +151,7 @@ async def record(
         "session_id": rotation.session_id,
         "old_token": rotation.old_token,
         "new_token": rotation.new_token,
+        "shown_token": rotation.shown or rotation.old_token,
         "account_id": proof.account_id,
         "interaction_id": proof.interaction_id,
         "factor": proof.factor.value,

@@ -205,6 +205,18 @@ async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: da
     return Refused(longest)
 
 
+@lru_cache(maxsize=16)
+def _refund_statement(limit: Limit) -> Statement:
+    refunded = refunding(limit, when=true())
+    return Statement(select(func.count()).select_from(refunded))
+
+
+async def give_back(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> None:
+    """Give back one charge of each: what was charged was right."""
+    for limit, key in charges:
+        await conn.one(_refund_statement(limit), refund_key=key, now=now)
+
+
 async def peek(conn: Conn, key: bytes) -> LimitState | None:
     """The row of one subject, for a page that says when something is possible again."""
     for _, count, last_at, hits in await conn.all(_STATES, keys=[key]):

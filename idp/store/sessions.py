@@ -7,10 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
+    LargeBinary,
     Text,
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -22,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from idp.model import Interaction, Session
+from idp.model import AuthorizationRequest, Interaction, Session
 from idp.store.engine import Conn, Connection, Statement
 from idp.store.schema import Texts, Time, authentication_event, challenge, grant, interaction, session
 
@@ -52,6 +54,8 @@ _new_session = (
         created_at=_now,
         seen_at=_now,
         user_agent=bindparam("user_agent"),
+        previous_hash=bindparam("shown_token", type_=LargeBinary),
+        replaced_at=case((bindparam("shown_token", type_=LargeBinary).is_not(None), _now)),
     )
     .returning(session.c.id)
     .cte("new_session")
@@ -77,7 +81,8 @@ async def begin(
     if new_session is None:
         await conn.one(_BEGIN, **values)
     else:
-        await conn.one(_BEGIN_ANONYMOUS, **values, now=now, token_hash=token_hash, user_agent=new_session.user_agent)
+        session_values = {"token_hash": token_hash, "user_agent": new_session.user_agent, "shown_token": None}
+        await conn.one(_BEGIN_ANONYMOUS, **values, **session_values, now=now)
 
 
 # The session before the interaction, as whoever issues a code locks them.
@@ -106,9 +111,12 @@ _MOVE = Statement(select(_moved.c.id).add_cte(_forgotten))
 
 
 async def replace(
-    conn: Conn, *, interaction_id: UUID, old: UUID, new: Session, token_hash: bytes, now: datetime
+    conn: Conn, *, interaction_id: UUID, old: UUID, new: Session, token_hash: bytes, shown: bytes, now: datetime
 ) -> bool:
-    """Move an unfinished interaction into a fresh anonymous session: somebody else is about to sign in here."""
+    """Move an unfinished interaction into a fresh anonymous session: somebody else is about to sign in here.
+
+    `shown` is the token that the browser came with.
+    """
     row = await conn.one(
         _MOVE,
         interaction_id=interaction_id,
@@ -116,9 +124,39 @@ async def replace(
         session_id=new.id,
         token_hash=token_hash,
         user_agent=new.user_agent,
+        shown_token=shown,
         now=now,
     )
     return row is not None
+
+
+_STORED = Statement(
+    select(interaction.c.client_id, interaction.c.request).where(
+        interaction.c.id == bindparam("interaction_id", type_=Uuid)
+    )
+)
+
+
+async def stored_request(conn: Conn, *, interaction_id: UUID) -> AuthorizationRequest | None:
+    """What was asked, whoever asked it and whether or not it was answered; kept for an hour."""
+    row = await conn.one(_STORED, interaction_id=interaction_id)
+    return None if row is None else AuthorizationRequest.from_json(row[1])
+
+
+_FORGET_PREVIOUS = Statement(
+    update(session)
+    .where(
+        session.c.id == bindparam("session_id", type_=Uuid),
+        session.c.previous_hash == bindparam("shown_token", type_=LargeBinary),
+    )
+    .values(previous_hash=None, replaced_at=None)
+    .returning(session.c.id)
+)
+
+
+async def forget_previous(conn: Conn, *, session_id: UUID, shown: bytes) -> None:
+    """The token before is good for nothing any more: somebody came with it who did not know the answer."""
+    await conn.one(_FORGET_PREVIOUS, session_id=session_id, shown_token=shown)
 
 
 _CHOOSE = Statement(

@@ -76,12 +76,22 @@ def trouble(
     ui_locales: Sequence[str] = (),
     person: Account | None = None,
     sign_out: str | None = None,
+    home: str | None = None,
+    again: str | None = None,
 ) -> HTMLResponse:
-    """An error page."""
+    """An error page. `home` leads to the account page, `again` to the beginning of what went wrong."""
     request_id = request.scope.get("state", {}).get("request_id")
     return page(
         request,
-        ErrorPage(trouble=kind, request_id=request_id, detail=detail, retry=retry, sign_out=sign_out),
+        ErrorPage(
+            trouble=kind,
+            request_id=request_id,
+            detail=detail,
+            retry=retry,
+            sign_out=sign_out,
+            home=home,
+            again=again,
+        ),
         status=kind.status,
         retry_after=retry,
         ui_locales=ui_locales,

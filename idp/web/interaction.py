@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from idp.web.answers import page, to_client, to_interaction, trouble
 from idp.web.asking import NOTHING, Extra, destination_of, page_for
 from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
 from idp.web.pages import Delivery, Problem, Trouble
+from idp.web.restart import again, gone
 
 _WRONG = {Factor.RECOVERY: Problem.RECOVERY_WRONG}
 _MISSING = {
@@ -30,11 +32,6 @@ _MISSING = {
     Factor.TOTP: Problem.APP_CODE_MISSING,
     Factor.RECOVERY: Problem.RECOVERY_MISSING,
 }
-
-
-def _gone(request: Request, gone: Gone) -> Response:
-    kind = Trouble.OTHER_BROWSER if gone.other_browser else Trouble.LINK_OLD
-    return trouble(request, kind, ui_locales=gone.ui_locales)
 
 
 async def _shown(
@@ -80,8 +77,8 @@ async def show(request: Request) -> Response:
             return await _shown(request, asked, factor=Factor(chosen) if chosen else None)
         case ToClient() as done:
             return to_client(request, done)
-        case Gone() as gone:
-            return _gone(request, gone)
+        case Gone():
+            return await gone(request, interaction_id)
 
 
 async def password(request: Request) -> Response:
@@ -111,8 +108,8 @@ async def password(request: Request) -> Response:
                 username=username,
                 wait=retry_after or timedelta(hours=1),
             )
-        case Gone() as gone:
-            return _gone(request, gone)
+        case Gone():
+            return to_interaction(request, ToInteraction(interaction_id))
 
 
 async def _again(
@@ -132,8 +129,8 @@ async def _again(
             return await _shown(
                 request, asked, extra=Extra(problems=problems, username=username, wait=wait), status=status
             )
-        case Gone() as gone:
-            return _gone(request, gone)
+        case Gone():
+            return to_interaction(request, ToInteraction(interaction_id))
         case _:
             return to_interaction(request, ToInteraction(interaction_id))
 
@@ -164,8 +161,8 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
             return to_interaction(request, onward)
         case challenge.NotOffered():
             return trouble(request, Trouble.BAD_REQUEST, detail="This way to confirm is not offered here.")
-        case Gone() as gone:
-            return _gone(request, gone)
+        case Gone():
+            return to_interaction(request, ToInteraction(interaction_id))
         case refused:
             extra, status = _extra(refused)
             return await _shown(request, refused.show, factor=factor, extra=extra, status=status)
@@ -217,6 +214,7 @@ async def consent(request: Request) -> Response:
         return trouble(request, Trouble.BAD_REQUEST, detail="Neither allow nor deny was chosen.")
     return _onward(
         request,
+        interaction_id,
         await choices.consent(
             idp_of(request),
             interaction_id,
@@ -236,7 +234,7 @@ async def account(request: Request) -> Response:
     chosen = await choices.choose_account(
         idp_of(request), interaction_id, visitor(request), account=form.get("account")
     )
-    return _onward(request, chosen)
+    return _onward(request, interaction_id, chosen)
 
 
 async def cancel(request: Request) -> Response:
@@ -245,17 +243,17 @@ async def cancel(request: Request) -> Response:
     if interaction_id is None:
         return trouble(request, Trouble.NOT_FOUND)
     await own_form(request)
-    return _onward(request, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
+    return _onward(request, interaction_id, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
 
 
-def _onward(request: Request, outcome: ToInteraction | ToClient | Gone) -> Response:
+def _onward(request: Request, interaction_id: UUID, outcome: ToInteraction | ToClient | Gone) -> Response:
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
         case ToClient() as done:
             return to_client(request, done)
-        case Gone() as gone:
-            return _gone(request, gone)
+        case Gone():
+            return to_interaction(request, ToInteraction(interaction_id))
 
 
 async def back(request: Request) -> Response:
@@ -285,6 +283,7 @@ register_url_convertor("factor", FactorConvertor())
 
 ROUTES = [
     Route("/i/{id}", show, methods=["GET"]),
+    Route("/i/{id}/again", again, methods=["GET"]),
     Route("/i/{id}/password", password, methods=["POST"]),
     Route("/i/{id}/consent", consent, methods=["POST"]),
     Route("/i/{id}/account", account, methods=["POST"]),

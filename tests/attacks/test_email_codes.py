@@ -100,7 +100,8 @@ async def test_a_transfer_asks_for_the_app_and_looks_at_no_mail(provider: Provid
     provider.count()
     for path in (f"{here}/email", f"{here}/email/send"):
         assert (await forced(provider, browser, path, code="123456")).status_code == 400
-    assert not [sql for sql in provider.statements if "UPDATE" in sql or "INSERT" in sql]
+    looking = "UPDATE session SET previous_hash"  # each look at a session takes note that its token is used
+    assert not [sql for sql in provider.statements if "INSERT" in sql or "UPDATE" in sql.replace(looking, "")]
     smuggled = await forced(provider, browser, f"{here}/totp", code="123456", method="email", factor="email")
     assert smuggled.status_code == 400
     assert await provider.deliver() == []

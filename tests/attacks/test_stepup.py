@@ -99,7 +99,9 @@ async def test_no_step_can_be_skipped(provider: Provider) -> None:  # STP-10
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
             assert (await browser.http.request(method, here)).status_code == 405
         for path in (theirs, f"{theirs}/totp"):
-            assert (await browser.http.get(path)).status_code == 400
+            started = await browser.http.get(path)
+            assert started.headers["location"].startswith("/i/")
+            assert not started.headers["location"].startswith((theirs, here))
 
     await nothing_issued("/account")
     await browser.get(here)

@@ -81,7 +81,8 @@ recovery_code = Table(
     Index("ix_recovery_code_authenticator_id", "authenticator_id"),
 )
 
-# One browser. Anonymous until a password was right; the token changes with every proof.
+# One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
+# before, until the new one is used: a form that is sent twice still finds its way.
 session = Table(
     "session",
     metadata,
@@ -92,6 +93,8 @@ session = Table(
     Column("seen_at", Time, nullable=False),
     Column("ended_at", Time),
     Column("user_agent", Text, nullable=False, server_default=text("''")),
+    Column("previous_hash", LargeBinary),
+    Column("replaced_at", Time),
     Index("ix_session_account_id", "account_id", postgresql_where=text("account_id IS NOT NULL")),
     Index("ix_session_seen_at", "seen_at"),
 )

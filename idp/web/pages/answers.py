@@ -48,13 +48,13 @@ class Trouble(Enum):
         400,
         mark("This page is no longer valid"),
         mark("You were away for too long, finished already, or opened an old page."),
-        mark("Go back to the application and start again. Nothing was changed."),
+        mark("Go back to the application and start again, or go to your account. Nothing was changed."),
     )
     OTHER_BROWSER = (
         400,
-        mark("Please go on where you started"),
-        mark("This page belongs to another browser or to a private window."),
-        mark("Return to the browser you started in, or go back to the application and start again."),
+        mark("Start again here"),
+        mark("You began in another browser or in a private window, or this browser keeps no cookies."),
+        mark("Go on where you began, or start again in this browser. Nothing was changed."),
     )
     FORM_REFUSED = (
         403,
@@ -137,7 +137,7 @@ class ErrorPage:
     """Something went wrong; the HTTP status is `trouble.status`.
 
     `request_id` is what support needs, `detail` what was wrong, for developers; `retry` how long until it is worth
-    trying again, the same as Retry-After; `home` and `sign_out` are ways out.
+    trying again, the same as Retry-After; `home` and `sign_out` are ways out, `again` leads back to the beginning.
     """
 
     template: ClassVar[str] = "error.html"
@@ -147,6 +147,7 @@ class ErrorPage:
     retry: timedelta | None = None
     home: str | None = None
     sign_out: str | None = None
+    again: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,135 @@
+"""The same form sent twice: the button pressed again, or the first answer lost. Who knows the answer goes on.
+
+The first one replaced the session's token, and the second still comes with the one before. For half a minute, while
+nobody has used the new token, the same right answer, checked again, is given the same new token. Everybody else who
+holds the old one (a planted or stolen cookie) gains nothing, and one wrong answer ends it.
+"""
+
+from uuid import UUID
+
+from idp import limits
+from idp.audit import FactorRefused
+from idp.crypto import equal
+from idp.factors import KINDS, email, recovery, sms, totp
+from idp.flows.authorize import ToInteraction
+from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
+from idp.flows.judge import seed_of
+from idp.flows.sealed import CODE_KEY
+from idp.model import AuthenticationEvent, Challenge, Factor
+from idp.store import audits, authenticators, rate_limits, sessions
+from idp.store import facts as store_facts
+from idp.store.attempts import App
+from idp.store.facts import Replaced
+
+
+async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced | None:
+    """What the visitor's token opened until it was replaced, if it can be forgiven."""
+    if visitor.token_hash is None:
+        return None
+    return await store_facts.of_replaced(
+        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, now=idp.clock.now()
+    )
+
+
+def proof_of(before: Replaced, interaction_id: UUID, factor: Factor) -> AuthenticationEvent | None:
+    """The proof that replaced the token, if it was one of this factor in this interaction."""
+    account, events = before.loaded.account, before.loaded.events
+    if account is None or account.disabled or not events:
+        return None
+    last = events[-1]
+    ours = (last.at, last.factor, last.interaction_id, last.account_id) == (
+        before.at,
+        factor,
+        interaction_id,
+        account.id,
+    )
+    return last if ours else None
+
+
+def onward(
+    idp: Idp, visitor: Visitor, before: Replaced, interaction_id: UUID, *, device: str | None = None
+) -> ToInteraction | None:
+    """To where the first one is, with the cookie that it set. None when somebody else has made that."""
+    session = before.loaded.session
+    assert session is not None
+    assert visitor.token is not None
+    made = next_tokens(idp.secrets, visitor.token, session.id)
+    token = next((each for each in made if equal(_hash(each), before.token_hash)), None)
+    return None if token is None else ToInteraction(interaction_id, token, device)
+
+
+def _hash(token: str) -> bytes:
+    return Visitor("", token).token_hash or b""
+
+
+async def wrong(idp: Idp, visitor: Visitor, before: Replaced, interaction_id: UUID, factor: Factor) -> None:
+    """Whoever holds the old token does not know the answer: it is forgiven no more."""
+    session, account, interaction = before.loaded.session, before.loaded.account, before.loaded.interaction
+    assert session is not None
+    assert account is not None
+    assert interaction is not None
+    assert visitor.token_hash is not None
+    await sessions.forget_previous(idp.db, session_id=session.id, shown=visitor.token_hash)
+    await audits.add(
+        idp.db,
+        FactorRefused(factor=factor, interaction=str(interaction_id)),
+        now=idp.clock.now(),
+        account_id=account.id,
+        client_id=interaction.client_id,
+    )
+
+
+async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> ToInteraction | None:
+    """On, for who sends the very code that was accepted; None for everybody else. The answer costs a try if wrong."""
+    parsed = KINDS[factor].parse(typed)
+    before = await replaced(idp, interaction_id, visitor)
+    if before is None or not isinstance(parsed, str):
+        return None
+    event, account = proof_of(before, interaction_id, factor), before.loaded.account
+    if event is None or account is None:
+        return None
+    now = idp.clock.now()
+    charges = [(limits.CODE_FAILURES, limits.subject(limits.CODE_FAILURES, account.id, factor.value))]
+    if await rate_limits.spend(idp.db, charges, now=now) is not None:
+        return None
+    if not await _was_accepted(idp, before, event, parsed):
+        await wrong(idp, visitor, before, interaction_id, factor)
+        return None
+    await rate_limits.give_back(idp.db, charges, now=now)
+    device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
+    return onward(idp, visitor, before, interaction_id, device=device)
+
+
+async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
+    """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
+    account = before.loaded.account
+    assert account is not None
+    match event.factor:
+        case Factor.SMS | Factor.EMAIL:
+            challenge = before.loaded.challenges.get(event.factor)
+            if challenge is None or challenge.consumed_at != before.at:
+                return False
+            if event.factor is Factor.SMS:
+                return _sent(idp, challenge, sms.NO_DETAILS, typed)
+            return account.mailbox is not None and _sent(idp, challenge, email.details(account.mailbox), typed)
+        case Factor.TOTP:
+            for id_, sealed, last_step in await authenticators.sealed(
+                idp.db, account_id=account.id, factor=Factor.TOTP
+            ):
+                if id_ == event.authenticator_id:
+                    seed = seed_of(idp, account.id, App(id_, sealed, last_step))
+                    found = totp.check(seed=seed, answer=typed, now=before.at, last_step=last_step - 1)
+                    return found == totp.Verified(last_step)
+            return False
+        case Factor.RECOVERY:
+            assert event.authenticator_id is not None
+            code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
+            used = await authenticators.used_at(idp.db, authenticator_id=event.authenticator_id, code_hash=code_hash)
+            return used == before.at
+        case Factor.PASSWORD:
+            return False
+
+
+def _sent(idp: Idp, challenge: Challenge, details: bytes, typed: str) -> bool:
+    key = idp.secrets.subkey(CODE_KEY, challenge.key_id)
+    return sms.check(key=key, nonce=challenge.nonce, purpose=challenge.purpose, details=details, answer=typed)
