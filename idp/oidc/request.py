@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from joserfc.util import urlsafe_b64decode
+
 from idp.errors import OAuthError
 from idp.model import AuthorizationRequest, ClaimsRequest, Client, Prompt, ResponseMode
 from idp.oidc import claims, grants, hints, judge, redirects
@@ -13,7 +15,7 @@ from idp.oidc.errors import PageError, RedirectError
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import KeyRing
 from idp.oidc.params import Params, collect, refusal
-from idp.oidc.strictjson import Malformed
+from idp.oidc.strictjson import Malformed, parse_object
 
 ClientLookup = Callable[[str], Client | None]
 
@@ -91,7 +93,8 @@ def _prove(params: Params, unusable: Mapping[str, str], client_lookup: ClientLoo
     redirect_uri = params["redirect_uri"]
     if not redirects.is_registered(redirect_uri, client.redirect_uris, native=client.native):
         raise PageError("invalid_request", "redirect_uri is not registered for this client.")
-    mode = params.get("response_mode")
+    # nothing else in a request object counts, but its refusal goes where it asks for the answer (OIDC Core 6.1)
+    mode = params.get("response_mode") or _mode_within(params.get("request", ""))
     implicit = {"token", "id_token"} & set(params.get("response_type", "").split(" "))
     return _Proved(
         client=client,
@@ -101,6 +104,16 @@ def _prove(params: Params, unusable: Mapping[str, str], client_lookup: ClientLoo
         # RFC 6749 4.2.2.1, Multiple Response Types 3 and 5: where the answer would have gone, the error goes
         fragment=bool(implicit) and mode in {None, "fragment"},
     )
+
+
+def _mode_within(request_object: str) -> str | None:
+    _, _, rest = request_object.partition(".")
+    try:
+        # RFC 7515 7.1: the middle part of a JWS, signed or not (RFC 7519 6)
+        mode = parse_object(urlsafe_b64decode(rest.partition(".")[0].encode("ascii"))).get("response_mode")
+    except ValueError:
+        return None
+    return mode if isinstance(mode, str) else None
 
 
 def _may_post(mode: str | None, redirect_uri: str) -> bool:

@@ -1,5 +1,6 @@
 """The authorization request, group B and C of the protocol list."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -219,6 +220,52 @@ def test_a_form_is_not_posted_to_another_scheme(parse: Parse, app: Client) -> No
 )
 def test_b17_request_objects_are_refused_by_name(parse: Parse, name: str, code: str) -> None:
     assert refused(parse, (name, "eyJhbGciOiJub25lIn0.e30.")).code == code
+
+
+def request_object(payload: bytes, signature: str = "") -> str:
+    return f"eyJhbGciOiJub25lIn0.{base64.urlsafe_b64encode(payload).rstrip(b'=').decode()}.{signature}"
+
+
+INSIDE = b'{"response_mode":"form_post","state":"inside","redirect_uri":"https://evil.example/","client_id":"x"}'
+
+
+def test_b17_a_request_object_is_refused_in_the_response_mode_it_asks_for(parse: Parse, good: dict[str, str]) -> None:
+    for signature in ("", "AAAA"):
+        error = refused(parse, ("request", request_object(INSIDE, signature)))
+        assert (error.code, error.response_mode) == ("request_not_supported", ResponseMode.FORM_POST)
+        # and for nothing else is it read
+        assert (error.redirect_uri, error.state) == (good["redirect_uri"], good["state"])
+    outside = refused(parse, ("request", request_object(INSIDE)), response_mode="query")
+    assert outside.response_mode is ResponseMode.QUERY
+
+
+def test_b17_a_request_object_posts_no_form_to_another_scheme(parse: Parse, app: Client) -> None:
+    error = refused(parse, ("request", request_object(INSIDE)), client_id=app.id, redirect_uri="com.example.app:/cb")
+    assert (error.code, error.response_mode) == ("request_not_supported", ResponseMode.QUERY)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(".", id="empty"),
+        pytest.param("x", id="no parts"),
+        pytest.param("a.é.c", id="not ascii"),
+        pytest.param("a.a.c", id="not base64"),
+        pytest.param(request_object(b"\xff\xfe"), id="not utf-8"),
+        pytest.param(request_object(b"[" * 3000), id="deep"),
+        pytest.param(request_object(b'{"a":' * 900 + b"1" + b"}" * 900), id="deep objects"),
+        pytest.param(request_object(b'{"response_mode":' + b"9" * 5000 + b"}"), id="a number without end"),
+        pytest.param(request_object(b'["form_post"]'), id="a list"),
+        pytest.param(request_object(b'{"response_mode":["form_post"]}'), id="a list within"),
+        pytest.param(request_object(b'{"response_mode":null}'), id="null"),
+        pytest.param(request_object(b'{"response_mode":"fragment"}'), id="fragment"),
+        pytest.param(request_object(b'{"response_mode":"form_post","response_mode":"form_post"}'), id="twice"),
+        pytest.param(request_object(INSIDE).replace(".", "..", 1), id="encrypted"),
+    ],
+)
+def test_b17_a_hostile_request_object_is_refused_like_any_other(parse: Parse, hostile: str) -> None:
+    error = refused(parse, ("request", hostile))
+    assert (error.code, error.response_mode) == ("request_not_supported", ResponseMode.QUERY)
 
 
 # --- scope ---

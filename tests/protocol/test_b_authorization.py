@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from idp.web.pages import FORM_POST_SCRIPT_HASH
-from tests.stage import MOBILE_URI, SHOP_URI, consent, error_of, tokens
+from tests.stage import MOBILE_URI, SHOP_URI, consent, error_of, segment, tokens
 from tests.support import BANK_URI, ISSUER, PASSWORD, Provider, claims, forms, parameters
 
 STATE = "a b&c=d/%2F+ü€" + "x" * 290
@@ -243,6 +243,15 @@ async def test_form_post_carries_errors_too(provider: Provider) -> None:  # B15 
         assert fields["error"] in {"login_required", "invalid_scope"}
         assert fields["iss"] == ISSUER
         assert fields["state"] == "s t&a=te"
+
+
+async def test_a_request_object_is_refused_by_the_form_post_that_it_asks_for(provider: Provider) -> None:  # B15 B17
+    inside = segment({"response_mode": "form_post", "redirect_uri": "https://evil.example/", "state": "inside"})
+    page = await ask(provider, provider.authorize_url(request=f"{segment({'alg': 'none'})}.{inside}."))
+    (form,) = forms(page.text)
+    assert form.action == BANK_URI
+    fields = {each.name: each.value for each in form.fields if each.name}
+    assert (fields["error"], fields["state"], fields["iss"]) == ("request_not_supported", "s t&a=te", ISSUER)
 
 
 async def test_a_verifier_for_a_code_without_challenge_is_refused(provider: Provider) -> None:  # B20
