@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from starlette.routing import BaseRoute, Mount, Route, Router
 
 from idp.web import account, authenticators, authorize, interaction, logout, operations, receipts, tokens
+from idp.web.glances import unmoved
 
 
 def routes(issuer: str) -> list[BaseRoute]:
@@ -21,5 +22,6 @@ def routes(issuer: str) -> list[BaseRoute]:
         *logout.ROUTES,
     ]
     base = urlsplit(issuer).path
-    below: list[BaseRoute] = [Mount(base, app=Router(from_here, redirect_slashes=False))] if base else list(from_here)
+    ours: list[BaseRoute] = [unmoved(route) for route in from_here]
+    below = [Mount(base, app=Router(ours, redirect_slashes=False))] if base else ours
     return [*tokens.ROOT_ROUTES, *below]
