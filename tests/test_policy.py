@@ -499,6 +499,24 @@ def test_offline_access_needs_consent_once_and_no_prompt() -> None:
     assert asks(asked).scopes == ("openid", "offline_access")
 
 
+def test_a_client_for_some_groups_turns_everybody_else_away() -> None:
+    payroll = replace(BANK, groups=frozenset({"finance"}))
+    given = facts("email", client=payroll)
+    assert asks(given) == Ask(Kind.SELECT_ACCOUNT, Reason(Why.NOT_IN_GROUP))
+    assert asks(replace(given, account_chosen=True)).reason.why is Why.NOT_IN_GROUP
+    silent = facts("email", client=payroll, request=SILENT)
+    assert refuses(silent).error == "access_denied"
+    member = replace(ANNA, groups=frozenset({"finance", "sales"}))
+    assert proceeds(replace(given, account=member)).scopes == ("openid", "email")
+
+
+def test_nobody_is_told_on_one_factor_whom_a_client_is_for() -> None:
+    payroll = replace(BANK, groups=frozenset({"finance"}))
+    assert asks(facts(client=payroll, account=None, events=())).kind is Kind.PASSWORD
+    assert asks(facts(client=payroll, events=(PASSWORD,))).kind is Kind.SECOND_FACTOR
+    assert refuses(facts(client=payroll, events=(PASSWORD,), request=SILENT)).error == "login_required"
+
+
 def test_what_is_for_machines_only_is_nobodys_to_grant() -> None:
     rule = default_policy().scopes["openid"]
     only, both = replace(rule, people=False, machines=True), replace(rule, machines=True)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idp.model import Account, AssuranceLevel, Authenticator, Factor, Grant, Holder
+from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client, Factor, Grant, Holder
 from idp.policy import default_policy, load_policy, recheck
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -30,6 +30,8 @@ GRANT = Grant(
     fresh_at=NOW - timedelta(seconds=40),
 )
 
+BANK = Client("bank", "Acme Bank", AuthMethod.BASIC, scopes=frozenset((*GRANT.scopes, "phone", "unheard-of")))
+
 
 def permitted(
     grant: Grant = GRANT,
@@ -44,7 +46,9 @@ def permitted(
             continue
         trusted[each.factor] = min(each.trusted_at, trusted.get(each.factor, each.trusted_at))
     holder = Holder(account.id, account.groups, account.disabled, trusted)
-    return recheck(grant, holder, scopes, how.pop("policy", default_policy()), how.pop("now", NOW), **how)
+    return recheck(
+        grant, how.pop("client", BANK), holder, scopes, how.pop("policy", default_policy()), how.pop("now", NOW), **how
+    )
 
 
 def test_everything_proved_is_permitted_in_the_order_asked() -> None:
@@ -56,6 +60,17 @@ def test_never_more_than_was_granted() -> None:
     assert permitted(replace(GRANT, scopes=PLAIN)) == PLAIN
     assert permitted(scopes=("openid", "phone", "unheard-of")) == ("openid",)
     assert permitted(replace(GRANT, scopes=("openid", "unheard-of")), scopes=("openid", "unheard-of")) == ("openid",)
+
+
+def test_what_the_client_is_no_longer_registered_for_goes() -> None:
+    assert permitted(client=replace(BANK, scopes=frozenset({"openid", "phone"}))) == ("openid",)
+
+
+def test_a_client_for_some_groups_is_for_nobody_else() -> None:
+    payroll = replace(BANK, groups=frozenset({"finance", "board"}))
+    assert permitted(client=payroll) == ()
+    assert permitted(account=replace(ANNA, groups=frozenset({"sales"})), client=payroll) == ()
+    assert permitted(account=replace(ANNA, groups=frozenset({"sales", "board"})), client=payroll) == SCOPES
 
 
 def test_a_refresh_drops_what_a_refresh_token_may_not_carry() -> None:

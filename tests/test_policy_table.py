@@ -51,7 +51,7 @@ def test_the_default_policy_says_what_the_design_says() -> None:
     }
     plain = ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), refresh=True, internal=False)
     assert dict(policy.scopes) == {
-        **dict.fromkeys(("openid", "profile", "email", "phone", "address", "offline_access"), plain),
+        **dict.fromkeys(("openid", "profile", "email", "phone", "address", "groups", "offline_access"), plain),
         "transfers:write": ScopeRule(AssuranceLevel.STRONG, ALWAYS, minutes(5), refresh=False, internal=False),
         "password:write": ScopeRule(AssuranceLevel.STRONG, minutes(5), minutes(5), refresh=False, internal=False),
         "authenticators:write": ScopeRule(

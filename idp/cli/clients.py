@@ -1,11 +1,11 @@
 """`idp client …`: the applications that people sign in to."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idp.cli import client_options as options
 from idp.cli import output
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
 Which = Annotated[str, typer.Argument(metavar="CLIENT", help="Its name or client id.", show_default=False)]
-LARGEST_JWKS = 100_000
 
 
 def _client(client: "Client") -> dict[str, Any]:
@@ -34,6 +33,10 @@ def _client(client: "Client") -> dict[str, Any]:
         "rotate_refresh": client.rotate_refresh,
         "assertion_audience": client.assertion_audience,
         "audience": client.audience,
+        "id_token_claims": client.id_token_claims,
+        "groups": client.groups,
+        "origins": client.origins,
+        "jwks": client.jwks,
         "disabled": client.disabled,
     }
 
@@ -61,32 +64,18 @@ def add(
         str, typer.Argument(metavar="NAME", help="What people see on the consent page.", show_default=False)
     ],
     *,
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(metavar="URI", help="Where people return to; may be repeated.")
-    ] = None,
-    scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="What it may ask for; may be repeated.  [default: openid]")
-    ] = None,
-    public: Annotated[bool, typer.Option("--public", help="It cannot keep a secret (browser, phone).")] = False,
+    redirect_uri: options.RedirectUris = None,
+    scope: options.Scopes = None,
+    public: options.Public = False,
     first_party: Annotated[
         bool, typer.Option("--first-party", help="It is yours: people are not asked for consent.")
     ] = False,
-    post_logout_uri: Annotated[
-        list[str] | None, typer.Option(metavar="URI", help="Where people go after signing out.")
-    ] = None,
-    grant_type: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TYPE", help="authorization_code, refresh_token or client_credentials; may be repeated."),
-    ] = None,
-    auth_method: Annotated[
-        str | None,
-        typer.Option(metavar="METHOD", help="client_secret_basic, client_secret_post, private_key_jwt or none."),
-    ] = None,
-    jwks: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with its public keys, for private_key_jwt.")
-    ] = None,
-    alg: Annotated[str, typer.Option(metavar="ALG", help="Signature of its tokens: RS256 or ES256.")] = "RS256",
-    userinfo_alg: Annotated[str | None, typer.Option(metavar="ALG", help="Sign userinfo with RS256 or ES256.")] = None,
+    post_logout_uri: options.PostLogoutUris = None,
+    grant_type: options.GrantTypes = None,
+    auth_method: options.AuthMethod = None,
+    jwks: options.Jwks = None,
+    alg: options.Alg = None,
+    userinfo_alg: options.UserinfoAlg = None,
     native: Annotated[
         bool, typer.Option("--native", help="An app: private-use schemes, any port on loopback.")
     ] = False,
@@ -96,51 +85,125 @@ def add(
     no_rotation: Annotated[
         bool, typer.Option("--no-rotation", help="Its refresh tokens stay the same when used.")
     ] = False,
-    assertion_audience: Annotated[str, typer.Option(metavar="WHICH", help="any, or issuer alone (FAPI 2.0).")] = "any",
-    audience: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Resource server its tokens are for; may be repeated.")
-    ] = None,
+    assertion_audience: options.AssertionAudience = None,
+    audience: options.Audience = None,
+    id_token_claim: options.IdTokenClaims = None,
+    group: options.Groups = None,
+    origin: options.Origins = None,
     client_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own choice.")] = None,
     as_json: output.Json = False,
 ) -> None:
     """Register an application. Prints its client id and, once, its secret."""
-    keys = None if jwks is None else _read_jwks(jwks)
+    given = options.given(
+        redirect_uris=redirect_uri,
+        scopes=scope,
+        post_logout_redirect_uris=post_logout_uri,
+        grant_types=grant_type,
+        auth_method=auth_method,
+        jwks=None if jwks is None else options.read_jwks(jwks),
+        signing_alg=alg,
+        userinfo_alg=userinfo_alg,
+        assertion_audience=assertion_audience,
+        audience=audience,
+        id_token_claims=id_token_claim,
+        groups=group,
+        origins=origin,
+        client_id=client_id,
+    )
     from idp.cli.place import run
     from idp.flows import operate
 
     new = operate.NewClient(
         name=name,
-        client_id=client_id,
-        redirect_uris=tuple(redirect_uri or ()),
-        post_logout_redirect_uris=tuple(post_logout_uri or ()),
-        scopes=tuple(scope or ()),
-        grant_types=tuple(grant_type or ()),
-        auth_method=auth_method,
-        jwks=keys,
         public=public,
         first_party=first_party,
         native=native,
         require_pkce=not no_pkce,
         rotate_refresh=not no_rotation,
-        signing_alg=alg,
-        userinfo_alg=userinfo_alg,
-        assertion_audience=assertion_audience,
-        audience=tuple(audience or ()),
+        **given,
     )
     registered = run(lambda idp: operate.add_client(idp, new), makes=True)
     allowed = " ".join(sorted(registered.client.scopes)) or "no scope; it may look at tokens that are for it"
     _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
 
 
-def _read_jwks(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            read = json.loads(file.read(LARGEST_JWKS))
-    except (OSError, ValueError, RecursionError):
-        raise typer.BadParameter(f"{path} cannot be read as JSON", param_hint="'--jwks'") from None
-    if not isinstance(read, dict):
-        raise typer.BadParameter(f"{path} is no JWK Set", param_hint="'--jwks'")
-    return read
+@app.command(
+    "set",
+    epilog=(
+        "\b\nExamples:\n"
+        "  idp client set Shop --scope openid --scope profile --scope offline_access\n"
+        "  idp client set Shop --name 'Corner Shop' --first-party\n"
+        "  idp client set Shop --origin ''                       the origins of its redirect URIs again\n"
+        "  idp client set Shop --auth-method client_secret_post  prints a secret only where there was none"
+    ),
+)
+def set_(
+    client: Which,
+    *,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What people see on the consent page.")] = None,
+    redirect_uri: options.RedirectUris = None,
+    scope: options.Scopes = None,
+    public: options.Public = False,
+    first_party: Annotated[
+        bool | None, typer.Option("--first-party/--not-first-party", help="Whether it is yours: nobody is asked.")
+    ] = None,
+    post_logout_uri: options.PostLogoutUris = None,
+    grant_type: options.GrantTypes = None,
+    auth_method: options.AuthMethod = None,
+    jwks: options.Jwks = None,
+    alg: options.Alg = None,
+    userinfo_alg: options.UserinfoAlg = None,
+    native: Annotated[bool | None, typer.Option("--native/--not-native", help="Whether it is an app.")] = None,
+    pkce: Annotated[bool | None, typer.Option("--pkce/--no-pkce", help="Whether to insist on PKCE.")] = None,
+    rotation: Annotated[
+        bool | None, typer.Option("--rotation/--no-rotation", help="Whether its refresh tokens change at each use.")
+    ] = None,
+    assertion_audience: options.AssertionAudience = None,
+    audience: options.Audience = None,
+    id_token_claim: options.IdTokenClaims = None,
+    group: options.Groups = None,
+    origin: options.Origins = None,
+    as_json: output.Json = False,
+) -> None:
+    """Change what a client was registered with, and say what follows.
+
+    What is not named stays. A list replaces the whole list; '' empties it. The client id never changes.
+    """
+    changes = options.given(
+        name=name,
+        redirect_uris=redirect_uri,
+        scopes=scope,
+        public=public or None,
+        first_party=first_party,
+        post_logout_redirect_uris=post_logout_uri,
+        grant_types=grant_type,
+        auth_method=auth_method,
+        jwks=None if jwks is None else options.read_jwks(jwks),
+        signing_alg=alg,
+        userinfo_alg=userinfo_alg,
+        native=native,
+        require_pkce=pkce,
+        rotate_refresh=rotation,
+        assertion_audience=assertion_audience,
+        audience=audience,
+        id_token_claims=id_token_claim,
+        groups=group,
+        origins=origin,
+    )
+    if not changes:
+        raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
+    from idp.cli.place import run
+    from idp.flows import operate
+
+    done = run(lambda idp: operate.set_client(idp, client, changes))
+    fields = _client(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
+    lines = [f"  {what}: {_text(old) or 'none'} -> {_text(new) or 'none'}" for what, (old, new) in done.changed.items()]
+    first = f"{done.before.name} is changed." if lines else f"{done.before.name} was like that already."
+    lines = [first, *lines, *done.consequences]
+    if done.secret is not None:
+        fields["client_secret"] = done.secret
+        lines += [f"  client_secret  {done.secret}", "The secret is not shown again."]
+    output.show(fields, lines, as_json=as_json)
 
 
 @app.command("list", epilog="\b\nExamples:\n  idp client list\n  idp client list --json")
@@ -165,13 +228,11 @@ def show(client: Which, as_json: output.Json = False) -> None:
     from idp.cli.place import run
     from idp.flows import operate
 
-    found = run(lambda idp: operate.find_client(idp, client))
+    found, missing = run(lambda idp: operate.explain_client(idp, client))
     fields = _client(found)
-    output.show(
-        fields,
-        output.table(("FIELD", "VALUE"), [(key, _text(value)) for key, value in fields.items()]),
-        as_json=as_json,
-    )
+    lines = [output.table(("FIELD", "VALUE"), [(key, _text(value)) for key, value in fields.items()])]
+    lines += [f"{scope} is never granted: {why}." for scope, why in missing.items()]
+    output.show(fields | {"left_out": missing}, lines, as_json=as_json)
 
 
 def _text(value: object) -> str:
@@ -179,6 +240,8 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (tuple, frozenset)):
         return " ".join(sorted(value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return "" if value is None else str(value)
 
 

@@ -6,14 +6,14 @@ from uuid import UUID, uuid4
 from idp.audit import ConsentGiven
 from idp.crypto import digest
 from idp.flows import repeat
-from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, find, load
+from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load
 from idp.flows.idp import Idp, Visitor, next_token
 from idp.model import (
     Interaction,
     Session,
 )
 from idp.oidc import answer
-from idp.policy import Ask, Kind, Policy
+from idp.policy import Ask, Kind, Policy, Reason, Why, decide, not_for_this_person
 from idp.store import consents, sessions
 from idp.store.facts import Loaded
 
@@ -24,7 +24,13 @@ async def cancel(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
     found = await find(idp, interaction_id, visitor, now=now)
     if isinstance(found, Gone):
         return found
-    return await _deny(idp, found[1], "The person cancelled.", now=now)
+    loaded, interaction, client = found
+    facts = facts_of(idp, loaded, interaction, client, now=now)
+    match decide(facts, idp.policy):
+        case Ask(reason=Reason(why=Why.NOT_IN_GROUP)):
+            return await _deny(idp, interaction, not_for_this_person(facts).description, now=now)
+        case _:
+            return await _deny(idp, interaction, "The person cancelled.", now=now)
 
 
 async def _deny(idp: Idp, interaction: Interaction, description: str, *, now: datetime) -> ToClient | Gone:

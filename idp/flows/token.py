@@ -13,7 +13,7 @@ from idp.flows.bearer import phone_of
 from idp.flows.clients import authenticate
 from idp.flows.idp import Idp, Visitor
 from idp.model import Client, Grant, Holder
-from idp.oidc import client_auth, tokens, userinfo
+from idp.oidc import claims, client_auth, tokens, userinfo
 from idp.oidc import grants as judging
 from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
@@ -61,8 +61,8 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     stored, holder = used
     async with _ending(idp, stored.grant, now=now):
         # Promise 2: from the stored proofs, again
-        scopes = _permitted(idp, stored.grant, holder, stored.grant.scopes, refreshing=False, now=now)
-    person = await _in_id_token(idp, stored.grant)
+        scopes = _permitted(idp, client, stored.grant, holder, stored.grant.scopes, refreshing=False, now=now)
+    person = await _in_id_token(idp, stored.grant, client, scopes)
     refresh = refresh_token if OFFLINE in scopes else None
     return _issued(idp, stored.grant, client, scopes, nonce=stored.nonce, refresh=refresh, person=person, now=now)
 
@@ -86,6 +86,7 @@ async def _ending(idp: Idp, grant: Grant, *, now: datetime) -> AsyncIterator[Non
 
 def _permitted(
     idp: Idp,
+    client: Client,
     grant: Grant,
     holder: Holder | None,
     scopes: tuple[str, ...],
@@ -95,21 +96,22 @@ def _permitted(
 ) -> tuple[str, ...]:
     if holder is None:
         raise judging.invalid_grant("nobody holds this grant")
-    permitted = recheck(grant, holder, scopes, idp.policy, now, refreshing=refreshing)
+    permitted = recheck(grant, client, holder, scopes, idp.policy, now, refreshing=refreshing)
     if not permitted or ("openid" in scopes and "openid" not in permitted):
         raise judging.invalid_grant("the stored proofs are not enough any more")
     return permitted
 
 
-async def _in_id_token(idp: Idp, grant: Grant) -> Mapping[str, Any]:
-    """What the claims parameter wants to see there: it is seldom used, so only then the person is looked up."""
-    if not grant.claims.id_token:
+async def _in_id_token(idp: Idp, grant: Grant, client: Client, scopes: tuple[str, ...]) -> Mapping[str, Any]:
+    """What is to be seen of the person there: few clients want it, so only then the person is looked up."""
+    names = userinfo.in_id_token(grant, client=client, scopes=scopes)
+    if not names:
         return {}
     found = await grants.load(idp.db, grant_id=grant.id)
     if found is None or found[1].account is None:
         return {}
-    phone = phone_of(idp, found[1]) if "phone_number" in grant.claims.id_token else None
-    return userinfo.in_id_token(found[1].account, grant, phone_number=phone)
+    phone = phone_of(idp, found[1]) if names & {"phone_number", "phone_number_verified"} else None
+    return claims.about(found[1].account, names, phone_number=phone)
 
 
 def _issued(
@@ -207,9 +209,9 @@ async def _refreshed(
     asked = params["scope"].split() if "scope" in params else stored_grant.scopes
     scopes = tuple(scope for scope in stored_grant.scopes if scope in asked)
     async with _ending(idp, stored_grant, now=now):
-        permitted = _permitted(idp, stored_grant, holder, scopes, refreshing=True, now=now)
+        permitted = _permitted(idp, client, stored_grant, holder, scopes, refreshing=True, now=now)
     # OIDC Core 12.2: the nonce is not repeated; time and level are the grant's
-    person = await _in_id_token(idp, stored_grant)
+    person = await _in_id_token(idp, stored_grant, client, permitted)
     return _issued(idp, stored_grant, client, permitted, refresh=token, person=person, now=now)
 
 

@@ -56,6 +56,9 @@ class Client:
     assertion_audience: str = "any"  # "issuer": only the issuer as a single string (FAPI 2.0)
     jwks: Mapping[str, Any] | None = None
     audience: tuple[str, ...] = ()  # resource servers its access tokens are for; empty: the issuer
+    id_token_claims: frozenset[str] = frozenset()  # put there whenever their scope is granted (OIDC Core 5.4)
+    groups: frozenset[str] = frozenset()  # only members of one of them may use it; empty: everybody
+    origins: tuple[str, ...] = ()  # where its pages in browsers live; empty: the origins of its redirect URIs
     disabled: bool = False
 
 

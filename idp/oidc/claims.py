@@ -28,6 +28,7 @@ BY_SCOPE: Mapping[str, tuple[str, ...]] = {
     "email": ("email", "email_verified"),
     "address": ("address",),
     "phone": ("phone_number", "phone_number_verified"),
+    "groups": ("groups",),  # not of OIDC Core, but what applications know it by
 }
 OF_A_PERSON = frozenset(name for names in BY_SCOPE.values() for name in names)
 PROTOCOL = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "sid")
@@ -53,6 +54,7 @@ def about(account: Account, names: Iterable[str], *, phone_number: str | None = 
         "phone_number": phone_number,
         "phone_number_verified": True if phone_number else None,
         "address": _address(account.claims.get("address")),
+        "groups": sorted(account.groups),
     }
     return {name: value for name, value in known.items() if name in wanted and value is not None and value != ""}
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 # RFC 8252 7.3: loopback IP literals; 8.3 advises against `localhost`, which a resolver may send elsewhere
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?:[/?].*)?)", re.ASCII)
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _URI = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986 2: what may stand in a URI unescaped
 
 
@@ -46,7 +46,7 @@ def problem(uri: str, *, native: bool) -> str | None:
     # RFC 8252 7.1: private-use schemes are reverse domain names, which keeps javascript: and data: out
     if (
         (parts.scheme == "https" and host)
-        or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+        or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
         or (native and "." in parts.scheme)
     ):
         return None

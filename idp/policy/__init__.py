@@ -1,7 +1,7 @@
 """What a request must have proved. Pure: no clock, no database, no HTTP."""
 
 from idp.model import Change
-from idp.policy.checks import CHECKS, Check, decide
+from idp.policy.checks import CHECKS, Check, decide, not_for_this_person
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
@@ -39,5 +39,6 @@ __all__ = [
     "in_words",
     "left_out",
     "load_policy",
+    "not_for_this_person",
     "recheck",
 ]

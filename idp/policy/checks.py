@@ -9,6 +9,7 @@ from idp.assurance import amount_to
 from idp.model import AssuranceLevel, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.grants import is_for
 from idp.policy.table import Policy
 from idp.policy.view import NEVER_FRESH, Demand, View, essential, may_be_fresh, preferences, view, voluntary
 
@@ -86,6 +87,13 @@ def _password_is_proved(view: View) -> Ask | None:
     if signed_in and request.max_age is not None:
         return _password(Why.MAX_AGE, age=request.max_age)
     return _password(Why.SIGN_IN)
+
+
+def _client_is_for_this_person(view: View) -> Ask | None:
+    # Only somebody who is known by two factors is told that this application is not for them (promise 1).
+    if view.account is None or view.level < AssuranceLevel.TWO_FACTOR or is_for(view.facts.client, view.account.groups):
+        return None
+    return Ask(Kind.SELECT_ACCOUNT, Reason(Why.NOT_IN_GROUP))
 
 
 def _level_is_within_reach(view: View) -> Refuse | None:
@@ -168,6 +176,7 @@ CHECKS = (
     Check("account", "the account may sign in", _account_is_enabled),
     Check("choice", "no choice of account is asked for, or it was made", _account_is_chosen),
     Check("password", "the password was proved", _password_is_proved),
+    Check("group", "the client is for everybody, or for a group of this person", _client_is_for_this_person),
     Check("reach", "everything due can be proved by this person", _level_is_within_reach),
     Check("change", "no change of authenticators is asked for, or what it takes was proved", _change_is_permitted),
     Check("level", "everything due was proved", _level_is_proved),
@@ -196,6 +205,8 @@ def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
     if isinstance(answer, Refuse) or Prompt.NONE not in view.facts.request.prompts:
         return answer
     match answer.kind:
+        case _ if answer.reason.why is Why.NOT_IN_GROUP:
+            return not_for_this_person(view.facts)
         case Kind.CONSENT:
             error = "consent_required"
         case Kind.SELECT_ACCOUNT:
@@ -205,6 +216,12 @@ def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
         case _:
             error = "login_required"
     return Refuse(error, "This request needs the person, and prompt=none forbids asking", answer.reason.why)
+
+
+def not_for_this_person(facts: Facts) -> Refuse:
+    """What the client hears when the person goes back from the page that says so, or when no page may be shown."""
+    groups = " ".join(sorted(facts.client.groups))
+    return Refuse("access_denied", "This person is in no group that may use this application", f"it is for: {groups}")
 
 
 def proceed(view: View) -> Proceed:

@@ -64,6 +64,7 @@ class Why(StrEnum):
     MAX_AGE = "max_age"
     OTHER_PERSON = "other_person"
     CLIENT_ASKED_CHOICE = "client_asked_choice"
+    NOT_IN_GROUP = "not_in_group"
     GROUP_NEEDS_LEVEL = "group_needs_level"
     SCOPE_NEEDS_LEVEL = "scope_needs_level"
     SCOPE_NEEDS_FRESH = "scope_needs_fresh"

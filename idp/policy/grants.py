@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from idp.model import AssuranceLevel, Grant, Holder
+from idp.model import AssuranceLevel, Client, Grant, Holder
 from idp.policy.table import Policy, ScopeRule
 
 LONGEST_CODE = timedelta(minutes=10)
@@ -14,6 +14,7 @@ LONGEST_INTERACTION = timedelta(hours=1)
 
 def recheck(
     grant: Grant,
+    client: Client,
     holder: Holder,
     scopes: Iterable[str],
     policy: Policy,
@@ -23,20 +24,32 @@ def recheck(
 ) -> tuple[str, ...]:
     """Those of `scopes` that this grant permits now, from its stored proofs; never more than was granted.
 
-    Empty when nothing is: a disabled or another account, a revoked grant, fewer than two factors, or less than the
-    person's groups need today. With `refreshing`, without the scopes a refresh token may not carry.
+    Empty when nothing is: a disabled or another account, a revoked grant, fewer than two factors, less than the
+    person's groups need today, or a client that is for other groups. Without what the client is no longer registered
+    for and, with `refreshing`, without the scopes a refresh token may not carry.
     """
     stopped = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
-    if stopped or grant.level < policy.floor_of(holder.groups):
+    if stopped or grant.level < policy.floor_of(holder.groups) or not is_for(client, holder.groups):
         return ()
     kept = []
     for scope in scopes:
         rule = policy.scope_rule(scope)
-        if rule is None or not rule.people or scope not in grant.scopes or (refreshing and not rule.refresh):
+        if (
+            rule is None
+            or not rule.people
+            or scope not in client.scopes
+            or scope not in grant.scopes
+            or (refreshing and not rule.refresh)
+        ):
             continue
         if _is_proved(grant, rule, holder, policy) and _is_fresh(grant, rule, now):
             kept.append(scope)
     return tuple(kept)
+
+
+def is_for(client: Client, groups: frozenset[str]) -> bool:
+    """Whether a member of these groups may use the client at all."""
+    return not client.groups or not client.groups.isdisjoint(groups)
 
 
 def _is_proved(grant: Grant, rule: ScopeRule, holder: Holder, policy: Policy) -> bool:

@@ -20,7 +20,7 @@ def in_units(span: timedelta) -> str:
 
 
 # Scopes about a person, or of one's session: never a machine's (OIDC Core 5.4, 11).
-PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "offline_access"})
+PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "groups", "offline_access"})
 
 
 @dataclass(frozen=True, slots=True)

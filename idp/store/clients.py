@@ -33,6 +33,9 @@ _COLUMNS = (
     client.c.assertion_audience,
     client.c.jwks,
     client.c.audience,
+    client.c.id_token_claims,
+    client.c.groups,
+    client.c.origins,
     client.c.disabled_at,
 )
 _ALL = Statement(select(*_COLUMNS).order_by(client.c.name))
@@ -43,6 +46,19 @@ _ADD = Statement(
             column.name: bindparam("added_at" if column.name == "created_at" else column.name)
             for column in client.c
             if column.name != "disabled_at"
+        }
+    )
+    .returning(func.pg_notify(CHANNEL, ""))
+)
+_LOCK = Statement(select(*_COLUMNS).where(client.c.id == bindparam("client_id")).with_for_update())
+_CHANGE = Statement(
+    update(client)
+    .where(client.c.id == bindparam("client_id"))
+    .values(
+        {
+            column.name: bindparam(f"new_{column.name}", type_=column.type)
+            for column in client.c
+            if column.name not in {"id", "created_at", "disabled_at"}
         }
     )
     .returning(func.pg_notify(CHANNEL, ""))
@@ -86,6 +102,9 @@ def _client(row: Row) -> Client:
         assertion_audience,
         jwks,
         audience,
+        id_token_claims,
+        groups,
+        origins,
         disabled_at,
     ) = row
     return Client(
@@ -106,37 +125,62 @@ def _client(row: Row) -> Client:
         assertion_audience=assertion_audience,
         jwks=jwks,
         audience=tuple(audience),
+        id_token_claims=frozenset(id_token_claims),
+        groups=frozenset(groups),
+        origins=tuple(origins),
         disabled=disabled_at is not None,
     )
 
 
 async def add(conn: Conn, new: Client, *, now: datetime) -> None:
     """Register a client. Raises `AlreadyThere` when its id or name is taken."""
-    values: dict[str, Any] = {
-        "id": new.id,
-        "name": new.name,
-        "auth_method": new.auth_method.value,
-        "secret_hash": new.secret_hash,
-        "redirect_uris": list(new.redirect_uris),
-        "post_logout_redirect_uris": list(new.post_logout_redirect_uris),
-        "grant_types": sorted(new.grant_types),
-        "scopes": sorted(new.scopes),
-        "require_pkce": new.require_pkce,
-        "first_party": new.first_party,
-        "native": new.native,
-        "signing_alg": new.signing_alg,
-        "userinfo_alg": new.userinfo_alg,
-        "rotate_refresh": new.rotate_refresh,
-        "assertion_audience": new.assertion_audience,
-        "jwks": new.jwks,
-        "audience": list(new.audience),
-        "added_at": now,
-    }
     try:
-        await conn.one(_ADD, **values)
+        await conn.one(_ADD, id=new.id, added_at=now, **_values(new))
     except asyncpg.UniqueViolationError as error:
-        taken = f"with the id {new.id!r}" if error.constraint_name == "pk_client" else f"named {new.name!r}"
-        raise AlreadyThere(f"A client {taken} exists already.") from None
+        raise _taken(new, error) from None
+
+
+def _values(of: Client) -> dict[str, Any]:
+    return {
+        "name": of.name,
+        "auth_method": of.auth_method.value,
+        "secret_hash": of.secret_hash,
+        "redirect_uris": list(of.redirect_uris),
+        "post_logout_redirect_uris": list(of.post_logout_redirect_uris),
+        "grant_types": sorted(of.grant_types),
+        "scopes": sorted(of.scopes),
+        "require_pkce": of.require_pkce,
+        "first_party": of.first_party,
+        "native": of.native,
+        "signing_alg": of.signing_alg,
+        "userinfo_alg": of.userinfo_alg,
+        "rotate_refresh": of.rotate_refresh,
+        "assertion_audience": of.assertion_audience,
+        "jwks": of.jwks,
+        "audience": list(of.audience),
+        "id_token_claims": sorted(of.id_token_claims),
+        "groups": sorted(of.groups),
+        "origins": list(of.origins),
+    }
+
+
+def _taken(new: Client, error: asyncpg.UniqueViolationError) -> AlreadyThere:
+    taken = f"with the id {new.id!r}" if error.constraint_name == "pk_client" else f"named {new.name!r}"
+    return AlreadyThere(f"A client {taken} exists already.")
+
+
+async def lock(conn: Conn, *, client_id: str) -> Client | None:
+    """The client as it is now, and as nobody else changes it before this transaction ends."""
+    row = await conn.one(_LOCK, client_id=client_id)
+    return None if row is None else _client(row)
+
+
+async def change(conn: Conn, new: Client) -> None:
+    """Everything about a client but its id, and whether it is disabled. Raises `AlreadyThere` for a name in use."""
+    try:
+        await conn.one(_CHANGE, client_id=new.id, **{f"new_{name}": value for name, value in _values(new).items()})
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(new, error) from None
 
 
 async def set_disabled(conn: Conn, *, client_id: str, disabled_at: datetime | None) -> bool:

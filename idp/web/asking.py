@@ -179,7 +179,12 @@ def _consent(show: Show, policy: Policy, here: str) -> Page:
 
 def _select_account(show: Show, policy: Policy, here: str) -> Page:
     person = show.facts.account
-    choices = () if person is None else (AccountChoice(str(person.id), person.username, person.name),)
+    choice = None if person is None else AccountChoice(str(person.id), person.username, person.name)
+    refused = show.ask.reason.why is Why.NOT_IN_GROUP
     return pages.SelectAccount(
-        action=f"{here}/account", purpose=purpose_of(show, policy), accounts=choices, cancel=f"{here}/cancel"
+        action=f"{here}/account",
+        purpose=purpose_of(show, policy),
+        accounts=() if refused or choice is None else (choice,),
+        cancel=f"{here}/cancel",
+        refused=choice if refused else None,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,7 @@ from idp.audit import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, Unavailable
 from idp.oidc import metadata
+from idp.web import cors
 from idp.web.answers import trouble
 from idp.web.door import NotOurForm, TooLarge, Unreadable
 from idp.web.pages import HSTS, SECURITY_HEADERS, Trouble
@@ -55,6 +57,7 @@ class Around:
                 begun = True
                 status = message["status"]
                 self._add_headers(message, request_id)
+                self._let_pages_read(message, asked)
             await send(message)
 
         try:
@@ -78,6 +81,15 @@ class Around:
         there = {name for name, _ in headers}
         headers.extend(pair for pair in self._always if pair[0] not in there)
         headers.append((b"x-request-id", request_id.encode()))
+
+    def _let_pages_read(self, message: Message, asked: Scope) -> None:
+        """CORS, here where no answer gets past: a page that cannot read the error sees a broken network."""
+        idp = getattr(asked["app"].state, "idp", None)
+        origin = Headers(scope=asked).get("origin")
+        known = idp.clients.values() if idp is not None else ()
+        path = asked["path"].removeprefix(self._base)
+        for name, value in cors.headers(path, asked["method"], origin, known).items():
+            message["headers"].append((name.lower().encode(), value.encode()))
 
     def _refusal(self, request: Request, error: Exception, asked: Scope) -> Response:
         kind, detail, log = _kind(error)

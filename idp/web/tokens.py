@@ -4,7 +4,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +14,12 @@ from idp.catalogue import languages
 from idp.errors import OAuthError
 from idp.flows import bearer as flow
 from idp.flows.clients import TooMany
-from idp.flows.idp import Idp
 from idp.flows.token import token as issue
 from idp.oidc import errors, metadata
 from idp.oidc.grants import GrantType
 from idp.oidc.params import Params, once
 from idp.oidc.userinfo import bearer
+from idp.web import cors
 from idp.web.answers import seconds
 from idp.web.door import TooLarge, Unreadable, idp_of, machine, malformed, pairs, query
 
@@ -41,7 +40,7 @@ def _refusal(error: OAuthError) -> Response:
 
 
 def _protocol(endpoint: Endpoint) -> Endpoint:
-    """Turn what a flow raises into the JSON errors of RFC 6749 5.2, and answer allowed origins (RFC 9700 2.6)."""
+    """Turn what a flow raises into the JSON errors of RFC 6749 5.2."""
 
     @wraps(endpoint)
     async def answered(request: Request) -> Response:
@@ -56,35 +55,9 @@ def _protocol(endpoint: Endpoint) -> Endpoint:
         except TooMany as error:
             response = _refusal(OAuthError("invalid_client", "Too many failures. Try again later.", status=429))
             response.headers["Retry-After"] = seconds(error.retry_after)
-        _allow_origin(request, response)
         return response
 
     return answered
-
-
-def _allow_origin(request: Request, response: Response) -> None:
-    origin = request.headers.get("origin")
-    response.headers["Vary"] = "Origin"
-    if origin is not None and origin in _origins(idp_of(request)):
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
-
-
-def _origins(idp: Idp) -> set[str]:
-    """Where registered clients live: only their pages may read these answers from a browser."""
-    uris = (urlsplit(uri) for client in idp.clients.values() for uri in client.redirect_uris)
-    return {f"{uri.scheme}://{uri.netloc}" for uri in uris if uri.scheme in {"http", "https"}}
-
-
-async def preflight(request: Request) -> Response:
-    """OPTIONS: what a registered origin may send."""
-    response = Response(status_code=204)
-    _allow_origin(request, response)
-    if "access-control-allow-origin" in response.headers:
-        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-        response.headers["Access-Control-Max-Age"] = "600"
-    return response
 
 
 async def _form(request: Request) -> Params:
@@ -137,7 +110,7 @@ async def revoke(request: Request) -> Response:
     return Response(status_code=200, headers=_NO_STORE)
 
 
-_PUBLIC = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+_PUBLIC = {"Cache-Control": "public, max-age=300"}
 
 
 async def discovery(request: Request) -> Response:
@@ -164,9 +137,9 @@ ROUTES = [
     Route(metadata.USERINFO, userinfo, methods=["GET", "POST"]),
     Route(metadata.INTROSPECT, introspect, methods=["POST"]),
     Route(metadata.REVOKE, revoke, methods=["POST"]),
-    Route(metadata.TOKEN, preflight, methods=["OPTIONS"]),
-    Route(metadata.USERINFO, preflight, methods=["OPTIONS"]),
     Route(metadata.JWKS, jwks, methods=["GET"]),
     Route("/.well-known/openid-configuration", discovery, methods=["GET"]),
+    *(Route(path, cors.preflight, methods=["OPTIONS"]) for path in (*cors.REGISTERED, *cors.PUBLIC[:2])),
 ]
-ROOT_ROUTES = [Route("/.well-known/oauth-authorization-server{path:path}", discovery, methods=["GET"])]
+_OAUTH = "/.well-known/oauth-authorization-server{path:path}"
+ROOT_ROUTES = [Route(_OAUTH, discovery, methods=["GET"]), Route(_OAUTH, cors.preflight, methods=["OPTIONS"])]

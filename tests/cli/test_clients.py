@@ -1,6 +1,8 @@
 """`idp client …`."""
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,16 @@ HERE = ("--redirect-uri", "http://localhost:3000/callback")
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     return f"Client {abs(hash(request.node.nodeid)) % 10**10}"
+
+
+@pytest.fixture
+def policy(tmp_path: Path, settings: pytest.MonkeyPatch) -> Path:
+    """The policy that comes with Stile, with a group in it."""
+    file = tmp_path / "policy.toml"
+    usual = (files("idp") / "policy.toml").read_text(encoding="utf-8")
+    file.write_text(usual.replace("[groups]", '[groups]\nfinance = { level = "two_factor" }\n#'))
+    settings.setenv("IDP_POLICY", str(file))
+    return file
 
 
 def test_a_client_is_registered_and_its_secret_is_shown_once(idp: Run, name: str) -> None:
@@ -91,6 +103,10 @@ def test_a_client_with_keys_of_its_own_has_no_secret(idp: Run, name: str, tmp_pa
         pytest.param((*HERE, "--client-id", "stile"), "cannot be a client id", id="our own id"),
         pytest.param((*HERE, "--client-id", "a b"), "cannot be a client id", id="blank in the id"),
         pytest.param((*HERE, "--audience", "a b"), "no audience", id="blank in an audience"),
+        pytest.param((*HERE, "--group", "strangers"), "has no row in the policy", id="unknown group"),
+        pytest.param((*HERE, "--origin", "http://a.example"), "must be https", id="http origin"),
+        pytest.param((*HERE, "--id-token-claim", "email"), "comes with the scope email", id="claim without scope"),
+        pytest.param((*HERE, "--id-token-claim", "sub"), "is no claim here", id="claim of the protocol"),
     ],
 )
 def test_what_cannot_be_registered_is_refused_in_one_sentence(
@@ -132,6 +148,136 @@ def test_a_new_secret_is_another_one_and_shown_once(idp: Run, name: str) -> None
     second = idp("client", "secret", first["client_id"], "--json").json
     assert second["client_id"] == first["client_id"]
     assert second["client_secret"] not in {first["client_secret"], None}
+
+
+def test_what_an_application_may_read_and_whose_it_is_is_registered_and_shown(
+    idp: Run, name: str, policy: Path
+) -> None:
+    words = ("--scope", "openid", "--scope", "email", "--id-token-claim", "email", "--group", "finance")
+    added = idp("client", "add", name, *HERE, *words, "--origin", "Capacitor://LOCALHOST", "--json")
+    assert added.status == 0, added.err
+    shown = idp("client", "show", name, "--json").json
+    assert (shown["id_token_claims"], shown["groups"], shown["origins"]) == (
+        ["email"],
+        ["finance"],
+        ["capacitor://localhost"],
+    )
+    assert added.json.keys() - shown.keys() == {"client_secret"}
+    assert shown["left_out"] == {}
+    text = idp("client", "show", name).out
+    for field in shown.keys() - {"left_out"}:
+        assert re.search(rf"^{field}\b", text, re.MULTILINE), field
+
+
+def test_a_scope_that_never_comes_is_shown_with_the_reason(idp: Run, name: str) -> None:
+    words = ("--scope", "openid", "--scope", "offline_access", "--grant-type", "authorization_code")
+    idp("client", "add", name, *HERE, *words)
+    assert (
+        "offline_access is never granted: refresh_token is not among its grant types."
+        in idp("client", "show", name).out
+    )
+    assert idp("client", "show", name, "--json").json["left_out"].keys() == {"offline_access"}
+
+
+def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: Path, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}))
+    words = {
+        "name": ("--name", f"{name} Ltd"),
+        "redirect_uris": ("--redirect-uri", "https://new.example/cb"),
+        "scopes": ("--scope", "openid", "--scope", "email", "--scope", "offline_access"),
+        "first_party": ("--first-party",),
+        "post_logout_redirect_uris": ("--post-logout-uri", "https://new.example/bye"),
+        "auth_method": ("--auth-method", "private_key_jwt"),
+        "jwks": ("--jwks", str(file)),
+        "signing_alg": ("--alg", "ES256"),
+        "userinfo_alg": ("--userinfo-alg", "RS256"),
+        "native": ("--native",),
+        "require_pkce": ("--no-pkce",),
+        "rotate_refresh": ("--no-rotation",),
+        "assertion_audience": ("--assertion-audience", "issuer"),
+        "audience": ("--audience", "api"),
+        "id_token_claims": ("--id-token-claim", "email"),
+        "groups": ("--group", "finance"),
+        "origins": ("--origin", "capacitor://localhost"),
+    }
+    before = idp("client", "add", name, *HERE, "--json").json
+    ran = idp("client", "set", before["client_id"], *(word for each in words.values() for word in each), "--json")
+    assert ran.status == 0, ran.err
+    after = idp("client", "show", before["client_id"], "--json").json
+    changed = {field for field in before.keys() & after.keys() if before[field] != after[field]}
+    # refresh_token comes with offline_access
+    assert changed == {*words, "grant_types"}
+    assert set(ran.json["changed"]) == changed
+    assert "client_secret" not in ran.json
+    assert "Its secret is forgotten." in ran.json["consequences"]
+    assert before.keys() - {"client_id", "client_secret", "disabled"} == changed, "a field that cannot be changed"
+    back = idp("client", "set", before["client_id"], "--auth-method", "client_secret_basic", "--json").json
+    assert len(back["client_secret"]) == 43
+    assert back["jwks"] is None
+
+
+def test_what_follows_from_a_change_is_said(idp: Run, name: str) -> None:
+    secret = idp("client", "add", name, *HERE, "--scope", "openid", "--scope", "email", "--json").json["client_secret"]
+    ran = idp("client", "set", name, "--redirect-uri", "https://new.example/cb", "--scope", "openid")
+    assert ran.status == 0, ran.err
+    assert f"{name} is changed." in ran.out
+    assert "scopes: email openid -> openid" in ran.out
+    assert "It gets no email any more, at a refresh neither" in ran.out
+    assert f"Sign-ins that name {HERE[1]} are refused." in ran.out
+    assert secret not in ran.out
+    assert "secret" not in ran.out
+    same = idp("client", "set", name, "--scope", "openid")
+    assert (same.status, same.out) == (0, f"{name} was like that already.\n")
+
+
+def test_a_list_is_emptied_with_an_empty_word(idp: Run, name: str) -> None:
+    idp("client", "add", name, *HERE, "--post-logout-uri", "https://a.example/bye", "--audience", "api")
+    emptied = idp("client", "set", name, "--post-logout-uri", "", "--audience", "", "--json").json
+    assert (emptied["post_logout_redirect_uris"], emptied["audience"]) == ([], [])
+    assert idp("client", "set", name, "--redirect-uri", "").status == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        pytest.param((), 2, "say what to change", id="nothing"),
+        pytest.param(("--name", ""), 1, "1 to 80 printable", id="no name"),
+        pytest.param(("--alg", ""), 1, "no signature algorithm", id="no algorithm"),
+        pytest.param(("--scope", "nonsense"), 1, "no row in the policy", id="unknown scope"),
+        pytest.param(("--public", "--no-pkce"), 1, "needs PKCE", id="public without PKCE"),
+        pytest.param(("--auth-method", "private_key_jwt"), 1, "--jwks", id="no keys"),
+        pytest.param(("--auth-method", "magic"), 1, "no way to authenticate", id="unknown method"),
+        pytest.param(("--redirect-uri", "http://a.example/"), 1, "must be https", id="http"),
+        pytest.param(("--group", "strangers"), 1, "has no row in the policy", id="unknown group"),
+        pytest.param(("--group", "a b"), 1, "no name of a group", id="blank in a group"),
+        pytest.param(("--origin", "https://a.example/"), 1, "without a path", id="origin with a path"),
+        pytest.param(("--origin", "null"), 1, "scheme://host", id="null"),
+        pytest.param(("--id-token-claim", "email"), 1, "comes with the scope email", id="claim without its scope"),
+        pytest.param(("--id-token-claim", "acr"), 1, "is no claim here", id="claim of the protocol"),
+        pytest.param(("--grant-type", "client_credentials", "--scope", "openid"), 1, "signs nobody in", id="machine"),
+        pytest.param(("--name", "taken"), 1, "named 'taken' exists already", id="name taken"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_in_one_sentence_and_changes_nothing(
+    idp: Run, name: str, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    idp("client", "add", "taken", *HERE)
+    idp("client", "add", name, *HERE)
+    before = idp("client", "show", name, "--json").out
+    ran = idp("client", "set", name, *arguments)
+    assert (ran.status, ran.out) == (status, ""), ran.err
+    assert sentence in ran.err
+    assert idp("client", "show", name, "--json").out == before
+
+
+def test_what_the_policy_forgot_is_no_reason_to_refuse_another_change(
+    idp: Run, name: str, policy: Path, settings: pytest.MonkeyPatch
+) -> None:
+    idp("client", "add", name, *HERE, "--group", "finance")
+    settings.delenv("IDP_POLICY")
+    assert idp("client", "set", name, "--first-party").status == 0
+    assert idp("client", "set", "nobody", "--first-party").status == 1
 
 
 def test_a_client_is_disabled_enabled_and_removed(idp: Run, name: str) -> None:

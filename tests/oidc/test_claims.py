@@ -24,6 +24,8 @@ def test_f7_absent_values_are_left_out_not_null(account: Account) -> None:
         "phone_number": "+3725550155",
         "phone_number_verified": True,
         "address": {"country": "EE"},
+        # who is in no group is told to be in none: who keeps groups in step must hear of it
+        "groups": [],
     }
 
 
@@ -39,7 +41,7 @@ def test_f11_types_are_those_of_the_specification(account: Account) -> None:
 
 def test_nothing_is_said_about_what_is_not_there(account: Account) -> None:
     bare = replace(account, name=None, email=None, email_verified=True, claims={"address": "x"}, locale=None)
-    assert set(claims.about(bare, EVERYTHING)) == {"preferred_username", "updated_at"}
+    assert set(claims.about(bare, EVERYTHING)) == {"preferred_username", "updated_at", "groups"}
     assert "address" not in claims.about(replace(account, claims={"address": {"country": ""}}), EVERYTHING)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from idp.errors import OAuthError
 from idp.model import Account, ClaimsRequest, Client, Grant
-from idp.oidc import userinfo
+from idp.oidc import claims, userinfo
 from idp.oidc.errors import Challenged, NoCredentials, body, headers
 from idp.oidc.hints import read as read_hint
 from idp.oidc.jws import Untrusted
@@ -117,10 +117,26 @@ def test_claims_asked_for_one_by_one_are_added(account: Account, access: AccessT
     assert not {"email_verified", "phone_number"} & said.keys()
 
 
-def test_d19_the_id_token_gets_what_was_asked_for_it_alone(account: Account, grant: Grant) -> None:
-    assert userinfo.in_id_token(account, grant) == {}
+def test_d19_the_id_token_gets_what_was_asked_for_it_alone(grant: Grant, bank: Client) -> None:
+    scopes = ("openid", "email", "profile")
+    assert userinfo.in_id_token(grant, client=bank, scopes=scopes) == frozenset()
     asked = replace(grant, claims=ClaimsRequest(userinfo=frozenset({"email"}), id_token=frozenset({"phone_number"})))
-    assert userinfo.in_id_token(account, asked, phone_number="+3725550155") == {"phone_number": "+3725550155"}
+    assert userinfo.in_id_token(asked, client=bank, scopes=scopes) == {"phone_number"}
+
+
+def test_the_id_token_gets_what_the_client_was_registered_for_as_far_as_scopes_give_it(
+    grant: Grant, bank: Client
+) -> None:
+    reader = replace(bank, id_token_claims=frozenset({"email", "groups", "name"}))
+    assert userinfo.in_id_token(grant, client=reader, scopes=("openid", "email")) == {"email"}
+    assert userinfo.in_id_token(grant, client=reader, scopes=("openid", "profile", "groups")) == {"name", "groups"}
+    assert userinfo.in_id_token(grant, client=reader, scopes=("openid",)) == frozenset()
+
+
+def test_groups_are_told_in_order_and_none_is_told_too(account: Account) -> None:
+    assert claims.about(replace(account, groups=frozenset({"b", "a"})), ["groups"]) == {"groups": ["a", "b"]}
+    assert claims.about(account, ["groups"]) == {"groups": []}
+    assert claims.about(account, ["email"]).keys() == {"email"}
 
 
 def test_f10_a_signed_answer_has_iss_and_aud(

@@ -1,13 +1,15 @@
 """Metadata and keys (protocol.md A)."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
 from idp.crypto import KeyChain
-from idp.flows import keys
+from idp.flows import bearer, keys
 from tests.conftest import running, settings_for
 from tests.stage import header, tokens, userinfo
 from tests.support import ISSUER, Provider
@@ -115,6 +117,67 @@ async def test_scripts_elsewhere_read_only_what_is_meant_for_them(
             await http.get("/account"),
         ):
             assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+READ_BY_PAGES = ("/token", "/userinfo", "/introspect", "/revoke")
+
+
+async def test_a_page_that_may_read_an_answer_may_read_every_one(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:  # A10 OAU-13
+    """Errors too: a page that cannot read them sees a network that is broken."""
+    monkeypatch.setattr(
+        provider.idp,
+        "clients",
+        {
+            **provider.idp.clients,
+            "shell": replace(provider.idp.clients["mobile"], id="shell", origins=("capacitor://localhost",)),
+        },
+    )
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for origin in ("http://localhost:8001", "capacitor://localhost"):
+        async with provider.browser(headers={"Origin": origin}).http as http:
+
+            async def every_answer(http: httpx.AsyncClient = http) -> list[httpx.Response]:
+                return [
+                    answer
+                    for path in READ_BY_PAGES
+                    for answer in (
+                        await http.post(path, data={"token": "x"}),
+                        await http.delete(path),
+                        await http.post(path, content=b"x=" + b"y" * 200_000, headers=form),
+                        await http.post(path, content=b"%ff=\xff", headers=form),
+                        await http.options(path, headers=asked),
+                    )
+                ]
+
+            answers = await every_answer()
+            assert {204, 400, 401, 405, 413} <= {answer.status_code for answer in answers}
+            with monkeypatch.context() as broken:
+                broken.setattr(provider.idp, "ring", None)
+                token = {"Authorization": "Bearer x.y.z"}
+                answers.append(await http.get("/userinfo", headers=token))
+                broken.setattr(bearer, "about_person", None)
+                answers.append(await http.get("/userinfo", headers=token))
+            assert [answer.status_code for answer in answers[-2:]] == [503, 500]
+            for answer in answers:
+                assert answer.headers["access-control-allow-origin"] == origin, answer
+                assert answer.headers["vary"] == "Origin"
+                if answer.request.method == "OPTIONS":
+                    assert answer.status_code == 204
+                    assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type"
+                else:
+                    assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
+            for path in (CONFIGURATION, "/.well-known/oauth-authorization-server", "/jwks"):
+                for answer in (await http.get(path), await http.post(path), await http.options(path, headers=asked)):
+                    assert answer.headers["access-control-allow-origin"] == "*"
+                assert answer.headers["access-control-allow-headers"] == "*, Authorization"
+    async with provider.browser(headers={"Origin": "http://127.0.0.1"}).http as http:
+        # An origin that was registered stands for the redirect URIs, of this client alone.
+        assert "access-control-allow-origin" in (await http.post("/token")).headers
+        monkeypatch.setattr(provider.idp, "clients", {"shell": provider.idp.clients["shell"]})
+        assert "access-control-allow-origin" not in (await http.post("/token")).headers
 
 
 async def test_rotated_keys_still_verify_what_they_signed(provider: Provider) -> None:  # A11

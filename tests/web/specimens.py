@@ -295,6 +295,7 @@ PAGES: dict[str, Page] = {
     "consent": CONSENT,
     "consent-plain": replace(CONSENT, host=None, username=None, scopes=(ScopeLine(name="openid"),)),
     "select": SELECT,
+    "select-refused": replace(SELECT, accounts=(), refused=SELECT.accounts[0]),
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
     "home": HOME,
     "home-new": Home(now=NOW, username="maria", sign_out="/logout"),

@@ -8,10 +8,12 @@ from idp.flows.operate.authenticators import (
     totp_ticket,
 )
 from idp.flows.operate.claims import SETTABLE, parse_claims, set_claims
+from idp.flows.operate.client_changes import ChangedClient, set_client
 from idp.flows.operate.clients import (
     NewClient,
     Registered,
     add_client,
+    explain_client,
     find_client,
     list_clients,
     new_client_secret,
@@ -39,6 +41,7 @@ from idp.flows.operate.walk import Step, Walk, walk
 
 __all__ = [
     "SETTABLE",
+    "ChangedClient",
     "Counters",
     "Explained",
     "Line",
@@ -52,6 +55,7 @@ __all__ = [
     "add_client",
     "add_phone",
     "add_user",
+    "explain_client",
     "explain_number",
     "find_client",
     "find_user",
@@ -69,6 +73,7 @@ __all__ = [
     "remove_client",
     "sent_to",
     "set_claims",
+    "set_client",
     "set_client_disabled",
     "set_email",
     "set_password",

@@ -9,12 +9,12 @@ from idp.audit import ClientChanged
 from idp.crypto import digest, random_bytes, random_token
 from idp.errors import NotThere
 from idp.flows.idp import INTERNAL, Idp
-from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.people import NotAcceptable, parse_group
 from idp.model import AuthMethod, Client
-from idp.oidc import assertions, redirects
+from idp.oidc import assertions, claims, origins, redirects
 from idp.oidc.grants import GrantType
 from idp.oidc.keys import ALGORITHMS
-from idp.policy import Policy
+from idp.policy import Policy, left_out
 from idp.store import audits, clients
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
@@ -49,6 +49,9 @@ class NewClient:
     userinfo_alg: str | None = None
     assertion_audience: str = "any"
     audience: tuple[str, ...] = ()
+    id_token_claims: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Registered:
 
 async def add_client(idp: Idp, new: NewClient) -> Registered:
     """Register a client. Raises `NotAcceptable` or `AlreadyThere`."""
-    client = _parse(new, idp.policy)
+    client = parse(new, idp.policy)
     secret = random_token() if client.auth_method in WITH_SECRET else None
     if secret is not None:
         client = replace(client, secret_hash=digest(secret))
@@ -72,7 +75,11 @@ async def add_client(idp: Idp, new: NewClient) -> Registered:
     return Registered(client, secret)
 
 
-def _parse(new: NewClient, policy: Policy) -> Client:
+def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Client:
+    """The client that this describes. Raises `NotAcceptable`.
+
+    What was `kept` from before may be unknown to today's policy: that is no reason to refuse another change.
+    """
     name = " ".join(new.name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise NotAcceptable(f"The name of a client has 1 to {LONGEST_NAME} printable characters.")
@@ -98,16 +105,19 @@ def _parse(new: NewClient, policy: Policy) -> Client:
         redirect_uris=new.redirect_uris,
         post_logout_redirect_uris=new.post_logout_redirect_uris,
         grant_types=kinds,
-        scopes=_scopes(new, policy, kinds),
+        scopes=(scopes := _scopes(new, policy, kinds, kept=frozenset() if kept is None else kept.scopes)),
         require_pkce=new.require_pkce,
         first_party=new.first_party,
         native=new.native,
         signing_alg=new.signing_alg,
-        userinfo_alg=new.userinfo_alg,
+        userinfo_alg=new.userinfo_alg or None,
         rotate_refresh=new.rotate_refresh,
         assertion_audience=new.assertion_audience,
         jwks=new.jwks,
         audience=_audience(new.audience),
+        id_token_claims=_id_token_claims(new.id_token_claims, scopes),
+        groups=_groups(new.groups, policy, kept=frozenset() if kept is None else kept.groups),
+        origins=_origins(new.origins),
     )
 
 
@@ -159,10 +169,12 @@ def _check_uris(new: NewClient, kinds: frozenset[str]) -> None:
             raise NotAcceptable(f"A {what} is given twice.")
 
 
-def _scopes(new: NewClient, policy: Policy, kinds: frozenset[str]) -> frozenset[str]:
+def _scopes(new: NewClient, policy: Policy, kinds: frozenset[str], *, kept: frozenset[str]) -> frozenset[str]:
     people, machine = "authorization_code" in kinds, "client_credentials" in kinds
     for scope in new.scopes:
         rule = policy.scope_rule(scope)
+        if rule is None and scope in kept:
+            continue
         if rule is None:
             known = ", ".join(name for name, row in policy.scopes.items() if not row.internal)
             raise NotAcceptable(f"The scope {scope!r} has no row in the policy: there are {known}.")
@@ -187,6 +199,32 @@ def _audience(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def _id_token_claims(given: tuple[str, ...], scopes: frozenset[str]) -> frozenset[str]:
+    for name in given:
+        if name not in claims.OF_A_PERSON:
+            raise NotAcceptable(f"{name!r} is no claim here: there are {', '.join(sorted(claims.OF_A_PERSON))}.")
+        if name not in claims.for_scopes(scopes):
+            scope = next(scope for scope, names in claims.BY_SCOPE.items() if name in names)
+            raise NotAcceptable(f"The claim {name!r} comes with the scope {scope}, which this client has not.")
+    return frozenset(given)
+
+
+def _groups(given: tuple[str, ...], policy: Policy, *, kept: frozenset[str]) -> frozenset[str]:
+    for group in given:
+        if parse_group(group) not in policy.groups and group not in kept:
+            known = f"there are {', '.join(policy.groups)}" if policy.groups else "it has none"
+            row = f'{group} = {{ level = "two_factor" }}'
+            raise NotAcceptable(f"The group {group!r} has no row in the policy ({known}): add {row} under [groups].")
+    return frozenset(given)
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in given:
+        if (problem := origins.problem(origin)) is not None:
+            raise NotAcceptable(f"The origin {origin!r} cannot be registered: it {problem}.")
+    return tuple(dict.fromkeys(made for origin in given if (made := origins.serialised(origin)) is not None))
+
+
 async def list_clients(idp: Idp) -> Sequence[Client]:
     """Every client, disabled ones too, by name."""
     return await clients.all_clients(idp.db)
@@ -198,6 +236,13 @@ async def find_client(idp: Idp, name_or_id: str) -> Client:
     for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
         return client
     raise NotThere(f"There is no client {name_or_id!r}.")
+
+
+async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, str]]:
+    """A client, and which of its scopes it can get from nobody, and why."""
+    client = await find_client(idp, name_or_id)
+    own = idp.policy.for_machines() if "client_credentials" in client.grant_types else frozenset()
+    return client, left_out(idp.policy, client, sorted(client.scopes - own))
 
 
 async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> Client:

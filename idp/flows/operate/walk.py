@@ -15,7 +15,7 @@ from idp.model import (
     Factor,
     Prompt,
 )
-from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, decide, explain, in_words
+from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, Why, decide, explain, in_words
 
 MOST_STEPS = 12  # password, second factor, step-up, choice and consent are five
 EARLIER = timedelta(minutes=10)
@@ -103,7 +103,7 @@ def walk(
     )
     steps: list[Step] = []
     answer = decide(facts, policy)
-    while isinstance(answer, Ask) and len(steps) < MOST_STEPS:
+    while isinstance(answer, Ask) and answer.reason.why is not Why.NOT_IN_GROUP and len(steps) < MOST_STEPS:
         facts, done = _answered(facts, answer, account, authenticators)
         steps.append(Step(in_words(answer), done))
         answer = decide(facts, policy)

@@ -33,6 +33,7 @@ SCOPE_SENTENCES = {
     "email": mark("See your email address"),
     "phone": mark("See your phone number"),
     "address": mark("See your postal address"),
+    "groups": mark("See which groups you are in"),
     "offline_access": mark("Stay connected when you are not using it"),
     "password:write": mark("Change your password and ways to sign in"),
     "transfers:write": mark("Make transfers"),

@@ -167,10 +167,14 @@ class AccountChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectAccount:
-    """Who goes on. Posts `account`, empty for somebody else; `cancel` to `cancel`."""
+    """Who goes on. Posts `account`, empty for somebody else; `cancel` to `cancel`.
+
+    `refused` is who is signed in, where the client is not for this person.
+    """
 
     template: ClassVar[str] = "select_account.html"
     action: str
     purpose: Purpose
     accounts: tuple[AccountChoice, ...]
     cancel: str | None = None
+    refused: AccountChoice | None = None

@@ -1,0 +1,85 @@
+"""What `idp client add` and `idp client set` take, said once."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+LARGEST_JWKS = 100_000
+
+RedirectUris = Annotated[
+    list[str] | None, typer.Option("--redirect-uri", metavar="URI", help="Where people return to; may be repeated.")
+]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option("--scope", metavar="SCOPE", help="What it may ask for; may be repeated.  [default: openid]"),
+]
+Public = Annotated[bool, typer.Option("--public", help="It cannot keep a secret (browser, phone).")]
+PostLogoutUris = Annotated[
+    list[str] | None, typer.Option("--post-logout-uri", metavar="URI", help="Where people go after signing out.")
+]
+GrantTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grant-type",
+        metavar="TYPE",
+        help="authorization_code, refresh_token or client_credentials; may be repeated.",
+    ),
+]
+AuthMethod = Annotated[
+    str | None,
+    typer.Option(metavar="METHOD", help="client_secret_basic, client_secret_post, private_key_jwt or none."),
+]
+Jwks = Annotated[Path | None, typer.Option(metavar="FILE", help="File with its public keys, for private_key_jwt.")]
+Alg = Annotated[
+    str | None, typer.Option(metavar="ALG", help="Signature of its tokens: RS256 or ES256.  [default: RS256]")
+]
+UserinfoAlg = Annotated[
+    str | None, typer.Option(metavar="ALG", help="Sign userinfo with RS256 or ES256; '' for plain JSON.")
+]
+AssertionAudience = Annotated[
+    str | None, typer.Option(metavar="WHICH", help="any, or issuer alone (FAPI 2.0).  [default: any]")
+]
+Audience = Annotated[
+    list[str] | None, typer.Option(metavar="URL", help="Resource server its tokens are for; may be repeated.")
+]
+IdTokenClaims = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id-token-claim",
+        metavar="CLAIM",
+        help="Put into the ID token too, for applications that never ask userinfo; may be repeated.",
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="GROUP", help="Only for members of this group; may be repeated."),
+]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        metavar="ORIGIN",
+        help="Where its pages in a browser live, as capacitor://localhost; may be repeated.  "
+        "[default: the origins of its redirect URIs]",
+    ),
+]
+
+
+def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - values of every kind of option
+    """What was said: nothing for None, a tuple without empty words for a list."""
+    said = ((name, value) for name, value in options.items() if value is not None)
+    return {name: tuple(each for each in value if each) if isinstance(value, list) else value for name, value in said}
+
+
+def read_jwks(path: Path) -> dict[str, Any]:
+    """The JSON object in this file."""
+    try:
+        with path.open("rb") as file:
+            read = json.loads(file.read(LARGEST_JWKS))
+    except (OSError, ValueError, RecursionError):
+        raise typer.BadParameter(f"{path} cannot be read as JSON", param_hint="'--jwks'") from None
+    if not isinstance(read, dict):
+        raise typer.BadParameter(f"{path} is no JWK Set", param_hint="'--jwks'")
+    return read

@@ -1,0 +1,116 @@
+"""A registered client, changed: what may change is what may be registered, and what follows is said."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from idp.audit import ClientChanged
+from idp.crypto import digest, random_token
+from idp.errors import NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.clients import WITH_SECRET, NewClient, find_client, parse
+from idp.model import AuthMethod, Client
+from idp.store import audits, clients
+
+_NEVER = frozenset({"id", "secret_hash", "disabled"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedClient:
+    """A client before and after, what follows from it, and a new secret where it needs one."""
+
+    before: Client
+    after: Client
+    consequences: tuple[str, ...]
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def changed(self) -> dict[str, tuple[Any, Any]]:
+        """The fields that are not what they were, with both values."""
+        names = (each.name for each in fields(Client) if each.name not in _NEVER)
+        both = ((name, getattr(self.before, name), getattr(self.after, name)) for name in names)
+        return {name: (old, new) for name, old, new in both if old != new}
+
+
+async def set_client(idp: Idp, name_or_id: str, changes: Mapping[str, Any]) -> ChangedClient:
+    """Change these fields of `NewClient`; every process hears of it. Raises what `add_client` does, and `NotThere`.
+
+    The client id stays, and so does the secret as long as the client authenticates by one.
+    """
+    found = await find_client(idp, name_or_id)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        # Two operators at once: the second changes what the first made of it.
+        before = await clients.lock(conn, client_id=found.id)
+        if before is None:
+            raise NotThere(f"There is no client {name_or_id!r}.")
+        after = replace(
+            parse(_described(before, changes), idp.policy, kept=before),
+            secret_hash=before.secret_hash,
+            disabled=before.disabled,
+        )
+        secret = None
+        if after.auth_method not in WITH_SECRET:
+            after = replace(after, secret_hash=None)
+        elif after.secret_hash is None:
+            secret = random_token()
+            after = replace(after, secret_hash=digest(secret))
+        done = ChangedClient(before, after, tuple(_consequences(before, after)), secret)
+        if done.changed:
+            await clients.change(conn, after)
+            what = ClientChanged(change=f"changed {', '.join(done.changed)}")
+            await audits.add(conn, what, now=now, client_id=after.id)
+    return done
+
+
+def _described(client: Client, changes: Mapping[str, Any]) -> NewClient:
+    """The client as an operator would describe it, with the changes in it."""
+    same = {each.name: getattr(client, each.name) for each in fields(NewClient) if hasattr(client, each.name)}
+    same |= {name: tuple(sorted(value)) for name, value in same.items() if isinstance(value, frozenset)}
+    new = NewClient(**{**same, "client_id": client.id, "auth_method": client.auth_method.value, **changes})
+    if "auth_method" not in changes and (new.public or "jwks" in changes):
+        new = replace(new, auth_method=None)
+    if "jwks" not in changes and (new.public or new.auth_method != AuthMethod.PRIVATE_KEY_JWT):
+        new = replace(new, jwks=None)
+    if "grant_types" not in changes and "offline_access" in set(new.scopes) - client.scopes:
+        new = replace(new, grant_types=(*new.grant_types, "refresh_token"))
+    return new
+
+
+def _consequences(before: Client, after: Client) -> Iterator[str]:
+    """What people and the application notice, one sentence each."""
+    if after.auth_method is not before.auth_method:
+        yield f"It authenticates by {after.auth_method} from now on; every other way is refused."
+        if before.secret_hash is not None and after.secret_hash is None:
+            yield "Its secret is forgotten."
+    for what, gone in (
+        ("Sign-ins that name", _less(before.redirect_uris, after.redirect_uris)),
+        ("Sign-outs that name", _less(before.post_logout_redirect_uris, after.post_logout_redirect_uris)),
+    ):
+        if gone:
+            yield f"{what} {gone} are refused."
+    if gone := _less(before.scopes, after.scopes):
+        yield f"It gets no {gone} any more, at a refresh neither; access tokens that it holds last to their end."
+    if new := _less(after.scopes, before.scopes):
+        asked = "nobody is asked" if after.first_party else "people are asked"
+        yield f"It may ask for {new} from the next sign-in on, and {asked}."
+    if "refresh_token" in before.grant_types - after.grant_types:
+        yield "The refresh tokens that it holds are refused."
+    if after.first_party is not before.first_party:
+        yield "People are not asked for consent any more." if after.first_party else "People are asked for consent."
+    if after.groups != before.groups:
+        who = f"members of {' or '.join(sorted(after.groups))} alone" if after.groups else "everybody"
+        yield f"It is for {who}, at sign-in and at each refresh."
+    if after.signing_alg != before.signing_alg:
+        yield f"Its next tokens are signed with {after.signing_alg}: it must take the key that the token names."
+    if after.audience != before.audience:
+        whom = " ".join(after.audience) or "this provider alone"
+        yield f"Its next access tokens are for {whom}; those that it holds stay as they are."
+    if after.rotate_refresh is not before.rotate_refresh:
+        yield f"Its refresh tokens {'change' if after.rotate_refresh else 'stay the same'} at each use."
+    if after.name != before.name:
+        yield f"People see the name {after.name!r}; what they agreed to stays."
+
+
+def _less(these: tuple[str, ...] | frozenset[str], those: tuple[str, ...] | frozenset[str]) -> str:
+    return " ".join(sorted(set(these) - set(those)))
