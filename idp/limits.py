@@ -150,6 +150,18 @@ def charge(limit: Limit, state: LimitState | None, *, now: datetime) -> Charged 
     return Charged(LimitState(_count(limit, state, now) + 1, at, hits))
 
 
+def wait_after(limit: Limit, state: LimitState | None, *, now: datetime) -> timedelta:
+    """How long the charge after the next one would have to wait, if the next were made now and not given back."""
+    match charge(limit, state, now=now):
+        case Charged(after):
+            left = wait(limit, after, now=now)
+            return FOR_EVER if left is None else left
+        case Refused(retry_after):
+            return retry_after
+        case Closed():
+            return FOR_EVER
+
+
 def refund(limit: Limit, state: LimitState, *, now: datetime) -> LimitState:
     """Give one charge back: what was charged turned out harmless, as a code that was then verified.
 

@@ -101,11 +101,21 @@ def address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit, 
     return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
 
 
-async def resend_in(idp: Idp, visitor: Visitor, to: Destination) -> timedelta | None:
-    """How long until another code can be sent; None for now. Closed limits wait for ever, so never closed."""
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When the next code can be sent: after `wait` (None: now), and then the one after it only after `then`."""
+
+    wait: timedelta | None
+    then: timedelta
+
+
+async def next_send(idp: Idp, visitor: Visitor, to: Destination) -> Next:
+    """What the limits say of the next code and of the one after it. Closed limits wait for ever, so never closed."""
     now = idp.clock.now()
-    longest = timedelta(0)
-    for limit, key in charges(idp, visitor, to):
-        left = limits.wait(limit, await rate_limits.peek(idp.db, key), now=now)
-        longest = max(longest, left if left is not None else limits.FOR_EVER)
-    return longest or None
+    charged = charges(idp, visitor, to)
+    states = await rate_limits.states(idp.db, [key for _, key in charged])
+    waits = [limits.wait(limit, states.get(key), now=now) for limit, key in charged]
+    longest = max(limits.FOR_EVER if wait is None else wait for wait in waits)
+    if longest > limits.NOTHING:
+        return Next(longest, limits.NOTHING)
+    return Next(None, max(limits.wait_after(limit, states.get(key), now=now) for limit, key in charged))

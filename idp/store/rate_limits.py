@@ -191,11 +191,10 @@ async def spend(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: date
 
 async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed:
     """Why a charge was refused: closed, or the longest wait. At least a second, for somebody else was first."""
-    rows = await conn.all(_STATES, keys=[key for _, key in charges])
-    states = {key: LimitState(count, last_at, tuple(hits)) for key, count, last_at, hits in rows}
+    found = await states(conn, [key for _, key in charges])
     longest = timedelta(seconds=1)
     for limit, key in charges:
-        match charge(limit, states.get(key), now=now):
+        match charge(limit, found.get(key), now=now):
             case Closed():
                 return Closed()
             case Refused(retry_after):
@@ -217,11 +216,15 @@ async def give_back(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: 
         await conn.one(_refund_statement(limit), refund_key=key, now=now)
 
 
+async def states(conn: Conn, keys: Sequence[bytes]) -> dict[bytes, LimitState]:
+    """The rows of these subjects, of those that have one."""
+    rows = await conn.all(_STATES, keys=list(keys))
+    return {key: LimitState(count, last_at, tuple(hits)) for key, count, last_at, hits in rows}
+
+
 async def peek(conn: Conn, key: bytes) -> LimitState | None:
     """The row of one subject, for a page that says when something is possible again."""
-    for _, count, last_at, hits in await conn.all(_STATES, keys=[key]):
-        return LimitState(count, last_at, tuple(hits))
-    return None
+    return (await states(conn, [key])).get(key)
 
 
 async def forget(conn: Conn, keys: Sequence[bytes]) -> int:

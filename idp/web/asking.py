@@ -26,6 +26,7 @@ class Extra:
     username: str | None = None
     wait: timedelta | None = None
     resend_in: timedelta | None = None
+    last_for: timedelta | None = None
     tries_left: int | None = None
     to: Destination | None = None
     delivery: Delivery = Delivery.UNKNOWN
@@ -136,7 +137,9 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 hint=extra.to.hint if extra.to else "",
                 resend=f"{here}/{factor.value}/send",
                 valid_for=_valid_for(challenge, show, extra),
+                asked=challenge is not None,
                 resend_in=extra.resend_in,
+                last_for=extra.last_for,
                 tries_left=tries,
                 delivery=extra.delivery,
                 alternatives=others,

@@ -10,6 +10,7 @@ from idp.flows import enrol, recovery
 from idp.flows.account import Done as Changed
 from idp.flows.enrol import Again, App, Enrolling, Slip
 from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.notices import reaches
 from idp.flows.recovery import Codes, Nothing
 from idp.flows.rooms import AUTHENTICATORS_PATH, ENROL, ENROL_PATH, RECOVERY, RECOVERY_PATH, Inside, enter, permission
 from idp.policy import MayEnrol
@@ -57,6 +58,7 @@ async def _new(request: Request, *problems: Problem) -> Response:
         action=url(request, ENROL_PATH),
         back=url(request, ACCOUNT_PATH),
         hold=may.hold or None,
+        reached=reaches(idp, inside.account, inside.loaded.authenticators),
         problems=problems,
     )
     return page(request, shown, status=400 if problems else 200, person=inside.account)

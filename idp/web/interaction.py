@@ -14,7 +14,7 @@ from idp.factors import KINDS
 from idp.factors import password as passwords
 from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
-from idp.flows.destinations import resend_in
+from idp.flows.destinations import next_send
 from idp.flows.idp import INTERNAL
 from idp.model import Factor
 from idp.oidc.redirects import leads_on
@@ -41,10 +41,12 @@ async def _shown(
     idp = idp_of(request)
     to = destination_of(idp, show, factor)
     if to is not None:
+        coming = await next_send(idp, visitor(request), to)
         extra = replace(
             extra,
             to=to,
-            resend_in=await resend_in(idp, visitor(request), to),
+            resend_in=coming.wait,
+            last_for=coming.then if coming.then > idp.policy.challenge_ttl else None,
             delivery=await _delivery(request, show, to.factor),
         )
     return page(

@@ -246,6 +246,12 @@ PAGES: dict[str, Page] = {
     "sms-send-failed": replace(SMS, resend_in=None, problems=(Problem.SEND_FAILED,)),
     "sms-wait": replace(SMS, wait=timedelta(minutes=8), problems=(Problem.CODE_WAIT,)),
     "sms-none-yet": replace(SMS, valid_for=None, resend_in=None, tries_left=None, purpose=Purpose(why=Why.ACCOUNT)),
+    "sms-not-sent": replace(SMS, valid_for=None, tries_left=None, asked=False, resend_in=timedelta(minutes=43)),
+    "sms-not-sent-alone": replace(
+        SMS, valid_for=None, tries_left=None, asked=False, resend_in=timedelta(minutes=43), alternatives=()
+    ),
+    "sms-last": replace(SMS, delivery=Delivery.FAILED, resend_in=None, last_for=timedelta(minutes=48)),
+    "sms-last-none-yet": replace(SMS, valid_for=None, asked=False, resend_in=None, last_for=timedelta(minutes=48)),
     "sms-dead": replace(SMS, valid_for=None, tries_left=0, problems=(Problem.CODE_DEAD,)),
     "sms-expired": replace(SMS, valid_for=None, resend_in=None, problems=(Problem.CODE_EXPIRED,), alternatives=()),
     "email": EMAIL,
@@ -254,6 +260,8 @@ PAGES: dict[str, Page] = {
     "email-failed-alone": replace(EMAIL, delivery=Delivery.FAILED, resend_in=None, alternatives=()),
     "email-missing": replace(EMAIL, problems=(Problem.EMAIL_CODE_MISSING,)),
     "email-none-yet": replace(EMAIL, valid_for=None, resend_in=None, tries_left=None),
+    "email-not-sent": replace(EMAIL, valid_for=None, tries_left=None, asked=False, resend_in=timedelta(minutes=43)),
+    "email-last": replace(EMAIL, resend_in=None, last_for=timedelta(minutes=48)),
     "totp-strong": TOTP,
     "totp-closed": replace(TOTP, problems=(Problem.CODE_CLOSED,)),
     "totp-strong-many": replace(
@@ -302,6 +310,9 @@ PAGES: dict[str, Page] = {
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
     "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),
+    "begin-enrolment-nobody": BeginEnrolment(
+        action="/account/authenticators/new", back="/account", hold=timedelta(hours=24), reached=False
+    ),
     "begin-enrolment-held": BeginEnrolment(
         action="/account/authenticators/new",
         back="/account",

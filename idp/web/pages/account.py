@@ -27,8 +27,8 @@ class Activity(Enum):
     SIGN_IN_FAILED = mark("Somebody typed a wrong password")
     CODE_FAILED = mark("Somebody typed wrong codes")
     STEPPED_UP = mark("Confirmed with the authenticator app")
-    SMS_SENT = mark("Code sent by text message")
-    EMAIL_SENT = mark("Code sent by email")
+    SMS_SENT = mark("Asked for a code by text message")
+    EMAIL_SENT = mark("Asked for a code by email")
     RECOVERY_USED = mark("Signed in with a recovery code")
     RECOVERY_MADE = mark("New recovery codes made")
     AUTHENTICATOR_ADDED = mark("Authenticator app added")
@@ -133,13 +133,15 @@ class Home:
 class BeginEnrolment:
     """Before an authenticator app is added, because its key is shown once. An empty form to `action`.
 
-    `hold` is how long the app will not open sensitive things; None when it is trusted at once.
+    `hold` is how long the app will not open sensitive things after its owner was told, for which there is a channel
+    where `reached`; None when it is trusted at once.
     """
 
     template: ClassVar[str] = "begin_enrolment.html"
     action: str
     back: str
     hold: timedelta | None = None
+    reached: bool = True
     problems: tuple[Problem, ...] = ()
 
 

@@ -32,7 +32,9 @@ class SmsCode:
     """A code by text message. Posts `code` to `action`; an empty form to `resend`; `cancel` to `cancel`.
 
     `hint` is `Authenticator.hint`. With `valid_for` None no code is outstanding (none sent yet, none left, or
-    expired): the page then offers to send one. `resend_in` is how long until `resend` is possible, None for now.
+    expired): the page then offers to send one. `asked`: a code was sent in this interaction, or was to be. `resend_in`
+    is how long until `resend` is possible, None for now; the code it sends is then the last for `last_for`, if that is
+    longer than a code lives.
     `tries_left` None says nothing about tries.
     """
 
@@ -42,7 +44,9 @@ class SmsCode:
     hint: str
     resend: str
     valid_for: timedelta | None
+    asked: bool = True
     resend_in: timedelta | None = None
+    last_for: timedelta | None = None
     tries_left: int | None = None
     delivery: Delivery = Delivery.UNKNOWN
     alternatives: tuple[Alternative, ...] = ()
@@ -61,7 +65,9 @@ class EmailCode:
     hint: str
     resend: str
     valid_for: timedelta | None
+    asked: bool = True
     resend_in: timedelta | None = None
+    last_for: timedelta | None = None
     tries_left: int | None = None
     delivery: Delivery = Delivery.UNKNOWN
     alternatives: tuple[Alternative, ...] = ()
