@@ -3,15 +3,15 @@
 A limit on a subject is one row: `count` (in a row), `last_at`, and `hits`, the single moments a window still needs,
 oldest first. A log and not GCRA, because it is exact: never more than N in *any* stretch of that length, and
 `Retry-After` is the true moment. It stays short: a full window refuses, so no more hits than the longest window allows.
+One row may be charged with two limits of one name, as strangers and known browsers are.
 
 The store keeps the rows and must agree with `charge`, `refund` and `forgive` for every state. A charge trims `hits`.
 A refused charge changes nothing, so asking again does not make the wait longer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from types import MappingProxyType
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from idp.crypto import mac
 
 NOTHING = timedelta(0)
 FOR_EVER = timedelta(days=36500)
-UNKNOWN_ADDRESS = "unknown"
+GROUP_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +162,15 @@ def wait_after(limit: Limit, state: LimitState | None, *, now: datetime) -> time
             return FOR_EVER
 
 
-def refund(limit: Limit, state: LimitState, *, now: datetime) -> LimitState:
-    """Give one charge back: what was charged turned out harmless, as a code that was then verified.
+def refund(limit: Limit, state: LimitState, *, now: datetime, since: datetime, places: int = 1) -> LimitState:
+    """Give charges back that were made at `since` or later and turned out harmless, as a code that was then verified.
 
-    The oldest live hit goes, whichever charge is meant: those that stay are then never older than the ones that should,
-    so a refund can delay others but never lets more through. Refund within the shortest window of the charge.
+    The oldest of those go, whoever made them: those that stay are then never older than the ones that should, so a
+    refund can delay others but never lets more through.
     """
-    return LimitState(max(0, state.count - 1), state.last_at, _live(limit, state, now)[1:])
+    live = _live(limit, state, now)
+    before = tuple(hit for hit in live if hit < since)
+    return LimitState(max(0, state.count - places), state.last_at, before + live[len(before) + places :])
 
 
 def forgive(state: LimitState) -> LimitState:
@@ -189,30 +191,52 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
-# Subject: the number; of a known device, that number and device. Forgiven when a code sent there was verified: whoever
-# holds the phone is not being pestered.
-SMS_NUMBER = Limit(
-    "sms_number",
-    Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY),
-    (Window(5, _HOUR), Window(10, _DAY)),
-)
-# Subject: the e-mail address; of a known device, that address and device. As for a number, but nobody pays for it.
-EMAIL_ADDRESS = Limit("email_address", SMS_NUMBER.backoff, SMS_NUMBER.windows)
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is charged for a code that is sent to one phone or mailbox, in this order. Subject: where it goes.
+
+    `pace`: for each known device, and for all others; forgiven when a code was verified: whoever holds the phone is not
+    pestered. `places`: a verified code gives them back. `strangers`: what of these a browser gets that this person
+    never signed in from, or whoever learnt the password could use up those of its owner. `day`: the end.
+    """
+
+    pace: Limit
+    places: Limit
+    strangers: Limit
+    day: Limit
+
+
+def _sending(kind: str, to: str) -> Sending:
+    places = Limit(to, windows=(Window(5, _HOUR), Window(10, _DAY)))
+    return Sending(
+        Limit(f"{kind}_pace", Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY)),
+        places,
+        replace(places, windows=(Window(4, _HOUR), Window(8, _DAY))),
+        Limit(f"{kind}_day", windows=(Window(30, _DAY),)),
+    )
+
+
+SMS = _sending("sms", "sms_number")
+EMAIL = _sending("email", "email_address")
 # Subject: the address a code is asked for from, to a phone or to a mailbox. A code that was then verified is refunded.
 # Trusted networks and known devices are exempt.
 SMS_ADDRESS = Limit("sms_address", windows=(Window(5, _HOUR),))
 # Subject: account and factor. Charged before comparing, forgiven by a success of that factor and by nothing else.
 CODE_FAILURES = Limit("code_failures", Backoff(free=10, base=timedelta(seconds=30), cap=_HOUR, close_at=100))
-# Subject: the name as typed (existing or not) and the known device, or "unknown". Charged before verifying, forgiven by
-# a success. Only waits: a stranger must not be able to lock a person out.
-PASSWORD_ACCOUNT = Limit(
-    "password_account", Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
-)
-# Subject: the address; not for known devices. A success is refunded, never forgiven: else an attacker's own account
+# Passwords are charged before verifying, under the name as typed, existing or not. A browser that the person signed in
+# from before pays the first of these, any other browser all the rest; a success is forgiven or given back.
+_GUESSES = Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
+# Subject: the name and the known device. Only waits: nobody else can make it wait.
+PASSWORD_DEVICE = Limit("password_device", _GUESSES)
+# Subject: the name and the address, also of a trusted network. A stranger makes those wait who share his address, and
+# takes a fifth of the day at most.
+PASSWORD_STRANGER = Limit("password_stranger", _GUESSES, (Window(20, _DAY),))
+# Subject: the name. NIST SP 800-63B 3.2.2: no more than 100 in a row on one account, from all unknown browsers at once.
+PASSWORD_DAY = Limit("password_day", windows=(Window(100, _DAY),))
+# Subject: the address; not for trusted networks. A success is refunded, never forgiven: else an attacker's own account
 # would wipe the slate between guesses at others.
-PASSWORD_ADDRESS = Limit(
-    "password_address", Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
-)
+PASSWORD_ADDRESS = Limit("password_address", _GUESSES)
 # Subject: the registered client that is claimed (one for all that are invented) and the address. Charged for a wrong
 # secret or assertion, after judging it: 256 random bits are not guessed, so this only slows down noise. What is right
 # always passes, or a stranger behind the same address could lock the client out. A quiet hour forgets.
@@ -228,11 +252,17 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
         limit.name: limit
         for limit in (
-            SMS_NUMBER,
-            EMAIL_ADDRESS,
+            SMS.pace,
+            SMS.places,
+            SMS.day,
+            EMAIL.pace,
+            EMAIL.places,
+            EMAIL.day,
             SMS_ADDRESS,
             CODE_FAILURES,
-            PASSWORD_ACCOUNT,
+            PASSWORD_DEVICE,
+            PASSWORD_STRANGER,
+            PASSWORD_DAY,
             PASSWORD_ADDRESS,
             CLIENT_FAILURES,
             ENROLMENTS,
@@ -247,24 +277,18 @@ def subject(limit: Limit, *parts: str | bytes | UUID) -> bytes:
     return mac(b"", limit.name.encode(), *map(_part, parts))
 
 
+def subject_in(limit: Limit, group: str | bytes | UUID, *parts: str | bytes | UUID) -> bytes:
+    """The key of a row among others that begin alike, so that an operator finds all of a group: see `group_of`."""
+    return group_of(limit, group) + subject(limit, group, *parts)[:GROUP_BYTES]
+
+
+def group_of(limit: Limit, group: str | bytes | UUID) -> bytes:
+    """What the keys of all rows of `subject_in` with this group begin with."""
+    return subject(limit, group)[:GROUP_BYTES]
+
+
 def _part(part: str | bytes | UUID) -> bytes:
     if isinstance(part, UUID):
         return part.bytes
     # A lone surrogate in a typed name must not become a 500.
     return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-
-
-def address_bucket(address: str) -> str:
-    """Who an address stands for: IPv4 alone, IPv6 with its whole /64, a mapped IPv4 as itself.
-
-    What is no address (a Unix socket) shares one bucket: doubt limits more, not less.
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return UNKNOWN_ADDRESS
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Network((int(parsed), 64), strict=False))
-    return str(parsed)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp import limits
+from idp.addresses import address_bucket
 from idp.limits import (
     Backoff,
     Charged,
@@ -18,11 +19,12 @@ from idp.limits import (
     LimitState,
     Refused,
     Window,
-    address_bucket,
     charge,
     forgive,
+    group_of,
     refund,
     subject,
+    subject_in,
     wait,
 )
 
@@ -55,17 +57,17 @@ def waits(limit: Limit, count: int) -> list[timedelta]:
 
 def test_the_table_says_what_the_threat_model_says() -> None:
     assert {name: (limit.backoff, limit.windows) for name, limit in limits.LIMITS.items()} == {
-        "sms_number": (
-            Backoff(1, MINUTE, 32 * MINUTE, None, DAY),
-            (Window(5, HOUR), Window(10, DAY)),
-        ),
-        "email_address": (
-            Backoff(1, MINUTE, 32 * MINUTE, None, DAY),
-            (Window(5, HOUR), Window(10, DAY)),
-        ),
+        "sms_pace": (Backoff(1, MINUTE, 32 * MINUTE, None, DAY), ()),
+        "sms_number": (None, (Window(5, HOUR), Window(10, DAY))),
+        "sms_day": (None, (Window(30, DAY),)),
+        "email_pace": (Backoff(1, MINUTE, 32 * MINUTE, None, DAY), ()),
+        "email_address": (None, (Window(5, HOUR), Window(10, DAY))),
+        "email_day": (None, (Window(30, DAY),)),
         "sms_address": (None, (Window(5, HOUR),)),
         "code_failures": (Backoff(10, 30 * SECOND, HOUR, 100, None), ()),
-        "password_account": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
+        "password_device": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
+        "password_stranger": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), (Window(20, DAY),)),
+        "password_day": (None, (Window(100, DAY),)),
         "password_address": (Backoff(5, 30 * SECOND, 15 * MINUTE, None, HOUR), ()),
         "client_failures": (Backoff(10, SECOND, 5 * MINUTE, None, HOUR), ()),
         "enrolments": (None, (Window(5, HOUR), Window(10, DAY))),
@@ -74,23 +76,71 @@ def test_the_table_says_what_the_threat_model_says() -> None:
 
 
 def test_texts_to_one_number_come_a_minute_apart_and_then_ever_slower() -> None:
-    doubling = Limit("x", limits.SMS_NUMBER.backoff)
-    assert waits(doubling, 8) == [minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 32, 32, 32)]
+    assert waits(limits.SMS.pace, 8) == [minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 32, 32, 32)]
 
 
-def test_the_sixth_text_in_an_hour_to_one_number_is_refused_even_if_each_code_was_verified() -> None:
+def test_the_sixth_unverified_text_in_an_hour_to_one_number_is_refused() -> None:
     state = None
     for minute in range(5):
-        state = forgive(charged(limits.SMS_NUMBER, state, T0 + minute * MINUTE))
-    assert charge(limits.SMS_NUMBER, state, now=T0 + 5 * MINUTE) == Refused(55 * MINUTE)
-    charged(limits.SMS_NUMBER, state, T0 + HOUR)
+        state = charged(limits.SMS.places, state, T0 + minute * MINUTE)
+    assert charge(limits.SMS.places, state, now=T0 + 5 * MINUTE) == Refused(55 * MINUTE)
+    charged(limits.SMS.places, state, T0 + HOUR)
 
 
-def test_the_eleventh_text_in_a_day_to_one_number_is_refused() -> None:
+def test_the_eleventh_unverified_text_in_a_day_to_one_number_is_refused() -> None:
     state = None
     for hour in range(10):
-        state = forgive(charged(limits.SMS_NUMBER, state, T0 + hour * HOUR))
-    assert charge(limits.SMS_NUMBER, state, now=T0 + 10 * HOUR) == Refused(14 * HOUR)
+        state = charged(limits.SMS.places, state, T0 + hour * HOUR)
+    assert charge(limits.SMS.places, state, now=T0 + 10 * HOUR) == Refused(14 * HOUR)
+
+
+def test_a_verified_text_takes_no_place_of_the_hour_and_of_the_day_whatever_was_sent_before() -> None:
+    state = None
+    for hour in range(9):
+        state = charged(limits.SMS.places, state, T0 + hour * HOUR)
+    now = T0 + 9 * HOUR
+    for minute in range(20):
+        at = now + minute * MINUTE
+        state = refund(limits.SMS.places, charged(limits.SMS.places, state, at), now=at + MINUTE, since=at)
+    assert state is not None
+    assert state.hits == tuple(T0 + hour * HOUR for hour in range(9))
+
+
+def test_a_code_that_was_sent_three_times_gives_three_places_back_and_none_of_others() -> None:
+    state = None
+    for minute in range(5):
+        state = charged(limits.SMS.places, state, T0 + minute * MINUTE)
+    assert state is not None
+    left = refund(limits.SMS.places, state, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3)
+    assert left.hits == (T0, T0 + MINUTE)
+    assert refund(limits.SMS.places, left, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3).hits == left.hits
+
+
+def test_the_thirty_first_text_in_a_day_is_refused_though_each_code_was_verified() -> None:
+    state = None
+    for minute in range(30):
+        state = charged(limits.SMS.day, state, T0 + minute * MINUTE)
+    assert charge(limits.SMS.day, state, now=T0 + 30 * MINUTE) == Refused(DAY - 30 * MINUTE)
+
+
+def test_strangers_leave_one_text_an_hour_and_two_a_day_to_browsers_used_before() -> None:
+    state = None
+    for minute in range(4):
+        state = charged(limits.SMS.strangers, state, T0 + minute * MINUTE)
+    assert charge(limits.SMS.strangers, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
+    charged(limits.SMS.places, state, T0 + 4 * MINUTE)
+    for hour in range(1, 5):
+        state = charged(limits.SMS.strangers, state, T0 + hour * HOUR + 4 * MINUTE)
+    assert isinstance(charge(limits.SMS.strangers, state, now=T0 + 10 * HOUR), Refused)
+    state = charged(limits.SMS.places, state, T0 + 10 * HOUR)
+    state = charged(limits.SMS.places, state, T0 + 11 * HOUR)
+    assert isinstance(charge(limits.SMS.places, state, now=T0 + 12 * HOUR), Refused)
+
+
+def test_strangers_and_browsers_used_before_are_counted_in_one_row() -> None:
+    for sending in (limits.SMS, limits.EMAIL):
+        assert subject(sending.strangers, b"x") == subject(sending.places, b"x")
+        assert sending.strangers.span == sending.places.span
 
 
 def test_the_sixth_code_from_one_address_waits_for_the_rest_of_the_hour() -> None:
@@ -105,7 +155,8 @@ def test_a_verified_code_gives_its_slot_back() -> None:
     for minute in range(5):
         state = charged(limits.SMS_ADDRESS, state, T0 + minute * MINUTE)
     assert state is not None
-    state = refund(limits.SMS_ADDRESS, state, now=T0 + 5 * MINUTE)
+    state = refund(limits.SMS_ADDRESS, state, now=T0 + 5 * MINUTE, since=T0 + 4 * MINUTE)
+    assert T0 + 4 * MINUTE not in state.hits
     charged(limits.SMS_ADDRESS, state, T0 + 5 * MINUTE)
 
 
@@ -121,15 +172,29 @@ def test_wrong_codes_wait_from_the_tenth_and_close_after_the_hundredth() -> None
 
 
 def test_wrong_passwords_wait_from_the_fifth_up_to_a_quarter_of_an_hour_and_never_lock() -> None:
-    seen = waits(limits.PASSWORD_ACCOUNT, 500)
+    seen = waits(limits.PASSWORD_DEVICE, 500)
     assert [left.total_seconds() for left in seen[:11]] == [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900]
     assert set(seen[10:]) == {15 * MINUTE}
+    assert waits(limits.PASSWORD_STRANGER, 19) == seen[:19]
+
+
+def test_one_address_guesses_twenty_times_a_day_at_one_name_and_all_together_a_hundred_times() -> None:
+    for limit, most in ((limits.PASSWORD_STRANGER, 20), (limits.PASSWORD_DAY, 100)):
+        state: LimitState | None = None
+        now, guesses = T0, 0
+        while now < T0 + DAY:
+            match charge(limit, state, now=now):
+                case Charged(after):
+                    state, guesses = after, guesses + 1
+                case Refused(left):
+                    now += left
+        assert guesses == most
 
 
 def test_a_quiet_hour_forgets_wrong_passwords_but_never_wrong_codes() -> None:
     state = LimitState(9, T0)
-    assert charge(limits.PASSWORD_ACCOUNT, state, now=T0 + HOUR - SECOND) == Charged(LimitState(10, T0 + HOUR - SECOND))
-    assert charge(limits.PASSWORD_ACCOUNT, state, now=T0 + HOUR) == Charged(LimitState(1, T0 + HOUR))
+    assert charge(limits.PASSWORD_DEVICE, state, now=T0 + HOUR - SECOND) == Charged(LimitState(10, T0 + HOUR - SECOND))
+    assert charge(limits.PASSWORD_DEVICE, state, now=T0 + HOUR) == Charged(LimitState(1, T0 + HOUR))
     assert charge(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) == Charged(LimitState(10, T0 + 1000 * DAY))
 
 
@@ -139,27 +204,28 @@ def test_a_right_password_of_ones_own_does_not_wipe_the_slate_of_an_address() ->
     for _ in range(4):
         state = charged(limits.PASSWORD_ADDRESS, state, now)
         state = charged(limits.PASSWORD_ADDRESS, state, now)
-        state = refund(limits.PASSWORD_ADDRESS, state, now=now)
+        state = refund(limits.PASSWORD_ADDRESS, state, now=now, since=now)
     state = charged(limits.PASSWORD_ADDRESS, state, now)
     assert state.count == 5
     assert charge(limits.PASSWORD_ADDRESS, state, now=now) == Refused(30 * SECOND)
 
 
 def test_a_refund_never_goes_below_nothing() -> None:
-    assert refund(limits.SMS_ADDRESS, LimitState(0, T0), now=T0) == LimitState(0, T0)
+    assert refund(limits.SMS_ADDRESS, LimitState(0, T0), now=T0, since=T0) == LimitState(0, T0)
 
 
 def test_rows_are_kept_as_long_as_they_mean_something() -> None:
     assert limits.SMS_ADDRESS.keep == HOUR
-    assert limits.SMS_NUMBER.keep == DAY
-    assert limits.PASSWORD_ACCOUNT.keep == HOUR
+    assert limits.SMS.places.keep == DAY
+    assert limits.PASSWORD_DEVICE.keep == HOUR
+    assert limits.PASSWORD_STRANGER.keep == DAY
     assert limits.CODE_FAILURES.keep > 3650 * DAY
     assert Limit("x", Backoff(1, SECOND, SECOND, None, MINUTE), (Window(1, HOUR),)).keep == HOUR
 
 
 def test_a_clock_that_jumps_back_opens_nothing() -> None:
-    state = charged(limits.SMS_NUMBER, None, T0)
-    outcome = charge(limits.SMS_NUMBER, state, now=T0 - HOUR)
+    state = charged(limits.SMS.pace, None, T0)
+    outcome = charge(limits.SMS.pace, state, now=T0 - HOUR)
     assert outcome == Refused(HOUR + MINUTE)
     state = charged(limits.SMS_ADDRESS, charged(limits.SMS_ADDRESS, None, T0), T0 - HOUR)
     assert state == LimitState(2, T0, (T0, T0))
@@ -300,8 +366,8 @@ def test_refunds_never_let_more_unverified_charges_through_than_the_window_allow
         now += pause * SECOND
         live = [number for number, at in enumerate(made) if number not in refunded and now - at < shortest]
         if verified is not None and live and state is not None:
-            refunded.add(live[verified % len(live)])
-            state = refund(limit, state, now=now)
+            refunded.add(which := live[verified % len(live)])
+            state = refund(limit, state, now=now, since=made[which])
         outcome = charge(limit, state, now=now)
         if isinstance(outcome, Charged):
             state = outcome.state
@@ -317,7 +383,7 @@ def test_limits_and_subjects_never_share_a_row() -> None:
         subject(limits.CODE_FAILURES, "a", "bc"),
         subject(limits.CODE_FAILURES, "ab", "c"),
         subject(limits.CODE_FAILURES, "abc"),
-        subject(limits.PASSWORD_ACCOUNT, "a", "bc"),
+        subject(limits.PASSWORD_DEVICE, "a", "bc"),
         subject(limits.CODE_FAILURES, UUID(int=1), "totp"),
         subject(limits.CODE_FAILURES, UUID(int=1), "sms"),
     }
@@ -327,7 +393,17 @@ def test_limits_and_subjects_never_share_a_row() -> None:
 
 
 def test_a_lone_surrogate_in_a_name_is_just_another_subject() -> None:
-    assert subject(limits.PASSWORD_ACCOUNT, "\ud800") != subject(limits.PASSWORD_ACCOUNT, "\ud801")
+    assert subject(limits.PASSWORD_DEVICE, "\ud800") != subject(limits.PASSWORD_DEVICE, "\ud801")
+
+
+def test_rows_of_a_group_begin_alike_and_no_others() -> None:
+    keys = [subject_in(limits.PASSWORD_DEVICE, "ada", device) for device in ("a", "b", "c")]
+    group = group_of(limits.PASSWORD_DEVICE, "ada")
+    assert len(set(keys)) == 3
+    assert {len(key) for key in keys} == {32}
+    assert all(key.startswith(group) for key in keys)
+    others = [group_of(limits.PASSWORD_DEVICE, "adaa"), group_of(limits.PASSWORD_STRANGER, "ada")]
+    assert len({group, *others}) == 3
 
 
 @pytest.mark.parametrize(

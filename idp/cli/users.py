@@ -273,13 +273,18 @@ def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
 
 @app.command("unlock", epilog="\b\nExamples:\n  idp user unlock ada")
 def unlock(name: Name, as_json: output.Json = False) -> None:
-    """End the waits after wrong passwords, wrong codes and too many messages."""
+    """End the waits after wrong passwords, wrong codes and too many messages, in every browser, and say which.
+
+    What is counted for a network address alone stays: it ends by itself within an hour.
+    """
     from idp.cli.place import run
     from idp.flows import operate
 
-    freed = run(lambda idp: operate.unlock_user(idp, name))
-    line = f"{name} need not wait any more." if freed else f"{name} did not have to wait for anything."
-    output.show({"username": name, "freed": freed}, line, as_json=as_json)
+    lifted = list(run(lambda idp: operate.unlock_user(idp, name)))
+    lines = [f"{name} need not wait any more. Forgotten:", *(f"  {what}" for what in lifted)]
+    if not lifted:
+        lines = [f"{name} did not have to wait for anything."]
+    output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 
 app.command(

@@ -27,7 +27,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """The answer is not accepted. `used`: it was right, but this step or a later one has been accepted before."""
+    """The answer is not accepted. `used`: it is the very code that was accepted last."""
 
     used: bool = False
 
@@ -73,7 +73,7 @@ def check(*, seed: bytes, answer: str, now: datetime, last_step: int) -> Verifie
     ]
     # The same digits may belong to two steps of the window; the later one is the one that is still good.
     fresh = [step for step in matches if step > last_step]
-    return Verified(fresh[0]) if fresh else Wrong(used=bool(matches))
+    return Verified(fresh[0]) if fresh else Wrong(used=last_step in matches)
 
 
 def _totp(seed: bytes) -> pyotp.TOTP:

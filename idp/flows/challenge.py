@@ -11,19 +11,20 @@ from idp.crypto import digest, random_bytes
 from idp.factors import KINDS, sms
 from idp.flows import repeat
 from idp.flows.authorize import Gone, Show, ToInteraction, load
-from idp.flows.destinations import Destination, address_slots, charges, destination, slots
+from idp.flows.destinations import Destination, charges, destination, pace, refunds
 from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.judge import judge
 from idp.flows.language import message_language
 from idp.flows.notices import note_wrong_code, tell
 from idp.limits import Closed, Refused
-from idp.model import Account, Factor, Interaction, Swap
+from idp.model import Account, Challenge, Factor, Interaction, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
-from idp.store import attempts, challenges, proofs
+from idp.store import attempts, audits, challenges, proofs
 from idp.store.attempts import Dead, Spent
 from idp.store.challenges import Question
 from idp.store.proofs import Proof, Rotation
+from idp.store.rate_limits import Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class WrongCode:
-    """Compared, and not right. `used`: it was right once, and may not be used again."""
+    """Compared, and not right. `used`: it is the code that was accepted last, and cost no try."""
 
     show: Show
     factor: Factor
@@ -157,9 +158,10 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     if not isinstance(parsed, str):
         return Malformed(show, factor, empty=not typed)
     failures = (limits.CODE_FAILURES, _failures(account, factor))
+    asked = question(idp, show.interaction, account, factor, None, locale=None, now=now)
     spent = await attempts.spend(
         idp.db,
-        question(idp, show.interaction, account, factor, None, locale=None, now=now),
+        asked,
         charges=[failures],
         ask_if_none=not KINDS[factor].sent,
         now=now,
@@ -186,6 +188,7 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         rotation=Rotation(session.id, visitor.token_hash, digest(token)),
         account=account,
         to=destination(idp, factor, account, [each for each in known if each.id == proof.authenticator_id]),
+        asked=show.loaded.challenges.get(factor),
         locale=message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales),
         now=now,
         values=values,
@@ -199,10 +202,36 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
             again = ToInteraction(interaction_id)
         if again is not None:
             return again
-    refused = FactorRefused(factor=factor, interaction=str(interaction_id), attempts_left=spent.attempts_left)
-    locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
-    await note_wrong_code(idp, account, refused, failures=failures[1], client_id=show.client.id, locale=locale, now=now)
-    return WrongCode(show, factor, spent.attempts_left, used)
+    if used:
+        # Whoever has it knows the code, so this tells a guesser nothing; it never opens anything again.
+        await attempts.give_back(idp.db, asked, nonce=spent.nonce, refund=Refund(*failures), now=now)
+    return await _wrong(
+        idp, visitor, show, account, factor, attempts_left=spent.attempts_left + used, used=used, now=now
+    )
+
+
+async def _wrong(
+    idp: Idp,
+    visitor: Visitor,
+    show: Show,
+    account: Account,
+    factor: Factor,
+    *,
+    attempts_left: int,
+    used: bool,
+    now: datetime,
+) -> WrongCode:
+    """Write it down, and tell the person when there were several. A code that was used is no guess."""
+    refused = FactorRefused(factor=factor, interaction=str(show.interaction.id), attempts_left=attempts_left)
+    if used:
+        await audits.add(idp.db, refused, now=now, account_id=account.id, client_id=show.client.id)
+    else:
+        failures = _failures(account, factor)
+        locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
+        await note_wrong_code(
+            idp, account, refused, failures=failures, client_id=show.client.id, locale=locale, now=now
+        )
+    return WrongCode(show, factor, attempts_left, used)
 
 
 async def _record(
@@ -213,6 +242,7 @@ async def _record(
     rotation: Rotation,
     account: Account,
     to: Destination | None,
+    asked: Challenge | None,
     locale: str,
     now: datetime,
     values: dict[str, Any],
@@ -231,7 +261,7 @@ async def _record(
         "rotation": rotation,
         "audit": verified,
         "forgive": _forgiven(idp, visitor, account, factor, to),
-        "refund": None if to is None else address_slots(idp, visitor, account.id),
+        "refunds": None if to is None else refunds(idp, visitor, to, asked),
         "now": now,
         **values,
     }
@@ -247,5 +277,5 @@ async def _record(
 def _forgiven(idp: Idp, visitor: Visitor, account: Account, factor: Factor, to: Destination | None) -> list[bytes]:
     keys = [_failures(account, factor)]
     if to is not None:
-        keys.append(slots(idp, visitor, to))
+        keys.append(pace(idp, visitor, to))
     return keys

@@ -8,11 +8,12 @@ from uuid import UUID
 from idp import limits
 from idp.audit import CodeSent
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device
-from idp.limits import Limit
-from idp.model import Account, Authenticator, Factor, Interaction
+from idp.limits import Limit, Sending
+from idp.model import Account, Authenticator, Challenge, Factor, Interaction
 from idp.sms.phone import mask
 from idp.store import rate_limits
 from idp.store.challenges import Charges
+from idp.store.rate_limits import Refund, Refunds
 
 EMAIL_INDEX = "email"
 
@@ -21,15 +22,17 @@ EMAIL_INDEX = "email"
 class Destination:
     """A phone, which is an authenticator, or the verified address of a person, which is none.
 
-    `hint` is what a page and the audit may show of it; `limit` counts what is sent to `subject`.
+    `hint` is what a page and the audit may show of it; `sending` counts what is sent to `subject`. `used`: the person
+    may have signed in with it before, so that there are browsers to keep places for.
     """
 
     factor: Factor
     account_id: UUID
     authenticator_id: UUID | None
     hint: str
-    limit: Limit
+    sending: Sending
     subject: bytes | UUID = field(repr=False)
+    used: bool
 
     def purpose(self, interaction: Interaction) -> str:
         """What a code is for, and for nothing else (OTP-09)."""
@@ -47,11 +50,11 @@ def destination(
 ) -> Destination | None:
     """Where a code of this kind goes: the newest open phone, or the verified address. None: nowhere."""
     if factor is Factor.SMS and (phone := phone_of(authenticators)) is not None:
-        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS_NUMBER, number_of(phone))
+        used = phone.last_used_at is not None
+        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS, number_of(phone), used)
     if factor is Factor.EMAIL and account.mailbox is not None:
-        return Destination(
-            factor, account.id, None, masked(account.mailbox), limits.EMAIL_ADDRESS, mailbox_key(idp, account.mailbox)
-        )
+        where = mailbox_key(idp, account.mailbox)
+        return Destination(factor, account.id, None, masked(account.mailbox), limits.EMAIL, where, used=True)
     return None
 
 
@@ -78,23 +81,46 @@ def mailbox_key(idp: Idp, address: str) -> bytes:
 
 
 def charges(idp: Idp, visitor: Visitor, to: Destination) -> Charges:
-    """What sending one code costs: a slot of where it goes, and one of the visitor's address unless it is trusted.
+    """What sending one code costs: a place of where it goes, and one of the visitor's address unless it is trusted.
 
-    A known device has slots of its own: whoever learnt the password cannot use up those of its owner (threats 11).
+    Where it goes has one budget for all browsers. Strangers leave a part of it to known devices, which have a pace of
+    their own too: whoever learnt the password cannot use up what its owner needs (threats 11).
     """
-    found = [(to.limit, slots(idp, visitor, to))]
-    if (address := address_slots(idp, visitor, to.account_id)) is not None:
+    known = known_device(idp, visitor, to.account_id) is not None
+    found = [
+        (to.sending.pace, pace(idp, visitor, to)),
+        (to.sending.places if known or not to.used else to.sending.strangers, _places(to)),
+        (to.sending.day, limits.subject(to.sending.day, to.subject)),
+    ]
+    if (address := _address_slots(idp, visitor, to.account_id)) is not None:
         found.append(address)
     return found
 
 
-def slots(idp: Idp, visitor: Visitor, to: Destination) -> bytes:
-    """The row that counts what this browser has sent there."""
+def refunds(idp: Idp, visitor: Visitor, to: Destination, asked: Challenge | None) -> Refunds | None:
+    """What a verified code gives back: its places of where it went and of the visitor's address, not those of the day.
+
+    A code that was sent again gives back all that it took.
+    """
+    if asked is None:
+        return None
+    rows = [Refund(to.sending.places, _places(to))]
+    if (address := _address_slots(idp, visitor, to.account_id)) is not None:
+        rows.append(Refund(*address))
+    return Refunds(tuple(rows), since=asked.created_at, places=asked.sends)
+
+
+def pace(idp: Idp, visitor: Visitor, to: Destination) -> bytes:
+    """The row that says when this browser may send there again."""
     device = known_device(idp, visitor, to.account_id)
-    return limits.subject(to.limit, to.subject, *([] if device is None else [device]))
+    return limits.subject_in(to.sending.pace, to.subject, device or "unknown")
 
 
-def address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit, bytes] | None:
+def _places(to: Destination) -> bytes:
+    return limits.subject(to.sending.places, to.subject)
+
+
+def _address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit, bytes] | None:
     """The row that counts the codes asked for from this visitor's address, None for whom it does not count."""
     if known_device(idp, visitor, account_id) is not None or exempt(idp, visitor):
         return None

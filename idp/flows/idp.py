@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from uuid import UUID
 
+from idp.addresses import address_bucket
 from idp.clock import Clock
 from idp.crypto import KeyChain, digest, equal, mac, random_token
 from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
-from idp.limits import address_bucket
 from idp.model import Account, AuthMethod, Client
 from idp.oidc.keys import KeyRing
 from idp.policy import Policy

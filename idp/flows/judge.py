@@ -32,14 +32,14 @@ def judge(
             if used is not None:
                 return proof(spent.authenticator_id), used, False
         case Factor.TOTP:
+            used_before = False
             for app in _usable(show, spent.apps, now=now):
                 match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
                     case totp.Verified(step):
                         return proof(app.id), {"step": step}, False
-                    case totp.Wrong(used=True):
-                        return None, {}, True
-                    case totp.Wrong():
-                        pass
+                    case totp.Wrong(used=again):
+                        used_before |= again
+            return None, {}, used_before
         case Factor.RECOVERY:
             for codes in show.loaded.authenticators:
                 if codes.factor is Factor.RECOVERY and codes.closed_at is None:

@@ -15,7 +15,7 @@ from idp.flows.destinations import charges as sending_charges
 from idp.flows.destinations import destination
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, next_token
 from idp.flows.language import message_language
-from idp.limits import Closed, Limit
+from idp.limits import Closed, Limit, Refused
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
 from idp.policy import Ask, Kind, decide
 from idp.store import accounts, audits, proofs, rate_limits, sessions
@@ -23,6 +23,7 @@ from idp.store import facts as store_facts
 from idp.store.engine import Conn
 from idp.store.facts import Loaded
 from idp.store.proofs import NextQuestion, Proof, Rotation
+from idp.store.rate_limits import Refund, Refunds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,10 @@ class WrongPassword:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing was compared: too many tries. None when waiting does not help (`closed`)."""
+    """Nothing was compared: too many tries. `strange`: in a browser that this person never signed in from."""
 
-    retry_after: timedelta | None
+    retry_after: timedelta
+    strange: bool
 
 
 def fold(username: str) -> str:
@@ -62,9 +64,10 @@ async def password(
         return await _again(idp, interaction_id, visitor, name, typed) or found
     _, interaction, client = found
     account = loaded.account
-    charges = _charges(idp, visitor, name, account)
+    device = None if account is None else known_device(idp, visitor, account.id)
+    charges = _charges(idp, visitor, name, device)
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
-        return Wait(None if isinstance(refused, Closed) else refused.retry_after)
+        return _wait(refused, device)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
     if not right or account is None or account.disabled or not _has_second_factor(idp, account, loaded, now):
         refused_event = FactorRefused(factor=Factor.PASSWORD, interaction=str(interaction.id))
@@ -72,7 +75,7 @@ async def password(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
         return WrongPassword()
-    onward = await _signed_in(idp, visitor, account, loaded, interaction, charges)
+    onward = await _signed_in(idp, visitor, account, loaded, interaction, _harmless(charges, charged_at=now))
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await rate_limits.give_back(idp.db, charges, now=now)
@@ -91,9 +94,10 @@ async def _again(
     account, now = before.loaded.account, idp.clock.now()
     if account is None or account.username != name:
         return None
-    charges = _charges(idp, visitor, name, account)
+    device = known_device(idp, visitor, account.id)
+    charges = _charges(idp, visitor, name, device)
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
-        return Wait(None if isinstance(refused, Closed) else refused.retry_after)
+        return _wait(refused, device)
     if not await idp.passwords.verify(typed, hashed=before.loaded.password_hash):
         await repeat.wrong(idp, visitor, before, interaction_id, Factor.PASSWORD)
         return None
@@ -101,16 +105,29 @@ async def _again(
     return repeat.onward(idp, visitor, before, interaction_id)
 
 
-def _charges(idp: Idp, visitor: Visitor, name: str, account: Account | None) -> list[tuple[Limit, bytes]]:
-    device = None if account is None else known_device(idp, visitor, account.id)
+def _wait(refused: Refused | Closed, device: str | None) -> Wait:
+    assert isinstance(refused, Refused), "none of these limits closes"
+    return Wait(refused.retry_after, strange=device is None)
+
+
+def _charges(idp: Idp, visitor: Visitor, name: str, device: str | None) -> list[tuple[Limit, bytes]]:
     person = idp.secrets.index(name, purpose="username")
+    if device is not None:
+        return [(limits.PASSWORD_DEVICE, limits.subject_in(limits.PASSWORD_DEVICE, person, device))]
+    address = address_key(idp, visitor)
     charges = [
-        (limits.PASSWORD_ACCOUNT, limits.subject(limits.PASSWORD_ACCOUNT, person, device or "unknown")),
+        (limits.PASSWORD_STRANGER, limits.subject_in(limits.PASSWORD_STRANGER, person, address)),
+        (limits.PASSWORD_DAY, limits.subject(limits.PASSWORD_DAY, person)),
     ]
-    if device is None and not exempt(idp, visitor):
-        key = limits.subject(limits.PASSWORD_ADDRESS, address_key(idp, visitor))
-        charges.append((limits.PASSWORD_ADDRESS, key))
+    if not exempt(idp, visitor):
+        charges.append((limits.PASSWORD_ADDRESS, limits.subject(limits.PASSWORD_ADDRESS, address)))
     return charges
+
+
+def _harmless(charges: list[tuple[Limit, bytes]], *, charged_at: datetime) -> Refunds:
+    """What a right password gives back. Of an address only its own try: see `limits.PASSWORD_ADDRESS`."""
+    rows = (Refund(limit, key, forgive=limit is not limits.PASSWORD_ADDRESS) for limit, key in charges)
+    return Refunds(tuple(rows), since=charged_at)
 
 
 def _has_second_factor(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
@@ -132,7 +149,7 @@ async def _signed_in(
     account: Account,
     loaded: Loaded,
     interaction: Interaction,
-    charges: list[tuple[Limit, bytes]],
+    refunds: Refunds,
 ) -> ToInteraction | None:
     """The password is recorded, and the session has the next token. None: somebody was first."""
     now = idp.clock.now()
@@ -144,7 +161,7 @@ async def _signed_in(
         token = next_token(idp.secrets, visitor.token, session.id)
         rotation = Rotation(session.id, shown, digest(token))
         recorded = await _record(
-            idp, idp.db, visitor, account, loaded, interaction, rotation=rotation, charges=charges, now=now
+            idp, idp.db, visitor, account, loaded, interaction, rotation=rotation, refunds=refunds, now=now
         )
         return ToInteraction(interaction.id, token) if recorded else None
     # Another person in the same browser: nothing of the first one's session may carry over.
@@ -160,7 +177,7 @@ async def _signed_in(
         await sessions.end(conn, session_id=session.id, now=now)
         loaded = replace(loaded, session=fresh, events=())
         recorded = await _record(
-            idp, conn, visitor, account, loaded, moved, rotation=rotation, charges=charges, now=now
+            idp, conn, visitor, account, loaded, moved, rotation=rotation, refunds=refunds, now=now
         )
     return ToInteraction(interaction.id, token if recorded else None)
 
@@ -174,7 +191,7 @@ async def _record(
     interaction: Interaction,
     *,
     rotation: Rotation,
-    charges: list[tuple[Limit, bytes]],
+    refunds: Refunds,
     now: datetime,
 ) -> bool:
     client = idp.client(interaction.client_id)
@@ -185,8 +202,7 @@ async def _record(
         Proof(Factor.PASSWORD, account.id, client.id, interaction.id),
         rotation=rotation,
         audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
-        forgive=[charges[0][1]],
-        refund=charges[1] if len(charges) > 1 else None,
+        refunds=refunds,
         compared_hash=loaded.password_hash,
         then=_next_question(idp, visitor, account, loaded, interaction, client, event, now=now),
         now=now,

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import insert
 from idp.limits import Closed, Limit, Refused
 from idp.store.challenges import Charges, Question, alive, open_interaction
 from idp.store.engine import Conn, Statement
-from idp.store.rate_limits import charge_values, charging, refusal
+from idp.store.rate_limits import Refund, Refunds, Shape, charge_values, charging, refunding, refusal
 from idp.store.schema import Time, authenticator, challenge
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
@@ -181,3 +181,37 @@ async def spend(
     if charged or not may:
         return Dead()
     return await refusal(conn, charges, now=now)
+
+
+_given_back = (
+    update(challenge)
+    .where(
+        challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
+        challenge.c.factor == bindparam("q_factor", type_=Text),
+        challenge.c.account_id == bindparam("q_account", type_=Uuid),
+        challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
+        challenge.c.attempts > literal_column("0", Integer),
+        challenge.c.consumed_at.is_(None),
+    )
+    .values(attempts=challenge.c.attempts - _one)
+    .returning(challenge.c.attempts)
+    .cte("given_back")
+)
+
+
+@lru_cache(maxsize=16)
+def _give_back_statement(shape: Shape) -> Statement:
+    refunded = refunding(shape, when=exists(select(_one).select_from(_given_back)))
+    return Statement(select(_given_back.c.attempts).add_cte(*refunded))
+
+
+async def give_back(conn: Conn, question: Question, *, nonce: bytes, refund: Refund, now: datetime) -> None:
+    """Take back that an attempt was spent on this question: what was typed was no guess."""
+    values = question.values()
+    refunds = Refunds((refund,), since=now)
+    await conn.one(
+        _give_back_statement(refunds.shape),
+        **{name: values[name] for name in ("q_interaction", "q_factor", "q_account")},
+        **refunds.values(),
+        nonce=nonce,
+    )

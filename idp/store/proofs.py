@@ -31,7 +31,7 @@ from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
 from idp.store.consuming import any_of, consuming, locking
 from idp.store.engine import Conn, Statement
-from idp.store.rate_limits import charge_values, charging, done, forgiving, refunding
+from idp.store.rate_limits import Refunds, Shape, charge_values, charging, done, forgiving, refunding
 from idp.store.schema import Time, authentication_event, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
@@ -62,7 +62,7 @@ class Proof:
 
 
 @lru_cache(maxsize=64)
-def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit | None) -> Statement:
+def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refunds: Shape) -> Statement:
     locked = locking(factor)
     consumed = consuming(factor, locked)
     rotated = (
@@ -105,8 +105,7 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refund: Limit |
     # The trail tells what was known of the SIM; nothing where nobody was asked.
     known = func.jsonb_strip_nulls(func.jsonb_build_object(literal_column("'sim_swap'"), swap)) if sms else None
     ctes += [forgiven, audited(event, more=known)]
-    if refund is not None:
-        ctes.append(refunding(refund, when=and_(proved, done(forgiven))))
+    ctes += refunding(refunds, when=and_(proved, done(forgiven)))
     if limits is None:
         return Statement(select(proved, true()).add_cte(*ctes))
     charges = charging(limits, when=and_(proved, holding(after=proved)))
@@ -132,7 +131,7 @@ async def record(
     audit: Event,
     now: datetime,
     forgive: Sequence[bytes] = (),
-    refund: tuple[Limit, bytes] | None = None,
+    refunds: Refunds | None = None,
     nonce: bytes | None = None,
     step: int | None = None,
     recovery_hash: bytes | None = None,
@@ -166,13 +165,13 @@ async def record(
         "now": now,
         **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
     }
-    if refund is not None:
-        values["refund_key"] = refund[1]
+    if refunds is not None:
+        values |= refunds.values()
     limits = None
     if then is not None:
         limits = tuple(limit for limit, _ in then.charges)
         values |= charge_values([key for _, key in then.charges])
         values |= then.question.values()
         values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
-    row = await conn.one(_statement(proof.factor, limits, None if refund is None else refund[0]), **values)
+    row = await conn.one(_statement(proof.factor, limits, () if refunds is None else refunds.shape), **values)
     return row is not None and bool(row[0])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -27,11 +28,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
-from idp.limits import Backoff, Charged, Closed, Limit, LimitState, Refused, charge
+from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, rate_limit
 
+Shape = tuple[tuple[Limit, bool], ...]
+
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
+_since: ColumnElement[datetime] = bindparam("refund_since", type_=Time)
+_places: ColumnElement[int] = bindparam("refund_places", type_=Integer)
 _row = rate_limit.c
 
 
@@ -79,10 +84,17 @@ _HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARR
 _LATER: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
 
 
-def _live_hits(limit: Limit, since: ColumnElement[datetime], *, skip: int = 0) -> ColumnElement[Sequence[datetime]]:
+def _live_hits(limit: Limit, at: ColumnElement[datetime]) -> ColumnElement[Sequence[datetime]]:
     hit = func.unnest(_HITS).column_valued("hit")
-    live = select(hit).where(hit > since - _span(limit.span)).order_by(hit)
-    return func.array((live.offset(_n(skip)) if skip else live).scalar_subquery())
+    return func.array(select(hit).where(hit > at - _span(limit.span)).order_by(hit).scalar_subquery())
+
+
+def _hits_left(limit: Limit) -> ColumnElement[Sequence[datetime]]:
+    """The live hits without the oldest `refund_places` of those at `refund_since` or later."""
+    hit = func.unnest(_HITS).column_valued("hit")
+    live = select(hit).where(hit > _now - _span(limit.span)).order_by(hit)
+    later = live.where(hit >= _since).offset(_places)
+    return func.array_cat(func.array(live.where(hit < _since).scalar_subquery()), func.array(later.scalar_subquery()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +161,50 @@ def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
     )
 
 
-def refunding(limit: Limit, *, when: ColumnElement[bool], name: str = "refunded") -> CTE:
-    """A CTE that gives one charge of `limit` back to the row `refund_key`, if `when` holds."""
-    hits = _live_hits(limit, _now, skip=1) if limit.windows else _row.hits
-    return (
-        update(rate_limit)
-        .where(_row.key == bindparam("refund_key", type_=LargeBinary), when)
-        .values(count=func.greatest(_n(0), _row.count - _n(1)), hits=hits)
-        .returning(_row.key)
-        .cte(name)
-    )
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One row that gets charges back. `forgive`: its streak ends too."""
+
+    limit: Limit
+    key: bytes
+    forgive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refunds:
+    """What was charged since a moment and turned out harmless: `places` of each row, in the order of charging."""
+
+    rows: tuple[Refund, ...]
+    since: datetime
+    places: int = 1
+
+    @property
+    def shape(self) -> Shape:
+        """What the statement depends on."""
+        return tuple((each.limit, each.forgive) for each in self.rows)
+
+    def values(self) -> dict[str, Any]:
+        """The values that `refunding` binds."""
+        keys = {f"refund_{i}": each.key for i, each in enumerate(self.rows)}
+        return {**keys, "refund_since": self.since, "refund_places": self.places}
+
+
+def refunding(shape: Shape, *, when: ColumnElement[bool]) -> list[CTE]:
+    """CTEs that give charges back, one row after the other, if `when` holds."""
+    ctes: list[CTE] = []
+    for i, (limit, forgive) in enumerate(shape):
+        ctes.append(
+            update(rate_limit)
+            .where(_row.key == bindparam(f"refund_{i}", type_=LargeBinary), when)
+            .values(
+                count=_n(0) if forgive else func.greatest(_n(0), _row.count - _places),
+                hits=_hits_left(limit) if limit.windows else _row.hits,
+            )
+            .returning(_row.key)
+            .cte(f"refunded_{i}")
+        )
+        when = and_(when, done(ctes[-1]))
+    return ctes
 
 
 @lru_cache(maxsize=64)
@@ -172,10 +218,18 @@ _STATES = Statement(
         _row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary)))
     )
 )
+_held = or_(_row.count > _n(0), func.cardinality(_row.hits) > _n(0))
+_forgotten = {"count": 0, "hits": cast(array([], type_=Time), ARRAY(Time))}
 _FORGET = Statement(
     update(rate_limit)
-    .where(_row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary))))
-    .values(count=0, hits=cast(array([], type_=Time), ARRAY(Time)))
+    .where(_row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary))), _held)
+    .values(_forgotten)
+    .returning(_row.key)
+)
+_FORGET_GROUP = Statement(
+    update(rate_limit)
+    .where(_row.key.between(bindparam("first", type_=LargeBinary), bindparam("last", type_=LargeBinary)), _held)
+    .values(_forgotten)
     .returning(_row.key)
 )
 
@@ -205,15 +259,15 @@ async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: da
 
 
 @lru_cache(maxsize=16)
-def _refund_statement(limit: Limit) -> Statement:
-    refunded = refunding(limit, when=true())
-    return Statement(select(func.count()).select_from(refunded))
+def _refund_statement(shape: Shape) -> Statement:
+    refunded = refunding(shape, when=true())
+    return Statement(select(func.count()).select_from(refunded[-1]).add_cte(*refunded[:-1]))
 
 
 async def give_back(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> None:
-    """Give back one charge of each: what was charged was right."""
-    for limit, key in charges:
-        await conn.one(_refund_statement(limit), refund_key=key, now=now)
+    """Give back one charge of each that was made `now`: what was charged was right."""
+    refunds = Refunds(tuple(Refund(limit, key) for limit, key in charges), since=now)
+    await conn.one(_refund_statement(refunds.shape), **refunds.values(), now=now)
 
 
 async def states(conn: Conn, keys: Sequence[bytes]) -> dict[bytes, LimitState]:
@@ -228,5 +282,11 @@ async def peek(conn: Conn, key: bytes) -> LimitState | None:
 
 
 async def forget(conn: Conn, keys: Sequence[bytes]) -> int:
-    """Start these subjects again from nothing (an operator's unlock). How many had a row."""
+    """Start these subjects again from nothing. How many had something to forget."""
     return len(await conn.all(_FORGET, keys=list(keys)))
+
+
+async def forget_group(conn: Conn, group: bytes) -> int:
+    """Start every subject of a group (`limits.group_of`) again from nothing. How many had something to forget."""
+    rest = 2 * GROUP_BYTES - len(group)
+    return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))

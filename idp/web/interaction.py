@@ -102,14 +102,9 @@ async def password(request: Request) -> Response:
             return to_interaction(request, onward)
         case login.WrongPassword():
             return await _again(request, 400, problems=(Problem.SIGN_IN_WRONG,), username=username)
-        case login.Wait(retry_after):
-            return await _again(
-                request,
-                429,
-                problems=(Problem.SIGN_IN_WAIT,),
-                username=username,
-                wait=retry_after or timedelta(hours=1),
-            )
+        case login.Wait(retry_after, strange):
+            problem = Problem.SIGN_IN_WAIT_HERE if strange else Problem.SIGN_IN_WAIT
+            return await _again(request, 429, problems=(problem,), username=username, wait=retry_after)
         case Gone():
             return to_interaction(request, ToInteraction(interaction_id))
 

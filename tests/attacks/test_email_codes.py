@@ -245,7 +245,7 @@ async def test_one_mailbox_is_not_flooded_from_many_addresses(provider: Provider
         await provider.deliver()
         sent = len(mails(provider))
         provider.clock.move(timedelta(minutes=3))
-    assert sent == 5
+    assert sent == 4  # one is kept for browsers used before
 
 
 async def test_codes_by_mail_and_by_text_share_the_budget_of_an_address(provider: Provider) -> None:

@@ -98,7 +98,7 @@ async def test_whoever_burns_slots_does_not_keep_a_known_device_out(provider: Pr
         await asked(provider, "alice", address=f"198.51.100.{n}")
         burnt += len(await provider.deliver()) - before
         provider.clock.move(timedelta(minutes=5))
-    assert 5 < burnt <= 10  # 5 in an hour, 10 in a day, and waits that double
+    assert 4 < burnt <= 8  # 4 in an hour, 8 in a day, and waits that double
     before = len(provider.gateway.sent)
     await asked(provider, "alice", address="203.0.113.9")
     assert len(await provider.deliver()) == before
@@ -120,10 +120,59 @@ async def test_a_known_device_has_a_budget_and_not_a_free_ticket(provider: Provi
         await provider.deliver()
         provider.clock.move(timedelta(minutes=2))
     assert len(provider.gateway.sent) - before <= 10
-    # the budget is this person's on this device: bob there is a stranger, and alice elsewhere has her own
+    # bob is a stranger there
     before = len(provider.gateway.sent)
-    await asked(provider, "alice", address="203.0.113.9")
+    await asked(provider, "bob", address="192.0.2.77", browser=home)
     assert len(await provider.deliver()) == before + 1
+
+
+async def test_a_number_has_one_budget_for_all_browsers_however_many_are_known(provider: Provider) -> None:
+    homes = [provider.browser(address=f"192.0.2.{n}") for n in range(70, 73)]
+    for home in homes:
+        await provider.sign_in(home, "alice")
+    provider.clock.move(timedelta(days=2))
+    sent = [len(provider.gateway.sent)]
+    for _ in range(24):
+        for home in homes:
+            await asked(provider, "alice", address="", browser=home)
+            await provider.deliver()
+        await asked(provider, "alice", address=f"198.51.100.{len(sent)}")
+        sent.append(len(await provider.deliver()))
+        provider.clock.move(timedelta(minutes=15))
+    assert sent[-1] - sent[0] == 10
+    assert max(later - now for now, later in zip(sent, sent[4:], strict=False)) == 5
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["in one browser", "in a new browser each"])
+async def test_verified_codes_take_no_place_until_the_thirtieth_of_a_day(provider: Provider, known: bool) -> None:
+    home = provider.browser(address="192.0.2.77")
+    for n in range(30):
+        browser = home if known else provider.browser(address=f"198.51.100.{n}")
+        answer = await provider.sign_in(browser, "alice", prompt="login")
+        assert answer.status_code == 303, n
+        provider.clock.move(timedelta(minutes=1))
+    assert len(provider.gateway.sent) == 30
+    page = await asked(provider, "alice", address="198.51.100.99", browser=home if known else None)
+    assert len(await provider.deliver()) == 30
+    assert page.page is not None
+    assert "a new code in 1" in page.page.text.replace("\n", " ") or "in 24 hours" in page.page.text
+    provider.clock.move(timedelta(hours=23, minutes=30))
+    await provider.sign_in(provider.browser(address="203.0.113.1"), "alice")
+
+
+async def test_a_code_that_was_sent_again_gives_all_its_places_back(provider: Provider) -> None:
+    home = provider.browser(address="192.0.2.77")
+    for _ in range(4):
+        await asked(provider, "alice", address="", browser=home)
+        assert home.page is not None
+        send = f"{home.page.url.path}/sms/send"
+        for minutes in (1, 2):
+            provider.clock.move(timedelta(minutes=minutes))
+            answer = await home.http.post(send, data=own_token(provider, home, send))
+            assert answer.status_code == 303
+        answer = await home.submit("/sms", code=(await provider.deliver())[-1])
+        assert "code=" in answer.headers["location"]
+    assert len(provider.gateway.sent) == 12
 
 
 async def test_a_device_cookie_cannot_be_made_up(provider: Provider) -> None:

@@ -29,6 +29,32 @@ async def test_a_code_of_the_app_works_once(provider: Provider) -> None:  # TOTP
     assert error_of(await second.get(provider.authorize_url(prompt="none"))) == "login_required"
 
 
+async def test_a_code_that_was_used_says_so_and_costs_nothing(provider: Provider) -> None:
+    code = provider.totp()
+    first, second = await at_the_app(provider), await at_the_app(provider, "192.0.2.2")
+    assert "code" in parameters(await first.submit("/totp", code=code))
+    for _ in range(14):
+        again = await second.submit("/totp", code=f"{code[:3]}\u00a0{code[3:]}")
+        assert (again.status_code, "used already" in again.text) == (400, True)
+    # three tries are still three: two wrong ones, then the right one
+    for _ in range(2):
+        wrong = await second.submit("/totp", code=f"{(int(code) + 1000) % 10**6:06d}")
+        assert (wrong.status_code, "is not right" in wrong.text) == (400, True)
+    again = await second.submit("/totp", code=code)
+    assert "used already" in again.text
+    assert "code" in parameters(await second.submit("/totp", code=provider.totp(after=timedelta(seconds=30))))
+
+
+async def test_only_the_very_code_that_was_accepted_is_free(provider: Provider) -> None:
+    first, second = await at_the_app(provider), await at_the_app(provider, "192.0.2.2")
+    assert "code" in parameters(await first.submit("/totp", code=provider.totp()))
+    for _ in range(3):
+        page = await second.submit("/totp", code=provider.totp(after=timedelta(seconds=-30)))
+        assert "is not right" in page.text
+    page = await second.submit("/totp", code=provider.totp(after=timedelta(seconds=30)))
+    assert page.status_code == 400
+
+
 async def test_of_many_browsers_with_one_code_one_gets_in(provider: Provider) -> None:  # TOTP-01
     browsers = [await at_the_app(provider, f"192.0.2.{n}") for n in range(1, 6)]
     code = provider.totp()

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select, update
 
+from idp import limits
 from idp.audit import FactorVerified
 from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
@@ -20,7 +21,7 @@ from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import accounts, authenticators, clients, consents, migrations, proofs, sessions
+from idp.store import accounts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
 from idp.store import keys as store_keys
 from idp.store.engine import Statement
 from idp.store.proofs import Proof, Rotation
@@ -170,8 +171,13 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
 
 
 async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins: Twins) -> None:
-    for same_name in (True, False):
+    now = twins[0].clock.now()
+    name = twins[0].idp.secrets.index("alice", purpose="username")
+    everybody = [(limits.PASSWORD_DAY, limits.subject(limits.PASSWORD_DAY, name))]
+    for same_name, same_address, before in ((True, True, 0), (False, True, 0), (True, False, 95)):
         await forget_limits(twins[0])
+        for _ in range(before):
+            assert await rate_limits.spend(twins[0].idp.db, everybody, now=now) is None
         browser = twins[0].browser()
         page = await browser.get(twins[0].authorize_url())
         interaction_id = UUID(str(page.url).rsplit("/", 1)[1])
@@ -181,9 +187,10 @@ async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins:
             interaction_id: UUID = interaction_id,
             cookie: str | None = browser.token,
             same_name: bool = same_name,
+            same_address: bool = same_address,
         ) -> object:
-            # One person from many addresses, then many names from one address.
-            visitor = Visitor(f"198.51.100.{number}" if same_name else "198.51.100.1", cookie)
+            # One person, many names from one address, then one person from many addresses at the end of the day's 100.
+            visitor = Visitor("198.51.100.1" if same_address else f"198.51.100.{number}", cookie)
             return await login.password(
                 twins[number % 2].idp,
                 interaction_id,

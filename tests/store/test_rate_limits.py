@@ -17,11 +17,16 @@ from idp.store.engine import Database, Statement
 from tests.store.parallel import at_once
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-EVERY = [pytest.param(limit, id=name) for name, limit in LIMITS.items()]
+CALLERS = 24
+ALL = {**LIMITS, "strangers": limits.SMS.strangers}
+EVERY = [pytest.param(limit, id=name) for name, limit in ALL.items()]
 _FORGIVE = Statement(select(func.count()).select_from(rate_limits.forgiving(when=true())))
 _REFUND = {
-    limit: Statement(select(func.count()).select_from(rate_limits.refunding(limit, when=true())))
-    for limit in LIMITS.values()
+    (limit, forgive): Statement(
+        select(func.count()).select_from(rate_limits.refunding(((limit, forgive),), when=true())[0])
+    )
+    for limit in ALL.values()
+    for forgive in (False, True)
 }
 
 
@@ -40,7 +45,7 @@ async def row(db: Database, key: bytes) -> LimitState | None:
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[str, int]]:
     """What happens, and when: after so many microseconds, or at the very moment (0) the next charge is possible."""
-    actions = st.sampled_from(["charge"] * 8 + ["forgive", "refund", "refund"])
+    actions = st.sampled_from(["charge"] * 8 + ["forgive", "refund", "refund", "refund three", "refund and forgive"])
     waits = st.sampled_from(["ready", "just before", "at once"]) | st.integers(-5_000_000, 90_000_000_000)
     return [(draw(actions), _delay(draw(waits))) for _ in range(draw(st.integers(1, 18)))]
 
@@ -88,8 +93,13 @@ async def test_the_row_is_what_the_pure_functions_say(
                 await shared.one(_FORGIVE, forgive_keys=[key])
                 state = None if state is None else limits.forgive(state)
             case _:
-                await shared.one(_REFUND[limit], refund_key=key, now=now)
-                state = None if state is None else limits.refund(limit, state, now=now)
+                # since one of the charges there were, in between, or none
+                since = now if state is None or not state.hits else state.hits[len(state.hits) // 2]
+                places, forgive = 3 if "three" in action else 1, "forgive" in action
+                given = rate_limits.Refunds((rate_limits.Refund(limit, key, forgive),), since=since, places=places)
+                await shared.one(_REFUND[limit, forgive], **given.values(), now=now)
+                state = None if state is None else limits.refund(limit, state, now=now, since=since, places=places)
+                state = limits.forgive(state) if forgive and state is not None else state
         assert await row(shared, key) == state
 
 
@@ -114,7 +124,7 @@ async def test_a_streak_goes_on_to_its_end_without_an_error(shared: Database, li
 async def test_parallel_charges_never_exceed_the_limit(pools: tuple[Database, Database], limit: Limit) -> None:
     allowed = 0
     state: LimitState | None = None
-    while isinstance(charged := limits.charge(limit, state, now=NOON), Charged):
+    while allowed < CALLERS and isinstance(charged := limits.charge(limit, state, now=NOON), Charged):
         allowed, state = allowed + 1, charged.state
     for _ in range(4):
         key = token_bytes(16)
@@ -122,22 +132,22 @@ async def test_parallel_charges_never_exceed_the_limit(pools: tuple[Database, Da
         async def charge(number: int, key: bytes = key) -> object:
             return await rate_limits.spend(pools[number % 2], [(limit, key)], now=NOON)
 
-        answers = await at_once(24, charge)
-        assert answers.count(None) == min(24, allowed)
+        answers = await at_once(CALLERS, charge)
+        assert answers.count(None) == allowed
         assert all(answer is None or isinstance(answer, Refused) for answer in answers)
         assert await row(pools[0], key) == state
 
 
 async def test_several_limits_are_charged_all_or_none(db: Database) -> None:
     number, address = token_bytes(16), token_bytes(16)
-    both = [(limits.SMS_NUMBER, number), (limits.SMS_ADDRESS, address)]
+    both = [(limits.SMS.pace, number), (limits.SMS_ADDRESS, address)]
     assert await rate_limits.spend(db, both, now=NOON) is None
     before = await _rows(db, both)
     assert isinstance(await rate_limits.spend(db, both, now=NOON), Refused)
     assert await _rows(db, both) == before
     for _ in range(4):
         assert await rate_limits.spend(db, [(limits.SMS_ADDRESS, address)], now=NOON) is None
-    full = [(limits.SMS_NUMBER, other := token_bytes(16)), (limits.SMS_ADDRESS, address)]
+    full = [(limits.SMS.pace, other := token_bytes(16)), (limits.SMS_ADDRESS, address)]
     refused = await rate_limits.spend(db, full, now=NOON)
     assert refused == Refused(timedelta(hours=1))
     assert await row(db, other) is None

@@ -18,21 +18,29 @@ from tests.mailing import allow_mail
 from tests.store.asking import ask_second_factor, offline_code
 from tests.support import PASSWORD, Provider, parameters
 
-SMS = (LIMITS["sms_number"], LIMITS["sms_address"])
+SMS = (LIMITS["sms_pace"], LIMITS["sms_number"], LIMITS["sms_day"], LIMITS["sms_address"])
+STRANGER = (
+    (LIMITS["password_stranger"], True),
+    (LIMITS["password_day"], True),
+    (LIMITS["password_address"], False),
+)
 FAILURES = (LIMITS["code_failures"],)
 
 
 def every_statement() -> list[Statement]:
     for module in pkgutil.walk_packages(idp.store.__path__, "idp.store."):
         importlib.import_module(module.name)
-    for asked in (None, SMS, SMS[:1]):
-        proofs._statement(Factor.PASSWORD, asked, LIMITS["password_address"])
+    for asked in (None, SMS, SMS[:3]):
+        for shape in (STRANGER, STRANGER[:2], ((LIMITS["password_device"], True),)):
+            proofs._statement(Factor.PASSWORD, asked, shape)
     for factor in (Factor.SMS, Factor.EMAIL, Factor.TOTP, Factor.RECOVERY):
-        proofs._statement(factor, None, LIMITS["sms_address"] if KINDS[factor].sent else None)
-    for limits in ((), SMS, SMS[:1]):
+        sent = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
+        proofs._statement(factor, None, sent if KINDS[factor].sent else ())
+    for limits in ((), SMS, SMS[:3]):
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):
         attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
+    attempts._give_back_statement(((LIMITS["code_failures"], False),))
     for in_interaction in (True, False):
         codes._issue_statement(in_interaction=in_interaction)
         codes._issue_statement(in_interaction=in_interaction, remembered=True)

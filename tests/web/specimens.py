@@ -233,6 +233,9 @@ PAGES: dict[str, Page] = {
     "sign-in-wrong": replace(SIGN_IN, username="maria", problems=(Problem.SIGN_IN_WRONG,)),
     "sign-in-empty": replace(SIGN_IN, problems=(Problem.USERNAME_MISSING, Problem.PASSWORD_MISSING)),
     "sign-in-wait": replace(SIGN_IN, username="maria", wait=timedelta(seconds=90), problems=(Problem.SIGN_IN_WAIT,)),
+    "sign-in-wait-here": replace(
+        SIGN_IN, username="maria", wait=timedelta(minutes=14), problems=(Problem.SIGN_IN_WAIT_HERE,)
+    ),
     "sign-in-form-old": replace(SIGN_IN, username="maria", problems=(Problem.FORM_OLD,)),
     "sms": SMS,
     "sms-sending": replace(SMS, delivery=Delivery.SENDING),

@@ -34,9 +34,9 @@ from idp.flows.operate.people import (
     set_email,
     set_password,
     set_user_disabled,
-    unlock_user,
 )
 from idp.flows.operate.spending import Counters, Explained, explain_number, never_texted, spending_counters
+from idp.flows.operate.unlocking import unlock_user
 from idp.flows.operate.walk import Step, Walk, walk
 
 __all__ = [

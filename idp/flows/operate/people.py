@@ -1,4 +1,4 @@
-"""An operator's work on people: add, find, disable, unlock, set a password. Authenticators are beside."""
+"""An operator's work on people: add, find, disable, set a password. Authenticators are beside."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp import limits
 from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, PasswordChanged, SignedOut
 from idp.errors import IdpError, NotThere
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
-from idp.flows import enrol
-from idp.flows.destinations import mailbox_key, number_of
 from idp.flows.idp import Idp
 from idp.flows.login import fold
 from idp.flows.notices import tell
@@ -21,7 +18,7 @@ from idp.model import Account, Authenticator, Factor
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.sms.text import Notice
-from idp.store import accounts, audits, authenticators, grants, rate_limits, sessions
+from idp.store import accounts, audits, authenticators, grants, sessions
 from idp.store.engine import Connection
 
 LONGEST_USERNAME = 64
@@ -252,30 +249,6 @@ async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Perso
         if disabled:
             await end_everything(conn, person.account, why="disabled", now=now)
     return person
-
-
-async def unlock_user(idp: Idp, username: str) -> int:
-    """Forget wrong passwords, wrong codes and sent messages, so that nobody has to wait. How many there were.
-
-    Browsers that the person signed in from before have a count of their own, which ends within a quarter of an hour.
-    """
-    person = await find_user(idp, username)
-    account = person.account
-    index = idp.secrets.index(account.username, purpose="username")
-    phones = (one for one in person.authenticators if one.factor is Factor.SMS)
-    subjects = [
-        limits.subject(limits.PASSWORD_ACCOUNT, index, "unknown"),
-        *(limits.subject(limits.CODE_FAILURES, account.id, factor.value) for factor in Factor),
-        *(limits.subject(limits.SMS_NUMBER, number_of(one)) for one in phones),
-        *([] if account.email is None else [limits.subject(limits.EMAIL_ADDRESS, mailbox_key(idp, account.email))]),
-        enrol.failures_of(account.id),
-        limits.subject(limits.ENROLMENTS, account.id),
-    ]
-    now = idp.clock.now()
-    async with idp.db.transaction() as conn:
-        freed = await rate_limits.forget(conn, subjects)
-        await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=account.id)
-    return freed
 
 
 async def end_everything(conn: Connection, account: Account, *, why: str, now: datetime) -> None:

@@ -99,6 +99,10 @@ class Problem(Enum):
     SIGN_IN_WRONG = ("username", mark("The username or the password is not right"))
     PASSWORD_WRONG = ("password", mark("The password is not right"))
     SIGN_IN_WAIT = ("password", mark("Too many tries. Try again in %(wait)s"))
+    SIGN_IN_WAIT_HERE = (
+        "password",
+        mark("Too many tries. Try again in %(wait)s, or at once in a browser that you have signed in with before"),
+    )
     SMS_CODE_MISSING = ("code", mark("Enter the 6 numbers from the text message"))
     EMAIL_CODE_MISSING = ("code", mark("Enter the 6 numbers from the email"))
     APP_CODE_MISSING = ("code", mark("Enter the 6 numbers from your authenticator app"))

@@ -1,0 +1,21 @@
+"""Whom a network address stands for. Pure: nothing is looked up."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+UNKNOWN_ADDRESS = "unknown"
+
+
+def address_bucket(address: str) -> str:
+    """Who an address stands for: IPv4 alone, IPv6 with its whole /64, a mapped IPv4 as itself.
+
+    What is no address (a Unix socket) shares one bucket: doubt limits more, not less.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return UNKNOWN_ADDRESS
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(parsed)

@@ -1,0 +1,67 @@
+"""An operator's unlock: everything that makes one person wait, found and forgotten."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp import limits
+from idp.audit import AccountChanged
+from idp.flows import enrol
+from idp.flows.destinations import mailbox_key, masked, number_of
+from idp.flows.idp import Idp
+from idp.flows.operate.people import Person, find_user
+from idp.limits import Sending
+from idp.model import Factor
+from idp.store import audits, rate_limits
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """One reason to wait, in the operator's words: single rows, and groups with one for each browser or address."""
+
+    why: str
+    keys: tuple[bytes, ...] = ()
+    groups: tuple[bytes, ...] = ()
+
+
+async def unlock_user(idp: Idp, username: str) -> Sequence[str]:
+    """Forget wrong passwords, wrong codes, sent messages and changes, in every browser. Says which there were.
+
+    What is counted for an address alone, whoever signs in there, stays: it is not this person's.
+    """
+    person = await find_user(idp, username)
+    now = idp.clock.now()
+    lifted: list[str] = []
+    async with idp.db.transaction() as conn:
+        for waits in _waits(idp, person):
+            freed = await rate_limits.forget(conn, waits.keys)
+            for group in waits.groups:
+                freed += await rate_limits.forget_group(conn, group)
+            lifted += [waits.why] if freed else []
+        await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=person.account.id)
+    return lifted
+
+
+def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
+    account = person.account
+    name = idp.secrets.index(account.username, purpose="username")
+    yield _Waits("wrong passwords in browsers used before", groups=(limits.group_of(limits.PASSWORD_DEVICE, name),))
+    yield _Waits(
+        "wrong passwords in other browsers",
+        (limits.subject(limits.PASSWORD_DAY, name),),
+        (limits.group_of(limits.PASSWORD_STRANGER, name),),
+    )
+    for factor in Factor:
+        yield _Waits(f"wrong codes ({factor})", (limits.subject(limits.CODE_FAILURES, account.id, factor.value),))
+    yield _Waits("wrong codes while adding an app", (enrol.failures_of(account.id),))
+    for phone in person.authenticators:
+        if phone.factor is Factor.SMS:
+            yield _sent(limits.SMS, number_of(phone), f"text messages to the phone {phone.hint}")
+    if account.email is not None:
+        yield _sent(limits.EMAIL, mailbox_key(idp, account.email), f"codes by e-mail to {masked(account.email)}")
+    yield _Waits("changes of apps, phones and recovery codes", (limits.subject(limits.ENROLMENTS, account.id),))
+
+
+def _sent(sending: Sending, to: bytes | UUID, why: str) -> _Waits:
+    rows = limits.subject(sending.places, to), limits.subject(sending.day, to)
+    return _Waits(why, rows, (limits.group_of(sending.pace, to),))
