@@ -24,6 +24,13 @@ def leads_on(uri: str, registered: Iterable[str]) -> tuple[str, ...]:
     return (uri, *(own for own in sorted(registered) if not own.startswith(("https://", "http://"))))
 
 
+def home(registered: Iterable[str]) -> str | None:
+    """Where an application on the web lives, as far as its redirect URIs say so: their origin, if it is one."""
+    parts = [urlsplit(uri) for uri in registered if uri.startswith(("https://", "http://"))]
+    origins = {f"{part.scheme}://{part.netloc}/" for part in parts}
+    return origins.pop() if len(origins) == 1 else None
+
+
 def _portless(uri: str) -> tuple[str, str] | None:
     match = _LOOPBACK.fullmatch(uri)
     # a port above 65535 is none, and urlsplit raises for it wherever the URI is looked at again

@@ -129,7 +129,13 @@ def is_internal(path: str, base: str) -> bool:
     return len(path) <= MAX_LOCATION and bool(_INTERNAL.fullmatch(path)) and (path + "/").startswith(base + "/")
 
 
+async def front(request: Request) -> Response:
+    """GET /: to the account page, which asks whoever is not signed in."""
+    return see_other(url(request, ACCOUNT_PATH))
+
+
 ROUTES = [
+    Route("/", front, methods=["GET"]),
     Route(ACCOUNT_PATH, home, methods=["GET"]),
     Route(WITHDRAW_PATH, withdraw, methods=["POST"]),
     Route(END_PATH, end_session, methods=["POST"]),

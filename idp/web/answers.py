@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.flows.authorize import ToClient, ToInteraction
-from idp.flows.idp import INTERNAL
+from idp.flows.idp import ACCOUNT_PATH, INTERNAL
 from idp.flows.language import page_language
 from idp.flows.rooms import CANCELLED_PATH
 from idp.model import Account, Client, ResponseMode
 from idp.oidc.answer import MAX_LOCATION, redirect_url
+from idp.oidc.redirects import home as leads_home
 from idp.oidc.redirects import leads_on
-from idp.web.door import base_path, csrf, idp_of, set_cookie
+from idp.web.door import base_path, csrf, idp_of, path_uuid, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
 
@@ -76,11 +77,18 @@ def trouble(
     ui_locales: Sequence[str] = (),
     person: Account | None = None,
     sign_out: str | None = None,
-    home: str | None = None,
     again: str | None = None,
+    client: Client | None = None,
 ) -> HTMLResponse:
-    """An error page. `home` leads to the account page, `again` to the beginning of what went wrong."""
+    """An error page. `again` leads to the beginning of what went wrong, and there is always a way to the account page.
+
+    `client` is the application that sent the person here, as far as anybody knows.
+    """
     request_id = request.scope.get("state", {}).get("request_id")
+    base = base_path(idp_of(request))
+    paused = path_uuid(request, "id") if request.url.path.startswith(f"{base}/i/") else None
+    if again is None and paused is not None and request.method == "POST":
+        again = f"{base}/i/{paused}"
     return page(
         request,
         ErrorPage(
@@ -89,8 +97,10 @@ def trouble(
             detail=detail,
             retry=retry,
             sign_out=sign_out,
-            home=home,
+            home=base + ACCOUNT_PATH,
             again=again,
+            client_name=client.name if client else None,
+            back=leads_home(client.redirect_uris) if client else None,
         ),
         status=kind.status,
         retry_after=retry,

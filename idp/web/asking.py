@@ -12,7 +12,7 @@ from idp.flows.idp import INTERNAL, Idp
 from idp.model import Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
-from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine
+from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
 
 SENT = {factor for factor, kind in KINDS.items() if kind.sent}
 _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
@@ -103,12 +103,13 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
     tries = extra.tries_left
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
         tries = challenge.max_attempts - challenge.attempts
-    purpose, cancel = purpose_of(show, policy), f"{here}/cancel"
+    purpose, cancel, who = purpose_of(show, policy), f"{here}/cancel", _who(show, here)
     match factor:
         case Factor.TOTP:
             return pages.AuthenticatorCode(
                 action=f"{here}/totp",
                 purpose=purpose,
+                who=who,
                 strong=not SENT & set(show.ask.factors),
                 has_phone=phone_of(show.loaded.authenticators) is not None,
                 hold=policy.hold,
@@ -123,6 +124,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             return pages.RecoveryCode(
                 action=f"{here}/recovery",
                 purpose=purpose,
+                who=who,
                 tries_left=tries,
                 alternatives=others,
                 cancel=cancel,
@@ -134,6 +136,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             return page(
                 action=f"{here}/{factor.value}",
                 purpose=purpose,
+                who=who,
                 hint=extra.to.hint if extra.to else "",
                 resend=f"{here}/{factor.value}/send",
                 valid_for=_valid_for(challenge, show, extra),
@@ -147,6 +150,11 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 wait=extra.wait,
                 problems=extra.problems,
             )
+
+
+def _who(show: Show, here: str) -> Who | None:
+    person = show.facts.account
+    return None if person is None else Who(person.username, f"{here}/account")
 
 
 def _other(show: Show, here: str, factor: Factor) -> Alternative:
@@ -176,7 +184,7 @@ def _consent(show: Show, policy: Policy, here: str) -> Page:
             for scope in show.ask.scopes
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
-        username=show.facts.account.username if show.facts.account else None,
+        who=_who(show, here),
     )
 
 

@@ -39,7 +39,8 @@ async def authorize(request: Request) -> Response:
             keys=idp.keys,
         )
     except PageError as error:
-        return trouble(request, _kind(error), detail=error.description, ui_locales=ui_locales(given))
+        client = idp.registered(dict(given).get("client_id", ""))
+        return trouble(request, _kind(error), detail=error.description, ui_locales=ui_locales(given), client=client)
     except RedirectError as error:
         return refused(request, error, ui_locales=ui_locales(given))
     except Unreadable as error:

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from idp.flows import authorize
 from idp.flows.authorize import Gone, ToClient, ToInteraction
-from idp.flows.idp import ACCOUNT_PATH
 from idp.oidc.errors import PageError
 from idp.web.answers import to_client, to_interaction, trouble
 from idp.web.door import base_path, idp_of, path_uuid, visitor
@@ -42,7 +41,7 @@ async def _restart(request: Request, interaction_id: UUID) -> Response:
 
 
 def _nothing_left(request: Request) -> Response:
-    return trouble(request, Trouble.LINK_OLD, home=base_path(idp_of(request)) + ACCOUNT_PATH)
+    return trouble(request, Trouble.LINK_OLD)
 
 
 async def again(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idp.oidc.redirects import is_registered, leads_on, problem
+from idp.oidc.redirects import home, is_registered, leads_on, problem
 
 REGISTERED = ("https://bank.example/cb", "http://127.0.0.1/cb", "http://[::1]:9/cb?x=1", "http://localhost/cb")
 
@@ -128,3 +128,9 @@ def test_i2_and_i4_a_dangerous_or_broken_uri_may_not_be_registered(uri: str, nat
 def test_a_form_leads_on_to_the_web_and_to_the_clients_own_app() -> None:
     registered = {"https://a.example/cb", "http://127.0.0.1/cb", "com.example.app:/cb"}
     assert leads_on("https://a.example/cb", registered) == ("https://a.example/cb", "com.example.app:/cb")
+
+
+def test_an_application_lives_where_all_its_web_addresses_are() -> None:
+    assert home(["https://a.example/cb", "https://a.example/other", "com.example.app:/cb"]) == "https://a.example/"
+    for unclear in ([], ["com.example.app:/cb"], ["https://a.example/cb", "https://b.example/cb"]):
+        assert home(unclear) is None

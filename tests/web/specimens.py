@@ -44,6 +44,7 @@ from idp.web.pages import (
     SmsCode,
     Standing,
     Trouble,
+    Who,
     Why,
 )
 
@@ -66,7 +67,9 @@ KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CODES = tuple(f"{n}7KQM-2X0PD-8FW{n}J" for n in range(10))
 
 SIGN_IN = SignIn(action="/i/1/password", purpose=BANK, forgot="/forgot", cancel="/i/1/cancel")
+WHO = Who("maria", "/i/1/account")
 SMS = SmsCode(
+    who=WHO,
     action="/i/1/sms",
     purpose=BANK,
     hint="ending 88",
@@ -78,6 +81,7 @@ SMS = SmsCode(
     cancel="/i/1/cancel",
 )
 EMAIL = EmailCode(
+    who=WHO,
     action="/i/1/email",
     purpose=BANK,
     hint="m•••@example.com",
@@ -90,6 +94,7 @@ EMAIL = EmailCode(
     cancel="/i/1/cancel",
 )
 TOTP = AuthenticatorCode(
+    who=WHO,
     action="/i/1/totp",
     purpose=STEP_UP,
     strong=True,
@@ -98,7 +103,9 @@ TOTP = AuthenticatorCode(
     tries_left=3,
     cancel="/i/1/cancel",
 )
-RECOVERY = RecoveryCode(action="/i/1/recovery", purpose=BANK, tries_left=3, alternatives=WAYS[:1], cancel="/i/1/cancel")
+RECOVERY = RecoveryCode(
+    who=WHO, action="/i/1/recovery", purpose=BANK, tries_left=3, alternatives=WAYS[:1], cancel="/i/1/cancel"
+)
 ENROL = EnrolAuthenticator(
     action="/account/totp",
     uri=f"otpauth://totp/Acme%20ID:maria?secret={KEY}&issuer=Acme%20ID",
@@ -112,7 +119,7 @@ CONSENT = Consent(
     action="/i/1/consent",
     client_name="Acme Bank",
     host="bank.acme.example",
-    username="maria",
+    who=WHO,
     scopes=(
         ScopeLine(name="openid"),
         ScopeLine(name="email", optional=True),
@@ -304,7 +311,7 @@ PAGES: dict[str, Page] = {
     "codes": SAVE,
     "codes-unsaved": replace(SAVE, download=None, problems=(Problem.SAVED_MISSING,)),
     "consent": CONSENT,
-    "consent-plain": replace(CONSENT, host=None, username=None, scopes=(ScopeLine(name="openid"),)),
+    "consent-plain": replace(CONSENT, host=None, who=None, scopes=(ScopeLine(name="openid"),)),
     "select": SELECT,
     "select-refused": replace(SELECT, accounts=(), refused=SELECT.accounts[0]),
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
@@ -340,7 +347,7 @@ PAGES: dict[str, Page] = {
     "long-totp": replace(
         TOTP, label=LONG, purpose=Purpose(why=Why.SCOPE, client_name=LONG, scopes=(ScopeLine(name=LONG),))
     ),
-    "long-consent": replace(CONSENT, client_name=LONG, host=f"{LONG.lower()}.example", username=LONG),
+    "long-consent": replace(CONSENT, client_name=LONG, host=f"{LONG.lower()}.example", who=replace(WHO, username=LONG)),
     "long-select": replace(SELECT, accounts=(AccountChoice("1", LONG, LONG),)),
     "long-home": replace(
         HOME,
@@ -353,7 +360,7 @@ PAGES: dict[str, Page] = {
     "long-error": ErrorPage(
         trouble=Trouble.BAD_REDIRECT_URI, request_id="01JD5", detail=f"redirect_uri=https://{LONG}"
     ),
-    "rtl-consent": replace(CONSENT, client_name=RTL, username=RTL),
+    "rtl-consent": replace(CONSENT, client_name=RTL, who=replace(WHO, username=RTL)),
     "rtl-home": replace(HOME, name=RTL, apps=(replace(HOME.apps[0], name=RTL),)),
     **{
         f"error-{trouble.name.lower().replace('_', '-')}": ErrorPage(

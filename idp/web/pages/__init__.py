@@ -34,7 +34,7 @@ from idp.web.pages.headers import (
     content_security_policy,
     page_headers,
 )
-from idp.web.pages.parts import Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Why
+from idp.web.pages.parts import Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who, Why
 from idp.web.pages.prompts import (
     AccountChoice,
     AuthenticatorCode,
@@ -92,6 +92,7 @@ __all__ = [
     "SmsCode",
     "Standing",
     "Trouble",
+    "Who",
     "Why",
     "brand_css",
     "content_security_policy",

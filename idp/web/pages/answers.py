@@ -137,7 +137,8 @@ class ErrorPage:
     """Something went wrong; the HTTP status is `trouble.status`.
 
     `request_id` is what support needs, `detail` what was wrong, for developers; `retry` how long until it is worth
-    trying again, the same as Retry-After; `home` and `sign_out` are ways out, `again` leads back to the beginning.
+    trying again, the same as Retry-After; `home` and `sign_out` are ways out, `again` leads back to the beginning,
+    `back` to the application.
     """
 
     template: ClassVar[str] = "error.html"
@@ -148,6 +149,8 @@ class ErrorPage:
     home: str | None = None
     sign_out: str | None = None
     again: str | None = None
+    client_name: str | None = None
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,14 @@ class Page(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose password was right. `leave` starts this request again as nobody: an empty `account` posted to it."""
+
+    username: str
+    leave: str
+
+
 class Why(StrEnum):
     """Why something is asked, in the words of `why()` in parts.html."""
 

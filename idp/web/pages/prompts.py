@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
-from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLine
+from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLine, Who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ class SmsCode:
     last_for: timedelta | None = None
     tries_left: int | None = None
     delivery: Delivery = Delivery.UNKNOWN
+    who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
     wait: timedelta | None = None
@@ -70,6 +71,7 @@ class EmailCode:
     last_for: timedelta | None = None
     tries_left: int | None = None
     delivery: Delivery = Delivery.UNKNOWN
+    who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
     wait: timedelta | None = None
@@ -92,6 +94,7 @@ class AuthenticatorCode:
     hold: timedelta | None = None
     label: str | None = None
     tries_left: int | None = None
+    who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
     wait: timedelta | None = None
@@ -106,6 +109,7 @@ class RecoveryCode:
     action: str
     purpose: Purpose
     tries_left: int | None = None
+    who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
     wait: timedelta | None = None
@@ -159,7 +163,7 @@ class Consent:
     client_name: str
     scopes: tuple[ScopeLine, ...]
     host: str | None = None
-    username: str | None = None
+    who: Who | None = None
 
 
 @dataclass(frozen=True, slots=True)
