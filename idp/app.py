@@ -65,7 +65,7 @@ async def open_idp(
                 db=db,
                 clock=clock,
                 policy=policy,
-                secrets=secrets,
+                secrets=await keys.agreed(db, secrets),
                 passwords=passwords,
                 spending=table,
             )

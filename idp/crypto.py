@@ -64,16 +64,24 @@ def _derive(value: bytes, purpose: str) -> bytes:
 
 
 class KeyChain:
-    """The keys of `IDP_SECRET_KEYS`: the first is used, all are accepted. A subkey per purpose, by HKDF."""
+    """The keys of `IDP_SECRET_KEYS`: the first is used, all are accepted. A subkey per purpose, by HKDF.
 
-    def __init__(self, keys: Sequence[SecretKey]) -> None:
+    Only look-ups need one key that every process agrees on, in whatever order its list is: `oldest`.
+    """
+
+    def __init__(self, keys: Sequence[SecretKey], *, oldest: str | None = None) -> None:
         if not keys:
             raise ValueError("a key chain needs a key")
         self._keys = {key.id: key.value for key in keys}
         self.current = keys[0].id
+        self.oldest = oldest if oldest in self._keys else self.current
 
     def __repr__(self) -> str:
         return f"KeyChain({', '.join(self._keys)})"
+
+    def since(self, oldest: str) -> "KeyChain":
+        """The same keys; what is looked up is found under this one, if it is among them."""
+        return KeyChain([SecretKey(key_id, value) for key_id, value in self._keys.items()], oldest=oldest)
 
     def ids(self) -> tuple[str, ...]:
         """The ids of all keys, the one in use first."""
@@ -106,11 +114,11 @@ class KeyChain:
             raise SealBroken(f"A sealed value does not open ({bound_to}).") from None
 
     def index(self, value: str, *, purpose: str) -> bytes:
-        """A keyed hash for looking a sealed value up by equality, under the current key."""
-        return mac(self.subkey(f"index/{purpose}"), value.encode())
+        """A keyed hash for looking a sealed value up by equality, and for counting: under the oldest key."""
+        return mac(self.subkey(f"index/{purpose}", self.oldest), value.encode())
 
     def indexes(self, value: str, *, purpose: str) -> list[bytes]:
-        """The same under every key, the current one first: what was stored before a rotation is found too."""
+        """The same under every key: what was stored under one that was removed and is back is found too."""
         return [mac(self.subkey(f"index/{purpose}", key_id), value.encode()) for key_id in self._keys]
 
     def successors(self, token: str, *, purpose: str) -> list[str]:

@@ -161,7 +161,7 @@ def address_key(idp: Idp, visitor: Visitor) -> bytes:
 def known_device(idp: Idp, visitor: Visitor, account_id: UUID) -> str | None:
     """The id of this browser if this person finished a sign-in on it before, else None (threats 11)."""
     device, tags = _read_device(idp, visitor.device)
-    return device if device is not None and _tag(idp, device, account_id) in tags else None
+    return device if device is not None and not _tags(idp, device, account_id).isdisjoint(tags) else None
 
 
 def device_of(idp: Idp, visitor: Visitor) -> str:
@@ -173,25 +173,31 @@ def remember_device(idp: Idp, visitor: Visitor, account: Account, *, fresh: str)
     """The device cookie after this person finished a sign-in; `fresh` is a new id for a browser that has none."""
     device, tags = _read_device(idp, visitor.device)
     device = device or fresh
-    tag = _tag(idp, device, account.id)
-    kept = [tag, *(other for other in tags if other != tag)][:_DEVICES]
+    mine = _tags(idp, device, account.id)
+    tag = _tag(idp, device, account.id, idp.secrets.current)
+    kept = [tag, *(other for other in tags if other not in mine)][:_DEVICES]
     body = ".".join((device, *kept))
-    return f"{body}.{_seal(idp, body)}"
+    return f"{body}.{_seal(idp, body, idp.secrets.current)}"
 
 
-def _tag(idp: Idp, device: str, account_id: UUID) -> str:
-    return mac(idp.secrets.subkey("device"), device.encode(), account_id.bytes).hex()[:_DEVICE_TAG]
+def _tags(idp: Idp, device: str, account_id: UUID) -> set[str]:
+    return {_tag(idp, device, account_id, key_id) for key_id in idp.secrets.ids()}
 
 
-def _seal(idp: Idp, body: str) -> str:
-    return mac(idp.secrets.subkey("device"), b"cookie", body.encode()).hex()
+def _tag(idp: Idp, device: str, account_id: UUID, key_id: str) -> str:
+    return mac(idp.secrets.subkey("device", key_id), device.encode(), account_id.bytes).hex()[:_DEVICE_TAG]
+
+
+def _seal(idp: Idp, body: str, key_id: str) -> str:
+    return mac(idp.secrets.subkey("device", key_id), b"cookie", body.encode()).hex()
 
 
 def _read_device(idp: Idp, cookie: str | None) -> tuple[str | None, list[str]]:
     if cookie is None or len(cookie) > 512 or not cookie.isascii():
         return None, []
     body, _, seal = cookie.rpartition(".")
-    if not body or not equal(seal.encode(), _seal(idp, body).encode()):
+    seals = (_seal(idp, body, key_id) for key_id in idp.secrets.ids())
+    if not body or not any(equal(seal.encode(), made.encode()) for made in seals):
         return None, []
     device, *tags = body.split(".")
     return device, tags

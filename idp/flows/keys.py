@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from idp.audit import KeysRotated
+from idp.crypto import KeyChain
 from idp.errors import SealBroken
 from idp.flows.idp import Idp
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.store import audits, keys
+from idp.store.engine import Database
 from idp.store.facts import SESSION_LIFE
 from idp.store.keys import StoredKey
 
@@ -19,6 +21,14 @@ VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
 def hints_last(idp: Idp) -> timedelta:
     """How long after its retirement a key still checks hints: as long as a session or refresh token remembers any."""
     return max(SESSION_LIFE, idp.policy.refresh_max) + VERIFY_AFTER_RETIREMENT
+
+
+async def agreed(db: Database, secrets: KeyChain) -> KeyChain:
+    """These keys, with what is counted and looked up under the one that was there first, on every node.
+
+    A list in another order neither starts anybody's limits anew nor hides what was stored before.
+    """
+    return secrets.since(await keys.oldest_secret_key(db, ids=secrets.ids()))
 
 
 def bound(alg: str, kid: str) -> str:

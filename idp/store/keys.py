@@ -1,4 +1,4 @@
-"""Signing keys, sealed: next, current, retired (design 7)."""
+"""Signing keys, sealed: next, current, retired (design 7). Of secret keys, only which of them came first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from sqlalchemy import Text, bindparam, delete, func, literal_column, select, up
 from sqlalchemy.dialects.postgresql import insert
 
 from idp.store.engine import Conn, Connection, Statement
-from idp.store.schema import signing_key
+from idp.store.schema import Texts, secret_key, signing_key
 
 CHANNEL = "stile_keys"
 
@@ -58,6 +58,16 @@ _FORGET = Statement(
     .where(_k.state == literal_column("'retired'"), _k.retired_at < bindparam("before"))
     .returning(_k.id)
 )
+_s = secret_key.c
+_ids = bindparam("ids", type_=Texts)
+_listed = func.unnest(_ids).table_valued("id", with_ordinality="position").render_derived()
+_SEEN = Statement(select(_s.id).where(_s.id == func.any(_ids)).order_by(_s.number))
+_SEE = Statement(
+    insert(secret_key)
+    .from_select(["id"], select(_listed.c.id).order_by(_listed.c.position))
+    .on_conflict_do_nothing()
+    .returning(_s.id)
+)
 _LOCK = Statement(select(_k.id).order_by(_k.id).with_for_update())
 
 
@@ -89,3 +99,15 @@ async def rotate(conn: Connection, *, alg: str, now: datetime) -> str | None:
 async def forget_retired(conn: Conn, *, before: datetime) -> Sequence[str]:
     """Delete keys retired before then: nobody remembers what they signed."""
     return [row[0] for row in await conn.all(_FORGET, before=before)]
+
+
+async def oldest_secret_key(conn: Conn, *, ids: Sequence[str]) -> str:
+    """Which of these keys this database saw first: the same answer for every process, whatever the order of its list.
+
+    Of keys it sees for the first time, the first one listed, which is the one that was used so far.
+    """
+    seen = await conn.all(_SEEN, ids=list(ids))
+    if len(seen) < len(ids):
+        await conn.all(_SEE, ids=list(ids))
+        seen = await conn.all(_SEEN, ids=list(ids))
+    return str(seen[0][0])

@@ -214,15 +214,21 @@ def _same_origin(request: Request, idp: Idp) -> bool:
 
 def csrf(idp: Idp, session_id: UUID | None, action: str) -> str:
     """The token of a form: for this session and this action only."""
+    return csrfs(idp, session_id, action)[0]
+
+
+def csrfs(idp: Idp, session_id: UUID | None, action: str) -> list[str]:
+    """The same under every key, the one in use first: a form that was open while keys changed is still ours."""
     owner = b"" if session_id is None else session_id.bytes
-    return mac(idp.secrets.subkey("csrf"), owner, action.encode()).hex()
+    keys = (idp.secrets.subkey("csrf", key_id) for key_id in idp.secrets.ids())
+    return [mac(key, owner, action.encode()).hex() for key in keys]
 
 
 def _is_ours(request: Request, idp: Idp, sent: str, *, anybody: bool) -> bool:
     session_id = visitor(request).session_id
     if (session_id is None and not anybody) or not sent.isascii():
         return False
-    return equal(sent.encode(), csrf(idp, session_id, request.url.path).encode())
+    return any(equal(sent.encode(), made.encode()) for made in csrfs(idp, session_id, request.url.path))
 
 
 def path_uuid(request: Request, name: str) -> UUID | None:

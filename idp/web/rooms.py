@@ -13,7 +13,7 @@ from idp.flows.rooms import Barred, Outside, TooOften
 from idp.oidc.params import Params
 from idp.policy import UNMET, UNSURE
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble
-from idp.web.door import base_path, csrf, idp_of, visitor
+from idp.web.door import base_path, csrfs, idp_of, visitor
 from idp.web.pages import Done, Message, Outcome, Trouble
 
 DONE = "done"
@@ -45,14 +45,14 @@ def outside(request: Request, answer: Outside | TooOften) -> Response:
 
 def home_with(request: Request, done: Done) -> Response:
     """303 to the account page, which says once what was done."""
-    return see_other(f"{url(request, ACCOUNT_PATH)}?{DONE}={quote(_word(request, done))}")
+    return see_other(f"{url(request, ACCOUNT_PATH)}?{DONE}={quote(_words(request, done)[0])}")
 
 
 def done_of(request: Request, params: Params) -> Done | None:
     """What `home_with` wrote in this very session; a link from elsewhere cannot make us say it."""
     given = params.get(DONE, "").encode()
-    return next((done for done in Done if equal(given, _word(request, done).encode())), None)
+    return next((done for done in Done if any(equal(given, word.encode()) for word in _words(request, done))), None)
 
 
-def _word(request: Request, done: Done) -> str:
-    return csrf(idp_of(request), visitor(request).session_id, f"{DONE}/{done.name}")[:32]
+def _words(request: Request, done: Done) -> list[str]:
+    return [word[:32] for word in csrfs(idp_of(request), visitor(request).session_id, f"{DONE}/{done.name}")]

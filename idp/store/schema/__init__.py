@@ -17,6 +17,7 @@ from idp.store.schema.protocol import (
     consent,
     grant,
     refresh_token,
+    secret_key,
     signing_key,
 )
 from idp.store.schema.records import (
@@ -59,6 +60,7 @@ __all__ = [
     "rate_limit",
     "recovery_code",
     "refresh_token",
+    "secret_key",
     "session",
     "signing_key",
     "spending_block",

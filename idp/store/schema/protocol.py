@@ -1,10 +1,12 @@
 """Clients, what people allowed them, and what was issued; the keys that sign."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
+    Identity,
     Index,
     LargeBinary,
     SmallInteger,
@@ -128,4 +130,11 @@ signing_key = Table(
     CheckConstraint("state IN ('next', 'current', 'retired')", name="state"),
     Index("uq_signing_key_current", "alg", unique=True, postgresql_where=text("state = 'current'")),
     Index("uq_signing_key_next", "alg", unique=True, postgresql_where=text("state = 'next'")),
+)
+
+secret_key = Table(
+    "secret_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False),
 )
