@@ -37,15 +37,21 @@ def list_(as_json: output.Json = False) -> None:
 
 
 @app.command("rotate", epilog="\b\nExamples:\n  idp keys rotate      from a timer, every 90 days or so")
-def rotate(as_json: output.Json = False) -> None:
+def rotate(
+    at_once: Annotated[
+        bool, typer.Option("--now", help="Even if applications may not know the next keys yet: a key got out.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
     """Sign with the next keys from now on.
 
     The old ones still verify for two days. No token fails: the next keys have been published since the last rotation.
+    If that was less than a day ago, some applications have not seen them, and nothing is done without --now.
     """
     from idp.cli.place import run
     from idp.flows import keys
 
-    current = run(keys.rotate)
+    current = run(lambda idp: keys.rotate(idp, early=at_once))
     output.show({"current": current}, [f"Signing with {kid} from now on." for kid in current], as_json=as_json)
 
 
@@ -61,7 +67,8 @@ def secret(
 ) -> None:
     """Make an entry for IDP_SECRET_KEYS. It is printed once and kept nowhere.
 
-    The first key of IDP_SECRET_KEYS seals, all of them open: to change keys, put the new one in front.
+    The first key of IDP_SECRET_KEYS seals, all of them open. To change keys, put the new one second on every node, then
+    first on every node.
     """
     from idp.crypto import new_secret_key, random_bytes
 

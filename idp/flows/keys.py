@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from idp.audit import KeysRotated
 from idp.crypto import KeyChain
-from idp.errors import SealBroken
+from idp.errors import IdpError, SealBroken
 from idp.flows.idp import Idp
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.store import audits, keys
@@ -15,12 +15,26 @@ from idp.store.facts import SESSION_LIFE
 from idp.store.keys import StoredKey
 
 SIGNING_KEY = "signing-key"
+# Longer than our own Cache-Control: libraries keep a JWK Set for five minutes to a day, and some fetch none for a new kid.
+KEPT_BY_CLIENTS = timedelta(days=1)
 VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
 
 
 def hints_last(idp: Idp) -> timedelta:
     """How long after its retirement a key still checks hints: as long as a session or refresh token remembers any."""
     return max(SESSION_LIFE, idp.policy.refresh_max) + VERIFY_AFTER_RETIREMENT
+
+
+class TooEarly(IdpError):
+    """The next keys are in the JWK Set for too short a time. Nothing was changed."""
+
+    def __init__(self, published: datetime) -> None:
+        self.published, self.after = published, published + KEPT_BY_CLIENTS
+        super().__init__(
+            f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and applications may keep the "
+            f"JWK Set for {KEPT_BY_CLIENTS.days * 24} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC, "
+            "or say --now if a key is known to somebody else."
+        )
 
 
 async def agreed(db: Database, secrets: KeyChain) -> KeyChain:
@@ -76,13 +90,17 @@ async def _make(idp: Idp, alg: str, state: str) -> None:
     await keys.add(idp.db, key_id=kid, alg=alg, sealed=sealed, state=state, now=idp.clock.now())
 
 
-async def rotate(idp: Idp) -> list[str]:
+async def rotate(idp: Idp, *, early: bool = False) -> list[str]:
     """The next keys sign from now on, the old ones still verify, and new next keys are published. The current ids.
 
-    Nobody is surprised: the next key has been in the JWK Set since the rotation before (OIDC Core 10.1.1).
+    Nobody is surprised: the next key has been in the JWK Set since the rotation before (OIDC Core 10.1.1). Raises
+    `TooEarly` when that is not long enough ago, unless `early` says that it must be.
     """
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        published = [key.created_at for key in await keys.locked(conn) if key.state == "next"]
+        if not early and published and now < max(published) + KEPT_BY_CLIENTS:
+            raise TooEarly(max(published))
         current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]
         await keys.forget_retired(conn, before=now - hints_last(idp))
         await audits.add(conn, KeysRotated(current=current), now=now)

@@ -82,13 +82,18 @@ async def add(conn: Conn, *, key_id: str, alg: str, sealed: bytes, state: str, n
     return row is not None
 
 
+async def locked(conn: Connection) -> Sequence[StoredKey]:
+    """The same, and nobody else changes them before the transaction of `conn` ends."""
+    await conn.all(_LOCK)
+    return await all_keys(conn)
+
+
 async def rotate(conn: Connection, *, alg: str, now: datetime) -> str | None:
     """Retire the current key and make the next one current, in the transaction of `conn`; the new current id.
 
     None, and nothing changed, if there is no next key.
     """
-    await conn.all(_LOCK)
-    keys = await all_keys(conn)
+    keys = await locked(conn)
     if not any(key.alg == alg and key.state == "next" for key in keys):
         return None
     await conn.all(_RETIRE, old_alg=alg, now=now)

@@ -255,7 +255,11 @@ def test_a_secret_key_is_made_without_any_settings(run: Run, settings: pytest.Mo
 def test_rotation_promotes_the_keys_that_were_next(idp: Run) -> None:
     idp("user", "list")
     before = {key["kid"]: key["state"] for key in idp("keys", "list", "--json").json["keys"]}
-    current = idp("keys", "rotate", "--json").json["current"]
+    early = idp("keys", "rotate")
+    assert early.status == 1
+    assert "rotate after" in early.err
+    assert {key["kid"]: key["state"] for key in idp("keys", "list", "--json").json["keys"]} == before
+    current = idp("keys", "rotate", "--now", "--json").json["current"]
     after = {key["kid"]: key["state"] for key in idp("keys", "list", "--json").json["keys"]}
     assert {kid for kid, state in before.items() if state == "next"} == set(current)
     assert {kid for kid, state in after.items() if state == "current"} == set(current)

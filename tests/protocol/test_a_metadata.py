@@ -180,11 +180,25 @@ async def test_a_page_that_may_read_an_answer_may_read_every_one(
         assert "access-control-allow-origin" not in (await http.post("/token")).headers
 
 
+async def test_keys_do_not_turn_before_every_client_knows_the_next(provider: Provider) -> None:  # A11
+    provider.clock.move(keys.KEPT_BY_CLIENTS)
+    await keys.rotate(provider.idp)
+    signs = provider.idp.keys.current("ES256").kid
+    provider.clock.move(keys.KEPT_BY_CLIENTS - timedelta(seconds=1))
+    with pytest.raises(keys.TooEarly) as refused:
+        await keys.rotate(provider.idp)
+    assert refused.value.after == provider.clock.now() + timedelta(seconds=1)
+    assert provider.idp.keys.current("ES256").kid == signs
+    provider.clock.move(timedelta(seconds=1))
+    await keys.rotate(provider.idp)
+    assert provider.idp.keys.current("ES256").kid != signs
+
+
 async def test_rotated_keys_still_verify_what_they_signed(provider: Provider) -> None:  # A11
     http = provider.browser().http
     before = await tokens(provider)
     old = header(before["id_token"])["kid"]
-    await keys.rotate(provider.idp)
+    await keys.rotate(provider.idp, early=True)
     published = (await http.get("/jwks")).json()
     after = await tokens(provider)
     new = header(after["id_token"])["kid"]
