@@ -15,7 +15,7 @@ from idp.store.facts import SESSION_LIFE
 from idp.store.keys import StoredKey
 
 SIGNING_KEY = "signing-key"
-# Longer than our own Cache-Control: libraries keep a JWK Set for five minutes to a day, and some fetch none for a new kid.
+# Libraries keep a JWK Set for five minutes to a day, whatever Cache-Control says, and some fetch none for a new kid.
 KEPT_BY_CLIENTS = timedelta(days=1)
 VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
 
@@ -31,8 +31,8 @@ class TooEarly(IdpError):
     def __init__(self, published: datetime) -> None:
         self.published, self.after = published, published + KEPT_BY_CLIENTS
         super().__init__(
-            f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and applications may keep the "
-            f"JWK Set for {KEPT_BY_CLIENTS.days * 24} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC, "
+            f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and applications may keep "
+            f"the JWK Set for {KEPT_BY_CLIENTS.days * 24} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC, "
             "or say --now if a key is known to somebody else."
         )
 

@@ -101,9 +101,11 @@ def _known(config: Config, revision: str) -> bool:
 def _is_down(config: Config, before: str | None, to: str) -> bool:
     if to == "base" or to.startswith("-"):
         return True
-    if to == "head" or to.startswith("+") or before is None:
+    if to == "head" or to.startswith("+"):
         return False
     if not _known(config, to):
         raise MigrationError(f"There is no migration {to!r}.")
+    if before is None:
+        return False
     older = {script.revision for script in ScriptDirectory.from_config(config).iterate_revisions(before, "base")}
     return to in older and to != before

@@ -1,6 +1,7 @@
 """Metadata and keys (protocol.md A)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
