@@ -231,6 +231,14 @@ def test_what_follows_from_a_change_is_said(idp: Run, name: str) -> None:
     assert (same.status, same.out) == (0, f"{name} was like that already.\n")
 
 
+def test_the_policy_says_who_is_turned_away(idp: Run, name: str, person: str, policy: Path) -> None:
+    idp("client", "add", name, *HERE, "--group", "finance")
+    walked = idp("policy", "check", "--user", person, "--client", name, "--json").json
+    assert walked["granted"] is False
+    assert "access_denied" in walked["answer"]
+    assert "it is for: finance" in walked["answer"]
+
+
 def test_a_list_is_emptied_with_an_empty_word(idp: Run, name: str) -> None:
     idp("client", "add", name, *HERE, "--post-logout-uri", "https://a.example/bye", "--audience", "api")
     emptied = idp("client", "set", name, "--post-logout-uri", "", "--audience", "", "--json").json

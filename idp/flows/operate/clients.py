@@ -205,7 +205,7 @@ def _id_token_claims(given: tuple[str, ...], scopes: frozenset[str]) -> frozense
             raise NotAcceptable(f"{name!r} is no claim here: there are {', '.join(sorted(claims.OF_A_PERSON))}.")
         if name not in claims.for_scopes(scopes):
             scope = next(scope for scope, names in claims.BY_SCOPE.items() if name in names)
-            raise NotAcceptable(f"The claim {name!r} comes with the scope {scope}, which this client has not.")
+            raise NotAcceptable(f"The claim {name!r} comes with the scope {scope}: give the client both, or neither.")
     return frozenset(given)
 
 

@@ -15,7 +15,7 @@ from idp.model import (
     Factor,
     Prompt,
 )
-from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, Why, decide, explain, in_words
+from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, Why, decide, explain, in_words, not_for_this_person
 
 MOST_STEPS = 12  # password, second factor, step-up, choice and consent are five
 EARLIER = timedelta(minutes=10)
@@ -107,6 +107,8 @@ def walk(
         facts, done = _answered(facts, answer, account, authenticators)
         steps.append(Step(in_words(answer), done))
         answer = decide(facts, policy)
+    if isinstance(answer, Ask) and answer.reason.why is Why.NOT_IN_GROUP:
+        answer = not_for_this_person(facts)
     return Walk(tuple(steps), in_words(answer), isinstance(answer, Proceed), tuple(explain(facts, policy)))
 
 
