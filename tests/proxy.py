@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
+from tests.waiting import NEVER
+
 ENDS = b"SQ"  # Sync and Query: the server answers, and commits
 _TLS = (80877103).to_bytes(4, "big")  # the question for TLS
 
@@ -101,7 +103,7 @@ class Wire:
                     lost.set()
             server.write(whole)
             if lost.is_set():
-                await asyncio.wait_for(committed.wait(), 5)
+                await asyncio.wait_for(committed.wait(), NEVER)
                 self.lose()
                 return
 

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
@@ -35,12 +36,23 @@ from tests.cli.test_serve import children
 from tests.conftest import settings_for
 from tests.proxy import ENDS, copy_answers, messages
 from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider
+from tests.waiting import NEVER, News
 
+LEASE = timedelta(seconds=5)
+WORKER = f"""
+import sys
+from datetime import timedelta
+from idp.cli.worker import main
+from idp.store import leases
+leases.LEASE = timedelta(seconds={LEASE.total_seconds()})
+sys.exit(main())
+"""
 # The pause before a dead worker is replaced doubles while its successors die young, as all of these do.
-IMPATIENT = """
+IMPATIENT = f"""
 import sys
 from idp.cli import main, supervisor
 supervisor.FIRST_PAUSE, supervisor.LIVED = 0.05, 0.0
+supervisor.WORKER = [sys.executable, "-c", {WORKER!r}]
 sys.exit(main(sys.argv[1:]))
 """
 SERVE = [sys.executable, "-c", IMPATIENT, "serve", "--workers", "2", "--json", "--port"]
@@ -80,6 +92,8 @@ class Killer:
     killed: int | None = None
     seen: int = 0
     ends: int = 0
+    news: News = field(default_factory=News)
+    over: bool = False
     _number: int | None = None
     _answer: bool = False
     _only: bytes = b""
@@ -90,10 +104,15 @@ class Killer:
         Of requests, or of `only` the statements that hold this.
         """
         self.seen, self.ends, self.killed, self._number, self._answer = 0, 0, None, number, answer
+        self.over = False
         self._only = only
 
     def rest(self) -> None:
         self._number = None
+
+    async def done(self) -> None:
+        """Until somebody was killed, and PostgreSQL has committed whatever it will."""
+        await self.news.until(lambda: self.over)
 
     def _ours(self, query: bytes) -> bool:
         return self._only in query if self._only else not any(mark in query for mark in BESIDE)
@@ -143,13 +162,14 @@ class Killer:
                 ours = self._ours(queries.get(parts[kind == b"B"], b"".join(BESIDE)))
             # A statement is parsed once for each connection, which changes nothing; it is run by the other messages.
             if ours and kind in RUNS and self._now(kind, process):
-                if not self._answer:
-                    os.kill(process, signal.SIGKILL)
-                    return
-                lost.set()
-                server.write(whole)
+                if self._answer:
+                    lost.set()
+                    server.write(whole)
                 os.kill(process, signal.SIGKILL)
-                await asyncio.wait_for(committed.wait(), 10)
+                if self._answer:
+                    await asyncio.wait_for(committed.wait(), NEVER)
+                self.over = True
+                self.news()
                 return
             server.write(whole)
 
@@ -181,7 +201,7 @@ class Over(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url.copy_with(host="127.0.0.1", port=self._port)
-        patient = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 60.0)}
+        patient = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), NEVER)}
         sent = httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=patient)
         return await self.wire.handle_async_request(sent)
 
@@ -251,7 +271,7 @@ async def serving(
         yield process, json.loads(line)["address"]
     finally:
         process.terminate()
-        await asyncio.to_thread(process.communicate, None, 20)
+        await asyncio.to_thread(process.communicate, None, NEVER)
         assert "Traceback" not in _text(said)
 
 

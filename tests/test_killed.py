@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ from idp.crypto import KeyChain, parse_secret_keys
 from idp.store import migrations
 from idp.store.engine import Database, Statement
 from idp.store.schema import audit_event, challenge
-from tests.cli.test_serve import children, lives, until
+from tests.cli.test_serve import children, lives
 from tests.conftest import empty
 from tests.served import (
     Killer,
@@ -40,6 +41,7 @@ from tests.store.asking import Asked, ask_second_factor, count, forget_limits, o
 from tests.store.parallel import at_once
 from tests.support import BANK_URI, ISSUER, Provider, parameters
 from tests.test_crashes import STEPS, Step, check
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -110,8 +112,8 @@ async def killed(
     with suppress(httpx.TransportError):
         answered = await request()
     assert answered is None, (number, answer, killer.seen, answered.status_code, answered.text[:500])
-    assert killer.killed is not None
-    # Its sockets end a moment before it does.
+    # Its sockets end a moment before it does, and the database commits when it comes to it.
+    await killer.done()
     assert await asyncio.to_thread(until, lambda: not lives(killer.killed or 0))
 
 
@@ -209,6 +211,10 @@ async def test_a_try_of_a_worker_that_died_stays_spent(mortal: tuple[Served, Kil
     await check(database_url)
 
 
+def stands_still(process: int) -> bool:
+    return "\nState:\tT" in Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 async def racing(
     database_url: str, key_chain: KeyChain, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
@@ -227,6 +233,7 @@ async def racing(
             # Who stands still accepts nothing.
             os.kill(stopped, signal.SIGSTOP)
             try:
+                assert await asyncio.to_thread(until, partial(stands_still, stopped))
                 lines = [Over(provider.address, connections=1) for _ in range(20)]
                 await asyncio.gather(*(send(line, "GET", "/health/live") for line in lines))
             finally:

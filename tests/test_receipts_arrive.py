@@ -1,9 +1,7 @@
 """From a code that somebody asks for to what the page says of it: real workers, and a provider that calls them back."""
 
-import asyncio
 import os
 import socket
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from tests.conftest import empty
 from tests.flows.sending import asks_for_a_code, page_of
 from tests.served import Served, keys_text, people, served
 from tests.support import ISSUER
+from tests.waiting import comes
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -48,12 +47,12 @@ def a_free_port() -> int:
 
 async def told(workers: Served, tries: int) -> list[str | None]:
     """What is known of every try, once there are so many."""
-    end = time.monotonic() + 15
-    while True:
-        known: list[str | None] = [row[0] for row in await workers.rows(TOLD)]
-        if len(known) == tries or time.monotonic() > end:
-            return known
-        await asyncio.to_thread(os.sched_yield)
+
+    async def so() -> bool:
+        return len(await workers.rows(TOLD)) == tries
+
+    await comes(so)
+    return [row[0] for row in await workers.rows(TOLD)]
 
 
 @pytest.mark.parametrize("gateway", ["smspm", "twilio", "vonage", "webhook"])

@@ -21,6 +21,7 @@ LONGEST_PAUSE = 30.0
 LIVED = 60.0  # seconds after which a worker did not die young
 KILL_AFTER = DRAIN + 3.0
 STARTS_WITHIN = 60.0
+WORKER = [sys.executable, "-P", "-m", "idp.cli.worker"]
 
 
 @dataclass(slots=True)
@@ -97,8 +98,8 @@ async def _keep(
 async def _start(sock: socket.socket, *, url: str, environ: Mapping[str, str]) -> _Worker:
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(  # noqa: ASYNC220 - our own interpreter; starting it takes no time
-            [sys.executable, "-P", "-m", "idp.cli.worker"],
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter; starting it takes no time
+            WORKER,
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             pass_fds=(sock.fileno(),),

@@ -46,7 +46,7 @@ _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _m = message.c
 _one = literal_column("1", Integer)
 _waiting = literal_column("'waiting'", Text)
-_leased = _now + literal_column(f"interval '{LEASE.total_seconds():.0f} s'")
+_leased: ColumnElement[datetime] = bindparam("leased", type_=Time)
 _in_time = _m.expires_at > _now + literal_column(f"interval '{MARGIN.total_seconds():.0f} s'")
 
 _due = (
@@ -95,7 +95,7 @@ async def claim(conn: Conn, *, channels: Sequence[str], now: datetime) -> Outgoi
 
     A sender that dies leaves the lease to run out; then one other takes the message over.
     """
-    row = await conn.one(_CLAIM, channels=list(channels), now=now)
+    row = await conn.one(_CLAIM, channels=list(channels), now=now, leased=now + LEASE)
     if row is None:
         return None
     *fields, lease, tries, closed, is_wanted = row
@@ -172,6 +172,7 @@ async def begin(
         most=most,
         swap=swap,
         now=now,
+        leased=now + LEASE,
     )
     return None if row is None else row[0]
 

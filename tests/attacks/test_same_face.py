@@ -65,9 +65,10 @@ async def test_all_who_may_not_come_in_see_the_same(provider: Provider, database
         await connection.close()
     assert len(faces) == 1
     assert faces.pop()[0] == 400
-    # argon2id alone takes about 25 ms; without it an answer would come in 5
-    medians = {what: statistics.median(taken) for what, taken in spans.items()}
-    assert max(medians.values()) < 1.6 * min(medians.values()), medians
+    # argon2id alone takes about 25 ms; without it an answer would come in 5. Of the quicker half: what else the machine
+    # had to do falls on some and not on others.
+    usual = {what: statistics.quantiles(taken, n=4)[0] for what, taken in spans.items()}
+    assert max(usual.values()) < 1.6 * min(usual.values()), usual
 
 
 @pytest.mark.parametrize("whole_day", [False, True], ids=["one address", "the whole day"])

@@ -21,6 +21,8 @@ from typing import Any
 import httpx
 import pyotp
 
+from tests.waiting import NEVER, comes
+
 NEWCOMER = "tulip gravel 77 ocean"
 READY = 120.0  # seconds: initdb on a busy machine
 STOPPED = 30.0
@@ -63,7 +65,7 @@ class Demo:
 
     async def texts(self, person: Person) -> list[str]:
         """The messages to this person as the inbox page shows them, newest first."""
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=NEVER) as http:
             page = (await http.get(self.inbox)).raise_for_status().text
         page = page.replace("<bdi>", "").replace("</bdi>", "")
         rows = re.findall(r"<strong>(\+[^<]+)</strong>.*?<p class=\"text\">(.*?)</p>", page, re.DOTALL)
@@ -76,13 +78,14 @@ class Demo:
 
     async def new_code(self, person: Person) -> str:
         """The newest code sent to this person, once it is another than the last time: the sender takes its moment."""
-        for _ in range(100):
-            newest = (await self.codes(person))[:1]
-            if newest and newest != person.codes_seen[-1:]:
-                person.codes_seen += newest
-                return newest[0]
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"no code came for {person.username}")
+
+        async def came() -> bool:
+            return (await self.codes(person))[:1] not in ([], person.codes_seen[-1:])
+
+        await comes(came)
+        newest = (await self.codes(person))[0]
+        person.codes_seen.append(newest)
+        return newest
 
     async def add(self, username: str, phone: str) -> Person:
         """One person more, made by the operator while everything runs."""
@@ -150,7 +153,7 @@ def running(data_dir: Path) -> Iterator[Demo]:
 
 
 def _announced(told: dict[str, Any], data_dir: Path) -> Demo:
-    page = httpx.get(told["start"]).raise_for_status().text
+    page = httpx.get(told["start"], timeout=NEVER).raise_for_status().text
     phones = re.findall(r"<dt>Phone</dt><dd><code>([^<]+)</code>", page)
     alice, bob = (
         Person(one["username"], one["password"], phone) for one, phone in zip(told["people"], phones, strict=True)

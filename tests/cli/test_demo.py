@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.browser.world import three_ports
+from tests.waiting import NEVER
 
 IDP = [sys.executable, "-m", "idp"]
 
@@ -27,7 +28,7 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
         assert [path.name for path in share.iterdir()] == ["stile-demo"]
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=NEVER)
     assert process.returncode == 0
 
 
@@ -42,7 +43,7 @@ def test_it_ends_without_a_word_where_nobody_reads_what_it_says(tmp_path: Path) 
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=NEVER,
             check=False,
         )
     finally:

@@ -3,7 +3,6 @@
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 from signal import SIGINT
 from urllib.parse import quote
@@ -12,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.sms.postoffice import PASSWORD, USER, PostOffice, certificates, opened_beside
+from tests.waiting import NEVER, until
 
 TO = "ada.lovelace@example.com"
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
@@ -93,10 +93,8 @@ def test_ctrl_c_says_that_it_may_have_been_sent(use: pytest.MonkeyPatch) -> None
         use.setenv("IDP_SMTP_URL", url(office))
         arguments = [sys.executable, "-m", "idp", "email", "test", "--to", TO]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-            until = time.monotonic() + 20
-            while not office.said and time.monotonic() < until:
-                time.sleep(0.02)
+            assert until(lambda: bool(office.said))
             process.send_signal(SIGINT)
-            out, _ = process.communicate(timeout=10)
+            out, _ = process.communicate(timeout=NEVER)
     assert process.returncode == 130
     assert out.startswith("To a•••@example.com: unclear: it may have been sent.")

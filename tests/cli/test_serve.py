@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pytest
 
 from idp.crypto import new_secret_key
 from tests.cli.conftest import PASSWORD, Run
+from tests.waiting import NEVER, until
 
 IDP = [sys.executable, "-m", "idp"]
 
@@ -55,21 +56,12 @@ def serving(home: Path, *arguments: str, **changes: str) -> Iterator[tuple["subp
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=NEVER)
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=NEVER)
     return process.returncode, out, err
-
-
-def until(what: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if what():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def lives(process: int) -> bool:
@@ -96,9 +88,9 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
     settings.setenv("IDP_DATA_DIR", str(home))
     with serving(home, "--host", "127.0.0.1") as (process, said):
         assert said["issuer"] == f"http://localhost:{said['address'].rpartition(':')[2]}"
-        configuration = httpx.get(f"{said['address']}/.well-known/openid-configuration").json()
+        configuration = httpx.get(f"{said['address']}/.well-known/openid-configuration", timeout=NEVER).json()
         assert configuration["issuer"] == said["issuer"]
-        assert httpx.get(f"{said['address']}/health/ready").json()["ready"] is True
+        assert httpx.get(f"{said['address']}/health/ready", timeout=NEVER).json()["ready"] is True
         assert run("user", "add", "ada", "--no-phone", "--password-stdin", stdin=PASSWORD).status == 0
         client = run("client", "add", "Shop", "--grant-type", "client_credentials", "--json").json
 
@@ -111,13 +103,13 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
             )
             return "invalid_client" not in answer.text
 
-        assert until(accepted, 5)
+        assert until(accepted)
         second = subprocess.run(
             [*IDP, "serve", "--port", "0"],
             env=environment(home),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=NEVER,
             check=False,
         )
         assert (second.returncode, second.stdout) == (1, "")
@@ -129,7 +121,7 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
             env=environment(home),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=NEVER,
             check=False,
         )
         assert (busy.returncode, busy.stdout) == (1, "")
@@ -146,19 +138,19 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
 def test_ctrl_c_finishes_what_was_begun(home: Path) -> None:
     with serving(home) as (process, said):
         host, port = said["address"].removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as raw:
+        with socket.create_connection((host, int(port)), timeout=NEVER) as raw:
             raw.sendall(b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n")
             raw.sendall(b"Content-Length: 21\r\n\r\ngrant_type=")
-            assert httpx.get(f"{said['address']}/health/live").text == "ok\n"
+            assert httpx.get(f"{said['address']}/health/live", timeout=NEVER).text == "ok\n"
             process.send_signal(signal.SIGINT)
 
             def refused() -> bool:
                 with contextlib.suppress(httpx.HTTPError):
-                    httpx.get(f"{said['address']}/health/live")
+                    httpx.get(f"{said['address']}/health/live", timeout=NEVER)
                     return False
                 return True
 
-            assert until(refused, 5)
+            assert until(refused)
             raw.sendall(b"refresh_to")
             answer = b""
             while piece := raw.recv(65_536):
@@ -185,20 +177,20 @@ def test_workers_share_the_socket_are_replaced_and_counted_and_end_with_their_pa
         workers = children(process.pid) - {postmaster}
         assert len(workers) == 2
         for _ in range(10):
-            assert httpx.get(f"{said['address']}/health/live").status_code == 200
-        figures = httpx.get(f"http://{metrics}/metrics").text
+            assert httpx.get(f"{said['address']}/health/live", timeout=NEVER).status_code == 200
+        figures = httpx.get(f"http://{metrics}/metrics", timeout=NEVER).text
         assert re.search(r'idp_http_requests_total\{method="GET",route="live",status="200"\} 10\.0', figures)
         assert "idp_build{version=" in figures
         victim = min(workers)
         os.kill(victim, signal.SIGKILL)
         assert until(lambda: len(children(process.pid) - {postmaster, victim}) == 2)
-        assert httpx.get(f"{said['address']}/health/live").status_code == 200
+        assert httpx.get(f"{said['address']}/health/live", timeout=NEVER).status_code == 200
         workers = children(process.pid) - {postmaster}
         process.kill()
         process.wait()
         assert until(lambda: not any(lives(one) for one in (*workers, postmaster)))
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{said['address']}/health/live")
+            httpx.get(f"{said['address']}/health/live", timeout=NEVER)
 
 
 def test_workers_are_drained_and_a_busy_metrics_port_is_only_a_warning(home: Path) -> None:
@@ -207,7 +199,7 @@ def test_workers_are_drained_and_a_busy_metrics_port_is_only_a_warning(home: Pat
         taken.listen()
         metrics = f"127.0.0.1:{taken.getsockname()[1]}"
         with serving(home, "--workers", "2", IDP_METRICS=metrics) as (process, said):
-            assert httpx.get(f"{said['address']}/health/ready").status_code == 200
+            assert httpx.get(f"{said['address']}/health/ready", timeout=NEVER).status_code == 200
             process.send_signal(signal.SIGTERM)
             status, _, err = ended(process)
     assert status == 0
@@ -219,7 +211,7 @@ def test_a_server_without_its_database_is_one_sentence(home: Path) -> None:
     keys = new_secret_key("k1")
     environ = environment(home, IDP_DATABASE_URL="postgresql://idp@127.0.0.1:1/idp", IDP_SECRET_KEYS=keys)
     ran = subprocess.run(
-        [*IDP, "serve", "--port", "0"], env=environ, capture_output=True, text=True, check=False, timeout=20
+        [*IDP, "serve", "--port", "0"], env=environ, capture_output=True, text=True, check=False, timeout=NEVER
     )
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("The database cannot be reached")
@@ -236,7 +228,7 @@ def test_whoever_stops_reading_is_not_told_about_it(home: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=20,
+        timeout=NEVER,
     )
     os.close(writing)
     assert ran.stderr == ""
@@ -267,6 +259,6 @@ def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:
         while piece := os.read(ours, 1000):
             said += piece
     os.close(ours)
-    assert process.wait(20) == 130
+    assert process.wait(NEVER) == 130
     assert b"Traceback" not in said
     assert b"Abort" not in said

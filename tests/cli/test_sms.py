@@ -19,7 +19,7 @@ from idp.testing.camara import SECRET, SIM_BY_ENDING, Sim, number_of
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, SIGNATURE, TOKEN, WEBHOOK_SECRET
 from tests.cli.conftest import Run
-from tests.cli.test_serve import until
+from tests.waiting import NEVER, until
 
 SECRETS = (TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET)
 every_gateway = pytest.mark.parametrize("use", ["smspm", "twilio", "vonage", "webhook"], indirect=True)
@@ -38,7 +38,7 @@ def faking(directory: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=NEVER)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_test_message_is_followed_to_the_phone(use: str, fake: dict[str, Any],
     price = "it costs 0.0333 EUR" if use == "vonage" else "the provider does not say what it costs"
     assert lines[2] == f"It is sent in 1 part; {price}."
     assert lines[3].startswith("Receipt: it is on the phone")
-    taken = httpx.get(fake["inbox"]).json()[-1]
+    taken = httpx.get(fake["inbox"], timeout=NEVER).json()[-1]
     assert taken["text"] == "This is a test message from Stile."
     assert not [secret for secret in (*SECRETS, number_for(Fault.NONE)) if secret in ran.out + ran.err]
 
@@ -139,10 +139,10 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
 ) -> None:
     port = free_port()
     arguments = ("--to", number_for(Fault.FORGED), "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port)
-    before = len(httpx.get(fake["inbox"]).json())
+    before = len(httpx.get(fake["inbox"], timeout=NEVER).json())
 
     def a_receipt_was_answered() -> bool:
-        return any(message["receipts"] for message in httpx.get(fake["inbox"]).json()[before:])
+        return any(message["receipts"] for message in httpx.get(fake["inbox"], timeout=NEVER).json()[before:])
 
     with subprocess.Popen(
         [sys.executable, "-m", "idp", "sms", "test", *arguments],
@@ -153,7 +153,7 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
     ) as process:
         assert until(a_receipt_was_answered)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=NEVER)
     assert (process.returncode, err) == (130, "")
     assert out.startswith(f"{use} to +372•••••947: accepted")
     assert out.splitlines()[-1].startswith("No receipt had come when the wait was ended.")
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
 def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
     use: str, fake: dict[str, Any], tmp_path: Path
 ) -> None:
-    before = len(httpx.get(fake["inbox"]).json())
+    before = len(httpx.get(fake["inbox"], timeout=NEVER).json())
     with subprocess.Popen(
         [sys.executable, "-m", "idp", "sms", "test", "--to", number_for(Fault.SILENCE)],
         env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
@@ -172,9 +172,9 @@ def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert until(lambda: len(httpx.get(fake["inbox"]).json()) > before)
+        assert until(lambda: len(httpx.get(fake["inbox"], timeout=NEVER).json()) > before)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=NEVER)
     assert (process.returncode, err) == (130, "")
     assert out == f"{use} to +372•••••922: unclear: it may have been sent.\n"
 
@@ -255,7 +255,7 @@ def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(tmp_path: Path
         assert exports == [[name, value.replace(fake["url"], url)] for name, value in every]
         assert [line.split()[0] for line in lines if line[:3] == "  9"] == [*BY_ENDING, *SIM_BY_ENDING]
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=NEVER)
         assert (process.returncode, err) == (0, "\nStopped. It took 0 messages and sent none.\n")
 
 

@@ -22,6 +22,7 @@ from idp.factors.password import (
     parse,
     verify,
 )
+from tests.cost import in_passwords
 
 GOOD = "correct horse 9 battery"
 
@@ -111,9 +112,8 @@ def test_long_and_foreign_passwords_are_accepted(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "\ufdfa" * 100_000], ids=["a megabyte", "U+FDFA"])
 def test_huge_input_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
     assert parse(text) is None
-    assert time.perf_counter() - started < 0.05
+    assert in_passwords(lambda: parse(text)) < 2
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,15 @@ async def test_who_gives_up_waiting_keeps_the_place_only_until_the_work_is_done(
 
 
 async def test_the_event_loop_goes_on_while_a_password_is_checked(threads: PasswordThreads, hashed: str) -> None:
-    job = asyncio.ensure_future(threads.verify(password(GOOD), hashed=hashed))
-    turns = 0
-    while not job.done():
-        await asyncio.sleep(0)
-        turns += 1
-    assert turns > 20
+    most = 0
+    for _ in range(20):  # a busy machine may give this thread no turn while the other works, but not each time
+        job = asyncio.ensure_future(threads.verify(password(GOOD), hashed=hashed))
+        turns = 0
+        while not job.done():
+            await asyncio.sleep(0)
+            turns += 1
+        most = max(most, turns)
+    assert most > 20
 
 
 async def test_closed_threads_take_no_work_and_leave_none_behind() -> None:

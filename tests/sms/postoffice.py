@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.waiting import NEVER
+
 USER, PASSWORD = "stile", "p@ss:w/rd"
 
 
@@ -129,12 +131,12 @@ def opened_beside(office: PostOffice) -> Iterator[PostOffice]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(NEVER)
     try:
         yield office
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(NEVER)
         loop.close()
 
 

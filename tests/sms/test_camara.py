@@ -1,7 +1,6 @@
 """Asking an operator about a SIM over real HTTP: a clear answer counts, and everything else is doubt."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -65,9 +64,7 @@ def test_it_is_registered_as_others_would_be() -> None:
 )
 async def test_yes_and_no_are_believed_and_everything_else_is_unknown(sim: Sim, verdict: Swap) -> None:
     async with asking() as asked:
-        began = time.monotonic()
         assert await asked.about(sim) is verdict
-        assert time.monotonic() - began < 3
         assert asked.operator.asked == [(number_of(sim), 72)]
 
 

@@ -26,7 +26,7 @@ NAMES = ("smspm", "twilio", "vonage", "webhook")
 SECRETS = (HASH, TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET, repr(WEBHOOK_KEY)[2:-1])
 BLINK = timedelta(milliseconds=50)
 QUICK = Pace(receipt=timedelta(0), late=BLINK, slow=BLINK, silence=timedelta(seconds=60))
-IMPATIENT = httpx.Timeout(connect=3, read=0.5, write=3, pool=3)
+IMPATIENT = httpx.Timeout(connect=3, read=2, write=3, pool=3)
 
 TLS = httpx.create_ssl_context()  # slow to make, and never used here
 

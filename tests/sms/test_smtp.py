@@ -20,6 +20,7 @@ from idp.sms import Channel, Message, Outcome, Reason, Sent, open_gateways
 from idp.sms.smtp import SmtpGateway
 from idp.testing import ADDRESS, CODE, GatewayContract, a_message
 from tests.sms.postoffice import PASSWORD, USER, Certificates, PostOffice, certificates, opened, opened_beside
+from tests.waiting import NEVER
 
 ACME = Mailbox("Acme, Bank", "no-reply@login.example.com")
 NETWORK = Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
@@ -278,7 +279,7 @@ async def test_a_server_that_drips_does_not_hold_the_thread() -> None:
     async with opened(PostOffice(drips_at="connect")) as office:
         gateway = over(office, total=timedelta(seconds=0.3))
         assert await gateway.send(a_mail()) == Sent(Outcome.NOT_SENT, reason=Reason.TIMEOUT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(NEVER):
             await asyncio.to_thread(gateway.threads.shutdown)
 
 

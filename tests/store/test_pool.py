@@ -10,14 +10,15 @@ import pytest
 from idp.errors import Unavailable
 from idp.store.engine import Database
 from idp.store.pool import Pool
+from tests.waiting import NEVER
 
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     async def connect() -> "asyncpg.Connection[Any]":
-        return await asyncpg.connect(database_url, command_timeout=5)
+        return await asyncpg.connect(database_url, command_timeout=NEVER)
 
-    pool = Pool(connect, size=2, patience=0.2)
+    pool = Pool(connect, size=2, patience=NEVER)
     yield pool
     await pool.close(within=1)
 
@@ -35,6 +36,7 @@ async def test_a_connection_is_used_again(pool: Pool) -> None:
 
 async def test_there_are_never_more_than_the_size_and_who_waits_too_long_is_told(pool: Pool) -> None:
     first, second = await pool.take(), await pool.take()
+    pool._patience = 0.2
     with pytest.raises(TimeoutError):
         await pool.take()
     pool.give_back(first)
@@ -120,7 +122,7 @@ async def test_a_failed_connect_gives_its_place_back(database_url: str) -> None:
             raise ConnectionRefusedError
         return await asyncpg.connect(database_url)
 
-    pool = Pool(connect, size=1, patience=0.2)
+    pool = Pool(connect, size=1, patience=NEVER)
     with pytest.raises(ConnectionRefusedError):
         await pool.take()
     assert await backend(pool) > 0
@@ -157,6 +159,6 @@ async def test_a_closed_database_says_so(database_url: str) -> None:
 
 async def test_closing_does_not_wait_for_ever(pool: Pool) -> None:
     raw = await pool.take()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(NEVER):
         await pool.close(within=0.1)
     assert raw.is_closed()
