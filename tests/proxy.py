@@ -44,6 +44,8 @@ class Wire:
     upstream: tuple[str, int]
     seen: int = 0
     down: bool = False
+    silent: bool = False  # takes everything, and hands nothing on
+    pause: float = 0.0  # seconds before each message that ends a statement
     _cut: int | None = None
     _answer_only: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -63,7 +65,9 @@ class Wire:
             writer.transport.abort()
 
     def mend(self) -> None:
-        self.down, self._cut = False, None
+        if self.silent:
+            self.lose()  # what was swallowed would be missing
+        self.down, self.silent, self.pause, self._cut = False, False, 0.0, None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.down:
@@ -101,6 +105,10 @@ class Wire:
                         self.lose()
                         return
                     lost.set()
+            if kind and kind in ENDS and self.pause:
+                await asyncio.sleep(self.pause)
+            if self.silent:
+                continue
             server.write(whole)
             if lost.is_set():
                 await asyncio.wait_for(committed.wait(), NEVER)

@@ -11,10 +11,13 @@ import pytest
 from idp.crypto import KeyChain
 from idp.errors import Unavailable
 from idp.store.engine import Database
+from idp.web import middleware
 from tests.conftest import empty, running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+
+SOON = timedelta(milliseconds=300)
 
 
 @pytest.fixture
@@ -49,10 +52,10 @@ async def test_a_lost_database_is_a_clear_not_now_and_heals_alone(wired: tuple[P
 
 
 @pytest.fixture
-async def impatient(provider: Provider, database_url: str) -> AsyncIterator[Provider]:
-    """A provider that waits a moment only, with two connections."""
+async def narrow(provider: Provider, database_url: str) -> AsyncIterator[Provider]:
+    """A provider with two connections."""
     patient = provider.idp.db
-    provider.idp.db = Database(database_url, size=2, patience=timedelta(milliseconds=300))
+    provider.idp.db = Database(database_url, size=2)
     await provider.idp.db.open()
     yield provider
     await provider.idp.db.close()
@@ -61,17 +64,18 @@ async def impatient(provider: Provider, database_url: str) -> AsyncIterator[Prov
 
 @pytest.mark.parametrize("table", ["rate_limit", "session", "challenge", "authentication_event", "audit_event"])
 async def test_a_table_that_cannot_be_read_or_written_never_means_yes(
-    impatient: Provider, database_url: str, table: str
+    narrow: Provider, database_url: str, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = await ask_second_factor(impatient)
-    code = (await impatient.deliver())[-1]
-    second = impatient.browser(address="192.0.2.2")
-    await second.get(impatient.authorize_url())
-    before = await count(impatient, "authentication_event")
+    asked = await ask_second_factor(narrow)
+    code = (await narrow.deliver())[-1]
+    second = narrow.browser(address="192.0.2.2")
+    await second.get(narrow.authorize_url())
+    before = await count(narrow, "authentication_event")
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            monkeypatch.setattr(middleware, "LIMIT", SOON)
             answers = [
                 await asked.browser.submit("/sms", follow=False, code=code),
                 await second.submit("/password", follow=False, username="alice", password=PASSWORD),
@@ -80,28 +84,31 @@ async def test_a_table_that_cannot_be_read_or_written_never_means_yes(
             assert all(answer.headers["retry-after"] for answer in answers)
             assert all("set-cookie" not in answer.headers for answer in answers)
     finally:
+        monkeypatch.undo()
         await connection.close()
-    assert await count(impatient, "authentication_event") == before
+    assert await count(narrow, "authentication_event") == before
     assert "code" in parameters(await asked.browser.submit("/sms", code=code))
 
 
-async def test_an_exhausted_pool_is_a_not_now_and_recovers(impatient: Provider) -> None:
-    browser = impatient.browser()
-    await browser.get(impatient.authorize_url())
-    db = impatient.idp.db
+async def test_an_exhausted_pool_is_a_not_now_and_recovers(narrow: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = narrow.browser()
+    await browser.get(narrow.authorize_url())
+    db = narrow.idp.db
     async with db.transaction(), db.transaction():
+        monkeypatch.setattr(middleware, "LIMIT", SOON)
         page = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
         assert page.status_code == 503
-        assert (await impatient.browser().get("/health/ready")).status_code == 503
+        assert (await narrow.browser().get("/health/ready")).status_code == 503
+    monkeypatch.undo()
     page = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
     assert page.status_code == 303
 
 
-async def test_a_request_that_is_given_up_leaves_no_transaction_behind(impatient: Provider) -> None:
+async def test_a_request_that_is_given_up_leaves_no_transaction_behind(narrow: Provider) -> None:
     started = asyncio.Event()
 
     async def hold() -> None:
-        async with impatient.idp.db.transaction():
+        async with narrow.idp.db.transaction():
             started.set()
             await asyncio.Event().wait()
 
@@ -111,12 +118,12 @@ async def test_a_request_that_is_given_up_leaves_no_transaction_behind(impatient
         await started.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    async with impatient.idp.db.transaction(), impatient.idp.db.transaction():
+    async with narrow.idp.db.transaction(), narrow.idp.db.transaction():
         pass
 
 
-async def test_a_closed_database_is_a_not_now(impatient: Provider) -> None:
-    db = impatient.idp.db
+async def test_a_closed_database_is_a_not_now(narrow: Provider) -> None:
+    db = narrow.idp.db
     await db.close()
     with pytest.raises(Unavailable):
         await db.ping()

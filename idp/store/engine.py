@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
@@ -15,7 +16,7 @@ from sqlalchemy.sql import ClauseElement, Executable
 from idp.clock import DatabaseClock
 from idp.errors import Unavailable
 from idp.store.connecting import connect
-from idp.store.pool import Pool
+from idp.store.pool import Pool, sure
 
 Row = tuple[Any, ...]
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
@@ -105,6 +106,8 @@ def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> No
         pool.throw_away(raw)
     else:
         pool.after(raw, error)
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        raise Unavailable("The database is read-only: a standby, or default_transaction_read_only is on.") from None
     if isinstance(error, _BROKEN):
         # The text of a database error may hold a row: only its name leaves.
         raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
@@ -118,6 +121,7 @@ class Database:
         self._size = size
         self._patience = patience.total_seconds()
         self._pool: Pool | None = None
+        self._unconfirmed: WeakSet[object] = WeakSet()
         self.on_statement: Callable[[str], None] | None = None  # tests count statements here
 
     async def open(self) -> None:
@@ -143,14 +147,33 @@ class Database:
                 "statement_timeout": "10000",
                 "lock_timeout": f"{self._patience * 1000:.0f}",
                 "idle_in_transaction_session_timeout": "10000",
+                # Whoever hung up waits for no lock any more.
+                "client_connection_check_interval": "1000",
             },
         )
+        raw.add_log_listener(self._notice)
         try:
             await _prepare_connection(raw)
         except BaseException:
             raw.terminate()
             raise
         return raw
+
+    def _notice(self, raw: object, message: object) -> None:
+        """A cancelled wait for a synchronous standby ends in success, and says in a warning that it may be lost.
+
+        Called before the statement returns. The text is in the server's language; the place in its source is not.
+        """
+        if getattr(message, "server_source_function", None) == "SyncRepWaitForLSN":
+            self._unconfirmed.add(raw)
+
+    def _back(self, pool: Pool, raw: "asyncpg.Connection[Any]") -> None:
+        """Part with a connection after success. Raises `Unavailable` if what was committed may be lost."""
+        if raw in self._unconfirmed:
+            self._unconfirmed.discard(raw)
+            pool.throw_away(raw)
+            raise Unavailable("The database has committed, but no standby has confirmed it.")
+        pool.give_back(raw)
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -180,7 +203,7 @@ class Database:
         except BaseException as error:
             _end(pool, raw, error)
             raise
-        pool.give_back(raw)
+        self._back(pool, raw)
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: the first row, or None."""
@@ -190,7 +213,7 @@ class Database:
         except BaseException as error:
             _end(pool, raw, error)
             raise
-        pool.give_back(raw)
+        self._back(pool, raw)
         return row
 
     async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
@@ -201,14 +224,23 @@ class Database:
         except BaseException as error:
             _end(pool, raw, error)
             raise
-        pool.give_back(raw)
+        self._back(pool, raw)
         return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """All or nothing (READ COMMITTED). Nothing in it may wait for the network."""
-        async with self._connection() as raw, raw.transaction():
-            yield Connection(raw, self.on_statement)
+        async with self._connection() as raw:
+            transaction = raw.transaction()
+            await transaction.start()
+            try:
+                yield Connection(raw, self.on_statement)
+            except Exception as error:
+                # After a cancellation, or an error of the wire, nobody waits for a ROLLBACK: hanging up is one.
+                if sure(error):
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     async def follow(self, clock: DatabaseClock) -> None:
         """Measure the clock's offset once. Raises `Unavailable`."""
@@ -218,9 +250,10 @@ class Database:
             clock.follow(database_time, asked=asked, answered=time.monotonic())
 
     async def ping(self) -> None:
-        """One round trip. Raises `Unavailable`."""
+        """One round trip. Raises `Unavailable`, also when nothing can be written here: a standby, or so configured."""
         async with self._connection() as raw:
-            await raw.fetchval("SELECT 1")
+            if await raw.fetchval("SELECT current_setting('transaction_read_only') = 'on'"):
+                raise asyncpg.ReadOnlySQLTransactionError
 
     async def listen(
         self, channels: dict[str, Callable[[], None]], *, lost: asyncio.Event, heard: asyncio.Event

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _UNCERTAIN = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
+def sure(error: BaseException) -> bool:
+    """Whether a connection is, after this error, as it was before."""
+    return isinstance(error, Exception) and not isinstance(error, _UNCERTAIN)
+
+
 class Pool:
     """At most `size` connections, made when they are needed, each used by one task at a time."""
 
@@ -58,8 +63,7 @@ class Pool:
 
     def after(self, raw: "Raw", error: BaseException) -> None:
         """Give it back if the error left it as it was; else throw it away: nobody may read another's answer."""
-        sure = isinstance(error, Exception) and not isinstance(error, _UNCERTAIN)
-        if sure and not raw.is_closed() and not raw.is_in_transaction():
+        if sure(error) and not raw.is_closed() and not raw.is_in_transaction():
             self.give_back(raw)
         else:
             self.throw_away(raw)

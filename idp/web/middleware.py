@@ -1,7 +1,9 @@
 """Around every request: its id, its log line and figures, and an answer for whatever went wrong. Plain ASGI."""
 
+import asyncio
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ from idp.web.pages import HSTS, SECURITY_HEADERS, Trouble
 _log = structlog.get_logger("idp.web")
 _JSON = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE, metadata.JWKS, "/.well-known/")
 _RETRY = {"Retry-After": "5"}
+LIMIT = timedelta(seconds=4.5)  # nobody waits for an answer for longer than 5, whatever is slow; then it is "not now"
 
 
 class Around:
@@ -50,6 +53,15 @@ class Around:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 500
         begun = False
+        limit = asyncio.timeout(LIMIT.total_seconds())
+        now = asyncio.get_running_loop().time
+
+        async def ask() -> Message:
+            # A slow request is not a slow answer: how long one may take to come is the server's to say.
+            limit.reschedule(None)
+            message = await receive()
+            limit.reschedule(now() + LIMIT.total_seconds())
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status, begun
@@ -60,8 +72,15 @@ class Around:
                 self._let_pages_read(message, asked)
             await send(message)
 
+        async def answer_in_time(message: Message) -> None:
+            limit.reschedule(None)  # nor is a slow reader
+            await answer(message)
+
         try:
-            await self._app(scope, receive, answer)
+            # What it cuts short is in doubt. Attempts are spent before anything is compared, so that a repeated request
+            # is a new attempt, and the connection to the database is hung up, so that no waiting outlives the answer.
+            async with limit:
+                await self._app(scope, ask, answer_in_time)
         except Exception as error:
             if begun:
                 raise
@@ -121,7 +140,7 @@ def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
             return Trouble.TOO_LARGE, None, False
         case Unreadable():
             return Trouble.BAD_REQUEST, str(error), False
-        case SealBroken() | Unavailable():
+        case SealBroken() | Unavailable() | TimeoutError():
             return Trouble.UNAVAILABLE, None, True
         case HTTPException(status_code=404):
             return Trouble.NOT_FOUND, None, False

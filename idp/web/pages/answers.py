@@ -108,7 +108,7 @@ class Trouble(Enum):
         503,
         mark("We cannot do this right now"),
         mark("A part of our service is not reachable. To keep your account safe we do not go on without it."),
-        mark("Try again in a few minutes. Nothing was changed."),
+        mark("Try again in a few minutes. What you sent last may have counted, or may not."),
     )
 
     @property

@@ -1,0 +1,270 @@
+"""Promises 8 and 11: an answer comes in time, whatever is slow, and one that was cut short tells nothing.
+
+Nothing is measured with a clock: what is slow never ends by itself, so that an answer proves that somebody gave up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import structlog
+
+from idp import localpg
+from idp.crypto import KeyChain
+from idp.errors import Unavailable
+from idp.flows import health
+from idp.localpg import server
+from idp.store import engine, migrations
+from idp.store.engine import Database
+from idp.store.schema import metadata
+from idp.web import middleware
+from tests.conftest import empty, running, settings_for
+from tests.proxy import Wire, wire_to
+from tests.store.asking import ask_second_factor, attempts, forget_limits, wrong
+from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.test_crashes import STEPS, check
+from tests.waiting import NEVER
+
+SOON = timedelta(milliseconds=300)
+STUCK = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@pytest.fixture
+async def wired(
+    database_url: str, key_chain: KeyChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Provider, Wire]]:
+    """A provider whose only patience is that of a request."""
+    monkeypatch.setattr(engine, "_COMMAND", NEVER)
+    await empty(database_url)
+    async with wire_to(database_url) as wire, running(wire.url, key_chain, settings_for(tmp_path)) as made:
+        made.idp.db._patience = NEVER
+        assert made.idp.db._pool is not None
+        made.idp.db._pool._patience = NEVER
+        await made.add_client("bank", BANK_URI)
+        await made.add_person("alice", number=ALICE_PHONE)
+        yield made, wire
+
+
+@contextmanager
+def limited() -> Iterator[list[str]]:
+    """Requests have a moment only. The names of what they failed with."""
+    failed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs() as lines:
+        patch.setattr(middleware, "LIMIT", SOON)
+        patch.setattr(health, "PATIENCE", SOON / 2)
+        yield failed
+        failed += [line["error"] for line in lines if line["event"] == "failed"]
+
+
+async def not_now(request: Callable[[], Awaitable[httpx.Response]]) -> None:
+    """The request is given up by whoever answers it, and says when to come again."""
+    with limited() as failed:
+        async with asyncio.timeout(NEVER):
+            answer = await request()
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "set-cookie" not in answer.headers
+    assert failed == ["TimeoutError"]
+
+
+def test_nobody_waits_for_longer_than_five_seconds() -> None:
+    assert timedelta(seconds=5) > middleware.LIMIT
+    assert health.PATIENCE < middleware.LIMIT
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_a_database_that_says_nothing_is_not_waited_for(
+    wired: tuple[Provider, Wire], database_url: str, name: str
+) -> None:
+    provider, wire = wired
+    step = STEPS[name]
+    request = await step.prepare(provider)
+    wire.silent = True
+    await not_now(request)
+    await not_now(request)  # now with a new connection
+    wire.mend()
+    again = await request()
+    assert again.status_code in {200, 303}
+    await step.goes_on(provider, again)
+    await check(database_url)
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_many_slow_answers_are_one_slow_request(wired: tuple[Provider, Wire], name: str) -> None:
+    """Each round trip stays below the limit; their sum counts, and the request once more when they are quick again."""
+    provider, wire = wired
+    step = STEPS[name]
+    request = await step.prepare(provider)
+    wire.pause = SOON.total_seconds() * 0.9
+    with limited():
+        answer = await request()
+        number = wire.seen
+        assert answer.status_code in {503, 200, 303}
+    wire.mend()
+    assert number > 0
+    await forget_limits(provider)
+    request = await step.prepare(provider)
+    assert (await request()).status_code in {200, 303}
+
+
+async def test_nobody_waits_for_a_free_connection(wired: tuple[Provider, Wire]) -> None:
+    provider, _ = wired
+    request = await STEPS["password"].prepare(provider)
+    db = provider.idp.db
+    held = [await db._take() for _ in range(db._size)]
+    await not_now(request)
+    for pool, raw in held:
+        pool.give_back(raw)
+    assert (await request()).status_code == 303
+
+
+@asynccontextmanager
+async def locked(database_url: str, table: str) -> AsyncIterator[None]:
+    """Somebody holds this table, and lets it go."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def test_right_and_wrong_answers_that_are_cut_short_look_the_same(
+    wired: tuple[Provider, Wire], database_url: str
+) -> None:
+    """Whatever is slow. If they did differ, the wrong one has cost an attempt: three guesses are three."""
+    provider, _ = wired
+    for table in (each.name for each in metadata.sorted_tables):
+        await forget_limits(provider)
+        asked = await ask_second_factor(provider)
+        code = (await provider.deliver())[-1]
+        faces, spent = [], []
+        for typed in (wrong(code), code):
+            async with locked(database_url, table):
+                with limited():
+                    answer = await asked.browser.submit("/sms", follow=False, code=typed)
+                faces.append((answer.status_code, answer.headers.get("retry-after"), "set-cookie" in answer.headers))
+            spent.append(sum(row[1] for row in await attempts(provider)))
+        assert faces[0] == faces[1] or spent[0] == 1, (table, faces)
+        await check(database_url)
+        await empty(database_url)
+        await provider.add_client("bank", BANK_URI)
+        await provider.add_person("alice", number=ALICE_PHONE)
+
+
+async def test_who_was_told_not_now_leaves_nobody_waiting_in_the_database(
+    wired: tuple[Provider, Wire], database_url: str
+) -> None:
+    """A request that is given up hangs up, and PostgreSQL sees that: no queue of the dead in front of a lock."""
+    provider, _ = wired
+    request = await STEPS["password"].prepare(provider)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    watch = await asyncpg.connect(database_url)
+    try:
+        async with locked(database_url, "account"):
+            await not_now(request)
+            async with asyncio.timeout(NEVER):
+                while await watch.fetchval(waiting):
+                    pass
+    finally:
+        await watch.close()
+    assert (await request()).status_code == 303
+
+
+async def test_health_says_what_is_missing_and_that_we_live(wired: tuple[Provider, Wire]) -> None:
+    provider, wire = wired
+    http = provider.browser().http
+    wire.silent = True
+    with limited():
+        ready = await http.get("/health/ready")
+        live = await http.get("/health/live")
+    assert (live.status_code, ready.status_code) == (200, 503)
+    assert ready.json()["problems"][0].startswith("The database did not answer within")
+    wire.mend()
+    assert (await http.get("/health/ready")).json() == {"ready": True, "problems": []}
+
+
+async def test_a_database_that_only_reads_is_not_ready(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
+    """As a hot standby says it, too."""
+    await empty(database_url)
+    url = database_url + ("&" if "?" in database_url else "?") + "default_transaction_read_only=on"
+    async with running(url, key_chain, settings_for(tmp_path)) as provider:
+        ready = await provider.browser().get("/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["problems"] == [
+            "The database is read-only: a standby, or default_transaction_read_only is on."
+        ]
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database that has a standby in its settings only: whoever asks for `synchronous_commit=on` waits for ever."""
+    settings = server.SETTINGS | {"max_wal_senders": "1", "synchronous_standby_names": "nobody"}
+    monkeypatch.setattr(server, "SETTINGS", settings)
+    with localpg.start(tmp_path / "alone") as found:
+        asyncio.run(_set(found.url, "synchronous_commit = local"))
+        asyncio.run(migrations.migrate(found.url))
+        yield found.url
+
+
+async def _set(url: str, setting: str) -> None:
+    connection = await asyncpg.connect(url, server_settings={"synchronous_commit": "local"})
+    try:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f'ALTER DATABASE "{name}" SET {setting}')
+    finally:
+        await connection.close()
+
+
+async def test_what_no_standby_confirmed_is_in_doubt(alone: str) -> None:
+    """PostgreSQL answers a cancelled wait with success and a warning: nobody must take that for an answer."""
+    db = Database(alone + "&synchronous_commit=on", size=1)
+    await db.open()
+    watch = await asyncpg.connect(alone)
+    try:
+        for in_transaction in (False, True):
+
+            async def write(*, together: bool = in_transaction) -> None:
+                if together:
+                    async with db.transaction() as conn:
+                        await conn._raw.execute("INSERT INTO rate_limit VALUES ('b', 0, now(), '{}', now())")
+                else:
+                    async with db._connection() as raw:
+                        await raw.execute("INSERT INTO rate_limit VALUES ('a', 0, now(), '{}', now())")
+
+            writing = asyncio.create_task(write())
+            async with asyncio.timeout(NEVER):
+                while not await watch.fetch(STUCK):
+                    assert not writing.done()
+                with pytest.raises(Unavailable, match="no standby"):
+                    await writing
+        assert await watch.fetchval("SELECT count(*) FROM rate_limit") == 2
+    finally:
+        await watch.close()
+        await db.close()
+
+
+async def test_without_its_standby_nothing_is_said_to_be_done(alone: str, key_chain: KeyChain, tmp_path: Path) -> None:
+    async with running(alone, key_chain, settings_for(tmp_path)) as provider:
+        await provider.add_client("bank", BANK_URI)
+        await provider.add_person("alice", number=ALICE_PHONE)
+        browser = provider.browser()
+        await browser.get(provider.authorize_url())
+        patient, provider.idp.db = provider.idp.db, Database(alone + "&synchronous_commit=on")
+        await provider.idp.db.open()
+        for password in (PASSWORD, "a wrong password"):
+            await not_now(partial(browser.submit, "/password", follow=False, username="alice", password=password))
+        await provider.idp.db.close()
+        provider.idp.db = patient
+        async with asyncio.timeout(NEVER), patient._connection() as raw:
+            while await raw.fetch(STUCK):
+                pass
+        await forget_limits(provider)
+        assert "code" in parameters(await provider.sign_in(provider.browser()))
