@@ -4,13 +4,17 @@ Fields come from us and hold no secret; should one slip in under a name that say
 only its type and the places it passed are written, never its text: a database's holds the row, httpx's the URL.
 """
 
+import atexit
 import json
 import logging
+import os
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, Protocol
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
@@ -54,12 +58,92 @@ _QUIET = (
     "uvicorn.error",
 )
 _LAST_PLACES = 8
+ROOM = 1_000_000  # characters that wait for a reader
+AT_ONCE = 4096  # bytes; what is no longer than a pipe's page is not mixed with another process's
+LAST_WORDS = 1.0  # seconds at the end, for a reader that is slow and not gone
+
+
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Take a piece of text."""
+        ...
+
+    def flush(self) -> None:
+        """Let nothing wait without need."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        ...
+
+
+class Unhurried:
+    """A stream that never keeps anybody waiting: a thread writes what it takes, and a reader that stopped stops no one.
+
+    What finds no room is dropped and counted, and the count is a line of its own once the reader goes on.
+    """
+
+    def __init__(self, file: int, *, room: int = ROOM) -> None:
+        self._file = file
+        self._room = room
+        self._lines: deque[str] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._write, name="logs", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def write(self, text: str, /) -> None:
+        """Take a line, or count it as dropped."""
+        with self._changed:
+            if self._size + len(text) > self._room and threading.current_thread() is not self._thread:
+                self._dropped += 1
+                return
+            self._lines.append(text)
+            self._size += len(text)
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Nothing: the thread never waits without need."""
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        return os.isatty(self._file)
+
+    def close(self) -> None:
+        """Wait until everything is written, but not for ever."""
+        atexit.unregister(self.close)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._size, LAST_WORDS)
+
+    def _write(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._lines))
+                piece = self._lines.popleft()
+                while self._lines and len(piece) + len(self._lines[0]) < AT_ONCE // 4:  # four bytes a character at most
+                    piece += self._lines.popleft()
+            rest = piece.encode(errors="replace")
+            try:
+                while rest:
+                    rest = rest[os.write(self._file, rest) :]
+            except OSError:
+                pass  # closed: nobody will ever read it
+            with self._changed:
+                self._size -= len(piece)
+                dropped, self._dropped = self._dropped, 0
+                self._changed.notify_all()
+            if dropped:
+                structlog.get_logger("idp.logs").warning("lines dropped, for nobody read them", count=dropped)
 
 
 class _Logger:
     """Writes finished lines to a stream, under a name."""
 
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: Stream, name: str) -> None:
         self._stream = stream
         self.name = name
 
@@ -74,9 +158,9 @@ class _Logger:
     debug = info = warning = error = critical = exception = msg
 
 
-def configure(*, level: str, form: Literal["json", "text"], stream: TextIO | None = None) -> None:
+def configure(*, level: str, form: Literal["json", "text"], stream: Stream | None = None) -> None:
     """Send our lines and the libraries' to `stream` (standard error). May be called again."""
-    out = sys.stderr if stream is None else stream
+    out: Stream = sys.stderr if stream is None else stream
     severity = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -110,14 +194,14 @@ def configure(*, level: str, form: Literal["json", "text"], stream: TextIO | Non
     access.propagate = False
 
 
-def _factory(out: TextIO) -> Callable[..., _Logger]:
+def _factory(out: Stream) -> Callable[..., _Logger]:
     def make(name: str = "idp", *_: object) -> _Logger:
         return _Logger(out, name)
 
     return make
 
 
-def _renderer(form: Literal["json", "text"], out: TextIO) -> Processor:
+def _renderer(form: Literal["json", "text"], out: Stream) -> Processor:
     if form == "json":
         encode = json.JSONEncoder(default=str).encode
         return lambda _, __, event: encode(event)

@@ -36,7 +36,7 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
     """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends."""
     environ = dict(os.environ)
     settings = read_settings(environ)
-    logs.configure(level=settings.log_level, form=settings.log_format)
+    logs.configure(level=settings.log_level, form=settings.log_format, stream=logs.Unhurried(2))
     check_installed(settings)
     _, spending = read_rules(settings)
     if not spending.anything_open:

@@ -55,7 +55,7 @@ async def work(supervisor: socket.socket) -> None:
 def main() -> int:
     """Until told to stop: 0. Could not start: 3 and one line of log."""
     settings = read_settings(os.environ)
-    logs.configure(level=settings.log_level, form=settings.log_format)
+    logs.configure(level=settings.log_level, form=settings.log_format, stream=logs.Unhurried(2))
     raise_file_limit()
     supervisor = socket.socket(fileno=os.dup(0))
     try:
