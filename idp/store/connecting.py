@@ -8,6 +8,7 @@ import asyncpg
 
 from idp.errors import Unavailable
 from idp.settings import SYSTEM
+from idp.store import hosts
 
 _REFUSED = (
     OSError,
@@ -34,19 +35,24 @@ async def connect(
             raise Unavailable(f"A certificate for the database cannot be used ({type(error).__name__}).") from None
         url = urlunsplit(parts._replace(query="&".join(f"{name}={quote(value)}" for name, value in given.items())))
     kept = {name: value for name, value in (settings or {}).items() if name != "application_name" or name not in given}
-    try:
+
+    async def to(one: str) -> "asyncpg.Connection[Any]":
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            url,
+            one,
             timeout=patience,
             command_timeout=command_timeout,
             max_cacheable_statement_size=0,
             server_settings=kept,
             **tls,
         )
+        return connection
+
+    urls = hosts.each(url)
+    try:
+        return await (to(url) if len(urls) == 1 else hosts.first([to(one) for one in urls]))
     except _REFUSED as error:
         # Its text may hold a piece of the URL: only its name leaves.
         raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
-    return connection
 
 
 def _verified(given: dict[str, str]) -> ssl.SSLContext:
