@@ -27,7 +27,7 @@ from idp.web import middleware
 from tests.conftest import empty, running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import ask_second_factor, attempts, forget_limits, wrong
-from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider
 from tests.test_crashes import STEPS, check
 from tests.waiting import NEVER
 
@@ -113,6 +113,15 @@ async def test_many_slow_answers_are_one_slow_request(wired: tuple[Provider, Wir
     assert (await request()).status_code in {200, 303}
 
 
+async def test_a_transaction_that_is_cut_short_waits_for_no_rollback(wired: tuple[Provider, Wire]) -> None:
+    provider, wire = wired
+    async with asyncio.timeout(NEVER / 2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SOON.total_seconds()), provider.idp.db.transaction() as conn:
+                wire.silent = True
+                await conn._raw.fetchval("SELECT 1")
+
+
 async def test_nobody_waits_for_a_free_connection(wired: tuple[Provider, Wire]) -> None:
     provider, _ = wired
     request = await STEPS["password"].prepare(provider)
@@ -167,6 +176,9 @@ async def test_who_was_told_not_now_leaves_nobody_waiting_in_the_database(
     request = await STEPS["password"].prepare(provider)
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     watch = await asyncpg.connect(database_url)
+    assert provider.idp.db._pool is not None
+    for raw in provider.idp.db._pool._idle:
+        await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
     try:
         async with locked(database_url, "account"):
             await not_now(request)
@@ -263,8 +275,3 @@ async def test_without_its_standby_nothing_is_said_to_be_done(alone: str, key_ch
             await not_now(partial(browser.submit, "/password", follow=False, username="alice", password=password))
         await provider.idp.db.close()
         provider.idp.db = patient
-        async with asyncio.timeout(NEVER), patient._connection() as raw:
-            while await raw.fetch(STUCK):
-                pass
-        await forget_limits(provider)
-        assert "code" in parameters(await provider.sign_in(provider.browser()))
