@@ -115,11 +115,15 @@ async def test_many_slow_answers_are_one_slow_request(wired: tuple[Provider, Wir
 
 async def test_a_transaction_that_is_cut_short_waits_for_no_rollback(wired: tuple[Provider, Wire]) -> None:
     provider, wire = wired
+
+    async def cut_short() -> None:
+        async with asyncio.timeout(SOON.total_seconds()), provider.idp.db.transaction() as conn:
+            wire.silent = True
+            await conn._raw.fetchval("SELECT 1")
+
     async with asyncio.timeout(NEVER / 2):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(SOON.total_seconds()), provider.idp.db.transaction() as conn:
-                wire.silent = True
-                await conn._raw.fetchval("SELECT 1")
+            await cut_short()
 
 
 async def test_nobody_waits_for_a_free_connection(wired: tuple[Provider, Wire]) -> None:
