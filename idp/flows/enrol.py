@@ -9,7 +9,7 @@ from idp import limits
 from idp.audit import AuthenticatorAdded, AuthenticatorRemoved
 from idp.factors import totp
 from idp.flows import rooms
-from idp.flows.account import Done
+from idp.flows.account import TWICE, Done
 from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
@@ -24,7 +24,6 @@ from idp.sms.text import Notice
 from idp.store import audits, authenticators, rate_limits
 
 LONGEST_LABEL = 60
-TWICE = timedelta(minutes=1)
 
 
 class Slip(StrEnum):
@@ -262,7 +261,25 @@ async def rename(
 
 
 async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
-    """Close an app for ever. Every other session ends, and every grant that was not made in this one."""
+    """Close an app for ever. Every other session ends, and every grant that was not made in this one.
+
+    Exactly one of any number of callers does; one right behind it hears `Done`.
+    """
+    found = await _remove(idp, visitor, authenticator_id)
+    if not isinstance(found, Done) and await _just_removed(idp, visitor, authenticator_id):
+        return Done()  # who clicks twice sees the second answer alone
+    return found
+
+
+async def _just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> bool:
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return False
+    ended = (each.closed_at for each in inside.loaded.authenticators if each.id == authenticator_id)
+    return any(at is not None and at > inside.now - TWICE for at in ended)
+
+
+async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
     room = rooms.authenticator(authenticator_id)
     found = await app(idp, visitor, authenticator_id)
     if not isinstance(found, App):

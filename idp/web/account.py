@@ -17,7 +17,7 @@ from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
-from idp.web.home import END_OTHERS_PATH, END_PATH, WITHDRAW_PATH, home_page
+from idp.web.home import END_OTHERS_PATH, END_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
 from idp.web.rooms import done_of, home_with, outside, url
 
@@ -64,6 +64,11 @@ async def end_others(request: Request) -> Response:
     await own_form(request)
     found = await flow.end_other_sessions(idp_of(request), visitor(request))
     return home_with(request, Done.OTHERS_SIGNED_OUT) if isinstance(found, flow.Done) else outside(request, found)
+
+
+async def back(request: Request) -> Response:
+    """GET where only a button of the account page leads: to that page."""
+    return see_other(url(request, ACCOUNT_PATH))
 
 
 async def password(request: Request) -> Response:
@@ -143,5 +148,6 @@ ROUTES = [
     Route(PASSWORD_PATH, password, methods=["GET"]),
     Route(PASSWORD_PATH, change_password, methods=["POST"]),
     Route(CANCELLED_PATH, cancelled, methods=["GET"]),
+    *(Route(path, back, methods=["GET"]) for path in (WITHDRAW_PATH, END_PATH, END_OTHERS_PATH, SIGN_OUT_PATH)),
     Route("/language", language, methods=["POST"]),
 ]

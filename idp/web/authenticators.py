@@ -113,19 +113,20 @@ def _key_page(
 async def back(request: Request) -> Response:
     """GET where only a POST answers, as after a reload or a change of language: from the beginning."""
     beginning = ENROL_PATH if request.url.path.endswith(CONFIRM_PATH) else ACCOUNT_PATH
-    return see_other(url(request, beginning))
+    app_id = path_uuid(request, "id")
+    return see_other(url(request, beginning if app_id is None else f"{AUTHENTICATORS_PATH}/{app_id}"))
 
 
 async def edit(request: Request) -> Response:
     """GET /account/authenticators/{id}."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
     match await enrol.app(idp_of(request), visitor(request), app_id):
         case App() as app:
             return _edit_page(request, app)
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND)
+            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
         case otherwise:
             return outside(request, otherwise)
 
@@ -149,7 +150,7 @@ async def rename(request: Request) -> Response:
     """POST /account/authenticators/{id}/rename."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
     form = await own_form(request)
     match await enrol.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
         case Changed():
@@ -157,7 +158,7 @@ async def rename(request: Request) -> Response:
         case (App() as app, slip):
             return _edit_page(request, app, _SLIPS[slip], label=form.get("label"))
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND)
+            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
         case otherwise:
             return outside(request, otherwise)
 
@@ -166,13 +167,13 @@ async def remove(request: Request) -> Response:
     """POST /account/authenticators/{id}/remove."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
     await own_form(request)
     match await enrol.remove(idp_of(request), visitor(request), app_id):
         case Changed():
             return home_with(request, Done.AUTHENTICATOR_REMOVED)
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND)
+            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
         case otherwise:
             return outside(request, otherwise)
 
@@ -228,7 +229,7 @@ async def _sent_back(request: Request, form: Form) -> Codes | Response:
         case Codes() as codes:
             return codes
         case Nothing():
-            return trouble(request, Trouble.LINK_OLD)
+            return trouble(request, Trouble.LINK_OLD, home=url(request, ACCOUNT_PATH))
         case otherwise:
             return outside(request, otherwise)
 
@@ -241,6 +242,8 @@ ROUTES = [
     Route(f"{AUTHENTICATORS_PATH}/{{id}}", edit, methods=["GET"]),
     Route(f"{AUTHENTICATORS_PATH}/{{id}}/rename", rename, methods=["POST"]),
     Route(f"{AUTHENTICATORS_PATH}/{{id}}/remove", remove, methods=["POST"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id}}/rename", back, methods=["GET"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id}}/remove", back, methods=["GET"]),
     Route(RECOVERY_PATH, recovery_codes, methods=["GET"]),
     Route(RECOVERY_PATH, renew, methods=["POST"]),
     Route(SAVED_PATH, back, methods=["GET"]),

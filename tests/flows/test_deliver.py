@@ -21,7 +21,11 @@ from tests.support import ALICE_PHONE, Provider
 
 MARGIN = timedelta(seconds=30)  # sms.md 3
 AUDIT = Statement(select(audit_event.c.name, audit_event.c.fields).order_by(audit_event.c.id))
-MESSAGES = Statement(select(message.c.channel, message.c.authenticator_id, message.c.denied_by, message.c.region))
+MESSAGES = Statement(
+    select(message.c.channel, message.c.authenticator_id, message.c.denied_by, message.c.region).order_by(
+        message.c.created_at
+    )
+)
 HASHES = Statement(select(suppressed_number.c.hash, suppressed_number.c.reason))
 
 
