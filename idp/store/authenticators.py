@@ -11,13 +11,10 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     Uuid,
-    and_,
     bindparam,
     case,
     delete,
-    exists,
     func,
-    literal_column,
     null,
     select,
     update,
@@ -265,30 +262,6 @@ _SAVE_CODES = Statement(
     )
     .returning(recovery_code.c.hash)
 )
-_FIND_CODE = Statement(
-    select(recovery_code.c.authenticator_id).where(
-        recovery_code.c.hash == bindparam("hash", type_=LargeBinary),
-        recovery_code.c.used_at.is_(None),
-        exists(
-            select(literal_column("1"))
-            .select_from(authenticator)
-            .where(and_(_a.id == recovery_code.c.authenticator_id, _a.account_id == _account, _a.closed_at.is_(None)))
-        ),
-    )
-)
-
-
-_USED_AT = Statement(
-    select(recovery_code.c.used_at).where(
-        recovery_code.c.authenticator_id == _id, recovery_code.c.hash == bindparam("hash", type_=LargeBinary)
-    )
-)
-
-
-async def used_at(conn: Conn, *, authenticator_id: UUID, code_hash: bytes) -> datetime | None:
-    """When a saved code was used; None if it was not, or there is no such code."""
-    row = await conn.one(_USED_AT, authenticator_id=authenticator_id, hash=code_hash)
-    return None if row is None else row[0]
 
 
 async def save_codes(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:
@@ -302,7 +275,14 @@ async def count_codes(conn: Conn, *, account_id: UUID, hashes: Sequence[bytes]) 
     return 0 if row is None else int(row[0])
 
 
-async def find_code(conn: Conn, *, account_id: UUID, code_hash: bytes) -> UUID | None:
-    """The set that an unused recovery code of this person belongs to. Using it is `proofs.record`'s business."""
-    row = await conn.one(_FIND_CODE, account_id=account_id, hash=code_hash)
+_USED_AT = Statement(
+    select(recovery_code.c.used_at).where(
+        recovery_code.c.authenticator_id == _id, recovery_code.c.hash == bindparam("hash", type_=LargeBinary)
+    )
+)
+
+
+async def used_at(conn: Conn, *, authenticator_id: UUID, code_hash: bytes) -> datetime | None:
+    """When a saved code was used; None if it was not, or there is no such code."""
+    row = await conn.one(_USED_AT, authenticator_id=authenticator_id, hash=code_hash)
     return None if row is None else row[0]

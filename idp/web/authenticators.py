@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from idp.flows import enrol, recovery
+from idp.flows import apps, enrol, recovery
 from idp.flows.account import Done as Changed
-from idp.flows.enrol import Again, App, Enrolling, Slip
+from idp.flows.apps import App
+from idp.flows.enrol import Again, Enrolling, Slip
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.notices import reaches
 from idp.flows.recovery import Codes, Nothing
@@ -122,7 +123,7 @@ async def edit(request: Request) -> Response:
     app_id = path_uuid(request, "id")
     if app_id is None:
         return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
-    match await enrol.app(idp_of(request), visitor(request), app_id):
+    match await apps.app(idp_of(request), visitor(request), app_id):
         case App() as app:
             return _edit_page(request, app)
         case Nothing():
@@ -152,7 +153,7 @@ async def rename(request: Request) -> Response:
     if app_id is None:
         return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
     form = await own_form(request)
-    match await enrol.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
+    match await apps.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
         case Changed():
             return home_with(request, Done.AUTHENTICATOR_RENAMED)
         case (App() as app, slip):
@@ -169,7 +170,7 @@ async def remove(request: Request) -> Response:
     if app_id is None:
         return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
     await own_form(request)
-    match await enrol.remove(idp_of(request), visitor(request), app_id):
+    match await apps.remove(idp_of(request), visitor(request), app_id):
         case Changed():
             return home_with(request, Done.AUTHENTICATOR_REMOVED)
         case Nothing():

@@ -333,6 +333,7 @@ async def test_the_password_there_is_cannot_be_set_again(provider: Provider) -> 
     await come_in(provider, browser, "alice")
     await prove_app(provider, browser, ROOM)
     await browser.submit(ROOM, password=NEW_PASSWORD, repeat=NEW_PASSWORD)
+    provider.clock.move(timedelta(minutes=2))
     await browser.get(ROOM)
     page = await browser.submit(ROOM, password=NEW_PASSWORD, repeat=NEW_PASSWORD)
     assert page.status_code == 400

@@ -463,8 +463,8 @@ async def test_an_app_is_removed_once(provider: Provider) -> None:
     room = f"/account/authenticators/{app}"
     await prove_app(provider, browser, room)
     answers = await asyncio.gather(*(forged(provider, browser, f"{room}/remove") for _ in range(8)))
-    home = [answer for answer in answers if answer.headers.get("location", "").startswith("/account?done=")]
-    assert len(home) == 1
+    # who presses twice sees the last answer: all say that it is done, and it was done once
+    assert all(answer.headers.get("location", "").startswith("/account?done=") for answer in answers)
     assert await notices(provider, Notice.AUTHENTICATOR_REMOVED) == [ALICE_PHONE]
 
 
