@@ -122,12 +122,12 @@ async def edit(request: Request) -> Response:
     """GET /account/authenticators/{id}."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+        return trouble(request, Trouble.NOT_FOUND)
     match await apps.app(idp_of(request), visitor(request), app_id):
         case App() as app:
             return _edit_page(request, app)
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+            return trouble(request, Trouble.NOT_FOUND)
         case otherwise:
             return outside(request, otherwise)
 
@@ -151,7 +151,7 @@ async def rename(request: Request) -> Response:
     """POST /account/authenticators/{id}/rename."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+        return trouble(request, Trouble.NOT_FOUND)
     form = await own_form(request)
     match await apps.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
         case Changed():
@@ -159,7 +159,7 @@ async def rename(request: Request) -> Response:
         case (App() as app, slip):
             return _edit_page(request, app, _SLIPS[slip], label=form.get("label"))
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+            return trouble(request, Trouble.NOT_FOUND)
         case otherwise:
             return outside(request, otherwise)
 
@@ -168,13 +168,13 @@ async def remove(request: Request) -> Response:
     """POST /account/authenticators/{id}/remove."""
     app_id = path_uuid(request, "id")
     if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+        return trouble(request, Trouble.NOT_FOUND)
     await own_form(request)
     match await apps.remove(idp_of(request), visitor(request), app_id):
         case Changed():
             return home_with(request, Done.AUTHENTICATOR_REMOVED)
         case Nothing():
-            return trouble(request, Trouble.NOT_FOUND, home=url(request, ACCOUNT_PATH))
+            return trouble(request, Trouble.NOT_FOUND)
         case otherwise:
             return outside(request, otherwise)
 
@@ -230,7 +230,7 @@ async def _sent_back(request: Request, form: Form) -> Codes | Response:
         case Codes() as codes:
             return codes
         case Nothing():
-            return trouble(request, Trouble.LINK_OLD, home=url(request, ACCOUNT_PATH))
+            return trouble(request, Trouble.LINK_OLD)
         case otherwise:
             return outside(request, otherwise)
 

@@ -32,7 +32,7 @@ def outside(request: Request, answer: Outside | TooOften) -> Response:
         case ToClient():
             return to_client(request, answer)
         case TooOften(retry_after, person):
-            return trouble(request, Trouble.TOO_MANY, retry=retry_after, person=person, home=url(request, ACCOUNT_PATH))
+            return trouble(request, Trouble.TOO_MANY, retry=retry_after, person=person)
         case Barred(error, person):
             if error not in {UNMET, UNSURE}:
                 return trouble(request, Trouble.FORBIDDEN, person=person)
