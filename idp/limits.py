@@ -232,7 +232,7 @@ PASSWORD_DEVICE = Limit("password_device", _GUESSES)
 # Subject: the name and the address, also of a trusted network. A stranger makes those wait who share his address, and
 # takes a fifth of the day at most.
 PASSWORD_STRANGER = Limit("password_stranger", _GUESSES, (Window(20, _DAY),))
-# Subject: the name. NIST SP 800-63B 3.2.2: no more than 100 in a row on one account, from all unknown browsers at once.
+# Subject: the name, for all unknown browsers. NIST SP 800-63B-4 3.2.2: at most 100 in a row; here a day forgets them.
 PASSWORD_DAY = Limit("password_day", windows=(Window(100, _DAY),))
 # Subject: the address; not for trusted networks. A success is refunded, never forgiven: else an attacker's own account
 # would wipe the slate between guesses at others.
