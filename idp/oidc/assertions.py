@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from joserfc.errors import JoseError
 from joserfc.jwk import Key, RSAKey, import_key
 
 from idp.model import Client
 from idp.oidc import jws
 from idp.oidc.jws import Untrusted
 
-ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519")  # asymmetric only
+# Asymmetric only. RFC 9864 2.2: EdDSA is the name that Ed25519 had before, and that most libraries still write.
+ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
+_ED25519 = frozenset({"Ed25519", "EdDSA"})
 SKEW = 60  # seconds that a client's clock may be ahead
 LONGEST = 3600  # seconds; RFC 7523 3 lets us refuse what is unreasonably far in the future, and we store every jti
 
@@ -50,7 +51,7 @@ def verify(token: str, *, client: Client, audiences: tuple[str, str], now: datet
 
 
 def _signed(token: str, client: Client, algorithm: str, kid: str | None) -> dict[str, Any]:
-    for key in _candidates((client.jwks or {}).get("keys", ()), kid):
+    for key in _candidates((client.jwks or {}).get("keys", ()), kid, algorithm):
         try:
             # joserfc compares kty, crv, use and alg of the key with the algorithm
             return jws.verify(token, key=key, algorithm=algorithm)
@@ -70,13 +71,15 @@ def problem(jwks: Mapping[str, Any]) -> str | None:
     return None if readable else "holds no key that can be read and is strong enough"
 
 
-def _candidates(keys: Sequence[Mapping[str, Any]], kid: str | None) -> Iterator[Key]:
+def _candidates(keys: Sequence[Mapping[str, Any]], kid: str | None, algorithm: str | None = None) -> Iterator[Key]:
     for jwk in keys[:20]:
         if kid is not None and jwk.get("kid") != kid:
             continue
         try:
-            key = import_key(dict(jwk))
-        except (JoseError, ValueError):
+            # one algorithm under two names, of which the key may say one and the assertion the other
+            same = {algorithm, jwk.get("alg")} <= _ED25519
+            key = import_key({**jwk, "alg": algorithm} if same else dict(jwk))
+        except Exception:  # noqa: BLE001, S112 - whatever a library says of a key that it cannot read
             # RFC 7517 5: keys that are not understood are ignored
             continue
         # RFC 7518 3.3: a key of size 2048 bits or larger MUST be used

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwk, jws, jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -441,3 +443,71 @@ def test_jos_05_a_claim_twice_is_refused(
 )
 def test_what_is_no_jwt_is_refused(ask: Ask, token: str) -> None:
     assert refuses(ask, token)
+
+
+@pytest.mark.parametrize("written", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("registered", ["EdDSA", "Ed25519", None])
+def test_ed25519_has_two_names(
+    ask: Ask, statement: dict[str, Any], machine: Client, written: str, registered: str | None
+) -> None:
+    """RFC 9864: EdDSA is what most libraries write still."""
+    key = OKPKey.generate_key("Ed25519")
+    public = {**key.as_dict(private=False), **({"alg": registered} if registered else {})}
+    using = {machine.id: replace(machine, jwks={"keys": [public]})}
+    head, body = (_segment(part) for part in ({"alg": written}, statement))
+    signature = key.private_key.sign(f"{head}.{body}".encode())
+    token = f"{head}.{body}." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+    assert present(ask, token, using=using).assertion_jti == "j-1"
+    elsewhere = {machine.id: replace(machine, jwks={"keys": [{**public, "alg": "ES256"}]})}
+    assert refuses(ask, token, using=elsewhere)
+
+
+def _segment(part: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+NAMES = st.sampled_from(["RSA", "EC", "OKP", "oct", "P-256", "Ed25519", "AQAB", "A" * 43, "EdDSA", "sig"])
+VALUES = st.one_of(NAMES, st.none(), st.booleans(), st.integers(), st.text(max_size=50), st.lists(NAMES, max_size=2))
+HUGE = "_" * 342
+ODD_KEYS: list[dict[str, Any]] = [
+    {"kty": []},
+    {"kty": {}},
+    {"kty": None},
+    {},
+    {"kty": "RSA", "n": 1, "e": 2},
+    {"kty": "RSA", "n": "", "e": "AQAB"},
+    {"kty": "RSA", "n": HUGE, "e": "Ag"},
+    {"kty": "RSA", "n": HUGE, "e": "AQAB", "key_ops": 1, "use": ["sig"], "alg": {}},
+    {"kty": "RSA", "n": HUGE, "e": "AQAB", "x5c": 1},
+    {"kty": "EC", "crv": [], "x": "a", "y": "b"},
+    {"kty": "EC", "crv": "P-256", "x": "\u00e9", "y": "\ud800"},
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+    {"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"},
+    {"kty": "OKP", "crv": {}, "x": "AA"},
+    {"kty": "OKP", "crv": "X25519", "x": "A" * 43},
+    {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "alg": []},
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=lambda odd: json.dumps(odd)[:50])
+def test_a_key_that_nobody_can_read_costs_that_key_alone(
+    ask: Ask, signed: Assert, machine: Client, machine_key: ECKey, odd: dict[str, Any]
+) -> None:
+    """`{"kty": []}` made a TypeError of the library, and a crash of every assertion of its client."""
+    good = machine_key.as_dict(private=False)
+    both = {"keys": [{**odd, "kid": machine_key.kid}, good]}
+    assert problem(both) is None
+    assert present(ask, signed(), using={machine.id: replace(machine, jwks=both)}).assertion_jti == "j-1"
+    for header in ({"alg": "ES256"}, {"alg": "EdDSA"}, {"alg": "Ed25519"}, {"alg": "RS256"}):
+        token = f"{_segment(header)}.{signed().split('.')[1]}.{'A' * 86}"
+        assert refuses(ask, token, using={machine.id: replace(machine, jwks={"keys": [odd]})})
+
+
+@given(
+    odd=st.dictionaries(
+        st.sampled_from(["kty", "crv", "x", "y", "n", "e", "k", "alg", "use", "key_ops", "kid"]), VALUES
+    )
+)
+def test_any_json_for_a_key_is_read_or_left_out(odd: dict[str, Any]) -> None:
+    assert problem({"keys": [odd]}) is None or problem({"keys": [odd]})
