@@ -22,7 +22,9 @@ app = typer.Typer(
         "  idp user add ada --phone +37251234567     add a person\n"
         "  idp client add Shop --redirect-uri http://localhost:3000/callback\n"
         "  idp doctor                                is everything all right?\n\n"
-        "`idp COMMAND --help` shows examples; every command takes --json."
+        "`idp COMMAND --help` shows examples. Every command takes --json: then there is exactly one JSON object, on"
+        " standard output if it could be done (status 0), else with `error` and `problems` on standard error (status 1,"
+        " or 2 for a wrong command line or wrong settings)."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -63,8 +65,16 @@ def _all_commands(
     ),
 )
 def _serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8000,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; 0.0.0.0 for all.  [default: a loopback issuer's, else 127.0.0.1]"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on; 0 for any free one.  [default: a loopback issuer's, else 8000]"
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer requests.")] = 1,
     migrate_first: Annotated[bool, typer.Option("--migrate", help="Bring the database up to date before.")] = False,
     as_json: output.Json = False,
@@ -112,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return output.INTERRUPTED
 
 
@@ -125,9 +135,17 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     from idp.errors import IdpError, SettingsError, Unavailable
 
     try:
+        if as_json:
+            ended = app(arguments, prog_name="idp", standalone_mode=False)
+            # The status of an early exit; nothing of a command that ran through.
+            return ended if isinstance(ended, int) else 0
         app(arguments, prog_name="idp")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except typer.TyperException as error:
+        # A wrong command line, which typer would tell in its own way.
+        output.complain([" ".join(error.format_message().split())], as_json=as_json)
+        return 2
     except SettingsError as error:
         output.complain(error.problems, as_json=as_json)
         return 2
@@ -137,7 +155,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     except IdpError as error:
         output.complain([str(error)], as_json=as_json)
         return 1
-    except BrokenPipeError:
+    except (BrokenPipeError, typer.Abort):
         raise
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""

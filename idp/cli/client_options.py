@@ -13,8 +13,17 @@ RedirectUris = Annotated[
 ]
 Scopes = Annotated[
     list[str] | None,
-    typer.Option("--scope", metavar="SCOPE", help="What it may ask for; may be repeated.  [default: openid]"),
+    typer.Option(
+        "--scope", metavar="SCOPE", help="What it may ask for; may be repeated, or several in one.  [default: openid]"
+    ),
 ]
+
+
+def each_scope(given: list[str] | None) -> list[str] | None:
+    """`--scope "openid profile"` is what two options are (RFC 6749 3.3)."""
+    return None if given is None else [scope for text in given for scope in text.split() or [text]]
+
+
 Public = Annotated[bool, typer.Option("--public", help="It cannot keep a secret (browser, phone).")]
 PostLogoutUris = Annotated[
     list[str] | None, typer.Option("--post-logout-uri", metavar="URI", help="Where people go after signing out.")

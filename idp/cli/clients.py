@@ -96,7 +96,7 @@ def add(
     """Register an application. Prints its client id and, once, its secret."""
     given = options.given(
         redirect_uris=redirect_uri,
-        scopes=scope,
+        scopes=options.each_scope(scope),
         post_logout_redirect_uris=post_logout_uri,
         grant_types=grant_type,
         auth_method=auth_method,
@@ -172,7 +172,7 @@ def set_(
     changes = options.given(
         name=name,
         redirect_uris=redirect_uri,
-        scopes=scope,
+        scopes=options.each_scope(scope),
         public=public or None,
         first_party=first_party,
         post_logout_redirect_uris=post_logout_uri,

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -32,7 +33,18 @@ _log = structlog.get_logger("idp.serve")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> None:
+def _where(settings: Settings, host: str | None, port: int | None) -> tuple[str, int]:
+    """Where to listen. What was not said, a loopback issuer says; one behind a proxy says nothing of it."""
+    parts = urlsplit(settings.issuer)
+    here = settings.loopback and not settings.secure
+    if host is None:
+        host = "127.0.0.1" if not here or parts.hostname in {None, "localhost"} else str(parts.hostname)
+    if port is None:
+        port = (parts.port or 80) if here else 8000
+    return host, port
+
+
+def run(*, host: str | None, port: int | None, workers: int, migrate: bool, as_json: bool) -> None:
     """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends."""
     environ = dict(os.environ)
     settings = read_settings(environ)
@@ -43,7 +55,7 @@ def run(*, host: str, port: int, workers: int, migrate: bool, as_json: bool) -> 
         _log.warning("sms", detail=NOTHING_OPEN)
     raise_file_limit()
     with ExitStack() as stack:
-        sock = stack.enter_context(bind(host, port))
+        sock = stack.enter_context(bind(*_where(settings, host, port)))
         if not any(environ.get(name) for name in ("IDP_ISSUER", "IDP_ISSUER_FILE")):
             # Nobody said how browsers reach us, so they are on this machine, and --port is all that differs.
             environ["IDP_ISSUER"] = f"http://localhost:{sock.getsockname()[1]}"

@@ -54,7 +54,7 @@ def add(
     email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address.")] = None,
     email_verified: Annotated[bool, typer.Option("--email-verified", help="You know that it is theirs.")] = False,
     group: Annotated[
-        list[str] | None, typer.Option(metavar="GROUP", help="A group they are in; may be repeated.")
+        list[str] | None, typer.Option(metavar="GROUP", help="A group of the policy that they are in; may be repeated.")
     ] = None,
     locale: Annotated[
         str | None, typer.Option(metavar="LANGUAGE", help="Language of their messages, as in et.")

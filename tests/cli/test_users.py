@@ -16,12 +16,12 @@ def add(idp: Run, *arguments: str, password: str = PASSWORD) -> tuple[int, str, 
 
 def test_a_person_is_added_with_a_phone_that_is_trusted_at_once(idp: Run) -> None:
     arguments = ("Bea", "--phone", "+372 5678 9045", "--name", "Bea  Bird", "--email", "bea@example.com")
-    ran = idp("user", "add", *arguments, "--group", "treasury", "--password-stdin", "--json", stdin=f"{PASSWORD}\n")
+    ran = idp("user", "add", *arguments, "--password-stdin", "--json", stdin=f"{PASSWORD}\n")
     assert ran.status == 0
     assert ran.err == ""
     assert ran.json["username"] == "bea"
     assert ran.json["name"] == "Bea Bird"
-    assert ran.json["groups"] == ["treasury"]
+    assert ran.json["groups"] == []
     (phone,) = ran.json["authenticators"]
     assert (phone["factor"], phone["hint"]) == ("sms", "ending 45")
     assert phone["trusted_at"] == phone["created_at"]

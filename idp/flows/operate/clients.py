@@ -9,7 +9,7 @@ from idp.audit import ClientChanged
 from idp.crypto import digest, random_bytes, random_token
 from idp.errors import NotThere
 from idp.flows.idp import INTERNAL, Idp
-from idp.flows.operate.people import NotAcceptable, parse_group
+from idp.flows.operate.people import NotAcceptable, known_group
 from idp.model import AuthMethod, Client
 from idp.oidc import assertions, claims, origins, redirects
 from idp.oidc.grants import GrantType
@@ -211,10 +211,8 @@ def _id_token_claims(given: tuple[str, ...], scopes: frozenset[str]) -> frozense
 
 def _groups(given: tuple[str, ...], policy: Policy, *, kept: frozenset[str]) -> frozenset[str]:
     for group in given:
-        if parse_group(group) not in policy.groups and group not in kept:
-            known = f"there are {', '.join(policy.groups)}" if policy.groups else "it has none"
-            row = f'{group} = {{ level = "two_factor" }}'
-            raise NotAcceptable(f"The group {group!r} has no row in the policy ({known}): add {row} under [groups].")
+        if group not in kept:
+            known_group(group, policy)
     return frozenset(given)
 
 

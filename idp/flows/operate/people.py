@@ -15,6 +15,7 @@ from idp.flows.login import fold
 from idp.flows.notices import tell
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Factor
+from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.sms.text import Notice
@@ -93,6 +94,16 @@ def parse_group(text: str) -> str:
     return text
 
 
+def known_group(text: str, policy: Policy) -> str:
+    """The name of a group that the policy has. Raises `NotAcceptable`: any other would be a typing mistake."""
+    group = parse_group(text)
+    if group not in policy.groups:
+        known = f"there are {', '.join(policy.groups)}" if policy.groups else "it has none"
+        row = f'{group} = {{ level = "two_factor" }}'
+        raise NotAcceptable(f"The group {group!r} has no row in the policy ({known}): add {row} under [groups].")
+    return group
+
+
 def _parse_name(text: str | None) -> str | None:
     name = None if text is None else " ".join(text.split())
     if name is not None and (not name or len(name) > LONGEST_NAME or not name.isprintable()):
@@ -141,7 +152,7 @@ async def add_user(
         name=name,
         email=address,
         email_verified=email_verified and address is not None,
-        groups=frozenset(parse_group(group) for group in groups),
+        groups=frozenset(known_group(group, idp.policy) for group in groups),
         locale=locale,
     )
     async with idp.db.transaction() as conn:
