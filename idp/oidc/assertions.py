@@ -78,7 +78,7 @@ def _candidates(keys: Sequence[Mapping[str, Any]], kid: str | None, algorithm: s
         try:
             # one algorithm under two names, of which the key may say one and the assertion the other
             same = {algorithm, jwk.get("alg")} <= _ED25519
-            key = import_key({**jwk, "alg": algorithm} if same else dict(jwk))
+            key = import_key({**jwk, "alg": algorithm} if algorithm and same else dict(jwk))
         except Exception:  # noqa: BLE001, S112 - whatever a library says of a key that it cannot read
             # RFC 7517 5: keys that are not understood are ignored
             continue

@@ -32,7 +32,7 @@ COMMANDS = [
     ("sms", "unblock"),
     ("email", "test"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
-    *(("client", name) for name in ("add", "list", "show", "disable", "enable", "secret", "remove")),
+    *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove")),
     *(
         ("user", name)
         for name in (

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwk, jws, jwt
@@ -455,7 +456,9 @@ def test_ed25519_has_two_names(
     public = {**key.as_dict(private=False), **({"alg": registered} if registered else {})}
     using = {machine.id: replace(machine, jwks={"keys": [public]})}
     head, body = (_segment(part) for part in ({"alg": written}, statement))
-    signature = key.private_key.sign(f"{head}.{body}".encode())
+    private = key.private_key
+    assert isinstance(private, Ed25519PrivateKey)
+    signature = private.sign(f"{head}.{body}".encode())
     token = f"{head}.{body}." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
     assert present(ask, token, using=using).assertion_jti == "j-1"
     elsewhere = {machine.id: replace(machine, jwks={"keys": [{**public, "alg": "ES256"}]})}
