@@ -72,7 +72,7 @@ async def test_an_app_is_set_up_by_somebody_who_chose_spanish_on_a_page(visitor:
     await visitor.presses("Continuar")
     await ve(visitor, "Su seguridad", "sesión abierta como bob", "Actividad reciente", "Este dispositivo")
     await visitor.follows("Agregar una aplicación de autenticación")
-    await ve(visitor, "Configure una aplicación de autenticación", "después de 24 horas")
+    await ve(visitor, "Configure una aplicación de autenticación", "24 horas después de que")
     await visitor.presses("Mostrar el código QR")
     await visitor.page.get_by_text("No puedo escanear el código QR").click()
     await ve(visitor, "1. Escanee esto con su aplicación de autenticación")
