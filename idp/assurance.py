@@ -159,10 +159,9 @@ def within_reach(
     now: datetime,
     mailbox: bool = False,
 ) -> dict[Factor, AssuranceLevel]:
-    """What a person could prove right now and what it would give, in the order in which a page offers it.
+    """What a person could prove right now and what it would give: by text message, by app, by e-mail, by a saved code.
 
-    A text message is the default, an app comes next, then a code by e-mail for who has a verified address (`mailbox`),
-    and a saved code last, because each works only once.
+    A code by e-mail is for who has a verified address (`mailbox`). What comes first on a page is the policy's business.
     """
     found: dict[Factor, AssuranceLevel] = {}
     if mailbox and Factor.EMAIL in lifts:

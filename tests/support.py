@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,6 +116,19 @@ class Browser:
         assert found, f"no form {ending!r} on {self.page.url} ({self.page.status_code}): {self.page.text[:3000]}"
         return found[0]
 
+    async def ask_for_text(self) -> httpx.Response:
+        """Press what brings a text message, where one is offered and none left by itself."""
+        assert self.page is not None
+        found = re.match(".*/i/[^/]+", self.page.url.path)
+        path = "" if found is None else f"{found[0]}/sms"
+        if f'action="{path}"' in self.page.text:
+            return self.page
+        if f'href="{path}"' in self.page.text:
+            await self.get(path)
+        if f'action="{path}/send"' in self.page.text:
+            await self.submit("/sms/send")
+        return self.page
+
     @property
     def token(self) -> str | None:
         return self.http.cookies.get("stile")
@@ -188,11 +202,29 @@ class Provider:
         **changes: str | None,
     ) -> httpx.Response:
         """From the authorization request over password and SMS to whatever comes next."""
+        await self.half_way(browser, username, password=password, client_id=client_id, **changes)
+        return await browser.submit("/sms", code=await self.texted(browser))
+
+    async def half_way(
+        self,
+        browser: Browser,
+        username: str = "alice",
+        *,
+        password: str = PASSWORD,
+        client_id: str = "bank",
+        **changes: str | None,
+    ) -> httpx.Response:
+        """From the authorization request over the password to the page of the second factor that comes first."""
         response = await browser.get(self.authorize_url(client_id, **changes))
         assert response.status_code == 200, response.text[:2000]
         response = await browser.submit("/password", username=username, password=password)
         assert response.status_code == 200, response.text[:2000]
-        return await browser.submit("/sms", code=(await self.deliver())[-1])
+        return response
+
+    async def texted(self, browser: Browser) -> str:
+        """The code of a text message, which who has an app asks for; the page is then the one it is typed into."""
+        await browser.ask_for_text()
+        return (await self.deliver())[-1]
 
     async def code(self, browser: Browser, username: str = "alice", **changes: Any) -> str:
         return parameters(await self.sign_in(browser, username, **changes))["code"]

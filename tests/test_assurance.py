@@ -249,7 +249,7 @@ def reach(*having: Authenticator) -> list[tuple[Factor, AssuranceLevel]]:
     return list(within_reach(having, interaction_id=HERE, lifts=LIFTS, now=T0).items())
 
 
-def test_the_phone_is_offered_before_the_app_and_saved_codes_come_last() -> None:
+def test_what_is_within_reach_is_told_in_one_order() -> None:
     assert reach(PAPER, PHONE, APP) == [
         (Factor.SMS, AssuranceLevel.TWO_FACTOR),
         (Factor.TOTP, AssuranceLevel.STRONG),

@@ -131,7 +131,7 @@ def test_proofs_without_a_signed_in_person_are_nothing() -> None:
 
 def test_a_password_is_not_enough() -> None:
     found = asks(facts(events=(PASSWORD,), authenticators=(PAPER, PHONE, APP)))
-    assert found == Ask(Kind.SECOND_FACTOR, Reason(Why.SIGN_IN), (Factor.SMS, Factor.TOTP, Factor.RECOVERY))
+    assert found == Ask(Kind.SECOND_FACTOR, Reason(Why.SIGN_IN), (Factor.TOTP, Factor.SMS, Factor.RECOVERY))
 
 
 def test_password_and_sms_sign_in() -> None:
@@ -304,7 +304,7 @@ def test_what_the_bank_earned_does_not_serve_notes() -> None:
 def test_a_two_factor_scope_with_an_age_needs_a_second_factor_for_this_client() -> None:
     account_pages = replace(BANK, id="account")
     given = facts("authenticators:write", client=account_pages, internal=True, events=(PASSWORD, proved(Factor.SMS, 9)))
-    assert asks(given).factors == (Factor.SMS, Factor.TOTP)
+    assert asks(given).factors == (Factor.TOTP, Factor.SMS)
     here = replace(given, events=(PASSWORD, proved(Factor.SMS, 9, client_id="account")))
     assert proceeds(here).scopes == ("openid", "authenticators:write")
 

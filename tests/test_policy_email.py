@@ -99,7 +99,7 @@ def test_a_policy_that_makes_more_of_it_is_refused(level: str) -> None:
 
 
 def test_it_is_offered_after_phone_and_app_and_before_saved_codes() -> None:
-    assert offered(facts(having=(PAPER, APP, PHONE))) == (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
+    assert offered(facts(having=(PAPER, APP, PHONE))) == (Factor.TOTP, Factor.SMS, Factor.EMAIL, Factor.RECOVERY)
     assert offered(facts()) == (Factor.EMAIL,)
 
 
@@ -145,7 +145,7 @@ def test_without_an_app_a_transfer_is_refused() -> None:
 
 
 def test_it_is_neither_offered_nor_enough_for_a_fresh_scope_of_two_factors() -> None:
-    usual = (Factor.SMS, Factor.TOTP, Factor.RECOVERY)
+    usual = (Factor.TOTP, Factor.SMS, Factor.RECOVERY)
     assert offered(facts("letters:read", having=(PHONE, APP, PAPER))) == usual
     assert offered(facts("letters:read", having=(PHONE, APP, PAPER), events=(PASSWORD, MAIL))) == usual
     agreed = frozenset({"openid", "letters:read"})

@@ -166,7 +166,11 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
         "hold_seconds": policy.hold.total_seconds(),
-        "challenge": {"ttl_seconds": policy.challenge_ttl.total_seconds(), "attempts": policy.challenge_attempts},
+        "challenge": {
+            "ttl_seconds": policy.challenge_ttl.total_seconds(),
+            "attempts": policy.challenge_attempts,
+            "message_at_once": policy.message_at_once,
+        },
     }
 
 
@@ -186,6 +190,8 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {hold}.")
     tries = policy.challenge_attempts
     lines.append(f"A code lives {life} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}.")
+    who = "everybody who has a phone" if policy.message_at_once else "who has nothing better"
+    lines.append(f"After the password a code by text message leaves by itself for {who}.")
     return lines
 
 

@@ -197,7 +197,7 @@ async def end_other_sessions(idp: Idp, visitor: Visitor) -> Done | Outside:
     if not isinstance(inside, Inside):
         return inside
     async with idp.db.transaction() as conn:
-        ended = await end_elsewhere(conn, inside, why="others")
+        ended = await end_elsewhere(conn, inside, why="others", here_too=False)
         await audits.add(conn, SignedOut(why="others", sessions=ended), now=inside.now, account_id=inside.account.id)
     return Done()
 
@@ -208,7 +208,7 @@ async def _just_changed(idp: Idp, inside: Inside) -> bool:
 
 
 async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Weak | TooOften | Outside:
-    """Set another password. Every other session ends, and every grant that was not made in this one."""
+    """Set another password. Every other session ends, and every grant, those made in this one too."""
     inside = await enter(idp, visitor, rooms.PASSWORD)
     if not isinstance(inside, Inside):
         return inside
@@ -229,7 +229,7 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
         again = await still(conn, idp, visitor, rooms.PASSWORD, account_id=account.id)
         if again is not None:
             await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
-            await end_elsewhere(conn, again, why="password")
+            await end_elsewhere(conn, again, why="password", here_too=True)
             await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
             await tell(
                 idp,

@@ -89,7 +89,7 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | 
             conn, authenticator_id=authenticator_id, account_id=account_id, now=again.now, hold=idp.policy.hold
         ):
             return Nothing()
-        await end_elsewhere(conn, again, why="authenticator")
+        await end_elsewhere(conn, again, why="authenticator", here_too=True)
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
         language = message_language(idp, visitor, again.account)

@@ -17,7 +17,7 @@ from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, next_
 from idp.flows.language import message_language
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
-from idp.policy import Ask, Kind, decide
+from idp.policy import Ask, Kind, decide, unasked
 from idp.store import accounts, audits, proofs, rate_limits, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn
@@ -220,7 +220,7 @@ def _next_question(
     *,
     now: datetime,
 ) -> NextQuestion | None:
-    """The code to send together with recording the password, if that is what comes next."""
+    """The code to send together with recording the password, if that is what comes next and nothing better is there."""
     signed_in = replace(
         loaded,
         session=Session(interaction.session_id, account.id, now, now),
@@ -229,9 +229,9 @@ def _next_question(
     decision = decide(facts_of(idp, signed_in, interaction, client, now=now), idp.policy)
     if not isinstance(decision, Ask) or decision.kind is not Kind.SECOND_FACTOR:
         return None
-    factor = decision.factors[0]
-    to = destination(idp, factor, account, loaded.authenticators)
-    if to is None:
+    factor = unasked(decision.factors, idp.policy)
+    to = None if factor is None else destination(idp, factor, account, loaded.authenticators)
+    if factor is None or to is None:
         return None
     locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
     return NextQuestion(

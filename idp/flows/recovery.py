@@ -78,7 +78,7 @@ async def renew(idp: Idp, visitor: Visitor) -> Codes | TooOften | Outside:
         may = permission(idp, again)
         assert isinstance(may, MayEnrol)
         if may.ends_others and open_set(again) is not None:
-            await end_elsewhere(conn, again, why="authenticator")
+            await end_elsewhere(conn, again, why="authenticator", here_too=True)
         return await new_set(idp, conn, again, visitor, hold=may.hold or None)
 
 

@@ -156,13 +156,17 @@ def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
     return granted
 
 
-async def end_elsewhere(conn: Connection, inside: Inside, *, why: str) -> int:
-    """End every other session of the person and every grant that was not made in this one; how many sessions."""
+async def end_elsewhere(conn: Connection, inside: Inside, *, why: str, here_too: bool) -> int:
+    """End every other session of the person and every grant that was not made in this one; how many sessions.
+
+    With `here_too` the grants of this one end as well: an application gets a new one when the person signs in again,
+    and may hold the old one for somebody else (SES-06).
+    """
     ended = await sessions.end_others(conn, account_id=inside.account.id, keep=inside.session.id, now=inside.now)
     await grants.revoke_of_account(
         conn,
         account_id=inside.account.id,
-        except_session=inside.session.id,
+        except_session=None if here_too else inside.session.id,
         audit=GrantRevoked(why=why),
         now=inside.now,
     )

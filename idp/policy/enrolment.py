@@ -7,6 +7,7 @@ from uuid import UUID
 from idp.assurance import Proof, is_trusted, weigh, within_reach
 from idp.model import AssuranceLevel, Authenticator, Change, Factor, Swap
 from idp.policy.facts import UNMET, UNSURE, Facts, Refuse
+from idp.policy.offers import in_order
 from idp.policy.table import Policy
 from idp.policy.view import is_fresh
 
@@ -172,6 +173,7 @@ def _what_would_do(
         lifts=policy.factors,
         now=facts.now,
     )
+    reach = in_order(reach, facts.authenticators, policy)
     factors = tuple(factor for factor in reach if not (in_doubt and factor is Factor.SMS))
     if reach and not factors:
         return Refuse(

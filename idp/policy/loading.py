@@ -214,6 +214,7 @@ def load_policy(text: str) -> Policy:
         hold=enrolment.lifetime("hold", timedelta(hours=24)),
         challenge_ttl=challenge.lifetime("ttl", timedelta(minutes=5), most=LONGEST_CHALLENGE),
         challenge_attempts=_attempts(challenge),
+        message_at_once=challenge.flag("message_at_once", default=False),
         access_ttl=access,
         refresh_ttl=tokens.lifetime("refresh", timedelta(days=30)),
         refresh_max=tokens.lifetime("refresh_max", timedelta(days=90)),

@@ -50,6 +50,7 @@ class Policy:
     hold: timedelta
     challenge_ttl: timedelta
     challenge_attempts: int
+    message_at_once: bool
     access_ttl: timedelta
     refresh_ttl: timedelta
     refresh_max: timedelta

@@ -7,6 +7,7 @@ from datetime import timedelta
 from idp.assurance import Proof, amount_to, weigh, within_reach
 from idp.model import Account, AssuranceLevel, AuthenticationContext, AuthenticationEvent, Client, Factor, Prompt
 from idp.policy.facts import Facts, Reason, Why
+from idp.policy.offers import in_order
 from idp.policy.table import ALWAYS, Policy
 
 OFFLINE = "offline_access"  # OIDC Core 11
@@ -96,6 +97,7 @@ def view(facts: Facts, policy: Policy) -> View:
             now=facts.now,
             mailbox=account.mailbox is not None,
         )
+        reach = in_order(reach, facts.authenticators, policy)
     scopes = _grantable(facts, policy, facts.request.scopes)
     told = _told(facts, policy)
     ticks = _ticks(facts, policy, tuple(dict.fromkeys((*scopes, *told))))

@@ -110,7 +110,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 action=f"{here}/totp",
                 purpose=purpose,
                 who=who,
-                strong=not SENT & set(show.ask.factors),
+                strong=not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN,
                 has_phone=phone_of(show.loaded.authenticators) is not None,
                 hold=policy.hold,
                 label=_label(show.loaded.authenticators),

@@ -27,6 +27,7 @@ async def at_the_code(
     await browser.get(provider.authorize_url())
     page = await browser.submit("/password", username=username, password=PASSWORD)
     action = f"{page.url.path}/sms"
+    await browser.ask_for_text()
     return browser, action, own_token(provider, browser, action)
 
 

@@ -96,7 +96,7 @@ async def test_after_exactly_the_wait_that_was_told_it_works(provider: Provider)
     assert (await early.submit("/password", username="alice", password=PASSWORD)).status_code == 429
     provider.clock.move(timedelta(seconds=1))
     assert (await early.submit("/password", username="alice", password=PASSWORD)).status_code == 200
-    assert early.form("/sms").action
+    assert early.form("/totp").action
 
 
 async def test_a_known_device_is_not_locked_out_by_strangers(provider: Provider) -> None:
@@ -110,4 +110,4 @@ async def test_a_known_device_is_not_locked_out_by_strangers(provider: Provider)
     await home.get(provider.authorize_url(prompt="login"))
     page = await home.submit("/password", username="alice", password=PASSWORD)
     assert page.status_code == 200
-    assert home.form("/sms").action
+    assert home.form("/sms/send").action

@@ -54,7 +54,7 @@ async def test_each_proof_changes_the_session_and_ends_the_cookie_before(provide
     seen = [browser.token]
     await browser.submit("/password", username="alice", password=PASSWORD)
     seen.append(browser.token)
-    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    await browser.submit("/sms", code=await provider.texted(browser))
     seen.append(browser.token)
     await elevate(provider, browser)
     seen.append(browser.token)
@@ -108,7 +108,7 @@ async def test_cookies_on_https_are_bound_to_the_host_and_headers_say_https_only
         browser.http.base_url = "https://login.example.com"
         made = []
         answer = await browser.http.get(provider.authorize_url())
-        for ending, typed in (("password", {"username": "alice", "password": PASSWORD}), ("sms", {})):
+        for ending, typed in (("password", {"username": "bob", "password": PASSWORD}), ("sms", {})):
             made += answer.headers.get_list("set-cookie")
             page = await browser.http.get(answer.headers["location"])
             assert page.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"

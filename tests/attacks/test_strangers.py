@@ -70,7 +70,7 @@ async def test_a_hundred_guesses_a_day_are_looked_at_from_all_addresses_together
     wait = int(page.headers["retry-after"])
     # which is true
     assert (await typed(provider, home)).status_code == 200
-    assert home.form("/sms").action
+    assert home.form("/sms/send").action
     provider.clock.move(timedelta(seconds=wait - 1))
     assert (await typed(provider, new)).status_code == 429
     provider.clock.move(timedelta(seconds=1))

@@ -141,13 +141,31 @@ class Visitor:
         await self.types("Password", password or person.password)
         await self.presses("Continue")
 
+    async def asks_for_text(
+        self,
+        *,
+        way: str = "Use a code by text message",
+        title: str = "Get a code by text message",
+        send: str = "Send a code",
+    ) -> None:
+        """Who has an app asks for a text message; what they used last comes first."""
+        if await self.page.get_by_role("link", name=way, exact=True).count():
+            await self.follows(way)
+            await self.sees(title)
+        if await self.page.get_by_role("button", name=send, exact=True).count():
+            await self.presses(send)
+
     async def gives_text_code(self, person: Person) -> None:
         """The second step, by the newest text message."""
+        await self.asks_for_text()
         await self.types("Security code", await self.demo.new_code(person))
         await self.presses("Continue")
 
     async def gives_app_code(self, person: Person) -> None:
-        """The second step, by the authenticator app."""
+        """The second step, by the authenticator app, whichever way comes first."""
+        if await self.page.get_by_role("link", name="Use your authenticator app", exact=True).count():
+            await self.follows("Use your authenticator app")
+            await self.sees("Confirm with your authenticator app")
         await self.types("Code from your authenticator app", person.app_code())
         await self.presses("Continue")
 

@@ -32,7 +32,7 @@ async def come_in(
     page = await browser.get(path)
     assert page.status_code == 200, page.text[:2000]
     await browser.submit("/password", username=username, password=PASSWORD)
-    return await browser.submit("/sms", code=(await provider.deliver())[-1])
+    return await browser.submit("/sms", code=await provider.texted(browser))
 
 
 async def prove_app(provider: Provider, browser: Browser, path: str, username: str = "alice") -> httpx.Response:

@@ -32,6 +32,7 @@ async def asks_for_a_code(provider: Provider, username: str = "alice") -> Browse
     await browser.get(provider.authorize_url())
     page = await browser.submit("/password", username=username, password=PASSWORD)
     assert page.status_code == 200
+    await browser.ask_for_text()
     return browser
 
 

@@ -83,7 +83,7 @@ async def test_a_stranger_is_asked_to_sign_in_and_comes_back(provider: Provider,
     assert "/i/" in str(page.url)
     page = await browser.submit("/password", username="alice", password=PASSWORD)
     if path == "/account":
-        page = await browser.submit("/sms", code=(await provider.deliver())[-1])
+        page = await browser.submit("/sms", code=await provider.texted(browser))
     else:
         page = await browser.submit("/totp", code=provider.totp())
         assert provider.gateway.sent == []
@@ -499,6 +499,24 @@ async def test_under_a_path_everything_is_below_it(database_url: str, key_chain:
         page = await browser.submit("/sign-out")
         assert str(page.url) == f"{ISSUER}/login/logout/done"
         assert (await browser.get("/account")).status_code == 404
+
+
+async def test_ses_06_what_was_granted_in_this_very_session_ends_with_the_password_too(provider: Provider) -> None:
+    here = provider.browser()
+    refreshing = await refresh_token(provider, here)
+    code = parameters(await here.get(provider.authorize_url()))["code"]
+    provider.clock.move(2 * MINUTE)
+    await here.get("/account")
+    await prove_app(provider, here, ROOM)
+    page = await here.submit(ROOM, password=NEW_PASSWORD, repeat=NEW_PASSWORD)
+    assert "Your password was changed." in page.text
+    assert await is_signed_in(here)
+    refused = await provider.token(grant_type="refresh_token", refresh_token=refreshing)
+    assert refused.json()["error"] == "invalid_grant"
+    assert (await provider.redeem(code)).status_code == 400
+    # Whoever is still signed in gives the application a new one without being asked.
+    answer = parameters(await here.get(provider.authorize_url(scope="openid offline_access")))
+    assert "refresh_token" in (await provider.redeem(answer["code"])).json()
 
 
 async def test_a_token_that_outlived_its_session_dies_with_the_password(provider: Provider) -> None:

@@ -117,10 +117,10 @@ async def test_what_a_provider_did_not_take_was_not_sent(provider: Provider) -> 
 
 
 async def test_a_page_that_could_send_says_when_it_does(provider: Provider) -> None:
-    browser = await asked(provider, "alice")
+    browser = await asked(provider)
     provider.clock.move(6 * MINUTE)
     said = await page_of(browser)
-    assert "We send a 6-digit code to your phone ending 45 when you press the button." in said
+    assert "We send a 6-digit code to your phone ending 46 when you press the button." in said
     assert "Check your phone" not in said
 
 

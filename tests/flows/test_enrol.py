@@ -116,7 +116,7 @@ async def test_enr_03_a_transfer_without_an_app_ends_and_an_app_enrolled_meanwhi
     provider.clock.move(MINUTE)
     await browser.get(NEW)
     await browser.submit("/sms/send")
-    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    await browser.submit("/sms", code=await provider.texted(browser))
     await enrol(provider, browser)
     answer = parameters(await browser.get(asked))
     assert answer["error"] == "unmet_authentication_requirements"

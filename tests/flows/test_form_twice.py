@@ -24,7 +24,7 @@ FACTORS = ("sms", "email", "totp", "recovery")
 Form = tuple[str, dict[str, str]]
 
 
-async def at_password(provider: Provider, username: str = "alice") -> tuple[Browser, Form]:
+async def at_password(provider: Provider, username: str = "bob") -> tuple[Browser, Form]:
     browser = provider.browser()
     await browser.get(provider.authorize_url())
     form = browser.form("/password")
@@ -36,7 +36,7 @@ async def at_password(provider: Provider, username: str = "alice") -> tuple[Brow
 
 async def at_code(provider: Provider, factor: str) -> tuple[Browser, Form]:
     """In front of a form with the right code of this factor."""
-    username = "alice"
+    username = "bob" if factor == "sms" else "alice"
     if factor == "email":
         username = "dora"
         allow_mail(provider)
@@ -197,7 +197,7 @@ async def test_a_page_that_is_too_old_starts_the_request_again(provider: Provide
         page = await browser.get(form[0].removesuffix("/password"))
         assert page.status_code == 200
         assert page.url.path not in form[0]
-        page = await browser.submit("/password", username="alice", password=PASSWORD)
+        page = await browser.submit("/password", username="bob", password=PASSWORD)
         assert "Check your phone" in page.text
         browser, form = await at_password(provider)
         await forget_limits(provider)
@@ -287,6 +287,6 @@ async def test_two_nodes_whose_first_key_differs_set_the_same_cookie(provider: P
     browser, form = await at_password(provider)
     who, page = Visitor("192.0.2.1", browser.token), UUID(form[0].split("/")[2])
     typed = passwords.Password(PASSWORD)
-    first = await login.password(provider.idp, page, who, username="alice", typed=typed)
+    first = await login.password(provider.idp, page, who, username="bob", typed=typed)
     provider.idp.secrets = KeyChain([new, old])
-    assert await login.password(provider.idp, page, who, username="alice", typed=typed) == first
+    assert await login.password(provider.idp, page, who, username="bob", typed=typed) == first

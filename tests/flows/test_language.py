@@ -126,7 +126,7 @@ async def test_who_is_known_is_spoken_to_in_their_own_language(provider: Provide
     assert language(await browser.get(provider.authorize_url())) == "en"
     page = await browser.submit("/password", username=carmen, password=PASSWORD)
     in_spanish(page)
-    [code] = await provider.deliver()
+    code = await provider.texted(browser)
     assert "es su codigo de" in provider.gateway.sent[-1].text
     assert parameters(await browser.submit("/sms", code=code))["code"]
 
@@ -137,7 +137,7 @@ async def test_the_client_is_heard_before_the_person_on_pages_and_the_person_in_
     browser = provider.browser()
     assert language(await browser.get(provider.authorize_url(ui_locales="en"))) == "en"
     assert language(await browser.submit("/password", username=carmen, password=PASSWORD)) == "en"
-    await provider.deliver()
+    await provider.texted(browser)
     assert provider.gateway.sent[-1].locale == "es"
 
 
@@ -158,6 +158,7 @@ async def test_what_was_chosen_on_a_page_wins_in_that_browser(provider: Provider
     await choose(provider, browser, "en")
     assert language(await browser.get(str(page.url))) == "en"
     assert language(await browser.submit("/password", username=carmen, password=PASSWORD)) == "en"
+    await browser.ask_for_text()
     assert language(await browser.get(provider.authorize_url(ui_locales="es"))) == "en"
     await choose(provider, browser, "es")
     in_spanish(await browser.get(provider.authorize_url(ui_locales="en")))

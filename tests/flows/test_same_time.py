@@ -18,7 +18,7 @@ from tests.support import ALICE_PHONE, Provider
 NOT_THERE = "+37256789051"
 # In Latvia the only gateway is down.
 NUMBERS = {"fine": ALICE_PHONE, "suppressed": "+37256789050", "not there": NOT_THERE, "down": "+37121234567"}
-USERNAMES = {what: "alice" if what == "fine" else what.replace(" ", "-") for what in NUMBERS}
+USERNAMES = {what: "bob" if what == "fine" else what.replace(" ", "-") for what in NUMBERS}
 ROUNDS = 200
 
 

@@ -530,6 +530,7 @@ async def test_the_sender_books_gives_back_and_denies(provider: Provider, raw: "
     other = provider.browser()
     await other.get("/account")
     await other.submit("/password", username="alice", password=PASSWORD)
+    await other.ask_for_text()
     await provider.deliver()
     states = await raw.fetch("SELECT state, denied_by FROM message ORDER BY created_at")
     assert [tuple(row) for row in states] == [("sent", None), ("denied", "country")]

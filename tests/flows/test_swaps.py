@@ -315,7 +315,7 @@ async def test_a_clear_no_in_the_same_sign_in_opens_it_again(provider: Provider,
     here = urlsplit(str(browser.page.url)).path
     assert (await forged(provider, browser, f"{here}/sms/send")).status_code == 303
     await browser.get(here)
-    assert "code" in parameters(await browser.submit("/sms", code=(await provider.deliver())[-1]))
+    assert "code" in parameters(await browser.submit("/sms", code=await provider.texted(browser)))
     assert [tuple(row) for row in await provider.rows(PROOFS)] == [("password", None), ("sms", "not_swapped")]
 
 
@@ -431,7 +431,7 @@ async def test_after_the_doubt_a_new_text_message_may_bring_a_clear_answer(
     provider.clock.move(6 * MINUTE)
     await browser.get(NEW)
     await browser.submit("/sms/send")
-    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    await browser.submit("/sms", code=await provider.texted(browser))
     assert len(codes_on(await enrol(provider, browser))) == 10
 
 

@@ -17,6 +17,7 @@ async def test_a_code_sent_to_one_person_does_not_sign_another_in(provider: Prov
     password_form = attacker.form("/password")
     csrf = next(each.value for each in password_form.fields if each.name == "csrf")
     await attacker.submit("/password", username="alice", password=PASSWORD)
+    await attacker.ask_for_text()
     codes = await provider.deliver()
     alices_form = attacker.form("/sms")
     typed = {"csrf": csrf, "username": "bob", "password": PASSWORD}

@@ -281,7 +281,7 @@ async def test_pages_cannot_be_framed_cached_or_referred(provider: Provider) -> 
     browser = provider.browser()
     pages = [await browser.get(provider.authorize_url(prompt="consent"))]
     pages.append(await browser.submit("/password", username="alice", password=PASSWORD))
-    pages.append(await browser.submit("/sms", code=(await provider.deliver())[-1]))
+    pages.append(await browser.submit("/sms", code=await provider.texted(browser)))
     for page in pages:
         assert page.status_code == 200
         policy = page.headers["content-security-policy"]
@@ -303,7 +303,7 @@ async def test_every_redirect_after_a_form_is_303(provider: Provider) -> None:  
     ]
     for ending, typed in steps:
         if ending == "/sms":
-            typed = {"code": (await provider.deliver())[-1]}  # noqa: PLW2901
+            typed = {"code": await provider.texted(browser)}  # noqa: PLW2901
         if ending == "/consent":
             typed = {"decision": "allow"}  # noqa: PLW2901
         answer = await browser.submit(ending, follow=False, **typed)
@@ -358,8 +358,7 @@ async def test_cancelling_anywhere_tells_the_client(provider: Provider) -> None:
     await cancelled()
     provider.clock.move(timedelta(minutes=5))
     await browser.get(provider.authorize_url(prompt="consent"))
-    await browser.submit("/sms/send")
-    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    await browser.submit("/sms", code=await provider.texted(browser))
     await cancelled("/consent", decision="deny")
     await browser.get(provider.authorize_url(scope="openid transfers:write"))
     await cancelled()

@@ -67,7 +67,7 @@ async def test_asked_to_sign_in_again_a_person_proves_both_factors_again(
     assert "alice" in page.text
     await browser.submit("/password", username="alice", password=PASSWORD)
     provider.clock.move(timedelta(seconds=3))
-    done = await browser.submit("/sms", code=(await provider.deliver())[-1])
+    done = await browser.submit("/sms", code=await provider.texted(browser))
     second = await id_token(provider, parameters(done))
     assert second["auth_time"] >= int(asked_at.timestamp())
     assert second["auth_time"] > first["auth_time"]
@@ -321,7 +321,7 @@ async def test_a_sign_in_in_another_tab_is_not_the_one_a_client_asked_for(provid
 async def test_three_wrong_codes_end_a_code(provider: Provider) -> None:  # C19
     browser = provider.browser()
     await browser.get(provider.authorize_url())
-    await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.submit("/password", username="bob", password=PASSWORD)
     right = (await provider.deliver())[-1]
     wrong = f"{(int(right) + 1) % 1_000_000:06d}"
     for _ in range(3):
@@ -346,7 +346,7 @@ def _csrf(provider: Provider, browser: Browser) -> str:
 async def test_a_used_code_and_another_interactions_code_are_refused(provider: Provider) -> None:  # C19 OTP-09
     browser = provider.browser()
     await browser.get(provider.authorize_url())
-    await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.submit("/password", username="bob", password=PASSWORD)
     form = browser.form("/sms")
     code = (await provider.deliver())[-1]
     csrf = form.fields[0].value
@@ -359,14 +359,14 @@ async def test_a_used_code_and_another_interactions_code_are_refused(provider: P
     provider.clock.move(timedelta(minutes=2))
     elsewhere = provider.browser()
     await elsewhere.get(provider.authorize_url())
-    await elsewhere.submit("/password", username="alice", password=PASSWORD)
+    await elsewhere.submit("/password", username="bob", password=PASSWORD)
     assert (await elsewhere.submit("/sms", code=code)).status_code == 400
 
 
 async def test_a_second_text_message_has_to_wait(provider: Provider) -> None:  # C19
     browser = provider.browser()
     await browser.get(provider.authorize_url())
-    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    page = await browser.submit("/password", username="bob", password=PASSWORD)
     path = page.url.path + "/sms/send"
     await provider.deliver()
     form = {"csrf": _csrf_for(provider, browser, path)}
@@ -407,7 +407,7 @@ async def test_a_form_sent_again_after_the_end_proves_nothing_and_starts_again(p
     form = browser.form("/password")
     filled = {each.name: each.value for each in form.fields} | {"username": "alice", "password": PASSWORD}
     await browser.post(form.action, filled)
-    assert "code" in parameters(await browser.submit("/sms", code=(await provider.deliver())[-1]))
+    assert "code" in parameters(await browser.submit("/sms", code=await provider.texted(browser)))
     events = await count(provider, "authentication_event")
     posted = await browser.http.post(form.action, data=filled)
     stale = await browser.http.get(form.action.removesuffix("/password"))

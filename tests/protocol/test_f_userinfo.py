@@ -8,7 +8,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tests.stage import lasting, post, segment, tokens, userinfo
+from tests.stage import lasting, post, refresh, segment, tokens, userinfo
 from tests.support import ISSUER, Provider, claims, parameters
 
 FORM = "application/x-www-form-urlencoded"
@@ -90,6 +90,24 @@ async def test_a_token_without_openid_opens_nothing(provider: Provider) -> None:
     answer = await userinfo(provider, (await tokens(provider, scope="profile"))["access_token"])
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
+async def test_a_token_for_another_resource_server_opens_nothing_here(provider: Provider) -> None:  # RFC 9068 4
+    uri = "http://localhost:8009/callback"
+    await provider.add_client("portal", uri, audience=("https://api.example",))
+    browser = provider.browser()
+    answer = parameters(
+        await provider.sign_in(browser, client_id="portal", redirect_uri=uri, scope="openid offline_access")
+    )
+    form = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": uri}
+    issued = (await provider.token("portal", code_verifier=provider.pkce.verifier, **form)).json()
+    assert (await userinfo(provider, issued["access_token"])).status_code == 200
+    narrowed = await refresh(provider, issued["refresh_token"], "portal", scope="offline_access")
+    token = narrowed.json()["access_token"]
+    assert claims(token)["aud"] == "https://api.example"
+    refused = await userinfo(provider, token)
+    assert refused.status_code == 401
+    assert 'error="invalid_token"' in refused.headers["www-authenticate"]
 
 
 async def test_each_scope_gives_its_claims_and_no_more(provider: Provider) -> None:  # F7 F11

@@ -59,6 +59,7 @@ async def ask_second_factor(
     await browser.get(provider.authorize_url(**changes))
     page = await browser.submit("/password", username=username, password=PASSWORD)
     assert page.status_code == 200, page.text[:2000]
+    await browser.ask_for_text()
     return Asked(browser, UUID(str(page.url).rsplit("/", 1)[1]), Visitor(address, browser.token))
 
 

@@ -173,7 +173,7 @@ async def test_a_dump_of_the_database_tells_no_secret(provider: Provider, databa
     cookies.add(browser.token)
     await browser.submit("/password", username="alice", password=PASSWORD)
     cookies.add(browser.token)
-    (code,) = await provider.deliver()
+    code = await provider.texted(browser)
     await browser.submit("/sms", code=code)
     cookies.add(browser.token)
     authorization_code = parameters(await browser.submit("/consent", decision="allow"))["code"]

@@ -128,14 +128,15 @@ async def test_a_code_by_email_keeps_the_budget_of_a_text_message(provider: Prov
     assert len(provider.statements) == 3
 
 
-async def test_a_password_keeps_its_budget(provider: Provider) -> None:
+@pytest.mark.parametrize(("username", "sent"), [("alice", 0), ("bob", 1)])
+async def test_a_password_keeps_its_budget(provider: Provider, username: str, sent: int) -> None:
     browser = provider.browser()
     await browser.get(provider.authorize_url())
     provider.count()
-    answer = await browser.submit("/password", follow=False, username="alice", password=PASSWORD)
+    answer = await browser.submit("/password", follow=False, username=username, password=PASSWORD)
     assert answer.status_code == 303
     assert len(provider.statements) == 3
-    assert len(await provider.deliver()) == 1
+    assert len(await provider.deliver()) == sent
 
 
 async def test_an_authorization_with_a_session_keeps_its_budget(provider: Provider) -> None:

@@ -1,0 +1,36 @@
+"""Which way to prove a second factor comes first on the page, and whether its message leaves unasked. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from idp.model import AssuranceLevel, Authenticator, Factor
+from idp.policy.table import Policy
+
+_SENT = frozenset({Factor.SMS, Factor.EMAIL})
+
+
+def in_order(
+    reach: Mapping[Factor, AssuranceLevel], authenticators: Iterable[Authenticator], policy: Policy
+) -> dict[Factor, AssuranceLevel]:
+    """What is within reach, as a page offers it to who has an app: what they used last, then the app, then the rest.
+
+    A saved code is never first while there is anything else: each works only once.
+    """
+    if policy.message_at_once or Factor.TOTP not in reach:
+        return dict(reach)
+    used: dict[Factor, datetime] = {}
+    for each in authenticators:
+        if each.factor in {Factor.TOTP, Factor.SMS} & reach.keys() and each.closed_at is None and each.last_used_at:
+            used[each.factor] = max(each.last_used_at, used.get(each.factor, each.last_used_at))
+    first = max(used, key=lambda factor: used[factor], default=Factor.TOTP)
+    order = dict.fromkeys((first, Factor.TOTP, *reach))
+    return {factor: reach[factor] for factor in order}
+
+
+def unasked(offered: Sequence[Factor], policy: Policy) -> Factor | None:
+    """The factor whose message leaves before the person asks for it; None for who has something better.
+
+    A message costs money, comes late, and tells whoever holds the phone that somebody knows the password.
+    """
+    first = offered[0] if offered else None
+    return first if first in _SENT and (policy.message_at_once or Factor.TOTP not in offered) else None
