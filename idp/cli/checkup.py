@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from idp import localpg
@@ -17,11 +18,13 @@ from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.settings import Settings, read_settings
+from idp.sms.phone import describe
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
 OLDEST_VERSION, NEWEST_VERSION = 15, 18
 SAMPLE = 50
+PHONES = 10_000
 KEYS_OLD = timedelta(days=180)
 LATE = timedelta(minutes=1)
 OFFSET = timedelta(seconds=2)
@@ -139,6 +142,23 @@ async def _sealed(settings: Settings, db: Database) -> AsyncIterator[Finding]:
     elif not lost:
         used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items()) or "nothing sealed yet"
         yield Finding("secret keys", OK, f"all open: {used}")
+    unknown = await _unknown_numbers(db, chain)
+    if unknown:
+        found = f"{unknown} of the stored phones are no mobile numbers by today's numbering plans"
+        yield Finding("phones", WARN, found, "no code reaches them: ask these people for another (`idp user phone`)")
+
+
+async def _unknown_numbers(db: Database, chain: KeyChain) -> int:
+    """How many of the newest phones libphonenumber no longer knows: plans change, and so did it."""
+    count = 0
+    for account_id, authenticator_id, factor, sealed in await inspection.sealed_sample(db, limit=PHONES):
+        if factor != Factor.SMS.value:
+            continue
+        with suppress(SealBroken):  # told above
+            number = chain.unseal(sealed, purpose=NUMBER, bound_to=bound(account_id, authenticator_id)).decode()
+            described = describe(number)
+            count += described is None or not described.textable
+    return count
 
 
 async def _broken(db: Database, chain: KeyChain, lost: Mapping[str, int]) -> int:

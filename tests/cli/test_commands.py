@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli import app
+from idp.cli import app, checkup
 from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import new_secret_key
 from idp.errors import IdpError
@@ -443,6 +443,19 @@ def test_the_doctor_sees_keys_that_do_not_open(idp: Run, person: str, settings: 
     assert ran.status == 1
     found = [one["found"] for one in ran.json["checks"] if one["check"] == "secret keys"]
     assert "which is not there" in found[0]
+
+
+def test_the_doctor_tells_of_phones_that_no_numbering_plan_knows(
+    idp: Run, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def phones() -> list[str]:
+        return [one["found"] for one in idp("doctor", "--json").json["checks"] if one["check"] == "phones"]
+
+    assert phones() == []
+    monkeypatch.setattr(checkup, "describe", lambda _: None)  # as libphonenumber does after a plan changed
+    (found,) = phones()
+    assert "numbering plans" in found
+    assert person
 
 
 def test_the_doctor_lists_wrong_settings_and_says_so_in_its_status(run: Run, settings: pytest.MonkeyPatch) -> None:
