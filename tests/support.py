@@ -74,12 +74,23 @@ def forms(html: str) -> list[HtmlForm]:
     return parser.forms
 
 
+class _Client(httpx.AsyncClient):
+    """Goes on to the page that says what was wrong with a form, so that its answer is what a person sees."""
+
+    async def post(self, *args: Any, **given: Any) -> httpx.Response:
+        response = await super().post(*args, **given)
+        there = response.headers.get("location", "")
+        if response.status_code != 303 or "?note=" not in there:
+            return response
+        return await self.get(there, headers=given.get("headers"))
+
+
 class Browser:
     """Keeps cookies, follows redirects inside the provider, stops at a client's redirect URI."""
 
     def __init__(self, app: Starlette, *, address: str = "192.0.2.1", headers: Mapping[str, str] | None = None) -> None:
         transport = httpx.ASGITransport(app=app, client=(address, 40000), raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url=ISSUER, headers=headers)
+        self.http: httpx.AsyncClient = _Client(transport=transport, base_url=ISSUER, headers=headers)
         self.page: httpx.Response | None = None
 
     async def get(self, url: str, *, follow: bool = True) -> httpx.Response:

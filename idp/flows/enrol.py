@@ -1,4 +1,4 @@
-"""Authenticator apps: begin, confirm once, rename, remove. Who may, `rooms` decides."""
+"""A new authenticator app: begin, confirm once. Who may, `rooms` decides."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,13 +15,15 @@ from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.notices import tell
 from idp.flows.recovery import Codes, Nothing, new_set
-from idp.flows.rooms import Inside, Outside, TooOften, charge, enter, permission, still
+from idp.flows.rooms import Inside, Outside, TooOften, charge, enter, give_back, permission, still
 from idp.flows.sealed import SEED, bound
 from idp.limits import Closed, Refused
 from idp.model import Account, Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
 from idp.store import audits, authenticators, rate_limits
+from idp.store.engine import Conn
+from idp.store.facts import FORGIVEN
 
 LONGEST_LABEL = 60
 
@@ -42,6 +44,7 @@ class Slip(StrEnum):
 class Enrolling:
     """An app about to be added: what its QR code holds, and how long it will be on hold (None: not at all)."""
 
+    id: UUID
     uri: str = field(repr=False)
     key: str = field(repr=False)
     hold: timedelta | None
@@ -68,7 +71,10 @@ def label_of(typed: str) -> str:
 
 
 async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
-    """Make a seed for this session alone, good for ten minutes. One begun before dies (ENR-07)."""
+    """Make a seed for this session alone, good for ten minutes. One begun before dies (ENR-07).
+
+    Who presses twice gets one seed, and the second press costs nothing.
+    """
     inside = await enter(idp, visitor, rooms.ENROL)
     if not isinstance(inside, Inside):
         return inside
@@ -82,6 +88,10 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
             return ToClient(rooms.ENROL, ())
         may = permission(idp, again)
         assert isinstance(may, MayEnrol)
+        before = await _pending(idp, again, conn)
+        if before is not None and before.begun_at > again.now - FORGIVEN:
+            await give_back(conn, again)
+            return _shown(idp, again, before.id, before.seed, before.hold)
         await authenticators.drop_pending(conn, account_id=account_id, factor=Factor.TOTP)
         await authenticators.add(
             conn,
@@ -98,12 +108,23 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
             sealed=idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account_id, made)),
             session_id=again.session.id,
         )
-    return _shown(idp, again, seed, may.hold or None)
+    return _shown(idp, again, made, seed, may.hold or None)
 
 
-def _shown(idp: Idp, inside: Inside, seed: bytes, hold: timedelta | None) -> Enrolling:
+def _shown(idp: Idp, inside: Inside, id_: UUID, seed: bytes, hold: timedelta | None) -> Enrolling:
     uri = totp.provisioning_uri(seed, account=inside.account.username, issuer=idp.settings.brand)
-    return Enrolling(uri, totp.secret_text(seed), hold, inside.account)
+    return Enrolling(id_, uri, totp.secret_text(seed), hold, inside.account)
+
+
+async def begun(idp: Idp, visitor: Visitor, enrolment: UUID | None) -> Enrolling | Done | Nothing | Outside:
+    """The enrolment that `begin` made, once more, while it is the one that can be confirmed. Makes nothing."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    pending = await _pending(idp, inside, idp.db)
+    if pending is None or pending.id != enrolment:
+        return Done() if _is_new(inside, enrolment) else Nothing()
+    return _shown(idp, inside, pending.id, pending.seed, pending.hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +151,23 @@ async def _just_added(idp: Idp, visitor: Visitor) -> bool:
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
         return False
-    apps = (each.confirmed_at for each in inside.loaded.authenticators if each.factor is Factor.TOTP)
-    return any(at is not None and at > inside.now - TWICE for at in apps)
+    return any(_is_new(inside, each.id) for each in inside.loaded.authenticators if each.factor is Factor.TOTP)
+
+
+def _is_new(inside: Inside, authenticator_id: UUID | None) -> bool:
+    known = {each.id: each.confirmed_at for each in inside.loaded.authenticators}
+    at = known.get(authenticator_id) if authenticator_id is not None else None
+    return at is not None and at > inside.now - TWICE
 
 
 async def _confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done | Codes | Again | Nothing | Outside:
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
         return inside
-    pending = await _pending(idp, inside)
+    pending = await _pending(idp, inside, idp.db)
     if pending is None:
         return Nothing()
-    enrolling = _shown(idp, inside, pending.seed, pending.hold)
+    enrolling = _shown(idp, inside, pending.id, pending.seed, pending.hold)
     label = label_of(label)
     digits = totp.normalise_answer(code)
     if len(label) > LONGEST_LABEL:
@@ -163,9 +189,9 @@ async def _confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done
     return await _add(idp, visitor, inside, pending, label=label, step=judged.step, failures=failures)
 
 
-async def _pending(idp: Idp, inside: Inside) -> _Pending | None:
+async def _pending(idp: Idp, inside: Inside, conn: Conn) -> _Pending | None:
     found = await authenticators.pending(
-        idp.db, account_id=inside.account.id, session_id=inside.session.id, factor=Factor.TOTP, now=inside.now
+        conn, account_id=inside.account.id, session_id=inside.session.id, factor=Factor.TOTP, now=inside.now
     )
     if found is None:
         return None

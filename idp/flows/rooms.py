@@ -147,6 +147,12 @@ async def charge(idp: Idp, inside: Inside) -> TooOften | None:
             return TooOften(retry_after, inside.account)
 
 
+async def give_back(conn: Conn, inside: Inside) -> None:
+    """What `charge` counted was no change after all."""
+    key = limits.subject(limits.ENROLMENTS, inside.account.id)
+    await rate_limits.give_back(conn, [(limits.ENROLMENTS, key)], now=inside.now)
+
+
 def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
     """On what terms somebody inside a room for authenticators may make the change."""
     request = inside.facts.request

@@ -12,14 +12,15 @@ from idp.factors import strength
 from idp.flows import account as flow
 from idp.flows.account import Home, Weak
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, enter
+from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
 from idp.web.home import END_OTHERS_PATH, END_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
+from idp.web.notes import Note, note_of, see
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
-from idp.web.rooms import done_of, home_with, outside, url
+from idp.web.rooms import done_of, home_with, outside, too_often, url
 
 _PROBLEMS = {
     strength.Problem.TOO_SHORT: Problem.PASSWORD_SHORT,
@@ -74,7 +75,19 @@ async def back(request: Request) -> Response:
 async def password(request: Request) -> Response:
     """GET /account/password."""
     found = await enter(idp_of(request), visitor(request), PASSWORD)
-    return _password_page(request, found) if isinstance(found, Inside) else outside(request, found)
+    if not isinstance(found, Inside):
+        return outside(request, found)
+    note = note_of(request)
+    wait = note.wait(found.now)
+    shown = ChangePassword(
+        action=url(request, PASSWORD_PATH),
+        username=found.account.username,
+        back=url(request, ACCOUNT_PATH),
+        least=strength.MIN_CHARACTERS,
+        wait=wait,
+        problems=note.problems,
+    )
+    return page(request, shown, status=note.status, retry_after=wait, person=found.account)
 
 
 async def change_password(request: Request) -> Response:
@@ -86,30 +99,25 @@ async def change_password(request: Request) -> Response:
     if not isinstance(inside, Inside):
         return outside(request, inside)
     if not new:
-        return _password_page(request, inside, Problem.NEW_PASSWORD_MISSING)
+        return _wrong(request, Problem.NEW_PASSWORD_MISSING)
     if new != form.get("repeat"):
-        return _password_page(request, inside, Problem.PASSWORD_REPEAT)
+        return _wrong(request, Problem.PASSWORD_REPEAT)
     match await flow.change_password(idp, who, new=new):
         case flow.Done():
             return home_with(request, Done.PASSWORD_CHANGED)
         case Weak(same=True):
-            return _password_page(request, inside, Problem.PASSWORD_SAME)
+            return _wrong(request, Problem.PASSWORD_SAME)
         case Weak(problems):
             told = dict.fromkeys(_PROBLEMS.get(each, Problem.PASSWORD_COMMON) for each in problems)
-            return _password_page(request, inside, *told)
+            return _wrong(request, *told)
+        case TooOften() as refused:
+            return too_often(request, PASSWORD_PATH, refused)
         case otherwise:
             return outside(request, otherwise)
 
 
-def _password_page(request: Request, inside: Inside, *problems: Problem) -> Response:
-    shown = ChangePassword(
-        action=url(request, PASSWORD_PATH),
-        username=inside.account.username,
-        back=url(request, ACCOUNT_PATH),
-        least=strength.MIN_CHARACTERS,
-        problems=problems,
-    )
-    return page(request, shown, status=400 if problems else 200, person=inside.account)
+def _wrong(request: Request, *problems: Problem) -> Response:
+    return see(request, url(request, PASSWORD_PATH), Note(400, problems=problems))
 
 
 async def cancelled(request: Request) -> Response:

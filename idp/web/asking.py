@@ -44,9 +44,9 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
         case Kind.SECOND_FACTOR:
             return _second_factor(show, policy, here, _asked(show, factor), extra)
         case Kind.CONSENT:
-            return _consent(show, policy, here)
+            return _consent(show, policy, here, extra)
         case Kind.SELECT_ACCOUNT:
-            return _select_account(show, policy, here)
+            return _select_account(show, policy, here, extra)
 
 
 def destination_of(idp: Idp, show: Show, factor: Factor | None) -> Destination | None:
@@ -175,7 +175,7 @@ def _label(authenticators: tuple[Authenticator, ...]) -> str | None:
     return apps[0].label or None if len(apps) == 1 else None
 
 
-def _consent(show: Show, policy: Policy, here: str) -> Page:
+def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
     return pages.Consent(
         action=f"{here}/consent",
         client_name=show.client.name,
@@ -185,10 +185,11 @@ def _consent(show: Show, policy: Policy, here: str) -> Page:
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
         who=_who(show, here),
+        problems=extra.problems,
     )
 
 
-def _select_account(show: Show, policy: Policy, here: str) -> Page:
+def _select_account(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
     person = show.facts.account
     choice = None if person is None else AccountChoice(str(person.id), person.username, person.name)
     refused = show.ask.reason.why is Why.NOT_IN_GROUP
@@ -198,4 +199,5 @@ def _select_account(show: Show, policy: Policy, here: str) -> Page:
         accounts=() if refused or choice is None else (choice,),
         cancel=f"{here}/cancel",
         refused=choice if refused else None,
+        problems=extra.problems,
     )

@@ -1,7 +1,6 @@
 """The pages of a paused request: GET shows what is asked now, POST answers it and goes back to asking."""
 
 from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -15,13 +14,15 @@ from idp.factors import password as passwords
 from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.destinations import next_send
-from idp.flows.idp import INTERNAL
+from idp.flows.idp import INTERNAL, Idp
 from idp.model import Factor
 from idp.oidc.redirects import leads_on
+from idp.policy import Kind
 from idp.sms import Channel
 from idp.web.answers import page, to_client, to_interaction, trouble
 from idp.web.asking import NOTHING, Extra, destination_of, page_for
 from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
+from idp.web.notes import ANYTHING, Note, after, note_of, see
 from idp.web.pages import Delivery, Problem, Trouble
 from idp.web.restart import again, gone
 
@@ -76,7 +77,15 @@ async def show(request: Request) -> Response:
     match await authorize.resume(idp_of(request), interaction_id, visitor(request)):
         case Show() as asked:
             chosen = request.path_params.get("factor")
-            return await _shown(request, asked, factor=Factor(chosen) if chosen else None)
+            factor = Factor(chosen) if chosen else None
+            note = note_of(request, about=chosen or asked.ask.kind.value)
+            extra = Extra(
+                problems=note.problems,
+                username=note.typed,
+                tries_left=note.tries_left,
+                wait=note.wait(idp_of(request).clock.now()),
+            )
+            return await _shown(request, asked, factor=factor, extra=extra, status=note.status)
         case ToClient() as done:
             return to_client(request, done)
         case Gone():
@@ -89,47 +98,30 @@ async def password(request: Request) -> Response:
     if interaction_id is None:
         return trouble(request, Trouble.NOT_FOUND)
     form = await own_form(request)
+    idp, here = idp_of(request), _here(request, interaction_id)
     username, typed = form.get("username"), passwords.parse(form.get("password"))
+    again = Note(400, Kind.PASSWORD.value, typed=username[:254])
     if not username.strip() or typed is None or len(username) > 254:
         problems = [] if username.strip() else [Problem.USERNAME_MISSING]
         problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
-        return await _again(request, 400, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,), username=username[:254])
-    idp = idp_of(request)
+        return see(request, here, replace(again, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,)))
     outcome = await login.password(idp, interaction_id, visitor(request), username=username, typed=typed)
     _count(Factor.PASSWORD, outcome)
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
         case login.WrongPassword():
-            return await _again(request, 400, problems=(Problem.SIGN_IN_WRONG,), username=username)
+            return see(request, here, replace(again, problems=(Problem.SIGN_IN_WRONG,)))
         case login.Wait(retry_after, strange):
             problem = Problem.SIGN_IN_WAIT_HERE if strange else Problem.SIGN_IN_WAIT
-            return await _again(request, 429, problems=(problem,), username=username, wait=retry_after)
+            return see(request, here, replace(again, status=429, problems=(problem,), until=after(idp, retry_after)))
         case Gone():
             return to_interaction(request, ToInteraction(interaction_id))
 
 
-async def _again(
-    request: Request,
-    status: int,
-    *,
-    problems: tuple[Problem, ...],
-    username: str | None = None,
-    wait: timedelta | None = None,
-) -> Response:
-    """The page that is asked now, once more, with what was wrong."""
-    interaction_id = path_uuid(request, "id")
-    assert interaction_id is not None
-    idp = idp_of(request)
-    match await authorize.load(idp, interaction_id, visitor(request), now=idp.clock.now()):
-        case Show() as asked:
-            return await _shown(
-                request, asked, extra=Extra(problems=problems, username=username, wait=wait), status=status
-            )
-        case Gone():
-            return to_interaction(request, ToInteraction(interaction_id))
-        case _:
-            return to_interaction(request, ToInteraction(interaction_id))
+def _here(request: Request, interaction_id: UUID, factor: Factor | None = None) -> str:
+    here = f"{base_path(idp_of(request))}/i/{interaction_id}"
+    return here if factor is None else f"{here}/{factor.value}"
 
 
 async def code(request: Request) -> Response:
@@ -157,12 +149,17 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
         case challenge.NotOffered():
-            return trouble(request, Trouble.BAD_REQUEST, detail="This way to confirm is not offered here.")
+            return _elsewhere(request, interaction_id)
         case Gone():
             return to_interaction(request, ToInteraction(interaction_id))
         case refused:
-            extra, status = _extra(refused)
-            return await _shown(request, refused.show, factor=factor, extra=extra, status=status)
+            note = replace(_note(idp, refused), about=factor.value)
+            return see(request, _here(request, interaction_id, factor), note)
+
+
+def _elsewhere(request: Request, interaction_id: UUID) -> Response:
+    """The form is not that of what is asked now: the page is older than something else that was done."""
+    return see(request, _here(request, interaction_id), Note(400, ANYTHING, (Problem.FORM_OLD,)))
 
 
 def _count(factor: Factor, outcome: object) -> None:
@@ -175,30 +172,29 @@ def _count(factor: Factor, outcome: object) -> None:
             metrics.observe_factor(factor, "waited")
 
 
-def _extra(
-    refused: challenge.Malformed | challenge.WrongCode | challenge.DeadCode | challenge.Paused,
-) -> tuple[Extra, int]:
+def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challenge.DeadCode | challenge.Paused) -> Note:
     """What a refused code means on the page, and its status."""
     match refused:
         case challenge.Malformed(factor=factor, empty=True):
-            return Extra(problems=(_MISSING[factor],)), 400
+            return Note(400, problems=(_MISSING[factor],))
         case challenge.Malformed(factor=Factor.RECOVERY):
-            return Extra(problems=(Problem.RECOVERY_WRONG,)), 400
+            return Note(400, problems=(Problem.RECOVERY_WRONG,))
         case challenge.Malformed():
-            return Extra(problems=(Problem.CODE_SHAPE,)), 400
+            return Note(400, problems=(Problem.CODE_SHAPE,))
         case challenge.WrongCode(attempts_left=0, factor=Factor.SMS | Factor.EMAIL):
-            return Extra(problems=(Problem.CODE_DEAD,), tries_left=0), 400
+            return Note(400, problems=(Problem.CODE_DEAD,), tries_left=0)
         case challenge.WrongCode(used=True, attempts_left=left):
-            return Extra(problems=(Problem.CODE_USED,), tries_left=left), 400
+            return Note(400, problems=(Problem.CODE_USED,), tries_left=left)
         case challenge.WrongCode(factor=factor, attempts_left=left):
-            return Extra(problems=(_WRONG.get(factor, Problem.CODE_WRONG),), tries_left=left), 400
+            return Note(400, problems=(_WRONG.get(factor, Problem.CODE_WRONG),), tries_left=left)
         case challenge.DeadCode():
-            return Extra(problems=(Problem.CODE_EXPIRED,)), 400
+            return Note(400, problems=(Problem.CODE_EXPIRED,))
         case challenge.Paused(retry_after=None):
             # No Retry-After: waiting does not help
-            return Extra(problems=(Problem.CODE_CLOSED,)), 429
+            return Note(429, problems=(Problem.CODE_CLOSED,))
         case challenge.Paused(retry_after=wait, sending=sending):
-            return Extra(problems=(Problem.RESEND_WAIT if sending else Problem.CODE_WAIT,), wait=wait), 429
+            problem = Problem.RESEND_WAIT if sending else Problem.CODE_WAIT
+            return Note(429, problems=(problem,), until=after(idp, wait))
 
 
 async def consent(request: Request) -> Response:
@@ -208,7 +204,7 @@ async def consent(request: Request) -> Response:
         return trouble(request, Trouble.NOT_FOUND)
     form = await own_form(request)
     if form.get("decision") not in {"allow", "deny"}:
-        return trouble(request, Trouble.BAD_REQUEST, detail="Neither allow nor deny was chosen.")
+        return _elsewhere(request, interaction_id)
     return _onward(
         request,
         interaction_id,

@@ -14,7 +14,8 @@ from idp.oidc.params import Params
 from idp.policy import UNMET, UNSURE
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble
 from idp.web.door import base_path, csrfs, idp_of, visitor
-from idp.web.pages import Done, Message, Outcome, Trouble
+from idp.web.notes import Note, after, see
+from idp.web.pages import Done, Message, Outcome, Problem, Trouble
 
 DONE = "done"
 
@@ -24,15 +25,19 @@ def url(request: Request, path: str) -> str:
     return base_path(idp_of(request)) + path
 
 
-def outside(request: Request, answer: Outside | TooOften) -> Response:
+def too_often(request: Request, path: str, refused: TooOften) -> Response:
+    """303 to the page of the form, which says how long to wait."""
+    until = after(idp_of(request), refused.retry_after)
+    return see(request, url(request, path), Note(429, problems=(Problem.CHANGES_WAIT,), until=until))
+
+
+def outside(request: Request, answer: Outside) -> Response:
     """For somebody who may not come in (yet): what is missing is asked, or why it is no use is said."""
     match answer:
         case ToInteraction():
             return to_interaction(request, answer)
         case ToClient():
             return to_client(request, answer)
-        case TooOften(retry_after, person):
-            return trouble(request, Trouble.TOO_MANY, retry=retry_after, person=person)
         case Barred(error, person):
             if error not in {UNMET, UNSURE}:
                 return trouble(request, Trouble.FORBIDDEN, person=person)

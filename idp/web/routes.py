@@ -4,7 +4,17 @@ from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute, Mount, Route, Router
 
-from idp.web import account, authenticators, authorize, interaction, logout, operations, receipts, tokens
+from idp.web import (
+    account,
+    authenticators,
+    authorize,
+    interaction,
+    logout,
+    operations,
+    receipts,
+    recovery_codes,
+    tokens,
+)
 from idp.web.glances import unmoved
 
 
@@ -19,6 +29,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *receipts.ROUTES,
         *account.ROUTES,
         *authenticators.ROUTES,
+        *recovery_codes.ROUTES,
         *logout.ROUTES,
     ]
     base = urlsplit(issuer).path

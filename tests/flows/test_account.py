@@ -17,7 +17,7 @@ from idp.sms.text import Notice
 from idp.store import rate_limits
 from idp.store.engine import Statement
 from idp.store.schema import session
-from idp.web import account, authenticators, logout
+from idp.web import account, authenticators, logout, recovery_codes
 from idp.web.account import is_internal
 from idp.web.door import csrf
 from tests.conftest import empty, running
@@ -58,7 +58,7 @@ every_post = pytest.mark.parametrize("path", POSTS)
 
 
 def test_every_form_of_these_rooms_is_tried() -> None:
-    routes = [*account.ROUTES, *authenticators.ROUTES, *logout.ROUTES]
+    routes = [*account.ROUTES, *authenticators.ROUTES, *recovery_codes.ROUTES, *logout.ROUTES]
     posts = {route.path for route in routes if "POST" in (route.methods or ())} - {"/logout"}
     assert posts == {path.replace("{app}", "{id}") for path in POSTS}
 

@@ -329,6 +329,12 @@ PAGES: dict[str, Page] = {
         hold=timedelta(hours=24),
         problems=(Problem.FORM_OLD,),
     ),
+    "begin-enrolment-too-often": BeginEnrolment(
+        action="/account/authenticators/new",
+        back="/account",
+        wait=timedelta(minutes=20),
+        problems=(Problem.CHANGES_WAIT,),
+    ),
     "first-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=None),
     "new-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=8),
     "password": PASSWORD,

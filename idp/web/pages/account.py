@@ -142,6 +142,7 @@ class BeginEnrolment:
     back: str
     hold: timedelta | None = None
     reached: bool = True
+    wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -170,6 +171,8 @@ class NewRecoveryCodes:
     action: str
     back: str
     remaining: int | None = 0
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

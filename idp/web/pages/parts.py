@@ -138,6 +138,7 @@ class Problem(Enum):
     PASSWORD_COMMON = ("password", mark("This password is easy to guess, because many people use it. Choose another"))
     PASSWORD_SAME = ("password", mark("Choose a password that differs from the one you have"))
     PASSWORD_REPEAT = ("repeat", mark("The two passwords are not the same"))
+    CHANGES_WAIT = (None, mark("Too many changes of how you sign in. Try again in %(wait)s"))
     FORM_OLD = (None, mark("This page was open for too long, so nothing was changed. Please try again"))
 
     @property

@@ -164,6 +164,7 @@ class Consent:
     scopes: tuple[ScopeLine, ...]
     host: str | None = None
     who: Who | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +189,4 @@ class SelectAccount:
     accounts: tuple[AccountChoice, ...]
     cancel: str | None = None
     refused: AccountChoice | None = None
+    problems: tuple[Problem, ...] = ()
