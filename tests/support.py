@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -23,7 +23,8 @@ from idp.factors import recovery
 from idp.flows import deliver
 from idp.flows.idp import Idp
 from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
-from idp.model import Account, Authenticator, AuthMethod, Client, Factor
+from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client, Factor
+from idp.policy import ScopeRule
 from idp.sms import phone
 from idp.store import accounts, authenticators, clients
 from idp.store.engine import Statement
@@ -284,6 +285,14 @@ class Provider:
         await clients.add(self.idp.db, made, now=self.clock.now())
         self.idp.clients = {**self.idp.clients, client_id: made}
         return made
+
+    def for_machines(self, scope: str) -> None:
+        """A row of the policy that gives this scope to clients which act for themselves, and to nobody else."""
+        life = timedelta(minutes=10)
+        rule = ScopeRule(
+            AssuranceLevel.TWO_FACTOR, None, life, refresh=False, internal=False, people=False, machines=True
+        )
+        self.idp.policy = replace(self.idp.policy, scopes={**self.idp.policy.scopes, scope: rule})
 
     async def add_person(
         self, username: str, *, number: str | None = None, app: bool = False, codes: bool = False, **changes: Any

@@ -66,6 +66,7 @@ async def test_an_application_that_is_gone_gets_nothing_before_we_heard_of_it(
 ) -> None:
     """Each process knows them by heart: a removed one broke what it asked, a disabled one got codes for a while."""
     uri, leaving = NOTES_URI.replace("8002", "8009"), f"leaving-{gone}-{first_party}"
+    provider.for_machines("ledger:read")
     await provider.add_client(
         leaving, uri, first_party=first_party, grant_types=MACHINE, scopes=frozenset({"openid", "ledger:read"})
     )

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
@@ -14,9 +13,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from idp.model import AssuranceLevel, AuthMethod
+from idp.model import AuthMethod
 from idp.oidc.client_auth import ASSERTION_TYPE
-from idp.policy import ScopeRule
 from tests.stage import MOBILE_URI, SHOP_URI, consent, elevate, header, post, segment, tokens, userinfo
 from tests.support import BANK_URI, ISSUER, Provider, claims, parameters
 
@@ -164,17 +162,7 @@ async def test_a_client_authenticates_as_it_is_registered(provider: Provider) ->
 async def machine(provider: Provider, **changes: Any) -> None:
     if changes.get("id", "machine") in provider.idp.clients:
         return
-    rule = ScopeRule(
-        AssuranceLevel.TWO_FACTOR,
-        None,
-        timedelta(minutes=10),
-        refresh=False,
-        internal=False,
-        people=False,
-        machines=True,
-    )
-    policy = provider.idp.policy
-    provider.idp.policy = replace(policy, scopes={**policy.scopes, "reports": rule})
+    provider.for_machines("reports")
     await provider.add_client(
         changes.pop("id", "machine"),
         "http://localhost:8006/cb",

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from idp.limits import LIMITS
+from idp import limits
 from idp.model import Factor
 from idp.store import (
     attempts,
@@ -23,6 +23,7 @@ from idp.store import (
     leases,
     messages,
     proofs,
+    rate_limits,
     receipts,
     refresh_tokens,
     spending,
@@ -32,8 +33,8 @@ from idp.store.engine import Statement
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
 
-SMS = (LIMITS["sms_number"], LIMITS["sms_address"])
-
+SMS = (limits.SMS.pace, limits.SMS.places, limits.SMS.day, limits.SMS_ADDRESS)
+STRANGER = ((limits.PASSWORD_STRANGER, True), (limits.PASSWORD_DAY, True), (limits.PASSWORD_ADDRESS, False))
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 DYING = (
@@ -196,13 +197,14 @@ def hot_statements() -> dict[str, Statement]:
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
         "facts of a username": facts._OF_USERNAME,
-        "password": proofs._statement(Factor.PASSWORD, SMS, LIMITS["password_address"]),
-        "text message": proofs._statement(Factor.SMS, None, LIMITS["sms_address"]),
-        "app": proofs._statement(Factor.TOTP, None, None),
-        "recovery": proofs._statement(Factor.RECOVERY, None, None),
+        "password": proofs._statement(Factor.PASSWORD, SMS, STRANGER),
+        "text message": proofs._statement(Factor.SMS, None, ((limits.SMS.places, False), (limits.SMS_ADDRESS, False))),
+        "app": proofs._statement(Factor.TOTP, None, ()),
+        "recovery": proofs._statement(Factor.RECOVERY, None, ()),
+        "give a try back": rate_limits._refund_statement(STRANGER),
         "ask": challenges._ask_statement(SMS),
-        "spend": attempts._spend_statement((LIMITS["code_failures"],), ask_if_none=False),
-        "spend or ask": attempts._spend_statement((LIMITS["code_failures"],), ask_if_none=True),
+        "spend": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=False),
+        "spend or ask": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=True),
         "issue": codes._issue_statement(in_interaction=True),
         "load a code": codes._LOAD,
         "redeem": codes._REDEEM,
