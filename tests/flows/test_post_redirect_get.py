@@ -9,7 +9,7 @@ import pytest
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from tests.flows.people import come_in
 from tests.store.asking import ask_second_factor, attempts, count, wrong
-from tests.support import Browser, Provider, forms
+from tests.support import PASSWORD, Browser, Provider, forms
 
 NEW = "/account/authenticators/new"
 
@@ -185,3 +185,33 @@ async def test_a_password_that_is_not_good_is_said_after_a_redirect(provider: Pr
     page = await browser.get(answer.headers["location"])
     assert page.status_code == 400
     assert "at least" in page.text
+    there = answer.headers["location"]
+    other = provider.browser()
+    await provider.sign_in(other)
+    await other.get("/account/password")
+    await other.submit("/totp", code=provider.totp(after=timedelta(seconds=30)))
+    assert (await other.get(there)).status_code == 200  # the same page of the same person, in another browser
+    provider.clock.move(timedelta(minutes=4))
+    assert (await browser.get(there)).status_code == 400
+
+
+async def test_what_was_wrong_with_a_password_is_not_said_of_the_code(provider: Provider) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    answer = await posted(browser, "/password", username="alice", password="wrong")
+    await browser.get(answer.headers["location"])
+    await posted(browser, "/password", username="alice", password=PASSWORD)
+    page = await browser.get(answer.headers["location"])
+    assert page.status_code == 200
+    assert "not right" not in page.text
+
+
+async def test_what_is_said_is_forgotten_after_ten_minutes(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await browser.get("/account/recovery-codes")
+    there = (await posted(browser, "/account/recovery-codes")).headers["location"]
+    provider.clock.move(timedelta(minutes=9, seconds=59))
+    assert "<li><code>" in (await browser.get(there)).text
+    provider.clock.move(timedelta(seconds=1))
+    assert "<li><code>" not in (await browser.get(there)).text
