@@ -53,7 +53,7 @@ class Enrolling:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Not confirmed: the same enrolment, once more, in answer to this very POST (TOTP-10)."""
+    """Not confirmed: the same enrolment, once more, at the address that its beginning gave (TOTP-10)."""
 
     enrolling: Enrolling
     slip: Slip
