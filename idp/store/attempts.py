@@ -31,7 +31,7 @@ from idp.limits import Closed, Limit, Refused
 from idp.store.challenges import Charges, Question, alive, open_interaction
 from idp.store.engine import Conn, Statement
 from idp.store.rate_limits import Refund, Refunds, Shape, charge_values, charging, refunding, refusal
-from idp.store.schema import Time, authenticator, challenge
+from idp.store.schema import Time, authenticator, challenge, interaction
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
@@ -183,6 +183,13 @@ async def spend(
     return await refusal(conn, charges, now=now)
 
 
+# Locked first here too: who spends may not see a question yet that was just asked, and would wait for it last.
+_its_interaction = (
+    select(interaction.c.id)
+    .where(interaction.c.id == bindparam("q_interaction", type_=Uuid))
+    .with_for_update(key_share=True)
+    .cte("paused")
+)
 _given_back = (
     update(challenge)
     .where(
@@ -192,6 +199,7 @@ _given_back = (
         challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
         challenge.c.attempts > literal_column("0", Integer),
         challenge.c.consumed_at.is_(None),
+        exists(select(_one).select_from(_its_interaction)),
     )
     .values(attempts=challenge.c.attempts - _one)
     .returning(challenge.c.attempts)

@@ -1,5 +1,6 @@
 """Once is once, three is three (promise 5): many callers in the same moment, from two pools, several rounds."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,10 +22,13 @@ from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import accounts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
+from idp.store import accounts, attempts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
 from idp.store import keys as store_keys
+from idp.store.attempts import Spent
+from idp.store.challenges import Question
 from idp.store.engine import Statement
 from idp.store.proofs import Proof, Rotation
+from idp.store.rate_limits import Refund
 from idp.store.schema import account
 from idp.store.schema import challenge as challenge_table
 from tests.mailing import allow_mail, mails
@@ -39,6 +43,7 @@ from tests.store.asking import (
 )
 from tests.store.parallel import at_once
 from tests.support import BANK_URI, HASHED, PASSWORD, Provider, claims
+from tests.waiting import comes
 
 NONCE = Statement(
     select(challenge_table.c.nonce).where(challenge_table.c.interaction_id == bindparam("interaction_id"))
@@ -49,6 +54,7 @@ SET_EMAIL = Statement(
     .values(email=bindparam("to"), email_verified=bindparam("sure"))
     .returning(account.c.id)
 )
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 Twins = tuple[Provider, Provider]
 ROUNDS = range(3)
 
@@ -115,6 +121,58 @@ async def test_a_time_step_is_accepted_once_from_whatever_browser(twins: Twins) 
         assert isinstance(refused, WrongCode)
         assert refused.used
         twins[0].clock.move(timedelta(seconds=30))
+
+
+async def test_a_try_is_given_back_without_ending_another(twins: Twins, database_url: str) -> None:
+    """Locks in one order, for a caller too who cannot see the question yet that the one before it asked."""
+    asked = await ask_second_factor(twins[0])
+    now, failures = twins[0].clock.now(), b"failures of an app"
+    person = await accounts.by_username(twins[0].idp.db, username="alice")
+    assert person is not None
+    question = Question(
+        interaction_id=asked.interaction_id,
+        factor=Factor.TOTP,
+        account_id=person[0].id,
+        authenticator_id=None,
+        purpose="totp",
+        nonce=bytes(16),
+        key_id="t1",
+        expires_at=now + timedelta(minutes=5),
+        max_attempts=3,
+    )
+
+    async def spend() -> object:
+        charges = [(limits.CODE_FAILURES, failures)]
+        return await attempts.spend(twins[0].idp.db, question, charges=charges, ask_if_none=True, now=now)
+
+    async def give_back(spent: Spent) -> None:
+        refund = Refund(limits.CODE_FAILURES, failures)
+        await attempts.give_back(twins[1].idp.db, question, nonce=spent.nonce, refund=refund, now=now)
+
+    watch, paused, counted = [await asyncpg.connect(database_url) for _ in range(3)]
+
+    async def are_waiting(count: int) -> bool:
+        return int(await watch.fetchval(WAITING)) == count
+
+    try:
+        spent = await spend()
+        assert isinstance(spent, Spent)
+        row = await watch.fetchval("DELETE FROM challenge WHERE factor = 'totp' RETURNING to_jsonb(challenge)")
+        async with counted.transaction():
+            await counted.execute("SELECT FROM rate_limit WHERE key = $1 FOR UPDATE", failures)
+            async with paused.transaction():
+                await paused.execute("SELECT FROM interaction WHERE id = $1 FOR NO KEY UPDATE", asked.interaction_id)
+                another = asyncio.create_task(spend())
+                await comes(lambda: are_waiting(1))
+                again = "INSERT INTO challenge SELECT * FROM jsonb_populate_record(NULL::challenge, $1)"
+                await paused.execute(again, row)
+            returning = asyncio.create_task(give_back(spent))
+            await comes(lambda: are_waiting(2))
+        assert isinstance(await another, Spent)
+        await returning
+    finally:
+        for connection in (watch, paused, counted):
+            await connection.close()
 
 
 async def test_a_recovery_code_is_accepted_once_from_whatever_browser(twins: Twins) -> None:
