@@ -17,6 +17,9 @@ Which = Annotated[str, typer.Argument(metavar="CLIENT", help="Its name or client
 
 
 def _client(client: "Client") -> dict[str, Any]:
+    """A client without its secret. `browser_origins` are those that count: registered, or of the redirect URIs."""
+    from idp.oidc import origins
+
     return {
         "client_id": client.id,
         "name": client.name,
@@ -36,6 +39,7 @@ def _client(client: "Client") -> dict[str, Any]:
         "id_token_claims": client.id_token_claims,
         "groups": client.groups,
         "origins": client.origins,
+        "browser_origins": sorted(origins.of(client)),
         "jwks": client.jwks,
         "disabled": client.disabled,
     }
@@ -238,7 +242,7 @@ def show(client: Which, as_json: output.Json = False) -> None:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (tuple, frozenset)):
+    if isinstance(value, (tuple, list, frozenset)):
         return " ".join(sorted(value))
     if isinstance(value, dict):
         return json.dumps(value)

@@ -169,6 +169,22 @@ def test_what_an_application_may_read_and_whose_it_is_is_registered_and_shown(
         assert re.search(rf"^{field}\b", text, re.MULTILINE), field
 
 
+def test_from_where_browsers_may_call_is_shown_when_nobody_registered_it(idp: Run, name: str) -> None:
+    redirects = (
+        "--redirect-uri",
+        "https://shop.example.com:443/cb",
+        "--redirect-uri",
+        "com.example.app:/cb",
+        "--native",
+    )
+    assert idp("client", "add", name, *redirects).status == 0
+    shown = idp("client", "show", name, "--json").json
+    assert (shown["origins"], shown["browser_origins"]) == ([], ["https://shop.example.com"])
+    assert re.search(r"^browser_origins +https://shop\.example\.com$", idp("client", "show", name).out, re.MULTILINE)
+    idp("client", "set", name, "--origin", "capacitor://localhost")
+    assert idp("client", "show", name, "--json").json["browser_origins"] == ["capacitor://localhost"]
+
+
 def test_a_scope_that_never_comes_is_shown_with_the_reason(idp: Run, name: str) -> None:
     words = ("--scope", "openid", "--scope", "offline_access", "--grant-type", "authorization_code")
     idp("client", "add", name, *HERE, *words)
@@ -207,8 +223,8 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
     after = idp("client", "show", before["client_id"], "--json").json
     changed = {field for field in before.keys() & after.keys() if before[field] != after[field]}
     # refresh_token comes with offline_access
-    assert changed == {*words, "grant_types"}
-    assert set(ran.json["changed"]) == changed
+    assert changed - {"browser_origins"} == {*words, "grant_types"}
+    assert set(ran.json["changed"]) == changed - {"browser_origins"}
     assert "client_secret" not in ran.json
     assert "Its secret is forgotten." in ran.json["consequences"]
     assert before.keys() - {"client_id", "client_secret", "disabled"} == changed, "a field that cannot be changed"
