@@ -18,7 +18,7 @@ from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.settings import Settings, read_settings
-from idp.sms.phone import describe
+from idp.sms.phone import textable
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
 from idp.store.engine import Database
 
@@ -156,8 +156,7 @@ async def _unknown_numbers(db: Database, chain: KeyChain) -> int:
             continue
         with suppress(SealBroken):  # told above
             number = chain.unseal(sealed, purpose=NUMBER, bound_to=bound(account_id, authenticator_id)).decode()
-            described = describe(number)
-            count += described is None or not described.textable
+            count += not textable(number)
     return count
 
 

@@ -1,12 +1,17 @@
-"""People and their authenticators as JSON objects, for all commands that show them."""
+"""People and their authenticators as JSON objects and as lines, for all commands that show them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idp.cli import output
+
 if TYPE_CHECKING:
     from idp.flows.operate import Person
     from idp.model import Account, Authenticator
+
+_BROWSER = 60  # characters of what a browser says of itself; --json shows all that is kept
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The username.", show_default=False)]
 
@@ -47,3 +52,47 @@ def person_json(person: "Person") -> dict[str, Any]:
         "claims": dict(person.account.claims),
         "authenticators": [authenticator_json(one) for one in person.authenticators],
     }
+
+
+def person_lines(person: "Person") -> list[str]:
+    """The same for people: tables of the person, the authenticators and what happened lately."""
+    account, able = person.account, person.authenticators or person.by_mail
+    about = [
+        ("name", account.name),
+        ("e-mail", f"{account.email or ''}{' (verified)' if account.email_verified else ''}"),
+        *_claims(account.claims),
+        ("groups", " ".join(sorted(account.groups))),
+        ("added", output.when(account.created_at)),
+        ("signs in", "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app"),
+    ]
+    theirs = [
+        (str(one.id)[:8], one.factor, f"{one.label} {one.hint}", _trusted(one), output.when(one.last_used_at))
+        for one in person.authenticators
+    ]
+    lines = [
+        output.table(("USERNAME", account.username), about),
+        "",
+        output.table(("AUTHENTICATOR", "FACTOR", "WHICH", "TRUSTED FROM", "LAST USED"), theirs),
+    ]
+    if person.events:
+        lately = [
+            (output.when(at), what, client, fields.get("address"), str(fields.get("browser", ""))[:_BROWSER])
+            for at, what, client, fields in person.events
+        ]
+        lines += ["", output.table(("LATELY", "EVENT", "CLIENT", "FROM", "BROWSER"), lately)]
+    return lines
+
+
+def _trusted(one: "Authenticator") -> str:
+    """From when it opens what is sensitive. The hold begins when a provider took a message about it."""
+    if one.hold is None:
+        return output.when(one.trusted_at)
+    from idp.policy import in_units
+
+    return f"{in_units(one.hold)} after they could be told"
+
+
+def _claims(claims: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """By the names that `idp user claims` takes."""
+    address = {f"address.{part}": value for part, value in claims.get("address", {}).items()}
+    return sorted({**{name: value for name, value in claims.items() if name != "address"}, **address}.items())

@@ -1,20 +1,18 @@
 """`idp user …`: people and what they prove themselves with."""
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from idp.cli import authenticators, output
-from idp.cli.people import Name, account_json, person_json
+from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
     from idp.flows.idp import Idp
     from idp.flows.operate import Person
     from idp.model import Authenticator
-
-_BROWSER = 60  # characters of what a browser says of itself; --json shows all that is kept
 
 app = typer.Typer(
     help="People: add, show, lock out, and give them authenticators.",
@@ -177,63 +175,21 @@ def show(
     from idp.cli.place import run
     from idp.flows import operate
 
-    person = run(lambda idp: operate.find_user(idp, name, events=events))
-    account, able = person.account, person.authenticators or person.by_mail
+    async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator]]":
+        person = await operate.find_user(idp, name, events=events)
+        return person, await operate.out_of_reach(idp, person)
+
+    person, lost = run(found)
+    warnings = [
+        f"No code reaches the phone {one.hint} ({str(one.id)[:8]}): by today's numbering plans it is no mobile number. "
+        f"Give them another with `idp user phone {person.account.username} NUMBER --replace`."
+        for one in lost
+    ]
     happened = [
         {"at": at, "event": what, "client_id": client, "fields": fields} for at, what, client, fields in person.events
     ]
-    lines = [
-        output.table(
-            ("USERNAME", account.username),
-            [
-                ("name", account.name),
-                ("e-mail", f"{account.email or ''}{' (verified)' if account.email_verified else ''}"),
-                *_claims(account.claims),
-                ("groups", " ".join(sorted(account.groups))),
-                ("added", output.when(account.created_at)),
-                (
-                    "signs in",
-                    "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app",
-                ),
-            ],
-        ),
-        "",
-        output.table(
-            ("AUTHENTICATOR", "FACTOR", "WHICH", "TRUSTED FROM", "LAST USED"),
-            [
-                (
-                    str(one.id)[:8],
-                    one.factor,
-                    f"{one.label} {one.hint}",
-                    _trusted(one),
-                    output.when(one.last_used_at),
-                )
-                for one in person.authenticators
-            ],
-        ),
-    ]
-    if happened:
-        rows = [
-            (output.when(at), what, client, fields.get("address"), str(fields.get("browser", ""))[:_BROWSER])
-            for at, what, client, fields in person.events
-        ]
-        lines += ["", output.table(("LATELY", "EVENT", "CLIENT", "FROM", "BROWSER"), rows)]
-    output.show({**person_json(person), "events": happened}, lines, as_json=as_json)
-
-
-def _trusted(one: "Authenticator") -> str:
-    """From when it opens what is sensitive. The hold begins when a provider took a message about it."""
-    if one.hold is None:
-        return output.when(one.trusted_at)
-    from idp.policy import in_units
-
-    return f"{in_units(one.hold)} after they could be told"
-
-
-def _claims(claims: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """By the names that `idp user claims` takes."""
-    address = {f"address.{part}": value for part, value in claims.get("address", {}).items()}
-    return sorted({**{name: value for name, value in claims.items() if name != "address"}, **address}.items())
+    lines = [*person_lines(person), *warnings]
+    output.show({**person_json(person), "events": happened, "warnings": warnings}, lines, as_json=as_json)
 
 
 @app.command(

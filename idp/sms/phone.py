@@ -88,6 +88,12 @@ def describe(e164: str) -> Described | None:
     return Described(region, phonenumbers.number_type(number) in _TEXTABLE)
 
 
+def textable(e164: str) -> bool:
+    """Whether a code can reach a number that is stored: numbering plans change, and so does what is known of them."""
+    described = describe(e164)
+    return described is not None and described.textable
+
+
 def mask(e164: str) -> str:
     """`+372•••••555`: the country code and the last three digits, for people and for logs. Never raises."""
     try:

@@ -452,7 +452,7 @@ def test_the_doctor_tells_of_phones_that_no_numbering_plan_knows(
         return [one["found"] for one in idp("doctor", "--json").json["checks"] if one["check"] == "phones"]
 
     assert phones() == []
-    monkeypatch.setattr(checkup, "describe", lambda _: None)  # as libphonenumber does after a plan changed
+    monkeypatch.setattr(checkup, "textable", lambda _: False)  # as libphonenumber does after a plan changed
     (found,) = phones()
     assert "numbering plans" in found
     assert person

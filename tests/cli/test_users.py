@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from idp.flows.operate import authenticators
 from tests.cli.conftest import PASSWORD, Run
 
 
@@ -207,3 +208,16 @@ def test_an_email_address_that_is_none_is_refused(idp: Run) -> None:
     assert idp("user", "email", "nobody-there", "a@example.com").status == 1
     assert idp("user", "email", "emil").status == 2
     assert idp("user", "email", "emil", "a@example.com", "--remove").status == 2
+
+
+def test_a_phone_that_no_numbering_plan_knows_is_told(idp: Run, person: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = idp("user", "show", person, "--json")
+    assert before.json["warnings"] == []
+    monkeypatch.setattr(authenticators, "textable", lambda _: False)  # as libphonenumber says after a plan changed
+    ran = idp("user", "show", person, "--json")
+    (phone,) = [one for one in ran.json["authenticators"] if one["factor"] == "sms"]
+    (sentence,) = ran.json["warnings"]
+    assert sentence.startswith(f"No code reaches the phone {phone['hint']} ({phone['id'][:8]})")
+    assert f"`idp user phone {person} NUMBER --replace`" in sentence
+    assert sentence in idp("user", "show", person).out
+    assert not re.search(r"\d{4,}", sentence.replace(phone["id"][:8], "").replace(person, ""))

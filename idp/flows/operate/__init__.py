@@ -4,6 +4,7 @@ from idp.flows.operate.authenticators import (
     Ticket,
     add_phone,
     new_recovery_codes,
+    out_of_reach,
     remove_authenticator,
     totp_ticket,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "never_texted",
     "new_client_secret",
     "new_recovery_codes",
+    "out_of_reach",
     "parse_claims",
     "parse_email",
     "parse_group",
