@@ -160,7 +160,10 @@ def _who(show: Show, here: str) -> Who | None:
 def _other(show: Show, here: str, factor: Factor) -> Alternative:
     account = show.facts.account
     address = account.mailbox if account is not None and factor is Factor.EMAIL else None
-    return Alternative(factor, f"{here}/{factor.value}", None if address is None else masked(address))
+    page, challenge = f"{here}/{factor.value}", show.loaded.challenges.get(factor)
+    waits = challenge is not None and challenge.alive(show.facts.now)
+    send = f"{page}/send" if factor in SENT and not waits else None
+    return Alternative(factor, page, None if address is None else masked(address), send)
 
 
 def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedelta | None:

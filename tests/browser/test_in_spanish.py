@@ -37,11 +37,7 @@ async def test_signing_in_and_a_transfer_in_the_language_the_bank_asks_for(visit
     await gives_password(visitor, alice, "not her password")
     await ve(visitor, "El nombre de usuario o la contraseña no son correctos")
     await gives_password(visitor, alice)
-    await visitor.asks_for_text(
-        way="Usar un código por mensaje de texto",
-        title="Reciba un código por mensaje de texto",
-        send="Enviar un código",
-    )
+    await visitor.asks_for_text(ways=("Reciba un código por mensaje de texto", "Enviar un código"))
     await ve(visitor, "Revise su teléfono", "Sirve durante 5 minutos", "Nunca diga este código a nadie")
     await visitor.page.get_by_text("¿No recibió el mensaje de texto?").click()
     await expect(visitor.page.get_by_text("Puede pedir otro código en")).to_be_visible()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -28,6 +28,9 @@ READY = 120.0  # seconds: initdb on a busy machine
 STOPPED = 30.0
 
 
+ENOUGH = timedelta(seconds=15)  # from reading a code to its being judged
+
+
 @dataclass(slots=True)
 class Person:
     """Somebody with a phone, whose messages are in the inbox, and perhaps an app."""
@@ -40,11 +43,15 @@ class Person:
     codes_seen: list[str] = field(default_factory=list)
 
     def app_code(self) -> str:
-        """The oldest code of the app that works and was not used: the provider takes one step more and one less."""
+        """The oldest code of the app that works and was not used: the provider takes one step more and one less.
+
+        Not that of the step before where this one ends soon: it would be too old by the time it is typed.
+        """
         assert self.secret is not None
         app = pyotp.TOTP(self.secret)
-        now = app.timecode(datetime.now(UTC))  # noqa: TID251 - an authenticator app has a clock of its own
-        self.last_step = max(now - 1, self.last_step + 1)
+        at = datetime.now(UTC)  # noqa: TID251 - an authenticator app has a clock of its own
+        now = app.timecode(at)
+        self.last_step = max(app.timecode(at + ENOUGH) - 1, self.last_step + 1)
         assert self.last_step <= now + 1, "this person confirmed too often within half a minute"
         return app.generate_otp(self.last_step)
 

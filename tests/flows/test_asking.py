@@ -13,7 +13,7 @@ from idp.store.engine import Statement
 from idp.store.schema import message
 from tests.flows.sending import page_of
 from tests.mailing import allow_mail
-from tests.support import PASSWORD, Browser, Provider
+from tests.support import PASSWORD, Browser, Provider, parameters
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -151,3 +151,21 @@ def test_the_wait_that_is_foretold_is_the_wait_that_comes(limit: limits.Limit) -
         # asked too early, it says what is left
         if foretold:
             assert limits.wait_after(limit, state, now=now) == foretold
+
+
+async def test_a_message_is_one_press_away_for_who_has_an_app(provider: Provider) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    assert "/totp" in page.text
+    assert await provider.deliver() == []
+    page = await browser.submit("/sms/send")
+    assert browser.form("/sms")
+    (code,) = await provider.deliver()
+    here = str(page.url.path).removesuffix("/sms")
+    app = await browser.get(f"{here}/totp")
+    assert f'href="{here}/sms"' in app.text, "what was sent is a link away, and nothing has to be sent"
+    assert "/sms/send" not in app.text
+    await browser.get(f"{here}/sms")
+    assert "code" in parameters(await browser.submit("/sms", code=code))
+    assert len(provider.gateway.codes()) == 1

@@ -290,7 +290,7 @@ PAGES: dict[str, Page] = {
         purpose=BANK,
         strong=False,
         alternatives=(
-            Alternative(Factor.SMS, "/i/1?factor=sms"),
+            Alternative(Factor.SMS, "/i/1/sms", send="/i/1/sms/send"),
             Alternative(Factor.EMAIL, "/i/1/email", "m•••@example.com"),
             WAYS[1],
         ),

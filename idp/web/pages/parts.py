@@ -77,11 +77,15 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another factor that would do here, and the link (GET, changes nothing) to its page. `hint` masks where to."""
+    """Another factor that would do here, and the link (GET, changes nothing) to its page. `hint` masks where to.
+
+    `send` is the form's action where a message has to leave before there is anything to type.
+    """
 
     factor: Factor
     href: str
     hint: str | None = None
+    send: str | None = None
 
 
 class Delivery(StrEnum):
