@@ -22,6 +22,7 @@ from joserfc.jwk import JWKRegistry, Key
 from idp.demo.rp_checks import (
     Declined,
     Login,
+    Outdated,
     ProviderUnavailable,
     RelyingPartyConfig,
     SignedIn,
@@ -106,7 +107,7 @@ class RelyingParty:
         told = dict(answer)
         login = logins.pop(told.get("state", ""), None)
         if login is None or login.started_at < self.config.now() - LOGIN_LIFE:
-            raise Untrusted("state is unknown, used or too old")
+            raise Outdated("state is unknown, used or too old")
         if len(told) != len(answer):
             raise Untrusted("a parameter came twice")  # RFC 6749 3.1
         if told.get("iss") != self.config.issuer:

@@ -49,6 +49,10 @@ class Untrusted(Exception):
     """The answer is not what the provider would have said to this browser. Nothing of it may be used."""
 
 
+class Outdated(Untrusted):
+    """The answer belongs to no sign-in that waits in this browser: Back, a second tab, a link, or somebody else's."""
+
+
 class ProviderUnavailable(Exception):
     """The provider cannot be reached or makes no sense. The person can try again later."""
 

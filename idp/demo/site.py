@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.demo.rp import RelyingParty
-from idp.demo.rp_checks import Declined, ProviderUnavailable, RelyingPartyConfig, SignedIn, Untrusted
+from idp.demo.rp_checks import Declined, Outdated, ProviderUnavailable, RelyingPartyConfig, SignedIn, Untrusted
 from idp.demo.sessions import Session, Sessions
 
 HERE = Path(__file__).parent
@@ -238,6 +238,13 @@ class Site(Generic[Own]):
             log.warning("an answer of the provider was not believed: %s", error)
             return self.page("not_signed_in", self.sessions.find(request), status=400, cancelled=False)
 
+        async def outdated(request: Request, _: Exception) -> Response:
+            # Nothing of it is used. Who is signed in already has come back from where they were: on they go.
+            session = self.sessions.find(request)
+            if session is not None and session.signed_in is not None:
+                return RedirectResponse("/", 303)
+            return self.page("not_signed_in", session, status=400, cancelled=False)
+
         async def unavailable(request: Request, error: Exception) -> Response:
             log.warning("the provider is not available: %s", error)
             response = self.problem(503, self.sessions.find(request))
@@ -267,6 +274,7 @@ class Site(Generic[Own]):
             exception_handlers={
                 HTTPException: refused,
                 ClientDisconnect: refused,
+                Outdated: outdated,
                 Untrusted: untrusted,
                 ProviderUnavailable: unavailable,
             },

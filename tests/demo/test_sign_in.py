@@ -87,15 +87,17 @@ async def test_a_parameter_that_comes_twice_is_refused(browser: Browser) -> None
     await _nobody_is_signed_in(browser)
 
 
-async def test_an_answer_works_in_the_browser_that_asked_and_once(world: World, browser: Browser) -> None:
+async def test_an_answer_works_in_the_browser_that_asked_and_once(world: World, browser: Browser, stub: Stub) -> None:
     await browser.open(f"{BANK}/login", stop_before=f"{BANK}/callback")
     answer = str(browser.target)
     await _nobody_is_signed_in(await world.browser().open(answer))
     await browser.open(answer)
     assert browser.at == f"{BANK}/"
     assert "How you signed in" in browser.text
+    redeemed = len(stub.redeemed)
     await browser.open(answer)
-    assert browser.page.status_code == 400
+    assert browser.at == f"{BANK}/", "who is signed in goes on"
+    assert len(stub.redeemed) == redeemed
 
 
 async def test_an_answer_that_took_too_long_is_refused(browser: Browser, stub: Stub) -> None:
@@ -105,6 +107,14 @@ async def test_an_answer_that_took_too_long_is_refused(browser: Browser, stub: S
     stub.clock.move(timedelta(seconds=2))
     await browser.open(str(browser.target) if browser.page.is_redirect else f"{BANK}/callback?state=x")
     assert browser.page.status_code == 400
+
+
+async def test_who_is_signed_in_and_goes_back_to_an_old_answer_goes_on(browser: Browser) -> None:
+    """Back, over the provider's page, brings an answer whose state was used: it is no reason for an error page."""
+    await sign_in(browser)
+    await browser.open(f"{BANK}/callback?state=used&iss={ISSUER}&code=c")
+    assert browser.page.status_code == 200
+    assert "Hello, Alice Ader" in browser.text
 
 
 async def test_a_login_older_than_its_life_is_refused_by_itself(world: World, stub: Stub) -> None:
