@@ -40,8 +40,10 @@ BROKEN = {
         SELECT g.id FROM grant_ g WHERE NOT EXISTS (SELECT FROM authorization_code c WHERE c.grant_id = g.id)""",
     "an interaction finished without a code, or two codes of one": """
         SELECT s.id FROM session s WHERE
-        (SELECT count(*) FROM interaction i WHERE i.session_id = s.id AND i.finished_at IS NOT NULL) <>
-        (SELECT count(*) FROM grant_ g WHERE g.session_id = s.id)""",
+        (SELECT count(*) FROM grant_ g WHERE g.session_id = s.id) -
+        (SELECT count(*) FROM interaction i WHERE i.session_id = s.id AND i.finished_at IS NOT NULL)
+        -- One more for whoever lost the answer and came again: the request began anew, and was answered at once.
+        NOT IN (0, 1)""",
     "two live refresh tokens of one family": """
         SELECT grant_id FROM refresh_token WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1""",
     "a used code that brought no refresh token, or one unused that did": """
