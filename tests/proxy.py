@@ -46,6 +46,7 @@ class Wire:
     down: bool = False
     silent: bool = False  # takes everything, and hands nothing on
     pause: float = 0.0  # seconds before each message that ends a statement
+    paused: int = 0
     _cut: int | None = None
     _answer_only: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -106,6 +107,7 @@ class Wire:
                         return
                     lost.set()
             if kind and kind in ENDS and self.pause:
+                self.paused += 1
                 await asyncio.sleep(self.pause)
             if self.silent:
                 continue

@@ -14,23 +14,27 @@ import asyncpg
 import httpx
 import pytest
 import structlog
+from sqlalchemy import select
 
 from idp import localpg
 from idp.crypto import KeyChain
 from idp.errors import Unavailable
+from idp.factors import recovery
 from idp.flows import health
 from idp.localpg import server
 from idp.store import engine, migrations
-from idp.store.engine import Database
-from idp.store.schema import metadata
+from idp.store.engine import Database, Statement
+from idp.store.schema import metadata, rate_limit
 from idp.web import middleware
 from tests.conftest import empty, running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import ask_second_factor, attempts, forget_limits, wrong
-from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider
+from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Browser, Provider
 from tests.test_crashes import STEPS, check
-from tests.waiting import NEVER
+from tests.waiting import NEVER, comes
 
+Face = tuple[int, str | None, bool]
+COUNTED = Statement(select(rate_limit.c.count))
 SOON = timedelta(milliseconds=300)
 STUCK = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
@@ -95,22 +99,38 @@ async def test_a_database_that_says_nothing_is_not_waited_for(
     await check(database_url)
 
 
+@pytest.mark.parametrize("new", [pytest.param(False, id="open"), pytest.param(True, id="new connection")])
 @pytest.mark.parametrize("name", STEPS)
-async def test_many_slow_answers_are_one_slow_request(wired: tuple[Provider, Wire], name: str) -> None:
-    """Each round trip stays below the limit; their sum counts, and the request once more when they are quick again."""
+async def test_many_slow_answers_are_one_slow_request(wired: tuple[Provider, Wire], name: str, new: bool) -> None:
+    """Each round trip stays below the limit; their sum counts, and the request once more when they are quick again.
+
+    What needs a single one may be done in time. A new connection takes several of its own.
+    """
     provider, wire = wired
     step = STEPS[name]
     request = await step.prepare(provider)
-    wire.pause = SOON.total_seconds() * 0.9
-    with limited():
-        answer = await request()
-        number = wire.seen
-        assert answer.status_code in {503, 200, 303}
+    if new:
+        wire.lose()
+        await comes(lambda: no_connection(provider))
+        wire.mend()
+    wire.pause, wire.paused = SOON.total_seconds() * 0.9, 0
+    with limited() as failed:
+        async with asyncio.timeout(NEVER):
+            answer = await request()
+    if answer.status_code == 503:
+        assert failed == ["TimeoutError"]
+    else:
+        assert (failed, wire.paused, new) == ([], 1, False)
     wire.mend()
-    assert number > 0
     await forget_limits(provider)
     request = await step.prepare(provider)
     assert (await request()).status_code in {200, 303}
+
+
+async def no_connection(provider: Provider) -> bool:
+    """Whether the provider knows that it has none any more."""
+    assert provider.idp.db._pool is not None
+    return all(raw.is_closed() for raw in provider.idp.db._pool._idle)
 
 
 async def test_a_transaction_that_is_cut_short_waits_for_no_rollback(wired: tuple[Provider, Wire]) -> None:
@@ -149,27 +169,83 @@ async def locked(database_url: str, table: str) -> AsyncIterator[None]:
         await connection.close()
 
 
+async def _password(provider: Provider) -> tuple[Browser, str, str]:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    return browser, "a wrong password", PASSWORD
+
+
+async def _sms(provider: Provider) -> tuple[Browser, str, str]:
+    asked = await ask_second_factor(provider)
+    code = (await provider.deliver())[-1]
+    return asked.browser, wrong(code), code
+
+
+async def _app(provider: Provider) -> tuple[Browser, str, str]:
+    asked = await ask_second_factor(provider)
+    await asked.browser.get(f"/i/{asked.interaction_id}/totp")
+    return asked.browser, wrong(provider.totp()), provider.totp()
+
+
+async def _saved_code(provider: Provider) -> tuple[Browser, str, str]:
+    asked = await ask_second_factor(provider)
+    await asked.browser.get(f"/i/{asked.interaction_id}/recovery")
+    return asked.browser, recovery.new_codes()[0], provider.saved["alice"][0]
+
+
+ANSWERS: dict[str, Callable[[Provider], Awaitable[tuple[Browser, str, str]]]] = {
+    "password": _password,
+    "sms": _sms,
+    "totp": _app,
+    "recovery": _saved_code,
+}
+
+
+async def spent_on(provider: Provider, way: str) -> int:
+    """How many tries there were: of a password those that the limits counted, of a code those at its question."""
+    if way == "password":
+        return max((count for (count,) in await provider.rows(COUNTED)), default=0)
+    return sum(tries for _, tries, _ in await attempts(provider))
+
+
+async def faces_of(provider: Provider, database_url: str, way: str, table: str) -> tuple[Face, Face, int]:
+    """How the wrong and the right answer look while this table is held, and what the wrong one cost."""
+    await empty(database_url)
+    await provider.add_client("bank", BANK_URI)
+    await provider.add_person("alice", number=ALICE_PHONE, app=True, codes=True)
+    browser, no, yes = await ANSWERS[way](provider)
+    await forget_limits(provider)
+    faces, spent = [], 0
+    for typed in (no, yes):
+        form = {"username": "alice", "password": typed} if way == "password" else {"code": typed}
+        async with locked(database_url, table):
+            with limited():
+                answer = await browser.submit(f"/{way}", follow=False, **form)
+            faces.append((answer.status_code, answer.headers.get("retry-after"), "set-cookie" in answer.headers))
+        if typed == no:
+            spent = await spent_on(provider, way)
+    await check(database_url)
+    return faces[0], faces[1], spent
+
+
+@pytest.mark.parametrize("way", ANSWERS)
 async def test_right_and_wrong_answers_that_are_cut_short_look_the_same(
-    wired: tuple[Provider, Wire], database_url: str
+    wired: tuple[Provider, Wire], database_url: str, way: str
 ) -> None:
     """Whatever is slow. If they did differ, the wrong one has cost an attempt: three guesses are three."""
     provider, _ = wired
+    differed = False
     for table in (each.name for each in metadata.sorted_tables):
-        await forget_limits(provider)
-        asked = await ask_second_factor(provider)
-        code = (await provider.deliver())[-1]
-        faces, spent = [], []
-        for typed in (wrong(code), code):
-            async with locked(database_url, table):
-                with limited():
-                    answer = await asked.browser.submit("/sms", follow=False, code=typed)
-                faces.append((answer.status_code, answer.headers.get("retry-after"), "set-cookie" in answer.headers))
-            spent.append(sum(row[1] for row in await attempts(provider)))
-        assert faces[0] == faces[1] or spent[0] == 1, (table, faces)
-        await check(database_url)
-        await empty(database_url)
-        await provider.add_client("bank", BANK_URI)
-        await provider.add_person("alice", number=ALICE_PHONE)
+        seen = []
+        for _ in range(5):  # a busy machine cuts short what it likes; what is ours comes every time
+            no, yes, spent = await faces_of(provider, database_url, way, table)
+            seen.append((no, yes, spent))
+            if no == yes or spent == 1:
+                break
+        else:
+            pytest.fail(f"{table}: {seen}")
+        differed = differed or no != yes
+    assert differed
 
 
 async def test_who_was_told_not_now_leaves_nobody_waiting_in_the_database(
@@ -208,8 +284,10 @@ async def test_health_says_what_is_missing_and_that_we_live(wired: tuple[Provide
 
 
 async def test_a_database_that_only_reads_is_not_ready(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
-    """As a hot standby says it, too."""
+    """As a hot standby says it, too. A node can begin there, if one has begun before."""
     await empty(database_url)
+    async with running(database_url, key_chain, settings_for(tmp_path)):
+        pass
     url = database_url + ("&" if "?" in database_url else "?") + "default_transaction_read_only=on"
     async with running(url, key_chain, settings_for(tmp_path)) as provider:
         ready = await provider.browser().get("/health/ready")
