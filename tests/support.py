@@ -26,7 +26,7 @@ from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client, Factor
 from idp.policy import ScopeRule
 from idp.sms import phone
-from idp.store import accounts, authenticators, clients
+from idp.store import accounts, authenticators, clients, recovery_codes
 from idp.store.engine import Statement
 from idp.testing import FakeGateway, FrozenClock
 
@@ -312,7 +312,7 @@ class Provider:
                 recovery.stored(recovery.normalise_answer(code) or "", authenticator_id=made)
                 for code in self.saved[username]
             ]
-            await authenticators.save_codes(self.idp.db, authenticator_id=made, hashes=hashes)
+            await recovery_codes.save(self.idp.db, authenticator_id=made, hashes=hashes)
         return person.id
 
     async def add_phone(self, account_id: UUID, number: str) -> UUID:

@@ -9,6 +9,7 @@ from idp import limits
 from idp.audit import FactorRefused, FactorVerified
 from idp.crypto import digest, random_token
 from idp.factors import password as passwords
+from idp.factors import recovery
 from idp.flows import challenge, repeat
 from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
 from idp.flows.destinations import charges as sending_charges
@@ -18,7 +19,7 @@ from idp.flows.language import message_language
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
 from idp.policy import Ask, Kind, decide, unasked
-from idp.store import accounts, audits, proofs, rate_limits, sessions
+from idp.store import accounts, audits, proofs, rate_limits, recovery_codes, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn
 from idp.store.facts import Loaded
@@ -49,9 +50,18 @@ def fold(username: str) -> str:
 
 
 async def password(
-    idp: Idp, interaction_id: UUID, visitor: Visitor, *, username: str, typed: passwords.Password
+    idp: Idp,
+    interaction_id: UUID,
+    visitor: Visitor,
+    *,
+    username: str,
+    typed: passwords.Password,
+    saved: object = None,
 ) -> ToInteraction | WrongPassword | Wait | Gone:
-    """Check a password. On success the session has a new token, and a text message is on its way if one is due."""
+    """Check a password. On success the session has a new token, and a text message is on its way if one is due.
+
+    A recovery code (`saved`) makes any browser a known one for this try, and is not used up by it.
+    """
     now = idp.clock.now()
     if visitor.token_hash is None:
         return Gone(other_browser=True)
@@ -61,10 +71,10 @@ async def password(
     )
     found = opened(idp, loaded, now=now)
     if isinstance(found, Gone):
-        return await _again(idp, interaction_id, visitor, name, typed) or found
+        return await _again(idp, interaction_id, visitor, name, typed, saved) or found
     _, interaction, client = found
     account = loaded.account
-    device = None if account is None else known_device(idp, visitor, account.id)
+    device = await _known(idp, visitor, loaded, saved)
     charges = _charges(idp, visitor, name, device)
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
         return _wait(refused, device)
@@ -79,13 +89,13 @@ async def password(
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await rate_limits.give_back(idp.db, charges, now=now)
-        return await _again(idp, interaction_id, visitor, name, typed) or ToInteraction(interaction_id)
+        return await _again(idp, interaction_id, visitor, name, typed, saved) or ToInteraction(interaction_id)
     await _rehash(idp, account, typed, loaded.password_hash)
     return onward
 
 
 async def _again(
-    idp: Idp, interaction_id: UUID, visitor: Visitor, name: str, typed: passwords.Password
+    idp: Idp, interaction_id: UUID, visitor: Visitor, name: str, typed: passwords.Password, saved: object
 ) -> ToInteraction | Wait | None:
     """The form once more, with the token that the first one replaced: the same password goes on where that is."""
     before = await repeat.replaced(idp, interaction_id, visitor)
@@ -94,7 +104,7 @@ async def _again(
     account, now = before.loaded.account, idp.clock.now()
     if account is None or account.username != name:
         return None
-    device = known_device(idp, visitor, account.id)
+    device = await _known(idp, visitor, before.loaded, saved)
     charges = _charges(idp, visitor, name, device)
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
         return _wait(refused, device)
@@ -103,6 +113,23 @@ async def _again(
         return None
     await rate_limits.give_back(idp.db, charges, now=now)
     return repeat.onward(idp, visitor, before, interaction_id)
+
+
+async def _known(idp: Idp, visitor: Visitor, loaded: Loaded, saved: object) -> str | None:
+    """What tells this browser from strangers' ones: its own mark, or the set of an unused recovery code.
+
+    Nobody guesses 80 bits, so a right one is the owner or who has the paper, and that one waits as a browser does. The
+    same is done for a name that nobody has.
+    """
+    account = loaded.account
+    device = None if account is None else known_device(idp, visitor, account.id)
+    if device is not None or (code := recovery.normalise_answer(saved)) is None:
+        return device
+    sets = [each.id for each in loaded.authenticators if each.factor is Factor.RECOVERY] or [uuid4()]
+    hashes = [recovery.stored(code, authenticator_id=each) for each in sets]
+    person = uuid4() if account is None else account.id
+    found = await recovery_codes.set_of_unused(idp.db, account_id=person, hashes=hashes)
+    return None if found is None else str(found)
 
 
 def _wait(refused: Refused | Closed, device: str | None) -> Wait:

@@ -15,7 +15,7 @@ from idp.flows.rooms import Inside, Outside, TooOften, charge, end_elsewhere, en
 from idp.model import Account, Authenticator, Factor
 from idp.policy import MayEnrol
 from idp.sms.text import Notice
-from idp.store import audits, authenticators
+from idp.store import audits, authenticators, recovery_codes
 from idp.store.engine import Connection
 
 
@@ -52,7 +52,7 @@ async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, 
         ),
         sealed=None,
     )
-    await authenticators.save_codes(conn, authenticator_id=made, hashes=_hashes(codes, made))
+    await recovery_codes.save(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)
     language = message_language(idp, visitor, inside.account)
     await tell(idp, conn, inside.account, Notice.RECOVERY_ADDED, locale=language, now=inside.now, about=made)
@@ -99,5 +99,5 @@ async def known_codes(idp: Idp, visitor: Visitor, *, typed: str) -> Codes | Noth
     if saved is None or len(codes) != recovery.COUNT or len(set(codes)) != recovery.COUNT:
         return Nothing()
     hashes = _hashes(codes, saved.id)
-    known = await authenticators.count_codes(idp.db, account_id=inside.account.id, hashes=hashes)
+    known = await recovery_codes.count(idp.db, account_id=inside.account.id, hashes=hashes)
     return Codes(codes, inside.account) if known == recovery.COUNT else Nothing()

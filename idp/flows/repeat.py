@@ -16,7 +16,7 @@ from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
 from idp.flows.judge import seed_of
 from idp.flows.sealed import CODE_KEY
 from idp.model import AuthenticationEvent, Challenge, Factor
-from idp.store import audits, authenticators, rate_limits, sessions
+from idp.store import audits, authenticators, rate_limits, recovery_codes, sessions
 from idp.store import facts as store_facts
 from idp.store.attempts import App
 from idp.store.facts import Replaced
@@ -124,7 +124,7 @@ async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, 
         case Factor.RECOVERY:
             assert event.authenticator_id is not None
             code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
-            used = await authenticators.used_at(idp.db, authenticator_id=event.authenticator_id, code_hash=code_hash)
+            used = await recovery_codes.used_at(idp.db, authenticator_id=event.authenticator_id, code_hash=code_hash)
             return used == before.at
         case Factor.PASSWORD:
             return False

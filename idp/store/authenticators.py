@@ -1,11 +1,10 @@
-"""Phones, apps and saved codes: enrol, confirm once, close. Seeds and numbers arrive and leave sealed."""
+"""Phones, apps and sets of saved codes: enrol, confirm once, close. Seeds and numbers arrive and leave sealed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Interval,
     LargeBinary,
@@ -23,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from idp.model import Authenticator, Factor
 from idp.store.engine import Conn, Statement
-from idp.store.schema import Time, authenticator, recovery_code
+from idp.store.schema import Time, authenticator
 from idp.store.untold import AGAIN_AFTER
 
 ENROLMENT_LIFE = timedelta(minutes=10)
@@ -243,46 +242,3 @@ async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label:
     """Change what a person calls one of theirs."""
     row = await conn.one(_RENAME, authenticator_id=authenticator_id, account_id=account_id, new_label=label)
     return row is not None
-
-
-_COUNT_CODES = Statement(
-    select(func.count())
-    .select_from(recovery_code.join(authenticator, _a.id == recovery_code.c.authenticator_id))
-    .where(
-        recovery_code.c.hash == func.any(bindparam("hashes", type_=ARRAY(LargeBinary))),
-        _a.account_id == _account,
-        _a.closed_at.is_(None),
-    )
-)
-_SAVE_CODES = Statement(
-    insert(recovery_code)
-    .from_select(
-        ["hash", "authenticator_id"],
-        select(func.unnest(bindparam("hashes", type_=ARRAY(LargeBinary))), _id),
-    )
-    .returning(recovery_code.c.hash)
-)
-
-
-async def save_codes(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:
-    """Store the hashes of a set of recovery codes."""
-    await conn.all(_SAVE_CODES, authenticator_id=authenticator_id, hashes=list(hashes))
-
-
-async def count_codes(conn: Conn, *, account_id: UUID, hashes: Sequence[bytes]) -> int:
-    """How many of these are hashes of a recovery code in this person's open set, used or not."""
-    row = await conn.one(_COUNT_CODES, account_id=account_id, hashes=list(hashes))
-    return 0 if row is None else int(row[0])
-
-
-_USED_AT = Statement(
-    select(recovery_code.c.used_at).where(
-        recovery_code.c.authenticator_id == _id, recovery_code.c.hash == bindparam("hash", type_=LargeBinary)
-    )
-)
-
-
-async def used_at(conn: Conn, *, authenticator_id: UUID, code_hash: bytes) -> datetime | None:
-    """When a saved code was used; None if it was not, or there is no such code."""
-    row = await conn.one(_USED_AT, authenticator_id=authenticator_id, hash=code_hash)
-    return None if row is None else row[0]

@@ -15,6 +15,7 @@ from idp.web import pages
 from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
 
 SENT = {factor for factor, kind in KINDS.items() if kind.sent}
+_SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
 _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 
@@ -91,6 +92,7 @@ def _sign_in(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
         action=f"{here}/password",
         purpose=purpose_of(show, policy),
         username=username,
+        saved=not _SAVED.isdisjoint(extra.problems),
         cancel=f"{here}/cancel",
         wait=extra.wait,
         problems=extra.problems,

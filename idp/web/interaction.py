@@ -105,13 +105,15 @@ async def password(request: Request) -> Response:
         problems = [] if username.strip() else [Problem.USERNAME_MISSING]
         problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
         return see(request, here, replace(again, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,)))
-    outcome = await login.password(idp, interaction_id, visitor(request), username=username, typed=typed)
+    saved = form.get("recovery_code")
+    outcome = await login.password(idp, interaction_id, visitor(request), username=username, typed=typed, saved=saved)
     _count(Factor.PASSWORD, outcome)
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
         case login.WrongPassword():
-            return see(request, here, replace(again, problems=(Problem.SIGN_IN_WRONG,)))
+            problem = Problem.SIGN_IN_WRONG_HERE if saved else Problem.SIGN_IN_WRONG
+            return see(request, here, replace(again, problems=(problem,)))
         case login.Wait(retry_after, strange):
             problem = Problem.SIGN_IN_WAIT_HERE if strange else Problem.SIGN_IN_WAIT
             return see(request, here, replace(again, status=429, problems=(problem,), until=after(idp, retry_after)))

@@ -6,11 +6,12 @@ import httpx
 import pytest
 
 from idp import limits
+from idp.factors import recovery
 from idp.flows.operate import unlock_user
 from idp.store import rate_limits
 from tests.attacks.test_same_face import guess, use_up_the_day
 from tests.stage import own_token
-from tests.support import PASSWORD, Browser, Provider
+from tests.support import PASSWORD, Browser, Provider, parameters
 
 HOME, ELSEWHERE = "192.0.2.77", "203.0.113.9"
 
@@ -95,6 +96,67 @@ async def test_a_known_browser_waits_for_its_own_wrong_passwords_and_is_not_sent
     assert page.status_code == 429
     assert "signed in with before" not in page.text
     assert (await typed(provider, provider.browser(address=HOME))).status_code == 200
+
+
+async def with_saved_code(provider: Provider, password: str, saved: str, *, username: str = "alice") -> httpx.Response:
+    """The page that says to wait, and its form once more with a recovery code."""
+    new = provider.browser(address=ELSEWHERE)
+    page = await typed(provider, new, username=username)
+    assert page.status_code == 429
+    assert "with a recovery code" in page.text
+    return await new.submit("/password", username=username, password=password, recovery_code=saved)
+
+
+async def test_a_saved_code_is_let_in_beyond_the_hundred_and_is_not_used_up(provider: Provider) -> None:
+    await use_up_the_day(provider, "alice")
+    saved = provider.saved["alice"][0]
+    page = await with_saved_code(provider, PASSWORD, saved)
+    assert page.status_code == 200
+    assert "recovery_code" not in page.text
+    # two factors all the same, of which this may be one
+    new = provider.browser(address=ELSEWHERE)
+    await typed(provider, new)
+    await new.submit("/password", username="alice", password=PASSWORD, recovery_code=saved)
+    await new.get(f"{new.form('/cancel').action.removesuffix('/cancel')}/recovery")
+    assert "code" in parameters(await new.submit("/recovery", code=saved))
+    # once it was used it lets nobody in any more
+    assert (await with_saved_code(provider, PASSWORD, saved)).status_code == 429
+
+
+@pytest.mark.parametrize("username", ["alice", "bob", "nobody"])
+async def test_a_wrong_saved_code_says_what_the_page_said_before_whoever_it_is(
+    provider: Provider, username: str
+) -> None:
+    await use_up_the_day(provider, username)
+    foreign = provider.saved["alice"][1] if username == "bob" else recovery.new_codes()[0]
+    for saved in (foreign, "none", ""):
+        page = await with_saved_code(provider, PASSWORD, saved, username=username)
+        assert page.status_code == 429
+        assert "with a recovery code" in page.text
+
+
+async def test_who_has_the_paper_is_looked_at_as_often_as_a_browser(provider: Provider) -> None:
+    """Whichever of the codes he types: they are one set."""
+    await use_up_the_day(provider, "alice")
+    wrong = [await with_saved_code(provider, "a wrong password", saved) for saved in provider.saved["alice"][1:7]]
+    assert [page.status_code for page in wrong] == [400] * 5 + [429]
+    assert "The username or the password is not right" in wrong[0].text
+    assert 'name="recovery_code"' in wrong[0].text
+    assert "wrong passwords in browsers used before" in await unlock_user(provider.idp, "alice")
+
+
+async def test_a_name_that_nobody_has_takes_the_same_statements(provider: Provider) -> None:
+    seen = []
+    for username in ("alice", "bob", "nobody"):
+        await use_up_the_day(provider, username)
+        new = provider.browser(address=ELSEWHERE)
+        await typed(provider, new, username=username)
+        provider.count()
+        saved = recovery.new_codes()[0]
+        await new.submit("/password", follow=False, username=username, password=PASSWORD, recovery_code=saved)
+        seen.append(list(provider.statements))
+        provider.idp.db.on_statement = None
+    assert seen[0] == seen[1] == seen[2]
 
 
 @pytest.mark.parametrize("address", ["192.0.2.{n}", "2001:db8:1:{n}::1"])

@@ -241,8 +241,9 @@ PAGES: dict[str, Page] = {
     "sign-in-empty": replace(SIGN_IN, problems=(Problem.USERNAME_MISSING, Problem.PASSWORD_MISSING)),
     "sign-in-wait": replace(SIGN_IN, username="maria", wait=timedelta(seconds=90), problems=(Problem.SIGN_IN_WAIT,)),
     "sign-in-wait-here": replace(
-        SIGN_IN, username="maria", wait=timedelta(minutes=14), problems=(Problem.SIGN_IN_WAIT_HERE,)
+        SIGN_IN, username="maria", saved=True, wait=timedelta(minutes=14), problems=(Problem.SIGN_IN_WAIT_HERE,)
     ),
+    "sign-in-wrong-here": replace(SIGN_IN, username="maria", saved=True, problems=(Problem.SIGN_IN_WRONG_HERE,)),
     "sign-in-form-old": replace(SIGN_IN, username="maria", problems=(Problem.FORM_OLD,)),
     "sms": SMS,
     "sms-sending": replace(SMS, delivery=Delivery.SENDING),

@@ -198,8 +198,8 @@ def test_the_password_is_never_given_back() -> None:
 
 
 def test_no_such_user_and_wrong_password_have_one_sentence() -> None:
-    about_sign_in = [problem.sentence for problem in Problem if "username or" in problem.sentence.lower()]
-    assert about_sign_in == ["The username or the password is not right"]
+    about_sign_in = {problem.sentence for problem in Problem if "username or" in problem.sentence.lower()}
+    assert about_sign_in == {"The username or the password is not right"}
 
 
 @pytest.mark.parametrize("name", ["sms", "totp-strong", "enrol"])

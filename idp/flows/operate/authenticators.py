@@ -23,7 +23,7 @@ from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Account, Authenticator, Factor
 from idp.sms.phone import textable
 from idp.sms.text import Notice
-from idp.store import audits, authenticators
+from idp.store import audits, authenticators, recovery_codes
 from idp.store.engine import Connection
 
 
@@ -118,7 +118,7 @@ async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
         await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
         await authenticators.add(conn, saved, sealed=None)
         hashes = [recovery.stored(text, authenticator_id=saved.id) for text in plain]
-        await authenticators.save_codes(conn, authenticator_id=saved.id, hashes=hashes)
+        await recovery_codes.save(conn, authenticator_id=saved.id, hashes=hashes)
         await record_added(conn, saved, now=now)
         made = RecoveryCodesMade(authenticator=str(saved.id))
         await audits.add(conn, made, now=now, account_id=account.id)

@@ -113,8 +113,13 @@ class Problem(Enum):
     SIGN_IN_WAIT = ("password", mark("Too many tries. Try again in %(wait)s"))
     SIGN_IN_WAIT_HERE = (
         "password",
-        mark("Too many tries. Try again in %(wait)s, or at once in a browser that you have signed in with before"),
+        mark(
+            "Too many tries. Try again in %(wait)s, or at once with a recovery code, or in a browser that you have "
+            "signed in with before"
+        ),
     )
+    # What the page of SIGN_IN_WAIT_HERE says when a recovery code was typed: it goes on asking for it.
+    SIGN_IN_WRONG_HERE = ("password", mark("The username or the password is not right"))
     SMS_CODE_MISSING = ("code", mark("Enter the 6 numbers from the text message"))
     EMAIL_CODE_MISSING = ("code", mark("Enter the 6 numbers from the email"))
     APP_CODE_MISSING = ("code", mark("Enter the 6 numbers from your authenticator app"))

@@ -11,6 +11,7 @@ from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLi
 class SignIn:
     """Username and password. Posts `username`, `password` to `action`; an empty form with `cancel` to `cancel`.
 
+    `saved`: a recovery code helps now, and is posted as `recovery_code`.
     `username` is what was typed or hinted; `fixed` when only this person may go on, who then cannot be edited.
     `another` is where to sign in as somebody else, `forgot` where a forgotten password leads.
     """
@@ -22,6 +23,7 @@ class SignIn:
     fixed: bool = False
     another: str | None = None
     forgot: str | None = None
+    saved: bool = False
     cancel: str | None = None
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
