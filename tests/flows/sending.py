@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, literal_column, select
 
 from idp.flows import deliver
 from idp.flows.deliver import Delivered
@@ -14,10 +14,10 @@ from idp.store.engine import Statement
 from idp.store.schema import message, message_attempt, suppressed_number
 from tests.support import PASSWORD, Browser, Provider
 
+# The clock stands still while the next gateway is tried: then the transaction tells which try was first.
+IN_TURN = (message_attempt.c.started_at, literal_column("message_attempt.xmin::text::bigint", BigInteger))
 ATTEMPTS = Statement(
-    select(message_attempt.c.gateway, message_attempt.c.outcome, message_attempt.c.region).order_by(
-        message_attempt.c.started_at
-    )
+    select(message_attempt.c.gateway, message_attempt.c.outcome, message_attempt.c.region).order_by(*IN_TURN)
 )
 WHY = Statement(
     select(suppressed_number.c.reason).where(

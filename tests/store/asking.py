@@ -27,7 +27,11 @@ TABLES = {
 LIVE_REFRESH_TOKENS = Statement(
     select(func.count()).select_from(refresh_token).where(refresh_token.c.used_at.is_(None))
 )
-ATTEMPTS = Statement(select(challenge.c.factor, challenge.c.attempts, challenge.c.consumed_at))
+ATTEMPTS = Statement(
+    select(challenge.c.factor, challenge.c.attempts, challenge.c.consumed_at).order_by(
+        challenge.c.created_at, challenge.c.factor, challenge.c.interaction_id
+    )
+)
 _NO_LIMITS = Statement(delete(rate_limit).returning(rate_limit.c.key))
 
 
