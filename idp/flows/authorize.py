@@ -23,7 +23,7 @@ from idp.oidc.redirects import is_registered
 from idp.policy import Ask, Facts, Proceed, Refuse, decide
 from idp.store import codes, sessions
 from idp.store import facts as store_facts
-from idp.store.facts import Loaded
+from idp.store.facts import FORGIVEN, Loaded
 
 INTERACTION_LIFE = timedelta(minutes=10)
 CODE_LIFE = timedelta(seconds=60)
@@ -207,7 +207,10 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
         return found
     loaded, interaction, client = found
     facts = facts_of(idp, loaded, interaction, client, now=now)
-    match decide(facts, idp.policy):
+    decision = decide(facts, idp.policy)
+    if not isinstance(decision, Proceed) or client.id == INTERNAL:
+        await _arrived(idp, loaded, now=now)
+    match decision:
         case Ask() as ask:
             return Show(ask, facts, loaded, interaction, client)
         case Proceed() as proceed:
@@ -217,6 +220,18 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
             if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
                 return Gone(ui_locales=interaction.request.ui_locales)
             return refused(idp, interaction.request, refuse)
+
+
+async def _arrived(idp: Idp, loaded: Loaded, *, now: datetime) -> None:
+    """The browser has the token that its second factor brought: the one before is forgiven no more (see `repeat`).
+
+    Where a code is issued, that very statement says so. After a password alone nothing is written: whoever repeats
+    it with the token before gains what the password gives to anybody.
+    """
+    last = loaded.events[-1] if loaded.events else None
+    if loaded.session is None or last is None or last.factor is Factor.PASSWORD or last.at <= now - FORGIVEN:
+        return
+    await sessions.forget_previous(idp.db, session_id=loaded.session.id)
 
 
 def refused(idp: Idp, request: AuthorizationRequest, refuse: Refuse) -> ToClient:

@@ -1,14 +1,14 @@
 """The second factor: send a code, spend an attempt, compare, record. Each attempt is spent before it is compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from idp import limits
 from idp.audit import CodeSent, FactorRefused, FactorVerified
-from idp.crypto import digest, random_bytes
-from idp.factors import KINDS, sms
+from idp.crypto import digest
+from idp.factors import KINDS
 from idp.flows import repeat
 from idp.flows.authorize import Gone, Show, ToInteraction, load
 from idp.flows.destinations import Destination, charges, destination, pace, refunds
@@ -16,13 +16,13 @@ from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.judge import judge
 from idp.flows.language import message_language
 from idp.flows.notices import note_wrong_code, tell
+from idp.flows.questions import question, waiting
 from idp.limits import Closed, Refused
-from idp.model import Account, Challenge, Factor, Interaction, Swap
+from idp.model import Account, Challenge, Factor, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs
 from idp.store.attempts import Dead, Spent
-from idp.store.challenges import Question
 from idp.store.proofs import Proof, Rotation
 from idp.store.rate_limits import Refund
 
@@ -72,32 +72,6 @@ class Paused:
 SecondFactor = ToInteraction | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
 
 
-def question(
-    idp: Idp,
-    interaction: Interaction,
-    account: Account,
-    factor: Factor,
-    to: Destination | None,
-    *,
-    locale: str | None,
-    now: datetime,
-) -> Question:
-    """A fresh question, whose code goes `to`; if a live one exists the store keeps that instead."""
-    return Question(
-        interaction_id=interaction.id,
-        factor=factor,
-        account_id=account.id,
-        authenticator_id=to.authenticator_id if to else None,
-        purpose=to.purpose(interaction) if to else factor.value,
-        nonce=random_bytes(sms.NONCE_BYTES),
-        key_id=idp.secrets.current,
-        expires_at=now + idp.policy.challenge_ttl,
-        max_attempts=idp.policy.challenge_attempts,
-        message_id=UUID(bytes=random_bytes(16), version=4) if to else None,
-        locale=locale,
-    )
-
-
 def _failures(account: Account, factor: Factor) -> bytes:
     return limits.subject(limits.CODE_FAILURES, account.id, factor.value)
 
@@ -114,12 +88,25 @@ async def _asked(
             return ToInteraction(interaction_id)
 
 
+def _asked_in(idp: Idp, show: Show, factor: Factor) -> UUID:
+    """The interaction whose question this page shows: its own, or that of another tab (see `waiting`)."""
+    question = waiting(show, factor, idp.policy)
+    return show.interaction.id if question is None else question.interaction_id
+
+
+def _back(outcome: SecondFactor, interaction_id: UUID) -> SecondFactor:
+    """What became of another tab's question, on the page where the person is."""
+    return replace(outcome, interaction_id=interaction_id) if isinstance(outcome, ToInteraction) else outcome
+
+
 async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor) -> SecondFactor:
     """Ask for a code, or for another try with an app or a saved code. A live code is sent again unchanged."""
     now = idp.clock.now()
     show = await _asked(idp, interaction_id, visitor, factor, now=now)
     if not isinstance(show, Show):
         return show
+    if (asked_in := _asked_in(idp, show, factor)) != interaction_id:
+        return _back(await send(idp, asked_in, visitor, factor), interaction_id)
     account = show.facts.account
     assert account is not None
     to = destination(idp, factor, account, show.loaded.authenticators)
@@ -152,6 +139,15 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
         return await repeat.code(idp, interaction_id, visitor, factor, typed) or show
     if not isinstance(show, Show):
         return show
+    if (asked_in := _asked_in(idp, show, factor)) != interaction_id:
+        return _back(await answer(idp, asked_in, visitor, factor, typed), interaction_id)
+    return await _answered(idp, show, visitor, factor, typed, now=now)
+
+
+async def _answered(
+    idp: Idp, show: Show, visitor: Visitor, factor: Factor, typed: object, *, now: datetime
+) -> SecondFactor:
+    interaction_id = show.interaction.id
     account = show.facts.account
     assert account is not None
     parsed = KINDS[factor].parse(typed)

@@ -10,9 +10,10 @@ from idp.audit import CodeSent
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device
 from idp.limits import Limit, Sending
 from idp.model import Account, Authenticator, Challenge, Factor, Interaction
+from idp.policy import Policy, serves_signing_in
 from idp.sms.phone import mask
 from idp.store import rate_limits
-from idp.store.challenges import Charges
+from idp.store.challenges import SIGN_IN, Charges
 from idp.store.rate_limits import Refund, Refunds
 
 EMAIL_INDEX = "email"
@@ -34,9 +35,10 @@ class Destination:
     subject: bytes | UUID = field(repr=False)
     used: bool
 
-    def purpose(self, interaction: Interaction) -> str:
-        """What a code is for, and for nothing else (OTP-09)."""
-        return f"sign-in/{interaction.id}/{self.authenticator_id or self.factor.value}"
+    def purpose(self, interaction: Interaction, policy: Policy) -> str:
+        """What a code is for, and for nothing else (OTP-09): to sign in, or for this one request."""
+        what = SIGN_IN if serves_signing_in(interaction.request, policy) else "confirm/"
+        return f"{what}{interaction.id}/{self.authenticator_id or self.factor.value}"
 
     def sent(self, interaction_id: UUID) -> CodeSent:
         """The audit row for a code that was put into the outbox."""

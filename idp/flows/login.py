@@ -10,12 +10,13 @@ from idp.audit import FactorRefused, FactorVerified
 from idp.crypto import digest, random_token
 from idp.factors import password as passwords
 from idp.factors import recovery
-from idp.flows import challenge, repeat
+from idp.flows import repeat
 from idp.flows.authorize import Gone, ToInteraction, facts_of, opened
 from idp.flows.destinations import charges as sending_charges
 from idp.flows.destinations import destination
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, next_token
 from idp.flows.language import message_language
+from idp.flows.questions import question
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
 from idp.policy import Ask, Kind, decide, unasked
@@ -262,7 +263,7 @@ def _next_question(
         return None
     locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
     return NextQuestion(
-        question=challenge.question(idp, interaction, account, factor, to, locale=locale, now=now),
+        question=question(idp, interaction, account, factor, to, locale=locale, now=now),
         charges=sending_charges(idp, visitor, to),
         audit=to.sent(interaction.id),
     )

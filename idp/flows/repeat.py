@@ -82,9 +82,15 @@ async def wrong(idp: Idp, visitor: Visitor, before: Replaced, interaction_id: UU
 async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> ToInteraction | None:
     """On, for who sends the very code that was accepted; None for everybody else. The answer costs a try if wrong."""
     parsed = KINDS[factor].parse(typed)
-    before = await replaced(idp, interaction_id, visitor)
+    here, before = interaction_id, await replaced(idp, interaction_id, visitor)
     if before is None or not isinstance(parsed, str):
         return None
+    if (asked_in := _proved_in(before)) not in {None, interaction_id}:
+        # the question that was answered is another tab's
+        assert asked_in is not None
+        interaction_id, before = asked_in, await replaced(idp, asked_in, visitor)
+        if before is None:
+            return None
     event, account = proof_of(before, interaction_id, factor), before.loaded.account
     if event is None or account is None:
         return None
@@ -97,7 +103,11 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
         return None
     await rate_limits.give_back(idp.db, charges, now=now)
     device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
-    return onward(idp, visitor, before, interaction_id, device=device)
+    return onward(idp, visitor, before, here, device=device)
+
+
+def _proved_in(before: Replaced) -> UUID | None:
+    return before.loaded.events[-1].interaction_id if before.loaded.events else None
 
 
 async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:

@@ -7,7 +7,7 @@ from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import recheck
 from idp.policy.loading import default_policy, load_policy
-from idp.policy.offers import unasked
+from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
 
 __all__ = [
@@ -42,5 +42,6 @@ __all__ = [
     "load_policy",
     "not_for_this_person",
     "recheck",
+    "serves_signing_in",
     "unasked",
 ]

@@ -3,8 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from idp.model import AssuranceLevel, Authenticator, Factor
-from idp.policy.table import Policy
+from idp.model import AssuranceLevel, Authenticator, AuthorizationRequest, Factor, Prompt
+from idp.policy.table import ALWAYS, Policy
+
+
+def serves_signing_in(request: AuthorizationRequest, policy: Policy) -> bool:
+    """Whether a second factor for this request counts for others like it, and for nothing more than signing in.
+
+    Not where the client asks for a sign-in of its own, nor where the proof of a sensitive scope is at stake.
+    """
+    alone = Prompt.LOGIN in request.prompts or request.max_age == ALWAYS
+    return not alone and not any(policy.is_fresh_scope(scope) for scope in request.scopes)
+
 
 _SENT = frozenset({Factor.SMS, Factor.EMAIL})
 

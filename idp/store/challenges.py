@@ -37,6 +37,7 @@ from idp.store.schema import Time, challenge, interaction, message
 RESEND_MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
 MESSAGE_CHANNEL = "stile_message"
 Charges = Sequence[tuple[Limit, bytes]]
+SIGN_IN = "sign-in/"  # how the purpose of a code begins that is good in every tab which asks to sign in
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)

@@ -68,7 +68,12 @@ def _issue_statement(*, in_interaction: bool, remembered: bool = False) -> State
             session.c.ended_at.is_(None),
             any_row(_still_agreed()) if remembered else true(),
         )
-        .values(seen_at=case((session.c.seen_at < _now - SEEN_EVERY, _now), else_=session.c.seen_at))
+        # The browser has its new token: the one before is good for nothing from now on.
+        .values(
+            seen_at=case((session.c.seen_at < _now - SEEN_EVERY, _now), else_=session.c.seen_at),
+            previous_hash=null(),
+            replaced_at=null(),
+        )
         .returning(session.c.id)
         .cte("live")
     )

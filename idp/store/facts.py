@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, null, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, literal_column, null, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import (
@@ -20,6 +20,7 @@ from idp.model import (
     Session,
     Swap,
 )
+from idp.store.challenges import SIGN_IN
 from idp.store.engine import Conn, Row, Statement
 from idp.store.people import (
     ACCOUNT_COLUMNS,
@@ -48,7 +49,11 @@ CLOSED_COUNTS = timedelta(days=30)  # no hold may be longer
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is known about one browser at one moment. Without a session everything else is empty."""
+    """What is known about one browser at one moment. Without a session everything else is empty.
+
+    `challenges` are the questions of the interaction; `elsewhere` those that others of the same session asked to sign
+    in, whoever was asked then, and that nobody has answered.
+    """
 
     session: Session | None = None
     account: Account | None = None
@@ -58,12 +63,14 @@ class Loaded:
     consented: frozenset[str] = frozenset()
     interaction: Interaction | None = None
     challenges: Mapping[Factor, Challenge] = field(default_factory=dict)
+    elsewhere: Sequence[Challenge] = ()
 
 
 NOTHING = Loaded()
 
 _e = authentication_event.alias("e")
 _h = challenge.alias("h")
+_o = interaction.alias("o")
 
 _SESSION = (session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
 _INTERACTION = (
@@ -92,7 +99,9 @@ def _events_json() -> ColumnElement[Any]:
 
 
 def _challenges_json() -> ColumnElement[Any]:
+    """Of this interaction, and what others of the same session asked to sign in and nobody answered yet."""
     item = func.jsonb_build_array(
+        _h.c.interaction_id,
         _h.c.factor,
         _h.c.account_id,
         _h.c.authenticator_id,
@@ -106,10 +115,19 @@ def _challenges_json() -> ColumnElement[Any]:
         _h.c.sends,
         _h.c.consumed_at,
     )
+    now = bindparam("now", type_=Time)
+    lent = and_(
+        _h.c.purpose.like(literal_column(f"'{SIGN_IN}%'")),
+        _h.c.consumed_at.is_(None),
+        _h.c.expires_at > now,
+        _o.c.finished_at.is_(None),
+        _o.c.expires_at > now,
+    )
     return (
         select(func.jsonb_agg(item))
-        .where(_h.c.interaction_id == interaction.c.id)
-        .correlate(interaction)
+        .select_from(_o.join(_h, _h.c.interaction_id == _o.c.id))
+        .where(_o.c.session_id == session.c.id, or_(_o.c.id == interaction.c.id, lent))
+        .correlate(session, interaction)
         .scalar_subquery()
     )
 
@@ -149,15 +167,7 @@ def _select(*, in_interaction: bool, by_username: bool, replaced: bool = False) 
         since = session.c.replaced_at > now - FORGIVEN
         more = found.add_columns(session.c.replaced_at, session.c.token_hash)
         return more.where(session.c.previous_hash == bindparam("token_hash"), since)
-    # The browser has its new token: the one before is good for nothing from now on. Nothing is written but then.
-    used = (
-        update(session)
-        .where(session.c.token_hash == bindparam("token_hash"), session.c.previous_hash.is_not(None))
-        .values(previous_hash=null(), replaced_at=null())
-        .returning(session.c.id)
-        .cte("used")
-    )
-    return found.where(session.c.token_hash == bindparam("token_hash")).add_cte(used)
+    return found.where(session.c.token_hash == bindparam("token_hash"))
 
 
 _OF_SESSION = Statement(_select(in_interaction=False, by_username=False))
@@ -202,7 +212,8 @@ def _read(row: Row | None) -> Loaded:
     if row is None:
         return NOTHING
     person, rest = row[5:16], row[16:]
-    password_hash, events, authenticators, consented, *paused, challenges = rest
+    password_hash, events, authenticators, consented, *paused, asked = rest
+    challenges = [_challenge(each) for each in asked or ()]
     return Loaded(
         session=Session(*row[:5]),
         account=read_account(person),
@@ -211,7 +222,8 @@ def _read(row: Row | None) -> Loaded:
         authenticators=read_authenticators(person[0], authenticators),
         consented=frozenset(consented or ()),
         interaction=_interaction(paused),
-        challenges={held.factor: held for held in (_challenge(paused[0], c) for c in challenges or ())},
+        challenges={each.factor: each for each in challenges if each.interaction_id == paused[0]},
+        elsewhere=tuple(each for each in challenges if each.interaction_id != paused[0]),
     )
 
 
@@ -245,10 +257,11 @@ def _interaction(columns: Sequence[Any]) -> Interaction | None:
     )
 
 
-def _challenge(interaction_id: UUID, item: Sequence[Any]) -> Challenge:
-    factor, account_id, authenticator_id, purpose, nonce, key_id, created, expires, attempts, most, sends, used = item
+def _challenge(item: Sequence[Any]) -> Challenge:
+    asked_in, factor, account_id, authenticator_id, purpose, nonce, key_id, *rest = item
+    created, expires, attempts, most, sends, used = rest
     return Challenge(
-        interaction_id=interaction_id,
+        interaction_id=UUID(asked_in),
         factor=Factor(factor),
         account_id=UUID(account_id),
         authenticator_id=read_uuid(authenticator_id),

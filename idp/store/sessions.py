@@ -147,15 +147,15 @@ _FORGET_PREVIOUS = Statement(
     update(session)
     .where(
         session.c.id == bindparam("session_id", type_=Uuid),
-        session.c.previous_hash == bindparam("shown_token", type_=LargeBinary),
+        session.c.previous_hash == func.coalesce(bindparam("shown_token", type_=LargeBinary), session.c.previous_hash),
     )
     .values(previous_hash=None, replaced_at=None)
     .returning(session.c.id)
 )
 
 
-async def forget_previous(conn: Conn, *, session_id: UUID, shown: bytes) -> None:
-    """The token before is good for nothing any more: somebody came with it who did not know the answer."""
+async def forget_previous(conn: Conn, *, session_id: UUID, shown: bytes | None = None) -> None:
+    """The token before is good for nothing any more: the new one was used, or `shown` came in vain."""
     await conn.one(_FORGET_PREVIOUS, session_id=session_id, shown_token=shown)
 
 

@@ -9,6 +9,7 @@ from idp.flows.authorize import Show
 from idp.flows.choices import optional
 from idp.flows.destinations import Destination, destination, masked, phone_of
 from idp.flows.idp import INTERNAL, Idp
+from idp.flows.questions import waiting
 from idp.model import Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
@@ -100,8 +101,8 @@ def _sign_in(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
 
 
 def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra: Extra) -> Page:
-    others = tuple(_other(show, here, other) for other in show.ask.factors if other is not factor)
-    challenge = show.loaded.challenges.get(factor)
+    others = tuple(_other(show, policy, here, other) for other in show.ask.factors if other is not factor)
+    challenge = waiting(show, factor, policy)
     tries = extra.tries_left
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
         tries = challenge.max_attempts - challenge.attempts
@@ -159,10 +160,10 @@ def _who(show: Show, here: str) -> Who | None:
     return None if person is None else Who(person.username, f"{here}/account")
 
 
-def _other(show: Show, here: str, factor: Factor) -> Alternative:
+def _other(show: Show, policy: Policy, here: str, factor: Factor) -> Alternative:
     account = show.facts.account
     address = account.mailbox if account is not None and factor is Factor.EMAIL else None
-    page, challenge = f"{here}/{factor.value}", show.loaded.challenges.get(factor)
+    page, challenge = f"{here}/{factor.value}", waiting(show, factor, policy)
     waits = challenge is not None and challenge.alive(show.facts.now)
     send = f"{page}/send" if factor in SENT and not waits else None
     return Alternative(factor, page, None if address is None else masked(address), send)

@@ -15,6 +15,7 @@ from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.destinations import next_send
 from idp.flows.idp import INTERNAL, Idp
+from idp.flows.questions import waiting
 from idp.model import Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind
@@ -64,9 +65,11 @@ async def _shown(
 
 
 async def _delivery(request: Request, show: Show, factor: Factor) -> Delivery:
-    if factor not in show.loaded.challenges:
+    idp = idp_of(request)
+    challenge = waiting(show, factor, idp.policy)
+    if challenge is None:
         return Delivery.UNKNOWN
-    return Delivery(await deliver.delivery_of(idp_of(request), show.interaction.id, Channel(factor)))
+    return Delivery(await deliver.delivery_of(idp, challenge.interaction_id, Channel(factor)))
 
 
 async def show(request: Request) -> Response:

@@ -115,12 +115,32 @@ async def test_the_form_without_the_answer_gains_nothing_and_ends_what_was_forgi
         assert "stile" not in refused.cookies
 
 
-@pytest.mark.parametrize("step", STEPS)
-async def test_an_old_cookie_is_worth_nothing_once_the_new_one_was_used(provider: Provider, step: str) -> None:
+@pytest.mark.parametrize("then", ["code", "consent"])
+@pytest.mark.parametrize("step", FACTORS)
+async def test_an_old_cookie_is_worth_nothing_once_the_new_one_was_used(
+    provider: Provider, step: str, then: str
+) -> None:
+    if then == "consent":
+        bank = provider.idp.clients["bank"]
+        provider.idp.clients = {**provider.idp.clients, "bank": replace(bank, first_party=False)}
     browser, form = await at(provider, step)
     old = browser.token
-    await goes_on(provider, await send(provider, old, form))
+    shown = await goes_on(provider, await send(provider, old, form))
+    assert ("/consent" in shown.text) is (then == "consent")
     assert "stile" not in (await send(provider, old, form)).cookies
+
+
+async def test_the_cookie_before_the_password_is_worth_nothing_after_the_code(provider: Provider) -> None:
+    """Until then it gains what the password gives to anybody, within half a minute: a session that opens nothing."""
+    browser, form = await at_password(provider)
+    old = browser.token
+    await browser.post(*form)
+    again = (await send(provider, old, form)).cookies["stile"]
+    assert again == browser.token
+    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    assert "stile" not in (await send(provider, old, form)).cookies
+    opened = await provider.browser().http.get("/account", headers={"Cookie": f"stile={again}"})
+    assert opened.status_code == 303
 
 
 @pytest.mark.parametrize("step", STEPS)
