@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -144,6 +145,7 @@ async def test_a_transaction_that_is_cut_short_waits_for_no_rollback(wired: tupl
     async with asyncio.timeout(NEVER / 2):
         with pytest.raises(TimeoutError):
             await cut_short()
+    wire.mend()
 
 
 async def test_nobody_waits_for_a_free_connection(wired: tuple[Provider, Wire]) -> None:
@@ -251,10 +253,9 @@ async def test_right_and_wrong_answers_that_are_cut_short_look_the_same(
 async def test_who_was_told_not_now_leaves_nobody_waiting_in_the_database(
     wired: tuple[Provider, Wire], database_url: str
 ) -> None:
-    """A request that is given up hangs up, and PostgreSQL sees that: no queue of the dead in front of a lock."""
+    """A request that is given up says so: no queue of the dead in front of a lock."""
     provider, _ = wired
     request = await STEPS["password"].prepare(provider)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     watch = await asyncpg.connect(database_url)
     assert provider.idp.db._pool is not None
     for raw in provider.idp.db._pool._idle:
@@ -262,12 +263,34 @@ async def test_who_was_told_not_now_leaves_nobody_waiting_in_the_database(
     try:
         async with locked(database_url, "account"):
             await not_now(request)
-            async with asyncio.timeout(NEVER):
-                while await watch.fetchval(waiting):
-                    pass
+            await comes(partial(are_waiting, watch, 0))
     finally:
         await watch.close()
     assert (await request()).status_code == 303
+
+
+async def are_waiting(watch: "asyncpg.Connection[Any]", count: int, *, what: str = "wait_event_type = 'Lock'") -> bool:
+    found = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {what}"  # noqa: S608 - ours
+    return bool(await watch.fetchval(found) == count)
+
+
+async def test_postgresql_sees_that_somebody_hung_up(wired: tuple[Provider, Wire], database_url: str) -> None:
+    """As who was killed does, and says nothing."""
+    provider, _ = wired
+    watch = await asyncpg.connect(database_url)
+    pool, raw = await provider.idp.db._take()
+    await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+    try:
+        async with locked(database_url, "account"):
+            asked = asyncio.create_task(raw.fetch("SELECT FROM account"))
+            await comes(partial(are_waiting, watch, 1))
+            raw.terminate()
+            with pytest.raises((OSError, asyncpg.PostgresConnectionError)) as lost:
+                await asked
+            pool.after(raw, lost.value)
+            await comes(partial(are_waiting, watch, 0))
+    finally:
+        await watch.close()
 
 
 async def test_health_says_what_is_missing_and_that_we_live(wired: tuple[Provider, Wire]) -> None:
@@ -355,5 +378,9 @@ async def test_without_its_standby_nothing_is_said_to_be_done(alone: str, key_ch
         await provider.idp.db.open()
         for password in (PASSWORD, "a wrong password"):
             await not_now(partial(browser.submit, "/password", follow=False, username="alice", password=password))
+        watch = await asyncpg.connect(alone)
+        # else its locks would last for as long as the standby is away, and each request would cost a connection
+        await comes(partial(are_waiting, watch, 0, what="wait_event = 'SyncRep'"))
+        await watch.close()
         await provider.idp.db.close()
         provider.idp.db = patient

@@ -13,6 +13,7 @@ import asyncpg
 if TYPE_CHECKING:
     Raw = asyncpg.Connection[Any]
 
+_LEAVING = 5.0  # seconds for telling a server to give up
 # After these nobody knows what is still on its way over the connection.
 _UNCERTAIN = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -32,6 +33,7 @@ class Pool:
         self._free = asyncio.Semaphore(size)
         self._idle: list[Raw] = []
         self._open: set[Raw] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def take(self) -> "Raw":
         """A connection that is open, as far as we know. Raises TimeoutError after `patience`, or what connecting does.
@@ -69,10 +71,20 @@ class Pool:
             self.throw_away(raw)
 
     def throw_away(self, raw: "Raw") -> None:
-        """Hang up; the next caller gets a new one."""
+        """Have the server give up what it does, and hang up. Nobody waits for that; the next caller gets a new one.
+
+        A server that waits for its standby looks neither at its clock nor at the wire: hung up on, it would wait for as
+        long as the standby is away, with its locks and its connection.
+        """
         self._open.discard(raw)
-        raw.terminate()
         self._free.release()
+        leaving = asyncio.create_task(self._leave(raw))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _leave(self, raw: "Raw") -> None:
+        with suppress(*_UNCERTAIN, asyncpg.PostgresError):
+            await raw.close(timeout=_LEAVING)
 
     def counts(self) -> tuple[int, int]:
         """How many connections are open, and how many of them nobody uses."""
@@ -88,7 +100,13 @@ class Pool:
                     # One that the database has left already must not keep us from parting with the others.
                     with suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
                         await self._idle.pop().close()
+                if self._leaving:
+                    await asyncio.wait(self._leaving)
         for raw in self._open:
             raw.terminate()
+        late = list(self._leaving)
+        for each in late:
+            each.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         self._open.clear()
         self._idle.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -10,7 +11,7 @@ import pytest
 from idp.errors import Unavailable
 from idp.store.engine import Database
 from idp.store.pool import Pool
-from tests.waiting import NEVER
+from tests.waiting import NEVER, comes
 
 
 @pytest.fixture
@@ -97,10 +98,14 @@ async def test_a_refused_statement_costs_no_connection(pool: Pool) -> None:
 async def test_a_connection_in_doubt_is_not_handed_on(pool: Pool, error: BaseException) -> None:
     raw = await pool.take()
     pool.after(raw, error)
-    assert raw.is_closed()
     other = await pool.take()
     assert other is not raw
     pool.give_back(other)
+    await comes(partial(hung_up, raw))
+
+
+async def hung_up(raw: "asyncpg.Connection[Any]") -> bool:
+    return raw.is_closed()
 
 
 async def test_an_open_transaction_is_not_handed_on(pool: Pool) -> None:
