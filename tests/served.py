@@ -68,6 +68,8 @@ BESIDE = (
     b"clock_timestamp",
     b"FROM client",
     b"FROM signing_key",
+    b"FROM secret_key",
+    b"INTO secret_key",
     b"LISTEN",
     b"pg_catalog",
     b"typeinfo_tree",
