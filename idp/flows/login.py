@@ -110,7 +110,7 @@ async def _again(
     if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
         return _wait(refused, device)
     if not await idp.passwords.verify(typed, hashed=before.loaded.password_hash):
-        await repeat.wrong(idp, visitor, before, interaction_id, Factor.PASSWORD)
+        await repeat.wrong(idp, idp.db, visitor, before, interaction_id, Factor.PASSWORD)
         return None
     await rate_limits.give_back(idp.db, charges, now=now)
     return repeat.onward(idp, visitor, before, interaction_id)

@@ -16,9 +16,10 @@ from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
 from idp.flows.judge import seed_of
 from idp.flows.sealed import CODE_KEY
 from idp.model import AuthenticationEvent, Challenge, Factor
-from idp.store import audits, authenticators, rate_limits, recovery_codes, sessions
+from idp.store import attempts, audits, authenticators, rate_limits, recovery_codes, sessions
 from idp.store import facts as store_facts
 from idp.store.attempts import App
+from idp.store.engine import Conn, Connection
 from idp.store.facts import Replaced
 
 
@@ -62,16 +63,16 @@ def _hash(token: str) -> bytes:
     return Visitor("", token).token_hash or b""
 
 
-async def wrong(idp: Idp, visitor: Visitor, before: Replaced, interaction_id: UUID, factor: Factor) -> None:
+async def wrong(idp: Idp, conn: Conn, visitor: Visitor, before: Replaced, interaction_id: UUID, factor: Factor) -> None:
     """Whoever holds the old token does not know the answer: it is forgiven no more."""
     session, account, interaction = before.loaded.session, before.loaded.account, before.loaded.interaction
     assert session is not None
     assert account is not None
     assert interaction is not None
     assert visitor.token_hash is not None
-    await sessions.forget_previous(idp.db, session_id=session.id, shown=visitor.token_hash)
+    await sessions.forget_previous(conn, session_id=session.id, shown=visitor.token_hash)
     await audits.add(
-        idp.db,
+        conn,
         FactorRefused(factor=factor, interaction=str(interaction_id)),
         now=idp.clock.now(),
         account_id=account.id,
@@ -98,10 +99,16 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
     charges = [(limits.CODE_FAILURES, limits.subject(limits.CODE_FAILURES, account.id, factor.value))]
     if await rate_limits.spend(idp.db, charges, now=now) is not None:
         return None
-    if not await _was_accepted(idp, before, event, parsed):
-        await wrong(idp, visitor, before, interaction_id, factor)
+    async with idp.db.transaction() as conn:
+        held = await _held(conn, visitor, before)
+        right = held and await _was_accepted(idp, conn, before, event, parsed)
+        if held and not right:
+            await wrong(idp, conn, visitor, before, interaction_id, factor)
+    if held and not right:
         return None
     await rate_limits.give_back(idp.db, charges, now=now)
+    if not held:
+        return None
     device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
     return onward(idp, visitor, before, here, device=device)
 
@@ -110,7 +117,15 @@ def _proved_in(before: Replaced) -> UUID | None:
     return before.loaded.events[-1].interaction_id if before.loaded.events else None
 
 
-async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
+async def _held(conn: Connection, visitor: Visitor, before: Replaced) -> bool:
+    """Whether it is forgiven still. Whoever waited here for somebody who was wrong finds that it is not (promise 5)."""
+    session = before.loaded.session
+    assert session is not None
+    assert visitor.token_hash is not None
+    return await attempts.hold_repeat(conn, session_id=session.id, shown=visitor.token_hash)
+
+
+async def _was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
     """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
     account = before.loaded.account
     assert account is not None
@@ -123,9 +138,7 @@ async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, 
                 return _sent(idp, challenge, sms.NO_DETAILS, typed)
             return account.mailbox is not None and _sent(idp, challenge, email.details(account.mailbox), typed)
         case Factor.TOTP:
-            for id_, sealed, last_step in await authenticators.sealed(
-                idp.db, account_id=account.id, factor=Factor.TOTP
-            ):
+            for id_, sealed, last_step in await authenticators.sealed(conn, account_id=account.id, factor=Factor.TOTP):
                 if id_ == event.authenticator_id:
                     seed = seed_of(idp, account.id, App(id_, sealed, last_step))
                     found = totp.check(seed=seed, answer=typed, now=before.at, last_step=last_step - 1)
@@ -134,7 +147,7 @@ async def _was_accepted(idp: Idp, before: Replaced, event: AuthenticationEvent, 
         case Factor.RECOVERY:
             assert event.authenticator_id is not None
             code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
-            used = await recovery_codes.used_at(idp.db, authenticator_id=event.authenticator_id, code_hash=code_hash)
+            used = await recovery_codes.used_at(conn, authenticator_id=event.authenticator_id, code_hash=code_hash)
             return used == before.at
         case Factor.PASSWORD:
             return False

@@ -29,9 +29,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from idp.limits import Closed, Limit, Refused
 from idp.store.challenges import Charges, Question, alive, open_interaction
-from idp.store.engine import Conn, Statement
+from idp.store.engine import Conn, Connection, Statement
 from idp.store.rate_limits import Refund, Refunds, Shape, charge_values, charging, refunding, refusal
-from idp.store.schema import Time, authenticator, challenge, interaction
+from idp.store.schema import Time, authenticator, challenge, interaction, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
@@ -223,3 +223,18 @@ async def give_back(conn: Conn, question: Question, *, nonce: bytes, refund: Ref
         **refunds.values(),
         nonce=nonce,
     )
+
+
+_HOLD_REPEAT = Statement(
+    select(session.c.id)
+    .where(
+        session.c.id == bindparam("session_id", type_=Uuid),
+        session.c.previous_hash == bindparam("shown_token", type_=LargeBinary),
+    )
+    .with_for_update()
+)
+
+
+async def hold_repeat(conn: Connection, *, session_id: UUID, shown: bytes) -> bool:
+    """Whether the token `shown` is still forgiven (`sessions.forget_previous`); answers with it wait for each other."""
+    return await conn.one(_HOLD_REPEAT, session_id=session_id, shown_token=shown) is not None

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from idp.audit import Event
-from idp.limits import Closed, Limit, Refused
+from idp.limits import SMS_ADDRESS, Closed, Limit, Refused
 from idp.model import Factor
 from idp.store.audits import audit_values, audited
 from idp.store.engine import Conn, Statement
@@ -86,13 +86,14 @@ def alive(margin: timedelta) -> ColumnElement[bool]:
     )
 
 
-def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
-    """CTEs that ask and put the message into the outbox, if `when` holds.
+def asking(when: ColumnElement[bool], limits: Sequence[Limit]) -> tuple[CTE, CTE]:
+    """CTEs that ask and put the message into the outbox, if `when` holds; `limits` were charged for it.
 
     A live challenge is kept: same nonce and so the same code, same expiry, same attempts. Otherwise it is replaced.
     Binds the values of `Question`.
     """
     keep = alive(RESEND_MARGIN)
+    places = literal_column(str(int(SMS_ADDRESS in limits)), Integer)
     fresh = {
         "account_id": bindparam("q_account", type_=Uuid),
         "authenticator_id": bindparam("q_authenticator", type_=Uuid),
@@ -108,6 +109,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
         "factor": bindparam("q_factor", type_=Text),
         **fresh,
         "sends": _one,
+        "address_places": places,
     }
     keep = and_(keep, challenge.c.authenticator_id.is_not_distinct_from(fresh["authenticator_id"]))
     asked = (
@@ -119,6 +121,7 @@ def asking(when: ColumnElement[bool]) -> tuple[CTE, CTE]:
                 **{name: case((keep, challenge.c[name]), else_=value) for name, value in fresh.items()},
                 "attempts": case((keep, challenge.c.attempts), else_=literal_column("0", Integer)),
                 "sends": case((keep, challenge.c.sends + _one), else_=_one),
+                "address_places": case((keep, challenge.c.address_places + places), else_=places),
                 "consumed_at": null(),
                 "swap": case((keep, challenge.c.swap), else_=null()),
             },
@@ -203,7 +206,7 @@ def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:
 def _ask_statement(limits: tuple[Limit, ...]) -> Statement:
     open_ = exists(select(_one).select_from(open_interaction()))
     charges = charging(limits, when=and_(open_, holding(after=open_)))
-    asked, queued = asking(and_(open_, charges.done))
+    asked, queued = asking(and_(open_, charges.done), limits)
     audit = audited(queued)
     return Statement(
         select(exists(select(_one).select_from(asked)), notify(MESSAGE_CHANNEL, queued)).add_cte(

@@ -125,7 +125,7 @@ def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                     any_of(locked),
                 )
                 .values(consumed_at=_now)
-                .returning(challenge.c.factor)
+                .returning(challenge.c.factor, challenge.c.address_places)
                 .cte("used")
             )
             return (used,)
@@ -143,7 +143,7 @@ def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
                     any_of(locked),
                 )
                 .values(consumed_at=_now)
-                .returning(challenge.c.authenticator_id, challenge.c.swap)
+                .returning(challenge.c.authenticator_id, challenge.c.swap, challenge.c.address_places)
                 .cte("used")
             )
             touched = (

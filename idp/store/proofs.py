@@ -105,11 +105,13 @@ def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refunds: Shape)
     # The trail tells what was known of the SIM; nothing where nobody was asked.
     known = func.jsonb_strip_nulls(func.jsonb_build_object(literal_column("'sim_swap'"), swap)) if sms else None
     ctes += [forgiven, audited(event, more=known)]
-    ctes += refunding(refunds, when=and_(proved, done(forgiven)))
+    sent = factor in {Factor.SMS, Factor.EMAIL}
+    taken = select(consumed[0].c.address_places).scalar_subquery() if sent else None
+    ctes += refunding(refunds, when=and_(proved, done(forgiven)), of_address=taken)
     if limits is None:
         return Statement(select(proved, true()).add_cte(*ctes))
     charges = charging(limits, when=and_(proved, holding(after=proved)))
-    asked, queued = asking(and_(proved, charges.done))
+    asked, queued = asking(and_(proved, charges.done), limits)
     ctes += [*charges.ctes, asked, queued, audited(queued, prefix="sent")]
     return Statement(select(proved, any_of(asked), notify(MESSAGE_CHANNEL, queued)).add_cte(*ctes))
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
-from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
+from idp.limits import GROUP_BYTES, SMS_ADDRESS, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, rate_limit
 
@@ -89,11 +89,11 @@ def _live_hits(limit: Limit, at: ColumnElement[datetime]) -> ColumnElement[Seque
     return func.array(select(hit).where(hit > at - _span(limit.span)).order_by(hit).scalar_subquery())
 
 
-def _hits_left(limit: Limit) -> ColumnElement[Sequence[datetime]]:
-    """The live hits without the oldest `refund_places` of those at `refund_since` or later."""
+def _hits_left(limit: Limit, places: ColumnElement[int]) -> ColumnElement[Sequence[datetime]]:
+    """The live hits without the oldest `places` of those at `refund_since` or later."""
     hit = func.unnest(_HITS).column_valued("hit")
     live = select(hit).where(hit > _now - _span(limit.span)).order_by(hit)
-    later = live.where(hit >= _since).offset(_places)
+    later = live.where(hit >= _since).offset(places)
     return func.array_cat(func.array(live.where(hit < _since).scalar_subquery()), func.array(later.scalar_subquery()))
 
 
@@ -189,16 +189,20 @@ class Refunds:
         return {**keys, "refund_since": self.since, "refund_places": self.places}
 
 
-def refunding(shape: Shape, *, when: ColumnElement[bool]) -> list[CTE]:
-    """CTEs that give charges back, one row after the other, if `when` holds."""
+def refunding(shape: Shape, *, when: ColumnElement[bool], of_address: ColumnElement[int] | None = None) -> list[CTE]:
+    """CTEs that give charges back, one row after the other, if `when` holds.
+
+    To an address only what it was charged (`of_address`): who pays there may have left behind why it paid nothing.
+    """
     ctes: list[CTE] = []
     for i, (limit, forgive) in enumerate(shape):
+        places = of_address if of_address is not None and limit == SMS_ADDRESS else _places
         ctes.append(
             update(rate_limit)
             .where(_row.key == bindparam(f"refund_{i}", type_=LargeBinary), when)
             .values(
-                count=_n(0) if forgive else func.greatest(_n(0), _row.count - _places),
-                hits=_hits_left(limit) if limit.windows else _row.hits,
+                count=_n(0) if forgive else func.greatest(_n(0), _row.count - places),
+                hits=_hits_left(limit, places) if limit.windows else _row.hits,
             )
             .returning(_row.key)
             .cte(f"refunded_{i}")

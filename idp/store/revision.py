@@ -5,7 +5,7 @@ from sqlalchemy import column, select, table
 
 from idp.store.engine import Database, Statement
 
-WANTED = "0010"
+WANTED = "0011"
 _CURRENT = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 

@@ -134,7 +134,8 @@ interaction = Table(
 )
 
 # One outstanding question per factor of an interaction. No code is stored: it is derived from `nonce` (design 6).
-# `swap` is what was known of the SIM when the code was last sent.
+# `swap` is what was known of the SIM when the code was last sent. `address_places`: so many of `sends` took a place of
+# the address that asked.
 challenge = Table(
     "challenge",
     metadata,
@@ -150,6 +151,7 @@ challenge = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("max_attempts", Integer, nullable=False),
     Column("sends", Integer, nullable=False, server_default=text("0")),
+    Column("address_places", Integer, nullable=False, server_default=text("0")),
     Column("consumed_at", Time),
     Column("swap", Text),
     CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),

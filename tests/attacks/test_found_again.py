@@ -1,0 +1,68 @@
+"""Holes that attacks on forgiven repeats, refunds and changed registrations found: none of them opens again."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from idp.audit import FactorRefused
+from idp.store.engine import Statement
+from idp.store.schema import audit_event
+from tests.store.asking import count, forget_limits, wrong
+from tests.store.parallel import at_once
+from tests.support import HtmlForm, Provider, parameters
+
+REFUSED = Statement(select(func.count()).select_from(audit_event).where(audit_event.c.name == FactorRefused.name))
+
+
+async def send(provider: Provider, cookie: str | None, form: HtmlForm, code: str) -> httpx.Response:
+    data = {each.name: each.value for each in form.fields} | {"code": code}
+    async with provider.browser().http as http:
+        return await http.post(form.action, data=data, headers={"Cookie": f"stile={cookie}"})
+
+
+async def refused(provider: Provider) -> int:
+    return int((await provider.rows(REFUSED))[0][0])
+
+
+@pytest.mark.parametrize("factor", ["sms", "totp"])
+async def test_of_many_guesses_with_the_token_before_one_is_looked_at(provider: Provider, factor: str) -> None:
+    """Each asked whether it was forgiven still, and all were compared before the first was found to be wrong."""
+    for _ in range(4):
+        await forget_limits(provider)
+        browser = provider.browser()
+        await provider.half_way(browser, "bob" if factor == "sms" else "alice")
+        code = await provider.texted(browser) if factor == "sms" else provider.totp()
+        form, old, before = browser.form(f"/{factor}"), browser.token, await refused(provider)
+        assert "stile" in (await send(provider, old, form, code)).cookies
+
+        async def guess(
+            _: int, old: str | None = old, form: HtmlForm = form, code: str = wrong(code)
+        ) -> httpx.Response:
+            return await send(provider, old, form, code)
+
+        assert not any("stile" in answer.cookies for answer in await at_once(9, guess))
+        assert await refused(provider) == before + 1
+        assert "stile" not in (await send(provider, old, form, code)).cookies
+        provider.clock.move(timedelta(minutes=2))
+
+
+async def test_a_code_gives_back_no_place_of_an_address_that_it_did_not_take(provider: Provider) -> None:
+    """A browser that is known pays none, and the mark by which it is known can be left at home for the answer."""
+    address = "192.0.2.77"
+    own = provider.browser(address=address)
+    await provider.sign_in(own, "bob")
+    provider.clock.move(timedelta(hours=2))
+    for n in range(6):
+        await provider.add_person(f"victim{n}", number=f"+3725678906{n}")
+    own.http.cookies.delete("stile")
+    await provider.half_way(own, "bob")
+    code = (await provider.deliver())[-1]
+    for n in range(5):
+        await provider.half_way(provider.browser(address=address), f"victim{n}")
+    asked = await count(provider, "message")
+    own.http.cookies.delete("stile-device")
+    assert parameters(await own.submit("/sms", code=code))["code"]
+    await provider.half_way(provider.browser(address=address), "victim5")
+    assert await count(provider, "message") == asked
