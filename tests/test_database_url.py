@@ -145,7 +145,13 @@ def test_a_url_is_read_as_libpq_reads_it(url: str, meant: str) -> None:
     assert read_database_url(url) == meant
 
 
-UNENCODED = ("postgresql://u:p@ss@h/d", "postgresql://u:p/w@h/d", "postgresql://h:70000/d", "postgresql://[x/d")
+UNENCODED = (
+    "postgresql://u:p@ss@h/d",
+    "postgresql://u:p/w@h/d",
+    "postgresql://h:70000/d",
+    f"postgresql://h:{'9' * 5000}/d",
+    "postgresql://[x/d",
+)
 
 
 @pytest.mark.parametrize("url", [*UNENCODED, "mysql://u:p@h"])

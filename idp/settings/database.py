@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 DRIVER = "postgresql+asyncpg://"
 # As libpq splits it: a password may hold `?` and `#`, but no `@` and no `/`.
 _URI = re.compile(r"postgres(?:ql)?://(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:/([^?]*))?(?:\?(.*))?", re.DOTALL)
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._-]+)?\]|[^\[\]:@,\s]*)(?::([0-9]*))?", re.ASCII)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._-]+)?\]|[^\[\]:@,\s]*)(?::([0-9]{0,5}))?", re.ASCII)
 _PORTS = re.compile(r"[0-9]{1,5}(,[0-9]{1,5})*", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _ESCAPED = "special characters of the user and the password are percent-encoded, as in %40 for @ and %2F for /"
