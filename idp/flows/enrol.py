@@ -90,7 +90,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
         assert isinstance(may, MayEnrol)
         before = await _pending(idp, again, conn)
         if before is not None and before.begun_at > again.now - FORGIVEN:
-            await give_back(conn, again)
+            await give_back(conn, inside)
             return _shown(idp, again, before.id, before.seed, before.hold)
         await authenticators.drop_pending(conn, account_id=account_id, factor=Factor.TOTP)
         await authenticators.add(

@@ -1,6 +1,6 @@
 """Holes that attacks on forgiven repeats, refunds and changed registrations found: none of them opens again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from idp.audit import FactorRefused
 from idp.store.engine import Statement
 from idp.store.schema import audit_event
+from idp.testing import FrozenClock
 from tests.store.asking import count, forget_limits, wrong
 from tests.store.parallel import at_once
-from tests.support import HtmlForm, Provider, parameters
+from tests.support import PASSWORD, HtmlForm, Provider, parameters
 
 REFUSED = Statement(select(func.count()).select_from(audit_event).where(audit_event.c.name == FactorRefused.name))
 
@@ -66,3 +67,25 @@ async def test_a_code_gives_back_no_place_of_an_address_that_it_did_not_take(pro
     assert parameters(await own.submit("/sms", code=code))["code"]
     await provider.half_way(provider.browser(address=address), "victim5")
     assert await count(provider, "message") == asked
+
+
+class Running(FrozenClock):
+    """No two looks at it show the same time."""
+
+    def now(self) -> datetime:
+        return self.move(timedelta(milliseconds=1))
+
+
+async def test_a_second_press_gives_back_its_place_although_time_went_by(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place was taken a moment before what was given back: with a clock that stands still nobody saw it."""
+    monkeypatch.setattr(provider.idp, "clock", Running(provider.clock.time))
+    browser, new = provider.browser(), "/account/authenticators/new"
+    await browser.get(new)
+    await browser.submit("/password", username="bob", password=PASSWORD)
+    await browser.submit("/sms", code=(await provider.deliver())[-1])
+    for _ in range(7):  # more than may be begun in an hour
+        await browser.get(new)
+        page = await browser.submit(new)
+        assert (page.status_code, page.url.path) == (200, "/account/authenticators/confirm")
