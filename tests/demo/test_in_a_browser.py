@@ -75,6 +75,7 @@ async def context(urls: tuple[DemoUrls, Stub], request: pytest.FixtureRequest) -
 
 async def _is_fine(page: Page) -> None:
     """Nothing sticks out, nothing is kept from anybody."""
+    await page.wait_for_load_state("load")  # its colours, too
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
     found: dict[str, Any] = await page.evaluate(f"() => {{ {AXE}; return axe.run() }}")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == [], page.url
