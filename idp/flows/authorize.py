@@ -158,8 +158,11 @@ def _still_registered(idp: Idp, request: AuthorizationRequest) -> bool:
     if client is None or client.id == INTERNAL:
         return client is not None
     # What was this client's when it asked: its registration may have changed.
-    redirect = is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
-    return redirect and client.scopes.issuperset(request.scopes)
+    return _leads_home(request, client) and client.scopes.issuperset(request.scopes)
+
+
+def _leads_home(request: AuthorizationRequest, client: Client) -> bool:
+    return client.id == INTERNAL or is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
 
 
 async def load(idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetime) -> Show | Proceed | Refuse | Gone:
@@ -196,7 +199,9 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     if interaction.finished_at is not None or interaction.expires_at <= now:
         return Gone(ui_locales=interaction.request.ui_locales)
     client = idp.client(interaction.client_id)
-    return Gone() if client is None else (loaded, interaction, client)
+    if client is None or not _leads_home(interaction.request, client):
+        return Gone()  # an operator took the address away, and not without a reason
+    return loaded, interaction, client
 
 
 async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToClient | Gone:

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import func, select
 
 from idp.audit import FactorRefused
+from idp.flows import operate
 from idp.store.engine import Statement
 from idp.store.schema import audit_event
 from idp.testing import FrozenClock
 from tests.store.asking import count, forget_limits, wrong
 from tests.store.parallel import at_once
-from tests.support import PASSWORD, HtmlForm, Provider, parameters
+from tests.support import NOTES_URI, PASSWORD, HtmlForm, Provider, parameters
 
 REFUSED = Statement(select(func.count()).select_from(audit_event).where(audit_event.c.name == FactorRefused.name))
 
@@ -89,3 +90,21 @@ async def test_a_second_press_gives_back_its_place_although_time_went_by(
         await browser.get(new)
         page = await browser.submit(new)
         assert (page.status_code, page.url.path) == (200, "/account/authenticators/confirm")
+
+
+@pytest.mark.parametrize("ending", ["code", "cancel"])
+async def test_a_sign_in_under_way_does_not_end_at_an_address_that_was_taken_away(
+    provider: Provider, ending: str
+) -> None:
+    """`idp client set` says that sign-ins which name it are refused; those that had begun brought it their code."""
+    leaking, name = NOTES_URI.replace("8002", "8019"), f"moving-{ending}"
+    await provider.add_client(name, leaking)
+    browser = provider.browser()
+    await provider.half_way(browser, "bob", client_id=name, redirect_uri=leaking)
+    changed = await operate.set_client(provider.idp, name, {"redirect_uris": ("https://moved.example/callback",)})
+    provider.idp.clients = {**provider.idp.clients, name: changed.after}
+    if ending == "cancel":
+        answer = await browser.submit("/cancel")
+    else:
+        answer = await browser.submit("/sms", code=(await provider.deliver())[-1])
+    assert (answer.status_code, answer.headers.get("location")) == (400, None)
