@@ -228,13 +228,15 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
 
 
 async def _arrived(idp: Idp, loaded: Loaded, *, now: datetime) -> None:
-    """The browser has the token that its second factor brought: the one before is forgiven no more (see `repeat`).
+    """The browser has the token that its last proof brought: the one before is forgiven no more (see `repeat`).
 
-    Where a code is issued, that very statement says so. After a password alone nothing is written: whoever repeats
-    it with the token before gains what the password gives to anybody.
+    Where a code is issued, that very statement says so. Nothing is written while a password is all there is: whoever
+    repeats it with the token before gains what the password gives to anybody.
     """
-    last = loaded.events[-1] if loaded.events else None
-    if loaded.session is None or last is None or last.factor is Factor.PASSWORD or last.at <= now - FORGIVEN:
+    events = loaded.events
+    if loaded.session is None or not events or events[-1].at <= now - FORGIVEN:
+        return
+    if all(event.factor is Factor.PASSWORD for event in events):
         return
     await sessions.forget_previous(idp.db, session_id=loaded.session.id)
 

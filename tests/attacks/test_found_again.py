@@ -18,8 +18,8 @@ from tests.support import NOTES_URI, PASSWORD, HtmlForm, Provider, parameters
 REFUSED = Statement(select(func.count()).select_from(audit_event).where(audit_event.c.name == FactorRefused.name))
 
 
-async def send(provider: Provider, cookie: str | None, form: HtmlForm, code: str) -> httpx.Response:
-    data = {each.name: each.value for each in form.fields} | {"code": code}
+async def send(provider: Provider, cookie: str | None, form: HtmlForm, **typed: str) -> httpx.Response:
+    data = {each.name: each.value for each in form.fields} | typed
     async with provider.browser().http as http:
         return await http.post(form.action, data=data, headers={"Cookie": f"stile={cookie}"})
 
@@ -37,16 +37,16 @@ async def test_of_many_guesses_with_the_token_before_one_is_looked_at(provider: 
         await provider.half_way(browser, "bob" if factor == "sms" else "alice")
         code = await provider.texted(browser) if factor == "sms" else provider.totp()
         form, old, before = browser.form(f"/{factor}"), browser.token, await refused(provider)
-        assert "stile" in (await send(provider, old, form, code)).cookies
+        assert "stile" in (await send(provider, old, form, code=code)).cookies
 
         async def guess(
             _: int, old: str | None = old, form: HtmlForm = form, code: str = wrong(code)
         ) -> httpx.Response:
-            return await send(provider, old, form, code)
+            return await send(provider, old, form, code=code)
 
         assert not any("stile" in answer.cookies for answer in await at_once(9, guess))
         assert await refused(provider) == before + 1
-        assert "stile" not in (await send(provider, old, form, code)).cookies
+        assert "stile" not in (await send(provider, old, form, code=code)).cookies
         provider.clock.move(timedelta(minutes=2))
 
 
@@ -108,3 +108,15 @@ async def test_a_sign_in_under_way_does_not_end_at_an_address_that_was_taken_awa
     else:
         answer = await browser.submit("/sms", code=(await provider.deliver())[-1])
     assert (answer.status_code, answer.headers.get("location")) == (400, None)
+
+
+async def test_who_signs_in_again_is_rid_of_whoever_has_the_cookie_before(provider: Provider) -> None:
+    """With the password it brought the thief of a signed-in cookie the new one, which opened the account at once."""
+    browser = provider.browser()
+    await provider.sign_in(browser, "bob")
+    stolen = browser.token
+    provider.clock.move(timedelta(minutes=2))
+    await browser.get(provider.authorize_url(prompt="login"))
+    form = browser.form("/password")
+    await browser.submit("/password", username="bob", password=PASSWORD)
+    assert "stile" not in (await send(provider, stolen, form, username="bob", password=PASSWORD)).cookies
