@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, output
+from idp.cli import authenticators, groups, output
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def add(
     The password is asked for in the terminal, or read from standard input with --password-stdin.
     """
     if (phone is None) is not no_phone:
-        raise typer.BadParameter("give a mobile number, or say --no-phone", param_hint="'--phone'")
+        one = "a mobile number, or --no-phone"
+        said = f"give {one}" if phone is None else f"{one}, not both"
+        raise typer.BadParameter(said, param_hint="'--phone'")
     password = _password(password_stdin)
     from idp.cli.place import run
     from idp.flows import operate
@@ -243,6 +245,7 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 
+app.command("groups", epilog=groups.EXAMPLES)(groups.groups)
 app.command(
     "totp",
     epilog="\b\nExamples:\n  idp user totp ada\n  idp user totp ada --replace      the old phone is lost or stolen",

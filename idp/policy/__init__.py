@@ -5,7 +5,7 @@ from idp.policy.checks import CHECKS, Check, decide, not_for_this_person
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
-from idp.policy.grants import recheck
+from idp.policy.grants import is_for, recheck
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
@@ -38,6 +38,7 @@ __all__ = [
     "explain",
     "in_units",
     "in_words",
+    "is_for",
     "left_out",
     "load_policy",
     "not_for_this_person",

@@ -1,6 +1,6 @@
 """People: make, find, change. Passwords arrive hashed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -78,6 +78,12 @@ _CLAIMS = Statement(
     update(account)
     .where(account.c.id == bindparam("account_id", type_=Uuid))
     .values(claims=bindparam("new_claims"), updated_at=bindparam("now"))
+    .returning(account.c.id)
+)
+_GROUPS = Statement(
+    update(account)
+    .where(account.c.id == bindparam("account_id", type_=Uuid))
+    .values(groups=bindparam("new_groups"), updated_at=bindparam("now"))
     .returning(account.c.id)
 )
 _same = account.c.email.is_not_distinct_from(bindparam("new_email", type_=Text))
@@ -191,6 +197,11 @@ async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) 
 async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:
     """Replace the further standard claims of a person."""
     await conn.one(_CLAIMS, account_id=account_id, new_claims=dict(claims), now=now)
+
+
+async def set_groups(conn: Conn, *, account_id: UUID, groups: Iterable[str], now: datetime) -> None:
+    """Put a person into exactly these groups."""
+    await conn.one(_GROUPS, account_id=account_id, new_groups=sorted(groups), now=now)
 
 
 async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:

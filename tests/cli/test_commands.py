@@ -49,6 +49,7 @@ COMMANDS = [
             "unlock",
             "claims",
             "email",
+            "groups",
         )
     ),
 ]

@@ -22,6 +22,7 @@ from idp.flows.operate.clients import (
     set_client_disabled,
 )
 from idp.flows.operate.deliveries import Line, sent_to, unblock_number
+from idp.flows.operate.groups import ChangedGroups, set_groups
 from idp.flows.operate.people import (
     NotAcceptable,
     Person,
@@ -43,6 +44,7 @@ from idp.flows.operate.walk import Step, Walk, walk
 __all__ = [
     "SETTABLE",
     "ChangedClient",
+    "ChangedGroups",
     "Counters",
     "Explained",
     "Line",
@@ -78,6 +80,7 @@ __all__ = [
     "set_client",
     "set_client_disabled",
     "set_email",
+    "set_groups",
     "set_password",
     "set_user_disabled",
     "spending_counters",
