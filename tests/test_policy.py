@@ -37,6 +37,7 @@ from idp.policy import (
     left_out,
     load_policy,
 )
+from idp.policy.reasons import because
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)
@@ -587,25 +588,28 @@ def test_prompt_none_never_yields_a_fresh_scope(scope: str) -> None:
         pytest.param(facts(), "proceed: openid as urn:stile:2fa (pwd+sms+mfa)", id="proceed"),
         pytest.param(
             facts("transfers:write"),
-            "ask for second_factor by totp, because of scope_needs_level "
-            "(transfers:write, strong, made in this request)",
+            "ask for second_factor by totp, because transfers:write needs strong, made in this request",
             id="totp",
         ),
-        pytest.param(facts(client=NOTES), "ask for consent for openid, because of consent_new", id="consent"),
+        pytest.param(
+            facts(client=NOTES), "ask for consent for openid, because the person has not agreed to it yet", id="consent"
+        ),
         pytest.param(
             facts(request={"max_age": timedelta(seconds=60)}),
-            "ask for password by password, because of max_age (at most 1 minute old)",
+            "ask for password by password, because "
+            "the application wants a newer sign-in (max_age), at most 1 minute old",
             id="max_age",
         ),
         pytest.param(
             facts(request=must(STRONG), authenticators=(PHONE, HELD)),
             f"refuse with {UNMET}: This person cannot be authenticated as strongly as this request needs "
-            "(acr_asked needs strong, within reach is two_factor); possible from 2026-03-01T15:00:00+00:00",
+            "(the application asks for strong; within reach is two_factor); possible from 2026-03-01T15:00:00+00:00",
             id="refuse",
         ),
         pytest.param(
             facts(request=SILENT, client=NOTES),
-            "refuse with consent_required: This request needs the person, and prompt=none forbids asking (consent_new)",
+            "refuse with consent_required: This request needs the person, and prompt=none forbids asking "
+            "(the person has not agreed to it yet)",
             id="silent",
         ),
     ],
@@ -618,6 +622,12 @@ def test_a_decision_is_explained_check_by_check(given: Facts, said: str) -> None
     assert checked == [check.name for check in CHECKS][: len(checked)]
     assert (len(checked) == len(CHECKS)) == isinstance(answer(given), Proceed)
     assert [line.found for line in lines[:-2]] == [check.passes for check in CHECKS][: len(checked) - 1]
+
+
+def test_every_reason_is_told_in_plain_words() -> None:
+    told = [because(Reason(why, scope="s", level=AssuranceLevel.STRONG)) for why in Why]
+    assert not [words for words, why in zip(told, Why, strict=True) if f"{why}" in words and why is not Why.MAX_AGE]
+    assert because(Reason(Why.SCOPE_NEEDS_FRESH, scope="s")) == "s needs a fresh proof"
 
 
 OURSELVES = Client("stile", "Acme ID", AuthMethod.NONE, scopes=EVERY_SCOPE, first_party=True)

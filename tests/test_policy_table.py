@@ -203,6 +203,19 @@ def test_one_change_is_one_mistake_or_none(change: tuple[str, str], problem: str
         assert only.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("row", "only"),
+    [
+        ('[scopes]\n"x:y" = { machin = "only" }', "scopes.x:y.machin: unknown key"),
+        ('[scopes]\n"x:y" = { levle = "strong" }', "scopes.x:y.levle: unknown key"),
+        ('[groups]\nboard = { levl = "strong" }', "groups.board.levl: unknown key"),
+        ('[scopes]\n"x:y" = { fresh = "5m" }', "scopes.x:y.level: must be a level of [levels], not None"),
+    ],
+)
+def test_a_misspelt_key_is_one_mistake(row: str, only: str) -> None:
+    assert problems(f"{SMALL}{row.removeprefix('[scopes]')}\n") == [only]
+
+
 def test_an_app_is_no_passkey() -> None:
     text = SMALL.replace("[factors]", 'phishing_resistant = "phr"\n[factors]')
     text = text.replace('totp = "strong"', 'totp = "phishing_resistant"')

@@ -82,7 +82,7 @@ def _load(file: Path | None) -> "tuple[Policy, str]":
 
     path = file or read_settings(os.environ).policy
     if path is None:
-        return default_policy(), "the policy that comes with Stile"
+        return default_policy(), "The policy that comes with Stile"
     try:
         return load_policy(path.read_text(encoding="utf-8")), str(path)
     except UnicodeDecodeError:
@@ -103,11 +103,14 @@ def _walk(
     from idp.clock import DatabaseClock
     from idp.flows.idp import Idp
     from idp.flows.operate import find_client, find_user, walk
-    from idp.flows.operate.walk import some_client, somebody
+    from idp.flows.operate.walk import some_client, somebody, usual_scopes
     from idp.model import Factor
 
     if signed_in is not None and signed_in not in policy.factors:
-        raise typer.BadParameter(", ".join(policy.factors), param_hint="'--signed-in'")
+        there = ", ".join(policy.factors)
+        raise typer.BadParameter(
+            f"{signed_in!r} is no factor of the policy: there are {there}", param_hint="'--signed-in'"
+        )
     now = DatabaseClock().now()
     account, authenticators = somebody(now)
     asking = some_client(policy)
@@ -122,7 +125,7 @@ def _walk(
 
     if user is not None or client is not None:
         run(look_up)
-    scopes = scope or ["openid"]
+    scopes = scope or usual_scopes(policy, asking)
     walked = walk(
         policy,
         account=account,
@@ -139,10 +142,12 @@ def _walk(
 
 def _left_out(policy: "Policy", client: "Client", *, scopes: list[str], acr_values: list[str]) -> dict[str, str]:
     """What was asked for and has no part in the decision, with the reason (RFC 6749 3.3, OIDC Core 3.1.2.1)."""
+    from idp.flows.operate.walk import by_itself
     from idp.policy import left_out
 
     known = set(policy.levels.values())
-    return left_out(policy, client, scopes) | {
+    itself = by_itself(policy, client, scopes)
+    return left_out(policy, client, [scope for scope in scopes if scope not in itself]) | {
         acr: "the policy has no level of that name" for acr in acr_values if acr not in known
     }
 
@@ -178,7 +183,7 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     from idp.policy import in_units
 
     gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
-    lines = [f"{where[:1].upper()}{where[1:]} is right. On top of the password {gives}.", ""]
+    lines = [f"{where} is right. On top of the password {gives}.", ""]
     rows = [
         (name, rule.level.name.lower() if rule.people else "", _freshness(rule), in_units(rule.ttl), _use(rule))
         for name, rule in policy.scopes.items()

@@ -10,6 +10,7 @@ from idp.model import AssuranceLevel, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for
+from idp.policy.reasons import because
 from idp.policy.table import Policy
 from idp.policy.view import NEVER_FRESH, Demand, View, essential, may_be_fresh, preferences, view, voluntary
 
@@ -103,8 +104,7 @@ def _level_is_within_reach(view: View) -> Refuse | None:
             return Refuse(
                 UNMET,
                 "This person cannot be authenticated as strongly as this request needs",
-                f"{demand.reason.why} needs {demand.level.name.lower()}, within reach is {view.best.name.lower()}"
-                f"{_until_told(view, demand.level)}",
+                f"{because(demand.reason)}; within reach is {view.best.name.lower()}{_until_told(view, demand.level)}",
                 retry_at=_trusted_later(view, demand.level),
             )
     return None
@@ -137,7 +137,9 @@ def _level_is_proved(view: View) -> Ask | Refuse | None:
         # The client would rather have more than it must: what gives more comes first (OIDC Core 3.1.2.1).
         factors = tuple(sorted(factors, key=lambda factor: -view.reach[factor]))
     if not factors:
-        return Refuse(UNMET, "This person cannot prove this again now", f"{reason.why}: no factor left to ask for")
+        return Refuse(
+            UNMET, "This person cannot prove this again now", f"{because(reason)}; no factor is left to ask for"
+        )
     return Ask(Kind.SECOND_FACTOR, reason, factors=factors)
 
 
@@ -215,7 +217,7 @@ def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
             error = "interaction_required"
         case _:
             error = "login_required"
-    return Refuse(error, "This request needs the person, and prompt=none forbids asking", answer.reason.why)
+    return Refuse(error, "This request needs the person, and prompt=none forbids asking", because(answer.reason))
 
 
 def not_for_this_person(facts: Facts) -> Refuse:

@@ -6,8 +6,9 @@ from typing import assert_never
 
 from idp.model import Client
 from idp.policy.checks import CHECKS, proceed, settled
-from idp.policy.facts import Answer, Ask, Facts, Proceed, Reason, Refuse
-from idp.policy.table import Policy, in_units
+from idp.policy.facts import Answer, Ask, Facts, Proceed, Refuse
+from idp.policy.reasons import because
+from idp.policy.table import Policy
 from idp.policy.view import OFFLINE, may_go_offline, view
 
 
@@ -48,7 +49,8 @@ def _why_left_out(policy: Policy, client: Client, scope: str) -> str | None:
     if scope not in client.scopes:
         return f"{client.name} is not registered for it"
     if not rule.people:
-        return "it is for machines only, and no person can grant it"
+        itself = f": {client.name} gets it by client_credentials" if "client_credentials" in client.grant_types else ""
+        return f"it is for machines only, and no person can grant it{itself}"
     if scope == OFFLINE and not may_go_offline(client):
         return "refresh_token is not among its grant types"
     return None
@@ -63,18 +65,9 @@ def in_words(answer: Answer) -> str:
         case Ask(kind=kind, reason=reason, factors=factors, scopes=scopes):
             offered = f" by {' or '.join(factors)}" if factors else ""
             shown = f" for {' '.join(scopes)}" if scopes else ""
-            return f"ask for {kind}{offered}{shown}, because of {_because(reason)}"
+            return f"ask for {kind}{offered}{shown}, because {because(reason)}"
         case Refuse(error=error, description=description, detail=detail, retry_at=retry_at):
             later = "" if retry_at is None else f"; possible from {retry_at.isoformat()}"
             return f"refuse with {error}: {description} ({detail}){later}"
         case _:  # pragma: no cover - for the type checker
             assert_never(answer)
-
-
-def _because(reason: Reason) -> str:
-    level = None if reason.level is None else reason.level.name.lower()
-    age = (
-        None if reason.age is None else f"at most {in_units(reason.age)} old" if reason.age else "made in this request"
-    )
-    told = [part for part in (reason.scope, reason.acr, level, age) if part is not None]
-    return f"{reason.why} ({', '.join(told)})" if told else str(reason.why)

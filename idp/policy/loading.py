@@ -3,6 +3,7 @@
 import re
 import tomllib
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -83,6 +84,8 @@ class _Table:
 
     def level(self, key: str, known: dict[AssuranceLevel, str]) -> AssuranceLevel:
         """A level of `[levels]`. `TWO_FACTOR` when it is wrong, so that reading can go on."""
+        if self.misspelt(key):
+            return AssuranceLevel.TWO_FACTOR
         value = self.left.pop(key, None)
         level = LEVELS.get(value) if isinstance(value, str) else None
         if value == "one_factor":
@@ -92,6 +95,10 @@ class _Table:
         else:
             return level
         return AssuranceLevel.TWO_FACTOR
+
+    def misspelt(self, key: str) -> bool:
+        """Whether a key is missing because it was misspelt: that alone is to be said, by `close`."""
+        return key not in self.left and bool(get_close_matches(key, self.left))
 
     def close(self) -> None:
         """Nothing may be left over: a misspelt key would otherwise be a rule that silently does not hold."""
@@ -133,6 +140,7 @@ def _factors(table: _Table, levels: dict[AssuranceLevel, str]) -> dict[Factor, A
 
 
 def _scope(row: _Table, levels: dict[AssuranceLevel, str], access: timedelta, *, personal: bool) -> ScopeRule:
+    needs_level = not row.misspelt("machine")
     machine = row.left.pop("machine", False)
     if machine != "only" and not isinstance(machine, bool):
         row.wrong("machine", f'must be true, false or "only", not {machine!r}')
@@ -140,7 +148,7 @@ def _scope(row: _Table, levels: dict[AssuranceLevel, str], access: timedelta, *,
         row.wrong("machine", "this scope is about a person")
     people = machine != "only"
     # Who cannot grant it need prove nothing for it.
-    level = row.level("level", levels) if people or "level" in row.left else AssuranceLevel.TWO_FACTOR
+    level = row.level("level", levels) if (people and needs_level) or "level" in row.left else AssuranceLevel.TWO_FACTOR
     if machine and level > AssuranceLevel.TWO_FACTOR:
         row.wrong("level", "a machine has no second factor: a scope with `machine` needs two_factor at most")
     if machine and "fresh" in row.left:

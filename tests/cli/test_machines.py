@@ -99,3 +99,34 @@ def test_the_policy_shows_what_machines_may_have(run: Run, policy: Path) -> None
     ]
     why = run("policy", "check", "--scope", "openid", "--scope", "reports:read", "--json").json["left_out"]
     assert why == [{"asked": "reports:read", "why": "Some client is not registered for it"}]
+
+
+def test_the_policy_says_how_a_machine_gets_its_scopes(idp: Run, policy: Path) -> None:
+    both = (*BACK, "--grant-type", "authorization_code", *MACHINE, "--scope", "openid", "--scope", "reports:read")
+    assert idp("client", "add", "Walker", *MACHINE, "--scope", "reports:read stock:read").status == 0
+    assert idp("client", "add", "Runner", *both).status == 0
+
+    def check(*said: str) -> tuple[bool, str, list[dict[str, str]]]:
+        told = idp("policy", "check", *said, "--json").json
+        return told["granted"], told["answer"], told["left_out"]
+
+    itself = "Walker gets {} for itself, by client_credentials: no person is asked"
+    assert check("--client", "Walker", "--scope", "reports:read") == (True, itself.format("reports:read"), [])
+    assert check("--client", "Walker") == (True, itself.format("reports:read stock:read"), [])
+    granted, _, left = check("--client", "Walker", "--scope", "openid")
+    assert (granted, left) == (False, [{"asked": "openid", "why": "Walker is not registered for it"}])
+    assert check("--client", "Runner", "--scope", "reports:read")[:2] == (
+        True,
+        "Runner gets reports:read for itself, by client_credentials: no person is asked",
+    )
+    granted, answer, left = check("--client", "Runner", "--scope", "openid", "--scope", "reports:read")
+    assert (granted, answer[:15]) == (True, "proceed: openid")
+    why = "it is for machines only, and no person can grant it: Runner gets it by client_credentials"
+    assert left == [{"asked": "reports:read", "why": why}]
+
+
+def test_a_policy_is_named_as_it_was_given(run: Run, policy: Path, settings: pytest.MonkeyPatch) -> None:
+    settings.chdir(policy.parent)
+    assert run("policy", "check", "--file", "policy.toml").out.startswith("policy.toml is right.")
+    settings.delenv("IDP_POLICY")
+    assert run("policy", "check").out.startswith("The policy that comes with Stile is right.")

@@ -15,7 +15,20 @@ from idp.model import (
     Factor,
     Prompt,
 )
-from idp.policy import Ask, Facts, Kind, Line, Policy, Proceed, Why, decide, explain, in_words, not_for_this_person
+from idp.policy import (
+    Ask,
+    Facts,
+    Kind,
+    Line,
+    Policy,
+    Proceed,
+    Why,
+    decide,
+    explain,
+    in_words,
+    left_out,
+    not_for_this_person,
+)
 
 MOST_STEPS = 12  # password, second factor, step-up, choice and consent are five
 EARLIER = timedelta(minutes=10)
@@ -66,6 +79,23 @@ def some_client(policy: Policy) -> Client:
     return Client(id="some-client", name="Some client", auth_method=AuthMethod.NONE, grant_types=kinds, scopes=scopes)
 
 
+def by_itself(policy: Policy, client: Client, scopes: Sequence[str]) -> tuple[str, ...]:
+    """What the client gets of this for itself; nothing where a person could grant it some (RFC 6749 4.4)."""
+    kinds = client.grant_types
+    if "client_credentials" not in kinds:
+        return ()
+    if "authorization_code" in kinds and left_out(policy, client, scopes).keys() < set(scopes):
+        return ()
+    return tuple(scope for scope in scopes if scope in client.scopes & policy.for_machines())
+
+
+def usual_scopes(policy: Policy, client: Client) -> list[str]:
+    """What is asked for where nothing is said: all of a client that signs nobody in, else a sign-in."""
+    if "authorization_code" in client.grant_types:
+        return ["openid"]
+    return sorted(client.scopes & policy.for_machines()) or ["openid"]
+
+
 def walk(
     policy: Policy,
     *,
@@ -83,6 +113,9 @@ def walk(
 
     With `signed_in_with` the person signed in to another application ten minutes ago, by password and that factor.
     """
+    if own := by_itself(policy, client, scopes):
+        said = f"{client.name} gets {' '.join(own)} for itself, by client_credentials: no person is asked"
+        return Walk((), said, granted=True, why=())
     events = _earlier(account, authenticators, signed_in_with, now=now)
     facts = Facts(
         now=now,
