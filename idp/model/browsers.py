@@ -55,3 +55,7 @@ class Challenge:
     def alive(self, now: datetime) -> bool:
         """Whether an answer may still be tried."""
         return self.consumed_at is None and self.attempts < self.max_attempts and now < self.expires_at
+
+    def stuck(self, now: datetime) -> bool:
+        """Whether no answer may be tried until it expires, or a fresh question is asked."""
+        return now < self.expires_at and not self.alive(now)

@@ -107,6 +107,12 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
         tries = challenge.max_attempts - challenge.attempts
     purpose, cancel, who = purpose_of(show, policy), f"{here}/cancel", _who(show, here)
+    again = None
+    if factor not in SENT:
+        if challenge is not None and challenge.stuck(show.facts.now):
+            again = f"{here}/{factor.value}/send"
+        elif tries == 0:
+            tries = None  # said of the question before this one
     match factor:
         case Factor.TOTP:
             return pages.AuthenticatorCode(
@@ -118,6 +124,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 hold=policy.hold,
                 label=_label(show.loaded.authenticators),
                 tries_left=tries,
+                again=again,
                 alternatives=others,
                 cancel=cancel,
                 wait=extra.wait,
@@ -129,6 +136,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 purpose=purpose,
                 who=who,
                 tries_left=tries,
+                again=again,
                 alternatives=others,
                 cancel=cancel,
                 wait=extra.wait,

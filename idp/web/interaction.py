@@ -192,8 +192,9 @@ def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challen
             return Note(400, problems=(Problem.CODE_USED,), tries_left=left)
         case challenge.WrongCode(factor=factor, attempts_left=left):
             return Note(400, problems=(_WRONG.get(factor, Problem.CODE_WRONG),), tries_left=left)
-        case challenge.DeadCode():
-            return Note(400, problems=(Problem.CODE_EXPIRED,))
+        case challenge.DeadCode(factor=factor):
+            # Of what nobody sends, the page itself says that no tries are left.
+            return Note(400, problems=(Problem.CODE_EXPIRED,) if KINDS[factor].sent else ())
         case challenge.Paused(retry_after=None):
             # No Retry-After: waiting does not help
             return Note(429, problems=(Problem.CODE_CLOSED,))

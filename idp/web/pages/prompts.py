@@ -85,7 +85,8 @@ class AuthenticatorCode:
     """A code from the authenticator app. Posts `code` to `action`; `cancel` to `cancel`.
 
     `strong` when nothing but the app will do: the page then says that text messages still sign in (who has a phone) but
-    do not do this, and how long a new app has to wait (`hold`).
+    do not do this, and how long a new app has to wait (`hold`). With `again` no try is left: no field, a button that
+    posts there for new ones.
     """
 
     template: ClassVar[str] = "authenticator_code.html"
@@ -96,6 +97,7 @@ class AuthenticatorCode:
     hold: timedelta | None = None
     label: str | None = None
     tries_left: int | None = None
+    again: str | None = None
     who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
@@ -105,12 +107,13 @@ class AuthenticatorCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCode:
-    """One of the saved codes. Posts `code` to `action`; `cancel` to `cancel`."""
+    """One of the saved codes. Posts `code` to `action`; `cancel` to `cancel`. `again` as of `AuthenticatorCode`."""
 
     template: ClassVar[str] = "recovery_code.html"
     action: str
     purpose: Purpose
     tries_left: int | None = None
+    again: str | None = None
     who: Who | None = None
     alternatives: tuple[Alternative, ...] = ()
     cancel: str | None = None
