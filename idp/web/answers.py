@@ -88,7 +88,8 @@ def trouble(
     base = base_path(idp_of(request))
     paused = path_uuid(request, "id") if request.url.path.startswith(f"{base}/i/") else None
     if again is None and paused is not None and request.method == "POST":
-        again = f"{base}/i/{paused}"
+        # What this browser can see no more starts again in one press, as a page of it would only say.
+        again = f"{base}/i/{paused}/again" if kind is Trouble.SIGNED_OUT else f"{base}/i/{paused}"
     return page(
         request,
         ErrorPage(

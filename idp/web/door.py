@@ -21,6 +21,7 @@ from idp.web.address import address
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
 _LONG = 365 * 24 * 3600
+_TOKEN = re.compile(r"[0-9a-f]{64}")
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
 
@@ -33,7 +34,14 @@ class Unreadable(Exception):
 
 
 class NotOurForm(Exception):
-    """The form was not sent from our own page in this browser."""
+    """The form was not sent from our own page in this browser.
+
+    `forgotten`: it looks like one of ours, from before this browser's session was ended, lost or replaced.
+    """
+
+    def __init__(self, *, forgotten: bool = False) -> None:
+        super().__init__()
+        self.forgotten = forgotten
 
 
 def idp_of(request: Request) -> Idp:
@@ -198,8 +206,11 @@ async def own_form(request: Request, *, anybody: bool = False) -> Form:
         else:
             fields[name] = value
     idp = idp_of(request)
-    if not _same_origin(request, idp) or not _is_ours(request, idp, fields.pop("csrf", ""), anybody=anybody):
+    sent = fields.pop("csrf", "")
+    if not _same_origin(request, idp):
         raise NotOurForm
+    if not _is_ours(request, idp, sent, anybody=anybody):
+        raise NotOurForm(forgotten=_TOKEN.fullmatch(sent) is not None)
     return Form(fields, frozenset(scopes))
 
 

@@ -134,6 +134,8 @@ class Around:
 def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
     """The page for an error, what to tell developers, and whether it is ours to mend."""
     match error:
+        case NotOurForm(forgotten=True):
+            return Trouble.SIGNED_OUT, None, False
         case NotOurForm():
             return Trouble.FORM_REFUSED, None, False
         case TooLarge():

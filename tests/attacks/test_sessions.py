@@ -223,7 +223,9 @@ async def test_nobody_is_signed_in_as_somebody_else_by_a_link(provider: Provider
     await attacker.get(provider.authorize_url())
     form = attacker.form("/password")
     filled = {each.name: each.value for each in form.fields} | {"username": "bob", "password": PASSWORD}
-    assert (await victim.http.post(form.action, data=filled)).status_code == 403
+    refused = await victim.http.post(form.action, data=filled)
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
     answer = await victim.http.get(form.action.removesuffix("/password"))
     assert answer.status_code == 400
     assert dict(parse_qsl(urlsplit(str(answer.url)).query)) == {}

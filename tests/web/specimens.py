@@ -379,6 +379,7 @@ PAGES: dict[str, Page] = {
         )
         for trouble in Trouble
     },
+    "error-signed-out": ErrorPage(trouble=Trouble.SIGNED_OUT, again="/i/1/again", home="/account"),
     "error-home": ErrorPage(trouble=Trouble.NOT_FOUND, home="/account"),
     **{
         f"message-{outcome.name.lower().replace('_', '-')}": Message(outcome=outcome, home="/account")

@@ -53,7 +53,10 @@ class Trouble(Enum):
     OTHER_BROWSER = (
         400,
         mark("Start again here"),
-        mark("You began in another browser or in a private window, or this browser keeps no cookies."),
+        mark(
+            "You began in another browser or in a private window, or signed out meanwhile, "
+            "or this browser keeps no cookies."
+        ),
         mark("Go on where you began, or start again in this browser. Nothing was changed."),
     )
     FORM_REFUSED = (
@@ -61,6 +64,15 @@ class Trouble(Enum):
         mark("We could not accept this form"),
         mark("It was not sent from our own page, or the page was open for too long. Nothing was changed."),
         mark("Go back, reload the page and try again. Cookies must be allowed."),
+    )
+    SIGNED_OUT = (
+        403,
+        mark("This page is out of date"),
+        mark(
+            "Meanwhile you signed out or signed in anew, perhaps in another tab, or this browser lost our cookie. "
+            "Nothing was changed."
+        ),
+        mark("Go on with the button below. Cookies must be allowed."),
     )
     FORBIDDEN = (
         403,
