@@ -92,7 +92,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """What a row holds. `last_at` never moves back, even when the clock does."""
+    """What a row holds. `last_at` moves back for a refund alone, never because the clock does."""
 
     count: int
     last_at: datetime
@@ -166,11 +166,15 @@ def refund(limit: Limit, state: LimitState, *, now: datetime, since: datetime, p
     """Give charges back that were made at `since` or later and turned out harmless, as a code that was then verified.
 
     The oldest of those go, whoever made them: those that stay are then never older than the ones that should, so a
-    refund can delay others but never lets more through.
+    refund can delay others but never lets more through. Nor does it leave a wait behind: the charge was let through, so
+    the one before it had waited long enough by then.
     """
     live = _live(limit, state, now)
     before = tuple(hit for hit in live if hit < since)
-    return LimitState(max(0, state.count - places), state.last_at, before + live[len(before) + places :])
+    count, last_at = max(0, state.count - places), state.last_at
+    if limit.backoff is not None and not limit.windows and last_at == since:
+        last_at -= limit.backoff.wait(count)
+    return LimitState(count, last_at, before + live[len(before) + places :])
 
 
 def forgive(state: LimitState) -> LimitState:

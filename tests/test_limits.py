@@ -210,6 +210,21 @@ def test_a_right_password_of_ones_own_does_not_wipe_the_slate_of_an_address() ->
     assert charge(limits.PASSWORD_ADDRESS, state, now=now) == Refused(30 * SECOND)
 
 
+def test_a_right_password_makes_nobody_else_at_the_address_wait() -> None:
+    """Each one began the wait of the wrong ones before it anew: an office got one sign-in every half minute."""
+    state = None
+    for _ in range(5):
+        state = charged(limits.PASSWORD_ADDRESS, state, T0)
+    now = T0 + 30 * SECOND
+    for _ in range(3):
+        state = charged(limits.PASSWORD_ADDRESS, state, now)
+        state = refund(limits.PASSWORD_ADDRESS, state, now=now, since=now)
+    wrong = charged(limits.PASSWORD_ADDRESS, state, now)
+    assert charge(limits.PASSWORD_ADDRESS, wrong, now=now) == Refused(60 * SECOND)
+    # what came in between stays as it was
+    assert refund(limits.PASSWORD_ADDRESS, wrong, now=now, since=now - SECOND).last_at == wrong.last_at
+
+
 def test_a_refund_never_goes_below_nothing() -> None:
     assert refund(limits.SMS_ADDRESS, LimitState(0, T0), now=T0, since=T0) == LimitState(0, T0)
 

@@ -239,9 +239,10 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     from idp.flows import operate
 
     lifted = list(run(lambda idp: operate.unlock_user(idp, name)))
-    lines = [f"{name} need not wait any more. Forgotten:", *(f"  {what}" for what in lifted)]
+    lines = [f"Nothing of {name} waits any more. Forgotten:", *(f"  {what}" for what in lifted)]
     if not lifted:
-        lines = [f"{name} did not have to wait for anything."]
+        lines = [f"Nothing of {name} had to wait."]
+    lines.append("A network address that wrong passwords came from may still have to wait, 15 minutes at most.")
     output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 

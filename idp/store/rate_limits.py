@@ -62,15 +62,27 @@ def _doublings(backoff: Backoff) -> int:
     return times
 
 
+def _pause(backoff: Backoff, count: ColumnElement[int]) -> ColumnElement[timedelta]:
+    """`Backoff.wait` for a count that is not free."""
+    doublings = func.least(count - _n(backoff.free), _n(_doublings(backoff)))
+    doubled = func.power(cast(_n(2), Double), cast(doublings, Double))
+    return func.least(_span(backoff.cap), _span(backoff.base).op("*", return_type=Interval())(doubled))
+
+
+def _last_left(limit: Limit, count: ColumnElement[int]) -> ColumnElement[datetime]:
+    """When the last charge was that stays: as early as can be for the one given back to have been let through."""
+    if limit.backoff is None or limit.windows:
+        return _row.last_at
+    waits = and_(_row.last_at == _since, count >= _n(limit.backoff.free))
+    return case((waits, _row.last_at - _pause(limit.backoff, count)), else_=_row.last_at)
+
+
 def _allowed(limit: Limit) -> ColumnElement[bool]:
     """Whether one more may be charged to the row as it stands: `limits.wait(…) == 0`."""
     rules: list[ColumnElement[bool]] = []
     if (backoff := limit.backoff) is not None:
         count = _count(limit)
-        doublings = func.least(count - _n(backoff.free), _n(_doublings(backoff)))
-        doubled = func.power(cast(_n(2), Double), cast(doublings, Double))
-        pause = func.least(_span(backoff.cap), _span(backoff.base).op("*", return_type=Interval())(doubled))
-        rules.append(or_(count < _n(backoff.free), _row.last_at + pause <= _now))
+        rules.append(or_(count < _n(backoff.free), _row.last_at + _pause(backoff, count) <= _now))
         if backoff.close_at is not None:
             rules.append(count < _n(backoff.close_at))
     for window in limit.windows:
@@ -197,11 +209,13 @@ def refunding(shape: Shape, *, when: ColumnElement[bool], of_address: ColumnElem
     ctes: list[CTE] = []
     for i, (limit, forgive) in enumerate(shape):
         places = of_address if of_address is not None and limit == SMS_ADDRESS else _places
+        left = func.greatest(_n(0), _row.count - places)
         ctes.append(
             update(rate_limit)
             .where(_row.key == bindparam(f"refund_{i}", type_=LargeBinary), when)
             .values(
-                count=_n(0) if forgive else func.greatest(_n(0), _row.count - places),
+                count=_n(0) if forgive else left,
+                last_at=_last_left(limit, left),
                 hits=_hits_left(limit, places) if limit.windows else _row.hits,
             )
             .returning(_row.key)

@@ -1,4 +1,4 @@
-"""Wrong passwords of strangers: how many are looked at, and whom they keep out (issue of 25 November, threats 11)."""
+"""Wrong passwords of strangers: how many are looked at, and whom they keep out (threats 11)."""
 
 from datetime import timedelta
 
@@ -86,6 +86,18 @@ async def test_right_passwords_are_not_counted(provider: Provider) -> None:
     day = await rate_limits.peek(provider.idp.db, limits.subject(limits.PASSWORD_DAY, name))
     assert day is not None
     assert day.hits == ()
+
+
+async def test_a_right_password_makes_nobody_else_at_the_address_wait(provider: Provider) -> None:
+    """Five wrong ones of one person, and an office signed in one by one, half a minute apart."""
+    for _ in range(5):
+        await typed(provider, provider.browser(address=ELSEWHERE), "wrong", username="alice")
+    provider.clock.move(timedelta(seconds=31))
+    for person in ("alice", "bob", "alice", "bob"):
+        answer = await typed(provider, provider.browser(address=ELSEWHERE), username=person)
+        assert (answer.status_code, "Not you?" in answer.text) == (200, True)
+    assert (await typed(provider, provider.browser(address=ELSEWHERE), "wrong")).status_code == 400
+    assert (await typed(provider, provider.browser(address=ELSEWHERE))).status_code == 429
 
 
 async def test_a_known_browser_waits_for_its_own_wrong_passwords_and_is_not_sent_to_another(provider: Provider) -> None:

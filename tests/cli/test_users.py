@@ -166,7 +166,7 @@ def test_disabling_and_enabling_are_shown_and_audited(idp: Run, person: str) -> 
 def test_unlocking_says_whether_there_was_anything_to_unlock(idp: Run, person: str) -> None:
     ran = idp("user", "unlock", person)
     assert ran.status == 0
-    assert "did not have to wait" in ran.out
+    assert f"Nothing of {person} had to wait" in ran.out
 
 
 def test_what_is_known_about_a_person_is_shown(idp: Run, person: str) -> None:

@@ -94,7 +94,7 @@ async def test_the_row_is_what_the_pure_functions_say(
                 state = None if state is None else limits.forgive(state)
             case _:
                 # since one of the charges there were, in between, or none
-                since = now if state is None or not state.hits else state.hits[len(state.hits) // 2]
+                since = now if state is None else state.hits[len(state.hits) // 2] if state.hits else state.last_at
                 places, forgive = 3 if "three" in action else 1, "forgive" in action
                 given = rate_limits.Refunds((rate_limits.Refund(limit, key, forgive),), since=since, places=places)
                 await shared.one(_REFUND[limit, forgive], **given.values(), now=now)
