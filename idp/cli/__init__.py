@@ -10,6 +10,8 @@ import typer
 
 from idp.cli import clients, doctor, keys, mail, migrate, output, policy, sms, users
 
+LAST_PORT = 65535
+
 app = typer.Typer(
     name="idp",
     help=(
@@ -72,7 +74,9 @@ def _serve(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Port to listen on; 0 for any free one.  [default: a loopback issuer's, else 8000]"
+            min=0,
+            max=LAST_PORT,
+            help="Port to listen on; 0 for any free one.  [default: a loopback issuer's, else 8000]",
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer requests.")] = 1,
@@ -90,7 +94,7 @@ def _serve(
 
 @app.command("demo", epilog="\b\nExamples:\n  idp demo\n  idp demo --port 9000")
 def _demo(
-    port: Annotated[int, typer.Option(min=1, max=65533, help="The first of three ports in a row.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, help="The first of three ports in a row.")] = 8000,
     as_json: output.Json = False,
 ) -> None:
     """Try everything on this machine: the provider, a bank, a notebook, two people and an inbox for the codes.
@@ -98,6 +102,9 @@ def _demo(
     It has an embedded database of its own, beside that of `idp serve`, in ~/.local/share/stile-demo or IDP_DATA_DIR;
     what you do is kept.
     """
+    if port > LAST_PORT - 2:
+        wrong = f"must be at most {LAST_PORT - 2}, as the demo takes three ports in a row"
+        raise typer.BadParameter(wrong, param_hint="'--port'")
     from idp.cli import demo
 
     demo.run(port=port, as_json=as_json)
@@ -135,16 +142,19 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     from idp.errors import IdpError, SettingsError, Unavailable
 
     try:
-        if as_json:
-            ended = app(arguments, prog_name="idp", standalone_mode=False)
-            # The status of an early exit; nothing of a command that ran through.
-            return ended if isinstance(ended, int) else 0
-        app(arguments, prog_name="idp")
+        ended = app(arguments, prog_name="idp", standalone_mode=False)
+        # The status of an early exit; nothing of a command that ran through.
+        return ended if isinstance(ended, int) else 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except typer.TyperException as error:
-        # A wrong command line, which typer would tell in its own way.
-        output.complain([" ".join(error.format_message().split())], as_json=as_json)
+        # A wrong command line, of whose numbers typer would speak as to a programmer.
+        error.message = output.plainly(error.message)
+        show = getattr(error, "show", None)  # with the usage of the command, or its whole help
+        if as_json or show is None:
+            output.complain([" ".join(error.format_message().split())], as_json=as_json)
+        else:
+            show()
         return 2
     except SettingsError as error:
         output.complain(error.problems, as_json=as_json)
@@ -167,4 +177,3 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
         where = " < ".join(reversed(places(error.__traceback__)[-3:]))
         output.complain([f"Stile broke ({type(error).__name__} at {where}): please report it."], as_json=as_json)
         return 1
-    return 0

@@ -1,6 +1,7 @@
 """The checks of `idp doctor` that need no database: what is set, and who is to be reached with it."""
 
 import json
+import ssl
 
 import httpx
 
@@ -85,6 +86,15 @@ async def intel(settings: Settings) -> list[Finding]:
     return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
 
 
+def _mistrusted(error: BaseException | None) -> str | None:
+    """What is wrong with a certificate, in OpenSSL's words; None where nothing is."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None
+
+
 async def issuer(settings: Settings) -> Finding:
     """Whether the public address leads to a provider that calls itself the same."""
     url = f"{settings.issuer}/.well-known/openid-configuration"
@@ -92,6 +102,9 @@ async def issuer(settings: Settings) -> Finding:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
             answer = await client.get(url)
     except httpx.HTTPError as error:
+        if (why := _mistrusted(error)) is not None:
+            advice = "is it of an authority of your own? Then SSL_CERT_FILE=authority.pem idp doctor; else renew it"
+            return Finding("issuer", WARN, f"the certificate of {settings.issuer} is not trusted here: {why}", advice)
         found = f"nothing answers at {settings.issuer} ({type(error).__name__})"
         return Finding("issuer", WARN, found, "is `idp serve` running, and does the proxy lead there?")
     try:

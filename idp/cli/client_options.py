@@ -11,12 +11,9 @@ LARGEST_JWKS = 100_000
 RedirectUris = Annotated[
     list[str] | None, typer.Option("--redirect-uri", metavar="URI", help="Where people return to; may be repeated.")
 ]
-Scopes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--scope", metavar="SCOPE", help="What it may ask for; may be repeated, or several in one.  [default: openid]"
-    ),
-]
+_SCOPES = "What it may ask for; may be repeated, or several in one."
+Scopes = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help=f"{_SCOPES}  [default: openid]")]
+ChangedScopes = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help=_SCOPES)]
 
 
 def each_scope(given: list[str] | None) -> list[str] | None:
@@ -41,15 +38,15 @@ AuthMethod = Annotated[
     typer.Option(metavar="METHOD", help="client_secret_basic, client_secret_post, private_key_jwt or none."),
 ]
 Jwks = Annotated[Path | None, typer.Option(metavar="FILE", help="File with its public keys, for private_key_jwt.")]
-Alg = Annotated[
-    str | None, typer.Option(metavar="ALG", help="Signature of its tokens: RS256 or ES256.  [default: RS256]")
-]
+_ALG = "Signature of its tokens: RS256 or ES256."
+Alg = Annotated[str | None, typer.Option(metavar="ALG", help=f"{_ALG}  [default: RS256]")]
+ChangedAlg = Annotated[str | None, typer.Option(metavar="ALG", help=_ALG)]
 UserinfoAlg = Annotated[
     str | None, typer.Option(metavar="ALG", help="Sign userinfo with RS256 or ES256; '' for plain JSON.")
 ]
-AssertionAudience = Annotated[
-    str | None, typer.Option(metavar="WHICH", help="any, or issuer alone (FAPI 2.0).  [default: any]")
-]
+_ASSERTION_AUDIENCE = "any, or issuer alone (FAPI 2.0)."
+AssertionAudience = Annotated[str | None, typer.Option(metavar="WHICH", help=f"{_ASSERTION_AUDIENCE}  [default: any]")]
+ChangedAssertionAudience = Annotated[str | None, typer.Option(metavar="WHICH", help=_ASSERTION_AUDIENCE)]
 Audience = Annotated[
     list[str] | None, typer.Option(metavar="URL", help="Resource server its tokens are for; may be repeated.")
 ]
@@ -65,14 +62,14 @@ Groups = Annotated[
     list[str] | None,
     typer.Option("--group", metavar="GROUP", help="Only for members of this group; may be repeated."),
 ]
+_ORIGINS = "Where its pages in a browser live, as capacitor://localhost; may be repeated"
 Origins = Annotated[
     list[str] | None,
-    typer.Option(
-        "--origin",
-        metavar="ORIGIN",
-        help="Where its pages in a browser live, as capacitor://localhost; may be repeated.  "
-        "[default: the origins of its redirect URIs]",
-    ),
+    typer.Option("--origin", metavar="ORIGIN", help=f"{_ORIGINS}.  [default: the origins of its redirect URIs]"),
+]
+ChangedOrigins = Annotated[
+    list[str] | None,
+    typer.Option("--origin", metavar="ORIGIN", help=f"{_ORIGINS}; '' for the origins of its redirect URIs."),
 ]
 
 
@@ -87,8 +84,13 @@ def read_jwks(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             read = json.loads(file.read(LARGEST_JWKS))
-    except (OSError, ValueError, RecursionError):
-        raise typer.BadParameter(f"{path} cannot be read as JSON", param_hint="'--jwks'") from None
+    except OSError as error:
+        why = (
+            "there is no such file" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error.strerror})"
+        )
+        raise typer.BadParameter(f"{path}: {why}", param_hint="'--jwks'") from None
+    except (ValueError, RecursionError):
+        raise typer.BadParameter(f"{path} is no JSON", param_hint="'--jwks'") from None
     if not isinstance(read, dict):
-        raise typer.BadParameter(f"{path} is no JWK Set", param_hint="'--jwks'")
+        raise typer.BadParameter(f'{path} is no JWK Set, which begins {{"keys": [', param_hint="'--jwks'")
     return read

@@ -146,7 +146,7 @@ def set_(
     *,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What people see on the consent page.")] = None,
     redirect_uri: options.RedirectUris = None,
-    scope: options.Scopes = None,
+    scope: options.ChangedScopes = None,
     public: options.Public = False,
     first_party: Annotated[
         bool | None, typer.Option("--first-party/--not-first-party", help="Whether it is yours: nobody is asked.")
@@ -155,18 +155,18 @@ def set_(
     grant_type: options.GrantTypes = None,
     auth_method: options.AuthMethod = None,
     jwks: options.Jwks = None,
-    alg: options.Alg = None,
+    alg: options.ChangedAlg = None,
     userinfo_alg: options.UserinfoAlg = None,
     native: Annotated[bool | None, typer.Option("--native/--not-native", help="Whether it is an app.")] = None,
     pkce: Annotated[bool | None, typer.Option("--pkce/--no-pkce", help="Whether to insist on PKCE.")] = None,
     rotation: Annotated[
         bool | None, typer.Option("--rotation/--no-rotation", help="Whether its refresh tokens change at each use.")
     ] = None,
-    assertion_audience: options.AssertionAudience = None,
+    assertion_audience: options.ChangedAssertionAudience = None,
     audience: options.Audience = None,
     id_token_claim: options.IdTokenClaims = None,
     group: options.Groups = None,
-    origin: options.Origins = None,
+    origin: options.ChangedOrigins = None,
     as_json: output.Json = False,
 ) -> None:
     """Change what a client was registered with, and say what follows.

@@ -137,7 +137,10 @@ async def _run(
     if failure:
         raise IdpError(failure[0])
     if not as_json:
-        print("\nStopped. What you did is kept; `idp demo` goes on with it.", file=sys.stderr)
+        print(
+            f"\nStopped. What you did is kept in {place.settings.data_dir}; the same command goes on with it.",
+            file=sys.stderr,
+        )
 
 
 def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What commands print: one JSON object with --json, else lines for people. Never both, and nothing else on stdout."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -46,6 +47,20 @@ def complain(problems: Sequence[str], *, as_json: bool) -> None:
         print("\n".join(("Some settings are wrong:", *(f"  {each}" for each in (first, *rest)))), file=sys.stderr)
     else:
         print(first, file=sys.stderr)
+
+
+_NUMBERS = {
+    r"Input should be a valid integer.*": "must be a whole number",
+    r"Input should be less than or equal to (\S+)": r"must be at most \1",
+    r"Input should be greater than or equal to (\S+)": r"must be at least \1",
+}
+
+
+def plainly(text: str) -> str:
+    """What is wrong with a number of the command line, for who types and not for who programs."""
+    for pattern, words in _NUMBERS.items():
+        text = re.sub(pattern, words, text)
+    return text
 
 
 def sure(question: str, *, yes: bool) -> None:

@@ -64,7 +64,7 @@ def problem(jwks: Mapping[str, Any]) -> str | None:
     """Why a client may not be registered with this JWK Set, as half a sentence; None if it may (RFC 7517 5)."""
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not all(isinstance(jwk, dict) for jwk in keys):
-        return "is no JWK Set"
+        return 'is none: it needs a list "keys" of keys, as in {"keys": [{"kty": "EC", …}]}'
     readable = list(_candidates(keys, None))
     if any(key.is_private for key in readable):
         return "holds a private or symmetric key, which is the client's alone"

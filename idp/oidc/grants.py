@@ -152,6 +152,8 @@ def machine_scopes(params: Params, *, client: Client, machine: frozenset[str]) -
     if client.auth_method is AuthMethod.NONE:
         raise OAuthError("unauthorized_client", "This grant_type needs a client with credentials.")
     allowed = (client.scopes & machine) - PERSON_SCOPES
+    if not allowed and "scope" not in params:
+        raise OAuthError("invalid_scope", "This client is registered for no scope that a client may have for itself.")
     asked = tuple(dict.fromkeys(params["scope"].split(" "))) if "scope" in params else tuple(sorted(allowed))
     if not asked or not allowed.issuperset(asked):
         raise OAuthError("invalid_scope", "A requested scope is not available to this client.")

@@ -306,6 +306,8 @@ def test_a_machine_never_gets_a_scope_about_a_person(machine: Client, scope: str
 def test_a_machine_without_machine_scopes_gets_nothing(machine: Client) -> None:
     bare = replace(machine, scopes=frozenset({"openid", "profile"}))
     assert error_of(grants.machine_scopes, {}, client=bare, machine=MACHINE) == ("invalid_scope", 400)
+    with pytest.raises(OAuthError, match="registered for no scope that a client may have for itself"):
+        grants.machine_scopes({}, client=bare, machine=MACHINE)
 
 
 def test_a_public_client_cannot_act_for_itself(machine: Client) -> None:

@@ -79,21 +79,14 @@ def _described(client: Client, changes: Mapping[str, Any]) -> NewClient:
 
 def _consequences(before: Client, after: Client) -> Iterator[str]:
     """What people and the application notice, one sentence each."""
-    if after.auth_method is not before.auth_method:
-        yield f"It authenticates by {after.auth_method} from now on; every other way is refused."
-        if before.secret_hash is not None and after.secret_hash is None:
-            yield "Its secret is forgotten."
+    yield from _to_authenticate(before, after)
     for what, gone in (
         ("Sign-ins that name", _less(before.redirect_uris, after.redirect_uris)),
         ("Sign-outs that name", _less(before.post_logout_redirect_uris, after.post_logout_redirect_uris)),
     ):
         if gone:
             yield f"{what} {gone} are refused."
-    if gone := _less(before.scopes, after.scopes):
-        yield f"It gets no {gone} any more, at a refresh neither; access tokens that it holds last to their end."
-    if new := _less(after.scopes, before.scopes):
-        asked = "nobody is asked" if after.first_party else "people are asked"
-        yield f"It may ask for {new} from the next sign-in on, and {asked}."
+    yield from _of_scopes(before, after)
     if "refresh_token" in before.grant_types - after.grant_types:
         yield "The refresh tokens that it holds are refused."
     if after.first_party is not before.first_party:
@@ -110,6 +103,26 @@ def _consequences(before: Client, after: Client) -> Iterator[str]:
         yield f"Its refresh tokens {'change' if after.rotate_refresh else 'stay the same'} at each use."
     if after.name != before.name:
         yield f"People see the name {after.name!r}; what they agreed to stays."
+
+
+def _to_authenticate(before: Client, after: Client) -> Iterator[str]:
+    if after.auth_method is not before.auth_method:
+        if after.auth_method is AuthMethod.NONE:
+            yield "It is a public client from now on: it shows nothing but its client id, and PKCE."
+        else:
+            yield f"It authenticates by {after.auth_method} from now on; every other way is refused."
+        if before.secret_hash is not None and after.secret_hash is None:
+            yield "Its secret is forgotten."
+
+
+def _of_scopes(before: Client, after: Client) -> Iterator[str]:
+    if gone := _less(before.scopes, after.scopes):
+        yield f"It gets no {gone} any more, at a refresh neither; access tokens that it holds last to their end."
+    if "openid" in before.scopes - after.scopes and "authorization_code" in after.grant_types:
+        yield "Without openid it gets no ID token, so it signs nobody in; to keep it, name it too: --scope openid."
+    if new := _less(after.scopes, before.scopes):
+        asked = "nobody is asked" if after.first_party else "people are asked"
+        yield f"It may ask for {new} from the next sign-in on, and {asked}."
 
 
 def _less(these: tuple[str, ...] | frozenset[str], those: tuple[str, ...] | frozenset[str]) -> str:

@@ -123,7 +123,9 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
 
 def _method(new: NewClient) -> AuthMethod:
     if new.auth_method is None:
-        chosen = AuthMethod.NONE if new.public else (AuthMethod.PRIVATE_KEY_JWT if new.jwks else AuthMethod.BASIC)
+        chosen = (
+            AuthMethod.NONE if new.public else (AuthMethod.BASIC if new.jwks is None else AuthMethod.PRIVATE_KEY_JWT)
+        )
     elif new.auth_method in list(AuthMethod):
         chosen = AuthMethod(new.auth_method)
     else:
@@ -157,7 +159,7 @@ def _grant_types(new: NewClient, method: AuthMethod) -> frozenset[str]:
 
 def _check_uris(new: NewClient, kinds: frozenset[str]) -> None:
     if "authorization_code" in kinds and not new.redirect_uris:
-        raise NotAcceptable("A client that signs people in needs a redirect URI.")
+        raise NotAcceptable("A client that signs people in needs a redirect URI: give one with --redirect-uri.")
     for what, uris in (("redirect URI", new.redirect_uris), ("post-logout URI", new.post_logout_redirect_uris)):
         for uri in uris:
             problem = redirects.problem(uri, native=new.native)
@@ -258,7 +260,8 @@ async def new_client_secret(idp: Idp, name_or_id: str) -> Registered:
     """Another secret; the one before stops working at once. Raises `NotAcceptable` for a client without secrets."""
     client = await find_client(idp, name_or_id)
     if client.auth_method not in WITH_SECRET:
-        raise NotAcceptable(f"{client.name!r} has no secret: it authenticates by {client.auth_method}.")
+        how = "it is a public client" if client.auth_method is AuthMethod.NONE else "it signs with a key of its own"
+        raise NotAcceptable(f"{client.name!r} has no secret: {how}.")
     secret = random_token()
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
