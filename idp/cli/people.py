@@ -54,8 +54,8 @@ def person_json(person: "Person") -> dict[str, Any]:
     }
 
 
-def person_lines(person: "Person") -> list[str]:
-    """The same for people: tables of the person, the authenticators and what happened lately."""
+def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
+    """The same for people: tables of the person, the authenticators and what happened lately; `clients` by id."""
     account, able = person.account, person.authenticators or person.by_mail
     about = [
         ("name", account.name),
@@ -66,7 +66,7 @@ def person_lines(person: "Person") -> list[str]:
         ("signs in", "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app"),
     ]
     theirs = [
-        (str(one.id)[:8], one.factor, f"{one.label} {one.hint}", _trusted(one), output.when(one.last_used_at))
+        (str(one.id)[:8], one.factor, f"{one.label} {one.hint}".strip(), _trusted(one), output.when(one.last_used_at))
         for one in person.authenticators
     ]
     lines = [
@@ -76,7 +76,13 @@ def person_lines(person: "Person") -> list[str]:
     ]
     if person.events:
         lately = [
-            (output.when(at), what, client, fields.get("address"), str(fields.get("browser", ""))[:_BROWSER])
+            (
+                output.when(at),
+                what,
+                clients.get(client or "", client),
+                fields.get("address"),
+                str(fields.get("browser", ""))[:_BROWSER],
+            )
             for at, what, client, fields in person.events
         ]
         lines += ["", output.table(("LATELY", "EVENT", "CLIENT", "FROM", "BROWSER"), lately)]

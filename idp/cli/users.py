@@ -177,11 +177,12 @@ def show(
     from idp.cli.place import run
     from idp.flows import operate
 
-    async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator]]":
+    async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator], dict[str, str]]":
         person = await operate.find_user(idp, name, events=events)
-        return person, await operate.out_of_reach(idp, person)
+        clients = {client.id: client.name for client in await operate.list_clients(idp)}
+        return person, await operate.out_of_reach(idp, person), clients
 
-    person, lost = run(found)
+    person, lost, clients = run(found)
     warnings = [
         f"No code reaches the phone {one.hint} ({str(one.id)[:8]}): by today's numbering plans it is no mobile number. "
         f"Give them another with `idp user phone {person.account.username} NUMBER --replace`."
@@ -190,7 +191,7 @@ def show(
     happened = [
         {"at": at, "event": what, "client_id": client, "fields": fields} for at, what, client, fields in person.events
     ]
-    lines = [*person_lines(person), *warnings]
+    lines = [*person_lines(person, clients), *warnings]
     output.show({**person_json(person), "events": happened, "warnings": warnings}, lines, as_json=as_json)
 
 

@@ -3,10 +3,15 @@
 import base64
 import re
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 
+from idp.audit import ConsentGiven
+from idp.cli.place import run as run_here
+from idp.flows.idp import Idp
 from idp.flows.operate import authenticators
+from idp.store import audits
 from tests.cli.conftest import PASSWORD, Run
 
 
@@ -221,3 +226,27 @@ def test_a_phone_that_no_numbering_plan_knows_is_told(idp: Run, person: str, mon
     assert f"`idp user phone {person} NUMBER --replace`" in sentence
     assert sentence in idp("user", "show", person).out
     assert not re.search(r"\d{4,}", sentence.replace(phone["id"][:8], "").replace(person, ""))
+
+
+def test_a_person_is_shown_with_names_for_people_and_ids_for_programs(idp: Run, person: str) -> None:
+    idp("user", "totp", person)
+    which = idp("user", "show", person).out.splitlines()
+    heading = next(line for line in which if line.startswith("AUTHENTICATOR"))
+    app = next(line for line in which if " totp " in line)
+    assert app[heading.index("WHICH")] != " "
+    person_id = idp("user", "show", person, "--json").json["id"]
+    name = f"Shop {person}"
+    client = idp("client", "add", name, "--redirect-uri", "http://localhost:3000/cb", "--json").json["client_id"]
+
+    async def agreed(idp: Idp) -> None:
+        await audits.add(
+            idp.db, ConsentGiven(["openid"]), now=idp.clock.now(), account_id=UUID(person_id), client_id=client
+        )
+
+    run_here(agreed)
+    shown = idp("user", "show", person)
+    assert name in shown.out
+    assert client not in shown.out
+    assert idp("user", "show", person, "--json").json["events"][0]["client_id"] == client
+    idp("client", "remove", name, "--yes")
+    assert client in idp("user", "show", person).out
