@@ -16,7 +16,7 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
     share = tmp_path / "share"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
     process = subprocess.Popen(
-        [*IDP, "demo", "--port", str(three_ports()), "--json"],
+        [*IDP, "demo", "--port", str(three_ports())],
         env=kept | {"XDG_DATA_HOME": str(share)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -28,8 +28,9 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
         assert [path.name for path in share.iterdir()] == ["stile-demo"]
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=NEVER)
+        _, said = process.communicate(timeout=NEVER)
     assert process.returncode == 0
+    assert f"kept in {share / 'stile-demo'}; the same command goes on with it." in said
 
 
 def test_it_ends_without_a_word_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
