@@ -63,6 +63,14 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request that something has to be asked about, before any of it is stored."""
+
+    started: Interaction
+    loaded: Loaded
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """There is no such interaction in this browser: expired, finished, somebody else's, or the cookie is missing."""
 
@@ -90,12 +98,32 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
     )
 
 
-async def begin(
-    idp: Idp, request: AuthorizationRequest, visitor: Visitor, *, again: bool = False
-) -> ToClient | ToInteraction:
+async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
     """A new authorization request: answered at once if nothing has to be asked, else stored and asked about.
 
     Raises `PageError` for a client that is gone, although this process has not heard of it.
+    """
+    found = await at_once(idp, request, visitor)
+    if isinstance(found, ToClient):
+        return found
+    started, loaded = found.started, found.loaded
+    if loaded.session is not None:
+        await sessions.begin(idp.db, started=started, now=started.started_at)
+        return ToInteraction(started.id)
+    token = session_token(idp.secrets, started.session_id)
+    anonymous = Session(started.session_id, None, started.started_at, started.started_at, visitor.user_agent)
+    await sessions.begin(
+        idp.db, started=started, now=started.started_at, new_session=anonymous, token_hash=digest(token)
+    )
+    return ToInteraction(started.id, token)
+
+
+async def at_once(
+    idp: Idp, request: AuthorizationRequest, visitor: Visitor, *, again: bool = False
+) -> ToClient | Unanswered:
+    """The answer to a request about which nothing has to be asked; nothing is stored of one that has to be.
+
+    Raises `PageError` as `begin`.
     """
     now = idp.clock.now()
     client = idp.client(request.client_id)
@@ -120,48 +148,15 @@ async def begin(
             if again:
                 raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
             # the session ended or the consent was withdrawn in this very moment: look again, without either
-            return await begin(idp, request, visitor, again=True)
+            return await at_once(idp, request, visitor, again=True)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
         case Ask():
-            pass
-    if loaded.session is not None:
-        await sessions.begin(idp.db, started=started, now=now)
-        return ToInteraction(started.id)
-    token = session_token(idp.secrets, started.session_id)
-    anonymous = Session(started.session_id, None, now, now, visitor.user_agent)
-    await sessions.begin(idp.db, started=started, now=now, new_session=anonymous, token_hash=digest(token))
-    return ToInteraction(started.id, token)
+            return Unanswered(started, loaded)
 
 
-async def restart(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone:
-    """The stored request once more, from its beginning, in whatever browser this is. Answered or not: that stays.
-
-    It is what the address of the authorization endpoint would do that the application made.
-    """
-    request = await stored_request(idp, interaction_id)
-    if request is None:
-        return Gone()
-    if request.client_id == INTERNAL:
-        return ToClient(request, ())
-    return await begin(idp, request, visitor)
-
-
-async def stored_request(idp: Idp, interaction_id: UUID) -> AuthorizationRequest | None:
-    """The request that `restart` would begin, if there is one."""
-    request = await sessions.stored_request(idp.db, interaction_id=interaction_id)
-    return request if request is not None and _still_registered(idp, request) else None
-
-
-def _still_registered(idp: Idp, request: AuthorizationRequest) -> bool:
-    client = idp.client(request.client_id)
-    if client is None or client.id == INTERNAL:
-        return client is not None
-    # What was this client's when it asked: its registration may have changed.
-    return _leads_home(request, client) and client.scopes.issuperset(request.scopes)
-
-
-def _leads_home(request: AuthorizationRequest, client: Client) -> bool:
+def leads_home(request: AuthorizationRequest, client: Client) -> bool:
+    """Whether the answer goes to an address that is this client's still."""
     return client.id == INTERNAL or is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
 
 
@@ -199,7 +194,7 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     if interaction.finished_at is not None or interaction.expires_at <= now:
         return Gone(ui_locales=interaction.request.ui_locales)
     client = idp.client(interaction.client_id)
-    if client is None or not _leads_home(interaction.request, client):
+    if client is None or not leads_home(interaction.request, client):
         return Gone()  # an operator took the address away, and not without a reason
     return loaded, interaction, client
 

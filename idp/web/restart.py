@@ -5,8 +5,10 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.flows import authorize
+from idp.flows import authorize, restart
 from idp.flows.authorize import Gone, ToClient, ToInteraction
+from idp.flows.idp import INTERNAL
+from idp.flows.restart import Finished
 from idp.oidc.errors import PageError
 from idp.web.answers import to_client, to_interaction, trouble
 from idp.web.door import base_path, idp_of, path_uuid, visitor
@@ -14,23 +16,37 @@ from idp.web.pages import Trouble
 
 
 async def gone(request: Request, interaction_id: UUID) -> Response:
-    """No dead end: lost, finished, too late or somebody else's, the stored request starts again in this browser."""
-    idp = idp_of(request)
-    if visitor(request).token is not None:
-        return await _restart(request, interaction_id)
-    # A browser that keeps no cookie would start again for ever: one press each time.
-    stored = await authorize.stored_request(idp, interaction_id)
-    if stored is None:
-        return _nothing_left(request)
+    """No dead end: lost, too late or somebody else's, the stored request starts again in this browser.
+
+    So does what was finished, as long as that asks for nothing: else one press starts it, for who wants it once more.
+    """
+    idp, who = idp_of(request), visitor(request)
     again = f"{base_path(idp)}/i/{interaction_id}/again"
-    return trouble(request, Trouble.OTHER_BROWSER, ui_locales=stored.ui_locales, again=again)
+    if who.token is None:
+        # A browser that keeps no cookie would start again for ever: one press each time.
+        stored = await restart.stored_request(idp, interaction_id)
+        if stored is None:
+            return _nothing_left(request)
+        return trouble(request, Trouble.OTHER_BROWSER, ui_locales=stored.ui_locales, again=again)
+    try:
+        reopened = await restart.reopen(idp, interaction_id, who)
+    except PageError:
+        return _nothing_left(request)  # the client was removed in this very moment
+    if not isinstance(reopened, Finished):
+        return _started(request, reopened)
+    asked, person = reopened.request, reopened.account
+    client = None if asked.client_id == INTERNAL else idp.client(asked.client_id)
+    return trouble(request, Trouble.FINISHED, ui_locales=asked.ui_locales, person=person, again=again, client=client)
 
 
 async def _restart(request: Request, interaction_id: UUID) -> Response:
     try:
-        restarted = await authorize.restart(idp_of(request), interaction_id, visitor(request))
+        return _started(request, await restart.restart(idp_of(request), interaction_id, visitor(request)))
     except PageError:
-        return _nothing_left(request)  # the client was removed in this very moment
+        return _nothing_left(request)
+
+
+def _started(request: Request, restarted: ToInteraction | ToClient | Gone) -> Response:
     match restarted:
         case ToInteraction() as onward:
             return to_interaction(request, onward)

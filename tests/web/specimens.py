@@ -380,6 +380,13 @@ PAGES: dict[str, Page] = {
         for trouble in Trouble
     },
     "error-signed-out": ErrorPage(trouble=Trouble.SIGNED_OUT, again="/i/1/again", home="/account"),
+    "error-finished": ErrorPage(
+        trouble=Trouble.FINISHED,
+        client_name="Acme Bank",
+        back="https://bank.acme.example/",
+        again="/i/1/again",
+        home="/account",
+    ),
     "error-home": ErrorPage(trouble=Trouble.NOT_FOUND, home="/account"),
     **{
         f"message-{outcome.name.lower().replace('_', '-')}": Message(outcome=outcome, home="/account")

@@ -34,7 +34,7 @@ LOOKS = [
     if not name.startswith(("error-", "message-", "form-post"))
     and name.removeprefix("sms-") not in {"sending", "missing", "shape", "resend-wait", "wait"}
     and name.removeprefix("totp-") not in {"used", "wait", "missing", "account"}
-] + ["error-too-many", "error-home", "error-signed-out", "message-bare"]
+] + ["error-too-many", "error-home", "error-signed-out", "error-finished", "message-bare"]
 FEW = ("sms-wrong", "consent", "home", "totp-strong", "enrol", "codes", "password-wrong")
 
 

@@ -50,6 +50,12 @@ class Trouble(Enum):
         mark("You were away for too long, finished already, or opened an old page."),
         mark("Go back to the application and start again, or go to your account. Nothing was changed."),
     )
+    FINISHED = (
+        400,
+        mark("This is done already"),
+        mark("You finished or cancelled it before. Nothing is asked of you any more."),
+        mark("If the application is still waiting for it, or you want to do it once more, start again."),
+    )
     OTHER_BROWSER = (
         400,
         mark("Start again here"),
