@@ -24,7 +24,7 @@ from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs
 from idp.store.attempts import Dead, Spent
 from idp.store.proofs import Proof, Rotation
-from idp.store.rate_limits import Refund
+from idp.store.refunds import Refund
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from idp.policy import Policy, serves_signing_in
 from idp.sms.phone import mask
 from idp.store import rate_limits
 from idp.store.challenges import SIGN_IN, Charges
-from idp.store.rate_limits import Refund, Refunds
+from idp.store.refunds import Refund, Refunds
 
 EMAIL_INDEX = "email"
 

@@ -25,7 +25,7 @@ from idp.store import facts as store_facts
 from idp.store.engine import Conn
 from idp.store.facts import Loaded
 from idp.store.proofs import NextQuestion, Proof, Rotation
-from idp.store.rate_limits import Refund, Refunds
+from idp.store.refunds import Refund, Refunds, give_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def password(
     onward = await _signed_in(idp, visitor, account, loaded, interaction, _harmless(charges, charged_at=now))
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
-        await rate_limits.give_back(idp.db, charges, now=now)
+        await give_back(idp.db, charges, now=now)
         return await _again(idp, interaction_id, visitor, name, typed, saved) or ToInteraction(interaction_id)
     await _rehash(idp, account, typed, loaded.password_hash)
     return onward
@@ -112,7 +112,7 @@ async def _again(
     if not await idp.passwords.verify(typed, hashed=before.loaded.password_hash):
         await repeat.wrong(idp, idp.db, visitor, before, interaction_id, Factor.PASSWORD)
         return None
-    await rate_limits.give_back(idp.db, charges, now=now)
+    await give_back(idp.db, charges, now=now)
     return repeat.onward(idp, visitor, before, interaction_id)
 
 

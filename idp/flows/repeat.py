@@ -21,6 +21,7 @@ from idp.store import facts as store_facts
 from idp.store.attempts import App
 from idp.store.engine import Conn, Connection
 from idp.store.facts import Replaced
+from idp.store.refunds import give_back
 
 
 async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced | None:
@@ -106,7 +107,7 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
             await wrong(idp, conn, visitor, before, interaction_id, factor)
     if held and not right:
         return None
-    await rate_limits.give_back(idp.db, charges, now=now)
+    await give_back(idp.db, charges, now=now)
     if not held:
         return None
     device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))

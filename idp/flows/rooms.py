@@ -12,7 +12,7 @@ from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
 from idp.limits import Closed, Refused
 from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
 from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
-from idp.store import accounts, grants, rate_limits, sessions
+from idp.store import accounts, grants, rate_limits, refunds, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
 from idp.store.facts import SEEN_EVERY, Loaded
@@ -150,7 +150,7 @@ async def charge(idp: Idp, inside: Inside) -> TooOften | None:
 async def give_back(conn: Conn, inside: Inside) -> None:
     """What `charge` counted was no change after all."""
     key = limits.subject(limits.ENROLMENTS, inside.account.id)
-    await rate_limits.give_back(conn, [(limits.ENROLMENTS, key)], now=inside.now)
+    await refunds.give_back(conn, [(limits.ENROLMENTS, key)], now=inside.now)
 
 
 def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:

@@ -31,7 +31,8 @@ from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
 from idp.store.consuming import any_of, consuming, locking
 from idp.store.engine import Conn, Statement
-from idp.store.rate_limits import Refunds, Shape, charge_values, charging, done, forgiving, refunding
+from idp.store.rate_limits import charge_values, charging, done, forgiving
+from idp.store.refunds import Refunds, Shape, refunding
 from idp.store.schema import Time, authentication_event, session
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -28,30 +27,28 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
-from idp.limits import GROUP_BYTES, SMS_ADDRESS, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
+from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
 from idp.store.engine import Conn, Statement
 from idp.store.schema import Time, rate_limit
 
-Shape = tuple[tuple[Limit, bool], ...]
-
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_since: ColumnElement[datetime] = bindparam("refund_since", type_=Time)
-_places: ColumnElement[int] = bindparam("refund_places", type_=Integer)
 _row = rate_limit.c
 
 
-def _span(value: timedelta) -> ColumnElement[timedelta]:
+def span(value: timedelta) -> ColumnElement[timedelta]:
+    """An interval."""
     return literal_column(f"interval '{value.total_seconds():.6f} s'", Interval)
 
 
-def _n(value: int) -> ColumnElement[int]:
+def number(value: int) -> ColumnElement[int]:
+    """An integer."""
     return literal_column(str(value), Integer)
 
 
 def _count(limit: Limit) -> ColumnElement[int]:
     if limit.backoff is None or limit.backoff.forget is None:
         return _row.count
-    return case((_now >= _row.last_at + _span(limit.backoff.forget), _n(0)), else_=_row.count)
+    return case((_now >= _row.last_at + span(limit.backoff.forget), number(0)), else_=_row.count)
 
 
 def _doublings(backoff: Backoff) -> int:
@@ -62,19 +59,11 @@ def _doublings(backoff: Backoff) -> int:
     return times
 
 
-def _pause(backoff: Backoff, count: ColumnElement[int]) -> ColumnElement[timedelta]:
+def pause(backoff: Backoff, count: ColumnElement[int]) -> ColumnElement[timedelta]:
     """`Backoff.wait` for a count that is not free."""
-    doublings = func.least(count - _n(backoff.free), _n(_doublings(backoff)))
-    doubled = func.power(cast(_n(2), Double), cast(doublings, Double))
-    return func.least(_span(backoff.cap), _span(backoff.base).op("*", return_type=Interval())(doubled))
-
-
-def _last_left(limit: Limit, count: ColumnElement[int]) -> ColumnElement[datetime]:
-    """When the last charge was that stays: as early as can be for the one given back to have been let through."""
-    if limit.backoff is None or limit.windows:
-        return _row.last_at
-    waits = and_(_row.last_at == _since, count >= _n(limit.backoff.free))
-    return case((waits, _row.last_at - _pause(limit.backoff, count)), else_=_row.last_at)
+    doublings = func.least(count - number(backoff.free), number(_doublings(backoff)))
+    doubled = func.power(cast(number(2), Double), cast(doublings, Double))
+    return func.least(span(backoff.cap), span(backoff.base).op("*", return_type=Interval())(doubled))
 
 
 def _allowed(limit: Limit) -> ColumnElement[bool]:
@@ -82,31 +71,23 @@ def _allowed(limit: Limit) -> ColumnElement[bool]:
     rules: list[ColumnElement[bool]] = []
     if (backoff := limit.backoff) is not None:
         count = _count(limit)
-        rules.append(or_(count < _n(backoff.free), _row.last_at + _pause(backoff, count) <= _now))
+        rules.append(or_(count < number(backoff.free), _row.last_at + pause(backoff, count) <= _now))
         if backoff.close_at is not None:
-            rules.append(count < _n(backoff.close_at))
+            rules.append(count < number(backoff.close_at))
     for window in limit.windows:
-        nth_latest = _row.hits[func.cardinality(_row.hits) - _n(window.count - 1)]
-        rules.append(or_(nth_latest.is_(None), nth_latest + _span(window.per) <= _now))
+        nth_latest = _row.hits[func.cardinality(_row.hits) - number(window.count - 1)]
+        rules.append(or_(nth_latest.is_(None), nth_latest + span(window.per) <= _now))
     return and_(*rules)
 
 
 # As text, because Core would add the table itself to the FROM of the inner SELECT.
-_HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARRAY(Time))
+HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARRAY(Time))
 _LATER: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
 
 
 def _live_hits(limit: Limit, at: ColumnElement[datetime]) -> ColumnElement[Sequence[datetime]]:
-    hit = func.unnest(_HITS).column_valued("hit")
-    return func.array(select(hit).where(hit > at - _span(limit.span)).order_by(hit).scalar_subquery())
-
-
-def _hits_left(limit: Limit, places: ColumnElement[int]) -> ColumnElement[Sequence[datetime]]:
-    """The live hits without the oldest `places` of those at `refund_since` or later."""
-    hit = func.unnest(_HITS).column_valued("hit")
-    live = select(hit).where(hit > _now - _span(limit.span)).order_by(hit)
-    later = live.where(hit >= _since).offset(places)
-    return func.array_cat(func.array(live.where(hit < _since).scalar_subquery()), func.array(later.scalar_subquery()))
+    hit = func.unnest(HITS).column_valued("hit")
+    return func.array(select(hit).where(hit > at - span(limit.span)).order_by(hit).scalar_subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +105,8 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
     """Charge these limits inside another statement, if `when` holds."""
     keys = [bindparam(f"limit_{i}", type_=LargeBinary) for i in range(len(limits))]
     exhausted = [
-        exists(select(_n(1)).where(_row.key == key, ~_allowed(limit))) for limit, key in zip(limits, keys, strict=True)
+        exists(select(number(1)).where(_row.key == key, ~_allowed(limit)))
+        for limit, key in zip(limits, keys, strict=True)
     ]
     ctes: list[CTE] = []
     may: ColumnElement[bool] = and_(true() if when is None else when, *(~each for each in exhausted))
@@ -132,29 +114,29 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
         first = array([_now]) if limit.windows else cast(array([], type_=Time), ARRAY(Time))
         upsert = insert(rate_limit).from_select(
             ["key", "count", "last_at", "hits", "expires_at"],
-            select(key, _n(1), _now, first, _now + _span(limit.keep)).where(may),
+            select(key, number(1), _now, first, _now + span(limit.keep)).where(may),
         )
         ctes.append(
             upsert.on_conflict_do_update(
                 index_elements=[_row.key],
                 set_={
-                    "count": _count(limit) + _n(1),
+                    "count": _count(limit) + number(1),
                     "last_at": _LATER,
                     "hits": func.array_append(_live_hits(limit, _LATER), _LATER) if limit.windows else _row.hits,
-                    "expires_at": _LATER + _span(limit.keep),
+                    "expires_at": _LATER + span(limit.keep),
                 },
                 where=_allowed(limit),
             )
             .returning(_row.key)
             .cte(f"charged_{i}")
         )
-        may = exists(select(_n(1)).select_from(ctes[-1]))
-    return Charging(tuple(ctes), and_(true(), *(exists(select(_n(1)).select_from(cte)) for cte in ctes)))
+        may = exists(select(number(1)).select_from(ctes[-1]))
+    return Charging(tuple(ctes), and_(true(), *(exists(select(number(1)).select_from(cte)) for cte in ctes)))
 
 
 def done(cte: CTE) -> ColumnElement[bool]:
     """True, but only known once the CTE has run: what needs this comes after it, so that locks have one order."""
-    return select(func.count()).select_from(cte).scalar_subquery() >= _n(0)
+    return select(func.count()).select_from(cte).scalar_subquery() >= number(0)
 
 
 def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:
@@ -173,58 +155,6 @@ def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """One row that gets charges back. `forgive`: its streak ends too."""
-
-    limit: Limit
-    key: bytes
-    forgive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refunds:
-    """What was charged since a moment and turned out harmless: `places` of each row, in the order of charging."""
-
-    rows: tuple[Refund, ...]
-    since: datetime
-    places: int = 1
-
-    @property
-    def shape(self) -> Shape:
-        """What the statement depends on."""
-        return tuple((each.limit, each.forgive) for each in self.rows)
-
-    def values(self) -> dict[str, Any]:
-        """The values that `refunding` binds."""
-        keys = {f"refund_{i}": each.key for i, each in enumerate(self.rows)}
-        return {**keys, "refund_since": self.since, "refund_places": self.places}
-
-
-def refunding(shape: Shape, *, when: ColumnElement[bool], of_address: ColumnElement[int] | None = None) -> list[CTE]:
-    """CTEs that give charges back, one row after the other, if `when` holds.
-
-    To an address only what it was charged (`of_address`): who pays there may have left behind why it paid nothing.
-    """
-    ctes: list[CTE] = []
-    for i, (limit, forgive) in enumerate(shape):
-        places = of_address if of_address is not None and limit == SMS_ADDRESS else _places
-        left = func.greatest(_n(0), _row.count - places)
-        ctes.append(
-            update(rate_limit)
-            .where(_row.key == bindparam(f"refund_{i}", type_=LargeBinary), when)
-            .values(
-                count=_n(0) if forgive else left,
-                last_at=_last_left(limit, left),
-                hits=_hits_left(limit, places) if limit.windows else _row.hits,
-            )
-            .returning(_row.key)
-            .cte(f"refunded_{i}")
-        )
-        when = and_(when, done(ctes[-1]))
-    return ctes
-
-
 @lru_cache(maxsize=64)
 def _charge_statement(limits: tuple[Limit, ...]) -> Statement:
     charges = charging(limits)
@@ -236,7 +166,7 @@ _STATES = Statement(
         _row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary)))
     )
 )
-_held = or_(_row.count > _n(0), func.cardinality(_row.hits) > _n(0))
+_held = or_(_row.count > number(0), func.cardinality(_row.hits) > number(0))
 _forgotten = {"count": 0, "hits": cast(array([], type_=Time), ARRAY(Time))}
 _FORGET = Statement(
     update(rate_limit)
@@ -274,18 +204,6 @@ async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: da
             case Charged():
                 pass
     return Refused(longest)
-
-
-@lru_cache(maxsize=16)
-def _refund_statement(shape: Shape) -> Statement:
-    refunded = refunding(shape, when=true())
-    return Statement(select(func.count()).select_from(refunded[-1]).add_cte(*refunded[:-1]))
-
-
-async def give_back(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> None:
-    """Give back one charge of each that was made `now`: what was charged was right."""
-    refunds = Refunds(tuple(Refund(limit, key) for limit, key in charges), since=now)
-    await conn.one(_refund_statement(refunds.shape), **refunds.values(), now=now)
 
 
 async def states(conn: Conn, keys: Sequence[bytes]) -> dict[bytes, LimitState]:

@@ -28,7 +28,7 @@ from idp.store.attempts import Spent
 from idp.store.challenges import Question
 from idp.store.engine import Statement
 from idp.store.proofs import Proof, Rotation
-from idp.store.rate_limits import Refund
+from idp.store.refunds import Refund
 from idp.store.schema import account
 from idp.store.schema import challenge as challenge_table
 from tests.mailing import allow_mail, mails

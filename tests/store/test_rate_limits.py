@@ -12,7 +12,7 @@ from sqlalchemy import func, select, true
 
 from idp import limits
 from idp.limits import LIMITS, Charged, Closed, Limit, LimitState, Refused
-from idp.store import rate_limits, sweep
+from idp.store import rate_limits, refunds, sweep
 from idp.store.engine import Database, Statement
 from tests.store.parallel import at_once
 
@@ -23,7 +23,7 @@ EVERY = [pytest.param(limit, id=name) for name, limit in ALL.items()]
 _FORGIVE = Statement(select(func.count()).select_from(rate_limits.forgiving(when=true())))
 _REFUND = {
     (limit, forgive): Statement(
-        select(func.count()).select_from(rate_limits.refunding(((limit, forgive),), when=true())[0])
+        select(func.count()).select_from(refunds.refunding(((limit, forgive),), when=true())[0])
     )
     for limit in ALL.values()
     for forgive in (False, True)
@@ -96,7 +96,7 @@ async def test_the_row_is_what_the_pure_functions_say(
                 # since one of the charges there were, in between, or none
                 since = now if state is None else state.hits[len(state.hits) // 2] if state.hits else state.last_at
                 places, forgive = 3 if "three" in action else 1, "forgive" in action
-                given = rate_limits.Refunds((rate_limits.Refund(limit, key, forgive),), since=since, places=places)
+                given = refunds.Refunds((refunds.Refund(limit, key, forgive),), since=since, places=places)
                 await shared.one(_REFUND[limit, forgive], **given.values(), now=now)
                 state = None if state is None else limits.refund(limit, state, now=now, since=since, places=places)
                 state = limits.forgive(state) if forgive and state is not None else state
