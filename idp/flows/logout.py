@@ -117,6 +117,12 @@ async def sign_out(idp: Idp, visitor: Visitor, *, why: str = "person") -> Out:
     return Out(account=account)
 
 
+async def is_signed_in(idp: Idp, visitor: Visitor) -> bool:
+    """Whether there is anybody to sign out in this browser."""
+    session, _ = await _who(idp, visitor)
+    return session is not None and session.account_id is not None
+
+
 def _languages(params: Params) -> tuple[str, ...]:
     return tuple(params.get("ui_locales", "").split()[:10])  # RIL 2
 

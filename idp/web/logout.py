@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.flows import logout as flow
-from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.idp import ACCOUNT_PATH, Idp
 from idp.flows.language import page_language
 from idp.flows.logout import Out
 from idp.oidc import metadata
@@ -36,10 +36,10 @@ async def logout(request: Request) -> Response:
         if request.method == "POST" and not came_again(request):
             # A form on another site comes without our cookie (SameSite=Lax); what follows brings it along.
             packed = [(PACKED, flow.pack(idp, params))]
-            return again(request, metadata.LOGOUT, packed, leads_to=flow.leads_to(idp, params))
+            return again(request, metadata.LOGOUT, packed, leads_to=_leads_to(idp, params))
         found = await flow.begin(idp, params, visitor(request))
     except PageError as error:
-        return _refused(request, error)
+        return await _refused(request, error)
     if isinstance(found, Out):
         return _out(request, found)
     shown = ConfirmLogout(
@@ -59,6 +59,13 @@ async def logout(request: Request) -> Response:
         person=found.account,
         comes_back=not request.url.query,
     )
+
+
+def _leads_to(idp: Idp, params: Params) -> tuple[str, ...]:
+    try:
+        return flow.leads_to(idp, params)
+    except PageError:
+        return ()  # refused when it comes again: only then we know who is signed in
 
 
 async def _asked(request: Request) -> Params:
@@ -90,7 +97,7 @@ async def confirm(request: Request) -> Response:
     try:
         return _out(request, await flow.confirmed(idp, flow.unpack(idp, form.get(PACKED)), visitor(request)))
     except PageError as error:
-        return _refused(request, error)
+        return await _refused(request, error)
 
 
 async def sign_out(request: Request) -> Response:
@@ -129,8 +136,10 @@ def _out(request: Request, out: Out) -> Response:
     return response
 
 
-def _refused(request: Request, error: PageError) -> Response:
+async def _refused(request: Request, error: PageError) -> Response:
     # RIL 3: never a redirect to what is not registered
+    if not await flow.is_signed_in(idp_of(request), visitor(request)):
+        return trouble(request, Trouble.BAD_LOGOUT_URI_OUT, detail=error.description)
     sign_out = base_path(idp_of(request)) + metadata.LOGOUT
     return trouble(request, Trouble.BAD_LOGOUT_URI, detail=error.description, sign_out=sign_out)
 

@@ -96,6 +96,37 @@ async def test_h2_h3_what_is_not_registered_is_not_followed(provider: Provider, 
     assert await is_signed_in(browser)
 
 
+async def test_where_nobody_is_signed_in_nobody_is_told_that_they_are(provider: Provider) -> None:
+    wrong = {"client_id": "bank", "post_logout_redirect_uri": "https://evil.example"}
+    browser = provider.browser()
+    for visit in ("without a cookie", "before the password", "signed out"):
+        if visit == "before the password":
+            await browser.get(provider.authorize_url())
+        if visit == "signed out":
+            await provider.sign_in(browser)
+            await browser.get("/logout")
+            await browser.submit("/logout/confirm", decision="sign_out")
+        page = await browser.get(url(**wrong))
+        assert page.status_code == 400, visit
+        assert "Nobody is signed in here" in page.text
+        assert "not signed out yet" not in page.text
+        assert ">Sign out</a>" not in page.text
+
+
+async def test_a_post_from_elsewhere_with_a_wrong_address_is_told_the_truth_too(provider: Provider) -> None:
+    """It comes without our cookie (SameSite=Lax); the redirect after it brings that along."""
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    wrong = {"client_id": "bank", "post_logout_redirect_uri": "https://evil.example"}
+    async with provider.browser().http as elsewhere:
+        answer = await elsewhere.post("/logout", data=wrong)
+    assert answer.status_code == 303
+    page = await browser.get(answer.headers["location"])
+    assert page.status_code == 400
+    assert "You are not signed out yet" in page.text
+    assert await is_signed_in(browser)
+
+
 async def test_h4_without_a_hint_the_way_back_is_offered_and_not_followed(provider: Provider) -> None:
     browser = provider.browser()
     await come_in(provider, browser, "alice")

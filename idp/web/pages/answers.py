@@ -38,6 +38,15 @@ class Trouble(Enum):
         ),
         mark("You are not signed out yet. You can sign out here; then return to the application by yourself."),
     )
+    BAD_LOGOUT_URI_OUT = (
+        400,
+        mark("This link cannot take you back"),
+        mark(
+            "The application asked to send you, after signing out, to an address (post_logout_redirect_uri) "
+            "that is not registered for it."
+        ),
+        mark("Nobody is signed in here. Return to the application by yourself."),
+    )
     BAD_REQUEST = (
         400,
         mark("We could not understand this request"),
