@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from idp import localpg
 from idp.app import create_app
@@ -31,6 +32,11 @@ structlog.configure(
     logger_factory=lambda *_: structlog.PrintLogger(sys.stdout),
     cache_logger_on_first_use=False,
 )
+
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

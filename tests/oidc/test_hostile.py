@@ -19,7 +19,9 @@ from idp.oidc.client_auth import ASSERTION_TYPE
 from idp.oidc.errors import PageError, RedirectError, body, headers
 from idp.oidc.keys import KeyRing
 
-FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FAST = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 NASTY = st.sampled_from(
     [

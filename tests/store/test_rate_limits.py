@@ -20,6 +20,7 @@ NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 CALLERS = 24
 ALL = {**LIMITS, "strangers": limits.SMS.strangers}
 EVERY = [pytest.param(limit, id=name) for name, limit in ALL.items()]
+UNCHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 _FORGIVE = Statement(select(func.count()).select_from(rate_limits.forgiving(when=true())))
 _REFUND = {
     (limit, forgive): Statement(
@@ -67,7 +68,9 @@ def _later(limit: Limit, state: LimitState | None, now: datetime, delay: int) ->
 
 
 @pytest.mark.parametrize("limit", EVERY)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(history=steps())
 async def test_the_row_is_what_the_pure_functions_say(
     shared: Database, limit: Limit, history: list[tuple[str, int]]
