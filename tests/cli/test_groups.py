@@ -17,25 +17,25 @@ HERE = ("--redirect-uri", "http://localhost:3000/callback")
 @pytest.fixture(autouse=True)
 def policy(tmp_path: Path, settings: pytest.MonkeyPatch) -> None:
     usual = Path("idp/policy.toml").read_text(encoding="utf-8")
-    rows = '[groups]\ntreasury = { level = "strong" }\nfinance = { level = "two_factor" }\n#'
+    rows = '[groups]\nvault = { level = "strong" }\nclerks = { level = "two_factor" }\n#'
     (tmp_path / "policy.toml").write_text(usual.replace("[groups]", rows), encoding="utf-8")
     settings.setenv("IDP_POLICY", str(tmp_path / "policy.toml"))
 
 
 def test_a_person_is_put_into_exactly_these_groups_and_what_follows_is_said(idp: Run, person: str) -> None:
     pay = f"Payroll {person}"
-    assert idp("client", "add", pay, *HERE, "--group", "finance").status == 0
-    joined = idp("user", "groups", person, "finance", "treasury")
+    assert idp("client", "add", pay, *HERE, "--group", "clerks").status == 0
+    joined = idp("user", "groups", person, "clerks", "vault")
     assert (joined.status, joined.err) == (0, "")
     assert joined.out.splitlines() == [
-        f"{person} is in finance and treasury.",
+        f"{person} is in clerks and vault.",
         "They need strong for anything from now on; what applications hold from less ends at their next refresh.",
         f"They may use {pay}.",
     ]
-    assert idp("user", "groups", person, "treasury", "finance").out == f"{person} is in finance and treasury already.\n"
-    assert idp("user", "groups", person, "--json").json["groups"] == ["finance", "treasury"]
-    left = idp("user", "groups", person, "treasury", "--json").json
-    assert (left["changed"], left["groups"]) == (True, ["treasury"])
+    assert idp("user", "groups", person, "vault", "clerks").out == f"{person} is in clerks and vault already.\n"
+    assert idp("user", "groups", person, "--json").json["groups"] == ["clerks", "vault"]
+    left = idp("user", "groups", person, "vault", "--json").json
+    assert (left["changed"], left["groups"]) == (True, ["vault"])
     assert left["consequences"] == [
         f"They may not use {pay} any more: what it holds for them ends at its next refresh."
     ]
@@ -43,23 +43,23 @@ def test_a_person_is_put_into_exactly_these_groups_and_what_follows_is_said(idp:
     assert idp("user", "groups", person).out == f"{person} is in no group.\n"
     events = idp("user", "show", person, "--json").json["events"]
     changes = [event["fields"]["change"] for event in events if event["event"] == "account.changed"]
-    assert changes == ["groups: none", "groups: treasury", "groups: finance treasury", "added"]
+    assert changes == ["groups: none", "groups: vault", "groups: clerks vault", "added"]
 
 
 def test_a_group_without_a_row_is_refused_but_one_that_was_kept_stays(
     idp: Run, person: str, settings: pytest.MonkeyPatch
 ) -> None:
-    assert idp("user", "groups", person, "finance").status == 0
+    assert idp("user", "groups", person, "clerks").status == 0
     refused = idp("user", "groups", person, "finanze")
     assert (refused.status, refused.out) == (1, "")
     assert "'finanze' has no row in the policy" in refused.err
     assert idp("user", "groups", person, "a b").status == 1
-    assert idp("user", "groups", person, "finance", "--none").status == 2
-    assert idp("user", "groups", "nobody-there", "finance").status == 1
+    assert idp("user", "groups", person, "clerks", "--none").status == 2
+    assert idp("user", "groups", "nobody-there", "clerks").status == 1
     assert idp("user", "groups", "nobody-there").status == 1
     settings.delenv("IDP_POLICY")  # the policy that comes with Stile has no group
-    assert idp("user", "groups", person, "treasury").status == 1
-    assert idp("user", "groups", person, "finance").out == f"{person} is in finance already.\n"
+    assert idp("user", "groups", person, "vault").status == 1
+    assert idp("user", "groups", person, "clerks").out == f"{person} is in clerks already.\n"
 
 
 async def test_a_running_provider_hears_of_it_at_once(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
