@@ -60,6 +60,7 @@ _QUIET = (
 _LAST_PLACES = 8
 ROOM = 1_000_000  # characters that wait for a reader
 AT_ONCE = 4096  # bytes; what is no longer than a pipe's page is not mixed with another process's
+TOGETHER = 0.005  # seconds that the first of several lines waits for the others
 LAST_WORDS = 1.0  # seconds at the end, for a reader that is slow and not gone
 
 
@@ -104,7 +105,8 @@ class Unhurried:
                 return
             self._lines.append(text)
             self._size += len(text)
-            self._changed.notify_all()
+            if len(self._lines) == 1:  # else it is on its way, or will look again
+                self._changed.notify_all()
 
     def flush(self) -> None:
         """Nothing: the thread never waits without need."""
@@ -122,7 +124,10 @@ class Unhurried:
     def _write(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._lines))
+                if not self._lines:
+                    self._changed.wait_for(lambda: bool(self._lines))
+                    # Lines come in swarms: to be woken for each one would cost the requests more than the lines do.
+                    self._changed.wait(TOGETHER)
                 piece = self._lines.popleft()
                 while self._lines and len(piece) + len(self._lines[0]) < AT_ONCE // 4:  # four bytes a character at most
                     piece += self._lines.popleft()

@@ -13,6 +13,7 @@ from idp.oidc import metadata, origins
 
 PUBLIC = (metadata.JWKS, metadata.openid_path(""), metadata.oauth_path(""))
 REGISTERED = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE)
+READABLE = (*PUBLIC, *REGISTERED)  # how every path begins whose answers have such headers
 _ALLOWED = {"Access-Control-Max-Age": "600", "Access-Control-Allow-Methods": "GET, POST"}
 
 

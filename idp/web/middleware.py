@@ -103,10 +103,12 @@ class Around:
 
     def _let_pages_read(self, message: Message, asked: Scope) -> None:
         """CORS, here where no answer gets past: a page that cannot read the error sees a broken network."""
+        path = asked["path"].removeprefix(self._base)
+        if not path.startswith(cors.READABLE):
+            return
         idp = getattr(asked["app"].state, "idp", None)
         origin = Headers(scope=asked).get("origin")
         known = idp.clients.values() if idp is not None else ()
-        path = asked["path"].removeprefix(self._base)
         for name, value in cors.headers(path, asked["method"], origin, known).items():
             message["headers"].append((name.lower().encode(), value.encode()))
 
