@@ -214,6 +214,7 @@ class Provider:
         **changes: str | None,
     ) -> httpx.Response:
         """From the authorization request over password and SMS to whatever comes next."""
+        await self.deliver()  # what waits already: of the same moment, it might come after the new code
         await self.half_way(browser, username, password=password, client_id=client_id, **changes)
         return await browser.submit("/sms", code=await self.texted(browser))
 
