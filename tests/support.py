@@ -214,7 +214,6 @@ class Provider:
         **changes: str | None,
     ) -> httpx.Response:
         """From the authorization request over password and SMS to whatever comes next."""
-        await self.deliver()  # what waits already: of the same moment, it might come after the new code
         await self.half_way(browser, username, password=password, client_id=client_id, **changes)
         return await browser.submit("/sms", code=await self.texted(browser))
 
@@ -228,6 +227,7 @@ class Provider:
         **changes: str | None,
     ) -> httpx.Response:
         """From the authorization request over the password to the page of the second factor that comes first."""
+        await self.deliver()  # what waits already: of the same moment, it might come after the new code
         response = await browser.get(self.authorize_url(client_id, **changes))
         assert response.status_code == 200, response.text[:2000]
         response = await browser.submit("/password", username=username, password=password)
