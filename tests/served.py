@@ -29,7 +29,7 @@ from idp.app import open_idp
 from idp.crypto import KeyChain
 from idp.factors import sms
 from idp.flows.sealed import CODE_KEY
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import challenge
 from idp.testing import FakeGateway, FrozenClock
 from tests.cli.test_serve import children

@@ -27,7 +27,7 @@ from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client
 from idp.policy import ScopeRule
 from idp.sms import phone
 from idp.store import accounts, authenticators, clients, recovery_codes
-from idp.store.engine import Statement
+from idp.store.sql import Runnable
 from idp.testing import FakeGateway, FrozenClock
 
 ISSUER = "http://localhost:8000"
@@ -344,8 +344,8 @@ class Provider:
         await authenticators.add(self.idp.db, made, sealed=sealed, lookup=lookup)
         return made.id
 
-    async def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
-        return await self.idp.db.all(statement, **values)
+    async def rows(self, statement: Runnable, **values: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.idp.db.all(statement, **values)]
 
 
 def claims(token: str) -> dict[str, Any]:

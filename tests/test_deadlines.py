@@ -24,7 +24,8 @@ from idp.factors import recovery
 from idp.flows import health
 from idp.localpg import server
 from idp.store import engine, migrations
-from idp.store.engine import Database, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Database
 from idp.store.schema import metadata, rate_limit
 from idp.web import middleware
 from tests.conftest import empty, running, settings_for

@@ -22,7 +22,8 @@ from idp import localpg
 from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.store import migrations
-from idp.store.engine import Database, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Database
 from idp.store.schema import audit_event, challenge
 from tests.cli.test_serve import children, lives
 from tests.conftest import empty

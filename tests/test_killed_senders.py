@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, func, select
 from idp.crypto import KeyChain
 from idp.spending import Period
 from idp.store import accounts, denials, leases, messages
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import Time, message, message_attempt
 from tests.conftest import empty, settings_for
 from tests.conftest import running as on

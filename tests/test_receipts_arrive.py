@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.crypto import KeyChain
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing.provider import Pace, fake_provider
 from tests.conftest import empty

@@ -24,7 +24,8 @@ from sqlalchemy import (
 
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
-from idp.store.engine import Conn, Connection, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Connection, Row
 from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
 from idp.store.schema import account, challenge, message
 
@@ -141,8 +142,8 @@ async def by_id(conn: Conn, *, account_id: UUID) -> tuple[Account, tuple[Authent
     return None if row is None else _person(row)
 
 
-def _person(row: Sequence[Any]) -> tuple[Account, tuple[Authenticator, ...]]:
-    found = read_account(row[:-1])
+def _person(row: Row) -> tuple[Account, tuple[Authenticator, ...]]:
+    found = read_account(row)
     assert found is not None
     return found, read_authenticators(found.id, row[-1])
 

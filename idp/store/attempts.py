@@ -29,7 +29,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from idp.limits import Closed, Limit, Refused
 from idp.store.challenges import Charges, Question, alive, open_interaction
-from idp.store.engine import Conn, Connection, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Connection
 from idp.store.rate_limits import charge_values, charging, refusal
 from idp.store.refunds import Refund, Refunds, Shape, refunding
 from idp.store.schema import Time, authenticator, challenge, interaction, session

@@ -6,35 +6,28 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
     ColumnElement,
-    Integer,
     Text,
     Uuid,
     bindparam,
     exists,
-    func,
     insert,
     literal,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import ORIGIN, Event
-from idp.store.engine import Conn, Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, audit_event
+from idp.store.sql import Sql
 
-_INSERT = Statement(
-    insert(audit_event).values(
-        at=bindparam("now"),
-        name=bindparam("name"),
-        account_id=bindparam("account_id"),
-        client_id=bindparam("client_id"),
-        fields=bindparam("fields"),
-    )
-)
+_INTO = "INSERT INTO audit_event (at, name, account_id, client_id, fields)"
+# A row for what another statement does; `audit_values` are its values. The statement says when: `… WHERE EXISTS (…)`.
+AUDITED = f"{_INTO} SELECT :now, :audit_name, :audit_account, :audit_client, :audit_fields"
+
+_ADD = Sql(f"{_INTO} VALUES (:now, :audit_name, :audit_account, :audit_client, :audit_fields)")
 
 
 def _fields(event: Event) -> dict[str, Any]:
@@ -44,34 +37,26 @@ def _fields(event: Event) -> dict[str, Any]:
     return {**event.fields(), "address": origin.address, **({"browser": origin.browser} if origin.browser else {})}
 
 
-_OF_ACCOUNT = Statement(
-    select(audit_event.c.at, audit_event.c.name, audit_event.c.client_id, audit_event.c.fields)
-    .where(
-        audit_event.c.account_id == bindparam("account_id"),
-        func.coalesce(audit_event.c.name == func.any(bindparam("names", type_=ARRAY(Text))), true()),
-    )
-    .order_by(audit_event.c.at.desc(), audit_event.c.id.desc())
-    .limit(bindparam("limit", type_=Integer))
-)
+_OF_ACCOUNT = Sql("""
+SELECT at, name, client_id, fields FROM audit_event
+WHERE account_id = :account_id AND coalesce(name = ANY (:names), true)
+ORDER BY at DESC, id DESC
+LIMIT :limit""")
 
 
 async def add(
     conn: Conn, event: Event, *, now: datetime, account_id: UUID | None = None, client_id: str | None = None
 ) -> None:
     """Add one row, in the transaction of `conn`."""
-    await conn.one(_INSERT, now=now, name=event.name, account_id=account_id, client_id=client_id, fields=_fields(event))
+    await conn.one(_ADD, now=now, **audit_values(event, account_id=account_id, client_id=client_id))
 
 
 async def of_account(
     conn: Conn, *, account_id: UUID, limit: int, names: Sequence[str] | None = None
 ) -> Sequence[tuple[datetime, str, str | None, dict[str, Any]]]:
     """The newest rows (of these names, if given) about one person: time, name, client id, fields."""
-    return [
-        (at, name, client, fields)
-        for at, name, client, fields in await conn.all(
-            _OF_ACCOUNT, account_id=account_id, names=None if names is None else list(names), limit=limit
-        )
-    ]
+    rows = await conn.all(_OF_ACCOUNT, account_id=account_id, names=names, limit=limit)
+    return [(row["at"], row["name"], row["client_id"], row["fields"]) for row in rows]
 
 
 def audited(

@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from idp.model import Authenticator, Factor
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, authenticator
 from idp.store.untold import AGAIN_AFTER
 

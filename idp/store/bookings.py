@@ -36,7 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from idp.spending import Period
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.rate_limits import done
 from idp.store.schema import Time, spending_block, spending_money, spending_number, spending_region
 from idp.store.spending import (

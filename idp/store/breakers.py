@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, gateway_breaker, message_attempt
 
 EVERYWHERE = "*"  # the region of a breaker for the whole gateway, as after wrong credentials

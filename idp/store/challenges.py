@@ -30,7 +30,8 @@ from idp.audit import Event
 from idp.limits import SMS_ADDRESS, Closed, Limit, Refused
 from idp.model import Factor
 from idp.store.audits import audit_values, audited
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.rate_limits import charge_values, charging, done, refusal
 from idp.store.schema import Time, challenge, interaction, message
 

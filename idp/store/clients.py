@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from idp.errors import AlreadyThere
 from idp.model import AuthMethod, Client
-from idp.store.engine import Conn, Row, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Row
 from idp.store.schema import client, client_assertion
 
 CHANNEL = "stile_clients"

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from idp.audit import Event
 from idp.store.audits import audit_values, audited
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Texts, Time, client, consent, interaction
 
 _now = bindparam("now", type_=Time)

@@ -27,7 +27,8 @@ from idp.audit import BudgetReached, CountryClosed, MessageDenied
 from idp.spending import Period
 from idp.store.audits import audit_values, audited
 from idp.store.batches import among
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import (
     Time,
     spending_block,

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: Core expressions compiled once, run by asyncpg. The only module that opens connections."""
+"""The way to PostgreSQL: statements run by asyncpg. The only module that opens connections."""
 
 import asyncio
 import json
@@ -10,16 +10,14 @@ from typing import Any
 from weakref import WeakSet
 
 import asyncpg
-from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
-from sqlalchemy.sql import ClauseElement, Executable
 
 from idp.clock import DatabaseClock
 from idp.errors import Unavailable
 from idp.store.connecting import connect
 from idp.store.pool import Pool, sure
+from idp.store.sql import Runnable
 
-Row = tuple[Any, ...]
-_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+Row = asyncpg.Record  # values by the names of the statement's columns
 PATIENCE = timedelta(seconds=5)  # for a free connection, or for a lock; then the honest answer is "not now"
 _COMMAND = 10.0  # seconds for one statement
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -43,32 +41,6 @@ _BROKEN = (
 )
 
 
-class Statement:
-    """One Core expression, compiled when first used: `await conn.one(LOAD, hash=…)`.
-
-    Values are bound by the names of its `bindparam`s; a missing name is a KeyError, one too many is not looked at.
-    """
-
-    __slots__ = ("_compiled", "_expression")
-
-    def __init__(self, expression: Executable) -> None:
-        self._expression = expression
-        self._compiled: tuple[str, list[str], dict[str, Any]] | None = None
-
-    def prepare(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
-        """The SQL text and its positional values."""
-        if self._compiled is None:
-            assert isinstance(self._expression, ClauseElement)
-            compiled = self._expression.compile(dialect=_DIALECT)
-            required = {bind.key for bind in compiled.binds.values() if bind.required}  # type: ignore[attr-defined]
-            fixed = {name: value for name, value in compiled.params.items() if name not in required}
-            self._compiled = str(compiled), list(compiled.positiontup or ()), fixed  # type: ignore[attr-defined]
-        sql, names, fixed = self._compiled
-        if fixed:
-            return sql, [values[name] if name in values else fixed[name] for name in names]
-        return sql, [values[name] for name in names]
-
-
 class Connection:
     """A connection inside a transaction, or, from `Database`, any free one with each statement its own transaction."""
 
@@ -78,7 +50,7 @@ class Connection:
         self._raw = raw
         self._on_statement = on_statement
 
-    async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - values of any column type
+    async def one(self, statement: Runnable, /, **values: Any) -> Row | None:  # noqa: ANN401 - values of any column type
         """The first row, or None. Raises `Unavailable` when the database cannot answer."""
         sql, arguments = statement.prepare(values)
         if self._on_statement is not None:
@@ -86,7 +58,12 @@ class Connection:
         row: Row | None = await self._raw.fetchrow(sql, *arguments)
         return row
 
-    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as above
+    async def value(self, statement: Runnable, /, **values: Any) -> Any:  # noqa: ANN401 - as above
+        """The first column of the first row; None without one."""
+        row = await self.one(statement, **values)
+        return None if row is None else row[0]
+
+    async def all(self, statement: Runnable, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as above
         """Every row. Raises `Unavailable` when the database cannot answer."""
         sql, arguments = statement.prepare(values)
         if self._on_statement is not None:
@@ -205,7 +182,7 @@ class Database:
             raise
         self._back(pool, raw)
 
-    async def one(self, statement: Statement, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
+    async def one(self, statement: Runnable, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: the first row, or None."""
         pool, raw = await self._take()
         try:
@@ -216,7 +193,12 @@ class Database:
         self._back(pool, raw)
         return row
 
-    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
+    async def value(self, statement: Runnable, /, **values: Any) -> Any:  # noqa: ANN401 - as in Connection
+        """One statement, one transaction: the first column of the first row; None without one."""
+        row = await self.one(statement, **values)
+        return None if row is None else row[0]
+
+    async def all(self, statement: Runnable, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
         """One statement, one transaction: every row."""
         pool, raw = await self._take()
         try:

@@ -21,7 +21,8 @@ from idp.model import (
     Swap,
 )
 from idp.store.challenges import SIGN_IN
-from idp.store.engine import Conn, Row, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Row
 from idp.store.people import (
     ACCOUNT_COLUMNS,
     authenticators_json,
@@ -205,21 +206,20 @@ class Replaced:
 async def of_replaced(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Replaced | None:
     """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
     row = await conn.one(_OF_REPLACED, token_hash=token_hash, interaction_id=interaction_id, now=now)
-    return None if row is None else Replaced(_read(row[:-2]), row[-2], row[-1])
+    return None if row is None else Replaced(_read(row), row["replaced_at"], row["token_hash"])
 
 
 def _read(row: Row | None) -> Loaded:
     if row is None:
         return NOTHING
-    person, rest = row[5:16], row[16:]
-    password_hash, events, authenticators, consented, *paused, asked = rest
+    password_hash, events, authenticators, consented, *paused, asked = row[16:30]
     challenges = [_challenge(each) for each in asked or ()]
     return Loaded(
         session=Session(*row[:5]),
-        account=read_account(person),
+        account=read_account(row),
         password_hash=password_hash,
         events=tuple(_event(item) for item in events or ()),
-        authenticators=read_authenticators(person[0], authenticators),
+        authenticators=read_authenticators(row["person_id"], authenticators),
         consented=frozenset(consented or ()),
         interaction=_interaction(paused),
         challenges={each.factor: each for each in challenges if each.interaction_id == paused[0]},

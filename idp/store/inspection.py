@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Integer, bindparam, cast, func, literal, select, union_all
 
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import authenticator, signing_key
 
 _ABOUT = Statement(select(cast(func.current_setting("server_version_num"), Integer), func.clock_timestamp()))

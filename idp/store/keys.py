@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Text, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from idp.store.engine import Conn, Connection, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Connection
 from idp.store.schema import Texts, secret_key, signing_key
 
 CHANNEL = "stile_keys"

@@ -32,7 +32,8 @@ from idp.model import Swap
 from idp.store.audits import audit_values, audited
 from idp.store.breakers import NOWHERE, blocked
 from idp.store.challenges import RESEND_MARGIN
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.messages import COLUMNS, Outgoing, Try
 from idp.store.schema import Time, account, authenticator, message, message_attempt
 from idp.store.swaps import noting

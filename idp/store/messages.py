@@ -30,7 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.store.challenges import MESSAGE_CHANNEL
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, account, authenticator, message, message_attempt
 
 CHANNEL = MESSAGE_CHANNEL

@@ -9,20 +9,24 @@ from sqlalchemy import ColumnElement, extract, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from idp.model import Account, Authenticator, Factor
+from idp.store.engine import Row
 from idp.store.schema import account, authenticator, recovery_code
 
 _t = authenticator.alias("t")
 
+# Of the account `p`.
+ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
+    p.name, p.email, p.email_verified, p.groups, p.claims AS person_claims, p.locale, p.disabled_at"""
 ACCOUNT_COLUMNS = (
-    account.c.id,
+    account.c.id.label("person_id"),
     account.c.username,
-    account.c.created_at,
-    account.c.updated_at,
+    account.c.created_at.label("person_created_at"),
+    account.c.updated_at.label("person_updated_at"),
     account.c.name,
     account.c.email,
     account.c.email_verified,
     account.c.groups,
-    account.c.claims,
+    account.c.claims.label("person_claims"),
     account.c.locale,
     account.c.disabled_at,
 )
@@ -68,23 +72,22 @@ def authenticators_json(
     )
 
 
-def read_account(columns: Sequence[Any]) -> Account | None:
-    """The account in `ACCOUNT_COLUMNS`, None where the join found none."""
-    if columns[0] is None:
+def read_account(row: Row) -> Account | None:
+    """The account in the columns `ACCOUNT`, None where the join found none."""
+    if row["person_id"] is None:
         return None
-    id_, username, created_at, updated_at, name, email, verified, groups, claims, locale, disabled_at = columns
     return Account(
-        id=id_,
-        username=username,
-        created_at=created_at,
-        updated_at=updated_at,
-        name=name,
-        email=email,
-        email_verified=verified,
-        groups=frozenset(groups),
-        claims=claims,
-        locale=locale,
-        disabled=disabled_at is not None,
+        id=row["person_id"],
+        username=row["username"],
+        created_at=row["person_created_at"],
+        updated_at=row["person_updated_at"],
+        name=row["name"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        groups=frozenset(row["groups"]),
+        claims=row["person_claims"],
+        locale=row["locale"],
+        disabled=row["disabled_at"] is not None,
     )
 
 

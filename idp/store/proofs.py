@@ -29,8 +29,9 @@ from idp.limits import Limit
 from idp.model import Factor
 from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
+from idp.store.composed import Statement
 from idp.store.consuming import any_of, consuming, locking
-from idp.store.engine import Conn, Statement
+from idp.store.engine import Conn
 from idp.store.rate_limits import charge_values, charging, done, forgiving
 from idp.store.refunds import Refunds, Shape, refunding
 from idp.store.schema import Time, authentication_event, session

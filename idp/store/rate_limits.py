@@ -28,7 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, rate_limit
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, Uuid, and_, bindparam, case, func, literal_column, or_, select, update
 
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, authenticator, message, message_attempt
 from idp.store.untold import holding_from
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, LargeBinary, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import authenticator, recovery_code
 
 _r = recovery_code.c

@@ -3,89 +3,65 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    LargeBinary,
-    Text,
-    and_,
-    bindparam,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
-
 from idp.audit import Event
 from idp.model import Holder, RefreshToken
 from idp.store.audits import audit_values
-from idp.store.engine import Conn, Statement
-from idp.store.grants import (
-    GRANT_COLUMNS,
-    audited_use,
-    of_used,
-    read_grant,
-    used_up,
-)
-from idp.store.holders import HOLDER_COLUMNS, of_holder, read_holder
-from idp.store.schema import Time, grant, refresh_token
+from idp.store.engine import Conn
+from idp.store.grants import AUDITED_USE, GRANT, read_grant
+from idp.store.holders import HOLDER, HOLDER_OF, read_holder
+from idp.store.sql import Sql
 
 FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_hash: ColumnElement[bytes] = bindparam("hash", type_=LargeBinary)
-
-
 OFFLINE = "offline_access"  # OIDC Core 11
 
+# The token `refresh_hash`, unless that is NULL, for the grant in `used`.
+FIRST = f"""
+    INSERT INTO refresh_token (hash, grant_id, issued_at, expires_at)
+    SELECT :refresh_hash, g.id, :now, least(:refresh_expires_at, g.expires_at)
+    FROM used g WHERE :refresh_hash::bytea IS NOT NULL AND '{OFFLINE}' = ANY (g.scopes)"""
+_GOOD = """t.hash = :hash AND t.used_at IS NULL AND t.expires_at > :now
+      AND g.id = t.grant_id AND g.client_id = :client_id AND g.revoked_at IS NULL AND g.expires_at > :now
+      AND g.scopes @> :asked_scopes"""
 
-def insert_refresh(used: CTE) -> CTE:
-    """A CTE that stores the token `refresh_hash`, unless that is NULL, for the grant of what was `used_up`.
+_ROTATE = Sql(f"""
+WITH used AS (
+    UPDATE refresh_token t SET used_at = :now, successor = :refresh_hash
+    FROM grant_ g
+    WHERE {_GOOD}
+    RETURNING t.issued_at, t.expires_at AS token_expires_at, g.*
+),
+refreshed AS ({FIRST}),
+audited AS ({AUDITED_USE})
+SELECT g.issued_at, g.token_expires_at, {GRANT}, {HOLDER} FROM used g {HOLDER_OF}""")
 
-    Only for a grant with the scope `offline_access`.
-    """
-    token = bindparam("refresh_hash", type_=LargeBinary)
-    ends = func.least(bindparam("refresh_expires_at", type_=Time), used.c.grant_expires_at)
-    return (
-        insert(refresh_token)
-        .from_select(
-            ["hash", "grant_id", "issued_at", "expires_at"],
-            select(token, used.c.grant_id, _now, ends).where(
-                token.is_not(None), literal(OFFLINE, Text) == func.any(used.c.grant_scopes)
-            ),
-        )
-        .returning(refresh_token.c.grant_id)
-        .cte("refreshed")
-    )
+# FAPI 2.0 5.3.2.1: the refresh token stays the same, only its expiry moves.
+_SLIDE = Sql(f"""
+WITH used AS (
+    UPDATE refresh_token t SET expires_at = least(:refresh_expires_at, g.expires_at)
+    FROM grant_ g
+    WHERE {_GOOD}
+    RETURNING t.issued_at, t.expires_at AS token_expires_at, g.*
+),
+audited AS ({AUDITED_USE})
+SELECT g.issued_at, g.token_expires_at, {GRANT}, {HOLDER} FROM used g {HOLDER_OF}""")
 
+_LOAD = Sql(f"""
+SELECT t.issued_at, t.expires_at, t.used_at,
+       t.successor IS NULL OR next.used_at IS NOT NULL OR next.hash IS NULL AS successor_used, {GRANT}, {HOLDER}
+FROM refresh_token t JOIN grant_ g ON g.id = t.grant_id
+LEFT JOIN refresh_token next ON next.hash = t.successor {HOLDER_OF}
+WHERE t.hash = :hash""")
 
-_good = and_(
-    refresh_token.c.hash == _hash,
-    refresh_token.c.used_at.is_(None),
-    refresh_token.c.expires_at > _now,
-    grant.c.client_id == bindparam("client_id", type_=Text),
-    grant.c.revoked_at.is_(None),
-    grant.c.expires_at > _now,
-    grant.c.scopes.contains(bindparam("asked_scopes", type_=ARRAY(Text))),
-)
-
-
-def _use(*, rotate: bool) -> Statement:
-    """Without rotation the refresh token stays the same (FAPI 2.0 5.3.2.1): only its expiry moves."""
-    change = update(refresh_token).where(_good)
-    if rotate:
-        change = change.values(used_at=_now, successor=bindparam("refresh_hash", type_=LargeBinary))
-    else:
-        change = change.values(expires_at=func.least(bindparam("refresh_expires_at", type_=Time), grant.c.expires_at))
-    used = used_up(refresh_token, change, refresh_token.c.issued_at, refresh_token.c.expires_at)
-    found = of_used(used, used.c.issued_at, used.c.expires_at)
-    return Statement(found.add_cte(*([insert_refresh(used)] if rotate else []), audited_use(used)))
-
-
-_ROTATE, _SLIDE = _use(rotate=True), _use(rotate=False)
+_RETRY = Sql(f"""
+WITH used AS (
+    SELECT t.hash, g.*
+    FROM refresh_token old JOIN refresh_token t ON t.hash = old.successor JOIN grant_ g ON g.id = t.grant_id
+    WHERE old.hash = :hash AND old.used_at > :forgiven_since AND t.hash = ANY (:successor_hashes)
+      AND t.used_at IS NULL AND t.expires_at > :now
+      AND g.client_id = :client_id AND g.revoked_at IS NULL AND g.expires_at > :now
+),
+audited AS ({AUDITED_USE})
+SELECT hash FROM used""")
 
 
 async def use(
@@ -108,37 +84,14 @@ async def use(
         hash=token_hash,
         refresh_hash=successor_hash,
         client_id=client_id,
-        asked_scopes=list(asked_scopes),
+        asked_scopes=asked_scopes,
         refresh_expires_at=refresh_expires_at,
         now=now,
         **audit_values(audit, client_id=client_id),
     )
     if row is None:
         return None
-    issued_at, expires_at = row[:2]
-    return RefreshToken(read_grant(row[2:16]), issued_at, expires_at, now), read_holder(row[16:])
-
-
-_successor = refresh_token.alias("successor")
-_LOAD = Statement(
-    select(
-        refresh_token.c.issued_at,
-        refresh_token.c.expires_at,
-        refresh_token.c.used_at,
-        or_(refresh_token.c.successor.is_(None), _successor.c.used_at.is_not(None), _successor.c.hash.is_(None)),
-        *GRANT_COLUMNS,
-        *HOLDER_COLUMNS,
-    )
-    .select_from(
-        of_holder(
-            refresh_token.join(grant, grant.c.id == refresh_token.c.grant_id).outerjoin(
-                _successor, _successor.c.hash == refresh_token.c.successor
-            ),
-            grant.c.account_id,
-        )
-    )
-    .where(refresh_token.c.hash == _hash)
-)
+    return RefreshToken(read_grant(row), row["issued_at"], row["token_expires_at"], now), read_holder(row)
 
 
 async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder | None] | None:
@@ -146,36 +99,9 @@ async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder |
     row = await conn.one(_LOAD, hash=token_hash)
     if row is None:
         return None
-    issued_at, expires_at, used_at, successor_used = row[:4]
-    token = RefreshToken(read_grant(row[4:18]), issued_at, expires_at, used_at, used_at is not None and successor_used)
-    return token, read_holder(row[18:])
-
-
-def _retry() -> Statement:
-    old = refresh_token.alias("old")
-    standing = (
-        select(
-            refresh_token.c.hash,
-            *(column.label(f"grant_{column.name}") for column in (grant.c.id, grant.c.scopes, grant.c.account_id)),
-        )
-        .join(grant, grant.c.id == refresh_token.c.grant_id)
-        .join(old, old.c.successor == refresh_token.c.hash)
-        .where(
-            old.c.hash == _hash,
-            old.c.used_at > _now - FORGIVEN,
-            refresh_token.c.hash == func.any(bindparam("successor_hashes", type_=ARRAY(LargeBinary))),
-            refresh_token.c.used_at.is_(None),
-            refresh_token.c.expires_at > _now,
-            grant.c.client_id == bindparam("client_id", type_=Text),
-            grant.c.revoked_at.is_(None),
-            grant.c.expires_at > _now,
-        )
-        .cte("standing")
-    )
-    return Statement(select(standing.c.hash).add_cte(audited_use(standing)))
-
-
-_RETRY = _retry()
+    used_at = row["used_at"]
+    spent = used_at is not None and row["successor_used"]
+    return RefreshToken(read_grant(row), row["issued_at"], row["expires_at"], used_at, spent), read_holder(row)
 
 
 async def retry(
@@ -185,12 +111,13 @@ async def retry(
 
     Nothing changes, so that any number of retries get one and the same: there is never more than one line of a family.
     """
-    row = await conn.one(
+    found: bytes | None = await conn.value(
         _RETRY,
         hash=token_hash,
-        successor_hashes=list(successor_hashes),
+        successor_hashes=successor_hashes,
+        forgiven_since=now - FORGIVEN,
         client_id=client_id,
         now=now,
         **audit_values(audit, client_id=client_id),
     )
-    return None if row is None else bytes(row[0])
+    return found

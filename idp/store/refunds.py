@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 
 from idp.limits import SMS_ADDRESS, Limit
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.rate_limits import HITS, done, number, pause, span
 from idp.store.schema import Time, rate_limit
 

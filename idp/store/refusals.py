@@ -10,7 +10,8 @@ from idp.audit import Event
 from idp.limits import CODE_NOTICES, TOLD_FROM
 from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, notify
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.messages import noticing
 from idp.store.rate_limits import charge_values, charging
 from idp.store.schema import rate_limit

@@ -3,7 +3,8 @@
 import asyncpg
 from sqlalchemy import column, select, table
 
-from idp.store.engine import Database, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Database
 
 WANTED = "0011"
 _CURRENT = Statement(select(column("version_num")).select_from(table("alembic_version")))

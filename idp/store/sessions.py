@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.model import AuthorizationRequest, Interaction, Session
-from idp.store.engine import Conn, Connection, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn, Connection
 from idp.store.schema import Texts, Time, authentication_event, challenge, grant, interaction, session
 
 _now = bindparam("now", type_=Time)

@@ -39,7 +39,8 @@ from sqlalchemy import (
 
 from idp.spending import Period
 from idp.spending.table import CONVERSION_WINDOW
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import (
     Time,
     authenticator,

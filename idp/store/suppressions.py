@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from idp.audit import Event
 from idp.store.audits import audit_values, audited
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import Time, suppressed_number
 
 PURPOSE = "suppressed-number"  # of the keyed hash

@@ -26,7 +26,8 @@ from sqlalchemy import (
 from idp.audit import Event
 from idp.model import Swap
 from idp.store.audits import audit_values, audited
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.messages import Outgoing
 from idp.store.rate_limits import done
 from idp.store.schema import Time, authenticator, challenge, message

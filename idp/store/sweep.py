@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.batches import BATCH, among
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.facts import SESSION_IDLE
 from idp.store.leases import MARGIN
 from idp.store.schema import (

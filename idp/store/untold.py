@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import CTE, ColumnElement, literal_column, null, or_, text, update
 
 from idp.store.challenges import MESSAGE_CHANNEL
-from idp.store.engine import Conn, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Conn
 from idp.store.schema import authenticator
 
 AGAIN_AFTER = timedelta(minutes=15)  # the first round after the notice itself; each wait is as long as all before

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from idp.audit import FactorRefused
 from idp.flows import operate
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import audit_event
 from idp.testing import FrozenClock
 from tests.store.asking import count, forget_limits, wrong

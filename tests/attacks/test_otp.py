@@ -13,7 +13,7 @@ from sqlalchemy import Uuid, bindparam, func, literal_column, select
 
 from idp.flows.operate import unlock_user
 from idp.sms import Outcome, Sent
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import authentication_event
 from tests.stage import error_of, own_token
 from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider, parameters

@@ -10,7 +10,7 @@ from idp.flows.deliver import Delivered
 from idp.model.regions import ByRegion
 from idp.sms import Gateway
 from idp.store import suppressions
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import message, message_attempt, suppressed_number
 from tests.support import PASSWORD, Browser, Provider
 

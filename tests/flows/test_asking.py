@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from idp import limits
 from idp.limits import LimitState
 from idp.sms import Outcome, Reason, Sent
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import message
 from tests.flows.sending import page_of
 from tests.mailing import allow_mail

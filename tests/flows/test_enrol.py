@@ -13,7 +13,7 @@ from sqlalchemy import func, update
 from idp import limits
 from idp.sms.text import Notice
 from idp.store import rate_limits
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import authenticator
 from tests.flows.people import (
     apps,

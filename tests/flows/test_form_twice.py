@@ -12,7 +12,7 @@ from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows import login
 from idp.flows.idp import Visitor
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import rate_limit
 from tests.mailing import allow_mail
 from tests.store.asking import count, forget_limits, wrong

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.model import Factor
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import authentication_event
 from tests.mailing import allow_mail
 from tests.store.asking import count, wrong

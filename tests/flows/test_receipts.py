@@ -17,7 +17,7 @@ from idp.flows import deliver, receipts
 from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, latest, smspm
 from idp.store import leases, sweep
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing import FakeGateway
 from tests.conftest import empty, running, settings_for

@@ -15,7 +15,7 @@ from idp.sms import Message, Outcome, Reason, Sent
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.store import leases, proofs
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import (
     audit_event,
     authentication_event,

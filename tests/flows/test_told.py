@@ -9,7 +9,7 @@ from sqlalchemy import select
 from idp.audit import ORIGIN, Origin, PasswordChanged
 from idp.sms.text import Notice
 from idp.store import audits
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import audit_event, message
 from tests.flows.people import come_in, notices
 from tests.store.parallel import at_once

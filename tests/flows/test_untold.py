@@ -14,7 +14,7 @@ from idp.model import Factor
 from idp.sms import Channel, Delivery, Outcome, Reason, Sent
 from idp.sms.text import Notice
 from idp.store import leases, receipts, untold
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import account, authenticator, message, message_attempt
 from idp.testing import FakeGateway
 from tests.flows.people import apps, come_in, enrol, having

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 
 from idp.flows.idp import Visitor
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import (
     authentication_event,
     authorization_code,

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, literal, select
 
 from idp.flows import deliver
 from idp.store import breakers
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import gateway_breaker, message_attempt
 from idp.testing import FakeGateway
 from tests.flows.sending import asks_for_a_code, use

@@ -26,7 +26,7 @@ from idp.store import accounts, attempts, authenticators, clients, consents, mig
 from idp.store import keys as store_keys
 from idp.store.attempts import Spent
 from idp.store.challenges import Question
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
 from idp.store.schema import account

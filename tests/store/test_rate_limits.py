@@ -13,7 +13,8 @@ from sqlalchemy import func, select, true
 from idp import limits
 from idp.limits import LIMITS, Charged, Closed, Limit, LimitState, Refused
 from idp.store import rate_limits, refunds, sweep
-from idp.store.engine import Database, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Database
 from tests.store.parallel import at_once
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)

@@ -13,7 +13,9 @@ from idp.factors import KINDS
 from idp.limits import LIMITS
 from idp.model import Factor
 from idp.store import attempts, challenges, codes, proofs
-from idp.store.engine import Database, Statement
+from idp.store.composed import Statement
+from idp.store.engine import Database
+from idp.store.sql import Sql
 from tests.mailing import allow_mail
 from tests.store.asking import ask_second_factor, offline_code
 from tests.support import PASSWORD, Provider, parameters
@@ -27,7 +29,7 @@ STRANGER = (
 FAILURES = (LIMITS["code_failures"],)
 
 
-def every_statement() -> list[Statement]:
+def every_statement() -> list[Statement | Sql]:
     for module in pkgutil.walk_packages(idp.store.__path__, "idp.store."):
         importlib.import_module(module.name)
     for asked in (None, SMS, SMS[:3]):
@@ -41,11 +43,8 @@ def every_statement() -> list[Statement]:
     for ask_if_none in (True, False):
         attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
     attempts._give_back_statement(((LIMITS["code_failures"], False),))
-    for in_interaction in (True, False):
-        codes._issue_statement(in_interaction=in_interaction)
-        codes._issue_statement(in_interaction=in_interaction, remembered=True)
     gc.unfreeze()  # a server that ran in this process has put what it found out of sight
-    return [found for found in gc.get_objects() if isinstance(found, Statement)]
+    return [found for found in gc.get_objects() if isinstance(found, Statement | Sql)]
 
 
 async def test_every_statement_prepares_on_the_server(provider: Provider, database_url: str) -> None:
@@ -85,7 +84,7 @@ async def test_a_long_statement_is_prepared_once(provider: Provider, database_ur
     try:
         counts = [row[0] for row in [await one.one(long) for _ in range(3)] if row is not None]
         kept = Statement(select(func.count()).select_from(text("pg_prepared_statements WHERE statement LIKE '%xxxx%'")))
-        assert (await one.one(kept)) == (2,), counts
+        assert (await one.value(kept)) == 2, counts
     finally:
         await one.close()
 

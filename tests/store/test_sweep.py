@@ -29,7 +29,7 @@ from idp.store import (
     spending,
     sweep,
 )
-from idp.store.engine import Statement
+from idp.store.sql import Runnable
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
 
@@ -192,7 +192,7 @@ _CROWD = """
 """
 
 
-def hot_statements() -> dict[str, Statement]:
+def hot_statements() -> dict[str, Runnable]:
     return {
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
@@ -205,12 +205,12 @@ def hot_statements() -> dict[str, Statement]:
         "ask": challenges._ask_statement(SMS),
         "spend": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=False),
         "spend or ask": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=True),
-        "issue": codes._issue_statement(in_interaction=True),
+        "issue": codes._ISSUE,
         "load a code": codes._LOAD,
         "redeem": codes._REDEEM,
         "refresh": refresh_tokens._ROTATE,
         "retry": refresh_tokens._RETRY,
-        "load a grant": grants._LOAD_GRANT,
+        "load a grant": grants._LOAD,
         "claim": leases._CLAIM,
         "begin": leases._BEGIN,
         "put back": leases._END,
@@ -254,7 +254,7 @@ async def test_no_batch_is_joined_with_a_whole_large_table(provider: Provider, r
     assert _scanned(await _plan(raw, sweep._STATEMENTS["rate_limit"])) == []
 
 
-async def _plan(raw: Raw, statement: Statement) -> Any:
+async def _plan(raw: Raw, statement: Runnable) -> Any:
     sql, _ = statement.prepare(_Null())
     handle = f"hot_{uuid4().hex}"
     await raw.execute(f"PREPARE {handle} AS {sql}")

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from idp.crypto import KeyChain
 from idp.sms import Delivery, Receipt
-from idp.store.engine import Statement
+from idp.store.composed import Statement
 from idp.store.schema import metadata
 from tests.conftest import empty, running, settings_for
 from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider, parameters
