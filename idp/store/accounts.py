@@ -6,146 +6,63 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import (
-    Boolean,
-    Integer,
-    Text,
-    Uuid,
-    bindparam,
-    func,
-    insert,
-    literal_column,
-    not_,
-    null,
-    or_,
-    select,
-    update,
-)
 
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
-from idp.store.composed import Statement
 from idp.store.engine import Conn, Connection, Row
-from idp.store.people import ACCOUNT_COLUMNS, authenticators_json, read_account, read_authenticators
-from idp.store.schema import account, challenge, message
+from idp.store.people import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators
+from idp.store.sql import Sql
 
-_BY_NAME = Statement(
-    select(*ACCOUNT_COLUMNS, authenticators_json(account.c.id)).where(account.c.username == bindparam("username"))
+_BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.username = :username")
+_BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
+_LIST = Sql(f"SELECT {ACCOUNT} FROM account p ORDER BY p.username LIMIT :limit")
+_ADD = Sql("""
+INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, created_at,
+                     updated_at)
+VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
+        :created_at)""")
+_LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
+_HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
+_PASSWORD = Sql("UPDATE account SET password_hash = :password_hash, updated_at = :now WHERE id = :account_id")
+_REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
+_CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
+_GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
+_DISABLE = Sql("UPDATE account SET disabled_at = :disabled_at, updated_at = :now WHERE id = :account_id")
+_EMAIL = Sql("""
+WITH mailbox AS (
+    UPDATE account SET email = :email, email_verified = :verified, updated_at = :now
+    WHERE id = :account_id AND (email IS DISTINCT FROM :email OR email_verified <> :verified)
+    RETURNING id
+),
+unsent AS (
+    UPDATE message SET state = 'expired', lease_until = NULL
+    WHERE account_id = (SELECT id FROM mailbox) AND channel = 'email' AND kind = 'code' AND state = 'waiting'
+),
+dead AS (
+    -- Out of tries, whatever any node's clock says.
+    UPDATE challenge SET attempts = max_attempts
+    WHERE account_id = (SELECT id FROM mailbox) AND factor = 'email' AND consumed_at IS NULL
 )
-_BY_ID = Statement(
-    select(*ACCOUNT_COLUMNS, authenticators_json(account.c.id)).where(account.c.id == bindparam("account_id"))
-)
-_LIST = Statement(select(*ACCOUNT_COLUMNS).order_by(account.c.username).limit(bindparam("limit", type_=Integer)))
-_ADD = Statement(
-    insert(account)
-    .values(
-        id=bindparam("id"),
-        username=bindparam("username"),
-        password_hash=bindparam("password_hash"),
-        name=bindparam("name"),
-        email=bindparam("email"),
-        email_verified=bindparam("email_verified"),
-        groups=bindparam("groups"),
-        claims=bindparam("claims"),
-        locale=bindparam("locale"),
-        created_at=bindparam("created_at"),
-        updated_at=bindparam("created_at"),
-    )
-    .returning(account.c.id)
-)
-_PASSWORD = Statement(
-    update(account)
-    .where(account.c.id == bindparam("account_id", type_=Uuid))
-    .values(password_hash=bindparam("new_hash"), updated_at=bindparam("now"))
-    .returning(account.c.id)
-)
-_REHASH = Statement(
-    update(account)
-    .where(account.c.id == bindparam("account_id", type_=Uuid), account.c.password_hash == bindparam("old_hash"))
-    .values(password_hash=bindparam("new_hash"))
-    .returning(account.c.id)
-)
-_DISABLE = Statement(
-    update(account)
-    .where(account.c.id == bindparam("account_id", type_=Uuid))
-    .values(disabled_at=bindparam("new_disabled_at"), updated_at=bindparam("now"))
-    .returning(account.c.id)
-)
-_LOCK = Statement(
-    select(account.c.id).where(account.c.id == bindparam("account_id", type_=Uuid)).with_for_update(key_share=True)
-)
-_HASH = Statement(select(account.c.password_hash).where(account.c.id == bindparam("account_id", type_=Uuid)))
-_CLAIMS = Statement(
-    update(account)
-    .where(account.c.id == bindparam("account_id", type_=Uuid))
-    .values(claims=bindparam("new_claims"), updated_at=bindparam("now"))
-    .returning(account.c.id)
-)
-_GROUPS = Statement(
-    update(account)
-    .where(account.c.id == bindparam("account_id", type_=Uuid))
-    .values(groups=bindparam("new_groups"), updated_at=bindparam("now"))
-    .returning(account.c.id)
-)
-_same = account.c.email.is_not_distinct_from(bindparam("new_email", type_=Text))
-_mailbox = (
-    update(account)
-    .where(
-        account.c.id == bindparam("account_id", type_=Uuid),
-        or_(not_(_same), account.c.email_verified != bindparam("new_verified", type_=Boolean)),
-    )
-    .values(
-        email=bindparam("new_email", type_=Text),
-        email_verified=bindparam("new_verified", type_=Boolean),
-        updated_at=bindparam("now"),
-    )
-    .returning(account.c.id)
-    .cte("mailbox")
-)
-_unsent = (
-    update(message)
-    .where(
-        message.c.account_id == select(_mailbox.c.id).scalar_subquery(),
-        message.c.channel == literal_column("'email'", Text),
-        message.c.kind == literal_column("'code'", Text),
-        message.c.state == literal_column("'waiting'", Text),
-    )
-    .values(state=literal_column("'expired'", Text), lease_until=null())
-    .returning(message.c.id)
-    .cte("unsent")
-)
-_dead = (
-    update(challenge)
-    .where(
-        challenge.c.account_id == select(_mailbox.c.id).scalar_subquery(),
-        challenge.c.factor == literal_column("'email'", Text),
-        challenge.c.consumed_at.is_(None),
-    )
-    # Out of tries, whatever any node's clock says.
-    .values(attempts=challenge.c.max_attempts)
-    .returning(challenge.c.factor)
-    .cte("dead")
-)
-_EMAIL = Statement(select(_mailbox.c.id).add_cte(_mailbox, _unsent, _dead))
-_COUNT = Statement(select(func.count()).select_from(account))
+SELECT EXISTS (SELECT FROM mailbox) AS changed""")
+_COUNT = Sql("SELECT count(*) FROM account")
 
 
 async def by_username(conn: Conn, *, username: str) -> tuple[Account, tuple[Authenticator, ...]] | None:
     """A person and their confirmed, open authenticators."""
-    row = await conn.one(_BY_NAME, username=username)
+    row = await conn.one(_BY_NAME, username=username, closed_since=None)
     return None if row is None else _person(row)
 
 
 async def by_id(conn: Conn, *, account_id: UUID) -> tuple[Account, tuple[Authenticator, ...]] | None:
     """A person and their confirmed, open authenticators."""
-    row = await conn.one(_BY_ID, account_id=account_id)
+    row = await conn.one(_BY_ID, account_id=account_id, closed_since=None)
     return None if row is None else _person(row)
 
 
 def _person(row: Row) -> tuple[Account, tuple[Authenticator, ...]]:
     found = read_account(row)
     assert found is not None
-    return found, read_authenticators(found.id, row[-1])
+    return found, read_authenticators(found.id, row["authenticators"])
 
 
 async def some(conn: Conn, *, limit: int) -> Sequence[Account]:
@@ -181,13 +98,13 @@ async def lock(conn: Connection, *, account_id: UUID) -> None:
 
 async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:
     """The stored hash of a person's password, None without one."""
-    row = await conn.one(_HASH, account_id=account_id)
-    return None if row is None else row[0]
+    found: str | None = await conn.value(_HASH, account_id=account_id)
+    return found
 
 
 async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now: datetime) -> None:
     """Replace the password. Ending sessions and grants is the flow's business, in the same transaction."""
-    await conn.one(_PASSWORD, account_id=account_id, new_hash=password_hash, now=now)
+    await conn.one(_PASSWORD, account_id=account_id, password_hash=password_hash, now=now)
 
 
 async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:
@@ -197,12 +114,12 @@ async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) 
 
 async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:
     """Replace the further standard claims of a person."""
-    await conn.one(_CLAIMS, account_id=account_id, new_claims=dict(claims), now=now)
+    await conn.one(_CLAIMS, account_id=account_id, claims=dict(claims), now=now)
 
 
 async def set_groups(conn: Conn, *, account_id: UUID, groups: Iterable[str], now: datetime) -> None:
     """Put a person into exactly these groups."""
-    await conn.one(_GROUPS, account_id=account_id, new_groups=sorted(groups), now=now)
+    await conn.one(_GROUPS, account_id=account_id, groups=sorted(groups), now=now)
 
 
 async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:
@@ -210,15 +127,14 @@ async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified
 
     A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
     """
-    return await conn.one(_EMAIL, account_id=account_id, new_email=email, new_verified=verified, now=now) is not None
+    return bool(await conn.value(_EMAIL, account_id=account_id, email=email, verified=verified, now=now))
 
 
 async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:
     """Disable a person, or enable again with None."""
-    await conn.one(_DISABLE, account_id=account_id, new_disabled_at=disabled_at, now=now)
+    await conn.one(_DISABLE, account_id=account_id, disabled_at=disabled_at, now=now)
 
 
 async def count(conn: Conn) -> int:
     """How many people there are."""
-    row = await conn.one(_COUNT)
-    return int(row[0]) if row else 0
+    return int(await conn.value(_COUNT))

@@ -1,6 +1,6 @@
 """Accounts and their authenticators as columns, for every statement that loads a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,22 @@ _t = authenticator.alias("t")
 # Of the account `p`.
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
     p.name, p.email, p.email_verified, p.groups, p.claims AS person_claims, p.locale, p.disabled_at"""
+# A JSON array of the confirmed authenticators of the account `p`, oldest first: open ones, and those closed after
+# `closed_since`, if it is given, for a hold must not end because the app it is about was removed.
+AUTHENTICATORS = """(
+    SELECT jsonb_agg(a ORDER BY a.created_at, a.id)
+    FROM (
+        SELECT t.id, t.factor, t.label, t.hint, t.created_at, t.trusted_at, extract(epoch FROM t.hold) AS hold,
+               t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at,
+               encode(t.lookup, 'hex') AS lookup,
+               (SELECT count(*) FROM recovery_code r WHERE r.authenticator_id = t.id AND r.used_at IS NULL) AS unused
+        FROM authenticator t
+        WHERE t.account_id = p.id AND t.confirmed_at IS NOT NULL
+          AND (t.closed_at IS NULL OR t.closed_at > :closed_since)
+    ) a
+) AS authenticators"""
+
+
 ACCOUNT_COLUMNS = (
     account.c.id.label("person_id"),
     account.c.username,
@@ -49,20 +65,34 @@ def authenticators_json(
         .correlate(_t)
         .scalar_subquery()
     )
-    item = func.jsonb_build_array(
+    item = func.jsonb_build_object(
+        literal_column("'id'"),
         _t.c.id,
+        literal_column("'factor'"),
         _t.c.factor,
+        literal_column("'label'"),
         _t.c.label,
+        literal_column("'hint'"),
         _t.c.hint,
+        literal_column("'created_at'"),
         _t.c.created_at,
+        literal_column("'trusted_at'"),
         _t.c.trusted_at,
+        literal_column("'hold'"),
         extract("epoch", _t.c.hold),
+        literal_column("'confirmed_at'"),
         _t.c.confirmed_at,
+        literal_column("'enrolled_in'"),
         _t.c.enrolled_in,
+        literal_column("'last_used_at'"),
         _t.c.last_used_at,
+        literal_column("'closed_at'"),
         _t.c.closed_at,
+        literal_column("'unused'"),
         left,
+        literal_column("'lookup'"),
         func.encode(_t.c.lookup, literal_column("'hex'")),
+        literal_column("'swapped_at'"),
         _t.c.swapped_at,
     )
     return (
@@ -91,44 +121,29 @@ def read_account(row: Row) -> Account | None:
     )
 
 
-def read_authenticators(account_id: UUID, items: Sequence[Any] | None) -> tuple[Authenticator, ...]:
-    """What `authenticators_json` wrote."""
-    return tuple(_authenticator(account_id, *item) for item in items or ())
+def read_authenticators(account_id: UUID, items: Sequence[Mapping[str, Any]] | None) -> tuple[Authenticator, ...]:
+    """What `AUTHENTICATORS` wrote."""
+    return tuple(_authenticator(account_id, item) for item in items or ())
 
 
-def _authenticator(  # noqa: PLR0917 - in the order of `authenticators_json`
-    account_id: UUID,
-    id_: str,
-    factor: str,
-    label: str,
-    hint: str,
-    created_at: str,
-    trusted_at: str | None,
-    hold: float | None,
-    confirmed_at: str,
-    enrolled_in: str | None,
-    last_used_at: str | None,
-    closed_at: str | None,
-    left: int,
-    lookup: str | None,
-    swapped_at: str | None,
-) -> Authenticator:
+def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
+    hold, lookup, factor = item["hold"], item["lookup"], Factor(item["factor"])
     return Authenticator(
-        id=UUID(id_),
+        id=UUID(item["id"]),
         account_id=account_id,
-        factor=Factor(factor),
-        label=label,
-        hint=hint,
-        created_at=datetime.fromisoformat(created_at),
-        trusted_at=read_time(trusted_at),
+        factor=factor,
+        label=item["label"],
+        hint=item["hint"],
+        created_at=datetime.fromisoformat(item["created_at"]),
+        trusted_at=read_time(item["trusted_at"]),
         hold=None if hold is None else timedelta(seconds=hold),
-        confirmed_at=datetime.fromisoformat(confirmed_at),
-        enrolled_in=read_uuid(enrolled_in),
-        last_used_at=read_time(last_used_at),
-        closed_at=read_time(closed_at),
-        remaining=left if factor == Factor.RECOVERY else None,
+        confirmed_at=datetime.fromisoformat(item["confirmed_at"]),
+        enrolled_in=read_uuid(item["enrolled_in"]),
+        last_used_at=read_time(item["last_used_at"]),
+        closed_at=read_time(item["closed_at"]),
+        remaining=item["unused"] if factor is Factor.RECOVERY else None,
         number_key=None if lookup is None else bytes.fromhex(lookup),
-        swapped_at=read_time(swapped_at),
+        swapped_at=read_time(item["swapped_at"]),
     )
 
 
