@@ -4,49 +4,48 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    Interval,
-    LargeBinary,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    delete,
-    func,
-    null,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
-
 from idp.model import Authenticator, Factor
-from idp.store.composed import Statement
 from idp.store.engine import Conn
-from idp.store.schema import Time, authenticator
+from idp.store.sql import Sql
 from idp.store.untold import AGAIN_AFTER
 
 ENROLMENT_LIFE = timedelta(minutes=10)
 
-_now = bindparam("now", type_=Time)
-_id = bindparam("authenticator_id", type_=Uuid)
-_account = bindparam("account_id", type_=Uuid)
-_a = authenticator.c
+_OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT NULL"
 
-_hold = bindparam("hold", type_=Interval)
-
-_lookup = bindparam("lookup", type_=LargeBinary)
-_other = authenticator.alias("other")
-# Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
-_seen = select(func.max(_other.c.swapped_at)).where(_other.c.lookup == _lookup).scalar_subquery()
-_INSERT = Statement(
-    insert(authenticator)
-    .values(
-        {column.name: bindparam(column.name) for column in authenticator.c if column.name != "closed_at"}
-        | {"lookup": _lookup, "swapped_at": _seen}
-    )
-    .returning(_a.id)
-)
+_INSERT = Sql("""
+INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at, expires_at,
+                           trusted_at, hold, tell_at, enrolled_in, session_id, last_step, last_used_at, swapped_at)
+VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :lookup, :created_at, :confirmed_at, :expires_at,
+        :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at,
+        -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
+        (SELECT max(swapped_at) FROM authenticator WHERE lookup = :lookup))""")
+_DROP_PENDING = Sql("""
+DELETE FROM authenticator WHERE account_id = :account_id AND factor = :factor AND confirmed_at IS NULL""")
+_PENDING = Sql("""
+SELECT id, sealed, created_at, hold FROM authenticator
+WHERE account_id = :account_id AND factor = :factor AND session_id = :session_id
+  AND confirmed_at IS NULL AND expires_at > :now""")
+_CONFIRM = Sql("""
+UPDATE authenticator
+SET confirmed_at = :now, expires_at = NULL, label = :label, trusted_at = :trusted_at, hold = :hold, tell_at = :tell_at,
+    last_step = :step
+WHERE id = :authenticator_id AND account_id = :account_id AND session_id = :session_id
+  AND confirmed_at IS NULL AND expires_at > :now
+RETURNING id""")
+_SEALED = Sql(f"""
+SELECT id, sealed, last_step FROM authenticator WHERE {_OPEN} AND factor = :factor ORDER BY created_at DESC""")
+_CLOSE = Sql(f"""
+UPDATE authenticator
+SET closed_at = :now, trusted_at = CASE WHEN :hold::interval IS NULL THEN coalesce(trusted_at, :now) END,
+    hold = :hold, tell_at = :tell_at
+WHERE id = :authenticator_id AND {_OPEN}
+RETURNING factor""")
+_CLOSE_KIND = Sql(f"""
+UPDATE authenticator SET closed_at = :now, trusted_at = coalesce(trusted_at, :now), hold = NULL, tell_at = NULL
+WHERE {_OPEN} AND factor = :factor AND id IS DISTINCT FROM :keep
+RETURNING id""")
+_RENAME = Sql(f"UPDATE authenticator SET label = :label WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 
 
 def _tell_at(since: datetime | None, hold: timedelta | None) -> datetime | None:
@@ -85,42 +84,6 @@ async def add(
     )
 
 
-_DROP_PENDING = Statement(
-    delete(authenticator)
-    .where(_a.account_id == _account, _a.factor == bindparam("factor", type_=Text), _a.confirmed_at.is_(None))
-    .returning(_a.id)
-)
-_PENDING = Statement(
-    select(_a.id, _a.sealed, _a.created_at, _a.hold).where(
-        _a.account_id == _account,
-        _a.factor == bindparam("factor", type_=Text),
-        _a.session_id == bindparam("session_id", type_=Uuid),
-        _a.confirmed_at.is_(None),
-        _a.expires_at > _now,
-    )
-)
-_CONFIRM = Statement(
-    update(authenticator)
-    .where(
-        _a.id == _id,
-        _a.account_id == _account,
-        _a.session_id == bindparam("session_id", type_=Uuid),
-        _a.confirmed_at.is_(None),
-        _a.expires_at > _now,
-    )
-    .values(
-        confirmed_at=_now,
-        expires_at=None,
-        label=bindparam("new_label"),
-        trusted_at=bindparam("new_trusted_at"),
-        hold=bindparam("new_hold"),
-        tell_at=bindparam("new_tell_at"),
-        last_step=bindparam("step", type_=BigInteger),
-    )
-    .returning(_a.id)
-)
-
-
 async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:
     """Forget an enrolment that was begun and not confirmed: only the last one counts (ENR-07)."""
     await conn.all(_DROP_PENDING, account_id=account_id, factor=factor.value)
@@ -131,7 +94,7 @@ async def pending(
 ) -> tuple[UUID, bytes, datetime, timedelta | None] | None:
     """Id, sealed secret, start and hold of the enrolment begun in this session, if it is still open."""
     row = await conn.one(_PENDING, account_id=account_id, session_id=session_id, factor=factor.value, now=now)
-    return None if row is None else (row[0], row[1], row[2], row[3])
+    return None if row is None else (row["id"], row["sealed"], row["created_at"], row["hold"])
 
 
 async def confirm(
@@ -154,63 +117,20 @@ async def confirm(
         authenticator_id=authenticator_id,
         account_id=account_id,
         session_id=session_id,
-        new_label=label,
-        new_trusted_at=now if hold is None else None,
-        new_hold=hold,
-        new_tell_at=_tell_at(now, hold),
+        label=label,
+        trusted_at=now if hold is None else None,
+        hold=hold,
+        tell_at=_tell_at(now, hold),
         step=step,
         now=now,
     )
     return row is not None
 
 
-_SEALED = Statement(
-    select(_a.id, _a.sealed, _a.last_step)
-    .where(
-        _a.account_id == _account,
-        _a.factor == bindparam("factor", type_=Text),
-        _a.confirmed_at.is_not(None),
-        _a.closed_at.is_(None),
-    )
-    .order_by(_a.created_at.desc())
-)
-
-
 async def sealed(conn: Conn, *, account_id: UUID, factor: Factor) -> Sequence[tuple[UUID, bytes, int]]:
     """Id, sealed secret and last accepted step of every usable authenticator of a kind, newest first."""
     rows = await conn.all(_SEALED, account_id=account_id, factor=factor.value)
-    return [(id_, secret, step) for id_, secret, step in rows]
-
-
-_CLOSE = Statement(
-    update(authenticator)
-    .where(_a.id == _id, _a.account_id == _account, _a.closed_at.is_(None), _a.confirmed_at.is_not(None))
-    .values(
-        closed_at=_now,
-        trusted_at=case((_hold.is_(None), func.coalesce(_a.trusted_at, _now))),
-        hold=_hold,
-        tell_at=bindparam("tell_at", type_=Time),
-    )
-    .returning(_a.factor)
-)
-_CLOSE_KIND = Statement(
-    update(authenticator)
-    .where(
-        _a.account_id == _account,
-        _a.factor == bindparam("factor", type_=Text),
-        _a.closed_at.is_(None),
-        _a.confirmed_at.is_not(None),
-        _a.id.is_distinct_from(bindparam("keep", type_=Uuid)),
-    )
-    .values(closed_at=_now, trusted_at=func.coalesce(_a.trusted_at, _now), hold=null(), tell_at=null())
-    .returning(_a.id)
-)
-_RENAME = Statement(
-    update(authenticator)
-    .where(_a.id == _id, _a.account_id == _account, _a.closed_at.is_(None), _a.confirmed_at.is_not(None))
-    .values(label=bindparam("new_label"))
-    .returning(_a.id)
-)
+    return [(row["id"], row["sealed"], row["last_step"]) for row in rows]
 
 
 async def close(
@@ -220,7 +140,7 @@ async def close(
 
     `hold`: for how long, from when its owner was told of it, nothing that replaces it may count at once.
     """
-    row = await conn.one(
+    factor = await conn.value(
         _CLOSE,
         authenticator_id=authenticator_id,
         account_id=account_id,
@@ -228,7 +148,7 @@ async def close(
         tell_at=_tell_at(now, hold),
         now=now,
     )
-    return None if row is None else Factor(row[0])
+    return None if factor is None else Factor(factor)
 
 
 async def close_kind(
@@ -236,10 +156,10 @@ async def close_kind(
 ) -> Sequence[UUID]:
     """Close all of a kind but `keep`; their ids."""
     rows = await conn.all(_CLOSE_KIND, account_id=account_id, factor=factor.value, keep=keep, now=now)
-    return [row[0] for row in rows]
+    return [row["id"] for row in rows]
 
 
 async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label: str) -> bool:
     """Change what a person calls one of theirs."""
-    row = await conn.one(_RENAME, authenticator_id=authenticator_id, account_id=account_id, new_label=label)
-    return row is not None
+    named = await conn.one(_RENAME, authenticator_id=authenticator_id, account_id=account_id, label=label)
+    return named is not None

@@ -4,12 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Text, bindparam, delete, func, literal_column, select, update
-from sqlalchemy.dialects.postgresql import insert
-
-from idp.store.composed import Statement
 from idp.store.engine import Conn, Connection
-from idp.store.schema import Texts, secret_key, signing_key
+from idp.store.sql import Sql
 
 CHANNEL = "stile_keys"
 
@@ -26,55 +22,27 @@ class StoredKey:
     retired_at: datetime | None
 
 
-_k = signing_key.c
-_ALL = Statement(
-    select(_k.id, _k.alg, _k.sealed, _k.state, _k.created_at, _k.retired_at).order_by(_k.alg, _k.created_at)
-)
-_ADD = Statement(
-    insert(signing_key)
-    .values(
-        id=bindparam("id"),
-        alg=bindparam("alg"),
-        sealed=bindparam("sealed"),
-        state=bindparam("state"),
-        created_at=bindparam("now"),
-    )
-    .on_conflict_do_nothing()
-    .returning(func.pg_notify(CHANNEL, ""))
-)
-_RETIRE = Statement(
-    update(signing_key)
-    .where(_k.alg == bindparam("old_alg", type_=Text), _k.state == literal_column("'current'"))
-    .values(state="retired", retired_at=bindparam("now"))
-    .returning(_k.id)
-)
-_PROMOTE = Statement(
-    update(signing_key)
-    .where(_k.alg == bindparam("old_alg", type_=Text), _k.state == literal_column("'next'"))
-    .values(state="current")
-    .returning(_k.id, func.pg_notify(CHANNEL, ""))
-)
-_FORGET = Statement(
-    delete(signing_key)
-    .where(_k.state == literal_column("'retired'"), _k.retired_at < bindparam("before"))
-    .returning(_k.id)
-)
-_s = secret_key.c
-_ids = bindparam("ids", type_=Texts)
-_listed = func.unnest(_ids).table_valued("id", with_ordinality="position").render_derived()
-_SEEN = Statement(select(_s.id).where(_s.id == func.any(_ids)).order_by(_s.number))
-_SEE = Statement(
-    insert(secret_key)
-    .from_select(["id"], select(_listed.c.id).order_by(_listed.c.position))
-    .on_conflict_do_nothing()
-    .returning(_s.id)
-)
-_LOCK = Statement(select(_k.id).order_by(_k.id).with_for_update())
+_TOLD = f"pg_notify('{CHANNEL}', '')"
+_ALL = Sql("SELECT id, alg, sealed, state, created_at, retired_at FROM signing_key ORDER BY alg, created_at")
+_LOCK = Sql("SELECT FROM signing_key ORDER BY id FOR UPDATE")
+_ADD = Sql(f"""
+INSERT INTO signing_key (id, alg, sealed, state, created_at) VALUES (:id, :alg, :sealed, :state, :now)
+ON CONFLICT DO NOTHING
+RETURNING {_TOLD}""")
+_RETIRE = Sql("UPDATE signing_key SET state = 'retired', retired_at = :now WHERE alg = :alg AND state = 'current'")
+_PROMOTE = Sql(f"""
+UPDATE signing_key SET state = 'current' WHERE alg = :alg AND state = 'next' RETURNING id, {_TOLD}""")
+_FORGET = Sql("DELETE FROM signing_key WHERE state = 'retired' AND retired_at < :before RETURNING id")
+_SEEN = Sql("SELECT id FROM secret_key WHERE id = ANY (:ids) ORDER BY number")
+_SEE = Sql("""
+INSERT INTO secret_key (id)
+SELECT id FROM unnest(:ids::text[]) WITH ORDINALITY AS listed (id, position) ORDER BY position
+ON CONFLICT DO NOTHING""")
 
 
 async def all_keys(conn: Conn) -> Sequence[StoredKey]:
     """Every signing key, by algorithm and age."""
-    return [StoredKey(*row) for row in await conn.all(_ALL)]
+    return [StoredKey(**row) for row in await conn.all(_ALL)]
 
 
 async def add(conn: Conn, *, key_id: str, alg: str, sealed: bytes, state: str, now: datetime) -> bool:
@@ -97,14 +65,14 @@ async def rotate(conn: Connection, *, alg: str, now: datetime) -> str | None:
     keys = await locked(conn)
     if not any(key.alg == alg and key.state == "next" for key in keys):
         return None
-    await conn.all(_RETIRE, old_alg=alg, now=now)
-    row = await conn.one(_PROMOTE, old_alg=alg)
-    return None if row is None else str(row[0])
+    await conn.one(_RETIRE, alg=alg, now=now)
+    promoted: str | None = await conn.value(_PROMOTE, alg=alg)
+    return promoted
 
 
 async def forget_retired(conn: Conn, *, before: datetime) -> Sequence[str]:
     """Delete keys retired before then: nobody remembers what they signed."""
-    return [row[0] for row in await conn.all(_FORGET, before=before)]
+    return [row["id"] for row in await conn.all(_FORGET, before=before)]
 
 
 async def oldest_secret_key(conn: Conn, *, ids: Sequence[str]) -> str:
@@ -112,8 +80,8 @@ async def oldest_secret_key(conn: Conn, *, ids: Sequence[str]) -> str:
 
     Of keys it sees for the first time, the first one listed, which is the one that was used so far.
     """
-    seen = await conn.all(_SEEN, ids=list(ids))
+    seen = await conn.all(_SEEN, ids=ids)
     if len(seen) < len(ids):
-        await conn.all(_SEE, ids=list(ids))
-        seen = await conn.all(_SEEN, ids=list(ids))
-    return str(seen[0][0])
+        await conn.one(_SEE, ids=ids)
+        seen = await conn.all(_SEEN, ids=ids)
+    return str(seen[0]["id"])

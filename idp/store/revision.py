@@ -1,13 +1,12 @@
 """Which schema a database has, and which one this version needs. Changing it is in `migrations`, which loads slowly."""
 
 import asyncpg
-from sqlalchemy import column, select, table
 
-from idp.store.composed import Statement
 from idp.store.engine import Database
+from idp.store.sql import Sql
 
 WANTED = "0011"
-_CURRENT = Statement(select(column("version_num")).select_from(table("alembic_version")))
+_CURRENT = Sql("SELECT version_num FROM alembic_version")
 
 
 def wanted() -> str:
@@ -20,9 +19,9 @@ async def current(url: str) -> str | None:
     db = Database(url, size=1)
     await db.open()
     try:
-        row = await db.one(_CURRENT)
+        found: str | None = await db.value(_CURRENT)
     except asyncpg.UndefinedTableError:
         return None
     finally:
         await db.close()
-    return None if row is None else str(row[0])
+    return found
