@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from bench import processes
 from idp import localpg
-from idp.cli.place import KEY_FILE, read_or_make_keys
+from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
 
 WITHIN = 60.0

@@ -23,8 +23,8 @@ from starlette.routing import Route
 
 from idp import logs
 from idp.app import create_app
-from idp.cli.server import bind, new_event_loop, serve
 from idp.crypto import KeyChain, parse_secret_keys
+from idp.serving.server import bind, new_event_loop, serve
 from idp.settings import Settings
 
 READ = "SELECT id, at, body FROM bench_floor WHERE id = $1"

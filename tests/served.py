@@ -42,7 +42,7 @@ LEASE = timedelta(seconds=5)
 WORKER = f"""
 import sys
 from datetime import timedelta
-from idp.cli.worker import main
+from idp.serving.worker import main
 from idp.store import leases
 leases.LEASE = timedelta(seconds={LEASE.total_seconds()})
 sys.exit(main())
@@ -50,7 +50,8 @@ sys.exit(main())
 # The pause before a dead worker is replaced doubles while its successors die young, as all of these do.
 IMPATIENT = f"""
 import sys
-from idp.cli import main, supervisor
+from idp.cli import main
+from idp.serving import supervisor
 supervisor.FIRST_PAUSE, supervisor.LIVED = 0.05, 0.0
 supervisor.WORKER = [sys.executable, "-c", {WORKER!r}]
 sys.exit(main(sys.argv[1:]))
@@ -229,7 +230,7 @@ class Served(Provider):
         ]
 
     def workers(self) -> set[int]:
-        return {one for one in children(self.process.pid) if b"idp.cli.worker" in _command(one)}
+        return {one for one in children(self.process.pid) if b"idp.serving.worker" in _command(one)}
 
 
 @asynccontextmanager

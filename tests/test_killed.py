@@ -19,8 +19,8 @@ import pytest
 from sqlalchemy import Uuid, bindparam, func, select
 
 from idp import localpg
-from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import KeyChain, parse_secret_keys
+from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
 from idp.store.composed import Statement
 from idp.store.engine import Database

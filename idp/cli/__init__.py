@@ -87,9 +87,12 @@ def _serve(
 
     Without IDP_DATABASE_URL it runs a PostgreSQL of its own in IDP_DATA_DIR and keeps that up to date by itself.
     """
-    from idp.cli import serve
+    from functools import partial
 
-    serve.run(host=host, port=port, workers=workers, migrate=migrate_first, as_json=as_json)
+    from idp.serving import serve
+
+    announce = partial(output.show, as_json=as_json)
+    serve.run(host=host, port=port, workers=workers, migrate=migrate_first, announce=announce)
 
 
 @app.command("demo", epilog="\b\nExamples:\n  idp demo\n  idp demo --port 9000")

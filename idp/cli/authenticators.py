@@ -22,8 +22,8 @@ def totp(
     Prints a QR code and its address, once. The app is trusted at once, since you know who gets it: show it to nobody
     else. Their phones are told.
     """
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     ticket = run(lambda idp: operate.totp_ticket(idp, name, replace=replace))
     fields = {
@@ -64,8 +64,8 @@ def phone(
     as_json: output.Json = False,
 ) -> None:
     """Give a person a phone, trusted at once. The phones they had are told."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     async def give(idp: "Idp") -> "tuple[Authenticator, str | None]":
         return await operate.add_phone(idp, name, number, replace=replace), operate.never_texted(idp, number)
@@ -78,8 +78,8 @@ def phone(
 
 def recovery(name: Name, as_json: output.Json = False) -> None:
     """Make ten recovery codes for a person. Prints them once; codes made before stop working."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     codes = run(lambda idp: operate.new_recovery_codes(idp, name))
     lines = [f"Hand these to {name}; each works once, and they are not shown again.", "", *codes]
@@ -94,8 +94,8 @@ def remove_authenticator(
     as_json: output.Json = False,
 ) -> None:
     """Close a lost phone or app. Every browser has to sign in again, and their phones are told."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     removed, left = run(lambda idp: operate.remove_authenticator(idp, name, authenticator))
     lines = [f"Removed {removed.label} {removed.hint} of {name}; {left} left."]

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from idp import localpg
 from idp.cli import check_settings
 from idp.cli.findings import FAIL, OK, WARN, Finding
-from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
@@ -17,6 +16,7 @@ from idp.flows.keys import bound as key_bound
 from idp.flows.sealed import NUMBER, SEED, bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
+from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.settings import Settings, read_settings
 from idp.sms.phone import textable
 from idp.store import accounts, breakers, clients, inspection, keys, messages, revision

@@ -114,8 +114,8 @@ def add(
         origins=origin,
         client_id=client_id,
     )
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     new = operate.NewClient(
         name=name,
@@ -196,8 +196,8 @@ def set_(
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     done = run(lambda idp: operate.set_client(idp, client, changes))
     fields = _client(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
@@ -213,8 +213,8 @@ def set_(
 @app.command("list", epilog="\b\nExamples:\n  idp client list\n  idp client list --json")
 def list_(as_json: output.Json = False) -> None:
     """List all clients by name."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     found = run(operate.list_clients)
     rows = [
@@ -229,8 +229,8 @@ def list_(as_json: output.Json = False) -> None:
 @app.command("show", epilog="\b\nExamples:\n  idp client show Shop")
 def show(client: Which, as_json: output.Json = False) -> None:
     """Show everything about a client but its secret, which nobody has."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     found, missing = run(lambda idp: operate.explain_client(idp, client))
     fields = _client(found)
@@ -262,8 +262,8 @@ def enable(client: Which, as_json: output.Json = False) -> None:
 
 
 def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     found = run(lambda idp: operate.set_client_disabled(idp, which, disabled=disabled))
     line = f"{found.name} is {'disabled' if disabled else 'enabled'}."
@@ -273,8 +273,8 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
 @app.command("secret", epilog="\b\nExamples:\n  idp client secret Shop")
 def secret(client: Which, as_json: output.Json = False) -> None:
     """Make a new secret for a client. Prints it once; the old one stops working."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     registered = run(lambda idp: operate.new_client_secret(idp, client))
     _show_secret(registered, f"{registered.client.name} has a new secret.", as_json=as_json)
@@ -284,8 +284,8 @@ def secret(client: Which, as_json: output.Json = False) -> None:
 def remove(client: Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
     """Delete a client with every consent and grant it was given."""
     output.sure(f"Delete the client {client!r} with everything that people granted to it?", yes=yes)
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     found = run(lambda idp: operate.remove_client(idp, client))
     output.show({"client_id": found.id, "name": found.name, "removed": True}, f"Removed {found.name}.", as_json=as_json)

@@ -24,8 +24,8 @@ def log(
 
     Numbers are masked. A text message that left has an outcome; receipts, where the provider sends them, tell more.
     """
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     found = run(lambda idp: operate.sent_to(idp, name, limit=limit))
     rows = [_row(line) for line in found]
@@ -95,8 +95,8 @@ def unblock(
     """
     import os
 
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
     from idp.settings import read_settings
 
     parsed = operate.parse_phone(phone, region=read_settings(os.environ).sms_region)

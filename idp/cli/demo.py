@@ -10,8 +10,6 @@ from contextlib import ExitStack, nullcontext
 from idp import localpg, logs
 from idp.app import create_app
 from idp.cli import output
-from idp.cli.place import Place, prepare
-from idp.cli.server import bind, new_event_loop, serve
 from idp.demo import people
 from idp.demo.bank import bank
 from idp.demo.notes import notes
@@ -19,6 +17,8 @@ from idp.demo.rp_checks import RelyingPartyConfig
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
 from idp.errors import IdpError
+from idp.serving.place import Place, prepare
+from idp.serving.server import bind, new_event_loop, serve
 from idp.settings import Settings, default_data_dir, read_settings
 from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
 

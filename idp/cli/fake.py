@@ -8,7 +8,7 @@ import sys
 
 from idp import logs
 from idp.cli import output
-from idp.cli.server import bind
+from idp.serving.server import bind
 from idp.testing.camara import SIM_BY_ENDING, camara_settings
 from idp.testing.dialects import settings
 from idp.testing.faults import BY_ENDING, Fault, number_for

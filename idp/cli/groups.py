@@ -29,8 +29,8 @@ def groups(
     """Put a person into exactly these groups of the policy, and say what follows. Without any: show theirs."""
     if wanted and none:
         raise typer.BadParameter("groups, or --none", param_hint="GROUP")
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     if not wanted and not none:
         person = run(lambda idp: operate.find_user(idp, name))

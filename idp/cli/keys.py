@@ -16,7 +16,7 @@ app = typer.Typer(
 @app.command("list", epilog="\b\nExamples:\n  idp keys list")
 def list_(as_json: output.Json = False) -> None:
     """List the signing keys: next (published), current (signs), retired (still verifies)."""
-    from idp.cli.place import run
+    from idp.serving.place import run
     from idp.store import keys
 
     found = run(lambda idp: keys.all_keys(idp.db))
@@ -48,8 +48,8 @@ def rotate(
     The old ones still verify for two days. No token fails: the next keys have been published since the last rotation.
     If that was less than a day ago, some applications have not seen them, and nothing is done without --now.
     """
-    from idp.cli.place import run
     from idp.flows import keys
+    from idp.serving.place import run
 
     current = run(lambda idp: keys.rotate(idp, early=at_once))
     output.show({"current": current}, [f"Signing with {kid} from now on." for kid in current], as_json=as_json)

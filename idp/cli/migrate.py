@@ -28,7 +28,7 @@ def migrate(
     import asyncio
 
     from idp import logs
-    from idp.cli.place import database
+    from idp.serving.place import database
     from idp.settings import read_settings
     from idp.store import migrations
 

@@ -99,12 +99,12 @@ def _walk(
     max_age: int | None,
     signed_in: str | None,
 ) -> "tuple[Walk, dict[str, str]]":
-    from idp.cli.place import run
     from idp.clock import DatabaseClock
     from idp.flows.idp import Idp
     from idp.flows.operate import find_client, find_user, walk
     from idp.flows.operate.walk import some_client, somebody, usual_scopes
     from idp.model import Factor
+    from idp.serving.place import run
 
     if signed_in is not None and signed_in not in policy.factors:
         there = ", ".join(policy.factors)

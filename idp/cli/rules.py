@@ -32,9 +32,9 @@ def rules(
 
     Rules in shadow mode deny nothing: they count what they would have denied. Nothing is sent or counted here.
     """
-    from idp.cli.installed import check_installed
-    from idp.cli.place import run
     from idp.flows.operate import explain_number, spending_counters
+    from idp.serving.installed import check_installed
+    from idp.serving.place import run
     from idp.settings import read_settings
     from idp.sms.phone import spelled
 

@@ -217,7 +217,7 @@ async def _try(
         listener: Listener | None = None
         if where is not None:
             from idp.cli.receipts import listening
-            from idp.cli.server import bind
+            from idp.serving.server import bind
 
             sock = stack.enter_context(bind("127.0.0.1", where[1], option="--listen"))
             listener = await stack.enter_async_context(listening(where[0], sock, clock))

@@ -69,8 +69,8 @@ def add(
         said = f"give {one}" if phone is None else f"{one}, not both"
         raise typer.BadParameter(said, param_hint="'--phone'")
     password = _password(password_stdin)
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     async def added(idp: "Idp") -> "tuple[Person, str | None]":
         person = await operate.add_user(
@@ -112,8 +112,8 @@ def claims(
     as_json: output.Json = False,
 ) -> None:
     """Say what is known about a person beyond name, e-mail and phone."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     person = run(lambda idp: operate.set_claims(idp, name, pairs))
     known = {**account_json(person.account), "claims": dict(person.account.claims)}
@@ -139,8 +139,8 @@ def email(
     """Set a person's e-mail address. Codes that are on their way to the old one no longer work."""
     if remove == (address is not None):
         raise typer.BadParameter("an address, or --remove", param_hint="ADDRESS")
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     person = run(lambda idp: operate.set_email(idp, name, address, verified=verified))
     output.show(account_json(person.account), f"Changed {person.account.username}.", as_json=as_json)
@@ -153,8 +153,8 @@ def list_(
     as_json: output.Json = False,
 ) -> None:
     """List people by username."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     people, everybody = run(lambda idp: operate.list_users(idp, containing=search, limit=limit))
     fields = {"users": [account_json(one) for one in people], "total": everybody}
@@ -174,8 +174,8 @@ def show(
     as_json: output.Json = False,
 ) -> None:
     """Show a person, their authenticators, and what happened lately."""
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator], dict[str, str]]":
         person = await operate.find_user(idp, name, events=events)
@@ -202,8 +202,8 @@ def show(
 def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
     """Set a person's password. Every browser has to sign in again, and their phones are told."""
     typed = _password(password_stdin)
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     run(lambda idp: operate.set_password(idp, name, typed))
     output.show({"username": name, "changed": True}, f"{name} has a new password.", as_json=as_json)
@@ -222,8 +222,8 @@ def enable(name: Name, as_json: output.Json = False) -> None:
 
 
 def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     run(lambda idp: operate.set_user_disabled(idp, name, disabled=disabled))
     line = f"{name} cannot sign in any more." if disabled else f"{name} can sign in again."
@@ -236,8 +236,8 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
 
     What is counted for a network address alone stays: it ends by itself within an hour.
     """
-    from idp.cli.place import run
     from idp.flows import operate
+    from idp.serving.place import run
 
     lifted = list(run(lambda idp: operate.unlock_user(idp, name)))
     lines = [f"Nothing of {name} waits any more. Forgotten:", *(f"  {what}" for what in lifted)]

@@ -20,10 +20,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from idp import app as composition
-from idp.cli import server
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows import operate
+from idp.serving import server
 from idp.store import clients
 from idp.web import door
 from tests.conftest import settings_for

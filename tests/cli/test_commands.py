@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from idp.cli import app, checkup
-from idp.cli.place import KEY_FILE, read_or_make_keys
 from idp.crypto import new_secret_key
 from idp.errors import IdpError
+from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
 from tests.cli.conftest import PASSWORD, Run
 from tests.mailing import ALLOWED

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from idp.cli.place import database, opened, prepare
 from idp.flows import deliver
 from idp.flows.suppressions import suppress
 from idp.model.regions import ByRegion
+from idp.serving.place import database, opened, prepare
 from idp.settings import read_settings
 from idp.sms import Channel, Outcome, Reason, Sent
 from idp.store import breakers

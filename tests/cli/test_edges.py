@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli import serve
+from idp.serving import serve
 from idp.settings import read_settings
 from tests.cli.conftest import PASSWORD, Run
 

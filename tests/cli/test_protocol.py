@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from idp.cli import protocol
-from idp.cli.server import bind, serve
+from idp.serving import protocol
+from idp.serving.server import bind, serve
 from tests.waiting import NEVER
 
 QUICK = 0.3

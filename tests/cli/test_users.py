@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from idp.audit import ConsentGiven
-from idp.cli.place import run as run_here
 from idp.flows.idp import Idp
 from idp.flows.operate import authenticators
+from idp.serving.place import run as run_here
 from idp.store import audits
 from tests.cli.conftest import PASSWORD, Run
 

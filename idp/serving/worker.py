@@ -15,9 +15,9 @@ import sys
 import structlog
 
 from idp import logs
-from idp.cli.place import secret_keys
-from idp.cli.server import new_event_loop, raise_file_limit, serve
 from idp.errors import IdpError
+from idp.serving.place import secret_keys
+from idp.serving.server import new_event_loop, raise_file_limit, serve
 from idp.settings import read_settings
 
 READY = b"ready\n"

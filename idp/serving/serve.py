@@ -18,16 +18,15 @@ from urllib.parse import urlsplit
 import structlog
 
 from idp import localpg, logs
-from idp.cli import output
-from idp.cli.installed import check_installed
-from idp.cli.server import address_of, bind, new_event_loop, raise_file_limit, serve
 from idp.errors import IdpError
 from idp.flows.rules import read_rules
+from idp.serving.installed import check_installed
+from idp.serving.server import address_of, bind, new_event_loop, raise_file_limit, serve
 from idp.settings import Settings, read_settings
 from idp.spending import NOTHING_OPEN
 
 if TYPE_CHECKING:
-    from idp.cli.place import Place
+    from idp.serving.place import Place
 
 _log = structlog.get_logger("idp.serve")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -44,8 +43,18 @@ def _where(settings: Settings, host: str | None, port: int | None) -> tuple[str,
     return host, port
 
 
-def run(*, host: str | None, port: int | None, workers: int, migrate: bool, as_json: bool) -> None:
-    """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends."""
+def run(
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    migrate: bool,
+    announce: Callable[[Mapping[str, Any], str], None],
+) -> None:
+    """Serve until told to stop. Raises `IdpError` in one sentence when it cannot begin, or when the database ends.
+
+    `announce` is called once, when requests can come, with what programs and what people want to know of it.
+    """
     environ = dict(os.environ)
     settings = read_settings(environ)
     logs.configure(level=settings.log_level, form=settings.log_format, stream=logs.Unhurried(2))
@@ -70,13 +79,16 @@ def run(*, host: str | None, port: int | None, workers: int, migrate: bool, as_j
             loading.join()
         else:
             url = settings.database_url.get_secret_value()
-        from idp.cli.place import prepare
+        from idp.serving.place import prepare
 
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             place = runner.run(prepare(settings, url, migrate=migrate))
             figures = stack.enter_context(_figures(settings, shared=workers > 1))
-            told = _Announcement(settings, sock, as_json=as_json)
-            runner.run(_serve(place, sock, local, environ=environ, workers=workers, figures=figures, told=told))
+
+            def ready() -> None:
+                announce(*_announcement(settings, sock))
+
+            runner.run(_serve(place, sock, local, environ=environ, workers=workers, figures=figures, ready=ready))
 
 
 async def _serve(
@@ -87,7 +99,7 @@ async def _serve(
     environ: Mapping[str, str],
     workers: int,
     figures: Path | None,
-    told: "_Announcement",
+    ready: Callable[[], None],
 ) -> None:
     stop = asyncio.Event()
     failure: list[str] = []
@@ -107,7 +119,7 @@ async def _serve(
 
         local.watch(ended_in_a_thread)
     if workers > 1:
-        from idp.cli.supervisor import supervise
+        from idp.serving.supervisor import supervise
 
         await supervise(
             workers,
@@ -115,37 +127,28 @@ async def _serve(
             url=place.url,
             environ=_for_workers(environ, figures),
             stop=stop,
-            ready=told.ready,
+            ready=ready,
             gone=_forget_process(figures),
         )
     else:
         from idp.app import create_app
 
         app = create_app(place.settings, url=place.url, secrets=place.secrets)
-        await serve(app, app.router.lifespan_context(app), sock, stop=stop, ready=told.ready)
+        await serve(app, app.router.lifespan_context(app), sock, stop=stop, ready=ready)
     if failure:
         raise IdpError(failure[0])
     _log.info("stopped")
 
 
-class _Announcement:
-    """What is said when requests can come."""
-
-    def __init__(self, settings: Settings, sock: socket.socket, *, as_json: bool) -> None:
-        self._settings = settings
-        self._address = address_of(sock)
-        self._as_json = as_json
-
-    def ready(self) -> None:
-        """Say it, on standard output, once."""
-        fields: dict[str, Any] = {
-            "address": self._address,
-            "issuer": self._settings.issuer,
-            "process": os.getpid(),
-            "version": version("stile-idp"),
-        }
-        lines = f"Stile answers at {self._address} as {self._settings.issuer}. Ctrl-C stops it."
-        output.show(fields, lines, as_json=self._as_json)
+def _announcement(settings: Settings, sock: socket.socket) -> tuple[Mapping[str, Any], str]:
+    address = address_of(sock)
+    fields = {
+        "address": address,
+        "issuer": settings.issuer,
+        "process": os.getpid(),
+        "version": version("stile-idp"),
+    }
+    return fields, f"Stile answers at {address} as {settings.issuer}. Ctrl-C stops it."
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from idp.cli.server import DRAIN
-from idp.cli.worker import READY
 from idp.errors import IdpError
+from idp.serving.server import DRAIN
+from idp.serving.worker import READY
 
 _log = structlog.get_logger("idp.supervisor")
 FIRST_PAUSE = 1.0  # seconds before a dead worker is replaced, doubling while its successors die young
@@ -21,7 +21,7 @@ LONGEST_PAUSE = 30.0
 LIVED = 60.0  # seconds after which a worker did not die young
 KILL_AFTER = DRAIN + 3.0
 STARTS_WITHIN = 60.0
-WORKER = [sys.executable, "-P", "-m", "idp.cli.worker"]
+WORKER = [sys.executable, "-P", "-m", "idp.serving.worker"]
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from idp.cli.protocol import PatientProtocol
 from idp.errors import IdpError
+from idp.serving.protocol import PatientProtocol
 
 DRAIN = 10  # seconds for the requests that are being answered when we are told to stop
 KEEP_ALIVE = 75  # seconds; longer than the 60 of nginx and most load balancers, so that theirs ends first
@@ -40,7 +40,7 @@ def bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         sock.listen(BACKLOG)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 - its only parameter
     except OSError as error:
         sock.close()
         raise IdpError(_not_bound(host, port, option, error)) from None
