@@ -29,19 +29,16 @@ from sqlalchemy.dialects.postgresql import insert
 from idp.audit import Event
 from idp.limits import SMS_ADDRESS, Closed, Limit, Refused
 from idp.model import Factor
-from idp.store.audits import audit_values, audited
-from idp.store.composed import Statement
+from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn
-from idp.store.rate_limits import charge_values, charging, done, refusal
+from idp.store.rate_limits import charge_values, charged, done, interval, refusal
 from idp.store.schema import Time, challenge, interaction, message
+from idp.store.sql import Sql
 
 RESEND_MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
 MESSAGE_CHANNEL = "stile_message"
 Charges = Sequence[tuple[Limit, bytes]]
 SIGN_IN = "sign-in/"  # how the purpose of a code begins that is good in every tab which asks to sign in
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_one = literal_column("1", Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Question:
     locale: str | None = None
 
     def values(self) -> dict[str, Any]:
-        """The values that `asking` binds."""
+        """The values of this question. `ask_values` are those to ask it with."""
         return {
             "q_interaction": self.interaction_id,
             "q_factor": self.factor.value,
@@ -75,6 +72,99 @@ class Question:
             "q_message": self.message_id,
             "q_locale": self.locale,
         }
+
+
+# What can still be answered.
+LIVE = "challenge.consumed_at IS NULL AND challenge.attempts < challenge.max_attempts AND challenge.expires_at > :now"
+
+# The interaction, if it still goes on. Every question and answer locks it first, so that none deadlock.
+PAUSED = """
+    SELECT FROM interaction WHERE id = :q_interaction AND finished_at IS NULL AND expires_at > :now FOR NO KEY UPDATE"""
+
+# The question, if there is one. It is locked before its limits are charged, and after what the statement says:
+# `… AND EXISTS (…) FOR UPDATE`.
+HELD = "SELECT FROM challenge WHERE interaction_id = :q_interaction AND factor = :q_factor"
+
+_KEEP = f"""{LIVE} AND challenge.expires_at - {interval(RESEND_MARGIN)} > :now
+            AND challenge.authenticator_id IS NOT DISTINCT FROM :q_authenticator"""
+
+# Asks, if the CTE `charged` has a row. A live challenge is kept: same nonce and so the same code, same expiry, same
+# attempts. Otherwise it is replaced. `ask_values` are its values.
+ASKED = f"""
+    INSERT INTO challenge (account_id, authenticator_id, purpose, nonce, key_id, created_at, expires_at, max_attempts,
+                           sends, address_places, interaction_id, factor)
+    SELECT :q_account, :q_authenticator, :q_purpose, :q_nonce, :q_key, :now, :q_expires, :q_max,
+           1, :q_places, :q_interaction, :q_factor
+    WHERE EXISTS (SELECT FROM charged)
+    ON CONFLICT (interaction_id, factor) DO UPDATE SET
+        consumed_at = NULL,
+        (account_id, authenticator_id, purpose, nonce, key_id, created_at, expires_at, max_attempts,
+         sends, address_places, attempts, swap) = (
+            SELECT challenge.account_id, challenge.authenticator_id, challenge.purpose, challenge.nonce,
+                   challenge.key_id, challenge.created_at, challenge.expires_at, challenge.max_attempts,
+                   challenge.sends + 1, challenge.address_places + :q_places, challenge.attempts, challenge.swap
+            WHERE {_KEEP}
+            UNION ALL
+            SELECT excluded.account_id, excluded.authenticator_id, excluded.purpose, excluded.nonce,
+                   excluded.key_id, excluded.created_at, excluded.expires_at, excluded.max_attempts,
+                   1, :q_places, 0, NULL
+            WHERE NOT ({_KEEP})
+        )
+    RETURNING *"""
+
+# Puts the message into the outbox, if what was `asked` needs one.
+QUEUED = """
+    INSERT INTO message (id, account_id, channel, authenticator_id, interaction_id, kind, nonce, key_id, purpose,
+                         locale, created_at, expires_at)
+    SELECT :q_message, account_id, factor, authenticator_id, interaction_id, 'code', nonce, key_id, purpose,
+           :q_locale, :now, expires_at
+    FROM asked WHERE factor IN ('sms', 'email')
+    RETURNING id"""
+
+
+def waking(if_any: str) -> str:
+    """Wakes the senders when the CTE `if_any` has a row. NULL otherwise."""
+    return f"CASE WHEN EXISTS (SELECT FROM {if_any}) THEN pg_notify('{MESSAGE_CHANNEL}', '')::text END"
+
+
+def ask_values(question: Question, charges: Charges) -> dict[str, Any]:
+    """The values of `ASKED` and `QUEUED`, and of `charged` with these limits."""
+    return {
+        **question.values(),
+        **charge_values([key for _, key in charges]),
+        "q_places": sum(limit == SMS_ADDRESS for limit, _ in charges),
+    }
+
+
+@lru_cache(maxsize=16)
+def _ask_statement(limits: tuple[Limit, ...]) -> Sql:
+    return Sql(f"""
+WITH paused AS ({PAUSED}),
+held AS ({HELD} AND EXISTS (SELECT FROM paused) FOR UPDATE),
+-- The count is known only once the question is locked.
+{charged(limits, when="EXISTS (SELECT FROM paused) AND (SELECT count(*) FROM held) >= 0")},
+asked AS ({ASKED}),
+queued AS ({QUEUED}),
+audited AS ({AUDITED} WHERE EXISTS (SELECT FROM queued))
+SELECT EXISTS (SELECT FROM asked) AS asked, {waking("queued")}""")
+
+
+async def ask(
+    conn: Conn, question: Question, *, charges: Charges, audit: Event, client_id: str, now: datetime
+) -> Refused | Closed | None:
+    """Ask, or ask again; a text message goes into the outbox. None when asked; else why a limit refused."""
+    asked = await conn.value(
+        _ask_statement(tuple(limit for limit, _ in charges)),
+        **ask_values(question, charges),
+        **audit_values(audit, account_id=question.account_id, client_id=client_id),
+        now=now,
+    )
+    return None if asked else await refusal(conn, charges, now=now)
+
+
+# In Core, for `attempts` and `proofs` that still are.
+_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+_one = literal_column("1", Integer)
 
 
 def alive(margin: timedelta) -> ColumnElement[bool]:
@@ -201,33 +291,3 @@ def holding(*, after: ColumnElement[bool]) -> ColumnElement[bool]:
 def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:
     """Wake the listeners of a channel when `if_any` has a row."""
     return case((exists(select(_one).select_from(if_any)), cast(func.pg_notify(channel, ""), Text)), else_=null())
-
-
-@lru_cache(maxsize=16)
-def _ask_statement(limits: tuple[Limit, ...]) -> Statement:
-    open_ = exists(select(_one).select_from(open_interaction()))
-    charges = charging(limits, when=and_(open_, holding(after=open_)))
-    asked, queued = asking(and_(open_, charges.done), limits)
-    audit = audited(queued)
-    return Statement(
-        select(exists(select(_one).select_from(asked)), notify(MESSAGE_CHANNEL, queued)).add_cte(
-            *charges.ctes, asked, queued, audit
-        )
-    )
-
-
-async def ask(
-    conn: Conn, question: Question, *, charges: Charges, audit: Event, client_id: str, now: datetime
-) -> Refused | Closed | None:
-    """Ask, or ask again; a text message goes into the outbox. None when asked; else why a limit refused."""
-    limits = tuple(limit for limit, _ in charges)
-    row = await conn.one(
-        _ask_statement(limits),
-        **charge_values([key for _, key in charges]),
-        **question.values(),
-        **audit_values(audit, account_id=question.account_id, client_id=client_id),
-        now=now,
-    )
-    if row is not None and row[0]:
-        return None
-    return await refusal(conn, charges, now=now)

@@ -28,10 +28,160 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
-from idp.store.composed import Statement
 from idp.store.engine import Conn
 from idp.store.schema import Time, rate_limit
+from idp.store.sql import Sql
 
+_LATER = "greatest(:now, rate_limit.last_at)"
+
+
+def interval(value: timedelta) -> str:
+    """A length of time."""
+    return f"interval '{value.total_seconds():f} s'"
+
+
+def _counted(limit: Limit) -> str:
+    if limit.backoff is None or limit.backoff.forget is None:
+        return "rate_limit.count"
+    quiet = f"rate_limit.last_at + {interval(limit.backoff.forget)} <= :now"
+    return f"CASE WHEN {quiet} THEN 0 ELSE rate_limit.count END"
+
+
+def _doublings(backoff: Backoff) -> int:
+    """How often the wait doubles before its cap; once more and a long streak would overflow an interval."""
+    times = 0
+    while backoff.base * 2**times < backoff.cap:
+        times += 1
+    return times
+
+
+def waiting(backoff: Backoff, count: str) -> str:
+    """`Backoff.wait` for a count that is not free."""
+    doublings = f"least({count} - {backoff.free}, {_doublings(backoff)})"
+    return f"least({interval(backoff.cap)}, {interval(backoff.base)} * 2 ^ {doublings})"
+
+
+def _lets(limit: Limit) -> str:
+    """Whether one more may be charged to the row as it stands: `limits.wait(…) == 0`."""
+    rules = []
+    if (backoff := limit.backoff) is not None:
+        count = _counted(limit)
+        rules.append(f"({count} < {backoff.free} OR rate_limit.last_at + {waiting(backoff, count)} <= :now)")
+        if backoff.close_at is not None:
+            rules.append(f"{count} < {backoff.close_at}")
+    for window in limit.windows:
+        nth_latest = f"rate_limit.hits[cardinality(rate_limit.hits) - {window.count - 1}]"
+        rules.append(f"({nth_latest} IS NULL OR {nth_latest} + {interval(window.per)} <= :now)")
+    return " AND ".join(rules)
+
+
+def live_hits(limit: Limit, at: str, *, which: str = "true") -> str:
+    """The hits that are still needed, oldest first, and of them `which`."""
+    live = f"hit + {interval(limit.span)} > {at}"
+    return f"SELECT hit FROM unnest(rate_limit.hits) hit WHERE {live} AND {which} ORDER BY hit"
+
+
+def charged(limits: Sequence[Limit], *, when: str = "true") -> str:
+    """CTEs that charge these limits, the most particular first, if `when` holds; `charged` has a row when all were.
+
+    `charge_values` are their values, and `:now`. Nothing is charged when any is exhausted.
+    """
+    exhausted = (
+        f"AND NOT EXISTS (SELECT FROM rate_limit WHERE key = :limit_{i} AND NOT ({_lets(limit)}))"
+        for i, limit in enumerate(limits)
+    )
+    may = "\n      ".join((when, *exhausted))
+    ctes = ""
+    for i, limit in enumerate(limits):
+        first, hits = "'{}'", "rate_limit.hits"
+        if limit.windows:
+            first, hits = "ARRAY[:now::timestamptz]", f"ARRAY({live_hits(limit, _LATER)}) || {_LATER}"
+        ctes += f"""charged_{i} AS (
+    INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
+    SELECT :limit_{i}, 1, :now, {first}, :now::timestamptz + {interval(limit.keep)}
+    WHERE {may}
+    ON CONFLICT (key) DO UPDATE SET
+        count = {_counted(limit)} + 1,
+        last_at = {_LATER},
+        hits = {hits},
+        expires_at = {_LATER} + {interval(limit.keep)}
+    WHERE {_lets(limit)}
+    RETURNING key
+),
+"""
+        may = f"EXISTS (SELECT FROM charged_{i})"
+    return f"{ctes}charged AS (SELECT WHERE {may})"
+
+
+def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:
+    """The values of `charged`, in the order of its limits."""
+    return {f"limit_{i}": key for i, key in enumerate(keys)}
+
+
+# Ends the streak of these rows. The statement says when: `… AND EXISTS (…)`.
+FORGIVE = "UPDATE rate_limit SET count = 0 WHERE key = ANY (:forgive_keys)"
+
+
+@lru_cache(maxsize=64)
+def _charge_statement(limits: tuple[Limit, ...]) -> Sql:
+    return Sql(f"WITH {charged(limits)} SELECT EXISTS (SELECT FROM charged) AS charged")
+
+
+_STATES = Sql("SELECT key, count, last_at, hits FROM rate_limit WHERE key = ANY (:keys)")
+
+_FORGET = """
+UPDATE rate_limit SET count = 0, hits = '{}'
+WHERE (count > 0 OR cardinality(hits) > 0) AND """
+_FORGET_KEYS = Sql(f"{_FORGET} key = ANY (:keys) RETURNING key")
+_FORGET_GROUP = Sql(f"{_FORGET} key BETWEEN :first AND :last RETURNING key")
+
+
+async def spend(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed | None:
+    """Charge all of them or none. None when charged; otherwise the longest refusal."""
+    limits, keys = zip(*charges, strict=True)
+    if await conn.value(_charge_statement(limits), **charge_values(keys), now=now):
+        return None
+    return await refusal(conn, charges, now=now)
+
+
+async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed:
+    """Why a charge was refused: closed, or the longest wait. At least a second, for somebody else was first."""
+    found = await states(conn, [key for _, key in charges])
+    longest = timedelta(seconds=1)
+    for limit, key in charges:
+        match charge(limit, found.get(key), now=now):
+            case Closed():
+                return Closed()
+            case Refused(retry_after):
+                longest = max(longest, retry_after)
+            case Charged():
+                pass
+    return Refused(longest)
+
+
+async def states(conn: Conn, keys: Sequence[bytes]) -> dict[bytes, LimitState]:
+    """The rows of these subjects, of those that have one."""
+    rows = await conn.all(_STATES, keys=keys)
+    return {row["key"]: LimitState(row["count"], row["last_at"], tuple(row["hits"])) for row in rows}
+
+
+async def peek(conn: Conn, key: bytes) -> LimitState | None:
+    """The row of one subject, for a page that says when something is possible again."""
+    return (await states(conn, [key])).get(key)
+
+
+async def forget(conn: Conn, keys: Sequence[bytes]) -> int:
+    """Start these subjects again from nothing. How many had something to forget."""
+    return len(await conn.all(_FORGET_KEYS, keys=keys))
+
+
+async def forget_group(conn: Conn, group: bytes) -> int:
+    """Start every subject of a group (`limits.group_of`) again from nothing. How many had something to forget."""
+    rest = 2 * GROUP_BYTES - len(group)
+    return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))
+
+
+# In Core, for `attempts`, `proofs` and others that still are.
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _row = rate_limit.c
 
@@ -50,14 +200,6 @@ def _count(limit: Limit) -> ColumnElement[int]:
     if limit.backoff is None or limit.backoff.forget is None:
         return _row.count
     return case((_now >= _row.last_at + span(limit.backoff.forget), number(0)), else_=_row.count)
-
-
-def _doublings(backoff: Backoff) -> int:
-    """How often the wait doubles before its cap; once more and a long streak would overflow an interval."""
-    times = 0
-    while backoff.base * 2**times < backoff.cap:
-        times += 1
-    return times
 
 
 def pause(backoff: Backoff, count: ColumnElement[int]) -> ColumnElement[timedelta]:
@@ -83,7 +225,7 @@ def _allowed(limit: Limit) -> ColumnElement[bool]:
 
 # As text, because Core would add the table itself to the FROM of the inner SELECT.
 HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARRAY(Time))
-_LATER: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
+_later: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
 
 
 def _live_hits(limit: Limit, at: ColumnElement[datetime]) -> ColumnElement[Sequence[datetime]]:
@@ -122,9 +264,9 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
                 index_elements=[_row.key],
                 set_={
                     "count": _count(limit) + number(1),
-                    "last_at": _LATER,
-                    "hits": func.array_append(_live_hits(limit, _LATER), _LATER) if limit.windows else _row.hits,
-                    "expires_at": _LATER + span(limit.keep),
+                    "last_at": _later,
+                    "hits": func.array_append(_live_hits(limit, _later), _later) if limit.windows else _row.hits,
+                    "expires_at": _later + span(limit.keep),
                 },
                 where=_allowed(limit),
             )
@@ -140,11 +282,6 @@ def done(cte: CTE) -> ColumnElement[bool]:
     return select(func.count()).select_from(cte).scalar_subquery() >= number(0)
 
 
-def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:
-    """The values that `charging` binds, in the order of its limits."""
-    return {f"limit_{i}": key for i, key in enumerate(keys)}
-
-
 def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
     """A CTE that ends the streak of the rows in `forgive_keys`, if `when` holds."""
     return (
@@ -154,76 +291,3 @@ def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
         .returning(_row.key)
         .cte(name)
     )
-
-
-@lru_cache(maxsize=64)
-def _charge_statement(limits: tuple[Limit, ...]) -> Statement:
-    charges = charging(limits)
-    return Statement(select(charges.done).add_cte(*charges.ctes))
-
-
-_STATES = Statement(
-    select(_row.key, _row.count, _row.last_at, _row.hits).where(
-        _row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary)))
-    )
-)
-_held = or_(_row.count > number(0), func.cardinality(_row.hits) > number(0))
-_forgotten = {"count": 0, "hits": cast(array([], type_=Time), ARRAY(Time))}
-_FORGET = Statement(
-    update(rate_limit)
-    .where(_row.key == func.any(bindparam("keys", type_=ARRAY(LargeBinary))), _held)
-    .values(_forgotten)
-    .returning(_row.key)
-)
-_FORGET_GROUP = Statement(
-    update(rate_limit)
-    .where(_row.key.between(bindparam("first", type_=LargeBinary), bindparam("last", type_=LargeBinary)), _held)
-    .values(_forgotten)
-    .returning(_row.key)
-)
-
-
-async def spend(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed | None:
-    """Charge all of them or none. None when charged; otherwise the longest refusal."""
-    limits, keys = zip(*charges, strict=True)
-    row = await conn.one(_charge_statement(limits), **charge_values(keys), now=now)
-    if row is not None and row[0]:
-        return None
-    return await refusal(conn, charges, now=now)
-
-
-async def refusal(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed:
-    """Why a charge was refused: closed, or the longest wait. At least a second, for somebody else was first."""
-    found = await states(conn, [key for _, key in charges])
-    longest = timedelta(seconds=1)
-    for limit, key in charges:
-        match charge(limit, found.get(key), now=now):
-            case Closed():
-                return Closed()
-            case Refused(retry_after):
-                longest = max(longest, retry_after)
-            case Charged():
-                pass
-    return Refused(longest)
-
-
-async def states(conn: Conn, keys: Sequence[bytes]) -> dict[bytes, LimitState]:
-    """The rows of these subjects, of those that have one."""
-    rows = await conn.all(_STATES, keys=list(keys))
-    return {key: LimitState(count, last_at, tuple(hits)) for key, count, last_at, hits in rows}
-
-
-async def peek(conn: Conn, key: bytes) -> LimitState | None:
-    """The row of one subject, for a page that says when something is possible again."""
-    return (await states(conn, [key])).get(key)
-
-
-async def forget(conn: Conn, keys: Sequence[bytes]) -> int:
-    """Start these subjects again from nothing. How many had something to forget."""
-    return len(await conn.all(_FORGET, keys=list(keys)))
-
-
-async def forget_group(conn: Conn, group: bytes) -> int:
-    """Start every subject of a group (`limits.group_of`) again from nothing. How many had something to forget."""
-    rest = 2 * GROUP_BYTES - len(group)
-    return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))

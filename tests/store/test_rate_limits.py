@@ -8,13 +8,12 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, true
 
 from idp import limits
 from idp.limits import LIMITS, Charged, Closed, Limit, LimitState, Refused
 from idp.store import rate_limits, refunds, sweep
-from idp.store.composed import Statement
 from idp.store.engine import Database
+from idp.store.sql import Sql
 from tests.store.parallel import at_once
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -22,11 +21,9 @@ CALLERS = 24
 ALL = {**LIMITS, "strangers": limits.SMS.strangers}
 EVERY = [pytest.param(limit, id=name) for name, limit in ALL.items()]
 UNCHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-_FORGIVE = Statement(select(func.count()).select_from(rate_limits.forgiving(when=true())))
+_FORGIVE = Sql(rate_limits.FORGIVE)
 _REFUND = {
-    (limit, forgive): Statement(
-        select(func.count()).select_from(refunds.refunding(((limit, forgive),), when=true())[0])
-    )
+    (limit, forgive): refunds._refund_statement(((limit, forgive),))
     for limit in ALL.values()
     for forgive in (False, True)
 }
