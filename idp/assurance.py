@@ -6,14 +6,15 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from idp.model import AssuranceLevel, AuthenticationContext, AuthenticationEvent, Authenticator, Factor
-
-# RFC 8176 2, in the order in which we write them. A saved recovery code has no value there: `otp` stands for the
-# algorithms of RFC 4226 and 6238, `kba` for questions about one's life. It shows as `mfa` alone, which the RFC allows:
-# naming the methods beside `mfa` is optional. A code by e-mail has none either, and applications should be able to tell
-# it from a text message: `email` is our own word.
-AMR = ((Factor.PASSWORD, "pwd"), (Factor.SMS, "sms"), (Factor.EMAIL, "email"), (Factor.TOTP, "otp"))
-OFFERED = (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
+from idp.model import (
+    SECOND,
+    TRAITS,
+    AssuranceLevel,
+    AuthenticationContext,
+    AuthenticationEvent,
+    Authenticator,
+    Factor,
+)
 
 
 class Proof(NamedTuple):
@@ -114,7 +115,7 @@ def amount_to(
     password = next(proof for proof in reversed(proofs) if proof.event.factor is Factor.PASSWORD)
     giving = next(proof for proof in reversed(proofs) if proof.level >= told)
     named = {proof.event.factor for proof in (password, giving) if proof.in_full}
-    amr = [name for factor, name in AMR if factor in named]
+    amr = [name for factor in Factor if factor in named and (name := TRAITS[factor].amr)]
     if told >= AssuranceLevel.TWO_FACTOR:
         amr.append("mfa")
     strong = [proof.event.at for proof in proofs if proof.level >= AssuranceLevel.STRONG]
@@ -173,4 +174,4 @@ def within_reach(
         level = lift(factor, authenticator, at=now, lifts=lifts, proved_in=interaction_id, deciding=interaction_id)
         if level > found.get(factor, AssuranceLevel.NONE):
             found[factor] = level
-    return {factor: found[factor] for factor in OFFERED if factor in found}
+    return {factor: found[factor] for factor in SECOND if factor in found}

@@ -13,7 +13,7 @@ from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
 from idp.flows.keys import SIGNING_KEY
 from idp.flows.keys import bound as key_bound
-from idp.flows.sealed import NUMBER, SEED, bound
+from idp.flows.sealed import NUMBER, bound, purpose_of
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.serving.place import KEY_FILE, read_or_make_keys
@@ -161,11 +161,10 @@ async def _unknown_numbers(db: Database, chain: KeyChain) -> int:
 
 
 async def _broken(db: Database, chain: KeyChain, lost: Mapping[str, int]) -> int:
-    purposes = {Factor.TOTP.value: SEED, Factor.SMS.value: NUMBER}
     stored = [(key.sealed, SIGNING_KEY, key_bound(key.alg, key.id)) for key in await keys.all_keys(db)]
     for account_id, authenticator_id, factor, sealed in await inspection.sealed_sample(db, limit=SAMPLE):
-        if factor in purposes:
-            stored.append((sealed, purposes[factor], bound(account_id, authenticator_id)))
+        if (purpose := purpose_of(Factor(factor))) is not None:
+            stored.append((sealed, purpose, bound(account_id, authenticator_id)))
     return sum(not _opens(chain, *each, lost=lost) for each in stored)
 
 

@@ -2,13 +2,6 @@
 
 import hashlib
 
-from idp.factors.answers import six_digits
-from idp.model import Factor
-
-FACTOR = Factor.EMAIL
-
-normalise_answer = six_digits
-
 
 def details(address: str) -> bytes:
     """What a code for this address is derived with: sent to one address, it is wrong for any other."""

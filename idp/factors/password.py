@@ -13,11 +13,9 @@ from typing import Self, TypeVar
 import argon2
 
 from idp.errors import Unavailable
-from idp.model import Factor
 
 T = TypeVar("T")
 
-FACTOR = Factor.PASSWORD
 MAX_CHARACTERS = 1000
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
 

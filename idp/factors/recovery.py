@@ -4,10 +4,8 @@ import re
 from uuid import UUID
 
 from idp.crypto import mac, random_bytes
-from idp.model import Factor
 from idp.typed import plain
 
-FACTOR = Factor.RECOVERY
 COUNT = 10
 GROUP = 4
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U

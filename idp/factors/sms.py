@@ -4,13 +4,9 @@ import hashlib
 
 from idp.crypto import equal, mac
 from idp.factors.answers import six_digits
-from idp.model import Factor
 
-FACTOR = Factor.SMS
 NONCE_BYTES = 16
 NO_DETAILS = hashlib.sha256(b"").digest()
-
-normalise_answer = six_digits
 
 
 def code(*, key: bytes, nonce: bytes, purpose: str, details: bytes = NO_DETAILS) -> str:

@@ -8,14 +8,10 @@ import pyotp
 
 from idp.crypto import equal, random_bytes
 from idp.factors.answers import six_digits
-from idp.model import Factor
 
-FACTOR = Factor.TOTP
 SEED_BYTES = 20  # RFC 4226 4, R6: 160 bits are recommended
 PERIOD = timedelta(seconds=30)
 WINDOW = 1  # steps before and after the current one (RFC 6238 5.2)
-
-normalise_answer = six_digits
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,27 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from idp import limits
 from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest
-from idp.factors import KINDS
 from idp.flows import repeat
 from idp.flows.authorize import Gone, Show, ToInteraction, load
 from idp.flows.destinations import Destination, charges, destination, pace, refunds
 from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
-from idp.flows.judge import judge
+from idp.flows.judge import Wrong, judge, parse
 from idp.flows.language import message_language
 from idp.flows.notices import note_wrong_code, tell
 from idp.flows.questions import question, waiting
 from idp.limits import Closed, Refused
-from idp.model import Account, Challenge, Factor, Swap
+from idp.model import SENT, Account, Challenge, Factor, Swap
 from idp.policy import Kind
 from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs
 from idp.store.attempts import Dead, Spent
+from idp.store.consuming import Saved
+from idp.store.engine import Conn
 from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
 
@@ -110,7 +110,7 @@ async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor)
     account = show.facts.account
     assert account is not None
     to = destination(idp, factor, account, show.loaded.authenticators)
-    if KINDS[factor].sent and to is None:
+    if factor in SENT and to is None:
         return NotOffered()
     locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
     asked = await challenges.ask(
@@ -150,7 +150,7 @@ async def _answered(
     interaction_id = show.interaction.id
     account = show.facts.account
     assert account is not None
-    parsed = KINDS[factor].parse(typed)
+    parsed = parse(factor, typed)
     if not isinstance(parsed, str):
         return Malformed(show, factor, empty=not typed)
     failures = (limits.CODE_FAILURES, _failures(account, factor))
@@ -159,7 +159,7 @@ async def _answered(
         idp.db,
         asked,
         charges=[failures],
-        ask_if_none=not KINDS[factor].sent,
+        ask_if_none=factor not in SENT,
         now=now,
     )
     match spent:
@@ -171,30 +171,30 @@ async def _answered(
             return Paused(show, factor, retry_after, sending=False)
         case Spent():
             pass
-    proof, values, used = judge(idp, show, account, factor, parsed, spent, now=now)
+    found = judge(idp, show, account, factor, parsed, spent, now=now)
     session, known = show.loaded.session, show.loaded.authenticators
     assert session is not None
     assert visitor.token is not None
     assert visitor.token_hash is not None
     token = next_token(idp.secrets, visitor.token, session.id)
-    if proof is not None and await _record(
+    if not isinstance(found, Wrong) and await _record(
         idp,
         visitor,
-        proof,
+        Proof(found, account.id, show.client.id, interaction_id),
         rotation=Rotation(session.id, visitor.token_hash, digest(token)),
         account=account,
-        to=destination(idp, factor, account, [each for each in known if each.id == proof.authenticator_id]),
+        to=destination(idp, factor, account, [each for each in known if each.id == found.authenticator_id]),
         asked=show.loaded.challenges.get(factor),
         locale=message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales),
         now=now,
-        values=values,
     ):
         device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
         return ToInteraction(interaction_id, token, device)
-    if proof is not None or used:
+    used = isinstance(found, Wrong) and found.used
+    if used or not isinstance(found, Wrong):
         # Somebody was first: another tab of the same browser, or the same code twice. Look again.
         again = await repeat.code(idp, interaction_id, visitor, factor, typed)
-        if again is None and proof is not None and factor is not Factor.RECOVERY:
+        if again is None and not isinstance(found, Wrong | Saved):
             again = ToInteraction(interaction_id)
         if again is not None:
             return again
@@ -241,30 +241,33 @@ async def _record(
     asked: Challenge | None,
     locale: str,
     now: datetime,
-    values: dict[str, Any],
 ) -> bool:
     """Consume and record. Who used a saved code is told, in the same transaction: it may not have been them."""
-    factor = proof.factor
+    factor, by = proof.evidence.factor, proof.evidence.authenticator_id
     verified = FactorVerified(
         factor=factor,
         interaction=str(proof.interaction_id),
-        authenticator=None if proof.authenticator_id is None else str(proof.authenticator_id),
+        authenticator=None if by is None else str(by),
         for_client=proof.client_id,
         # In the trail unless more was known: what is written on the question goes over it.
         sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
     )
-    given: dict[str, Any] = {
-        "rotation": rotation,
-        "audit": verified,
-        "forgive": _forgiven(idp, visitor, account, factor, to),
-        "refunds": None if to is None else refunds(idp, visitor, to, asked),
-        "now": now,
-        **values,
-    }
-    if factor is not Factor.RECOVERY:
-        return await proofs.record(idp.db, proof, **given)
+
+    async def recorded(conn: Conn) -> bool:
+        return await proofs.record(
+            conn,
+            proof,
+            rotation=rotation,
+            audit=verified,
+            forgive=_forgiven(idp, visitor, account, factor, to),
+            refunds=None if to is None else refunds(idp, visitor, to, asked),
+            now=now,
+        )
+
+    if not isinstance(proof.evidence, Saved):
+        return await recorded(idp.db)
     async with idp.db.transaction() as conn:
-        if not await proofs.record(conn, proof, **given):
+        if not await recorded(conn):
             return False
         await tell(idp, conn, account, Notice.RECOVERY_USED, locale=locale, now=now)
         return True

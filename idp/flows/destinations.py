@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import assert_never
 from uuid import UUID
 
 from idp import limits
@@ -51,13 +52,21 @@ def destination(
     idp: Idp, factor: Factor, account: Account, authenticators: Sequence[Authenticator]
 ) -> Destination | None:
     """Where a code of this kind goes: the newest open phone, or the verified address. None: nowhere."""
-    if factor is Factor.SMS and (phone := phone_of(authenticators)) is not None:
-        used = phone.last_used_at is not None
-        return Destination(factor, account.id, phone.id, phone.hint, limits.SMS, number_of(phone), used)
-    if factor is Factor.EMAIL and account.mailbox is not None:
-        where = mailbox_key(idp, account.mailbox)
-        return Destination(factor, account.id, None, masked(account.mailbox), limits.EMAIL, where, used=True)
-    return None
+    match factor:
+        case Factor.SMS:
+            if (phone := phone_of(authenticators)) is None:
+                return None
+            used = phone.last_used_at is not None
+            return Destination(factor, account.id, phone.id, phone.hint, limits.SMS, number_of(phone), used)
+        case Factor.EMAIL:
+            if account.mailbox is None:
+                return None
+            where = mailbox_key(idp, account.mailbox)
+            return Destination(factor, account.id, None, masked(account.mailbox), limits.EMAIL, where, used=True)
+        case Factor.PASSWORD | Factor.TOTP | Factor.RECOVERY:
+            return None
+        case _:
+            assert_never(factor)
 
 
 def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:

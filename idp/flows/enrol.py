@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from idp import limits
 from idp.audit import AuthenticatorAdded
 from idp.factors import totp
+from idp.factors.answers import six_digits
 from idp.flows import rooms
 from idp.flows.account import TWICE, Done
 from idp.flows.authorize import ToClient
@@ -169,7 +170,7 @@ async def _confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done
         return Nothing()
     enrolling = _shown(idp, inside, pending.id, pending.seed, pending.hold)
     label = label_of(label)
-    digits = totp.normalise_answer(code)
+    digits = six_digits(code)
     if len(label) > LONGEST_LABEL:
         return Again(enrolling, Slip.LABEL_TOO_LONG)
     if digits is None:

@@ -1,70 +1,115 @@
 """Compare a typed answer with the question an attempt was spent on. Nothing is stored here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import assert_never
 
 from idp.assurance import is_trusted
 from idp.factors import email, recovery, sms, totp
+from idp.factors.answers import six_digits
 from idp.flows.authorize import Show
 from idp.flows.idp import Idp
 from idp.flows.sealed import CODE_KEY, SEED, bound
-from idp.model import Account, Factor
+from idp.model import Account, AuthenticationEvent, Challenge, Factor
+from idp.store import authenticators, recovery_codes
 from idp.store.attempts import App, Spent
-from idp.store.proofs import Proof
+from idp.store.consuming import Evidence, Mailed, Saved, Step, Texted
+from idp.store.engine import Conn
+from idp.store.facts import Replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Compared, and not right. `used`: it was right once, and is good for nothing any more."""
+
+    used: bool = False
+
+
+def parse(factor: Factor, posted: object) -> str | None:
+    """The answer that `judge` takes, out of what was posted; None for what cannot be one, before a try is spent."""
+    match factor:
+        case Factor.SMS | Factor.EMAIL | Factor.TOTP:
+            return six_digits(posted)
+        case Factor.RECOVERY:
+            return recovery.normalise_answer(posted)
+        case Factor.PASSWORD:
+            return None  # `login` reads and compares it
+        case _:
+            assert_never(factor)
 
 
 def judge(
     idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent, *, now: datetime
-) -> tuple[Proof | None, dict[str, Any], bool]:
-    """The proof that a right answer makes, what `proofs.record` must consume for it, and whether it was used before.
+) -> Evidence | Wrong:
+    """What a right answer uses up, for `proofs.record`. A sent code is right while where it went is still theirs.
 
-    For a saved code the proof is only a claim: whether such a code exists is found when it is consumed.
+    A saved code is only claimed: whether there is such a code is found when it is consumed.
     """
-
-    def proof(authenticator_id: UUID | None) -> Proof:
-        return Proof(factor, account.id, show.client.id, show.interaction.id, authenticator_id)
-
     match factor:
-        case Factor.SMS | Factor.EMAIL:
-            used = _sent_code(idp, show, account, factor, typed, spent)
-            if used is not None:
-                return proof(spent.authenticator_id), used, False
+        case Factor.SMS:
+            known = {each.id for each in show.loaded.authenticators if each.closed_at is None}
+            if spent.authenticator_id in known and _is_code(idp, spent, sms.NO_DETAILS, typed):
+                return Texted(spent.authenticator_id, spent.nonce)
+            return Wrong()
+        case Factor.EMAIL:
+            mailbox = account.mailbox
+            if mailbox is not None and _is_code(idp, spent, email.details(mailbox), typed):
+                return Mailed(mailbox, spent.nonce)
+            return Wrong()
         case Factor.TOTP:
             used_before = False
             for app in _usable(show, spent.apps, now=now):
-                match totp.check(seed=seed_of(idp, account.id, app), answer=typed, now=now, last_step=app.last_step):
+                match totp.check(seed=_seed_of(idp, account, app), answer=typed, now=now, last_step=app.last_step):
                     case totp.Verified(step):
-                        return proof(app.id), {"step": step}, False
+                        return Step(app.id, step)
                     case totp.Wrong(used=again):
                         used_before |= again
-            return None, {}, used_before
+            return Wrong(used_before)
         case Factor.RECOVERY:
             for codes in show.loaded.authenticators:
                 if codes.factor is Factor.RECOVERY and codes.closed_at is None:
-                    return proof(codes.id), {"recovery_hash": recovery.stored(typed, authenticator_id=codes.id)}, False
+                    return Saved(codes.id, recovery.stored(typed, authenticator_id=codes.id))
+            return Wrong()
         case Factor.PASSWORD:
-            pass
-    return None, {}, False
+            return Wrong()
+        case _:
+            assert_never(factor)
 
 
-def _sent_code(
-    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent
-) -> dict[str, Any] | None:
-    """What a right code uses up, if where it went to is still this person's."""
-    used: dict[str, Any] = {"nonce": spent.nonce}
-    if factor is Factor.EMAIL:
-        if account.mailbox is None:
-            return None
-        details, used["mailbox"] = email.details(account.mailbox), account.mailbox
-    else:
-        details = sms.NO_DETAILS
-        if spent.authenticator_id not in {each.id for each in show.loaded.authenticators if each.closed_at is None}:
-            return None
-    key = idp.secrets.subkey(CODE_KEY, spent.key_id)
-    right = sms.check(key=key, nonce=spent.nonce, purpose=spent.purpose, details=details, answer=typed)
-    return used if right else None
+async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
+    """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
+    account, challenge = before.loaded.account, before.loaded.challenges.get(event.factor)
+    assert account is not None
+    answered = challenge if challenge is not None and challenge.consumed_at == before.at else None
+    match event.factor:
+        case Factor.SMS:
+            return answered is not None and _is_code(idp, answered, sms.NO_DETAILS, typed)
+        case Factor.EMAIL:
+            if answered is None or account.mailbox is None:
+                return False
+            return _is_code(idp, answered, email.details(account.mailbox), typed)
+        case Factor.TOTP:
+            for id_, sealed, last_step in await authenticators.sealed(conn, account_id=account.id, factor=Factor.TOTP):
+                if id_ == event.authenticator_id:
+                    seed = _seed_of(idp, account, App(id_, sealed, last_step))
+                    found = totp.check(seed=seed, answer=typed, now=before.at, last_step=last_step - 1)
+                    return found == totp.Verified(last_step)
+            return False
+        case Factor.RECOVERY:
+            assert event.authenticator_id is not None
+            code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
+            used = await recovery_codes.used_at(conn, authenticator_id=event.authenticator_id, code_hash=code_hash)
+            return used == before.at
+        case Factor.PASSWORD:
+            return False
+        case _:
+            assert_never(event.factor)
+
+
+def _is_code(idp: Idp, asked: Spent | Challenge, details: bytes, typed: str) -> bool:
+    key = idp.secrets.subkey(CODE_KEY, asked.key_id)
+    return sms.check(key=key, nonce=asked.nonce, purpose=asked.purpose, details=details, answer=typed)
 
 
 def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
@@ -77,6 +122,6 @@ def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
     return usable
 
 
-def seed_of(idp: Idp, account_id: UUID, app: App) -> bytes:
+def _seed_of(idp: Idp, account: Account, app: App) -> bytes:
     """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
-    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account_id, app.id))
+    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account.id, app.id))

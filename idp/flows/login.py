@@ -22,6 +22,7 @@ from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction,
 from idp.policy import Ask, Kind, decide, unasked
 from idp.store import accounts, audits, proofs, rate_limits, recovery_codes, sessions
 from idp.store import facts as store_facts
+from idp.store.consuming import Compared
 from idp.store.engine import Conn
 from idp.store.facts import Loaded
 from idp.store.proofs import NextQuestion, Proof, Rotation
@@ -224,14 +225,14 @@ async def _record(
 ) -> bool:
     client = idp.client(interaction.client_id)
     assert client is not None
+    assert loaded.password_hash is not None
     event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
     return await proofs.record(
         conn,
-        Proof(Factor.PASSWORD, account.id, client.id, interaction.id),
+        Proof(Compared(loaded.password_hash), account.id, client.id, interaction.id),
         rotation=rotation,
         audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
         refunds=refunds,
-        compared_hash=loaded.password_hash,
         then=_next_question(idp, visitor, account, loaded, interaction, client, event, now=now),
         now=now,
     )

@@ -10,15 +10,12 @@ from uuid import UUID
 from idp import limits
 from idp.audit import FactorRefused
 from idp.crypto import equal
-from idp.factors import KINDS, email, recovery, sms, totp
 from idp.flows.authorize import ToInteraction
 from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
-from idp.flows.judge import seed_of
-from idp.flows.sealed import CODE_KEY
-from idp.model import AuthenticationEvent, Challenge, Factor
-from idp.store import attempts, audits, authenticators, rate_limits, recovery_codes, sessions
+from idp.flows.judge import parse, was_accepted
+from idp.model import AuthenticationEvent, Factor
+from idp.store import attempts, audits, rate_limits, sessions
 from idp.store import facts as store_facts
-from idp.store.attempts import App
 from idp.store.engine import Conn, Connection
 from idp.store.facts import Replaced
 from idp.store.refunds import give_back
@@ -83,7 +80,7 @@ async def wrong(idp: Idp, conn: Conn, visitor: Visitor, before: Replaced, intera
 
 async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> ToInteraction | None:
     """On, for who sends the very code that was accepted; None for everybody else. The answer costs a try if wrong."""
-    parsed = KINDS[factor].parse(typed)
+    parsed = parse(factor, typed)
     here, before = interaction_id, await replaced(idp, interaction_id, visitor)
     if before is None or not isinstance(parsed, str):
         return None
@@ -102,7 +99,7 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
         return None
     async with idp.db.transaction() as conn:
         held = await _held(conn, visitor, before)
-        right = held and await _was_accepted(idp, conn, before, event, parsed)
+        right = held and await was_accepted(idp, conn, before, event, parsed)
         if held and not right:
             await wrong(idp, conn, visitor, before, interaction_id, factor)
     if held and not right:
@@ -124,36 +121,3 @@ async def _held(conn: Connection, visitor: Visitor, before: Replaced) -> bool:
     assert session is not None
     assert visitor.token_hash is not None
     return await attempts.hold_repeat(conn, session_id=session.id, shown=visitor.token_hash)
-
-
-async def _was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
-    """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
-    account = before.loaded.account
-    assert account is not None
-    match event.factor:
-        case Factor.SMS | Factor.EMAIL:
-            challenge = before.loaded.challenges.get(event.factor)
-            if challenge is None or challenge.consumed_at != before.at:
-                return False
-            if event.factor is Factor.SMS:
-                return _sent(idp, challenge, sms.NO_DETAILS, typed)
-            return account.mailbox is not None and _sent(idp, challenge, email.details(account.mailbox), typed)
-        case Factor.TOTP:
-            for id_, sealed, last_step in await authenticators.sealed(conn, account_id=account.id, factor=Factor.TOTP):
-                if id_ == event.authenticator_id:
-                    seed = seed_of(idp, account.id, App(id_, sealed, last_step))
-                    found = totp.check(seed=seed, answer=typed, now=before.at, last_step=last_step - 1)
-                    return found == totp.Verified(last_step)
-            return False
-        case Factor.RECOVERY:
-            assert event.authenticator_id is not None
-            code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
-            used = await recovery_codes.used_at(conn, authenticator_id=event.authenticator_id, code_hash=code_hash)
-            return used == before.at
-        case Factor.PASSWORD:
-            return False
-
-
-def _sent(idp: Idp, challenge: Challenge, details: bytes, typed: str) -> bool:
-    key = idp.secrets.subkey(CODE_KEY, challenge.key_id)
-    return sms.check(key=key, nonce=challenge.nonce, purpose=challenge.purpose, details=details, answer=typed)

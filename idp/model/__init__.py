@@ -1,14 +1,13 @@
 """The nouns. Frozen, without behaviour beyond reading themselves; no SQL, no HTTP, no policy."""
 
 from idp.model.browsers import Challenge, Interaction, Session
+from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor, Traits
 from idp.model.people import (
     Account,
-    AssuranceLevel,
     AuthenticationContext,
     AuthenticationEvent,
     Authenticator,
     Change,
-    Factor,
     Swap,
 )
 from idp.model.protocol import (
@@ -25,6 +24,11 @@ from idp.model.protocol import (
 )
 
 __all__ = [
+    "NEVER_FRESH",
+    "SECOND",
+    "SENT",
+    "STRONG",
+    "TRAITS",
     "Account",
     "AssuranceLevel",
     "AuthMethod",
@@ -46,4 +50,5 @@ __all__ = [
     "ResponseMode",
     "Session",
     "Swap",
+    "Traits",
 ]

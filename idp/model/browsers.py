@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from idp.model.people import Factor
+from idp.model.factors import Factor
 from idp.model.protocol import AuthorizationRequest
 
 

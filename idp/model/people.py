@@ -3,29 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-
-class AssuranceLevel(IntEnum):
-    """How sure we are who this is, weakest first. Nothing below `TWO_FACTOR` is ever issued."""
-
-    NONE = 0
-    ONE_FACTOR = 1
-    TWO_FACTOR = 2
-    STRONG = 3
-    PHISHING_RESISTANT = 4
-
-
-class Factor(StrEnum):
-    """A kind of proof. The value is the name in policy.toml and in the database."""
-
-    PASSWORD = "password"
-    SMS = "sms"
-    EMAIL = "email"
-    TOTP = "totp"
-    RECOVERY = "recovery"
+from idp.model.factors import AssuranceLevel, Factor
 
 
 class Change(StrEnum):

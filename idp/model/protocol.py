@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from idp.model.people import AssuranceLevel, Change, Factor
+from idp.model.factors import AssuranceLevel, Factor
+from idp.model.people import Change
 
 
 class AuthMethod(StrEnum):

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from idp.assurance import amount_to
-from idp.model import AssuranceLevel, Factor, Prompt
+from idp.model import NEVER_FRESH, AssuranceLevel, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
 from idp.policy.table import Policy
-from idp.policy.view import NEVER_FRESH, Demand, View, essential, may_be_fresh, preferences, view, voluntary
+from idp.policy.view import Demand, View, essential, may_be_fresh, preferences, view, voluntary
 
 
 class Check(NamedTuple):

@@ -10,17 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from idp.errors import SettingsError
-from idp.model import AssuranceLevel, Factor
+from idp.model import SECOND, TRAITS, AssuranceLevel, Factor
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
 
 LEVELS = {level.name.lower(): level for level in AssuranceLevel if level >= AssuranceLevel.TWO_FACTOR}
-# Promise 3: what was sent or written on paper never opens what needs an app. Nor does an app stop phishing.
-MOST = {
-    Factor.SMS: AssuranceLevel.TWO_FACTOR,
-    Factor.EMAIL: AssuranceLevel.TWO_FACTOR,
-    Factor.RECOVERY: AssuranceLevel.TWO_FACTOR,
-    Factor.TOTP: AssuranceLevel.STRONG,
-}
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
@@ -126,14 +119,15 @@ def _levels(table: _Table) -> dict[AssuranceLevel, str]:
 def _factors(table: _Table, levels: dict[AssuranceLevel, str]) -> dict[Factor, AssuranceLevel]:
     factors: dict[Factor, AssuranceLevel] = {}
     for name in table.each():
-        if name not in MOST:
+        if name not in SECOND:
             table.left.pop(name)
-            table.wrong(name, f"unknown factor; there are {', '.join(MOST)}")
+            there = sorted(SECOND, key=lambda each: TRAITS[each].most)
+            table.wrong(name, f"unknown factor; there are {', '.join(there)}")
             continue
-        level = table.level(name, levels)
-        if level > MOST[Factor(name)]:
-            table.wrong(name, f"{name} never gives more than {MOST[Factor(name)].name.lower()}")
-        factors[Factor(name)] = level
+        factor, level = Factor(name), table.level(name, levels)
+        if level > TRAITS[factor].most:
+            table.wrong(name, f"{name} never gives more than {TRAITS[factor].most.name.lower()}")
+        factors[factor] = level
     if not factors:
         table.problems.append(f"{table.where}: without a second factor nobody can sign in")
     return factors

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from idp.model import AssuranceLevel, Authenticator, AuthorizationRequest, Factor, Prompt
+from idp.model import SENT, STRONG, TRAITS, AssuranceLevel, Authenticator, AuthorizationRequest, Factor, Prompt
 from idp.policy.table import ALWAYS, Policy
 
 
@@ -16,9 +16,6 @@ def serves_signing_in(request: AuthorizationRequest, policy: Policy) -> bool:
     return not alone and not any(policy.is_fresh_scope(scope) for scope in request.scopes)
 
 
-_SENT = frozenset({Factor.SMS, Factor.EMAIL})
-
-
 def in_order(
     reach: Mapping[Factor, AssuranceLevel], authenticators: Iterable[Authenticator], policy: Policy
 ) -> dict[Factor, AssuranceLevel]:
@@ -26,15 +23,16 @@ def in_order(
 
     A saved code is never first while there is anything else: each works only once.
     """
-    if policy.message_at_once or Factor.TOTP not in reach:
+    strong = [factor for factor in reach if TRAITS[factor].strong]
+    if policy.message_at_once or not strong:
         return dict(reach)
     used: dict[Factor, datetime] = {}
     for each in authenticators:
-        if each.factor in {Factor.TOTP, Factor.SMS} & reach.keys() and each.closed_at is None and each.last_used_at:
+        lasting = each.factor in reach and not TRAITS[each.factor].once
+        if lasting and each.closed_at is None and each.last_used_at:
             used[each.factor] = max(each.last_used_at, used.get(each.factor, each.last_used_at))
-    first = max(used, key=lambda factor: used[factor], default=Factor.TOTP)
-    order = dict.fromkeys((first, Factor.TOTP, *reach))
-    return {factor: reach[factor] for factor in order}
+    first = max(used, key=lambda factor: used[factor], default=strong[0])
+    return {factor: reach[factor] for factor in dict.fromkeys((first, *strong, *reach))}
 
 
 def unasked(offered: Sequence[Factor], policy: Policy) -> Factor | None:
@@ -43,4 +41,4 @@ def unasked(offered: Sequence[Factor], policy: Policy) -> Factor | None:
     A message costs money, comes late, and tells whoever holds the phone that somebody knows the password.
     """
     first = offered[0] if offered else None
-    return first if first in _SENT and (policy.message_at_once or Factor.TOTP not in offered) else None
+    return first if first in SENT and (policy.message_at_once or STRONG.isdisjoint(offered)) else None

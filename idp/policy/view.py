@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from idp.assurance import Proof, amount_to, weigh, within_reach
-from idp.model import Account, AssuranceLevel, AuthenticationContext, AuthenticationEvent, Client, Factor, Prompt
+from idp.model import (
+    TRAITS,
+    Account,
+    AssuranceLevel,
+    AuthenticationContext,
+    AuthenticationEvent,
+    Client,
+    Factor,
+    Prompt,
+)
 from idp.policy.facts import Facts, Reason, Why
 from idp.policy.offers import in_order
 from idp.policy.table import ALWAYS, Policy
 
 OFFLINE = "offline_access"  # OIDC Core 11
-
-# Whoever reads somebody's mail reads it for days: a code sent there signs in, and proves nothing afresh.
-NEVER_FRESH = frozenset({Factor.EMAIL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class View:
 
 def may_be_fresh(event: AuthenticationEvent, facts: Facts) -> bool:
     """Whether this proof counts as fresh while it is young: made for this client, and not by mail."""
-    return event.client_id == facts.client.id and event.factor not in NEVER_FRESH
+    return event.client_id == facts.client.id and TRAITS[event.factor].fresh
 
 
 def is_fresh(event: AuthenticationEvent, fresh: timedelta, facts: Facts) -> bool:

@@ -1,6 +1,9 @@
 """What a proof uses up and must find unchanged, as CTEs for the one statement that records it. `proofs` runs it."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, ClassVar, assert_never
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
@@ -26,6 +29,72 @@ from idp.store.spending import proving
 
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _one = literal_column("1", Integer)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The password: the hash that it was compared with, which must be the person's still."""
+
+    factor: ClassVar[Factor] = Factor.PASSWORD
+    authenticator_id: ClassVar[None] = None
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Texted:
+    """A code by text message to this phone: that of the question with this nonce."""
+
+    factor: ClassVar[Factor] = Factor.SMS
+    authenticator_id: UUID
+    nonce: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A code by e-mail, of the question with this nonce: where it went must be the person's verified address still."""
+
+    factor: ClassVar[Factor] = Factor.EMAIL
+    authenticator_id: ClassVar[None] = None
+    mailbox: str = field(repr=False)
+    nonce: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A code of this app: that of the time step, which no later proof may use."""
+
+    factor: ClassVar[Factor] = Factor.TOTP
+    authenticator_id: UUID
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One of this set of recovery codes, by its hash."""
+
+    factor: ClassVar[Factor] = Factor.RECOVERY
+    authenticator_id: UUID
+    code_hash: bytes = field(repr=False)
+
+
+Evidence = Compared | Texted | Mailed | Step | Saved
+
+
+def evidence_values(evidence: Evidence) -> dict[str, Any]:
+    """The values that `locking` and `consuming` bind for it."""
+    match evidence:
+        case Compared(password_hash):
+            return {"compared_hash": password_hash}
+        case Texted(_, nonce):
+            return {"nonce": nonce}
+        case Mailed(mailbox, nonce):
+            return {"mailbox": mailbox, "nonce": nonce}
+        case Step(_, step):
+            return {"step": step}
+        case Saved(_, code_hash):
+            return {"recovery_hash": code_hash}
+        case _:
+            assert_never(evidence)
 
 
 def any_of(cte: CTE) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from idp.model import Factor
 from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
 from idp.store.composed import Statement
-from idp.store.consuming import any_of, consuming, locking
+from idp.store.consuming import Evidence, any_of, consuming, evidence_values, locking
 from idp.store.engine import Conn
 from idp.store.rate_limits import charge_values, charging, done, forgiving
 from idp.store.refunds import Refunds, Shape, refunding
@@ -54,13 +54,12 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The authentication event to add."""
+    """The authentication event to add, and what it uses up."""
 
-    factor: Factor
+    evidence: Evidence
     account_id: UUID
     client_id: str
     interaction_id: UUID
-    authenticator_id: UUID | None = None
 
 
 @lru_cache(maxsize=64)
@@ -136,18 +135,12 @@ async def record(
     now: datetime,
     forgive: Sequence[bytes] = (),
     refunds: Refunds | None = None,
-    nonce: bytes | None = None,
-    step: int | None = None,
-    recovery_hash: bytes | None = None,
-    compared_hash: str | None = None,
-    mailbox: str | None = None,
     then: NextQuestion | None = None,
 ) -> bool:
     """True for exactly one caller per one-time thing, ever; then the proof counts and the session has its new token.
 
     False: somebody was first (the code, the step, or the session's token was already used, or the password that was
-    compared, whose hash is `compared_hash`, or the address `mailbox` that the code went to is no longer theirs), and
-    nothing changed.
+    compared or the address that the code went to is no longer theirs), and nothing changed.
     Whether `then` was asked shows when the interaction is loaded again.
     """
     values: dict[str, Any] = {
@@ -157,16 +150,12 @@ async def record(
         "shown_token": rotation.shown or rotation.old_token,
         "account_id": proof.account_id,
         "interaction_id": proof.interaction_id,
-        "factor": proof.factor.value,
+        "factor": proof.evidence.factor.value,
         "client_id": proof.client_id,
-        "authenticator_id": proof.authenticator_id,
+        "authenticator_id": proof.evidence.authenticator_id,
         "forgive_keys": list(forgive),
-        "nonce": nonce,
-        "step": step,
-        "recovery_hash": recovery_hash,
-        "compared_hash": compared_hash,
-        "mailbox": mailbox,
         "now": now,
+        **evidence_values(proof.evidence),
         **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
     }
     if refunds is not None:
@@ -177,5 +166,5 @@ async def record(
         values |= charge_values([key for _, key in then.charges])
         values |= then.question.values()
         values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
-    row = await conn.one(_statement(proof.factor, limits, () if refunds is None else refunds.shape), **values)
+    row = await conn.one(_statement(proof.evidence.factor, limits, () if refunds is None else refunds.shape), **values)
     return row is not None and bool(row[0])

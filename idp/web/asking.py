@@ -1,23 +1,54 @@
 """From what `decide` asks to the page that asks it. No request is read and nothing is decided here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
+from typing import assert_never
 from urllib.parse import urlsplit
 
-from idp.factors import KINDS
 from idp.flows.authorize import Show
 from idp.flows.choices import optional
 from idp.flows.destinations import Destination, destination, masked, phone_of
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.questions import waiting
-from idp.model import Authenticator, Challenge, Factor
+from idp.model import SENT, Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
-from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
+from idp.web.pages import AccountChoice, Activity, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
 
-SENT = {factor for factor, kind in KINDS.items() if kind.sent}
 _SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
 _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a factor: nothing was typed, it cannot be an answer, it is wrong; and of a proof made."""
+
+    missing: Problem
+    malformed: Problem
+    wrong: Problem
+    verified: Activity | None
+
+
+def _words(factor: Factor) -> Words:
+    match factor:
+        case Factor.PASSWORD:  # of a right one only the second factor's line is shown
+            return Words(Problem.PASSWORD_MISSING, Problem.SIGN_IN_WRONG, Problem.SIGN_IN_WRONG, None)
+        case Factor.SMS:
+            return Words(Problem.SMS_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.SIGNED_IN)
+        case Factor.EMAIL:
+            return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.SIGNED_IN)
+        case Factor.TOTP:
+            return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.STEPPED_UP)
+        case Factor.RECOVERY:
+            wrong = Problem.RECOVERY_WRONG
+            return Words(Problem.RECOVERY_MISSING, wrong, wrong, Activity.RECOVERY_USED)
+        case _:
+            assert_never(factor)
+
+
+WORDS: Mapping[str, Words] = MappingProxyType({factor: _words(factor) for factor in Factor})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +173,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 wait=extra.wait,
                 problems=extra.problems,
             )
-        case Factor.SMS | Factor.EMAIL | Factor.PASSWORD:
+        case Factor.SMS | Factor.EMAIL:
             page = pages.EmailCode if factor is Factor.EMAIL else pages.SmsCode
             return page(
                 action=f"{here}/{factor.value}",
@@ -161,6 +192,10 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 wait=extra.wait,
                 problems=extra.problems,
             )
+        case Factor.PASSWORD:
+            return _sign_in(show, policy, here, extra)
+        case _:
+            assert_never(factor)
 
 
 def _who(show: Show, here: str) -> Who | None:

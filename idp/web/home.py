@@ -1,7 +1,7 @@
 """From what the account flow loaded to the account page. No request is read and nothing is decided here."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 from idp.audit import (
@@ -19,9 +19,10 @@ from idp.audit import (
 from idp.flows.account import Happened, Home
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
-from idp.model import Authenticator, Factor, Session
+from idp.model import TRAITS, Authenticator, Factor, Session
 from idp.policy import Policy
 from idp.web import pages
+from idp.web.asking import WORDS
 from idp.web.pages import (
     Activity,
     ActivityRow,
@@ -86,13 +87,10 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
     standing = Standing.TRUSTED
     if each.factor in home.closed:
         standing = Standing.CLOSED
-    elif each.factor is Factor.TOTP and each.trusted_at is None:
+    elif TRAITS[each.factor].strong and each.trusted_at is None:
         standing = Standing.UNTOLD if home.reached else Standing.NOBODY
-    elif each.factor is Factor.TOTP and each.trusted_at is not None and each.trusted_at > home.inside.now:
+    elif TRAITS[each.factor].strong and each.trusted_at is not None and each.trusted_at > home.inside.now:
         standing = Standing.ON_HOLD
-    change = {Factor.TOTP: f"{base}{AUTHENTICATORS_PATH}/{each.id}"}
-    if home.may_renew_codes:
-        change[Factor.RECOVERY] = base + RECOVERY_PATH
     return AuthenticatorRow(
         factor=each.factor,
         label=each.label,
@@ -102,8 +100,20 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         hold=each.hold,
         last_used_at=each.last_used_at,
         remaining=each.remaining,
-        change=change.get(each.factor),
+        change=_change(each, home, base),
     )
+
+
+def _change(each: Authenticator, home: Home, base: str) -> str | None:
+    match each.factor:
+        case Factor.TOTP:
+            return f"{base}{AUTHENTICATORS_PATH}/{each.id}"
+        case Factor.RECOVERY:
+            return base + RECOVERY_PATH if home.may_renew_codes else None
+        case Factor.PASSWORD | Factor.SMS | Factor.EMAIL:
+            return None
+        case _:
+            assert_never(each.factor)
 
 
 def _mailbox(home: Home) -> Iterator[AuthenticatorRow]:
@@ -144,7 +154,7 @@ def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
     """The sentence for an audit event; None for what would only repeat the next one."""
     factor = fields.get("factor")
     if name == FactorVerified.name:
-        return _VERIFIED.get(factor)
+        return words.verified if (words := WORDS.get(str(factor))) else None
     if name == FactorRefused.name:
         return Activity.SIGN_IN_FAILED if factor == Factor.PASSWORD else Activity.CODE_FAILED
     if name == AuthenticatorAdded.name and factor == Factor.SMS:
@@ -156,12 +166,6 @@ def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
     return _HAPPENED.get(name)
 
 
-_VERIFIED: Mapping[str | None, Activity] = {
-    Factor.SMS: Activity.SIGNED_IN,
-    Factor.EMAIL: Activity.SIGNED_IN,
-    Factor.TOTP: Activity.STEPPED_UP,
-    Factor.RECOVERY: Activity.RECOVERY_USED,
-}
 _HAPPENED = {
     ConsentGiven.name: Activity.CONSENT_GIVEN,
     ConsentWithdrawn.name: Activity.CONSENT_WITHDRAWN,

@@ -9,31 +9,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp import metrics
-from idp.factors import KINDS
 from idp.factors import password as passwords
 from idp.flows import authorize, challenge, choices, deliver, login
 from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.destinations import next_send
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.questions import waiting
-from idp.model import Factor
+from idp.model import SECOND, SENT, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind
 from idp.sms import Channel
 from idp.web.answers import page, to_client, to_interaction, trouble
-from idp.web.asking import NOTHING, Extra, destination_of, page_for
+from idp.web.asking import NOTHING, WORDS, Extra, destination_of, page_for
 from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
 from idp.web.notes import ANYTHING, Note, after, note_of, see
 from idp.web.pages import Delivery, Problem, Trouble
 from idp.web.restart import again, gone
-
-_WRONG = {Factor.RECOVERY: Problem.RECOVERY_WRONG}
-_MISSING = {
-    Factor.SMS: Problem.SMS_CODE_MISSING,
-    Factor.EMAIL: Problem.EMAIL_CODE_MISSING,
-    Factor.TOTP: Problem.APP_CODE_MISSING,
-    Factor.RECOVERY: Problem.RECOVERY_MISSING,
-}
 
 
 async def _shown(
@@ -181,20 +172,18 @@ def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challen
     """What a refused code means on the page, and its status."""
     match refused:
         case challenge.Malformed(factor=factor, empty=True):
-            return Note(400, problems=(_MISSING[factor],))
-        case challenge.Malformed(factor=Factor.RECOVERY):
-            return Note(400, problems=(Problem.RECOVERY_WRONG,))
-        case challenge.Malformed():
-            return Note(400, problems=(Problem.CODE_SHAPE,))
-        case challenge.WrongCode(attempts_left=0, factor=Factor.SMS | Factor.EMAIL):
+            return Note(400, problems=(WORDS[factor].missing,))
+        case challenge.Malformed(factor=factor):
+            return Note(400, problems=(WORDS[factor].malformed,))
+        case challenge.WrongCode(attempts_left=0, factor=factor) if factor in SENT:
             return Note(400, problems=(Problem.CODE_DEAD,), tries_left=0)
         case challenge.WrongCode(used=True, attempts_left=left):
             return Note(400, problems=(Problem.CODE_USED,), tries_left=left)
         case challenge.WrongCode(factor=factor, attempts_left=left):
-            return Note(400, problems=(_WRONG.get(factor, Problem.CODE_WRONG),), tries_left=left)
+            return Note(400, problems=(WORDS[factor].wrong,), tries_left=left)
         case challenge.DeadCode(factor=factor):
             # Of what nobody sends, the page itself says that no tries are left.
-            return Note(400, problems=(Problem.CODE_EXPIRED,) if KINDS[factor].sent else ())
+            return Note(400, problems=(Problem.CODE_EXPIRED,) if factor in SENT else ())
         case challenge.Paused(retry_after=None):
             # No Retry-After: waiting does not help
             return Note(429, problems=(Problem.CODE_CLOSED,))
@@ -266,7 +255,7 @@ async def back(request: Request) -> Response:
 class FactorConvertor(Convertor[str]):
     """`{factor:factor}`: a second factor, by the name in policy.toml."""
 
-    regex = "|".join(factor for factor, kind in KINDS.items() if kind.second)
+    regex = "|".join(SECOND)
 
     def convert(self, value: str) -> str:
         """As it is."""

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.factors import KINDS, email, sms
+from idp.factors import email, sms
 from idp.factors.answers import six_digits
-from idp.model import Factor
+from idp.flows.judge import parse
+from idp.model import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, Factor
 
 KEY = bytes(range(32))
 NONCE = bytes(range(16))
@@ -129,13 +130,16 @@ def test_a_code_for_one_address_is_none_for_another_nor_for_a_phone() -> None:
     assert not sms.check(key=KEY, nonce=NONCE, purpose="login", answer=made)
 
 
-def test_every_factor_has_a_kind_and_texts_and_mail_are_sent() -> None:
-    assert set(KINDS) == set(Factor)
-    assert {factor for factor, kind in KINDS.items() if kind.sent} == {Factor.SMS, Factor.EMAIL}
-    assert {factor for factor, kind in KINDS.items() if not kind.second} == {Factor.PASSWORD}
+def test_every_factor_has_a_row_and_texts_and_mail_are_sent() -> None:
+    assert set(TRAITS) == set(Factor)
+    assert {Factor.SMS, Factor.EMAIL} == SENT
+    assert SECOND == (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
+    assert {Factor.TOTP} == STRONG
+    assert {Factor.EMAIL} == NEVER_FRESH
+    assert [row.amr for row in TRAITS.values()] == ["pwd", "sms", "email", "otp", None]
 
 
 @pytest.mark.parametrize("factor", list(Factor))
 @pytest.mark.parametrize("posted", [None, 1, [], {}, b"x", ""])
 def test_no_factor_reads_an_answer_out_of_what_is_no_text(factor: Factor, posted: object) -> None:
-    assert KINDS[factor].parse(posted) is None
+    assert parse(factor, posted) is None

@@ -27,6 +27,7 @@ from idp.store import keys as store_keys
 from idp.store.attempts import Spent
 from idp.store.challenges import Question
 from idp.store.composed import Statement
+from idp.store.consuming import Compared, Mailed
 from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
 from idp.store.schema import account
@@ -215,10 +216,9 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
         async def prove(caller: int, old: bytes = old, new: list[bytes] = new) -> bool:
             return await proofs.record(
                 twins[caller % 2].idp.db,
-                Proof(Factor.PASSWORD, person[0].id, "bank", interaction_id),
+                Proof(Compared(HASHED), person[0].id, "bank", interaction_id),
                 rotation=Rotation(session_id, old, new[caller]),
                 audit=FactorVerified(factor="password", interaction=str(interaction_id)),
-                compared_hash=HASHED,
                 now=now,
             )
 
@@ -671,11 +671,9 @@ async def test_a_proof_by_mail_needs_the_address_it_went_to_to_be_theirs_still(t
             assert asked.visitor.token_hash is not None
             return await proofs.record(
                 provider.idp.db,
-                Proof(Factor.EMAIL, person[0].id, "bank", asked.interaction_id),
+                Proof(Mailed("dora@example.com", nonce), person[0].id, "bank", asked.interaction_id),
                 rotation=Rotation(session_id, asked.visitor.token_hash, digest(random_token())),
                 audit=FactorVerified(factor="email", interaction=str(asked.interaction_id)),
-                nonce=nonce,
-                mailbox="dora@example.com",
                 now=provider.clock.now(),
             )
 

@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import func, literal_column, select, text
 
 import idp.store
-from idp.factors import KINDS
 from idp.limits import LIMITS
-from idp.model import Factor
+from idp.model import SENT, Factor
 from idp.store import attempts, challenges, codes, proofs
 from idp.store.composed import Statement
 from idp.store.engine import Database
@@ -37,7 +36,7 @@ def every_statement() -> list[Statement | Sql]:
             proofs._statement(Factor.PASSWORD, asked, shape)
     for factor in (Factor.SMS, Factor.EMAIL, Factor.TOTP, Factor.RECOVERY):
         sent = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
-        proofs._statement(factor, None, sent if KINDS[factor].sent else ())
+        proofs._statement(factor, None, sent if factor in SENT else ())
     for limits in ((), SMS, SMS[:3]):
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):

@@ -12,10 +12,11 @@ from babel.messages.mofile import write_mo
 from jinja2 import UndefinedError
 
 from idp.catalogue import templates_dir, translations
-from idp.model import Factor
+from idp.model import SECOND, SENT, TRAITS, Factor
 from idp.web.pages import (
     FORM_POST_SCRIPT_HASH,
     Alternative,
+    AuthenticatorRow,
     FormPost,
     Page,
     Problem,
@@ -456,3 +457,12 @@ def test_what_is_asked_every_time_is_not_said_to_be_withdrawable() -> None:
     remembered = "You can withdraw this at any time"
     assert remembered in html(CONSENT)
     assert remembered not in html(replace(CONSENT, scopes=(TRANSFERS,)))
+
+
+@pytest.mark.parametrize("factor", SECOND)
+def test_every_second_factor_has_its_words_on_the_pages_that_list_it(factor: Factor) -> None:
+    way = Alternative(factor, "/there", hint="a•••@example.com")
+    ways = (way, replace(way, send="/send")) if factor in SENT else (way,)
+    assert html(replace(SMS, alternatives=ways)).count('action="/send"') == len(ways) - 1
+    row = AuthenticatorRow(factor=factor, hint="ending 88", change="/change" if TRAITS[factor].enrolled else None)
+    assert html(replace(HOME, authenticators=(row,))).count('href="/change"') == TRAITS[factor].enrolled

@@ -1,5 +1,7 @@
 """People, what they prove themselves with, and their browsers."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,7 +20,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from idp.model import SECOND, TRAITS, Factor
 from idp.store.schema.base import EMPTY_OBJECT, EMPTY_TEXTS, Texts, Time, account_id, metadata
+
+
+def _is_one_of(factors: Iterable[Factor]) -> CheckConstraint:
+    names = ", ".join(f"'{each}'" for each in sorted(factors, key=list(Factor).index))
+    return CheckConstraint(f"factor IN ({names})", name="factor")
+
 
 account = Table(
     "account",
@@ -63,7 +72,7 @@ authenticator = Table(
     Column("last_used_at", Time),
     Column("closed_at", Time),
     Column("swapped_at", Time),
-    CheckConstraint("factor IN ('sms', 'totp', 'recovery')", name="factor"),
+    _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
     CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
     Index("ix_authenticator_account_id", "account_id"),
@@ -112,7 +121,7 @@ authentication_event = Table(
     Column("authenticator_id", Uuid),
     Column("swap", Text),
     CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
-    CheckConstraint("factor IN ('password', 'sms', 'email', 'totp', 'recovery')", name="factor"),
+    _is_one_of(Factor),
     Index("ix_authentication_event_session_id", "session_id"),
 )
 
@@ -157,7 +166,7 @@ challenge = Table(
     CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
     Index("ix_challenge_phone", "authenticator_id", postgresql_where=text("factor = 'sms'")),
     CheckConstraint("attempts <= max_attempts", name="attempts"),
-    CheckConstraint("factor IN ('sms', 'email', 'totp', 'recovery')", name="factor"),
+    _is_one_of(SECOND),
     # An e-mail address is no authenticator: a code that went there can pass for nobody's phone.
     CheckConstraint("factor <> 'email' OR authenticator_id IS NULL", name="email"),
     Index("ix_challenge_email", "account_id", postgresql_where=text("factor = 'email'")),

@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 from typing import ClassVar
 
 from idp.catalogue import mark
-from idp.model import Factor
+from idp.model import TRAITS, Factor
 from idp.web.pages.parts import Problem, ScopeLine
 
 
@@ -70,6 +70,11 @@ class AuthenticatorRow:
     last_used_at: datetime | None = None
     remaining: int | None = None
     change: str | None = None
+
+    @property
+    def strong(self) -> bool:
+        """Whether it is of a kind that opens sensitive actions."""
+        return TRAITS[self.factor].strong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 from idp.catalogue import mark
-from idp.model import Factor
+from idp.model import SENT, Factor
 
 
 class Page(Protocol):
@@ -86,6 +86,11 @@ class Alternative:
     href: str
     hint: str | None = None
     send: str | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether it is a code that has to travel."""
+        return self.factor in SENT
 
 
 class Delivery(StrEnum):
