@@ -6,9 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, literal_column, null, or_, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-
 from idp.model import (
     Account,
     AuthenticationEvent,
@@ -21,25 +18,9 @@ from idp.model import (
     Swap,
 )
 from idp.store.challenges import SIGN_IN
-from idp.store.composed import Statement
 from idp.store.engine import Conn, Row
-from idp.store.people import (
-    ACCOUNT_COLUMNS,
-    authenticators_json,
-    read_account,
-    read_authenticators,
-    read_time,
-    read_uuid,
-)
-from idp.store.schema import (
-    Time,
-    account,
-    authentication_event,
-    challenge,
-    consent,
-    interaction,
-    session,
-)
+from idp.store.people import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators, read_time, read_uuid
+from idp.store.sql import Sql
 
 SESSION_IDLE = timedelta(minutes=60)
 SESSION_LIFE = timedelta(hours=24)
@@ -69,129 +50,92 @@ class Loaded:
 
 NOTHING = Loaded()
 
-_e = authentication_event.alias("e")
-_h = challenge.alias("h")
-_o = interaction.alias("o")
+# Of the session `s`.
+SESSION = "s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent"
+_LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
-_SESSION = (session.c.id, session.c.account_id, session.c.created_at, session.c.seen_at, session.c.user_agent)
-_INTERACTION = (
-    interaction.c.id,
-    interaction.c.session_id,
-    interaction.c.client_id,
-    interaction.c.request,
-    interaction.c.started_at,
-    interaction.c.expires_at,
-    interaction.c.consented,
-    interaction.c.account_chosen,
-    interaction.c.finished_at,
-)
+_PROOFS = """(
+    SELECT jsonb_agg(jsonb_build_array(
+        e.factor, e.at, e.account_id, e.client_id, e.interaction_id, e.authenticator_id, e.swap) ORDER BY e.id)
+    FROM authentication_event e
+    WHERE e.session_id = s.id
+) AS proofs"""
 
+# Of the interaction `i`, and what others of the same session asked to sign in and nobody answered yet.
+_QUESTIONS = f"""(
+    SELECT jsonb_agg(jsonb_build_array(
+        q.interaction_id, q.factor, q.account_id, q.authenticator_id, q.purpose, encode(q.nonce, 'hex'), q.key_id,
+        q.created_at, q.expires_at, q.attempts, q.max_attempts, q.sends, q.consumed_at))
+    FROM interaction o JOIN challenge q ON q.interaction_id = o.id
+    WHERE o.session_id = s.id AND (o.id = i.id OR (
+        q.purpose LIKE '{SIGN_IN}%' AND q.consumed_at IS NULL AND q.expires_at > :now
+        AND o.finished_at IS NULL AND o.expires_at > :now))
+) AS questions"""
 
-def _events_json() -> ColumnElement[Any]:
-    item = func.jsonb_build_array(
-        _e.c.factor, _e.c.at, _e.c.account_id, _e.c.client_id, _e.c.interaction_id, _e.c.authenticator_id, _e.c.swap
-    )
-    return (
-        select(func.jsonb_agg(aggregate_order_by(item, _e.c.id)))
-        .where(_e.c.session_id == session.c.id)
-        .correlate(session)
-        .scalar_subquery()
-    )
+_KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, c.scopes AS remembered"
+_PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
+    i.finished_at, {_QUESTIONS}"""
 
+_OF_SESSION = Sql(f"""
+SELECT {_KNOWN}
+FROM session s
+LEFT JOIN account p ON p.id = s.account_id
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id
+WHERE s.token_hash = :token_hash AND {_LIVE}""")
 
-def _challenges_json() -> ColumnElement[Any]:
-    """Of this interaction, and what others of the same session asked to sign in and nobody answered yet."""
-    item = func.jsonb_build_array(
-        _h.c.interaction_id,
-        _h.c.factor,
-        _h.c.account_id,
-        _h.c.authenticator_id,
-        _h.c.purpose,
-        func.encode(_h.c.nonce, "hex"),
-        _h.c.key_id,
-        _h.c.created_at,
-        _h.c.expires_at,
-        _h.c.attempts,
-        _h.c.max_attempts,
-        _h.c.sends,
-        _h.c.consumed_at,
-    )
-    now = bindparam("now", type_=Time)
-    lent = and_(
-        _h.c.purpose.like(literal_column(f"'{SIGN_IN}%'")),
-        _h.c.consumed_at.is_(None),
-        _h.c.expires_at > now,
-        _o.c.finished_at.is_(None),
-        _o.c.expires_at > now,
-    )
-    return (
-        select(func.jsonb_agg(item))
-        .select_from(_o.join(_h, _h.c.interaction_id == _o.c.id))
-        .where(_o.c.session_id == session.c.id, or_(_o.c.id == interaction.c.id, lent))
-        .correlate(session, interaction)
-        .scalar_subquery()
-    )
+_OF_INTERACTION = Sql(f"""
+SELECT {_KNOWN}, {_PAUSED}, NULL::text AS password_hash
+FROM session s
+JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
+LEFT JOIN account p ON p.id = s.account_id
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
+WHERE s.token_hash = :token_hash AND {_LIVE}""")
+
+_OF_USERNAME = Sql(f"""
+SELECT {_KNOWN}, {_PAUSED}, p.password_hash
+FROM session s
+JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
+LEFT JOIN account p ON p.username = :username
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
+WHERE s.token_hash = :token_hash AND {_LIVE}""")
+
+_OF_REPLACED = Sql(f"""
+SELECT {_KNOWN}, {_PAUSED}, p.password_hash, s.replaced_at, s.token_hash
+FROM session s
+JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
+LEFT JOIN account p ON p.id = s.account_id
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
+-- Not found by the hash, which has no index, but through the interaction.
+WHERE s.previous_hash = :token_hash AND s.replaced_at > :replaced_since AND {_LIVE}""")
 
 
-def _select(*, in_interaction: bool, by_username: bool, replaced: bool = False) -> Select[Any]:
-    now = bindparam("now", type_=Time)
-    who = account.c.username == bindparam("username") if by_username else account.c.id == session.c.account_id
-    client = interaction.c.client_id if in_interaction else bindparam("client_id")
-    joined = session.outerjoin(account, who)
-    if in_interaction:
-        joined = joined.join(
-            interaction,
-            and_(interaction.c.id == bindparam("interaction_id"), interaction.c.session_id == session.c.id),
-        )
-    joined = joined.outerjoin(consent, and_(consent.c.account_id == account.c.id, consent.c.client_id == client))
-    nothing = [null() for _ in _INTERACTION]
-    found = (
-        select(
-            *_SESSION,
-            *ACCOUNT_COLUMNS,
-            account.c.password_hash if by_username or replaced else cast(null(), Text),
-            _events_json(),
-            authenticators_json(account.c.id, closed_since=now - CLOSED_COUNTS),
-            consent.c.scopes,
-            *(_INTERACTION if in_interaction else nothing),
-            _challenges_json() if in_interaction else null(),
-        )
-        .select_from(joined)
-        .where(
-            session.c.ended_at.is_(None),
-            session.c.created_at > now - SESSION_LIFE,
-            session.c.seen_at > now - SESSION_IDLE,
-        )
-    )
-    if replaced:
-        # Not found by the hash, which has no index, but through the interaction.
-        since = session.c.replaced_at > now - FORGIVEN
-        more = found.add_columns(session.c.replaced_at, session.c.token_hash)
-        return more.where(session.c.previous_hash == bindparam("token_hash"), since)
-    return found.where(session.c.token_hash == bindparam("token_hash"))
-
-
-_OF_SESSION = Statement(_select(in_interaction=False, by_username=False))
-_OF_INTERACTION = Statement(_select(in_interaction=True, by_username=False))
-_OF_USERNAME = Statement(_select(in_interaction=True, by_username=True))
-_OF_REPLACED = Statement(_select(in_interaction=True, by_username=False, replaced=True))
+def _moments(now: datetime) -> dict[str, datetime]:
+    return {
+        "now": now,
+        "begun_since": now - SESSION_LIFE,
+        "seen_since": now - SESSION_IDLE,
+        "closed_since": now - CLOSED_COUNTS,
+    }
 
 
 async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, now: datetime) -> Loaded:
     """The browser with this session, about to ask something for this client. `NOTHING` if the session is not live."""
-    return _read(await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, now=now))
+    row = await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, **_moments(now))
+    return NOTHING if row is None else Loaded(**_known(row))
 
 
 async def of_interaction(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Loaded:
     """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
-    return _read(await conn.one(_OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, now=now))
+    row = await conn.one(_OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **_moments(now))
+    return NOTHING if row is None else _read(row)
 
 
 async def of_username(conn: Conn, *, token_hash: bytes, interaction_id: UUID, username: str, now: datetime) -> Loaded:
     """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
-    return _read(
-        await conn.one(_OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, now=now)
+    row = await conn.one(
+        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **_moments(now)
     )
+    return NOTHING if row is None else _read(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,30 +149,56 @@ class Replaced:
 
 async def of_replaced(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Replaced | None:
     """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
-    row = await conn.one(_OF_REPLACED, token_hash=token_hash, interaction_id=interaction_id, now=now)
+    row = await conn.one(
+        _OF_REPLACED,
+        token_hash=token_hash,
+        interaction_id=interaction_id,
+        replaced_since=now - FORGIVEN,
+        **_moments(now),
+    )
     return None if row is None else Replaced(_read(row), row["replaced_at"], row["token_hash"])
 
 
-def _read(row: Row | None) -> Loaded:
-    if row is None:
-        return NOTHING
-    password_hash, events, authenticators, consented, *paused, asked = row[16:30]
-    challenges = [_challenge(each) for each in asked or ()]
+def read_session(row: Row) -> Session:
+    """The session in the columns `SESSION`."""
+    return Session(row["session_id"], row["account_id"], row["created_at"], row["seen_at"], row["user_agent"])
+
+
+def _known(row: Row) -> dict[str, Any]:
+    """What `Loaded` holds whether or not there is an interaction."""
+    return {
+        "session": read_session(row),
+        "account": read_account(row),
+        "events": tuple(_event(item) for item in row["proofs"] or ()),
+        "authenticators": read_authenticators(row["person_id"], row["authenticators"]),
+        "consented": frozenset(row["remembered"] or ()),
+    }
+
+
+def _read(row: Row) -> Loaded:
+    id_, consented = row["interaction_id"], row["consented"]
+    questions = [_challenge(item) for item in row["questions"] or ()]
     return Loaded(
-        session=Session(*row[:5]),
-        account=read_account(row),
-        password_hash=password_hash,
-        events=tuple(_event(item) for item in events or ()),
-        authenticators=read_authenticators(row["person_id"], authenticators),
-        consented=frozenset(consented or ()),
-        interaction=_interaction(paused),
-        challenges={each.factor: each for each in challenges if each.interaction_id == paused[0]},
-        elsewhere=tuple(each for each in challenges if each.interaction_id != paused[0]),
+        **_known(row),
+        password_hash=row["password_hash"],
+        interaction=Interaction(
+            id=id_,
+            session_id=row["session_id"],
+            client_id=row["client_id"],
+            request=AuthorizationRequest.from_json(row["request"]),
+            started_at=row["started_at"],
+            expires_at=row["expires_at"],
+            consented=None if consented is None else frozenset(consented),
+            account_chosen=row["account_chosen"],
+            finished_at=row["finished_at"],
+        ),
+        challenges={each.factor: each for each in questions if each.interaction_id == id_},
+        elsewhere=tuple(each for each in questions if each.interaction_id != id_),
     )
 
 
 def _event(item: Sequence[Any]) -> AuthenticationEvent:
-    factor, at, account_id, client_id, interaction_id, authenticator_id, swap = item
+    factor, at, account_id, client_id, interaction_id, authenticator_id, swap = item  # as in `_PROOFS`
     return AuthenticationEvent(
         factor=Factor(factor),
         at=datetime.fromisoformat(at),
@@ -240,26 +210,9 @@ def _event(item: Sequence[Any]) -> AuthenticationEvent:
     )
 
 
-def _interaction(columns: Sequence[Any]) -> Interaction | None:
-    id_, session_id, client_id, request, started_at, expires_at, consented, account_chosen, finished_at = columns
-    if id_ is None:
-        return None
-    return Interaction(
-        id=id_,
-        session_id=session_id,
-        client_id=client_id,
-        request=AuthorizationRequest.from_json(request),
-        started_at=started_at,
-        expires_at=expires_at,
-        consented=None if consented is None else frozenset(consented),
-        account_chosen=account_chosen,
-        finished_at=finished_at,
-    )
-
-
 def _challenge(item: Sequence[Any]) -> Challenge:
-    asked_in, factor, account_id, authenticator_id, purpose, nonce, key_id, *rest = item
-    created, expires, attempts, most, sends, used = rest
+    asked_in, factor, account_id, authenticator_id, purpose, nonce, key_id, *rest = item  # as in `_QUESTIONS`
+    created_at, expires_at, attempts, max_attempts, sends, consumed_at = rest
     return Challenge(
         interaction_id=UUID(asked_in),
         factor=Factor(factor),
@@ -268,10 +221,10 @@ def _challenge(item: Sequence[Any]) -> Challenge:
         purpose=purpose,
         nonce=bytes.fromhex(nonce),
         key_id=key_id,
-        created_at=datetime.fromisoformat(created),
-        expires_at=datetime.fromisoformat(expires),
+        created_at=datetime.fromisoformat(created_at),
+        expires_at=datetime.fromisoformat(expires_at),
         attempts=attempts,
-        max_attempts=most,
+        max_attempts=max_attempts,
         sends=sends,
-        consumed_at=read_time(used),
+        consumed_at=read_time(consumed_at),
     )

@@ -5,14 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, extract, func, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-
 from idp.model import Account, Authenticator, Factor
 from idp.store.engine import Row
-from idp.store.schema import account, authenticator, recovery_code
-
-_t = authenticator.alias("t")
 
 # Of the account `p`.
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
@@ -31,75 +25,6 @@ AUTHENTICATORS = """(
           AND (t.closed_at IS NULL OR t.closed_at > :closed_since)
     ) a
 ) AS authenticators"""
-
-
-ACCOUNT_COLUMNS = (
-    account.c.id.label("person_id"),
-    account.c.username,
-    account.c.created_at.label("person_created_at"),
-    account.c.updated_at.label("person_updated_at"),
-    account.c.name,
-    account.c.email,
-    account.c.email_verified,
-    account.c.groups,
-    account.c.claims.label("person_claims"),
-    account.c.locale,
-    account.c.disabled_at,
-)
-
-
-def authenticators_json(
-    account_id: ColumnElement[Any], *, closed_since: ColumnElement[Any] | None = None
-) -> ColumnElement[Any]:
-    """A JSON array of this account's confirmed authenticators, oldest first; `read_authenticators` reads it.
-
-    Open ones, and those closed after `closed_since`: a hold must not end because the app it is about was removed.
-    """
-    still: ColumnElement[bool] = _t.c.closed_at.is_(None)
-    if closed_since is not None:
-        still = or_(still, _t.c.closed_at > closed_since)
-    left = (
-        select(func.count())
-        .select_from(recovery_code)
-        .where(recovery_code.c.authenticator_id == _t.c.id, recovery_code.c.used_at.is_(None))
-        .correlate(_t)
-        .scalar_subquery()
-    )
-    item = func.jsonb_build_object(
-        literal_column("'id'"),
-        _t.c.id,
-        literal_column("'factor'"),
-        _t.c.factor,
-        literal_column("'label'"),
-        _t.c.label,
-        literal_column("'hint'"),
-        _t.c.hint,
-        literal_column("'created_at'"),
-        _t.c.created_at,
-        literal_column("'trusted_at'"),
-        _t.c.trusted_at,
-        literal_column("'hold'"),
-        extract("epoch", _t.c.hold),
-        literal_column("'confirmed_at'"),
-        _t.c.confirmed_at,
-        literal_column("'enrolled_in'"),
-        _t.c.enrolled_in,
-        literal_column("'last_used_at'"),
-        _t.c.last_used_at,
-        literal_column("'closed_at'"),
-        _t.c.closed_at,
-        literal_column("'unused'"),
-        left,
-        literal_column("'lookup'"),
-        func.encode(_t.c.lookup, literal_column("'hex'")),
-        literal_column("'swapped_at'"),
-        _t.c.swapped_at,
-    )
-    return (
-        select(func.jsonb_agg(aggregate_order_by(item, _t.c.created_at, _t.c.id)))
-        .where(_t.c.account_id == account_id, _t.c.confirmed_at.is_not(None), still)
-        .scalar_subquery()
-    )
 
 
 def read_account(row: Row) -> Account | None:
