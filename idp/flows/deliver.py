@@ -278,10 +278,9 @@ async def delivery_of(idp: Idp, interaction_id: UUID, channel: Channel = Channel
     found = await messages.state_of(idp.db, interaction_id=interaction_id, channel=channel)
     if found is None:
         return "unknown"
-    state, _, expires_at, reported, denied_by = found
-    if denied_by == swaps.DENIED_BY:
+    if found.denied_by == swaps.DENIED_BY:
         return "swapped"
-    if state == "waiting" and expires_at <= idp.clock.now() + leases.MARGIN:
+    if found.state == "waiting" and found.expires_at <= idp.clock.now() + leases.MARGIN:
         return "failed"  # nobody sends it any more
-    known = _DELIVERY[state]
-    return _REPORTED.get(reported or "", known) if known == "sent" else known
+    known = _DELIVERY[found.state]
+    return _REPORTED.get(found.reported or "", known) if known == "sent" else known

@@ -42,7 +42,7 @@ async def deny(idp: Idp, message: Outgoing, number: str, *, region: str | None) 
     state = await swaps.deny(
         idp.db,
         message,
-        numbers=idp.secrets.indexes(number, purpose=PHONE_INDEX),
+        number_keys=idp.secrets.indexes(number, purpose=PHONE_INDEX),
         region=region,
         audit=event,
         now=idp.clock.now(),

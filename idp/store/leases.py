@@ -8,87 +8,45 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    Boolean,
-    ColumnElement,
-    Integer,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    case,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-
 from idp.audit import Event
 from idp.model import Swap
-from idp.store.audits import audit_values, audited
-from idp.store.breakers import NOWHERE, blocked
+from idp.store.audits import audit_values
+from idp.store.breakers import BLOCKED, NOWHERE
 from idp.store.challenges import RESEND_MARGIN
-from idp.store.composed import Statement
 from idp.store.engine import Conn
-from idp.store.messages import COLUMNS, Outgoing, Try
-from idp.store.schema import Time, account, authenticator, message, message_attempt
-from idp.store.swaps import noting
-from idp.store.untold import holding_from
-from idp.store.wanted import wanted
+from idp.store.messages import OUTGOING, WHERE_TO, Outgoing, Try, read_outgoing
+from idp.store.sql import Sql
+from idp.store.swaps import NOTING
+from idp.store.untold import HOLDING
 
 LEASE = timedelta(seconds=20)
 MARGIN = RESEND_MARGIN  # nothing is sent that expires sooner
 
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_m = message.c
-_one = literal_column("1", Integer)
-_waiting = literal_column("'waiting'", Text)
-_leased: ColumnElement[datetime] = bindparam("leased", type_=Time)
-_in_time = _m.expires_at > _now + literal_column(f"interval '{MARGIN.total_seconds():.0f} s'")
-
-_due = (
-    select(_m.id)
-    .where(
-        _m.state == _waiting,
-        _m.lease_until <= _now,
-        _in_time,
-        _m.channel == func.any(bindparam("channels", type_=ARRAY(Text))),
-    )
-    .order_by(_m.lease_until, _m.created_at)
-    .limit(_one)
-    .with_for_update(skip_locked=True)
-    .cte("due")
+_CLAIM = Sql(f"""
+WITH due AS (
+    SELECT id FROM message
+    WHERE state = 'waiting' AND lease_until <= :now AND expires_at > :too_late AND channel = ANY (:channels)
+    ORDER BY lease_until, created_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+),
+claimed AS (
+    UPDATE message SET lease_until = :leased FROM due WHERE message.id = due.id RETURNING message.*
 )
-_claimed = update(message).where(_m.id == _due.c.id).values(lease_until=_leased).returning(message).cte("claimed")
-_tried = (
-    select(
-        func.jsonb_agg(
-            aggregate_order_by(
-                func.jsonb_build_array(message_attempt.c.gateway, message_attempt.c.outcome, message_attempt.c.reason),
-                message_attempt.c.started_at,
-            )
-        )
-    )
-    .where(message_attempt.c.message_id == _claimed.c.id)
-    .scalar_subquery()
-)
-_CLAIM = Statement(
-    select(
-        *(_claimed.c[column.name] if column.table is message else column for column in COLUMNS),
-        _claimed.c.lease_until,
-        _tried,
-        blocked(_now),
-        wanted(_claimed),
-    ).select_from(
-        _claimed.join(account, account.c.id == _claimed.c.account_id).outerjoin(
-            authenticator, authenticator.c.id == _claimed.c.authenticator_id
-        )
-    )
-)
+SELECT {OUTGOING}, m.lease_until AS lease,
+    (SELECT jsonb_agg(jsonb_build_array(gateway, outcome, reason) ORDER BY started_at)
+     FROM message_attempt WHERE message_id = m.id) AS tries,
+    ({BLOCKED}) AS blocked,
+    -- A notice always is. A code is while its question is open, in a session that goes on, to an open phone.
+    m.kind <> 'code' OR p.disabled_at IS NULL AND phone.closed_at IS NULL AND EXISTS (
+        SELECT FROM challenge c
+        JOIN interaction i ON i.id = c.interaction_id
+        JOIN session s ON s.id = i.session_id
+        WHERE c.interaction_id = m.interaction_id AND c.factor = m.channel AND c.nonce = m.nonce
+          AND c.consumed_at IS NULL AND c.attempts < c.max_attempts
+          AND i.finished_at IS NULL AND s.ended_at IS NULL
+    ) AS wanted
+FROM claimed m {WHERE_TO}""")
 
 
 async def claim(conn: Conn, *, channels: Sequence[str], now: datetime) -> Outgoing | None:
@@ -96,56 +54,31 @@ async def claim(conn: Conn, *, channels: Sequence[str], now: datetime) -> Outgoi
 
     A sender that dies leaves the lease to run out; then one other takes the message over.
     """
-    row = await conn.one(_CLAIM, channels=list(channels), now=now, leased=now + LEASE)
+    row = await conn.one(_CLAIM, channels=channels, now=now, too_late=now + MARGIN, leased=now + LEASE)
     if row is None:
         return None
-    *fields, lease, tries, closed, is_wanted = row
     return replace(
-        Outgoing(*fields),
-        lease=lease,
-        tries=tuple(Try(*each) for each in tries or ()),
-        blocked=tuple((gateway, region, timedelta(seconds=float(wait))) for gateway, region, wait in closed or ()),
-        wanted=is_wanted,
+        read_outgoing(row),
+        tries=tuple(Try(*each) for each in row["tries"] or ()),
+        blocked=tuple((gateway, region, timedelta(seconds=wait)) for gateway, region, wait in row["blocked"] or ()),
     )
 
 
-def _ours() -> ColumnElement[bool]:
-    return and_(
-        _m.id == bindparam("message_id", type_=Uuid),
-        _m.state == _waiting,
-        _m.lease_until == bindparam("lease", type_=Time),
-        _m.lease_until > _now,
-    )
+_OURS = "id = :message_id AND state = 'waiting' AND lease_until = :lease AND lease_until > :now"
 
-
-_begun = (
-    update(message)
-    .where(_ours(), _in_time, _m.tries < bindparam("most", type_=Integer))
-    .values(
-        tries=_m.tries + _one,
-        region=bindparam("region", type_=Text),
-        lease_until=_leased,
-        swap=func.coalesce(bindparam("swap", type_=Text), _m.swap),
-    )
-    .returning(_m.id, _m.lease_until, _m.interaction_id, _m.authenticator_id, _m.nonce)
-    .cte("begun")
-)
-_attempt = (
-    insert(message_attempt)
-    .from_select(
-        ["id", "message_id", "gateway", "region", "started_at"],
-        select(
-            bindparam("attempt_id", type_=Uuid),
-            _begun.c.id,
-            bindparam("gateway", type_=Text),
-            func.coalesce(bindparam("region", type_=Text), literal_column(f"'{NOWHERE}'")),
-            _now,
-        ),
-    )
-    .returning(message_attempt.c.id)
-    .cte("attempt")
-)
-_BEGIN = Statement(select(_begun.c.lease_until).add_cte(_attempt, *noting(_begun)))
+_BEGIN = Sql(f"""
+WITH begun AS (
+    UPDATE message
+    SET tries = tries + 1, region = :region, lease_until = :leased, swap = coalesce(:swap, swap)
+    WHERE {_OURS} AND expires_at > :too_late AND tries < :most
+    RETURNING id, lease_until, interaction_id, authenticator_id, nonce
+),
+attempt AS (
+    INSERT INTO message_attempt (id, message_id, gateway, region, started_at)
+    SELECT :attempt_id, id, :gateway, coalesce(:region, '{NOWHERE}'), :now FROM begun
+),
+{NOTING}
+SELECT lease_until FROM begun""")
 
 
 async def begin(
@@ -163,7 +96,7 @@ async def begin(
 
     None: the message is not ours any more, or too late.
     """
-    row = await conn.one(
+    lease: datetime | None = await conn.value(
         _BEGIN,
         message_id=outgoing.id,
         lease=outgoing.lease,
@@ -173,22 +106,17 @@ async def begin(
         most=most,
         swap=swap,
         now=now,
+        too_late=now + MARGIN,
         leased=now + LEASE,
     )
-    return None if row is None else row[0]
+    return lease
 
 
-_END = Statement(
-    update(message)
-    .where(_ours())
-    .values(
-        state=bindparam("state", type_=Text),
-        denied_by=bindparam("denied_by", type_=Text),
-        region=func.coalesce(bindparam("region", type_=Text), _m.region),
-        lease_until=bindparam("again_at", type_=Time),
-    )
-    .returning(_m.state)
-)
+_END = Sql(f"""
+UPDATE message
+SET state = :state, denied_by = :denied_by, region = coalesce(:region, region), lease_until = :again_at
+WHERE {_OURS}
+RETURNING state""")
 
 
 async def put_back(conn: Conn, outgoing: Outgoing, *, region: str | None, again_at: datetime, now: datetime) -> str:
@@ -213,48 +141,39 @@ async def deny(conn: Conn, outgoing: Outgoing, *, by: str, region: str | None, n
 
 async def _end(conn: Conn, outgoing: Outgoing, **values: datetime | str | None) -> str:
     always = {"message_id": outgoing.id, "lease": outgoing.lease, "denied_by": None, "again_at": None}
-    row = await conn.one(_END, **always | values)
-    return "gone" if row is None else str(row[0])
+    return await conn.value(_END, **always | values) or "gone"
 
 
-_done = (
-    update(message_attempt)
-    .where(message_attempt.c.id == bindparam("attempt_id", type_=Uuid), message_attempt.c.finished_at.is_(None))
-    .values(
-        finished_at=_now,
-        outcome=bindparam("outcome"),
-        reason=bindparam("reason"),
-        provider_code=bindparam("provider_code"),
-        # A receipt may have come before, and have told the provider's id.
-        provider_id=func.coalesce(bindparam("provider_id", type_=Text), message_attempt.c.provider_id),
-        segments=bindparam("segments"),
-        cost=bindparam("cost"),
-        currency=bindparam("currency"),
-    )
-    .returning(message_attempt.c.message_id)
-    .cte("done")
-)
-_sent, _final = bindparam("sent", type_=Boolean), bindparam("final", type_=Boolean)
-_still_ours = and_(_m.state == _waiting, _m.lease_until == bindparam("lease", type_=Time))
-_marked = (
-    update(message)
-    .where(_m.id == _done.c.message_id)
-    .values(
-        # A slow try may end after another sender took over: what was sent stays sent, the rest is the other's to say.
-        state=case(
-            (_m.state != _waiting, _m.state),
-            (_sent, literal_column("'sent'")),
-            (and_(_still_ours, _final), literal_column("'failed'")),
-            else_=_waiting,
-        ),
-        lease_until=case((or_(_still_ours, _sent), bindparam("again_at", type_=Time)), else_=_m.lease_until),
-    )
-    .returning(_m.state, _m.account_id, _m.about, _m.kind)
-    .cte("marked")
-)
-_told = select(_marked.c.state).where(_sent).cte("told")
-_audit = audited(_told, account_id=select(_marked.c.account_id).scalar_subquery())
-_MARK = Statement(select(_marked.c.state).add_cte(_audit, holding_from(_marked, when=_sent, now=_now)))
+_MARK = Sql(f"""
+WITH done AS (
+    UPDATE message_attempt
+    SET finished_at = :now, outcome = :outcome, reason = :reason, provider_code = :provider_code,
+        -- A receipt may have come before, and have told the provider's id.
+        provider_id = coalesce(:provider_id, provider_id),
+        segments = :segments, cost = :cost, currency = :currency
+    WHERE id = :attempt_id AND finished_at IS NULL
+    RETURNING message_id
+),
+-- A slow try may end after another sender took over: what was sent stays sent, the rest is the other's to say.
+marked AS (
+    UPDATE message
+    SET state = CASE WHEN state <> 'waiting' THEN state
+                     WHEN :sent THEN 'sent'
+                     WHEN lease_until = :lease AND :final THEN 'failed'
+                     ELSE 'waiting' END,
+        lease_until = CASE WHEN :sent OR (state = 'waiting' AND lease_until = :lease) THEN :again_at
+                           ELSE lease_until END
+    FROM done
+    WHERE id = done.message_id
+    RETURNING state, account_id, about, kind
+),
+heard AS (SELECT account_id, about, kind FROM marked WHERE :sent),
+audited AS (
+    INSERT INTO audit_event (at, name, account_id, fields)
+    SELECT :now, :audit_name, account_id, :audit_fields FROM heard
+),
+holding AS ({HOLDING})
+SELECT state FROM marked""")
 
 
 async def mark(
@@ -279,7 +198,7 @@ async def mark(
 
     What was sent is audited in the same statement, and the hold of what it is about begins with it.
     """
-    row = await conn.one(
+    state: str | None = await conn.value(
         _MARK,
         attempt_id=attempt_id,
         lease=lease,
@@ -296,4 +215,4 @@ async def mark(
         currency=currency,
         **audit_values(audit),
     )
-    return None if row is None else str(row[0])
+    return state

@@ -4,40 +4,16 @@ Codes are put into it with their question, in `challenges`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    Boolean,
-    ColumnElement,
-    Integer,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    cast,
-    func,
-    insert,
-    literal_column,
-    null,
-    or_,
-    select,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-
 from idp.store.challenges import MESSAGE_CHANNEL
-from idp.store.composed import Statement
-from idp.store.engine import Conn
-from idp.store.schema import Time, account, authenticator, message, message_attempt
+from idp.store.engine import Conn, Row
+from idp.store.sql import Sql
 
 CHANNEL = MESSAGE_CHANNEL
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_m = message.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,64 +54,36 @@ class Outgoing:
     wanted: bool = True
 
 
-COLUMNS = (
-    _m.id,
-    _m.account_id,
-    _m.authenticator_id,
-    _m.channel,
-    _m.kind,
-    _m.fields,
-    _m.locale,
-    _m.created_at,
-    _m.expires_at,
-    authenticator.c.sealed,
-    account.c.email,
-    _m.nonce,
-    _m.key_id,
-    _m.purpose,
-    authenticator.c.swapped_at,
-)
-# An e-mail message belongs to no phone.
-JOINED = message.join(account, account.c.id == _m.account_id).outerjoin(
-    authenticator, authenticator.c.id == _m.authenticator_id
-)
-
-_TEXTED = and_(
-    authenticator.c.account_id == bindparam("account_id", type_=Uuid),
-    authenticator.c.factor == literal_column("'sms'"),
-    authenticator.c.confirmed_at.is_not(None),
-    or_(authenticator.c.closed_at.is_(None), authenticator.c.id == bindparam("also", type_=Uuid)),
-)
-_MAILED = and_(
-    account.c.id == bindparam("account_id", type_=Uuid), account.c.email.is_not(None), bindparam("mail", type_=Boolean)
-)
-_where_to = union_all(
-    select(authenticator.c.account_id, authenticator.c.id, literal_column("'sms'", Text).label("channel")).where(
-        _TEXTED
-    ),
-    select(account.c.id, cast(null(), Uuid), literal_column("'email'", Text)).where(_MAILED),
-).subquery("where_to")
+OUTGOING = """m.id, m.account_id, m.authenticator_id, m.channel, m.kind, m.fields, m.locale, m.created_at, m.expires_at,
+    phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, phone.swapped_at"""
+# Where the message `m` goes: an e-mail message belongs to no phone.
+WHERE_TO = """
+JOIN account p ON p.id = m.account_id
+LEFT JOIN authenticator phone ON phone.id = m.authenticator_id"""
+_NAMES = frozenset(each.name for each in fields(Outgoing))
 
 
-def noticing(*, when: ColumnElement[bool] | None = None) -> CTE:
-    """A CTE that puts a notice to every channel of a person into the outbox, if `when` holds. See `notice`."""
-    what = {
-        "id": func.gen_random_uuid(),
-        **dict(zip(("account_id", "authenticator_id", "channel"), _where_to.c, strict=True)),
-        "kind": bindparam("kind", type_=Text),
-        "fields": bindparam("fields", type_=JSONB),
-        "locale": bindparam("locale", type_=Text),
-        "created_at": _now,
-        "expires_at": bindparam("expires_at", type_=Time),
-        "about": bindparam("about", type_=Uuid),
-    }
-    rows = select(*what.values())
-    made = insert(message).from_select(list(what), rows if when is None else rows.where(when))
-    return made.returning(_m.id).cte("noticed")
+def read_outgoing(row: Row) -> Outgoing:
+    """The message in the columns `OUTGOING`, and in whatever others of a row have the name of one of its fields."""
+    return Outgoing(**{name: value for name, value in row.items() if name in _NAMES})
 
 
-_noticed = noticing()
-_NOTICE = Statement(select(_noticed.c.id, func.pg_notify(CHANNEL, "")).select_from(_noticed))
+# A notice to every channel of a person, see `notice`. A statement may go on with a condition: `… WHERE …`.
+NOTICED = """
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
+    SELECT gen_random_uuid(), account_id, phone_id, channel, :kind, :fields, :locale, :now, :expires_at, :about
+    FROM (
+        SELECT account_id, id AS phone_id, 'sms' AS channel
+        FROM authenticator
+        WHERE account_id = :account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
+          AND (closed_at IS NULL OR id = :also)
+        UNION ALL
+        SELECT id, NULL, 'email' FROM account WHERE id = :account_id AND email IS NOT NULL AND :mail
+    ) where_to"""
+
+_NOTICE = Sql(f"""
+WITH noticed AS ({NOTICED} RETURNING id)
+SELECT id, pg_notify('{CHANNEL}', '') FROM noticed""")
 
 
 async def notice(
@@ -171,43 +119,47 @@ async def notice(
     return len(rows)
 
 
-_RECENT = Statement(
-    select(*COLUMNS)
-    .select_from(JOINED)
-    .where(_m.created_at > bindparam("since", type_=Time), _m.state == literal_column("'sent'"))
-    .order_by(_m.created_at.desc(), _m.id)
-    .limit(50)
-)
+_RECENT = Sql(f"""
+SELECT {OUTGOING}
+FROM message m {WHERE_TO}
+WHERE m.created_at > :since AND m.state = 'sent'
+ORDER BY m.created_at DESC, m.id
+LIMIT 50""")
 
 
 async def recent(conn: Conn, *, since: datetime) -> Sequence[Outgoing]:
     """What was sent lately, newest first, at most 50: for the development inbox."""
-    return [Outgoing(*row) for row in await conn.all(_RECENT, since=since)]
+    return [read_outgoing(row) for row in await conn.all(_RECENT, since=since)]
 
 
-_a = message_attempt.c
-_reported = (
-    select(_a.delivery)
-    .where(_a.message_id == _m.id, _a.delivery.is_not(None))
-    # One of two tries that arrived is enough.
-    .order_by((_a.delivery == literal_column("'delivered'")).desc(), _a.started_at.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_STATE = Statement(
-    select(_m.state, _m.created_at, _m.expires_at, _reported, _m.denied_by)
-    .where(_m.interaction_id == bindparam("interaction_id", type_=Uuid), _m.channel == bindparam("channel", type_=Text))
-    .order_by(_m.created_at.desc())
-    .limit(1)
-)
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a message got: its state, what receipts tell, and who denied it."""
+
+    state: str
+    expires_at: datetime
+    reported: str | None
+    denied_by: str | None
 
 
-async def state_of(
-    conn: Conn, *, interaction_id: UUID, channel: str = "sms"
-) -> tuple[str, datetime, datetime, str | None, str | None] | None:
-    """The latest message of an interaction: state, when asked for and expiring, what receipts tell, who denied it."""
+_STATE = Sql("""
+SELECT m.state, m.expires_at, m.denied_by, (
+    SELECT delivery FROM message_attempt
+    WHERE message_id = m.id AND delivery IS NOT NULL
+    -- One of two tries that arrived is enough.
+    ORDER BY delivery = 'delivered' DESC, started_at DESC
+    LIMIT 1
+) AS reported
+FROM message m
+WHERE m.interaction_id = :interaction_id AND m.channel = :channel
+ORDER BY m.created_at DESC
+LIMIT 1""")
+
+
+async def state_of(conn: Conn, *, interaction_id: UUID, channel: str = "sms") -> Progress | None:
+    """How far the latest message of an interaction got."""
     row = await conn.one(_STATE, interaction_id=interaction_id, channel=channel)
-    return None if row is None else (row[0], row[1], row[2], row[3], row[4])
+    return None if row is None else Progress(**row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,48 +185,31 @@ class Logged:
     currency: str | None
 
 
-_latest = (
-    select(_m.id)
-    .where(_m.account_id == bindparam("account_id", type_=Uuid))
-    .order_by(_m.created_at.desc(), _m.id)
-    .limit(bindparam("limit", type_=Integer))
-    .cte("latest")
+_LOG = Sql(f"""
+WITH latest AS (
+    SELECT * FROM message WHERE account_id = :account_id ORDER BY created_at DESC, id LIMIT :limit
 )
-_TRIED = (
-    _a.gateway,
-    func.coalesce(_a.region, _m.region),
-    _a.started_at,
-    _a.outcome,
-    _a.reason,
-    _a.provider_id,
-    _a.provider_code,
-    _a.delivery,
-    _a.delivery_reason,
-    _a.delivery_at,
-    _a.segments,
-    _a.cost,
-    _a.currency,
-)
-_LOG = Statement(
-    select(*COLUMNS, _m.state, _m.denied_by, _m.swap, *_TRIED)
-    .select_from(JOINED.join(_latest, _latest.c.id == _m.id).outerjoin(message_attempt, _a.message_id == _m.id))
-    .order_by(_m.created_at.desc(), _m.id, _a.started_at.desc())
-)
+SELECT {OUTGOING}, m.state, m.denied_by, m.swap,
+    t.gateway, coalesce(t.region, m.region) AS region, t.started_at, t.outcome, t.reason, t.provider_id,
+    t.provider_code, t.delivery, t.delivery_reason, t.delivery_at, t.segments, t.cost, t.currency
+FROM latest m {WHERE_TO}
+LEFT JOIN message_attempt t ON t.message_id = m.id
+ORDER BY m.created_at DESC, m.id, t.started_at DESC""")
 
 
 async def log(conn: Conn, *, account_id: UUID, limit: int) -> Sequence[Logged]:
     """The latest messages of a person, newest first, one line for each try."""
     rows = await conn.all(_LOG, account_id=account_id, limit=limit)
-    width = len(COLUMNS)
-    return [Logged(Outgoing(*row[:width]), *row[width:]) for row in rows]
+    return [
+        Logged(read_outgoing(row), **{name: value for name, value in row.items() if name not in _NAMES}) for row in rows
+    ]
 
 
-_AGE = Statement(
-    select(func.count(), func.min(_m.created_at)).where(_m.state == literal_column("'waiting'"), _m.expires_at > _now)
-)
+_BACKLOG = Sql("""
+SELECT count(*) AS waiting, min(created_at) AS oldest FROM message WHERE state = 'waiting' AND expires_at > :now""")
 
 
 async def backlog(conn: Conn, *, now: datetime) -> tuple[int, datetime | None]:
     """How many messages wait, and since when the oldest does."""
-    row = await conn.one(_AGE, now=now)
-    return (int(row[0]), row[1]) if row else (0, None)
+    row = await conn.one(_BACKLOG, now=now)
+    return (row["waiting"], row["oldest"]) if row else (0, None)

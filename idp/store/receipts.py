@@ -4,16 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, bindparam, case, func, literal_column, or_, select, update
-
-from idp.store.composed import Statement
 from idp.store.engine import Conn
-from idp.store.schema import Time, authenticator, message, message_attempt
-from idp.store.untold import holding_from
-
-_a, _m = message_attempt.c, message.c
-_status: ColumnElement[str] = bindparam("status", type_=Text)
-_provider_id: ColumnElement[str] = bindparam("provider_id", type_=Text)
+from idp.store.sql import Sql
+from idp.store.untold import HOLDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,60 +19,37 @@ class Reported:
     sealed_number: bytes | None = field(repr=False)
 
 
-def _progress(status: ColumnElement[str]) -> ColumnElement[int]:
+def _progress(status: str) -> str:
     """The order of `idp.sms.latest`: what is final stays, nothing goes back."""
-    known = {"unknown": 0, "queued": 1, "sent": 2}
-    return case(
-        (status.is_(None), literal_column("-1")),
-        *((status == literal_column(f"'{name}'"), literal_column(str(rank))) for name, rank in known.items()),
-        else_=literal_column("3"),
-    )
+    return f"coalesce(array_position(ARRAY['unknown', 'queued', 'sent'], {status}), 4)"
 
 
-_reported = (
-    update(message_attempt)
-    .where(
-        _a.id == bindparam("attempt_id", type_=Uuid),
-        _a.gateway == bindparam("gateway", type_=Text),
-        # It may be early, and tell us the provider's name for the message before the provider's answer does.
-        or_(_a.provider_id.is_(None), _a.provider_id == _provider_id),
-        _progress(_status) > _progress(_a.delivery),
-    )
-    .values(
-        delivery=_status,
-        delivery_reason=bindparam("reason", type_=Text),
-        delivery_code=bindparam("provider_code", type_=Text),
-        delivery_at=bindparam("now", type_=Time),
-        provider_id=func.coalesce(_a.provider_id, _provider_id),
-    )
-    .returning(_a.message_id)
-    .cte("reported")
-)
-_taken = _status.in_([literal_column(f"'{each}'") for each in ("queued", "sent", "delivered")])
-# Who sent it may have died before writing that down, or have waited in vain for the answer: one is enough.
-_sent = (
-    update(message)
-    .where(
-        and_(
-            _m.id == _reported.c.message_id,
-            _m.state == literal_column("'waiting'"),
-            _taken,
-        )
-    )
-    .values(state="sent", lease_until=None)
-    .returning(_m.id)
-    .cte("taken")
-)
-_heard = select(_m.about, _m.kind).where(_m.id == _reported.c.message_id).cte("heard")
-_REPORT = Statement(
-    select(_m.id, _m.account_id, _m.authenticator_id, authenticator.c.sealed)
-    .select_from(
-        _reported.join(message, _m.id == _reported.c.message_id).outerjoin(
-            authenticator, authenticator.c.id == _m.authenticator_id
-        )
-    )
-    .add_cte(_sent, holding_from(_heard, when=_taken, now=bindparam("now", type_=Time)))
-)
+_TAKEN = ":status IN ('queued', 'sent', 'delivered')"
+
+_REPORT = Sql(f"""
+WITH reported AS (
+    UPDATE message_attempt
+    SET delivery = :status, delivery_reason = :reason, delivery_code = :provider_code, delivery_at = :now,
+        provider_id = coalesce(provider_id, :provider_id)
+    WHERE id = :attempt_id AND gateway = :gateway
+      -- It may be early, and tell us the provider's name for the message before the provider's answer does.
+      AND (provider_id IS NULL OR provider_id = :provider_id)
+      AND (delivery IS NULL OR {_progress(":status")} > {_progress("delivery")})
+    RETURNING message_id
+),
+-- Who sent it may have died before writing that down, or have waited in vain for the answer: one is enough.
+taken AS (
+    UPDATE message SET state = 'sent', lease_until = NULL FROM reported
+    WHERE id = reported.message_id AND state = 'waiting' AND {_TAKEN}
+),
+heard AS (
+    SELECT m.about, m.kind FROM reported JOIN message m ON m.id = reported.message_id WHERE {_TAKEN}
+),
+holding AS ({HOLDING})
+SELECT m.id AS message_id, m.account_id, m.authenticator_id, phone.sealed AS sealed_number
+FROM reported
+JOIN message m ON m.id = reported.message_id
+LEFT JOIN authenticator phone ON phone.id = m.authenticator_id""")
 
 
 async def report(
@@ -104,4 +74,4 @@ async def report(
         provider_code=provider_code,
         now=now,
     )
-    return None if row is None else Reported(*row)
+    return None if row is None else Reported(**row)

@@ -4,7 +4,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, LargeBinary, bindparam, exists, literal_column, select
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
 from idp.limits import CODE_NOTICES, TOLD_FROM
@@ -12,11 +32,44 @@ from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, notify
 from idp.store.composed import Statement
 from idp.store.engine import Conn
-from idp.store.messages import noticing
 from idp.store.rate_limits import charge_values, charging
-from idp.store.schema import rate_limit
+from idp.store.schema import Time, account, authenticator, message, rate_limit
 
 _one = literal_column("1", Integer)
+
+
+_TEXTED = and_(
+    authenticator.c.account_id == bindparam("account_id", type_=Uuid),
+    authenticator.c.factor == literal_column("'sms'"),
+    authenticator.c.confirmed_at.is_not(None),
+    or_(authenticator.c.closed_at.is_(None), authenticator.c.id == bindparam("also", type_=Uuid)),
+)
+_MAILED = and_(
+    account.c.id == bindparam("account_id", type_=Uuid), account.c.email.is_not(None), bindparam("mail", type_=Boolean)
+)
+_where_to = union_all(
+    select(authenticator.c.account_id, authenticator.c.id, literal_column("'sms'", Text).label("channel")).where(
+        _TEXTED
+    ),
+    select(account.c.id, cast(null(), Uuid), literal_column("'email'", Text)).where(_MAILED),
+).subquery("where_to")
+
+
+def _noticing(when: ColumnElement[bool]) -> CTE:
+    """A CTE that puts a notice to every channel of a person into the outbox, if `when` holds: `messages.NOTICED`."""
+    what = {
+        "id": func.gen_random_uuid(),
+        **dict(zip(("account_id", "authenticator_id", "channel"), _where_to.c, strict=True)),
+        "kind": bindparam("kind", type_=Text),
+        "fields": bindparam("fields", type_=JSONB),
+        "locale": bindparam("locale", type_=Text),
+        "created_at": bindparam("now", type_=Time),
+        "expires_at": bindparam("expires_at", type_=Time),
+        "about": bindparam("about", type_=Uuid),
+    }
+    rows = select(*what.values())
+    made = insert(message).from_select(list(what), rows.where(when))
+    return made.returning(message.c.id).cte("noticed")
 
 
 def _refused() -> Statement:
@@ -27,7 +80,7 @@ def _refused() -> Statement:
         )
     )
     charges = charging((CODE_NOTICES,), when=often)
-    noticed = noticing(when=charges.done)
+    noticed = _noticing(charges.done)
     audit = audited(select(_one.label("one")).cte("refused"))
     return Statement(select(notify(MESSAGE_CHANNEL, noticed)).add_cte(audit, *charges.ctes, noticed))
 

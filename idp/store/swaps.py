@@ -6,153 +6,81 @@ Locks come in the order message, question, phone: a proof takes its question bef
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import (
-    ARRAY,
-    CTE,
-    ColumnElement,
-    LargeBinary,
-    Text,
-    Uuid,
-    bindparam,
-    exists,
-    func,
-    literal_column,
-    null,
-    or_,
-    select,
-    update,
-)
-
 from idp.audit import Event
-from idp.model import Swap
-from idp.store.audits import audit_values, audited
-from idp.store.composed import Statement
+from idp.store.audits import audit_values
 from idp.store.engine import Conn
 from idp.store.messages import Outgoing
-from idp.store.rate_limits import done
-from idp.store.schema import Time, authenticator, challenge, message
+from idp.store.sql import Sql
 
 DENIED_BY = "sim_swap"
 
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_m = message.c
-_swapped = literal_column(f"'{Swap.SWAPPED}'", Text)
-_sms = literal_column("'sms'", Text)
-_verdict: ColumnElement[str] = bindparam("swap", type_=Text)
+# Writes the verdict `swap`, if there is one, on the question whose code is about to be sent (`begun`): so it is there
+# before anybody can know the code. A phone whose SIM is known not to be changed is cleared, after its question.
+NOTING = """
+noted AS (
+    UPDATE challenge c SET swap = :swap FROM begun
+    WHERE :swap IS NOT NULL AND c.interaction_id = begun.interaction_id AND c.factor = 'sms' AND c.nonce = begun.nonce
+      AND c.swap IS DISTINCT FROM 'swapped'
+    RETURNING 1
+),
+cleared AS (
+    UPDATE authenticator a SET swapped_at = NULL FROM begun
+    WHERE :swap = 'not_swapped' AND a.id = begun.authenticator_id AND a.swapped_at IS NOT NULL
+      AND (SELECT count(*) FROM noted) >= 0
+)"""
 
-
-def noting(begun: CTE) -> tuple[CTE, CTE]:
-    """CTEs that write the verdict `swap`, if there is one, on the question whose code is about to be sent.
-
-    So it is there before anybody can know the code. A phone whose SIM is known not to be changed is cleared.
-    """
-    noted = (
-        update(challenge)
-        .where(
-            _verdict.is_not(None),
-            challenge.c.interaction_id == begun.c.interaction_id,
-            challenge.c.factor == _sms,
-            challenge.c.nonce == begun.c.nonce,
-            challenge.c.swap.is_distinct_from(_swapped),
-        )
-        .values(swap=_verdict)
-        .returning(challenge.c.factor)
-        .cte("noted")
-    )
-    cleared = (
-        update(authenticator)
-        .where(
-            _verdict == literal_column(f"'{Swap.NOT_SWAPPED}'", Text),
-            authenticator.c.id == begun.c.authenticator_id,
-            authenticator.c.swapped_at.is_not(None),
-            done(noted),
-        )
-        .values(swapped_at=null())
-        .returning(authenticator.c.id)
-        .cte("cleared")
-    )
-    return noted, cleared
-
-
-_phones = (
-    select(authenticator.c.id, authenticator.c.account_id)
-    .where(
-        or_(
-            authenticator.c.id == bindparam("authenticator_id", type_=Uuid),
-            authenticator.c.lookup == func.any(bindparam("numbers", type_=ARRAY(LargeBinary))),
-        ),
-        authenticator.c.factor == _sms,
-    )
-    .cte("phones")
+_DENY = Sql(f"""
+WITH phones AS (
+    SELECT id, account_id FROM authenticator
+    WHERE (id = :authenticator_id OR lookup = ANY (:number_keys)) AND factor = 'sms'
+),
+held AS (
+    SELECT id FROM message
+    WHERE account_id IN (SELECT account_id FROM phones) AND authenticator_id IN (SELECT id FROM phones)
+      AND kind = 'code' AND state = 'waiting'
+    ORDER BY id
+    FOR UPDATE
+),
+denied AS (
+    UPDATE message
+    SET state = 'denied', denied_by = '{DENIED_BY}', swap = 'swapped', region = coalesce(region, :region),
+        lease_until = NULL
+    WHERE id IN (SELECT id FROM held)
+    RETURNING id, account_id
+),
+-- Out of tries, whatever any node's clock says; and `swap` for a code that is just being consumed.
+dead AS (
+    UPDATE challenge SET attempts = max_attempts, swap = 'swapped'
+    WHERE authenticator_id IN (SELECT id FROM phones) AND factor = 'sms' AND consumed_at IS NULL
+      AND (SELECT count(*) FROM denied) >= 0
+    RETURNING 1
+),
+seen AS (
+    UPDATE authenticator SET swapped_at = :now
+    WHERE id IN (SELECT id FROM phones) AND (SELECT count(*) FROM dead) >= 0
+),
+this AS (SELECT account_id FROM denied WHERE id = :message_id),
+audited AS (
+    INSERT INTO audit_event (at, name, account_id, fields)
+    SELECT :now, :audit_name, account_id, :audit_fields FROM this
 )
-_ids = select(_phones.c.id)
-_held = (
-    select(_m.id)
-    .where(
-        _m.account_id.in_(select(_phones.c.account_id)),
-        _m.authenticator_id.in_(_ids),
-        _m.kind == literal_column("'code'", Text),
-        _m.state == literal_column("'waiting'", Text),
-    )
-    .order_by(_m.id)
-    .with_for_update()
-    .cte("held")
-)
-_denied = (
-    update(message)
-    .where(_m.id.in_(select(_held.c.id)))
-    .values(
-        state=literal_column("'denied'", Text),
-        denied_by=literal_column(f"'{DENIED_BY}'", Text),
-        swap=_swapped,
-        region=func.coalesce(_m.region, bindparam("region", type_=Text)),
-        lease_until=null(),
-    )
-    .returning(_m.id, _m.account_id)
-    .cte("denied")
-)
-_dead = (
-    update(challenge)
-    .where(
-        challenge.c.authenticator_id.in_(_ids),
-        challenge.c.factor == _sms,
-        challenge.c.consumed_at.is_(None),
-        done(_denied),
-    )
-    # Out of tries, whatever any node's clock says; and `swap` for a code that is just being consumed.
-    .values(attempts=challenge.c.max_attempts, swap=_swapped)
-    .returning(challenge.c.factor)
-    .cte("dead")
-)
-_seen = (
-    update(authenticator)
-    .where(authenticator.c.id.in_(_ids), done(_dead))
-    .values(swapped_at=_now)
-    .returning(authenticator.c.id)
-    .cte("seen")
-)
-_this = select(_denied.c.account_id).where(_denied.c.id == bindparam("message_id", type_=Uuid)).cte("this")
-_DENY = Statement(
-    select(exists(select(_this.c.account_id))).add_cte(
-        _seen, audited(_this, account_id=select(_this.c.account_id).scalar_subquery())
-    )
-)
+SELECT EXISTS (SELECT FROM this) AS denied""")
 
 
 async def deny(
-    conn: Conn, outgoing: Outgoing, *, numbers: Sequence[bytes], region: str | None, audit: Event, now: datetime
+    conn: Conn, outgoing: Outgoing, *, number_keys: Sequence[bytes], region: str | None, audit: Event, now: datetime
 ) -> str:
     """The SIM of this message's phone was changed: no code goes there, and none that went there is good any more.
 
-    All in one statement, for every phone with this number (`numbers`: its hashes). The message's state afterwards.
+    All in one statement, for every phone with this number, under all of our keys. The message's state afterwards.
     """
-    row = await conn.one(
+    denied = await conn.value(
         _DENY,
         message_id=outgoing.id,
         authenticator_id=outgoing.authenticator_id,
-        numbers=list(numbers),
+        number_keys=number_keys,
         region=region,
         now=now,
         **audit_values(audit),
     )
-    return "denied" if row is not None and row[0] else "gone"
+    return "denied" if denied else "gone"

@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CTE, ColumnElement, literal_column, null, or_, text, update
+from sqlalchemy import text
 
 from idp.store.challenges import MESSAGE_CHANNEL
 from idp.store.composed import Statement
 from idp.store.engine import Conn
-from idp.store.schema import authenticator
 
 AGAIN_AFTER = timedelta(minutes=15)  # the first round after the notice itself; each wait is as long as all before
 AT_MOST = timedelta(days=1)
@@ -15,25 +14,13 @@ FOR = timedelta(days=30)  # then an operator has to vouch
 REMOVED = "authenticator_removed"
 
 
-def holding_from(heard: CTE, *, when: ColumnElement[bool], now: ColumnElement[datetime]) -> CTE:
-    """A CTE that begins the hold of the authenticator that `heard` (columns `about`, `kind`) is about, if `when` holds.
-
-    What follows the removal of one begins with the notice of the removal, not with a late one of its enrolment.
-    """
-    return (
-        update(authenticator)
-        .where(
-            when,
-            authenticator.c.id == heard.c.about,
-            authenticator.c.hold.is_not(None),
-            authenticator.c.confirmed_at.is_not(None),
-            or_(authenticator.c.closed_at.is_(None), heard.c.kind == literal_column(f"'{REMOVED}'")),
-        )
-        .values(trusted_at=now + authenticator.c.hold, hold=null(), tell_at=null())
-        .returning(authenticator.c.id)
-        .cte("holding")
-    )
-
+# Begins the hold of the authenticator that `heard` (columns `about`, `kind`) is about. What follows the removal of one
+# begins with the notice of the removal, not with a late one of its enrolment.
+HOLDING = f"""
+    UPDATE authenticator a SET trusted_at = :now::timestamptz + a.hold, hold = NULL, tell_at = NULL
+    FROM heard
+    WHERE a.id = heard.about AND a.hold IS NOT NULL AND a.confirmed_at IS NOT NULL
+      AND (a.closed_at IS NULL OR heard.kind = '{REMOVED}')"""
 
 _TELL_AGAIN = Statement(
     text("""

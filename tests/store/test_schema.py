@@ -272,7 +272,7 @@ async def test_a_number_that_was_tampered_with_is_never_texted(provider: Provide
     assert await provider.deliver() == []
     state = await messages.state_of(provider.idp.db, interaction_id=asked.interaction_id)
     assert state is not None
-    assert state[0] == "failed"
+    assert state.state == "failed"
     await forget_limits(provider)
     assert "code" in parameters(await provider.sign_in(provider.browser(), "bob"))
 

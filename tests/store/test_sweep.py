@@ -96,7 +96,7 @@ async def test_a_message_nobody_sent_in_time_expires(provider: Provider) -> None
     assert await sweep.sweep(provider.idp.db, now=now) == {"message (expired)": 1}
     state = await messages.state_of(provider.idp.db, interaction_id=asked.interaction_id)
     assert state is not None
-    assert state[0] == "expired"
+    assert state.state == "expired"
     assert await sweep.sweep(provider.idp.db, now=now) == {}
     assert await count(provider, "message") == 1
 
