@@ -12,7 +12,7 @@ from bench.house import House
 from idp.spending import Period
 from idp.store import bookings, spending
 from idp.store.engine import Database
-from idp.store.spending import Line
+from idp.store.spending import Recipient
 
 MESSAGES = 1_000_000
 PER = timedelta(hours=1)
@@ -40,14 +40,14 @@ async def _measured(url: str, *, rounds: int) -> tuple[float, float]:
     booking: list[float] = []
     try:
         for _ in range(rounds):
-            line = Line(uuid4(), uuid4(), uuid4().bytes, uuid4().bytes, "EE", (uuid4().bytes,))
+            recipient = Recipient(uuid4(), uuid4(), uuid4().bytes, uuid4().bytes, "EE", (uuid4().bytes,))
             now = datetime.now(UTC)  # noqa: TID251 - the bench and its database share a machine
             began = time.perf_counter()
-            await spending.standing(db, line, per=PER, now=now)
+            await spending.standing(db, recipient, per=PER, now=now)
             between = time.perf_counter()
             await bookings.book(
                 db,
-                line,
+                recipient,
                 slot=True,
                 most=3,
                 price=Decimal("0.10"),

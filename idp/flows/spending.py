@@ -23,7 +23,7 @@ from idp.store import bookings, denials, suppressions
 from idp.store import spending as standings
 from idp.store.batches import BATCH
 from idp.store.messages import Outgoing
-from idp.store.spending import Line
+from idp.store.spending import Recipient
 
 _log = structlog.get_logger("idp.spending")
 CODE = "code"
@@ -38,7 +38,7 @@ _UNUSED = frozenset({Outcome.NOT_SENT, Outcome.REJECTED, Outcome.MISCONFIGURED})
 class Cleared:
     """It may be sent, and is paid for. Hand it to `settle` when the try is over."""
 
-    line: Line
+    recipient: Recipient
     price: Decimal
     slot: bool
     booked_at: datetime
@@ -48,7 +48,7 @@ async def check(idp: Idp, message: Outgoing, number: str, *, now: datetime) -> C
     """Judge one message by all rules and book it: two statements. Never over a hard limit, however many ask at once."""
     phone = describe(number)
     assert message.authenticator_id is not None  # every text message has one
-    line = line_of(
+    recipient = recipient_of(
         idp,
         account_id=message.account_id,
         authenticator_id=message.authenticator_id,
@@ -56,38 +56,40 @@ async def check(idp: Idp, message: Outgoing, number: str, *, now: datetime) -> C
         phone=phone,
     )
     for _ in range(ROUNDS):
-        facts = await facts_of(idp, line, phone, asks=message.kind == CODE, now=now)
+        facts = await facts_of(idp, recipient, phone, asks=message.kind == CODE, now=now)
         match decide(facts, idp.spending):
             case Denied() as denied:
-                await _deny(idp, message, line, number, denied, facts, now=now)
+                await _deny(idp, message, recipient, number, denied, facts, now=now)
                 return denied
             case Allowed(shadow=shadow):
-                cleared = await _book(idp, line, facts, now=now)
+                cleared = await _book(idp, recipient, facts, now=now)
                 if cleared is not None:
-                    await _note(idp, message, line, number, shadow, now=now)
+                    await _note(idp, message, recipient, number, shadow, now=now)
                     return cleared
             case never:
                 assert_never(never)
     crowded = Denied(Objection(Rule.MONEY, "too many senders at once"))
-    await _deny(idp, message, line, number, crowded, Facts(), now=now)
+    await _deny(idp, message, recipient, number, crowded, Facts(), now=now)
     return crowded
 
 
-def line_of(idp: Idp, *, account_id: UUID, authenticator_id: UUID, number: str, phone: Described | None) -> Line:
+def recipient_of(
+    idp: Idp, *, account_id: UUID, authenticator_id: UUID, number: str, phone: Described | None
+) -> Recipient:
     """A phone as the counters know it."""
-    return Line(
+    return Recipient(
         account_id=account_id,
         authenticator_id=authenticator_id,
-        number=idp.secrets.index(number, purpose=PHONE_INDEX),
-        block=idp.secrets.index(number[:-BLOCK_DIGITS], purpose="sms-block"),
+        number_key=idp.secrets.index(number, purpose=PHONE_INDEX),
+        block_key=idp.secrets.index(number[:-BLOCK_DIGITS], purpose="sms-block"),
         region=(phone.region if phone else None) or "",
-        suppressible=tuple(idp.secrets.indexes(number, purpose=suppressions.PURPOSE)),
+        suppressed_keys=tuple(idp.secrets.indexes(number, purpose=suppressions.PURPOSE)),
     )
 
 
-async def facts_of(idp: Idp, line: Line, phone: Described | None, *, asks: bool, now: datetime) -> Facts:
+async def facts_of(idp: Idp, recipient: Recipient, phone: Described | None, *, asks: bool, now: datetime) -> Facts:
     """What the rules look at, in one statement."""
-    found = await standings.standing(idp.db, line, per=idp.spending.neighbours.per, now=now)
+    found = await standings.standing(idp.db, recipient, per=idp.spending.neighbours.per, now=now)
     return Facts(
         readable=phone is not None,
         region=phone.region if phone else None,
@@ -104,7 +106,7 @@ async def facts_of(idp: Idp, line: Line, phone: Described | None, *, asks: bool,
     )
 
 
-async def _book(idp: Idp, line: Line, facts: Facts, *, now: datetime) -> Cleared | None:
+async def _book(idp: Idp, recipient: Recipient, facts: Facts, *, now: datetime) -> Cleared | None:
     """Take what the message needs. None when somebody else took the last of it since the facts were read."""
     table = idp.spending
     slot = facts.asks and not facts.known
@@ -113,12 +115,12 @@ async def _book(idp: Idp, line: Line, facts: Facts, *, now: datetime) -> Cleared
     caps = {period: table.money.cap(period, known=facts.known) if enforced else None for period in Period}
     most = table.neighbours.numbers - 1 if table.modes[Rule.NEIGHBOURS] is Mode.ENFORCE else None
     booked = await bookings.book(
-        idp.db, line, slot=slot, most=most, price=price, caps=caps, per=table.neighbours.per, now=now
+        idp.db, recipient, slot=slot, most=most, price=price, caps=caps, per=table.neighbours.per, now=now
     )
-    cleared = Cleared(line, price, slot, now)
+    cleared = Cleared(recipient, price, slot, now)
     if not booked.paid:
         if booked.placed:
-            await bookings.leave_block(idp.db, line)
+            await bookings.leave_block(idp.db, recipient)
         return None
     for period in Period:
         if booked.spent[period] >= table.money.told_at(period) and booked.told[period] < NEAR:
@@ -130,60 +132,60 @@ async def settle(idp: Idp, cleared: Cleared, sent: Sent) -> None:
     """What a try came to: nothing was sent, and all is given back; or the gateway told the price."""
     if sent.outcome in _UNUSED:
         await bookings.adjust(
-            idp.db, cleared.line, slot=cleared.slot, difference=-cleared.price, booked_at=cleared.booked_at
+            idp.db, cleared.recipient, slot=cleared.slot, difference=-cleared.price, booked_at=cleared.booked_at
         )
     elif sent.cost is not None and sent.currency == idp.spending.money.currency and sent.cost != cleared.price:
         difference = abs(sent.cost) - cleared.price
         if difference > BELIEVED * max(cleared.price, Decimal(1)):
-            _log.warning("sms price not believed", region=cleared.line.region)
+            _log.warning("sms price not believed", region=cleared.recipient.region)
             return
-        await bookings.adjust(idp.db, cleared.line, slot=False, difference=difference, booked_at=cleared.booked_at)
+        await bookings.adjust(idp.db, cleared.recipient, slot=False, difference=difference, booked_at=cleared.booked_at)
 
 
 async def _deny(
-    idp: Idp, message: Outgoing, line: Line, number: str, denied: Denied, facts: Facts, *, now: datetime
+    idp: Idp, message: Outgoing, recipient: Recipient, number: str, denied: Denied, facts: Facts, *, now: datetime
 ) -> None:
     """Count and audit it, close what it closes, and tell when it was the money."""
-    await _note(idp, message, line, number, denied.shadow, now=now)
-    await _object(idp, message, line, number, denied.objection, Mode.ENFORCE, now=now)
+    await _note(idp, message, recipient, number, denied.shadow, now=now)
+    await _object(idp, message, recipient, number, denied.objection, Mode.ENFORCE, now=now)
     if denied.rule is Rule.MONEY and denied.objection.period is not None:
         await _tell(idp, denied.objection.period, STOP if facts.known else USED_UP, now=now)
 
 
 async def _note(
-    idp: Idp, message: Outgoing, line: Line, number: str, shadow: tuple[Objection, ...], *, now: datetime
+    idp: Idp, message: Outgoing, recipient: Recipient, number: str, shadow: tuple[Objection, ...], *, now: datetime
 ) -> None:
     for objection in shadow:
-        await _object(idp, message, line, number, objection, Mode.SHADOW, now=now)
+        await _object(idp, message, recipient, number, objection, Mode.SHADOW, now=now)
 
 
 async def _object(
-    idp: Idp, message: Outgoing, line: Line, number: str, objection: Objection, mode: Mode, *, now: datetime
+    idp: Idp, message: Outgoing, recipient: Recipient, number: str, objection: Objection, mode: Mode, *, now: datetime
 ) -> None:
     event = MessageDenied(
         message=str(message.id),
         phone=mask(number),
         rule=objection.rule.value,
         mode=mode.value,
-        region=line.region or None,
+        region=recipient.region or None,
     )
-    await denials.record(idp.db, line, event, now=now)
+    await denials.record(idp.db, recipient, event, now=now)
     metrics.observe_denied(objection.rule, mode)
     _log.info("sms denied", message=str(message.id), masked=event.phone, rule=event.rule, mode=event.mode)
     match objection.closes:
         case None:
             return
         case Closes.BLOCK:
-            await denials.close_block(idp.db, line, until=now + idp.spending.neighbours.closed, now=now)
+            await denials.close_block(idp.db, recipient, until=now + idp.spending.neighbours.closed, now=now)
         case Closes.REGION:
             until = now + idp.spending.conversion.closed
-            closed = CountryClosed(region=line.region, mode=mode.value, until=until.isoformat())
+            closed = CountryClosed(region=recipient.region, mode=mode.value, until=until.isoformat())
             if await denials.close_region(idp.db, closed, until=until, now=now):
-                _log.warning("sms country closed", region=line.region, mode=mode.value, until=until.isoformat())
+                _log.warning("sms country closed", region=recipient.region, mode=mode.value, until=until.isoformat())
 
 
 async def _tell(idp: Idp, period: Period, level: int, *, now: datetime) -> None:
-    """One line and one audit row for each crossing, however many messages cross."""
+    """One log line and one audit row for each crossing, however many messages cross."""
     money = idp.spending.money
     event = BudgetReached(
         period=period.value, reached=_WORDS[level], budget=str(money.budgets[period]), currency=money.currency

@@ -8,172 +8,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-from sqlalchemy import (
-    ARRAY,
-    CTE,
-    Boolean,
-    ColumnElement,
-    Integer,
-    LargeBinary,
-    Numeric,
-    SmallInteger,
-    and_,
-    bindparam,
-    case,
-    cast,
-    exists,
-    false,
-    func,
-    literal_column,
-    not_,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.dialects.postgresql import array, insert
 
 from idp.spending import Period
-from idp.store.composed import Statement
+from idp.spending.table import CONVERSION_WINDOW
 from idp.store.engine import Conn
-from idp.store.rate_limits import done
-from idp.store.schema import Time, spending_block, spending_money, spending_number, spending_region
-from idp.store.spending import (
-    A_DAY,
-    BLOCK,
-    HOUR_AT,
-    NOW,
-    NUMBER,
-    ONE,
-    PER,
-    PHONE,
-    REGION,
-    THE_ROW,
-    ZERO,
-    Line,
-    beginnings,
-    entries,
-    kept,
-    lately,
-    others,
-    spent_in,
+from idp.store.spending import CURRENT, LATELY, OTHERS, SPENT_IN, Recipient, beginnings, each, read_spent
+from idp.store.sql import Sql
+
+_CHARGED = each(f"""
+        {{p}}_at = CASE WHEN {CURRENT} THEN m.{{p}}_at ELSE :{{p}}_at END,
+        {{p}}_spent = {SPENT_IN} + :price,
+        {{p}}_told = CASE WHEN {CURRENT} THEN m.{{p}}_told ELSE 0 END""")
+
+_BOOK = Sql(f"""
+-- A place in the block, which is refused when the others have them all. Only where slots are counted.
+WITH block AS (
+    INSERT INTO spending_block AS b (key, region, numbers, times, expires_at)
+    SELECT :block_key, :region, ARRAY[:number_key]::bytea[], ARRAY[:now]::timestamptz[],
+           :now::timestamptz + :per::interval
+    WHERE :slot
+    ON CONFLICT (key) DO UPDATE
+    SET numbers = array_append(ARRAY(SELECT entry.number {LATELY} ORDER BY entry.at), :number_key),
+        times = array_append(ARRAY(SELECT entry.at {LATELY} ORDER BY entry.at), :now),
+        expires_at = greatest(b.expires_at, :now::timestamptz + :per::interval)
+    WHERE :most::integer IS NULL OR coalesce(b.closed_until <= :now, true) AND {OTHERS} < :most
+    RETURNING 1
+),
+-- The price out of all three budgets, or out of none.
+money AS (
+    INSERT INTO spending_money AS m (id, {each("{p}_at, {p}_spent")})
+    SELECT 1, {each(":{p}_at, :price")}
+    WHERE (NOT :slot OR EXISTS (SELECT FROM block))
+      AND {each("coalesce(:price <= :{p}_cap::numeric, true)", between=" AND ")}
+    ON CONFLICT (id) DO UPDATE
+    SET {_CHARGED}
+    WHERE {each(f"coalesce({SPENT_IN} + :price <= :{{p}}_cap, true)", between=" AND ")}
+    RETURNING {each("m.{p}_spent, m.{p}_told")}
+),
+number AS (
+    INSERT INTO spending_number AS n (authenticator_id, number, region, hour, at, sends)
+    SELECT :authenticator_id, :number_key, :region, :hour_at, :now, 1 WHERE :slot AND EXISTS (SELECT FROM money)
+    ON CONFLICT (authenticator_id) DO UPDATE
+    SET hour = :hour_at, at = :now, sends = CASE WHEN n.at > :a_day_ago THEN n.sends + 1 ELSE 1 END
+    RETURNING 1
+),
+bucket AS (
+    INSERT INTO spending_region AS r (region, hour, sends)
+    SELECT :region, :hour_at, 1 WHERE EXISTS (SELECT FROM number)
+    ON CONFLICT (region, hour) DO UPDATE SET sends = r.sends + 1
 )
-
-_n, _m = spending_number.c, spending_money.c
-
-PRICE: ColumnElement[Decimal] = bindparam("price", type_=Numeric)
-# As text, because Core would add the table itself to the FROM of the inner SELECT.
-NUMBERS: ColumnElement[Any] = literal_column("spending_block.numbers", ARRAY(LargeBinary))
-TIMES: ColumnElement[Any] = literal_column("spending_block.times", ARRAY(Time))
-
-
-def _kept(name: str, *, live: bool) -> ColumnElement[Any]:
-    """The entries of the block less this number, and less those too old to count if only the `live` ones are wanted."""
-    entry = entries(NUMBERS, TIMES)
-    mine = lately(entry) if live else entry.c.number != NUMBER
-    return func.array(select(entry.c[name]).where(mine).order_by(entry.c.at).scalar_subquery())
-
-
-def _charge_block() -> CTE:
-    """Take a place in the block, which is refused when the others have them all. Only where slots are counted."""
-    given: dict[str, ColumnElement[Any]] = {
-        "key": BLOCK,
-        "region": REGION,
-        "numbers": array([NUMBER]),
-        "times": array([NOW]),
-        "expires_at": NOW + PER,
-    }
-    most: ColumnElement[int] = bindparam("most", type_=Integer)
-    closed = func.coalesce(spending_block.c.closed_until > NOW, false())
-    return (
-        insert(spending_block)
-        .from_select(list(given), select(*given.values()).where(bindparam("slot", type_=Boolean)))
-        .on_conflict_do_update(
-            index_elements=[spending_block.c.key],
-            set_={
-                "numbers": func.array_append(_kept("number", live=True), NUMBER),
-                "times": func.array_append(_kept("at", live=True), NOW),
-                "expires_at": func.greatest(spending_block.c.expires_at, NOW + PER),
-            },
-            where=or_(most.is_(None), and_(not_(closed), others(NUMBERS, TIMES) < most)),
-        )
-        .returning(spending_block.c.key)
-        .cte("block")
-    )
-
-
-def _charge_money(when: ColumnElement[bool]) -> CTE:
-    """Take the price out of all three budgets, or out of none."""
-    given: dict[str, ColumnElement[Any]] = {"id": literal_column("1", SmallInteger)}
-    changed: dict[str, ColumnElement[Any]] = {}
-    first: list[ColumnElement[bool]] = [when]
-    still: list[ColumnElement[bool]] = []
-    for period in Period:
-        at = bindparam(f"{period}_at", type_=Time)
-        cap = bindparam(f"{period}_cap", type_=Numeric)
-        given |= {f"{period}_at": at, f"{period}_spent": PRICE}
-        changed |= {f"{period}_{what}": kept(period, what, otherwise=new) for what, new in (("at", at), ("told", ZERO))}
-        changed[f"{period}_spent"] = spent_in(period) + PRICE
-        first.append(func.coalesce(cap >= PRICE, true()))
-        still.append(func.coalesce(spent_in(period) + PRICE <= cap, true()))
-    return (
-        insert(spending_money)
-        .from_select(list(given), select(*given.values()).where(*first))
-        .on_conflict_do_update(index_elements=[_m.id], set_=changed, where=and_(*still))
-        .returning(*(_m[f"{period}_{what}"] for period in Period for what in ("spent", "told")))
-        .cte("money")
-    )
-
-
-def _book() -> Statement:
-    slot = bindparam("slot", type_=Boolean)
-    block = _charge_block()
-    money = _charge_money(or_(not_(slot), exists(select(ONE).select_from(block))))
-    paid = and_(slot, exists(select(ONE).select_from(money)))
-    phone: dict[str, ColumnElement[Any]] = {
-        "authenticator_id": PHONE,
-        "number": NUMBER,
-        "region": REGION,
-        "hour": HOUR_AT,
-        "at": NOW,
-        "sends": ONE,
-    }
-    number = (
-        insert(spending_number)
-        .from_select(list(phone), select(*phone.values()).where(paid))
-        .on_conflict_do_update(
-            index_elements=[_n.authenticator_id],
-            set_={
-                "hour": HOUR_AT,
-                "at": NOW,
-                "sends": case((_n.at > NOW - A_DAY, _n.sends + ONE), else_=ONE),
-            },
-        )
-        .returning(_n.authenticator_id)
-        .cte("number")
-    )
-    bucket: dict[str, ColumnElement[Any]] = {"region": REGION, "hour": HOUR_AT, "sends": ONE}
-    region = (
-        insert(spending_region)
-        .from_select(list(bucket), select(*bucket.values()).where(exists(select(ONE).select_from(number))))
-        .on_conflict_do_update(
-            index_elements=[spending_region.c.region, spending_region.c.hour],
-            set_={"sends": spending_region.c.sends + ONE},
-        )
-        .returning(spending_region.c.region)
-        .cte("bucket")
-    )
-    found = [select(money.c[f"{period}_{what}"]).scalar_subquery() for period in Period for what in ("spent", "told")]
-    return Statement(
-        select(exists(select(ONE).select_from(money)), exists(select(ONE).select_from(block)), *found).add_cte(
-            block, money, number, region
-        )
-    )
-
-
-_BOOK = _book()
+SELECT EXISTS (SELECT FROM money) AS paid, EXISTS (SELECT FROM block) AS placed,
+    {each("coalesce(m.{p}_spent, 0) AS {p}_spent, coalesce(m.{p}_told, 0) AS {p}_told")}
+FROM (SELECT) AS one LEFT JOIN money m ON true""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +74,7 @@ class Booked:
 
 async def book(
     conn: Conn,
-    line: Line,
+    recipient: Recipient,
     *,
     slot: bool,
     most: int | None,
@@ -204,98 +90,64 @@ async def book(
     """
     row = await conn.one(
         _BOOK,
-        **line.values(),
+        **recipient.values(),
         **beginnings(now),
         **{f"{period}_cap": caps[period] for period in Period},
+        a_day_ago=now - CONVERSION_WINDOW,
         slot=slot,
         most=most,
         price=price,
         per=per,
     )
     assert row is not None
-    paid, placed, *rest = row
-    return Booked(
-        paid=paid,
-        placed=placed,
-        spent={period: rest[2 * i] or Decimal(0) for i, period in enumerate(Period)},
-        told={period: rest[2 * i + 1] or 0 for i, period in enumerate(Period)},
-    )
+    told = {period: row[f"{period}_told"] for period in Period}
+    return Booked(row["paid"], row["placed"], read_spent(row), told)
 
 
-def _texted(*, beside: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether the number was sent anything `beside` what is given back: to this phone, or to whoever shares it."""
-    mine = _n.authenticator_id == PHONE
-    sends = _n.sends > case((mine, beside), else_=ZERO)
-    return exists(select(ONE).where(or_(mine, _n.number == NUMBER), sends))
+def _left(*, beside: int) -> str:
+    """Take the number out of the block, unless it was sent more than that: to this phone, or to whoever shares it."""
+    others = "FROM unnest(b.numbers, b.times) AS entry (number, at) WHERE entry.number <> :number_key"
+    return f"""
+    UPDATE spending_block b
+    SET numbers = ARRAY(SELECT entry.number {others} ORDER BY entry.at),
+        times = ARRAY(SELECT entry.at {others} ORDER BY entry.at)
+    WHERE b.key = :block_key AND NOT EXISTS (
+        SELECT FROM spending_number
+        WHERE (authenticator_id = :authenticator_id OR number = :number_key)
+          AND sends > CASE WHEN authenticator_id = :authenticator_id THEN {beside} ELSE 0 END)"""
 
 
-def _adjust() -> Statement:
-    """Change what was spent, and with `slot` give a place and a send back."""
-    slot = bindparam("slot", type_=Boolean)
-    difference: ColumnElement[Decimal] = bindparam("difference", type_=Numeric)
-    block = (
-        update(spending_block)
-        .where(spending_block.c.key == BLOCK, slot, not_(_texted(beside=ONE)))
-        .values(numbers=_kept("number", live=False), times=_kept("at", live=False))
-        .returning(spending_block.c.key)
-        .cte("block")
-    )
-    money = (
-        update(spending_money)
-        .where(THE_ROW, done(block))
-        .values(
-            {
-                f"{period}_spent": case(
-                    (
-                        _m[f"{period}_at"] == bindparam(f"{period}_at", type_=Time),
-                        func.greatest(cast(ZERO, Numeric), _m[f"{period}_spent"] + difference),
-                    ),
-                    else_=_m[f"{period}_spent"],
-                )
-                for period in Period
-            }
-        )
-        .returning(_m.id)
-        .cte("money")
-    )
-    number = (
-        update(spending_number)
-        .where(_n.authenticator_id == PHONE, _n.sends > ZERO, slot, done(money))
-        .values(sends=_n.sends - ONE)
-        .returning(_n.authenticator_id)
-        .cte("number")
-    )
-    bucket = (
-        update(spending_region)
-        .where(
-            spending_region.c.region == REGION,
-            spending_region.c.hour == HOUR_AT,
-            spending_region.c.sends > ZERO,
-            exists(select(ONE).select_from(number)),
-        )
-        .values(sends=spending_region.c.sends - ONE)
-        .returning(spending_region.c.region)
-        .cte("bucket")
-    )
-    return Statement(select(exists(select(ONE).select_from(money))).add_cte(block, money, number, bucket))
+_CORRECTED = each("""
+        {p}_spent = CASE WHEN m.{p}_at = :{p}_at THEN greatest(0, m.{p}_spent + :difference) ELSE m.{p}_spent END""")
 
-
-_ADJUST = _adjust()
-
-
-async def adjust(conn: Conn, line: Line, *, slot: bool, difference: Decimal, booked_at: datetime) -> None:
-    """Correct a booking once the price is known, or give it back: all of it with `slot`, when nothing was sent."""
-    await conn.one(_ADJUST, **line.values(), **beginnings(booked_at), slot=slot, difference=difference)
-
-
-_LEAVE = Statement(
-    update(spending_block)
-    .where(spending_block.c.key == BLOCK, not_(_texted(beside=ZERO)))
-    .values(numbers=_kept("number", live=False), times=_kept("at", live=False))
-    .returning(spending_block.c.key)
+_ADJUST = Sql(f"""
+WITH block AS ({_left(beside=1)} AND :slot RETURNING 1),
+money AS (
+    UPDATE spending_money m
+    SET {_CORRECTED}
+    WHERE id = 1 AND (SELECT count(*) FROM block) >= 0
+    RETURNING 1
+),
+number AS (
+    UPDATE spending_number SET sends = sends - 1
+    WHERE authenticator_id = :authenticator_id AND sends > 0 AND :slot AND (SELECT count(*) FROM money) >= 0
+    RETURNING 1
+),
+bucket AS (
+    UPDATE spending_region SET sends = sends - 1
+    WHERE region = :region AND hour = :hour_at AND sends > 0 AND EXISTS (SELECT FROM number)
 )
+SELECT count(*) FROM money""")
 
 
-async def leave_block(conn: Conn, line: Line) -> None:
+async def adjust(conn: Conn, recipient: Recipient, *, slot: bool, difference: Decimal, booked_at: datetime) -> None:
+    """Correct a booking once the price is known, or give it back: all of it with `slot`, when nothing was sent."""
+    await conn.one(_ADJUST, **recipient.values(), **beginnings(booked_at), slot=slot, difference=difference)
+
+
+_LEAVE = Sql(_left(beside=0))
+
+
+async def leave_block(conn: Conn, recipient: Recipient) -> None:
     """Give back a place in a block that was taken for nothing: there was no money left."""
-    await conn.one(_LEAVE, **line.values())
+    await conn.one(_LEAVE, **recipient.values())

@@ -2,122 +2,78 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    func,
-    literal_column,
-    select,
-    update,
-)
 
 from idp.spending.table import CONVERSION_WINDOW
-from idp.store.batches import BATCH, among
-from idp.store.composed import Statement
+from idp.store.batches import BATCH, LOCKED
 from idp.store.engine import Conn
 from idp.store.facts import SESSION_IDLE
 from idp.store.leases import MARGIN
-from idp.store.schema import (
-    Time,
-    authenticator,
-    client_assertion,
-    grant,
-    interaction,
-    message,
-    rate_limit,
-    refresh_token,
-    session,
-    spending_block,
-    spending_closed,
-    spending_denied,
-    spending_number,
-    spending_region,
-)
-from idp.store.spending import A_DAY
+from idp.store.sql import Sql
 
 ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes
 KEEP_MESSAGES = timedelta(days=30)
 KEEP_DENIALS = timedelta(days=31)
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+
+def _ago(keep: timedelta) -> str:
+    return f":now::timestamptz - interval '{keep.total_seconds():.0f} s'"
 
 
-def _span(value: timedelta) -> ColumnElement[timedelta]:
-    return literal_column(f"interval '{value.total_seconds():.0f} s'")
-
-
-def _sweep(ended: Column[Any], keep: timedelta = timedelta(0)) -> Statement:
-    table = ended.table
-    assert isinstance(table, Table)
-    (key,) = list(table.primary_key.columns)[:1]
-    gone = ended < _now - _span(keep)
+def _batch(table: str, key: str, ended: str, keep: timedelta = timedelta(0)) -> Sql:
     # The order is not needed, but it lets PostgreSQL walk the index instead of reading the table for the few dead ones.
-    swept = (
-        delete(table)
-        .where(among(key, select(key).where(gone).order_by(ended)))
-        .returning(literal_column("1"))
-        .cte("swept")
-    )
-    return Statement(select(func.count()).select_from(swept))
+    return Sql(f"""
+WITH swept AS (
+    DELETE FROM {table} WHERE {key} = ANY (ARRAY(
+        SELECT {key} FROM {table} WHERE {ended} < {_ago(keep)} ORDER BY {ended} {LOCKED}))
+    RETURNING 1
+)
+SELECT count(*) FROM swept""")
 
 
-def _expire() -> Statement:
-    """Messages that nobody may send any more leave the index that every sender reads."""
-    late = and_(message.c.state == literal_column("'waiting'"), message.c.expires_at <= _now + _span(MARGIN))
-    those = select(message.c.id).where(late).order_by(message.c.lease_until, message.c.created_at)
-    expired = (
-        update(message)
-        .where(among(message.c.id, those))
-        .values(state="expired", lease_until=None)
-        .returning(literal_column("1"))
-        .cte("expired")
-    )
-    return Statement(select(func.count()).select_from(expired))
+def _buckets(table: str, at: str, keep: timedelta) -> Sql:
+    """All at once: there are never many, a few for each hour."""
+    return Sql(f"""
+WITH swept AS (DELETE FROM {table} WHERE {at} <= {_ago(keep)} RETURNING 1)
+SELECT count(*) FROM swept""")
 
 
-def _old(at: Column[Any], keep: ColumnElement[timedelta]) -> Statement:
-    """Buckets: there are never many, a few for each hour."""
-    table = at.table
-    assert isinstance(table, Table)
-    swept = delete(table).where(at <= _now - keep).returning(literal_column("1")).cte("swept")
-    return Statement(select(func.count()).select_from(swept))
+# Messages that nobody may send any more leave the index that every sender reads.
+_EXPIRE = Sql(f"""
+WITH expired AS (
+    UPDATE message SET state = 'expired', lease_until = NULL
+    WHERE id = ANY (ARRAY(
+        SELECT id FROM message
+        WHERE state = 'waiting' AND expires_at <= {_ago(-MARGIN)}
+        ORDER BY lease_until, created_at {LOCKED}))
+    RETURNING 1
+)
+SELECT count(*) FROM expired""")
 
-
-_STATEMENTS: Mapping[str, Statement] = {
-    "interaction": _sweep(interaction.c.expires_at, KEEP_ENDED),
+_STATEMENTS: Mapping[str, Sql] = {
+    "interaction": _batch("interaction", "id", "expires_at", KEEP_ENDED),
     # One that reached its absolute end is not seen any more, and so is idle soon.
-    "session": _sweep(session.c.seen_at, SESSION_IDLE + KEEP_ENDED),
+    "session": _batch("session", "id", "seen_at", SESSION_IDLE + KEEP_ENDED),
     # Codes go with their grant: one that comes back later still ends it (RFC 6749 4.1.2).
-    "refresh_token": _sweep(refresh_token.c.expires_at, KEEP_ENDED),
-    "grant_": _sweep(grant.c.expires_at, KEEP_ENDED),
-    "client_assertion": _sweep(client_assertion.c.expires_at),
-    "rate_limit": _sweep(rate_limit.c.expires_at),
-    "authenticator": _sweep(authenticator.c.expires_at, KEEP_ENDED),
-    "message (expired)": _expire(),
-    "message": _sweep(message.c.expires_at, KEEP_MESSAGES),
-    "spending_number": _sweep(spending_number.c.at, CONVERSION_WINDOW),
-    "spending_block": _sweep(spending_block.c.expires_at),
-    "spending_region": _old(spending_region.c.hour, A_DAY),
-    "spending_closed": _old(spending_closed.c.closed_until, A_DAY),
-    "spending_denied": _old(spending_denied.c.hour, _span(KEEP_DENIALS)),
+    "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
+    "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
+    "client_assertion": _batch("client_assertion", "hash", "expires_at"),
+    "rate_limit": _batch("rate_limit", "key", "expires_at"),
+    "authenticator": _batch("authenticator", "id", "expires_at", KEEP_ENDED),
+    "message (expired)": _EXPIRE,
+    "message": _batch("message", "id", "expires_at", KEEP_MESSAGES),
+    "spending_number": _batch("spending_number", "authenticator_id", "at", CONVERSION_WINDOW),
+    "spending_block": _batch("spending_block", "key", "expires_at"),
+    "spending_region": _buckets("spending_region", "hour", CONVERSION_WINDOW),
+    "spending_closed": _buckets("spending_closed", "closed_until", CONVERSION_WINDOW),
+    "spending_denied": _buckets("spending_denied", "hour", KEEP_DENIALS),
 }
 
 
 async def sweep(conn: Conn, *, now: datetime, kinds: Iterable[str] = _STATEMENTS) -> dict[str, int]:
     """Delete (or mark as expired) at most one batch of every kind; how many of each went."""
-    swept: dict[str, int] = {}
-    for name in kinds:
-        row = await conn.one(_STATEMENTS[name], now=now)
-        if row is not None and row[0]:
-            swept[name] = int(row[0])
-    return swept
+    counts = {name: await conn.value(_STATEMENTS[name], now=now) for name in kinds}
+    return {name: count for name, count in counts.items() if count}
 
 
 async def sweep_all(conn: Conn, *, now: datetime) -> dict[str, int]:

@@ -425,7 +425,7 @@ async def test_each_rule_denies_counts_or_does_not_look(
     someone = await person(bare, number)
     now = bare.clock.now()
     others = {name.value: "off" for name in Rule if name != rule}
-    line = spending.line_of(
+    recipient = spending.recipient_of(
         bare.idp,
         account_id=someone.account_id,
         authenticator_id=someone.phone,
@@ -433,9 +433,11 @@ async def test_each_rule_denies_counts_or_does_not_look(
         phone=describe(number),
     )
     if rule == "suppression":
-        await raw.execute("INSERT INTO suppressed_number VALUES ($1, 'opted_out', $2)", line.suppressible[0], now)
+        await raw.execute(
+            "INSERT INTO suppressed_number VALUES ($1, 'opted_out', $2)", recipient.suppressed_keys[0], now
+        )
     if rule == "neighbours":
-        await denials.close_block(bare.idp.db, line, until=now + HOUR, now=now)
+        await denials.close_block(bare.idp.db, recipient, until=now + HOUR, now=now)
     if rule == "conversion":
         await raw.execute("INSERT INTO spending_region VALUES ('EE', $1, 20, 3)", now.replace(minute=0))
     text = '[prices]\n"*" = 100' if rule == "money" else ""

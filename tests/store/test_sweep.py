@@ -219,7 +219,7 @@ def hot_statements() -> dict[str, Runnable]:
         "log": messages._LOG,
         "receipt": receipts._REPORT,
         "breaker": breakers._COUNT,
-        "spending": spending._FACTS,
+        "spending": spending._STANDING,
         "book": bookings._BOOK,
         "give back": bookings._ADJUST,
         "deny": denials._RECORD,

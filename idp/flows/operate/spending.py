@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from idp.flows.idp import Idp
 from idp.flows.operate.people import parse_phone
-from idp.flows.spending import facts_of, line_of
+from idp.flows.spending import facts_of, recipient_of
 from idp.sms.phone import describe, mask
 from idp.spending import Country, Facts, Line, Period, decide, explain, in_words
 from idp.store import denials
@@ -54,8 +54,8 @@ async def explain_number(idp: Idp, typed: str) -> Explained:
     """The rules one by one for this number. Nothing is booked, counted or sent."""
     number = "".join(character for character in typed if character not in " -.()/")
     phone = describe(number)
-    line = line_of(idp, account_id=uuid4(), authenticator_id=uuid4(), number=number, phone=phone)
-    facts = await facts_of(idp, line, phone, asks=True, now=idp.clock.now())
+    recipient = recipient_of(idp, account_id=uuid4(), authenticator_id=uuid4(), number=number, phone=phone)
+    facts = await facts_of(idp, recipient, phone, asks=True, now=idp.clock.now())
     known = replace(facts, known=True)
     return Explained(
         phone=mask(number),
