@@ -65,7 +65,7 @@ BESIDE = (
     b"FROM spending_",
     b"spending_region",
     b"WITH batch AS",
-    b"min(message.created_at)",
+    b"min(created_at)",
     b"clock_timestamp",
     b"FROM client",
     b"FROM signing_key",

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 # What only these statements of a sender hold.
 BEGIN, MARK = b"INSERT INTO message_attempt", b"SET finished_at"
-JUDGE, BOOK, STOLEN = b"suppressed_number.hash", b"INSERT INTO spending_money", b"denied_by='sim_swap'"
+JUDGE, BOOK, STOLEN = b"FROM suppressed_number", b"INSERT INTO spending_money", b"denied_by = 'sim_swap'"
 PRICE = Decimal("0.10")
 TRIES = Statement(
     select(message.c.state, message.c.tries, func.count(message_attempt.c.id))
