@@ -338,10 +338,10 @@ class Provider:
         if secret is not None:
             where = bound(account_id, made.id)
             sealed = self.idp.secrets.seal(secret, purpose=purpose, bound_to=where)
-        lookup = None
+        number_key = None
         if factor is Factor.SMS and secret is not None:
-            lookup = self.idp.secrets.index(secret.decode(), purpose=PHONE_INDEX)
-        await authenticators.add(self.idp.db, made, sealed=sealed, lookup=lookup)
+            number_key = self.idp.secrets.index(secret.decode(), purpose=PHONE_INDEX)
+        await authenticators.add(self.idp.db, made, sealed=sealed, number_key=number_key)
         return made.id
 
     async def rows(self, statement: Runnable, **values: Any) -> list[tuple[Any, ...]]:

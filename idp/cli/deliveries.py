@@ -8,7 +8,7 @@ from idp.cli import output
 from idp.cli.people import Name
 
 if TYPE_CHECKING:
-    from idp.flows.operate import Line
+    from idp.store.messages import Logged
 
 LOG_EXAMPLES = "\b\nExamples:\n  idp sms log ada\n  idp sms log ada --limit 3 --json"
 UNBLOCK_EXAMPLES = "\b\nExamples:\n  idp sms unblock +37251234567"
@@ -28,21 +28,20 @@ def log(
     from idp.serving.place import run
 
     found = run(lambda idp: operate.sent_to(idp, name, limit=limit))
-    rows = [_row(line) for line in found]
+    rows = [_row(to, one) for to, one in found]
     headings = ("WHEN", "TO", "KIND", "GATEWAY", "OUTCOME", "DELIVERY", "PROVIDER'S ID", "PARTS", "COST")
     text = output.table(headings, rows) or f"Nothing was sent to {name} lately."
-    output.show({"username": name, "messages": [_fields(line) for line in found]}, text, as_json=as_json)
+    output.show({"username": name, "messages": [_fields(to, one) for to, one in found]}, text, as_json=as_json)
 
 
-def _row(line: "Line") -> tuple[object, ...]:
-    one = line.logged
+def _row(to: str, one: "Logged") -> tuple[object, ...]:
     fate = one.outcome or (one.state if one.gateway is None else "unknown")
     why = one.reason or one.denied_by
     if one.message.channel == "email" and why == "invalid_number":
         why = "no such mailbox"
     return (
         output.when(one.started_at or one.message.created_at),
-        line.to,
+        to,
         one.message.kind.replace("_", " "),
         one.gateway,
         _words(fate, why),
@@ -58,13 +57,12 @@ def _words(fate: str | None, why: str | None) -> str:
     return f"{said}{f' ({why})' if why else ''}".replace("_", " ")
 
 
-def _fields(line: "Line") -> dict[str, Any]:
-    one = line.logged
+def _fields(to: str, one: "Logged") -> dict[str, Any]:
     return {
         "message": one.message.id,
         "kind": one.message.kind,
         "channel": one.message.channel,
-        "to": line.to,
+        "to": to,
         "asked_at": one.message.created_at,
         "state": one.state,
         "denied_by": one.denied_by,

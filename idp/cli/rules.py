@@ -10,9 +10,11 @@ import typer
 from idp.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from idp.flows.idp import Idp
     from idp.flows.operate import Counters, Explained
-    from idp.spending import Line, Rule, Spending
+    from idp.spending import Rule, Ruling, Spending
 
 EPILOG = (
     "\b\nExamples:\n"
@@ -57,19 +59,19 @@ def rules(
 
 
 def _explained_json(found: "Explained") -> dict[str, Any]:
-    def each(lines: "list[Line]") -> list[dict[str, str]]:
-        return [{"rule": line.rule, "mode": line.mode, "found": line.found} for line in lines]
+    def listed(rulings: "Sequence[Ruling]") -> list[dict[str, str]]:
+        return [{"rule": each.rule, "mode": each.mode, "found": each.found} for each in rulings]
 
     return {
         "phone": found.phone,
         "region": found.region,
-        "never_verified": {"answer": found.answer, "rules": each(list(found.unverified))},
-        "verified_before": {"answer": found.answer_verified, "rules": each(list(found.verified))},
+        "never_verified": {"answer": found.answer, "rules": listed(found.unverified)},
+        "verified_before": {"answer": found.answer_verified, "rules": listed(found.verified)},
     }
 
 
 def _explained_lines(found: "Explained") -> list[str]:
-    rows = [(line.rule, line.mode, line.found) for line in found.unverified]
+    rows = [(each.rule, each.mode, each.found) for each in found.unverified]
     return [
         f"A code to {found.phone} ({found.region or 'no country'}), which this person never verified:",
         output.table(("RULE", "MODE", "FINDS"), rows),

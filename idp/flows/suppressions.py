@@ -11,12 +11,12 @@ from idp.store import suppressions
 async def suppress(idp: Idp, number: str, *, reason: str, gateway: str, account_id: UUID) -> bool:
     """Send nothing to this number any more. True when that is new."""
     audit = NumberSuppressed(phone=mask(number), reason=reason, gateway=gateway, account=str(account_id))
-    hashed = idp.secrets.index(number, purpose=suppressions.PURPOSE)
-    return await suppressions.add(idp.db, hashed, reason=reason, audit=audit, now=idp.clock.now())
+    number_key = idp.secrets.index(number, purpose=suppressions.PURPOSE)
+    return await suppressions.add(idp.db, number_key, reason=reason, audit=audit, now=idp.clock.now())
 
 
 async def unblock(idp: Idp, phone: Phone) -> str | None:
     """Let messages go to this number again; why none did, or None if nothing was in the way."""
-    hashes = idp.secrets.indexes(phone.e164, purpose=suppressions.PURPOSE)
+    number_keys = idp.secrets.indexes(phone.e164, purpose=suppressions.PURPOSE)
     audit = NumberUnblocked(phone=phone.masked)
-    return await suppressions.remove(idp.db, hashes, audit=audit, now=idp.clock.now())
+    return await suppressions.remove(idp.db, number_keys, audit=audit, now=idp.clock.now())

@@ -8,7 +8,7 @@ from idp.spending.table import Mode, Rule, Spending
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Ruling:
     """What one rule finds, and what its mode makes of it."""
 
     rule: Rule
@@ -16,9 +16,9 @@ class Line:
     found: str
 
 
-def explain(facts: Facts, table: Spending) -> list[Line]:
+def explain(facts: Facts, table: Spending) -> list[Ruling]:
     """Every rule with what it finds, up to the one that denies. Always the verdict of `decide`."""
-    lines: list[Line] = []
+    rulings: list[Ruling] = []
     verdict = decide(facts, table)
     for rule, judge in JUDGES.items():
         objection, mode = judge(facts, table), table.modes[rule]
@@ -30,10 +30,10 @@ def explain(facts: Facts, table: Spending) -> list[Line]:
             found = f"would deny: {objection.why}"
         else:
             found = f"does not look ({objection.why})"
-        lines.append(Line(rule, mode, found))
+        rulings.append(Ruling(rule, mode, found))
         if isinstance(verdict, Denied) and verdict.rule is rule:
             break
-    return lines
+    return rulings
 
 
 def in_words(verdict: Allowed | Denied) -> str:

@@ -16,10 +16,10 @@ _OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT 
 _INSERT = Sql("""
 INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at, expires_at,
                            trusted_at, hold, tell_at, enrolled_in, session_id, last_step, last_used_at, swapped_at)
-VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :lookup, :created_at, :confirmed_at, :expires_at,
+VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :number_key, :created_at, :confirmed_at, :expires_at,
         :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at,
         -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
-        (SELECT max(swapped_at) FROM authenticator WHERE lookup = :lookup))""")
+        (SELECT max(swapped_at) FROM authenticator WHERE lookup = :number_key))""")
 _DROP_PENDING = Sql("""
 DELETE FROM authenticator WHERE account_id = :account_id AND factor = :factor AND confirmed_at IS NULL""")
 _PENDING = Sql("""
@@ -57,7 +57,7 @@ async def add(
     new: Authenticator,
     *,
     sealed: bytes | None,
-    lookup: bytes | None = None,
+    number_key: bytes | None = None,
     session_id: UUID | None = None,
     last_step: int = 0,
 ) -> None:
@@ -70,7 +70,7 @@ async def add(
         label=new.label,
         hint=new.hint,
         sealed=sealed,
-        lookup=lookup,
+        number_key=number_key,
         created_at=new.created_at,
         confirmed_at=new.confirmed_at,
         expires_at=None if new.confirmed_at else new.created_at + ENROLMENT_LIFE,

@@ -18,7 +18,7 @@ AUTHENTICATORS = """(
     FROM (
         SELECT t.id, t.factor, t.label, t.hint, t.created_at, t.trusted_at, extract(epoch FROM t.hold) AS hold,
                t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at,
-               encode(t.lookup, 'hex') AS lookup,
+               encode(t.lookup, 'hex') AS number_key,
                (SELECT count(*) FROM recovery_code r WHERE r.authenticator_id = t.id AND r.used_at IS NULL) AS unused
         FROM authenticator t
         WHERE t.account_id = p.id AND t.confirmed_at IS NOT NULL
@@ -52,7 +52,7 @@ def read_authenticators(account_id: UUID, items: Sequence[Mapping[str, Any]] | N
 
 
 def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
-    hold, lookup, factor = item["hold"], item["lookup"], Factor(item["factor"])
+    hold, number_key, factor = item["hold"], item["number_key"], Factor(item["factor"])
     return Authenticator(
         id=UUID(item["id"]),
         account_id=account_id,
@@ -67,7 +67,7 @@ def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
         last_used_at=read_time(item["last_used_at"]),
         closed_at=read_time(item["closed_at"]),
         remaining=item["unused"] if factor is Factor.RECOVERY else None,
-        number_key=None if lookup is None else bytes.fromhex(lookup),
+        number_key=None if number_key is None else bytes.fromhex(number_key),
         swapped_at=read_time(item["swapped_at"]),
     )
 

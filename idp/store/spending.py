@@ -23,14 +23,17 @@ _LONGEST = {Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(days=1), Peri
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The phone a message goes to: whose it is, and keyed hashes of its number and of the block around it."""
+    """The phone a message goes to: whose it is, and the keyed hashes of its number and of the block around it.
+
+    `suppressed_keys` are of the number too: those under which it may be suppressed.
+    """
 
     account_id: UUID
     authenticator_id: UUID
     number_key: bytes
     block_key: bytes
     region: str
-    suppressed_keys: tuple[bytes, ...] = ()  # of the number too: under which it may be suppressed
+    suppressed_keys: tuple[bytes, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """What every statement about a phone binds."""

@@ -21,7 +21,7 @@ from idp.flows.operate.clients import (
     remove_client,
     set_client_disabled,
 )
-from idp.flows.operate.deliveries import Line, sent_to, unblock_number
+from idp.flows.operate.deliveries import sent_to, unblock_number
 from idp.flows.operate.groups import ChangedGroups, set_groups
 from idp.flows.operate.people import (
     NotAcceptable,
@@ -47,7 +47,6 @@ __all__ = [
     "ChangedGroups",
     "Counters",
     "Explained",
-    "Line",
     "NewClient",
     "NotAcceptable",
     "Person",

@@ -1,7 +1,5 @@
 """An operator's look at what was sent to a person, and the list of numbers that nothing is sent to."""
 
-from dataclasses import dataclass
-
 from idp.errors import SealBroken
 from idp.flows import suppressions
 from idp.flows.destinations import masked
@@ -13,19 +11,11 @@ from idp.store import messages
 from idp.store.messages import Logged
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One try to send one message to a person, or a message that was never tried. `to` is masked."""
-
-    to: str
-    logged: Logged
-
-
-async def sent_to(idp: Idp, username: str, *, limit: int) -> list[Line]:
-    """The latest messages of a person, newest first, one line for each try. Raises `NotThere`."""
+async def sent_to(idp: Idp, username: str, *, limit: int) -> list[tuple[str, Logged]]:
+    """The latest messages of a person, newest first, each try with its masked address. Raises `NotThere`."""
     person = await find_user(idp, username)
     found = await messages.log(idp.db, account_id=person.account.id, limit=limit)
-    return [Line(_masked(idp, logged), logged) for logged in found]
+    return [(_masked(idp, logged), logged) for logged in found]
 
 
 def _masked(idp: Idp, logged: Logged) -> str:

@@ -179,7 +179,7 @@ async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phon
         conn,
         phone,
         sealed=idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=where),
-        lookup=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
+        number_key=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
     )
     await record_added(conn, phone, now=now)
     return phone

@@ -10,7 +10,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.people import parse_phone
 from idp.flows.spending import facts_of, recipient_of
 from idp.sms.phone import describe, mask
-from idp.spending import Country, Facts, Line, Period, decide, explain, in_words
+from idp.spending import Country, Facts, Period, Ruling, decide, explain, in_words
 from idp.store import denials
 from idp.store.denials import Denials, Traffic
 
@@ -44,9 +44,9 @@ class Explained:
 
     phone: str
     region: str | None
-    unverified: Sequence[Line]
+    unverified: Sequence[Ruling]
     answer: str
-    verified: Sequence[Line]
+    verified: Sequence[Ruling]
     answer_verified: str
 
 
