@@ -149,7 +149,7 @@ async def _every(span: timedelta, work: Callable[[], Awaitable[object]]) -> None
 
 
 async def _sweep(idp: Idp) -> None:
-    await sweep.sweep_all(idp.db, now=idp.clock.now())
+    await sweep.sweep_all(idp.db, idle=idp.policy.sessions.idle, now=idp.clock.now())
     await notices.tell_again(idp)
 
 

@@ -250,7 +250,6 @@ ENROLMENTS = Limit("enrolments", windows=(Window(5, _HOUR), Window(10, _DAY)))
 # Subject: the account. That somebody who gave the right password typed wrong codes is told once a day: whoever learnt a
 # password must not be able to have its owner written to at will.
 CODE_NOTICES = Limit("code_notices", windows=(Window(1, _DAY),))
-TOLD_FROM = 3  # wrong codes in a row of one factor: who mistypes twice has not lost a password
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {

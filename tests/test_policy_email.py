@@ -191,4 +191,4 @@ def test_it_permits_no_change_of_authenticators(change: Change, having: tuple[Au
 
 def test_beside_a_text_message_it_ends_no_hold() -> None:
     found = enrolment(facts(having=(PHONE,), events=(PASSWORD, MAIL, SMS)), POLICY)
-    assert found == MayEnrol(POLICY.hold, ends_others=False)
+    assert found == MayEnrol(POLICY.enrolment.hold, ends_others=False)

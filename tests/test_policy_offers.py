@@ -23,7 +23,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)
 ANNA = Account(UUID(int=1), "anna", LONG_AGO, LONG_AGO)
 BANK = Client("bank", "Bank", AuthMethod.BASIC, scopes=frozenset({"openid", "transfers:write"}), first_party=True)
-AT_ONCE = replace(POLICY, message_at_once=True)
+AT_ONCE = replace(POLICY, challenge=replace(POLICY.challenge, message_at_once=True))
 
 
 def device(number: int, factor: Factor) -> Authenticator:

@@ -170,11 +170,11 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
             for name, rule in policy.scopes.items()
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
-        "hold_seconds": policy.hold.total_seconds(),
+        "hold_seconds": policy.enrolment.hold.total_seconds(),
         "challenge": {
-            "ttl_seconds": policy.challenge_ttl.total_seconds(),
-            "attempts": policy.challenge_attempts,
-            "message_at_once": policy.message_at_once,
+            "ttl_seconds": policy.challenge.ttl.total_seconds(),
+            "attempts": policy.challenge.attempts,
+            "message_at_once": policy.challenge.message_at_once,
         },
     }
 
@@ -191,11 +191,11 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
     lines.append("")
     lines += [f"Members of {name} need {level.name.lower()} for anything." for name, level in policy.groups.items()]
-    hold, life = in_units(policy.hold), in_units(policy.challenge_ttl)
+    hold, life = in_units(policy.enrolment.hold), in_units(policy.challenge.ttl)
     lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {hold}.")
-    tries = policy.challenge_attempts
+    tries = policy.challenge.attempts
     lines.append(f"A code lives {life} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}.")
-    who = "everybody who has a phone" if policy.message_at_once else "who has nothing better"
+    who = "everybody who has a phone" if policy.challenge.message_at_once else "who has nothing better"
     lines.append(f"After the password a code by text message leaves by itself for {who}.")
     return lines
 

@@ -33,7 +33,6 @@ from idp.model import AuthorizationRequest, Factor, Session
 from idp.policy import UNMET, Refuse
 from idp.sms.text import Notice
 from idp.store import accounts, audits, consents, grants, rate_limits, sessions
-from idp.store.facts import SESSION_IDLE, SESSION_LIFE
 
 ACTIVITY = 30
 TWICE = timedelta(minutes=1)  # what is done is done for whoever asks for it again so soon
@@ -112,9 +111,9 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
         return inside
-    account_id, now = inside.account.id, inside.now
+    account_id, now, lives = inside.account.id, inside.now, idp.policy.sessions
     live = await sessions.of_account(
-        idp.db, account_id=account_id, idle_since=now - SESSION_IDLE, life_since=now - SESSION_LIFE
+        idp.db, account_id=account_id, idle_since=now - lives.idle, life_since=now - lives.life
     )
     events = await audits.of_account(idp.db, account_id=account_id, names=_SHOWN, limit=ACTIVITY)
     return Home(

@@ -86,7 +86,11 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | 
         if again is None:
             return ToClient(room, ())
         if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
-            conn, authenticator_id=authenticator_id, account_id=account_id, now=again.now, hold=idp.policy.hold
+            conn,
+            authenticator_id=authenticator_id,
+            account_id=account_id,
+            now=again.now,
+            hold=idp.policy.enrolment.hold,
         ):
             return Nothing()
         await end_elsewhere(conn, again, why="authenticator", here_too=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from idp.audit import Authorized
@@ -20,14 +20,10 @@ from idp.model import (
 from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
-from idp.policy import Ask, Facts, Proceed, Refuse, decide
+from idp.policy import LONGEST_ACCESS, Ask, Facts, Proceed, Refuse, decide
 from idp.store import codes, sessions
 from idp.store import facts as store_facts
-from idp.store.facts import FORGIVEN, Loaded
-
-INTERACTION_LIFE = timedelta(minutes=10)
-CODE_LIFE = timedelta(seconds=60)
-GRANT_LIFE = timedelta(days=1)  # of one without refresh tokens: longer than any access token
+from idp.store.facts import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +126,16 @@ async def at_once(
     assert client is not None, "a parsed request names a client"
     loaded = store_facts.NOTHING
     if visitor.token_hash is not None:
-        loaded = await store_facts.of_session(idp.db, token_hash=visitor.token_hash, client_id=client.id, now=now)
+        loaded = await store_facts.of_session(
+            idp.db, token_hash=visitor.token_hash, client_id=client.id, sessions=idp.policy.sessions, now=now
+        )
     started = Interaction(
         id=uuid4(),
         session_id=loaded.session.id if loaded.session else uuid4(),
         client_id=client.id,
         request=request,
         started_at=now,
-        expires_at=now + INTERACTION_LIFE,
+        expires_at=now + idp.policy.interaction.ttl,
     )
     facts = replace(facts_of(idp, loaded, started, client, now=now), interaction_id=None)
     match decide(facts, idp.policy):
@@ -181,7 +179,7 @@ async def find(
     if visitor.token_hash is None:
         return Gone(other_browser=True)
     loaded = await store_facts.of_interaction(
-        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, now=now
+        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, sessions=idp.policy.sessions, now=now
     )
     return opened(idp, loaded, now=now)
 
@@ -229,7 +227,7 @@ async def _arrived(idp: Idp, loaded: Loaded, *, now: datetime) -> None:
     repeats it with the token before gains what the password gives to anybody.
     """
     events = loaded.events
-    if loaded.session is None or not events or events[-1].at <= now - FORGIVEN:
+    if loaded.session is None or not events or events[-1].at <= now - idp.policy.sessions.forgiven:
         return
     if all(event.factor is Factor.PASSWORD for event in events):
         return
@@ -283,11 +281,11 @@ async def issue(
             redirect_uri=request.redirect_uri,
             code_challenge=request.code_challenge,
             nonce=request.nonce,
-            expires_at=now + CODE_LIFE,
+            expires_at=now + idp.policy.tokens.code,
             used_at=None,
         ),
         code_hash=digest(code),
-        grant_expires_at=now + (idp.policy.refresh_max if refreshable else GRANT_LIFE),
+        grant_expires_at=now + (idp.policy.tokens.refresh_max if refreshable else LONGEST_ACCESS),
         interaction_id=interaction.id if stored else None,
         remembered=bool(loaded.consented),
         audit=Authorized(grant=str(grant.id), scopes=list(grant.scopes), acr=context.acr),

@@ -24,7 +24,6 @@ from idp.policy import MayEnrol
 from idp.sms.text import Notice
 from idp.store import audits, authenticators, rate_limits
 from idp.store.engine import Conn
-from idp.store.facts import FORGIVEN
 
 LONGEST_LABEL = 60
 
@@ -90,7 +89,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
         may = permission(idp, again)
         assert isinstance(may, MayEnrol)
         before = await _pending(idp, again, conn)
-        if before is not None and before.begun_at > again.now - FORGIVEN:
+        if before is not None and before.begun_at > again.now - idp.policy.sessions.forgiven:
             await give_back(conn, inside)
             return _shown(idp, again, before.id, before.seed, before.hold)
         await authenticators.drop_pending(conn, account_id=account_id, factor=Factor.TOTP)
@@ -108,6 +107,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
             ),
             sealed=idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account_id, made)),
             session_id=again.session.id,
+            expires_at=again.now + idp.policy.enrolment.ttl,
         )
     return _shown(idp, again, made, seed, may.hold or None)
 

@@ -11,7 +11,6 @@ from idp.flows.idp import Idp
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.store import audits, keys
 from idp.store.engine import Database
-from idp.store.facts import SESSION_LIFE
 from idp.store.keys import StoredKey
 
 SIGNING_KEY = "signing-key"
@@ -22,7 +21,7 @@ VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
 
 def hints_last(idp: Idp) -> timedelta:
     """How long after its retirement a key still checks hints: as long as a session or refresh token remembers any."""
-    return max(SESSION_LIFE, idp.policy.refresh_max) + VERIFY_AFTER_RETIREMENT
+    return max(idp.policy.sessions.life, idp.policy.tokens.refresh_max) + VERIFY_AFTER_RETIREMENT
 
 
 class TooEarly(IdpError):

@@ -69,7 +69,12 @@ async def password(
         return Gone(other_browser=True)
     name = fold(username)
     loaded = await store_facts.of_username(
-        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, username=name, now=now
+        idp.db,
+        token_hash=visitor.token_hash,
+        interaction_id=interaction_id,
+        username=name,
+        sessions=idp.policy.sessions,
+        now=now,
     )
     found = opened(idp, loaded, now=now)
     if isinstance(found, Gone):

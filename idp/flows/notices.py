@@ -1,7 +1,7 @@
 """Telling a person at once what happened to their account, on every channel, because it may not have been them."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from idp import limits
@@ -11,8 +11,6 @@ from idp.model import Account, Authenticator, Factor
 from idp.sms.text import Notice
 from idp.store import messages, refusals, untold
 from idp.store.engine import Conn
-
-NOTICE_LIFE = timedelta(hours=24)
 
 
 async def tell(
@@ -39,7 +37,7 @@ async def tell(
         fields={},
         locale=locale or account.locale,
         now=now,
-        expires_at=now + NOTICE_LIFE,
+        expires_at=now + idp.policy.notices.ttl,
         also=also,
         mail=idp.settings.smtp_url is not None,
         about=about,
@@ -49,7 +47,7 @@ async def tell(
 async def note_wrong_code(
     idp: Idp, account: Account, refused: FactorRefused, *, failures: bytes, client_id: str, locale: str, now: datetime
 ) -> None:
-    """Write a wrong code down. Somebody gave the right password before it: from the third on the person is told.
+    """Write a wrong code down. Somebody gave the right password before it: after a few in a row the person is told.
 
     Once a day at most, on every channel; `failures` is the row of `limits.CODE_FAILURES` that counts them.
     """
@@ -59,12 +57,13 @@ async def note_wrong_code(
         account_id=account.id,
         client_id=client_id,
         failures=failures,
+        told_from=idp.policy.notices.wrong_codes,
         once=limits.subject(limits.CODE_NOTICES, account.id),
         now=now,
         kind=Notice.CODES_WRONG.value,
         fields={},
         locale=locale,
-        expires_at=now + NOTICE_LIFE,
+        expires_at=now + idp.policy.notices.ttl,
         also=None,
         about=None,
         mail=idp.settings.smtp_url is not None,
@@ -75,7 +74,8 @@ async def tell_again(idp: Idp) -> int:
     """Another round of notices about authenticators whose owners nobody could tell so far; how many."""
     now = idp.clock.now()
     mail = idp.settings.smtp_url is not None
-    return await untold.tell_again(idp.db, expires_at=now + NOTICE_LIFE, mail=mail, now=now)
+    told = idp.policy.notices
+    return await untold.tell_again(idp.db, expires_at=now + told.ttl, tried_for=told.tried_for, mail=mail, now=now)
 
 
 def reaches(idp: Idp, account: Account, authenticators: Iterable[Authenticator]) -> bool:

@@ -32,8 +32,8 @@ def question(
         purpose=to.purpose(interaction, idp.policy) if to else factor.value,
         nonce=random_bytes(sms.NONCE_BYTES),
         key_id=idp.secrets.current,
-        expires_at=now + idp.policy.challenge_ttl,
-        max_attempts=idp.policy.challenge_attempts,
+        expires_at=now + idp.policy.challenge.ttl,
+        max_attempts=idp.policy.challenge.attempts,
         message_id=UUID(bytes=random_bytes(16), version=4) if to else None,
         locale=locale,
     )

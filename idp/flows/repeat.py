@@ -26,7 +26,11 @@ async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced
     if visitor.token_hash is None:
         return None
     return await store_facts.of_replaced(
-        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, now=idp.clock.now()
+        idp.db,
+        token_hash=visitor.token_hash,
+        interaction_id=interaction_id,
+        sessions=idp.policy.sessions,
+        now=idp.clock.now(),
     )
 
 

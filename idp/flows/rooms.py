@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from idp import limits
 from idp.audit import GrantRevoked
 from idp.flows import authorize
-from idp.flows.authorize import INTERACTION_LIFE, ToClient, ToInteraction, facts_of
+from idp.flows.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
 from idp.limits import Closed, Refused
 from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
@@ -67,7 +67,7 @@ class Inside:
 async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Inside | Outside:
     """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else."""
     now = idp.clock.now()
-    loaded = await _look(idp.db, visitor, now=now)
+    loaded = await _look(idp.db, idp, visitor, now=now)
     match judge(idp, loaded, room, now=now):
         case Inside() as inside:
             if inside.session.seen_at < now - SEEN_EVERY:
@@ -95,14 +95,16 @@ async def still(
     """
     now = idp.clock.now()
     await accounts.lock(conn, account_id=account_id)
-    found = judge(idp, await _look(conn, visitor, now=now), room, now=now, as_of=as_of)
+    found = judge(idp, await _look(conn, idp, visitor, now=now), room, now=now, as_of=as_of)
     return found if isinstance(found, Inside) and found.account.id == account_id else None
 
 
-async def _look(conn: Conn, visitor: Visitor, *, now: datetime) -> Loaded:
+async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loaded:
     if visitor.token_hash is None:
         return store_facts.NOTHING
-    return await store_facts.of_session(conn, token_hash=visitor.token_hash, client_id=INTERNAL, now=now)
+    return await store_facts.of_session(
+        conn, token_hash=visitor.token_hash, client_id=INTERNAL, sessions=idp.policy.sessions, now=now
+    )
 
 
 def judge(
@@ -115,7 +117,7 @@ def judge(
         client_id=INTERNAL,
         request=room,
         started_at=now,
-        expires_at=now + INTERACTION_LIFE,
+        expires_at=now + idp.policy.interaction.ttl,
     )
     facts = facts_of(idp, loaded, started, idp.account_pages(), now=as_of or now)
     match decide(facts, idp.policy):

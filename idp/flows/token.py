@@ -52,7 +52,7 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
         redirect_uri=asked[0],
         code_challenge=asked[1],
         refresh_hash=None if refresh_token is None else digest(refresh_token),
-        refresh_expires_at=now + idp.policy.refresh_ttl,
+        refresh_expires_at=now + idp.policy.tokens.refresh,
         audit=TokensIssued(grant="", grant_type="authorization_code", scopes=[]),
         now=now,
     )
@@ -133,6 +133,7 @@ def _issued(
         keys=idp.keys,
         now=now,
         access_ttl=idp.policy.access_token_ttl(scopes),
+        id_token_ttl=idp.policy.tokens.id_token,
         nonce=nonce,
         refresh_token=refresh,
         person=person,
@@ -156,7 +157,7 @@ async def _refresh(idp: Idp, client: Client, params: Params, *, now: datetime) -
     asked = _asked_scopes(idp, params)
     successor = idp.secrets.successors(presented, purpose="refresh")[0] if client.rotate_refresh else None
     audit = TokensIssued(grant="", grant_type="refresh_token", scopes=asked)
-    expires_at = now + idp.policy.refresh_ttl
+    expires_at = now + idp.policy.tokens.refresh
     used = await refresh_tokens.use(
         idp.db,
         token_hash=digest(presented),
@@ -177,7 +178,8 @@ async def _refresh_again(idp: Idp, client: Client, params: Params, presented: st
     """Why the one statement found nothing: say so, forgive a lost answer, or end a stolen family."""
     found = await refresh_tokens.load(idp.db, token_hash=digest(presented))
     stored, holder = found if found is not None else (None, None)
-    judged = judging.check_refresh(stored, client=client, params=params, now=now)
+    forgiven = idp.policy.tokens.forgiven
+    judged = judging.check_refresh(stored, client=client, params=params, forgiven=forgiven, now=now)
     if isinstance(judged, Reused):
         raise await _revoke_reused(idp, judged.grant, now=now)
     # Whoever was first may have used another key of the list: the one whose token is stored is right.
@@ -188,6 +190,7 @@ async def _refresh_again(idp: Idp, client: Client, params: Params, presented: st
         successor_hashes=list(successors),
         client_id=client.id,
         audit=TokensIssued(grant=str(judged.grant.id), grant_type="refresh_token", scopes=list(judged.scopes)),
+        forgiven_since=now - forgiven,
         now=now,
     )
     if not standing:

@@ -13,8 +13,6 @@ from idp.oidc import judge
 from idp.oidc.claims import PERSON_SCOPES
 from idp.oidc.params import Params
 
-RETRY = timedelta(seconds=30)
-
 
 class GrantType(StrEnum):
     """The grants of the token endpoint (RFC 6749 4.1, 4.4, 6). The password grant is not offered (RFC 9700 2.4)."""
@@ -116,12 +114,12 @@ def check_code(
 
 
 def check_refresh(
-    stored: RefreshToken | None, *, client: Client, params: Params, now: datetime
+    stored: RefreshToken | None, *, client: Client, params: Params, forgiven: timedelta, now: datetime
 ) -> Refreshable | Reused:
     """Judge a refresh token that was looked up by its hash. Raises invalid_grant or invalid_scope (RFC 6749 6).
 
-    A rotated token that comes back is theft (RFC 9700 4.14.2), unless its answer may have been lost: within `RETRY` and
-    while nobody has used its successor. Where the client does not rotate, the same token stays good.
+    A rotated token that comes back is theft (RFC 9700 4.14.2), unless its answer may have been lost: within
+    `forgiven` and while nobody has used its successor. Where the client does not rotate, the same token stays good.
     """
     if stored is None:
         raise invalid_grant("unknown refresh token")
@@ -130,7 +128,7 @@ def check_refresh(
     if stored.grant.revoked_at is not None:
         raise invalid_grant("revoked grant")
     used_at = stored.used_at if client.rotate_refresh else None
-    if used_at is not None and (stored.successor_used or now - used_at > RETRY):
+    if used_at is not None and (stored.successor_used or now - used_at > forgiven):
         return Reused(stored.grant)
     if stored.expires_at <= now:
         raise invalid_grant("expired refresh token")

@@ -14,8 +14,6 @@ from idp.oidc.errors import Challenged
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import ACCESS_TOKEN, ID_TOKEN, KeyRing
 
-ID_TOKEN_TTL = timedelta(minutes=10)
-
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
@@ -52,6 +50,7 @@ def issue(
     keys: KeyRing,
     now: datetime,
     access_ttl: timedelta,
+    id_token_ttl: timedelta,
     nonce: str | None = None,
     id_token: bool = True,
     refresh_token: str | None = None,
@@ -75,7 +74,15 @@ def issue(
     # OIDC Core 3.1.2.1: without openid this is plain OAuth
     if id_token and "openid" in scopes and grant.account_id is not None:
         body["id_token"] = _id_token(
-            grant, client=client, issuer=issuer, keys=keys, at=at, access=access, nonce=nonce, person=person or {}
+            grant,
+            client=client,
+            issuer=issuer,
+            keys=keys,
+            at=at,
+            ttl=id_token_ttl,
+            access=access,
+            nonce=nonce,
+            person=person or {},
         )
     return Issued(body=body, expires_at=now + access_ttl)
 
@@ -124,6 +131,7 @@ def _id_token(
     issuer: str,
     keys: KeyRing,
     at: int,
+    ttl: timedelta,
     access: str,
     nonce: str | None,
     person: Mapping[str, Any],
@@ -136,7 +144,7 @@ def _id_token(
         # a single audience needs no azp (OIDC Core 2)
         "aud": grant.client_id,
         "iat": at,
-        "exp": at + int(ID_TOKEN_TTL.total_seconds()),
+        "exp": at + int(ttl.total_seconds()),
         "at_hash": create_half_hash(access, client.signing_alg).decode(),
         **_context(grant),
     }

@@ -6,13 +6,17 @@ from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for, recheck
+from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
-from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
+from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
 
 __all__ = [
     "ALWAYS",
     "CHECKS",
+    "LIFETIMES",
+    "LONGEST_ACCESS",
+    "LONGEST_HOLD",
     "PERSONAL",
     "UNMET",
     "UNSURE",
@@ -31,6 +35,7 @@ __all__ = [
     "Reason",
     "Refuse",
     "ScopeRule",
+    "Sessions",
     "Why",
     "decide",
     "default_policy",

@@ -78,7 +78,7 @@ def enrolment(
     shown = [proof for proof in fresh if _by(proof, facts, strong=strong, target=target)]
     if shown:
         trusted = any(proof.level >= AssuranceLevel.STRONG for proof in shown) or _all_three(fresh, facts, policy)
-        return _may(change, AT_ONCE if trusted else policy.hold)
+        return _may(change, AT_ONCE if trusted else policy.enrolment.hold)
     return _what_would_do(facts, policy, strong=strong, target=target, in_doubt=len(fresh) < len(recent))
 
 
@@ -161,7 +161,7 @@ def _all_three(fresh: list[Proof], facts: Facts, policy: Policy) -> bool:
 def _follows(removed: Authenticator, closed_at: datetime, facts: Facts, policy: Policy) -> bool:
     """Whether a removed one still holds up what follows it: for the hold, and that from when its owner was told."""
     told = removed.trusted_at is not None and removed.trusted_at <= facts.now
-    return closed_at > facts.now - policy.hold or not told
+    return closed_at > facts.now - policy.enrolment.hold or not told
 
 
 def _what_would_do(

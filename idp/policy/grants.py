@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from idp.model import AssuranceLevel, Client, Grant, Holder
+from idp.policy.lifetimes import LONGEST_INTERACTION
 from idp.policy.table import Policy, ScopeRule
 
 LONGEST_CODE = timedelta(minutes=10)
 """A fresh scope is handed out this long after the person proved it at most (RFC 6749 4.1.2: a code's longest life)."""
-LONGEST_INTERACTION = timedelta(hours=1)
-"""The grant does not name the interaction of its proof; this is the most that "made in this request" can mean."""
 
 
 def recheck(

@@ -24,7 +24,7 @@ def in_order(
     A saved code is never first while there is anything else: each works only once.
     """
     strong = [factor for factor in reach if TRAITS[factor].strong]
-    if policy.message_at_once or not strong:
+    if policy.challenge.message_at_once or not strong:
         return dict(reach)
     used: dict[Factor, datetime] = {}
     for each in authenticators:
@@ -41,4 +41,4 @@ def unasked(offered: Sequence[Factor], policy: Policy) -> Factor | None:
     A message costs money, comes late, and tells whoever holds the phone that somebody knows the password.
     """
     first = offered[0] if offered else None
-    return first if first in SENT and (policy.message_at_once or STRONG.isdisjoint(offered)) else None
+    return first if first in SENT and (policy.challenge.message_at_once or STRONG.isdisjoint(offered)) else None

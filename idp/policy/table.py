@@ -40,6 +40,66 @@ class ScopeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Sessions:
+    """A browser's session: `idle` from its last use, `life` in all.
+
+    `forgiven`: for how long what is done is done for a form that comes again with the token before.
+    """
+
+    idle: timedelta
+    life: timedelta
+    forgiven: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """A paused authorization request."""
+
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Challenges:
+    """One outstanding question, and when its message leaves."""
+
+    ttl: timedelta
+    attempts: int
+    message_at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolments:
+    """What is being enrolled is kept for `ttl`; what was, opens no strong scope before `hold` is over."""
+
+    hold: timedelta
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What clients are given. `forgiven`: for how long a refresh whose answer was lost may be repeated (design 7)."""
+
+    code: timedelta
+    id_token: timedelta
+    access: timedelta
+    refresh: timedelta
+    refresh_max: timedelta
+    forgiven: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What a person is told: `ttl` of each, and of wrong codes from the `wrong_codes`th in a row of one factor.
+
+    `tried_for`: for so long whoever could not be told of an authenticator is written to; then an operator vouches.
+    """
+
+    ttl: timedelta
+    tried_for: timedelta
+    wrong_codes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises."""
 
@@ -47,13 +107,12 @@ class Policy:
     factors: Mapping[Factor, AssuranceLevel]
     scopes: Mapping[str, ScopeRule]
     groups: Mapping[str, AssuranceLevel]
-    hold: timedelta
-    challenge_ttl: timedelta
-    challenge_attempts: int
-    message_at_once: bool
-    access_ttl: timedelta
-    refresh_ttl: timedelta
-    refresh_max: timedelta
+    sessions: Sessions
+    interaction: Interactions
+    challenge: Challenges
+    enrolment: Enrolments
+    tokens: Tokens
+    notices: Notices
 
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""
@@ -84,7 +143,7 @@ class Policy:
 
     def access_token_ttl(self, scopes: Iterable[str]) -> timedelta:
         """The life of an access token with these scopes: the shortest that any of them allows."""
-        return min((self.scopes[scope].ttl for scope in scopes if scope in self.scopes), default=self.access_ttl)
+        return min((self.scopes[scope].ttl for scope in scopes if scope in self.scopes), default=self.tokens.access)
 
     def refreshable(self, scopes: Iterable[str]) -> tuple[str, ...]:
         """Those of these scopes that a refresh token may carry, in the same order."""

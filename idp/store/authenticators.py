@@ -9,8 +9,6 @@ from idp.store.engine import Conn
 from idp.store.sql import Sql
 from idp.store.untold import AGAIN_AFTER
 
-ENROLMENT_LIFE = timedelta(minutes=10)
-
 _OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT NULL"
 
 _INSERT = Sql("""
@@ -59,9 +57,10 @@ async def add(
     sealed: bytes | None,
     number_key: bytes | None = None,
     session_id: UUID | None = None,
+    expires_at: datetime | None = None,
     last_step: int = 0,
 ) -> None:
-    """Store an authenticator: confirmed, or pending for ten minutes and only in `session_id`."""
+    """Store an authenticator: confirmed, or pending until `expires_at` and only in `session_id`."""
     await conn.one(
         _INSERT,
         id=new.id,
@@ -73,7 +72,7 @@ async def add(
         number_key=number_key,
         created_at=new.created_at,
         confirmed_at=new.confirmed_at,
-        expires_at=None if new.confirmed_at else new.created_at + ENROLMENT_LIFE,
+        expires_at=expires_at,
         trusted_at=new.trusted_at,
         hold=new.hold,
         tell_at=_tell_at(new.confirmed_at, new.hold),

@@ -17,16 +17,13 @@ from idp.model import (
     Session,
     Swap,
 )
+from idp.policy import LONGEST_HOLD, Sessions
 from idp.store.challenges import SIGN_IN
 from idp.store.engine import Conn, Row
 from idp.store.people import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators, read_time, read_uuid
 from idp.store.sql import Sql
 
-SESSION_IDLE = timedelta(minutes=60)
-SESSION_LIFE = timedelta(hours=24)
-FORGIVEN = timedelta(seconds=30)  # as long a form may be sent again with the token before
 SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was here: each change costs index entries
-CLOSED_COUNTS = timedelta(days=30)  # no hold may be longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,31 +106,37 @@ LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
 WHERE s.previous_hash = :token_hash AND s.replaced_at > :replaced_since AND {_LIVE}""")
 
 
-def _moments(now: datetime) -> dict[str, datetime]:
+def _moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
     return {
         "now": now,
-        "begun_since": now - SESSION_LIFE,
-        "seen_since": now - SESSION_IDLE,
-        "closed_since": now - CLOSED_COUNTS,
+        "begun_since": now - sessions.life,
+        "seen_since": now - sessions.idle,
+        "closed_since": now - LONGEST_HOLD,
     }
 
 
-async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, now: datetime) -> Loaded:
+async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, sessions: Sessions, now: datetime) -> Loaded:
     """The browser with this session, about to ask something for this client. `NOTHING` if the session is not live."""
-    row = await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, **_moments(now))
+    row = await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, **_moments(sessions, now))
     return NOTHING if row is None else Loaded(**_known(row))
 
 
-async def of_interaction(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Loaded:
+async def of_interaction(
+    conn: Conn, *, token_hash: bytes, interaction_id: UUID, sessions: Sessions, now: datetime
+) -> Loaded:
     """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
-    row = await conn.one(_OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **_moments(now))
+    row = await conn.one(
+        _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **_moments(sessions, now)
+    )
     return NOTHING if row is None else _read(row)
 
 
-async def of_username(conn: Conn, *, token_hash: bytes, interaction_id: UUID, username: str, now: datetime) -> Loaded:
+async def of_username(
+    conn: Conn, *, token_hash: bytes, interaction_id: UUID, username: str, sessions: Sessions, now: datetime
+) -> Loaded:
     """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
     row = await conn.one(
-        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **_moments(now)
+        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **_moments(sessions, now)
     )
     return NOTHING if row is None else _read(row)
 
@@ -147,14 +150,16 @@ class Replaced:
     token_hash: bytes = field(repr=False)
 
 
-async def of_replaced(conn: Conn, *, token_hash: bytes, interaction_id: UUID, now: datetime) -> Replaced | None:
+async def of_replaced(
+    conn: Conn, *, token_hash: bytes, interaction_id: UUID, sessions: Sessions, now: datetime
+) -> Replaced | None:
     """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
     row = await conn.one(
         _OF_REPLACED,
         token_hash=token_hash,
         interaction_id=interaction_id,
-        replaced_since=now - FORGIVEN,
-        **_moments(now),
+        replaced_since=now - sessions.forgiven,
+        **_moments(sessions, now),
     )
     return None if row is None else Replaced(_read(row), row["replaced_at"], row["token_hash"])
 

@@ -1,7 +1,7 @@
 """Refresh tokens: families in which never more than one is alive. Using one is one statement."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from idp.audit import Event
 from idp.model import Holder, RefreshToken
@@ -11,7 +11,6 @@ from idp.store.grants import AUDITED_USE, GRANT, read_grant
 from idp.store.holders import HOLDER, HOLDER_OF, read_holder
 from idp.store.sql import Sql
 
-FORGIVEN = timedelta(seconds=30)  # a retry of a refresh whose answer was lost (design 7)
 OFFLINE = "offline_access"  # OIDC Core 11
 
 # The token `refresh_hash`, unless that is NULL, for the grant in `used`.
@@ -105,9 +104,16 @@ async def load(conn: Conn, *, token_hash: bytes) -> tuple[RefreshToken, Holder |
 
 
 async def retry(
-    conn: Conn, *, token_hash: bytes, successor_hashes: Sequence[bytes], client_id: str, audit: Event, now: datetime
+    conn: Conn,
+    *,
+    token_hash: bytes,
+    successor_hashes: Sequence[bytes],
+    forgiven_since: datetime,
+    client_id: str,
+    audit: Event,
+    now: datetime,
 ) -> bytes | None:
-    """Forgive a retry: within 30 s and while the successor is unused, which of these it is; None otherwise.
+    """Forgive a retry: used since then, and while the successor is unused, which of these it is; None otherwise.
 
     Nothing changes, so that any number of retries get one and the same: there is never more than one line of a family.
     """
@@ -115,7 +121,7 @@ async def retry(
         _RETRY,
         hash=token_hash,
         successor_hashes=successor_hashes,
-        forgiven_since=now - FORGIVEN,
+        forgiven_since=forgiven_since,
         client_id=client_id,
         now=now,
         **audit_values(audit, client_id=client_id),

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
-from idp.limits import CODE_NOTICES, TOLD_FROM
+from idp.limits import CODE_NOTICES
 from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, notify
 from idp.store.composed import Statement
@@ -76,7 +76,7 @@ def _refused() -> Statement:
     often = exists(
         select(_one).where(
             rate_limit.c.key == bindparam("failures", type_=LargeBinary),
-            rate_limit.c.count >= literal_column(str(TOLD_FROM), Integer),
+            rate_limit.c.count >= bindparam("told_from", type_=Integer),
         )
     )
     charges = charging((CODE_NOTICES,), when=often)
@@ -95,17 +95,19 @@ async def note(
     account_id: UUID,
     client_id: str,
     failures: bytes,
+    told_from: int,
     once: bytes,
     now: datetime,
     **notice: Any,  # noqa: ANN401 - what `noticing` binds
 ) -> None:
-    """Write a wrong code down. With the third in a row (`failures` counts them) a notice goes out, `once` a day.
+    """Write a wrong code down. From `told_from` in a row on (`failures` counts them) a notice goes out, `once` a day.
 
     One statement, whatever it does: wrong codes cost as much as before.
     """
     await conn.one(
         _REFUSED,
         failures=failures,
+        told_from=told_from,
         account_id=account_id,
         now=now,
         **charge_values([once]),

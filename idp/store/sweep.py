@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.batches import BATCH, LOCKED
 from idp.store.engine import Conn
-from idp.store.facts import SESSION_IDLE
 from idp.store.leases import MARGIN
 from idp.store.sql import Sql
 
@@ -20,12 +19,12 @@ def _ago(keep: timedelta) -> str:
     return f":now::timestamptz - interval '{keep.total_seconds():.0f} s'"
 
 
-def _batch(table: str, key: str, ended: str, keep: timedelta = timedelta(0)) -> Sql:
+def _batch(table: str, key: str, ended: str, keep: timedelta = timedelta(0), more: str = "") -> Sql:
     # The order is not needed, but it lets PostgreSQL walk the index instead of reading the table for the few dead ones.
     return Sql(f"""
 WITH swept AS (
     DELETE FROM {table} WHERE {key} = ANY (ARRAY(
-        SELECT {key} FROM {table} WHERE {ended} < {_ago(keep)} ORDER BY {ended} {LOCKED}))
+        SELECT {key} FROM {table} WHERE {ended} < {_ago(keep)}{more} ORDER BY {ended} {LOCKED}))
     RETURNING 1
 )
 SELECT count(*) FROM swept""")
@@ -53,7 +52,7 @@ SELECT count(*) FROM expired""")
 _STATEMENTS: Mapping[str, Sql] = {
     "interaction": _batch("interaction", "id", "expires_at", KEEP_ENDED),
     # One that reached its absolute end is not seen any more, and so is idle soon.
-    "session": _batch("session", "id", "seen_at", SESSION_IDLE + KEEP_ENDED),
+    "session": _batch("session", "id", "seen_at", KEEP_ENDED, " - :idle::interval"),
     # Codes go with their grant: one that comes back later still ends it (RFC 6749 4.1.2).
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
@@ -70,19 +69,22 @@ _STATEMENTS: Mapping[str, Sql] = {
 }
 
 
-async def sweep(conn: Conn, *, now: datetime, kinds: Iterable[str] = _STATEMENTS) -> dict[str, int]:
-    """Delete (or mark as expired) at most one batch of every kind; how many of each went."""
-    counts = {name: await conn.value(_STATEMENTS[name], now=now) for name in kinds}
+async def sweep(conn: Conn, *, idle: timedelta, now: datetime, kinds: Iterable[str] = _STATEMENTS) -> dict[str, int]:
+    """Delete (or mark as expired) at most one batch of every kind; how many of each went.
+
+    `idle`: a session that nobody used for so long has ended.
+    """
+    counts = {name: await conn.value(_STATEMENTS[name], idle=idle, now=now) for name in kinds}
     return {name: count for name, count in counts.items() if count}
 
 
-async def sweep_all(conn: Conn, *, now: datetime) -> dict[str, int]:
+async def sweep_all(conn: Conn, *, idle: timedelta, now: datetime) -> dict[str, int]:
     """Sweep until nothing dead is left, batch by batch; at most `ROUNDS` of them."""
-    swept = await sweep(conn, now=now)
+    swept = await sweep(conn, idle=idle, now=now)
     full = [name for name, count in swept.items() if count == BATCH]
     rounds = 1
     while full and rounds < ROUNDS:
-        again = await sweep(conn, now=now, kinds=full)
+        again = await sweep(conn, idle=idle, now=now, kinds=full)
         rounds += 1
         for name, count in again.items():
             swept[name] += count

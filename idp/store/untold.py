@@ -10,7 +10,6 @@ from idp.store.engine import Conn
 
 AGAIN_AFTER = timedelta(minutes=15)  # the first round after the notice itself; each wait is as long as all before
 AT_MOST = timedelta(days=1)
-FOR = timedelta(days=30)  # then an operator has to vouch
 REMOVED = "authenticator_removed"
 
 
@@ -74,10 +73,11 @@ _TELL_AGAIN = Statement(
 )
 
 
-async def tell_again(conn: Conn, *, expires_at: datetime, mail: bool, now: datetime) -> int:
+async def tell_again(conn: Conn, *, expires_at: datetime, tried_for: timedelta, mail: bool, now: datetime) -> int:
     """Put another notice, to every channel, into the outbox for whom nobody could be told of in time; how many.
 
-    For any number of callers at once each is told of once a round; the rounds become rarer, and end after 30 days.
+    For any number of callers at once each is told of once a round; the rounds become rarer, and end after `tried_for`:
+    then an operator has to vouch.
     """
     row = await conn.one(
         _TELL_AGAIN,
@@ -86,7 +86,7 @@ async def tell_again(conn: Conn, *, expires_at: datetime, mail: bool, now: datet
         now=now,
         again_after=AGAIN_AFTER,
         at_most=AT_MOST,
-        longest=FOR,
+        longest=tried_for,
         channel=MESSAGE_CHANNEL,
     )
     return 0 if row is None else int(row[0])

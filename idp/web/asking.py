@@ -152,7 +152,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 who=who,
                 strong=not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN,
                 has_phone=phone_of(show.loaded.authenticators) is not None,
-                hold=policy.hold,
+                hold=policy.enrolment.hold,
                 label=_label(show.loaded.authenticators),
                 tries_left=tries,
                 again=again,

@@ -158,7 +158,7 @@ def _edit_page(request: Request, app: App, note: Note) -> Response:
         remove=f"{here}/remove",
         back=url(request, ACCOUNT_PATH),
         last=app.last,
-        hold=idp.policy.hold,
+        hold=idp.policy.enrolment.hold,
         problems=note.problems,
     )
     return page(request, shown, status=note.status, person=app.inside.account)

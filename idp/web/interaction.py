@@ -39,7 +39,7 @@ async def _shown(
             extra,
             to=to,
             resend_in=coming.wait,
-            last_for=coming.then if coming.then > idp.policy.challenge_ttl else None,
+            last_for=coming.then if coming.then > idp.policy.challenge.ttl else None,
             delivery=await _delivery(request, show, to.factor),
         )
     return page(

@@ -101,7 +101,7 @@ async def test_a_room_that_was_entered_is_open_still_and_then_done(provider: Pro
     asked = page.url.path
     await browser.submit("/totp", code=provider.totp())
     assert str((await browser.get(asked)).url).endswith("/account/password")
-    provider.clock.move(provider.idp.policy.challenge_ttl * 2)
+    provider.clock.move(provider.idp.policy.challenge.ttl * 2)
     page = await browser.get(asked)
     assert is_done(page)
     assert "Back to" not in page.text

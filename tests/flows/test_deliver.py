@@ -128,18 +128,18 @@ async def test_a_gateway_that_breaks_its_contract_may_have_sent_it(provider: Pro
 
 async def test_nothing_is_sent_in_the_last_half_minute_of_a_code(provider: Provider) -> None:
     browser = await asks_for_a_code(provider)
-    provider.clock.move(provider.idp.policy.challenge_ttl - MARGIN)
+    provider.clock.move(provider.idp.policy.challenge.ttl - MARGIN)
     assert await provider.deliver() == []
     assert "has not reached your phone" in await page_of(browser)
     await forget_limits(provider)
     browser = await asks_for_a_code(provider)
-    provider.clock.move(provider.idp.policy.challenge_ttl - MARGIN - timedelta(seconds=1))
+    provider.clock.move(provider.idp.policy.challenge.ttl - MARGIN - timedelta(seconds=1))
     assert len(await provider.deliver()) == 1
 
 
 async def test_a_message_claimed_in_time_is_not_begun_too_late(provider: Provider) -> None:
     await asks_for_a_code(provider)
-    provider.clock.move(provider.idp.policy.challenge_ttl - MARGIN - timedelta(seconds=1))
+    provider.clock.move(provider.idp.policy.challenge.ttl - MARGIN - timedelta(seconds=1))
     claimed = await deliver.claim(provider.idp, (provider.gateway,))
     assert claimed is not None
     provider.clock.move(timedelta(seconds=1))

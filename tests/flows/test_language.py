@@ -11,7 +11,6 @@ import pytest
 
 from idp.crypto import KeyChain
 from idp.flows import language as spoken
-from idp.flows.authorize import INTERACTION_LIFE
 from idp.flows.idp import Visitor
 from idp.sms.text import Notice, gsm7_septets, notice_text
 from tests.conftest import empty, running, settings_for
@@ -214,7 +213,7 @@ async def test_errors_speak_the_language_that_the_request_asked_for(provider: Pr
         assert page.status_code == 400
         in_spanish(page)
     page = await browser.get(provider.authorize_url(ui_locales="es"))
-    provider.clock.move(INTERACTION_LIFE)
+    provider.clock.move(provider.idp.policy.interaction.ttl)
     here = str(page.url)
     page = await browser.get(here)
     in_spanish(page)

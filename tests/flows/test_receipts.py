@@ -159,8 +159,8 @@ async def test_a_receipt_for_a_dead_senders_try_spares_the_second_message(reacha
 async def test_a_late_receipt_after_the_message_was_swept_is_answered_alike(reachable: Provider) -> None:
     message, path = await sent_one(reachable)
     now = reachable.clock.move(timedelta(days=40))
-    await sweep.sweep(reachable.idp.db, now=now)
-    await sweep.sweep(reachable.idp.db, now=now)
+    await sweep.sweep(reachable.idp.db, idle=reachable.idp.policy.sessions.idle, now=now)
+    await sweep.sweep(reachable.idp.db, idle=reachable.idp.policy.sessions.idle, now=now)
     assert await reported(reachable) == []
     answer = await call(reachable, path, Receipt(str(message.attempt_id), Delivery.DELIVERED))
     assert (answer.status_code, answer.content) == (204, b"")

@@ -12,6 +12,8 @@ from idp.oidc import grants
 from idp.oidc.errors import printable
 from idp.oidc.grants import GrantType, Redeemable, Refreshable, Reused
 
+RETRY = timedelta(seconds=30)
+
 
 def error_of(outcome: Any, *args: Any, **kwargs: Any) -> tuple[str, int]:
     with pytest.raises(OAuthError) as caught:
@@ -197,14 +199,16 @@ def test_a_code_without_challenge_is_refused_where_pkce_is_required(
 def test_a_good_refresh_token_renews_all_scopes(
     refresh: RefreshToken, bank: Client, renew: dict[str, str], now: datetime
 ) -> None:
-    outcome = grants.check_refresh(refresh, client=bank, params=renew, now=now)
+    outcome = grants.check_refresh(refresh, client=bank, params=renew, forgiven=RETRY, now=now)
     assert outcome == Refreshable(refresh.grant, ("openid", "profile", "offline_access"), retried=False)
 
 
 def test_e3_a_narrower_scope_is_given(
     refresh: RefreshToken, bank: Client, renew: dict[str, str], now: datetime
 ) -> None:
-    outcome = grants.check_refresh(refresh, client=bank, params={**renew, "scope": "profile openid"}, now=now)
+    outcome = grants.check_refresh(
+        refresh, client=bank, params={**renew, "scope": "profile openid"}, forgiven=RETRY, now=now
+    )
     assert outcome == Refreshable(refresh.grant, ("openid", "profile"), retried=False)
 
 
@@ -215,7 +219,10 @@ def test_e3_and_stp_08_a_wider_or_empty_scope_is_invalid(
     refresh: RefreshToken, bank: Client, renew: dict[str, str], now: datetime, scope: str
 ) -> None:
     params = {**renew, "scope": scope}
-    assert error_of(grants.check_refresh, refresh, client=bank, params=params, now=now) == ("invalid_scope", 400)
+    assert error_of(grants.check_refresh, refresh, client=bank, params=params, forgiven=RETRY, now=now) == (
+        "invalid_scope",
+        400,
+    )
 
 
 def test_an_unknown_expired_or_revoked_refresh_token_is_refused(
@@ -223,14 +230,20 @@ def test_an_unknown_expired_or_revoked_refresh_token_is_refused(
 ) -> None:
     revoked = replace(refresh, grant=replace(refresh.grant, revoked_at=now))
     for stored, at in ((None, now), (refresh, refresh.expires_at), (revoked, now)):
-        assert error_of(grants.check_refresh, stored, client=bank, params=renew, now=at) == ("invalid_grant", 400)
+        assert error_of(grants.check_refresh, stored, client=bank, params=renew, forgiven=RETRY, now=at) == (
+            "invalid_grant",
+            400,
+        )
 
 
 def test_e4_another_clients_refresh_token_is_refused_and_ends_nothing(
     refresh: RefreshToken, app: Client, renew: dict[str, str], now: datetime
 ) -> None:
     for stored in (refresh, replace(refresh, used_at=now, successor_used=True)):
-        assert error_of(grants.check_refresh, stored, client=app, params=renew, now=now) == ("invalid_grant", 400)
+        assert error_of(grants.check_refresh, stored, client=app, params=renew, forgiven=RETRY, now=now) == (
+            "invalid_grant",
+            400,
+        )
 
 
 def test_e2_a_rotated_token_that_comes_back_ends_the_family(
@@ -238,16 +251,16 @@ def test_e2_a_rotated_token_that_comes_back_ends_the_family(
 ) -> None:
     used = replace(refresh, used_at=now)
     late = now + timedelta(seconds=30, microseconds=1)
-    assert grants.check_refresh(used, client=bank, params=renew, now=late) == Reused(refresh.grant)
+    assert grants.check_refresh(used, client=bank, params=renew, forgiven=RETRY, now=late) == Reused(refresh.grant)
     followed = replace(used, successor_used=True)
-    assert grants.check_refresh(followed, client=bank, params=renew, now=now) == Reused(refresh.grant)
+    assert grants.check_refresh(followed, client=bank, params=renew, forgiven=RETRY, now=now) == Reused(refresh.grant)
 
 
 def test_a_lost_answer_is_forgiven_for_30_seconds(
     refresh: RefreshToken, bank: Client, renew: dict[str, str], now: datetime
 ) -> None:
     used = replace(refresh, used_at=now)
-    outcome = grants.check_refresh(used, client=bank, params=renew, now=now + timedelta(seconds=30))
+    outcome = grants.check_refresh(used, client=bank, params=renew, forgiven=RETRY, now=now + timedelta(seconds=30))
     assert outcome == Refreshable(refresh.grant, refresh.grant.scopes, retried=True)
 
 
@@ -255,7 +268,9 @@ def test_an_expired_token_that_was_rotated_still_ends_the_family(
     refresh: RefreshToken, bank: Client, renew: dict[str, str]
 ) -> None:
     used = replace(refresh, used_at=refresh.issued_at)
-    assert grants.check_refresh(used, client=bank, params=renew, now=refresh.expires_at) == Reused(refresh.grant)
+    assert grants.check_refresh(used, client=bank, params=renew, forgiven=RETRY, now=refresh.expires_at) == Reused(
+        refresh.grant
+    )
 
 
 def test_e8_without_rotation_the_same_token_stays_good(
@@ -263,7 +278,7 @@ def test_e8_without_rotation_the_same_token_stays_good(
 ) -> None:
     steady = replace(bank, rotate_refresh=False)
     used = replace(refresh, used_at=now, successor_used=True)
-    outcome = grants.check_refresh(used, client=steady, params=renew, now=now + timedelta(days=1))
+    outcome = grants.check_refresh(used, client=steady, params=renew, forgiven=RETRY, now=now + timedelta(days=1))
     assert outcome == Refreshable(refresh.grant, refresh.grant.scopes, retried=False)
 
 
@@ -276,7 +291,10 @@ def test_a_client_that_lost_the_refresh_grant_is_unauthorized(
     now: datetime,
 ) -> None:
     machine = replace(bank, grant_types=frozenset({"client_credentials"}))
-    assert error_of(grants.check_refresh, refresh, client=machine, params=renew, now=now)[0] == "unauthorized_client"
+    assert (
+        error_of(grants.check_refresh, refresh, client=machine, params=renew, forgiven=RETRY, now=now)[0]
+        == "unauthorized_client"
+    )
     assert error_of(grants.check_code, code, client=machine, params=redeem, now=now)[0] == "unauthorized_client"
 
 

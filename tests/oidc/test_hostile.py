@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -172,7 +172,9 @@ def test_any_token_request_is_good_or_refused(
     outcomes: list[Callable[[params.Params], object]] = [
         lambda form: grants.grant_type(form, client=bank, issuer=issuer),
         lambda form: grants.check_code(code, client=bank, params={**form, **good}, now=now),
-        lambda form: grants.check_refresh(refresh, client=bank, params={**form, **good}, now=now),
+        lambda form: grants.check_refresh(
+            refresh, client=bank, params={**form, **good}, forgiven=timedelta(seconds=30), now=now
+        ),
         lambda form: grants.machine_scopes({**form, **changes}, client=machine, machine=frozenset({"reports"})),
     ]
     for outcome in outcomes:

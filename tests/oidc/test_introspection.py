@@ -20,7 +20,9 @@ TTL = timedelta(minutes=5)
 def given(grant: Grant, bank: Client, issuer: str, keys: KeyRing, now: datetime) -> dict[str, str]:
     aimed = replace(bank, audience=("payments",))
     scopes = ("openid", "transfers:write")
-    return issue(grant, client=aimed, scopes=scopes, issuer=issuer, keys=keys, now=now, access_ttl=TTL).body
+    return issue(
+        grant, client=aimed, scopes=scopes, issuer=issuer, keys=keys, now=now, access_ttl=TTL, id_token_ttl=TTL
+    ).body
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,14 @@ def hint(grant: Grant, bank: Client, issuer: str, keys: KeyRing, now: datetime) 
     """An ID token that expired years ago."""
     long_ago = now - timedelta(days=900)
     body = issue(
-        grant, client=bank, scopes=("openid",), issuer=issuer, keys=keys, now=long_ago, access_ttl=timedelta(minutes=5)
+        grant,
+        client=bank,
+        scopes=("openid",),
+        issuer=issuer,
+        keys=keys,
+        now=long_ago,
+        access_ttl=timedelta(minutes=5),
+        id_token_ttl=timedelta(minutes=5),
     ).body
     token: str = body["id_token"]
     return token

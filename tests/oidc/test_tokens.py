@@ -37,6 +37,7 @@ def give(grant: Grant, bank: Client, issuer: str, keys: KeyRing, now: datetime) 
             "keys": keys,
             "now": now,
             "access_ttl": TTL,
+            "id_token_ttl": TTL,
             "nonce": "n-1",
         }
         return issue(changes.pop("grant", grant), **{**facts, **changes})

@@ -29,6 +29,7 @@ def access(grant: Grant, bank: Client, issuer: str, keys: KeyRing, now: datetime
         keys=keys,
         now=now,
         access_ttl=timedelta(minutes=5),
+        id_token_ttl=timedelta(minutes=5),
     ).body["access_token"]
     return read_access_token(token, keys=keys, issuer=issuer, now=now)
 

@@ -504,7 +504,9 @@ async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
         session_id = uuid4()
         day = timedelta(days=1)
         pending = Authenticator(uuid4(), person[0].id, Factor.TOTP, "", "", created_at=now, trusted_at=None, hold=day)
-        await authenticators.add(provider.idp.db, pending, sealed=b"sealed", session_id=session_id)
+        await authenticators.add(
+            provider.idp.db, pending, sealed=b"sealed", session_id=session_id, expires_at=now + day
+        )
 
         async def confirm(number: int, pending: UUID = pending.id, session_id: UUID = session_id) -> bool:
             return await authenticators.confirm(

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from idp import limits
 from idp.limits import LIMITS, Charged, Closed, Limit, LimitState, Refused
+from idp.policy import default_policy
 from idp.store import rate_limits, refunds, sweep
 from idp.store.engine import Database
 from idp.store.sql import Sql
 from tests.store.parallel import at_once
 
+IDLE = default_policy().sessions.idle
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 CALLERS = 24
 ALL = {**LIMITS, "strangers": limits.SMS.strangers}
@@ -163,11 +165,11 @@ async def test_a_swept_row_means_nothing_any_more(db: Database, limit: Limit) ->
     key = token_bytes(16)
     assert await rate_limits.spend(db, [(limit, key)], now=NOON) is None
     gone_at = NOON + limit.keep
-    await sweep.sweep(db, now=gone_at)
+    await sweep.sweep(db, idle=IDLE, now=gone_at)
     assert await row(db, key) is not None
     now = gone_at + timedelta(microseconds=1)
     state = await row(db, key)
     assert state is not None
     assert limits.wait(limit, state, now=now) == limits.wait(limit, None, now=now)
-    await sweep.sweep(db, now=now)
+    await sweep.sweep(db, idle=IDLE, now=now)
     assert await row(db, key) is None

@@ -283,7 +283,7 @@ async def test_a_code_dies_with_its_challenge_and_its_session_with_time(provider
         await forget_limits(provider)
         asked = await ask_second_factor(provider)
         code = (await provider.deliver())[-1]
-        provider.clock.move(provider.idp.policy.challenge_ttl + late)
+        provider.clock.move(provider.idp.policy.challenge.ttl + late)
         answer = await asked.browser.submit("/sms", code=code)
         assert answer.status_code == (303 if accepted else 400)
         assert ("code" in answer.headers.get("location", "")) is accepted

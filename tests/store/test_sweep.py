@@ -11,6 +11,7 @@ import pytest
 
 from idp import limits
 from idp.model import Factor
+from idp.policy import default_policy
 from idp.store import (
     attempts,
     bookings,
@@ -33,6 +34,7 @@ from idp.store.sql import Runnable
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
 
+IDLE = default_policy().sessions.idle
 SMS = (limits.SMS.pace, limits.SMS.places, limits.SMS.day, limits.SMS_ADDRESS)
 STRANGER = ((limits.PASSWORD_STRANGER, True), (limits.PASSWORD_DAY, True), (limits.PASSWORD_ADDRESS, False))
 
@@ -54,11 +56,11 @@ async def test_nothing_that_lives_is_swept(provider: Provider) -> None:
     code = await offline_code(provider)
     tokens = (await provider.redeem(code)).json()
     asked = await ask_second_factor(provider, "bob", address="192.0.2.5")
-    assert await sweep.sweep(provider.idp.db, now=provider.clock.now()) == {}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=provider.clock.now()) == {}
     sent = (await provider.deliver())[-1]
     assert "code" in parameters(await asked.browser.submit("/sms", code=sent))
     provider.clock.move(timedelta(days=20))
-    swept = await sweep.sweep(provider.idp.db, now=provider.clock.now())
+    swept = await sweep.sweep(provider.idp.db, idle=IDLE, now=provider.clock.now())
     assert {"session", "interaction", "grant_"} <= set(swept)
     answer = await provider.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert answer.status_code == 200
@@ -68,8 +70,8 @@ async def test_everything_dead_is_swept_in_the_end(provider: Provider, raw: Raw)
     await provider.redeem(await offline_code(provider))
     await ask_second_factor(provider, "bob", address="192.0.2.5")
     now = provider.clock.move(timedelta(days=200))
-    await sweep.sweep(provider.idp.db, now=now)
-    await sweep.sweep(provider.idp.db, now=now)
+    await sweep.sweep(provider.idp.db, idle=IDLE, now=now)
+    await sweep.sweep(provider.idp.db, idle=IDLE, now=now)
     for table in DYING:
         assert await raw.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608 - from the list above
     assert await raw.fetchval("SELECT count(*) FROM account") == 2
@@ -85,19 +87,19 @@ async def test_one_sweep_takes_one_batch_and_waits_for_nobody(provider: Provider
     )
     async with raw.transaction():
         await raw.execute("SELECT FROM client_assertion LIMIT 100 FOR UPDATE")
-        taken = [(await sweep.sweep(provider.idp.db, now=now)).get("client_assertion") for _ in range(4)]
+        taken = [(await sweep.sweep(provider.idp.db, idle=IDLE, now=now)).get("client_assertion") for _ in range(4)]
     assert taken == [500, 500, 100, None]
-    assert await sweep.sweep(provider.idp.db, now=now) == {"client_assertion": 100}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {"client_assertion": 100}
 
 
 async def test_a_message_nobody_sent_in_time_expires(provider: Provider) -> None:
     asked = await ask_second_factor(provider)
     now = provider.clock.move(timedelta(minutes=6))
-    assert await sweep.sweep(provider.idp.db, now=now) == {"message (expired)": 1}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {"message (expired)": 1}
     state = await messages.state_of(provider.idp.db, interaction_id=asked.interaction_id)
     assert state is not None
     assert state.state == "expired"
-    assert await sweep.sweep(provider.idp.db, now=now) == {}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {}
     assert await count(provider, "message") == 1
 
 
@@ -132,8 +134,8 @@ async def test_what_the_spending_rules_counted_goes_when_it_counts_no_more(provi
         now,
     )
     tables, now = ("number", "region", "closed", "block", "denied"), now + timedelta(seconds=1)
-    assert await sweep.sweep(provider.idp.db, now=now) == {f"spending_{name}": 1 for name in tables}
-    assert await sweep.sweep(provider.idp.db, now=now) == {}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {f"spending_{name}": 1 for name in tables}
+    assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {}
     for name in tables:
         assert await raw.fetchval(f"SELECT count(*) FROM spending_{name}") == 1, name  # noqa: S608 - from the list above
 

@@ -1,0 +1,147 @@
+"""How long things live: the rows of the policy, and the bounds within which an operator sets them. No values here."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from idp.policy.reading import Bounds, Table
+from idp.policy.table import Challenges, Enrolments, Interactions, Notices, Sessions, Tokens
+
+_SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+LONGEST_INTERACTION = _HOUR
+"""The grant does not name the interaction of its proof; this is the most that "made in this request" can mean."""
+LONGEST_ACCESS = _DAY
+"""A grant without refresh tokens is kept for so long, and a retired key for a day more."""
+LONGEST_HOLD = timedelta(days=30)
+"""What was removed within the longest hold still holds up what follows it."""
+
+_SOON = "nobody could answer in time"
+_PRESSED_TWICE = "whoever presses twice, or loses an answer, would be refused"
+_COPIED = "whoever copied it could use it for as long"
+
+# Each row by its name in the file, which is where `Policy` has it too.
+LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
+    {
+        # NIST SP 800-63B-4 2.2.3: SHOULD be no more than 1 hour and 24 hours; 2.1.3: 30 days are for one factor.
+        # A session is seen once a minute, and a person may need some to find a phone.
+        "sessions.idle": Bounds(
+            5 * _MINUTE, 30 * _DAY, "it would end while somebody signs in", "no session may live on"
+        ),
+        "sessions.life": Bounds(
+            5 * _MINUTE, 30 * _DAY, "it would end while somebody signs in", "a person signs in once a month at least"
+        ),
+        "sessions.forgiven": Bounds(_SECOND, _MINUTE, _PRESSED_TWICE, _COPIED),
+        "interaction.ttl": Bounds(
+            2 * _MINUTE, LONGEST_INTERACTION, _SOON, "what was proved before would count as made in the same request"
+        ),
+        # NIST SP 800-63B-4 3.1.3.2: at most 10 minutes. Nothing is sent that lives for 30 seconds or less.
+        "challenge.ttl": Bounds(_MINUTE, 10 * _MINUTE, _SOON, "no code may be good for longer (NIST SP 800-63B-4)"),
+        "enrolment.hold": Bounds(_SECOND, LONGEST_HOLD, "there would be none", "what was removed counts for so long"),
+        "enrolment.ttl": Bounds(2 * _MINUTE, _HOUR, _SOON, "a secret on a screen would be good for too long"),
+        "tokens.code": Bounds(
+            # FAPI 2.0 Security Profile 5.3.2.1: at most 60 seconds; RFC 6749 4.1.2 lets others have 10 minutes.
+            5 * _SECOND,
+            _MINUTE,
+            "an application far away could not redeem it",
+            "a code is redeemed at once (FAPI 2.0)",
+        ),
+        "tokens.id_token": Bounds(
+            _MINUTE,
+            LONGEST_ACCESS,
+            "an application whose clock is late would refuse it",
+            "the key that signed it may be gone",
+        ),
+        "tokens.access": Bounds(
+            30 * _SECOND, LONGEST_ACCESS, "it would be gone before it is used", "nothing is kept of it for longer"
+        ),
+        "tokens.refresh": Bounds(
+            _HOUR, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
+        ),
+        "tokens.refresh_max": Bounds(
+            _HOUR, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
+        ),
+        # RFC 9700 4.14.2: what comes back later is theft.
+        "tokens.forgiven": Bounds(_SECOND, _MINUTE, "an application that lost an answer would be refused", _COPIED),
+        "notices.ttl": Bounds(_HOUR, 7 * _DAY, "a phone that is off would miss it", "it would be news no more"),
+        "notices.tried_for": Bounds(
+            _DAY, 90 * _DAY, "a gateway that is down would end a hold for ever", "an operator has to vouch some day"
+        ),
+    }
+)
+
+# NIST SP 800-63B-4 3.2.2 lets 100 pass in a row; of one code of six digits it is three.
+ATTEMPTS = Bounds(1, 3, "nobody could sign in", "a code dies after three wrong tries")
+WRONG_CODES = Bounds(1, 100, "every notice has a cause", "nobody types more of them")
+
+
+def sessions(table: Table) -> Sessions:
+    """`[sessions]`."""
+    read = Sessions(
+        idle=_span(table, "idle"),
+        life=_span(table, "life"),
+        forgiven=_span(table, "forgiven"),
+    )
+    if read.life < read.idle:
+        table.wrong("life", "must not be shorter than sessions.idle")
+    table.close()
+    return read
+
+
+def interaction(table: Table) -> Interactions:
+    """`[interaction]`."""
+    read = Interactions(ttl=_span(table, "ttl"))
+    table.close()
+    return read
+
+
+def challenge(table: Table) -> Challenges:
+    """`[challenge]`."""
+    read = Challenges(
+        ttl=_span(table, "ttl"),
+        attempts=table.number("attempts", ATTEMPTS),
+        message_at_once=table.flag("message_at_once", default=False),
+    )
+    table.close()
+    return read
+
+
+def enrolment(table: Table) -> Enrolments:
+    """`[enrolment]`."""
+    read = Enrolments(hold=_span(table, "hold"), ttl=_span(table, "ttl"))
+    table.close()
+    return read
+
+
+def tokens(table: Table) -> Tokens:
+    """`[tokens]`."""
+    read = Tokens(
+        code=_span(table, "code"),
+        id_token=_span(table, "id_token"),
+        access=_span(table, "access"),
+        refresh=_span(table, "refresh"),
+        refresh_max=_span(table, "refresh_max"),
+        forgiven=_span(table, "forgiven"),
+    )
+    if read.refresh_max < read.refresh:
+        table.wrong("refresh_max", "must not be shorter than tokens.refresh")
+    table.close()
+    return read
+
+
+def notices(table: Table) -> Notices:
+    """`[notices]`."""
+    read = Notices(
+        ttl=_span(table, "ttl"),
+        tried_for=_span(table, "tried_for"),
+        wrong_codes=table.number("wrong_codes", WRONG_CODES),
+    )
+    table.close()
+    return read
+
+
+def _span(table: Table, key: str) -> timedelta:
+    return table.span(key, LIFETIMES[f"{table.where}.{key}"])

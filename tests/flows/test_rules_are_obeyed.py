@@ -1,0 +1,78 @@
+"""What an operator writes into the policy is what holds: a row of each table, over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+
+from idp.policy import load_policy
+from tests.store.asking import offline_code
+from tests.support import Provider, claims, parameters
+from tests.test_policy_lifetimes import BEFORE
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+def rule(provider: Provider, text: str) -> None:
+    provider.idp.policy = load_policy(BEFORE + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "visits"),
+    [
+        pytest.param('[sessions]\nidle = "5m"', [4 * MINUTE, 4 * MINUTE, 5 * MINUTE + SECOND], id="not used"),
+        pytest.param('[sessions]\nidle = "5m"\nlife = "9m"', [4 * MINUTE, 4 * MINUTE, 2 * MINUTE], id="old"),
+    ],
+)
+async def test_a_session_ends_when_the_policy_says(provider: Provider, text: str, visits: list[timedelta]) -> None:
+    rule(provider, text)
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    answers = []
+    for later in visits:
+        provider.clock.move(later)
+        answers.append(parameters(await browser.get(provider.authorize_url(prompt="none"))))
+    assert ["code" in answer for answer in answers] == [True, True, False]
+    assert answers[-1]["error"] == "login_required"
+
+
+async def test_codes_and_id_tokens_live_as_long_as_the_policy_says(provider: Provider) -> None:
+    rule(provider, '[tokens]\ncode = "10s"\nid_token = "1m"')
+    first, late = [await provider.code(provider.browser(), name) for name in ("alice", "bob")]
+    provider.clock.move(9 * SECOND)
+    told = claims((await provider.redeem(first)).json()["id_token"])
+    assert told["exp"] - told["iat"] == 60
+    provider.clock.move(2 * SECOND)
+    assert (await provider.redeem(late)).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize(("later", "status"), [(4 * SECOND, 200), (6 * SECOND, 400)])
+async def test_a_refresh_is_repeated_as_long_as_the_policy_says(
+    provider: Provider, later: timedelta, status: int
+) -> None:
+    rule(provider, '[tokens]\nforgiven = "5s"')
+    given = (await provider.redeem(await offline_code(provider))).json()["refresh_token"]
+    for pause in (timedelta(0), later):
+        provider.clock.move(pause)
+        answer = await provider.token(grant_type="refresh_token", refresh_token=given)
+    assert answer.status_code == status
+
+
+async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
+    rule(provider, '[interaction]\nttl = "2m"')
+    browser = provider.browser()
+    await provider.half_way(browser)
+    code = await provider.texted(browser)
+    provider.clock.move(2 * MINUTE)
+    answer = await browser.submit("/sms", code=code)
+    assert "code" not in parameters(answer)
+
+
+async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
+    rule(provider, '[limits]\ncode_failures = { free = 1, base = "1h", cap = "1h", close_at = 1 }')
+    browser = provider.browser()
+    await provider.half_way(browser)
+    code = await provider.texted(browser)
+    await browser.submit("/sms", code=f"{(int(code) + 1) % 10**6:06}")
+    answer = await browser.submit("/sms", code=code)
+    assert "code" not in parameters(answer)
