@@ -22,9 +22,6 @@ openid = { level = "two_factor" }
 """
 
 
-RULES = ("levels", "factors", "scopes", "groups")
-
-
 def problems(text: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load_policy(text)
@@ -76,7 +73,8 @@ def test_the_default_policy_says_what_the_design_says() -> None:
 
 def test_a_small_policy_gets_the_same_numbers() -> None:
     policy, usual = load_policy(SMALL), default_policy()
-    assert replace(policy, **dict.fromkeys(RULES)) == replace(usual, **dict.fromkeys(RULES))
+    same = replace(policy, levels=usual.levels, factors=usual.factors, scopes=usual.scopes, groups=usual.groups)
+    assert same == usual
 
 
 def test_numbers_are_read() -> None:

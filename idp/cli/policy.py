@@ -171,16 +171,28 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
         "hold_seconds": policy.enrolment.hold.total_seconds(),
-        "challenge": {
-            "ttl_seconds": policy.challenge.ttl.total_seconds(),
-            "attempts": policy.challenge.attempts,
-            "message_at_once": policy.challenge.message_at_once,
-        },
+        **_by_table(policy),
     }
 
 
+def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
+    """Lifetimes in seconds and the numbers beside them, by the tables of the file."""
+    from idp.policy import lifetimes_of
+
+    tables: dict[str, dict[str, Any]] = {}
+    for row, span in lifetimes_of(policy).items():
+        table, key = row.split(".")
+        tables.setdefault(table, {})[f"{key}_seconds"] = span.total_seconds()
+    tables["challenge"] |= {
+        "attempts": policy.challenge.attempts,
+        "message_at_once": policy.challenge.message_at_once,
+    }
+    tables["notices"]["wrong_codes"] = policy.notices.wrong_codes
+    return tables
+
+
 def _lines(policy: "Policy", where: str) -> list[str]:
-    from idp.policy import in_units
+    from idp.policy import LIFETIMES, in_units, lifetimes_of
 
     gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
     lines = [f"{where} is right. On top of the password {gives}.", ""]
@@ -197,6 +209,11 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     lines.append(f"A code lives {life} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}.")
     who = "everybody who has a phone" if policy.challenge.message_at_once else "who has nothing better"
     lines.append(f"After the password a code by text message leaves by itself for {who}.")
+    lived = [
+        (row, in_units(span), f"{in_units(LIFETIMES[row].least)} to {in_units(LIFETIMES[row].most)}")
+        for row, span in lifetimes_of(policy).items()
+    ]
+    lines += ["", output.table(("LIFETIME", "", "MAY BE"), lived)]
     return lines
 
 

@@ -6,7 +6,7 @@ from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for, recheck
-from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD
+from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
@@ -45,6 +45,7 @@ __all__ = [
     "in_words",
     "is_for",
     "left_out",
+    "lifetimes_of",
     "load_policy",
     "not_for_this_person",
     "recheck",

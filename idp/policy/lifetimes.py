@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from operator import attrgetter
 from types import MappingProxyType
 
 from idp.policy.reading import Bounds, Table
-from idp.policy.table import Challenges, Enrolments, Interactions, Notices, Sessions, Tokens
+from idp.policy.table import Challenges, Enrolments, Interactions, Notices, Policy, Sessions, Tokens
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -76,6 +77,11 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
 # NIST SP 800-63B-4 3.2.2 lets 100 pass in a row; of one code of six digits it is three.
 ATTEMPTS = Bounds(1, 3, "nobody could sign in", "a code dies after three wrong tries")
 WRONG_CODES = Bounds(1, 100, "every notice has a cause", "nobody types more of them")
+
+
+def lifetimes_of(policy: Policy) -> dict[str, timedelta]:
+    """Every lifetime of a policy by the name of its row."""
+    return {row: attrgetter(row)(policy) for row in LIFETIMES}
 
 
 def sessions(table: Table) -> Sessions:
