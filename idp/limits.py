@@ -1,4 +1,4 @@
-"""Every rate limit of the product, one table, and the arithmetic behind it. Pure: no clock, no database, no HTTP.
+"""Every rate limit of the product by name, and the arithmetic behind it. The numbers are in the policy. Pure.
 
 A limit on a subject is one row: `count` (in a row), `last_at`, and `hits`, the single moments a window still needs,
 oldest first. A log and not GCRA, because it is exact: never more than N in *any* stretch of that length, and
@@ -9,10 +9,8 @@ The store keeps the rows and must agree with `charge`, `refund` and `forgive` fo
 A refused charge changes nothing, so asking again does not make the wait longer.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from uuid import UUID
 
 from idp.crypto import mac
@@ -191,11 +189,6 @@ def _live(limit: Limit, state: LimitState, now: datetime) -> tuple[datetime, ...
     return tuple(hit for hit in state.hits if hit > now - limit.span)
 
 
-_MINUTE = timedelta(minutes=1)
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What is charged for a code that is sent to one phone or mailbox, in this order. Subject: where it goes.
@@ -211,68 +204,50 @@ class Sending:
     day: Limit
 
 
-def _sending(kind: str, to: str) -> Sending:
-    places = Limit(to, windows=(Window(5, _HOUR), Window(10, _DAY)))
-    return Sending(
-        Limit(f"{kind}_pace", Backoff(free=1, base=_MINUTE, cap=32 * _MINUTE, forget=_DAY)),
-        places,
-        replace(places, windows=(Window(4, _HOUR), Window(8, _DAY))),
-        Limit(f"{kind}_day", windows=(Window(30, _DAY),)),
-    )
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The table: what is counted, of whom. The numbers are rows of the policy (`[limits]`).
+
+    `sms`, `email`: codes sent. `sms_address`: the address a code is asked for from, to a phone or to a mailbox; a code
+    that was then verified is refunded; trusted networks and known devices are exempt.
+
+    `code_failures`: wrong codes of an account and factor. Charged before comparing, forgiven by a success of that
+    factor and by nothing else.
+
+    Passwords are charged before verifying, under the name as typed, existing or not. A browser that the person signed
+    in from before pays the first of these, any other browser all the rest; a success is forgiven or given back.
+    `password_device`: the name and the known device. Only waits: nobody else can make it wait.
+    `password_stranger`: the name and the address, also of a trusted network. A stranger makes those wait who share his
+    address, and takes a fifth of the day at most.
+    `password_day`: the name, for all unknown browsers.
+    `password_address`: the address; not for trusted networks. A success is refunded, never forgiven: else an attacker's
+    own account would wipe the slate between guesses at others.
+
+    `client_failures`: the registered client that is claimed (one for all that are invented) and the address. Charged
+    for a wrong secret or assertion, after judging it: 256 random bits are not guessed, so this only slows down noise.
+    What is right always passes, or a stranger behind the same address could lock the client out.
+
+    `enrolments`: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
+    `code_notices`: the account. That somebody who gave the right password typed wrong codes is told now and then:
+    whoever learnt a password must not be able to have its owner written to at will.
+    """
+
+    sms: Sending
+    email: Sending
+    sms_address: Limit
+    code_failures: Limit
+    password_device: Limit
+    password_stranger: Limit
+    password_day: Limit
+    password_address: Limit
+    client_failures: Limit
+    enrolments: Limit
+    code_notices: Limit
 
 
-SMS = _sending("sms", "sms_number")
-EMAIL = _sending("email", "email_address")
-# Subject: the address a code is asked for from, to a phone or to a mailbox. A code that was then verified is refunded.
-# Trusted networks and known devices are exempt.
-SMS_ADDRESS = Limit("sms_address", windows=(Window(5, _HOUR),))
-# Subject: account and factor. Charged before comparing, forgiven by a success of that factor and by nothing else.
-CODE_FAILURES = Limit("code_failures", Backoff(free=10, base=timedelta(seconds=30), cap=_HOUR, close_at=100))
-# Passwords are charged before verifying, under the name as typed, existing or not. A browser that the person signed in
-# from before pays the first of these, any other browser all the rest; a success is forgiven or given back.
-_GUESSES = Backoff(free=5, base=timedelta(seconds=30), cap=15 * _MINUTE, forget=_HOUR)
-# Subject: the name and the known device. Only waits: nobody else can make it wait.
-PASSWORD_DEVICE = Limit("password_device", _GUESSES)
-# Subject: the name and the address, also of a trusted network. A stranger makes those wait who share his address, and
-# takes a fifth of the day at most.
-PASSWORD_STRANGER = Limit("password_stranger", _GUESSES, (Window(20, _DAY),))
-# Subject: the name, for all unknown browsers. NIST SP 800-63B-4 3.2.2: at most 100 in a row; here a day forgets them.
-PASSWORD_DAY = Limit("password_day", windows=(Window(100, _DAY),))
-# Subject: the address; not for trusted networks. A success is refunded, never forgiven: else an attacker's own account
-# would wipe the slate between guesses at others.
-PASSWORD_ADDRESS = Limit("password_address", _GUESSES)
-# Subject: the registered client that is claimed (one for all that are invented) and the address. Charged for a wrong
-# secret or assertion, after judging it: 256 random bits are not guessed, so this only slows down noise. What is right
-# always passes, or a stranger behind the same address could lock the client out. A quiet hour forgets.
-CLIENT_FAILURES = Limit("client_failures", Backoff(free=10, base=timedelta(seconds=1), cap=5 * _MINUTE, forget=_HOUR))
-# Subject: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
-ENROLMENTS = Limit("enrolments", windows=(Window(5, _HOUR), Window(10, _DAY)))
-# Subject: the account. That somebody who gave the right password typed wrong codes is told once a day: whoever learnt a
-# password must not be able to have its owner written to at will.
-CODE_NOTICES = Limit("code_notices", windows=(Window(1, _DAY),))
-
-LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {
-        limit.name: limit
-        for limit in (
-            SMS.pace,
-            SMS.places,
-            SMS.day,
-            EMAIL.pace,
-            EMAIL.places,
-            EMAIL.day,
-            SMS_ADDRESS,
-            CODE_FAILURES,
-            PASSWORD_DEVICE,
-            PASSWORD_STRANGER,
-            PASSWORD_DAY,
-            PASSWORD_ADDRESS,
-            CLIENT_FAILURES,
-            ENROLMENTS,
-            CODE_NOTICES,
-        )
-    }
-)
+def is_of_address(limit: Limit) -> bool:
+    """Whether this counts the codes asked for from one address (`Limits.sms_address`)."""
+    return limit.name == "sms_address"
 
 
 def subject(limit: Limit, *parts: str | bytes | UUID) -> bytes:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp import limits
 from idp.addresses import address_bucket
 from idp.limits import (
     Backoff,
@@ -27,6 +26,9 @@ from idp.limits import (
     subject_in,
     wait,
 )
+from idp.policy import default_policy, limits_of
+
+OURS = default_policy().limits
 
 T0 = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -56,12 +58,14 @@ def waits(limit: Limit, count: int) -> list[timedelta]:
 
 
 def test_the_table_says_what_the_threat_model_says() -> None:
-    assert {name: (limit.backoff, limit.windows) for name, limit in limits.LIMITS.items()} == {
+    assert {name: (limit.backoff, limit.windows) for name, limit in limits_of(OURS).items()} == {
         "sms_pace": (Backoff(1, MINUTE, 32 * MINUTE, None, DAY), ()),
         "sms_number": (None, (Window(5, HOUR), Window(10, DAY))),
+        "sms_strangers": (None, (Window(4, HOUR), Window(8, DAY))),
         "sms_day": (None, (Window(30, DAY),)),
         "email_pace": (Backoff(1, MINUTE, 32 * MINUTE, None, DAY), ()),
         "email_address": (None, (Window(5, HOUR), Window(10, DAY))),
+        "email_strangers": (None, (Window(4, HOUR), Window(8, DAY))),
         "email_day": (None, (Window(30, DAY),)),
         "sms_address": (None, (Window(5, HOUR),)),
         "code_failures": (Backoff(10, 30 * SECOND, HOUR, 100, None), ()),
@@ -76,32 +80,32 @@ def test_the_table_says_what_the_threat_model_says() -> None:
 
 
 def test_texts_to_one_number_come_a_minute_apart_and_then_ever_slower() -> None:
-    assert waits(limits.SMS.pace, 8) == [minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 32, 32, 32)]
+    assert waits(OURS.sms.pace, 8) == [minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 32, 32, 32)]
 
 
 def test_the_sixth_unverified_text_in_an_hour_to_one_number_is_refused() -> None:
     state = None
     for minute in range(5):
-        state = charged(limits.SMS.places, state, T0 + minute * MINUTE)
-    assert charge(limits.SMS.places, state, now=T0 + 5 * MINUTE) == Refused(55 * MINUTE)
-    charged(limits.SMS.places, state, T0 + HOUR)
+        state = charged(OURS.sms.places, state, T0 + minute * MINUTE)
+    assert charge(OURS.sms.places, state, now=T0 + 5 * MINUTE) == Refused(55 * MINUTE)
+    charged(OURS.sms.places, state, T0 + HOUR)
 
 
 def test_the_eleventh_unverified_text_in_a_day_to_one_number_is_refused() -> None:
     state = None
     for hour in range(10):
-        state = charged(limits.SMS.places, state, T0 + hour * HOUR)
-    assert charge(limits.SMS.places, state, now=T0 + 10 * HOUR) == Refused(14 * HOUR)
+        state = charged(OURS.sms.places, state, T0 + hour * HOUR)
+    assert charge(OURS.sms.places, state, now=T0 + 10 * HOUR) == Refused(14 * HOUR)
 
 
 def test_a_verified_text_takes_no_place_of_the_hour_and_of_the_day_whatever_was_sent_before() -> None:
     state = None
     for hour in range(9):
-        state = charged(limits.SMS.places, state, T0 + hour * HOUR)
+        state = charged(OURS.sms.places, state, T0 + hour * HOUR)
     now = T0 + 9 * HOUR
     for minute in range(20):
         at = now + minute * MINUTE
-        state = refund(limits.SMS.places, charged(limits.SMS.places, state, at), now=at + MINUTE, since=at)
+        state = refund(OURS.sms.places, charged(OURS.sms.places, state, at), now=at + MINUTE, since=at)
     assert state is not None
     assert state.hits == tuple(T0 + hour * HOUR for hour in range(9))
 
@@ -109,36 +113,36 @@ def test_a_verified_text_takes_no_place_of_the_hour_and_of_the_day_whatever_was_
 def test_a_code_that_was_sent_three_times_gives_three_places_back_and_none_of_others() -> None:
     state = None
     for minute in range(5):
-        state = charged(limits.SMS.places, state, T0 + minute * MINUTE)
+        state = charged(OURS.sms.places, state, T0 + minute * MINUTE)
     assert state is not None
-    left = refund(limits.SMS.places, state, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3)
+    left = refund(OURS.sms.places, state, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3)
     assert left.hits == (T0, T0 + MINUTE)
-    assert refund(limits.SMS.places, left, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3).hits == left.hits
+    assert refund(OURS.sms.places, left, now=T0 + 5 * MINUTE, since=T0 + 2 * MINUTE, places=3).hits == left.hits
 
 
 def test_the_thirty_first_text_in_a_day_is_refused_though_each_code_was_verified() -> None:
     state = None
     for minute in range(30):
-        state = charged(limits.SMS.day, state, T0 + minute * MINUTE)
-    assert charge(limits.SMS.day, state, now=T0 + 30 * MINUTE) == Refused(DAY - 30 * MINUTE)
+        state = charged(OURS.sms.day, state, T0 + minute * MINUTE)
+    assert charge(OURS.sms.day, state, now=T0 + 30 * MINUTE) == Refused(DAY - 30 * MINUTE)
 
 
 def test_strangers_leave_one_text_an_hour_and_two_a_day_to_browsers_used_before() -> None:
     state = None
     for minute in range(4):
-        state = charged(limits.SMS.strangers, state, T0 + minute * MINUTE)
-    assert charge(limits.SMS.strangers, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
-    charged(limits.SMS.places, state, T0 + 4 * MINUTE)
+        state = charged(OURS.sms.strangers, state, T0 + minute * MINUTE)
+    assert charge(OURS.sms.strangers, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
+    charged(OURS.sms.places, state, T0 + 4 * MINUTE)
     for hour in range(1, 5):
-        state = charged(limits.SMS.strangers, state, T0 + hour * HOUR + 4 * MINUTE)
-    assert isinstance(charge(limits.SMS.strangers, state, now=T0 + 10 * HOUR), Refused)
-    state = charged(limits.SMS.places, state, T0 + 10 * HOUR)
-    state = charged(limits.SMS.places, state, T0 + 11 * HOUR)
-    assert isinstance(charge(limits.SMS.places, state, now=T0 + 12 * HOUR), Refused)
+        state = charged(OURS.sms.strangers, state, T0 + hour * HOUR + 4 * MINUTE)
+    assert isinstance(charge(OURS.sms.strangers, state, now=T0 + 10 * HOUR), Refused)
+    state = charged(OURS.sms.places, state, T0 + 10 * HOUR)
+    state = charged(OURS.sms.places, state, T0 + 11 * HOUR)
+    assert isinstance(charge(OURS.sms.places, state, now=T0 + 12 * HOUR), Refused)
 
 
 def test_strangers_and_browsers_used_before_are_counted_in_one_row() -> None:
-    for sending in (limits.SMS, limits.EMAIL):
+    for sending in (OURS.sms, OURS.email):
         assert subject(sending.strangers, b"x") == subject(sending.places, b"x")
         assert sending.strangers.span == sending.places.span
 
@@ -146,40 +150,40 @@ def test_strangers_and_browsers_used_before_are_counted_in_one_row() -> None:
 def test_the_sixth_code_from_one_address_waits_for_the_rest_of_the_hour() -> None:
     state = None
     for minute in range(5):
-        state = charged(limits.SMS_ADDRESS, state, T0 + minute * MINUTE)
-    assert charge(limits.SMS_ADDRESS, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
+        state = charged(OURS.sms_address, state, T0 + minute * MINUTE)
+    assert charge(OURS.sms_address, state, now=T0 + 4 * MINUTE) == Refused(56 * MINUTE)
 
 
 def test_a_verified_code_gives_its_slot_back() -> None:
     state = None
     for minute in range(5):
-        state = charged(limits.SMS_ADDRESS, state, T0 + minute * MINUTE)
+        state = charged(OURS.sms_address, state, T0 + minute * MINUTE)
     assert state is not None
-    state = refund(limits.SMS_ADDRESS, state, now=T0 + 5 * MINUTE, since=T0 + 4 * MINUTE)
+    state = refund(OURS.sms_address, state, now=T0 + 5 * MINUTE, since=T0 + 4 * MINUTE)
     assert T0 + 4 * MINUTE not in state.hits
-    charged(limits.SMS_ADDRESS, state, T0 + 5 * MINUTE)
+    charged(OURS.sms_address, state, T0 + 5 * MINUTE)
 
 
 def test_wrong_codes_wait_from_the_tenth_and_close_after_the_hundredth() -> None:
-    seen = waits(limits.CODE_FAILURES, 99)
+    seen = waits(OURS.code_failures, 99)
     assert seen[:9] == [timedelta(0)] * 9
     assert seen[9:18] == [30 * SECOND * 2**step for step in range(7)] + [HOUR] * 2
     assert set(seen[16:]) == {HOUR}
-    state = charged(limits.CODE_FAILURES, LimitState(99, T0), T0 + HOUR)
-    assert charge(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) == Closed()
-    assert wait(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) is None
-    assert isinstance(charge(limits.CODE_FAILURES, forgive(state), now=T0 + HOUR), Charged)
+    state = charged(OURS.code_failures, LimitState(99, T0), T0 + HOUR)
+    assert charge(OURS.code_failures, state, now=T0 + 1000 * DAY) == Closed()
+    assert wait(OURS.code_failures, state, now=T0 + 1000 * DAY) is None
+    assert isinstance(charge(OURS.code_failures, forgive(state), now=T0 + HOUR), Charged)
 
 
 def test_wrong_passwords_wait_from_the_fifth_up_to_a_quarter_of_an_hour_and_never_lock() -> None:
-    seen = waits(limits.PASSWORD_DEVICE, 500)
+    seen = waits(OURS.password_device, 500)
     assert [left.total_seconds() for left in seen[:11]] == [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900]
     assert set(seen[10:]) == {15 * MINUTE}
-    assert waits(limits.PASSWORD_STRANGER, 19) == seen[:19]
+    assert waits(OURS.password_stranger, 19) == seen[:19]
 
 
 def test_one_address_guesses_twenty_times_a_day_at_one_name_and_all_together_a_hundred_times() -> None:
-    for limit, most in ((limits.PASSWORD_STRANGER, 20), (limits.PASSWORD_DAY, 100)):
+    for limit, most in ((OURS.password_stranger, 20), (OURS.password_day, 100)):
         state: LimitState | None = None
         now, guesses = T0, 0
         while now < T0 + DAY:
@@ -193,56 +197,56 @@ def test_one_address_guesses_twenty_times_a_day_at_one_name_and_all_together_a_h
 
 def test_a_quiet_hour_forgets_wrong_passwords_but_never_wrong_codes() -> None:
     state = LimitState(9, T0)
-    assert charge(limits.PASSWORD_DEVICE, state, now=T0 + HOUR - SECOND) == Charged(LimitState(10, T0 + HOUR - SECOND))
-    assert charge(limits.PASSWORD_DEVICE, state, now=T0 + HOUR) == Charged(LimitState(1, T0 + HOUR))
-    assert charge(limits.CODE_FAILURES, state, now=T0 + 1000 * DAY) == Charged(LimitState(10, T0 + 1000 * DAY))
+    assert charge(OURS.password_device, state, now=T0 + HOUR - SECOND) == Charged(LimitState(10, T0 + HOUR - SECOND))
+    assert charge(OURS.password_device, state, now=T0 + HOUR) == Charged(LimitState(1, T0 + HOUR))
+    assert charge(OURS.code_failures, state, now=T0 + 1000 * DAY) == Charged(LimitState(10, T0 + 1000 * DAY))
 
 
 def test_a_right_password_of_ones_own_does_not_wipe_the_slate_of_an_address() -> None:
     state = None
     now = T0
     for _ in range(4):
-        state = charged(limits.PASSWORD_ADDRESS, state, now)
-        state = charged(limits.PASSWORD_ADDRESS, state, now)
-        state = refund(limits.PASSWORD_ADDRESS, state, now=now, since=now)
-    state = charged(limits.PASSWORD_ADDRESS, state, now)
+        state = charged(OURS.password_address, state, now)
+        state = charged(OURS.password_address, state, now)
+        state = refund(OURS.password_address, state, now=now, since=now)
+    state = charged(OURS.password_address, state, now)
     assert state.count == 5
-    assert charge(limits.PASSWORD_ADDRESS, state, now=now) == Refused(30 * SECOND)
+    assert charge(OURS.password_address, state, now=now) == Refused(30 * SECOND)
 
 
 def test_a_right_password_makes_nobody_else_at_the_address_wait() -> None:
     """Each one began the wait of the wrong ones before it anew: an office got one sign-in every half minute."""
     state = None
     for _ in range(5):
-        state = charged(limits.PASSWORD_ADDRESS, state, T0)
+        state = charged(OURS.password_address, state, T0)
     now = T0 + 30 * SECOND
     for _ in range(3):
-        state = charged(limits.PASSWORD_ADDRESS, state, now)
-        state = refund(limits.PASSWORD_ADDRESS, state, now=now, since=now)
-    wrong = charged(limits.PASSWORD_ADDRESS, state, now)
-    assert charge(limits.PASSWORD_ADDRESS, wrong, now=now) == Refused(60 * SECOND)
+        state = charged(OURS.password_address, state, now)
+        state = refund(OURS.password_address, state, now=now, since=now)
+    wrong = charged(OURS.password_address, state, now)
+    assert charge(OURS.password_address, wrong, now=now) == Refused(60 * SECOND)
     # what came in between stays as it was
-    assert refund(limits.PASSWORD_ADDRESS, wrong, now=now, since=now - SECOND).last_at == wrong.last_at
+    assert refund(OURS.password_address, wrong, now=now, since=now - SECOND).last_at == wrong.last_at
 
 
 def test_a_refund_never_goes_below_nothing() -> None:
-    assert refund(limits.SMS_ADDRESS, LimitState(0, T0), now=T0, since=T0) == LimitState(0, T0)
+    assert refund(OURS.sms_address, LimitState(0, T0), now=T0, since=T0) == LimitState(0, T0)
 
 
 def test_rows_are_kept_as_long_as_they_mean_something() -> None:
-    assert limits.SMS_ADDRESS.keep == HOUR
-    assert limits.SMS.places.keep == DAY
-    assert limits.PASSWORD_DEVICE.keep == HOUR
-    assert limits.PASSWORD_STRANGER.keep == DAY
-    assert limits.CODE_FAILURES.keep > 3650 * DAY
+    assert OURS.sms_address.keep == HOUR
+    assert OURS.sms.places.keep == DAY
+    assert OURS.password_device.keep == HOUR
+    assert OURS.password_stranger.keep == DAY
+    assert OURS.code_failures.keep > 3650 * DAY
     assert Limit("x", Backoff(1, SECOND, SECOND, None, MINUTE), (Window(1, HOUR),)).keep == HOUR
 
 
 def test_a_clock_that_jumps_back_opens_nothing() -> None:
-    state = charged(limits.SMS.pace, None, T0)
-    outcome = charge(limits.SMS.pace, state, now=T0 - HOUR)
+    state = charged(OURS.sms.pace, None, T0)
+    outcome = charge(OURS.sms.pace, state, now=T0 - HOUR)
     assert outcome == Refused(HOUR + MINUTE)
-    state = charged(limits.SMS_ADDRESS, charged(limits.SMS_ADDRESS, None, T0), T0 - HOUR)
+    state = charged(OURS.sms_address, charged(OURS.sms_address, None, T0), T0 - HOUR)
     assert state == LimitState(2, T0, (T0, T0))
 
 
@@ -395,29 +399,29 @@ def test_refunds_never_let_more_unverified_charges_through_than_the_window_allow
 
 def test_limits_and_subjects_never_share_a_row() -> None:
     keys = {
-        subject(limits.CODE_FAILURES, "a", "bc"),
-        subject(limits.CODE_FAILURES, "ab", "c"),
-        subject(limits.CODE_FAILURES, "abc"),
-        subject(limits.PASSWORD_DEVICE, "a", "bc"),
-        subject(limits.CODE_FAILURES, UUID(int=1), "totp"),
-        subject(limits.CODE_FAILURES, UUID(int=1), "sms"),
+        subject(OURS.code_failures, "a", "bc"),
+        subject(OURS.code_failures, "ab", "c"),
+        subject(OURS.code_failures, "abc"),
+        subject(OURS.password_device, "a", "bc"),
+        subject(OURS.code_failures, UUID(int=1), "totp"),
+        subject(OURS.code_failures, UUID(int=1), "sms"),
     }
     assert len(keys) == 6
-    assert subject(limits.CODE_FAILURES, b"ab", "c") == subject(limits.CODE_FAILURES, "ab", "c")
+    assert subject(OURS.code_failures, b"ab", "c") == subject(OURS.code_failures, "ab", "c")
     assert {len(key) for key in keys} == {32}
 
 
 def test_a_lone_surrogate_in_a_name_is_just_another_subject() -> None:
-    assert subject(limits.PASSWORD_DEVICE, "\ud800") != subject(limits.PASSWORD_DEVICE, "\ud801")
+    assert subject(OURS.password_device, "\ud800") != subject(OURS.password_device, "\ud801")
 
 
 def test_rows_of_a_group_begin_alike_and_no_others() -> None:
-    keys = [subject_in(limits.PASSWORD_DEVICE, "ada", device) for device in ("a", "b", "c")]
-    group = group_of(limits.PASSWORD_DEVICE, "ada")
+    keys = [subject_in(OURS.password_device, "ada", device) for device in ("a", "b", "c")]
+    group = group_of(OURS.password_device, "ada")
     assert len(set(keys)) == 3
     assert {len(key) for key in keys} == {32}
     assert all(key.startswith(group) for key in keys)
-    others = [group_of(limits.PASSWORD_DEVICE, "adaa"), group_of(limits.PASSWORD_STRANGER, "ada")]
+    others = [group_of(OURS.password_device, "adaa"), group_of(OURS.password_stranger, "ada")]
     assert len({group, *others}) == 3
 
 

@@ -11,6 +11,7 @@ from idp.cli import output
 
 if TYPE_CHECKING:
     from idp.flows.operate import Walk
+    from idp.limits import Limit
     from idp.model import Client
     from idp.policy import Policy, ScopeRule
 
@@ -177,7 +178,7 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
 
 def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
     """Lifetimes in seconds and the numbers beside them, by the tables of the file."""
-    from idp.policy import lifetimes_of
+    from idp.policy import lifetimes_of, limits_of
 
     tables: dict[str, dict[str, Any]] = {}
     for row, span in lifetimes_of(policy).items():
@@ -188,11 +189,26 @@ def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
         "message_at_once": policy.challenge.message_at_once,
     }
     tables["notices"]["wrong_codes"] = policy.notices.wrong_codes
+    tables["limits"] = {row: _numbers(limit) for row, limit in limits_of(policy.limits).items()}
     return tables
 
 
+def _numbers(limit: "Limit") -> dict[str, Any]:
+    """The keys that the row has in the file, spans in seconds."""
+    from idp.policy import WINDOWS
+
+    numbers: dict[str, Any] = {}
+    if (waits := limit.backoff) is not None:
+        numbers |= {"free": waits.free, "base_seconds": waits.base.total_seconds()}
+        numbers |= {"cap_seconds": waits.cap.total_seconds()}
+        numbers |= {} if waits.close_at is None else {"close_at": waits.close_at}
+        numbers |= {} if waits.forget is None else {"forget_seconds": waits.forget.total_seconds()}
+    counts = {window.per: window.count for window in limit.windows}
+    return numbers | {key: counts[per] for key, per in WINDOWS.items() if per in counts}
+
+
 def _lines(policy: "Policy", where: str) -> list[str]:
-    from idp.policy import LIFETIMES, in_units, lifetimes_of
+    from idp.policy import LIFETIMES, in_units, lifetimes_of, limits_of, said
 
     gives = ", ".join(f"{factor} gives {level.name.lower()}" for factor, level in policy.factors.items())
     lines = [f"{where} is right. On top of the password {gives}.", ""]
@@ -214,6 +230,8 @@ def _lines(policy: "Policy", where: str) -> list[str]:
         for row, span in lifetimes_of(policy).items()
     ]
     lines += ["", output.table(("LIFETIME", "", "MAY BE"), lived)]
+    counted = [(row, said(limit)) for row, limit in limits_of(policy.limits).items()]
+    lines += ["", output.table(("LIMIT", "AT MOST"), counted)]
     return lines
 
 

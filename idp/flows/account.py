@@ -156,9 +156,9 @@ async def _closed(idp: Idp, inside: Inside) -> frozenset[Factor]:
     found = set()
     open_ = {each.factor for each in inside.loaded.authenticators if each.closed_at is None}
     for factor in open_ if _mailbox(idp, inside) is None else {*open_, Factor.EMAIL}:
-        key = limits.subject(limits.CODE_FAILURES, inside.account.id, factor.value)
+        key = limits.subject(idp.limits.code_failures, inside.account.id, factor.value)
         state = await rate_limits.peek(idp.db, key)
-        if limits.wait(limits.CODE_FAILURES, state, now=inside.now) is None:
+        if limits.wait(idp.limits.code_failures, state, now=inside.now) is None:
             found.add(factor)
     return frozenset(found)
 

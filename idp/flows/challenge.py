@@ -72,8 +72,8 @@ class Paused:
 SecondFactor = ToInteraction | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
 
 
-def _failures(account: Account, factor: Factor) -> bytes:
-    return limits.subject(limits.CODE_FAILURES, account.id, factor.value)
+def _failures(idp: Idp, account: Account, factor: Factor) -> bytes:
+    return limits.subject(idp.limits.code_failures, account.id, factor.value)
 
 
 async def _asked(
@@ -153,7 +153,7 @@ async def _answered(
     parsed = parse(factor, typed)
     if not isinstance(parsed, str):
         return Malformed(show, factor, empty=not typed)
-    failures = (limits.CODE_FAILURES, _failures(account, factor))
+    failures = (idp.limits.code_failures, _failures(idp, account, factor))
     asked = question(idp, show.interaction, account, factor, None, locale=None, now=now)
     spent = await attempts.spend(
         idp.db,
@@ -222,7 +222,7 @@ async def _wrong(
     if used:
         await audits.add(idp.db, refused, now=now, account_id=account.id, client_id=show.client.id)
     else:
-        failures = _failures(account, factor)
+        failures = _failures(idp, account, factor)
         locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
         await note_wrong_code(
             idp, account, refused, failures=failures, client_id=show.client.id, locale=locale, now=now
@@ -274,7 +274,7 @@ async def _record(
 
 
 def _forgiven(idp: Idp, visitor: Visitor, account: Account, factor: Factor, to: Destination | None) -> list[bytes]:
-    keys = [_failures(account, factor)]
+    keys = [_failures(idp, account, factor)]
     if to is not None:
         keys.append(pace(idp, visitor, to))
     return keys

@@ -50,8 +50,8 @@ async def authenticate(
             claimed = client_auth.claimed(authorization, params)
             # Whoever invents ids shares one row for each address: rows must not grow with what strangers think of.
             known = claimed if idp.registered(claimed) is not None else ""
-            key = limits.subject(limits.CLIENT_FAILURES, known, address_key(idp, visitor))
-            charged = await rate_limits.spend(idp.db, [(limits.CLIENT_FAILURES, key)], now=now)
+            key = limits.subject(idp.limits.client_failures, known, address_key(idp, visitor))
+            charged = await rate_limits.spend(idp.db, [(idp.limits.client_failures, key)], now=now)
             if isinstance(charged, limits.Refused):
                 raise TooMany(charged.retry_after) from None
         raise

@@ -57,12 +57,12 @@ def destination(
             if (phone := phone_of(authenticators)) is None:
                 return None
             used = phone.last_used_at is not None
-            return Destination(factor, account.id, phone.id, phone.hint, limits.SMS, number_of(phone), used)
+            return Destination(factor, account.id, phone.id, phone.hint, idp.limits.sms, number_of(phone), used)
         case Factor.EMAIL:
             if account.mailbox is None:
                 return None
             where = mailbox_key(idp, account.mailbox)
-            return Destination(factor, account.id, None, masked(account.mailbox), limits.EMAIL, where, used=True)
+            return Destination(factor, account.id, None, masked(account.mailbox), idp.limits.email, where, used=True)
         case Factor.PASSWORD | Factor.TOTP | Factor.RECOVERY:
             return None
         case _:
@@ -135,7 +135,7 @@ def _address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit,
     """The row that counts the codes asked for from this visitor's address, None for whom it does not count."""
     if known_device(idp, visitor, account_id) is not None or exempt(idp, visitor):
         return None
-    return limits.SMS_ADDRESS, limits.subject(limits.SMS_ADDRESS, address_key(idp, visitor))
+    return idp.limits.sms_address, limits.subject(idp.limits.sms_address, address_key(idp, visitor))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,9 @@ class Again:
     retry_after: timedelta | None = None
 
 
-def failures_of(account_id: UUID) -> bytes:
+def failures_of(idp: Idp, account_id: UUID) -> bytes:
     """The subject of wrong codes typed while confirming an app: apart from those of the apps there are."""
-    return limits.subject(limits.CODE_FAILURES, account_id, "enrol")
+    return limits.subject(idp.limits.code_failures, account_id, "enrol")
 
 
 def label_of(typed: str) -> str:
@@ -90,7 +90,7 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
         assert isinstance(may, MayEnrol)
         before = await _pending(idp, again, conn)
         if before is not None and before.begun_at > again.now - idp.policy.sessions.forgiven:
-            await give_back(conn, inside)
+            await give_back(conn, idp, inside)
             return _shown(idp, again, before.id, before.seed, before.hold)
         await authenticators.drop_pending(conn, account_id=account_id, factor=Factor.TOTP)
         await authenticators.add(
@@ -175,8 +175,8 @@ async def _confirm(idp: Idp, visitor: Visitor, *, code: str, label: str) -> Done
         return Again(enrolling, Slip.LABEL_TOO_LONG)
     if digits is None:
         return Again(enrolling, Slip.NO_CODE_AT_ALL if code else Slip.NO_CODE)
-    failures = failures_of(inside.account.id)
-    refused = await rate_limits.spend(idp.db, [(limits.CODE_FAILURES, failures)], now=inside.now)
+    failures = failures_of(idp, inside.account.id)
+    refused = await rate_limits.spend(idp.db, [(idp.limits.code_failures, failures)], now=inside.now)
     match refused:
         case Closed():
             return Again(enrolling, Slip.CLOSED)
@@ -236,7 +236,7 @@ async def _add(
         forgiven = [failures]
         if not any(each.factor is Factor.TOTP for each in open_):
             # A new app must not inherit the wrong codes that closed the one before.
-            forgiven.append(limits.subject(limits.CODE_FAILURES, account_id, Factor.TOTP.value))
+            forgiven.append(limits.subject(idp.limits.code_failures, account_id, Factor.TOTP.value))
         await rate_limits.forget(conn, forgiven)
         if any(each.factor is Factor.RECOVERY and each.remaining for each in open_):
             return Done()

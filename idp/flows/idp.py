@@ -10,6 +10,7 @@ from idp.clock import Clock
 from idp.crypto import KeyChain, digest, equal, mac, random_token
 from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
+from idp.limits import Limits
 from idp.model import Account, AuthMethod, Client
 from idp.oidc.keys import KeyRing
 from idp.policy import Policy
@@ -46,6 +47,11 @@ class Idp:
     def issuer(self) -> str:
         """The issuer URL, without a trailing slash."""
         return self.settings.issuer
+
+    @property
+    def limits(self) -> Limits:
+        """How often things may be tried, as the policy says."""
+        return self.policy.limits
 
     @property
     def keys(self) -> KeyRing:

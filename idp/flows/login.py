@@ -92,7 +92,7 @@ async def password(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
         return WrongPassword()
-    onward = await _signed_in(idp, visitor, account, loaded, interaction, _harmless(charges, charged_at=now))
+    onward = await _signed_in(idp, visitor, account, loaded, interaction, _harmless(idp, charges, charged_at=now))
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await give_back(idp.db, charges, now=now)
@@ -147,20 +147,20 @@ def _wait(refused: Refused | Closed, device: str | None) -> Wait:
 def _charges(idp: Idp, visitor: Visitor, name: str, device: str | None) -> list[tuple[Limit, bytes]]:
     person = idp.secrets.index(name, purpose="username")
     if device is not None:
-        return [(limits.PASSWORD_DEVICE, limits.subject_in(limits.PASSWORD_DEVICE, person, device))]
+        return [(idp.limits.password_device, limits.subject_in(idp.limits.password_device, person, device))]
     address = address_key(idp, visitor)
     charges = [
-        (limits.PASSWORD_STRANGER, limits.subject_in(limits.PASSWORD_STRANGER, person, address)),
-        (limits.PASSWORD_DAY, limits.subject(limits.PASSWORD_DAY, person)),
+        (idp.limits.password_stranger, limits.subject_in(idp.limits.password_stranger, person, address)),
+        (idp.limits.password_day, limits.subject(idp.limits.password_day, person)),
     ]
     if not exempt(idp, visitor):
-        charges.append((limits.PASSWORD_ADDRESS, limits.subject(limits.PASSWORD_ADDRESS, address)))
+        charges.append((idp.limits.password_address, limits.subject(idp.limits.password_address, address)))
     return charges
 
 
-def _harmless(charges: list[tuple[Limit, bytes]], *, charged_at: datetime) -> Refunds:
-    """What a right password gives back. Of an address only its own try: see `limits.PASSWORD_ADDRESS`."""
-    rows = (Refund(limit, key, forgive=limit is not limits.PASSWORD_ADDRESS) for limit, key in charges)
+def _harmless(idp: Idp, charges: list[tuple[Limit, bytes]], *, charged_at: datetime) -> Refunds:
+    """What a right password gives back. Of an address only its own try: see `Limits`."""
+    rows = (Refund(limit, key, forgive=limit is not idp.limits.password_address) for limit, key in charges)
     return Refunds(tuple(rows), since=charged_at)
 
 

@@ -49,7 +49,7 @@ async def note_wrong_code(
 ) -> None:
     """Write a wrong code down. Somebody gave the right password before it: after a few in a row the person is told.
 
-    Once a day at most, on every channel; `failures` is the row of `limits.CODE_FAILURES` that counts them.
+    Once a day at most, on every channel; `failures` is the row of `code_failures` that counts them.
     """
     await refusals.note(
         idp.db,
@@ -58,7 +58,7 @@ async def note_wrong_code(
         client_id=client_id,
         failures=failures,
         told_from=idp.policy.notices.wrong_codes,
-        once=limits.subject(limits.CODE_NOTICES, account.id),
+        once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
         now=now,
         kind=Notice.CODES_WRONG.value,
         fields={},

@@ -98,7 +98,7 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
     if event is None or account is None:
         return None
     now = idp.clock.now()
-    charges = [(limits.CODE_FAILURES, limits.subject(limits.CODE_FAILURES, account.id, factor.value))]
+    charges = [(idp.limits.code_failures, limits.subject(idp.limits.code_failures, account.id, factor.value))]
     if await rate_limits.spend(idp.db, charges, now=now) is not None:
         return None
     async with idp.db.transaction() as conn:

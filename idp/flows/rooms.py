@@ -139,8 +139,8 @@ class TooOften:
 
 async def charge(idp: Idp, inside: Inside) -> TooOften | None:
     """Count one change of how this person signs in, before it is made: each sends text messages, so there is an end."""
-    key = limits.subject(limits.ENROLMENTS, inside.account.id)
-    match await rate_limits.spend(idp.db, [(limits.ENROLMENTS, key)], now=inside.now):
+    key = limits.subject(idp.limits.enrolments, inside.account.id)
+    match await rate_limits.spend(idp.db, [(idp.limits.enrolments, key)], now=inside.now):
         case None:
             return None
         case Closed():
@@ -149,10 +149,10 @@ async def charge(idp: Idp, inside: Inside) -> TooOften | None:
             return TooOften(retry_after, inside.account)
 
 
-async def give_back(conn: Conn, inside: Inside) -> None:
+async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
     """What `charge` counted was no change after all."""
-    key = limits.subject(limits.ENROLMENTS, inside.account.id)
-    await refunds.give_back(conn, [(limits.ENROLMENTS, key)], now=inside.now)
+    key = limits.subject(idp.limits.enrolments, inside.account.id)
+    await refunds.give_back(conn, [(idp.limits.enrolments, key)], now=inside.now)
 
 
 def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:

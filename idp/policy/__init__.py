@@ -7,6 +7,7 @@ from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for, recheck
 from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of
+from idp.policy.limits import WINDOWS, limits_of, said
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
@@ -20,6 +21,7 @@ __all__ = [
     "PERSONAL",
     "UNMET",
     "UNSURE",
+    "WINDOWS",
     "Answer",
     "Ask",
     "Change",
@@ -46,9 +48,11 @@ __all__ = [
     "is_for",
     "left_out",
     "lifetimes_of",
+    "limits_of",
     "load_policy",
     "not_for_this_person",
     "recheck",
+    "said",
     "serves_signing_in",
     "unasked",
 ]

@@ -60,10 +60,10 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
             30 * _SECOND, LONGEST_ACCESS, "it would be gone before it is used", "nothing is kept of it for longer"
         ),
         "tokens.refresh": Bounds(
-            _HOUR, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
+            5 * _MINUTE, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
         ),
         "tokens.refresh_max": Bounds(
-            _HOUR, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
+            5 * _MINUTE, 365 * _DAY, "a grant would end before it is used", "a person is asked once a year at least"
         ),
         # RFC 9700 4.14.2: what comes back later is theft.
         "tokens.forgiven": Bounds(_SECOND, _MINUTE, "an application that lost an answer would be refused", _COPIED),

@@ -11,6 +11,7 @@ from typing import Any
 from idp.errors import SettingsError
 from idp.model import SECOND, TRAITS, AssuranceLevel, Factor
 from idp.policy import lifetimes
+from idp.policy.limits import limits
 from idp.policy.reading import LEVELS, Table
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
 
@@ -130,6 +131,7 @@ def load_policy(text: str) -> Policy:
         enrolment=lifetimes.enrolment(file.table("enrolment")),
         tokens=tokens,
         notices=lifetimes.notices(file.table("notices")),
+        limits=limits(file.table("limits")),
     )
     file.close()
     if problems:

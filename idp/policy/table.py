@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from idp.limits import Limits
 from idp.model import AssuranceLevel, Factor
 
 ALWAYS = timedelta(0)
@@ -113,6 +114,7 @@ class Policy:
     enrolment: Enrolments
     tokens: Tokens
     notices: Notices
+    limits: Limits
 
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from idp.audit import Event
-from idp.limits import SMS_ADDRESS, Closed, Limit, Refused
+from idp.limits import Closed, Limit, Refused, is_of_address
 from idp.model import Factor
 from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn
@@ -184,7 +184,7 @@ def asking(when: ColumnElement[bool], limits: Sequence[Limit]) -> tuple[CTE, CTE
     Binds the values of `Question`.
     """
     keep = alive(RESEND_MARGIN)
-    places = literal_column(str(int(SMS_ADDRESS in limits)), Integer)
+    places = literal_column(str(int(any(map(is_of_address, limits)))), Integer)
     fresh = {
         "account_id": bindparam("q_account", type_=Uuid),
         "authenticator_id": bindparam("q_authenticator", type_=Uuid),

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from idp.limits import SMS_ADDRESS, Limit
+from idp.limits import Limit, is_of_address
 from idp.store.engine import Conn
 from idp.store.rate_limits import HITS, done, live_hits, number, pause, span, waiting
 from idp.store.schema import Time, rate_limit
@@ -137,7 +137,7 @@ def refunding(shape: Shape, *, when: ColumnElement[bool], of_address: ColumnElem
     """
     ctes: list[CTE] = []
     for i, (limit, forgive) in enumerate(shape):
-        places = of_address if of_address is not None and limit == SMS_ADDRESS else _places
+        places = of_address if of_address is not None and is_of_address(limit) else _places
         left = func.greatest(number(0), _row.count - places)
         ctes.append(
             update(rate_limit)

@@ -1,6 +1,7 @@
 """Wrong codes written down; and whoever they were typed in the name of is told, at most once a day."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.audit import Event
-from idp.limits import CODE_NOTICES
+from idp.limits import Limit
 from idp.store.audits import audit_values, audited
 from idp.store.challenges import MESSAGE_CHANNEL, notify
 from idp.store.composed import Statement
@@ -72,20 +73,18 @@ def _noticing(when: ColumnElement[bool]) -> CTE:
     return made.returning(message.c.id).cte("noticed")
 
 
-def _refused() -> Statement:
+@lru_cache(maxsize=4)
+def _refused(limit: Limit) -> Statement:
     often = exists(
         select(_one).where(
             rate_limit.c.key == bindparam("failures", type_=LargeBinary),
             rate_limit.c.count >= bindparam("told_from", type_=Integer),
         )
     )
-    charges = charging((CODE_NOTICES,), when=often)
+    charges = charging((limit,), when=often)
     noticed = _noticing(charges.done)
     audit = audited(select(_one.label("one")).cte("refused"))
     return Statement(select(notify(MESSAGE_CHANNEL, noticed)).add_cte(audit, *charges.ctes, noticed))
-
-
-_REFUSED = _refused()
 
 
 async def note(
@@ -96,21 +95,21 @@ async def note(
     client_id: str,
     failures: bytes,
     told_from: int,
-    once: bytes,
+    once: tuple[Limit, bytes],
     now: datetime,
     **notice: Any,  # noqa: ANN401 - what `noticing` binds
 ) -> None:
-    """Write a wrong code down. From `told_from` in a row on (`failures` counts them) a notice goes out, `once` a day.
+    """Write a wrong code down. From `told_from` in a row on, as `failures` counts them, a notice goes out.
 
-    One statement, whatever it does: wrong codes cost as much as before.
+    As often as `once` allows. One statement, whatever it does: wrong codes cost as much as before.
     """
     await conn.one(
-        _REFUSED,
+        _refused(once[0]),
         failures=failures,
         told_from=told_from,
         account_id=account_id,
         now=now,
-        **charge_values([once]),
+        **charge_values([once[1]]),
         **audit_values(event, account_id=account_id, client_id=client_id),
         **notice,
     )

@@ -31,7 +31,7 @@ async def guess(
 async def use_up_the_day(provider: Provider, username: str) -> None:
     """As if many strangers had guessed at this name, from an address of its own each."""
     name = provider.idp.secrets.index(username, purpose="username")
-    charges = [(limits.PASSWORD_DAY, limits.subject(limits.PASSWORD_DAY, name))]
+    charges = [(provider.idp.limits.password_day, limits.subject(provider.idp.limits.password_day, name))]
     while await rate_limits.spend(provider.idp.db, charges, now=provider.clock.now()) is None:
         pass
 

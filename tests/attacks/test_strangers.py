@@ -83,7 +83,7 @@ async def test_right_passwords_are_not_counted(provider: Provider) -> None:
         answer = await typed(provider, provider.browser(address=HOME))
         assert answer.status_code == 200, n
     name = provider.idp.secrets.index("alice", purpose="username")
-    day = await rate_limits.peek(provider.idp.db, limits.subject(limits.PASSWORD_DAY, name))
+    day = await rate_limits.peek(provider.idp.db, limits.subject(provider.idp.limits.password_day, name))
     assert day is not None
     assert day.hits == ()
 

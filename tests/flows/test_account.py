@@ -425,10 +425,10 @@ async def test_a_factor_that_wrong_codes_closed_is_shown_as_closed(provider: Pro
     page = await come_in(provider, browser, "alice")
     assert "Closed after too many wrong codes" not in page.text
     app = (await apps(provider, "alice"))[0]
-    key = limits.subject(limits.CODE_FAILURES, app["account_id"], "totp")
+    key = limits.subject(provider.idp.limits.code_failures, app["account_id"], "totp")
     for hours in range(100, 0, -1):
         then = provider.clock.now() - timedelta(hours=hours)
-        assert await rate_limits.spend(provider.idp.db, [(limits.CODE_FAILURES, key)], now=then) is None
+        assert await rate_limits.spend(provider.idp.db, [(provider.idp.limits.code_failures, key)], now=then) is None
     page = await browser.get("/account")
     assert page.text.count("Closed after too many wrong codes") == 1
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from idp import limits
 from idp.limits import LimitState
+from idp.policy import default_policy, limits_of
 from idp.sms import Outcome, Reason, Sent
 from idp.store.composed import Statement
 from idp.store.schema import message
@@ -132,7 +133,7 @@ async def test_the_pages_of_a_code_look_at_the_limits_once(provider: Provider) -
     assert sum("rate_limit" in sql for sql in provider.statements) == 1
 
 
-@pytest.mark.parametrize("limit", limits.LIMITS.values(), ids=lambda limit: str(limit.name))
+@pytest.mark.parametrize("limit", limits_of(default_policy().limits).values(), ids=lambda limit: str(limit.name))
 def test_the_wait_that_is_foretold_is_the_wait_that_comes(limit: limits.Limit) -> None:
     """For every limit and every state it can reach by being charged whenever that is possible."""
     now = datetime(2026, 11, 28, tzinfo=UTC)

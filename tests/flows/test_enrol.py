@@ -568,10 +568,10 @@ async def test_a_new_app_starts_without_the_wrong_codes_that_closed_the_one_befo
     browser = provider.browser()
     await come_in(provider, browser, "alice")
     old = (await apps(provider, "alice"))[0]
-    key = limits.subject(limits.CODE_FAILURES, old["account_id"], "totp")
+    key = limits.subject(provider.idp.limits.code_failures, old["account_id"], "totp")
     for hours in range(100, 0, -1):
         then = provider.clock.now() - timedelta(hours=hours)
-        assert await rate_limits.spend(provider.idp.db, [(limits.CODE_FAILURES, key)], now=then) is None
+        assert await rate_limits.spend(provider.idp.db, [(provider.idp.limits.code_failures, key)], now=then) is None
     page = await browser.get(f"/account/authenticators/{old['id']}")
     await browser.get(f"{page.url.path}/recovery")
     await browser.submit("/recovery", code=provider.saved["alice"][0])

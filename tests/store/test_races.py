@@ -143,11 +143,11 @@ async def test_a_try_is_given_back_without_ending_another(twins: Twins, database
     )
 
     async def spend() -> object:
-        charges = [(limits.CODE_FAILURES, failures)]
+        charges = [(twins[0].idp.limits.code_failures, failures)]
         return await attempts.spend(twins[0].idp.db, question, charges=charges, ask_if_none=True, now=now)
 
     async def give_back(spent: Spent) -> None:
-        refund = Refund(limits.CODE_FAILURES, failures)
+        refund = Refund(twins[0].idp.limits.code_failures, failures)
         await attempts.give_back(twins[1].idp.db, question, nonce=spent.nonce, refund=refund, now=now)
 
     watch, paused, counted = [await asyncpg.connect(database_url) for _ in range(3)]
@@ -231,7 +231,7 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
 async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins: Twins) -> None:
     now = twins[0].clock.now()
     name = twins[0].idp.secrets.index("alice", purpose="username")
-    everybody = [(limits.PASSWORD_DAY, limits.subject(limits.PASSWORD_DAY, name))]
+    everybody = [(twins[0].idp.limits.password_day, limits.subject(twins[0].idp.limits.password_day, name))]
     for same_name, same_address, before in ((True, True, 0), (False, True, 0), (True, False, 95)):
         await forget_limits(twins[0])
         for _ in range(before):

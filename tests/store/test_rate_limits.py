@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idp import limits
-from idp.limits import LIMITS, Charged, Closed, Limit, LimitState, Refused
-from idp.policy import default_policy
+from idp.limits import Charged, Closed, Limit, LimitState, Refused
+from idp.policy import default_policy, limits_of
 from idp.store import rate_limits, refunds, sweep
 from idp.store.engine import Database
 from idp.store.sql import Sql
@@ -20,7 +20,8 @@ from tests.store.parallel import at_once
 IDLE = default_policy().sessions.idle
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 CALLERS = 24
-ALL = {**LIMITS, "strangers": limits.SMS.strangers}
+OURS = default_policy().limits
+ALL = limits_of(OURS)
 EVERY = [pytest.param(limit, id=name) for name, limit in ALL.items()]
 UNCHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 _FORGIVE = Sql(rate_limits.FORGIVE)
@@ -143,14 +144,14 @@ async def test_parallel_charges_never_exceed_the_limit(pools: tuple[Database, Da
 
 async def test_several_limits_are_charged_all_or_none(db: Database) -> None:
     number, address = token_bytes(16), token_bytes(16)
-    both = [(limits.SMS.pace, number), (limits.SMS_ADDRESS, address)]
+    both = [(OURS.sms.pace, number), (OURS.sms_address, address)]
     assert await rate_limits.spend(db, both, now=NOON) is None
     before = await _rows(db, both)
     assert isinstance(await rate_limits.spend(db, both, now=NOON), Refused)
     assert await _rows(db, both) == before
     for _ in range(4):
-        assert await rate_limits.spend(db, [(limits.SMS_ADDRESS, address)], now=NOON) is None
-    full = [(limits.SMS.pace, other := token_bytes(16)), (limits.SMS_ADDRESS, address)]
+        assert await rate_limits.spend(db, [(OURS.sms_address, address)], now=NOON) is None
+    full = [(OURS.sms.pace, other := token_bytes(16)), (OURS.sms_address, address)]
     refused = await rate_limits.spend(db, full, now=NOON)
     assert refused == Refused(timedelta(hours=1))
     assert await row(db, other) is None

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, literal_column, select, text
 
 import idp.store
-from idp.limits import LIMITS
 from idp.model import SENT, Factor
-from idp.store import attempts, challenges, codes, proofs
+from idp.policy import default_policy, limits_of
+from idp.store import attempts, challenges, codes, proofs, refusals
 from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.sql import Sql
@@ -19,6 +19,7 @@ from tests.mailing import allow_mail
 from tests.store.asking import ask_second_factor, offline_code
 from tests.support import PASSWORD, Provider, parameters
 
+LIMITS = limits_of(default_policy().limits)
 SMS = (LIMITS["sms_pace"], LIMITS["sms_number"], LIMITS["sms_day"], LIMITS["sms_address"])
 STRANGER = (
     (LIMITS["password_stranger"], True),
@@ -41,6 +42,7 @@ def every_statement() -> list[Statement | Sql]:
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):
         attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
+    refusals._refused(LIMITS["code_notices"])
     attempts._give_back_statement(((LIMITS["code_failures"], False),))
     gc.unfreeze()  # a server that ran in this process has put what it found out of sight
     return [found for found in gc.get_objects() if isinstance(found, Statement | Sql)]

@@ -9,7 +9,6 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from idp import limits
 from idp.model import Factor
 from idp.policy import default_policy
 from idp.store import (
@@ -35,8 +34,9 @@ from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
 
 IDLE = default_policy().sessions.idle
-SMS = (limits.SMS.pace, limits.SMS.places, limits.SMS.day, limits.SMS_ADDRESS)
-STRANGER = ((limits.PASSWORD_STRANGER, True), (limits.PASSWORD_DAY, True), (limits.PASSWORD_ADDRESS, False))
+OURS = default_policy().limits
+SMS = (OURS.sms.pace, OURS.sms.places, OURS.sms.day, OURS.sms_address)
+STRANGER = ((OURS.password_stranger, True), (OURS.password_day, True), (OURS.password_address, False))
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 DYING = (
@@ -200,13 +200,13 @@ def hot_statements() -> dict[str, Runnable]:
         "facts of an interaction": facts._OF_INTERACTION,
         "facts of a username": facts._OF_USERNAME,
         "password": proofs._statement(Factor.PASSWORD, SMS, STRANGER),
-        "text message": proofs._statement(Factor.SMS, None, ((limits.SMS.places, False), (limits.SMS_ADDRESS, False))),
+        "text message": proofs._statement(Factor.SMS, None, ((OURS.sms.places, False), (OURS.sms_address, False))),
         "app": proofs._statement(Factor.TOTP, None, ()),
         "recovery": proofs._statement(Factor.RECOVERY, None, ()),
         "give a try back": refunds._refund_statement(STRANGER),
         "ask": challenges._ask_statement(SMS),
-        "spend": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=False),
-        "spend or ask": attempts._spend_statement((limits.CODE_FAILURES,), ask_if_none=True),
+        "spend": attempts._spend_statement((OURS.code_failures,), ask_if_none=False),
+        "spend or ask": attempts._spend_statement((OURS.code_failures,), ask_if_none=True),
         "issue": codes._ISSUE,
         "load a code": codes._LOAD,
         "redeem": codes._REDEEM,

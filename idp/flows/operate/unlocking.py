@@ -45,21 +45,21 @@ async def unlock_user(idp: Idp, username: str) -> Sequence[str]:
 def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
     account = person.account
     name = idp.secrets.index(account.username, purpose="username")
-    yield _Waits("wrong passwords in browsers used before", groups=(limits.group_of(limits.PASSWORD_DEVICE, name),))
+    yield _Waits("wrong passwords in browsers used before", groups=(limits.group_of(idp.limits.password_device, name),))
     yield _Waits(
         "wrong passwords in other browsers",
-        (limits.subject(limits.PASSWORD_DAY, name),),
-        (limits.group_of(limits.PASSWORD_STRANGER, name),),
+        (limits.subject(idp.limits.password_day, name),),
+        (limits.group_of(idp.limits.password_stranger, name),),
     )
     for factor in Factor:
-        yield _Waits(f"wrong codes ({factor})", (limits.subject(limits.CODE_FAILURES, account.id, factor.value),))
-    yield _Waits("wrong codes while adding an app", (enrol.failures_of(account.id),))
+        yield _Waits(f"wrong codes ({factor})", (limits.subject(idp.limits.code_failures, account.id, factor.value),))
+    yield _Waits("wrong codes while adding an app", (enrol.failures_of(idp, account.id),))
     for phone in person.authenticators:
         if phone.factor is Factor.SMS:
-            yield _sent(limits.SMS, number_of(phone), f"text messages to the phone {phone.hint}")
+            yield _sent(idp.limits.sms, number_of(phone), f"text messages to the phone {phone.hint}")
     if account.email is not None:
-        yield _sent(limits.EMAIL, mailbox_key(idp, account.email), f"codes by e-mail to {masked(account.email)}")
-    yield _Waits("changes of apps, phones and recovery codes", (limits.subject(limits.ENROLMENTS, account.id),))
+        yield _sent(idp.limits.email, mailbox_key(idp, account.email), f"codes by e-mail to {masked(account.email)}")
+    yield _Waits("changes of apps, phones and recovery codes", (limits.subject(idp.limits.enrolments, account.id),))
 
 
 def _sent(sending: Sending, to: bytes | UUID, why: str) -> _Waits:
