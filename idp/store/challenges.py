@@ -132,7 +132,7 @@ def ask_values(question: Question, charges: Charges) -> dict[str, Any]:
     return {
         **question.values(),
         **charge_values([key for _, key in charges]),
-        "q_places": sum(limit == SMS_ADDRESS for limit, _ in charges),
+        "q_places": sum(is_of_address(limit) for limit, _ in charges),
     }
 
 

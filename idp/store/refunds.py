@@ -80,7 +80,7 @@ def refunded(shape: Shape, *, when: str = "true", of_address: str | None = None)
     """
     ctes, may = "", when
     for i, (limit, forgive) in enumerate(shape):
-        places = of_address if of_address is not None and limit == SMS_ADDRESS else ":refund_places::int"
+        places = of_address if of_address is not None and is_of_address(limit) else ":refund_places::int"
         left = f"greatest(0, count - {places})"
         ctes += f"""refunded_{i} AS (
     UPDATE rate_limit SET
