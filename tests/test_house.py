@@ -42,6 +42,56 @@ def test_only_the_clock_reads_the_clock() -> None:
     assert [name for name in found if not name.startswith("idp/demo/")] == ["idp/clock.py"]
 
 
+# What is no operator's to choose: waits of machines, what a standard fixes, what follows from a bound of the policy.
+TECHNICAL = {
+    "account.TWICE": "a press that comes twice is one press",
+    "breakers.OPEN_FOR": "how a gateway that fails is tried again",
+    "breakers.PROBE_FOR": "how a gateway that fails is tried again",
+    "breakers.WINDOW": "how a gateway that fails is tried again",
+    "challenges.RESEND_MARGIN": "what a message needs to arrive and be typed",
+    "deliver.CALL": "a call's patience",
+    "deliver.LOST": "a pause between two looks",
+    "engine.PATIENCE": "a statement's patience",
+    "facts.SEEN_EVERY": "how exactly a visit is written down",
+    "health.PATIENCE": "a check's patience",
+    "hosts.HEAD_START": "a pause between two hosts",
+    "keys.KEPT_BY_CLIENTS": "what libraries do, whatever we say",
+    "keys.VERIFY_AFTER_RETIREMENT": "follows from the longest life of a token",
+    "leases.LEASE": "how long one sender has a message to itself",
+    "middleware.LIMIT": "an answer's patience",
+    "notes.LIFE": "a sentence that waits for its page",
+    "outgoing.SHOWN_FOR": "the development inbox",
+    "senders.FINISH": "a sender's patience at the end",
+    "senders.POLL": "a pause between two looks",
+    "spending.LOOK_BACK": "what a command shows",
+    "sweep.KEEP_DENIALS": "follows from the longest month of a budget",
+    "sweep.KEEP_ENDED": "a late answer still finds what it belongs to",
+    "sweep.KEEP_MESSAGES": "what receipts and figures look back on",
+    "totp.PERIOD": "RFC 6238, and every app",
+    "untold.AGAIN_AFTER": "a pause between two rounds",
+    "untold.AT_MOST": "a pause between two rounds",
+    "walk.EARLIER": "what a command supposes",
+}
+
+
+def test_how_long_things_live_is_the_policys_to_say() -> None:
+    inside = {"factors", "flows", "oidc", "store", "web"}
+    rooms = [path for path in MODULES if path.relative_to(ROOT / "idp").parts[0] in inside]
+    spans = {f"{path.stem}.{name}" for path in rooms for name in _spans(ast.parse(path.read_text()))}
+    assert spans == set(TECHNICAL), "a row of idp/policy.toml, or here with the reason"
+
+
+def _spans(module: ast.Module) -> list[str]:
+    """The constants of a module that are a timedelta."""
+    return [
+        target.id
+        for line in module.body
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call)
+        for target in line.targets
+        if isinstance(target, ast.Name) and ast.unparse(line.value.func) == "timedelta"
+    ]
+
+
 def test_help_is_there_at_once() -> None:
     # 300 ms on an idle machine (design 11), where Python alone takes 15 to 20
     assert min(_time("-m", "idp", "--help") for _ in range(3)) < 16 * min(_time("-c", "pass") for _ in range(3))

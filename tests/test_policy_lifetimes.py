@@ -3,10 +3,12 @@
 from dataclasses import fields, replace
 from datetime import timedelta
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from idp.errors import SettingsError
+from idp.flows import keys
 from idp.limits import Limit, Limits, Window
 from idp.policy import LIFETIMES, Policy, default_policy, in_units, lifetimes_of, limits_of, load_policy, said
 
@@ -133,6 +135,18 @@ def test_what_a_row_does_not_say_is_as_in_ours() -> None:
     found = read("[limits]\nsms_number = { per_hour = 4 }\n").limits
     assert found.sms.places == Limit("sms_number", windows=(Window(4, HOUR), Window(10, DAY)))
     assert replace(found, sms=default_policy().limits.sms) == default_policy().limits
+
+
+def test_the_page_for_operators_says_each_row_and_its_bounds() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
+    for row, span in lifetimes_of(default_policy()).items():
+        bounds = LIFETIMES[row]
+        assert f"| `{row}` | {in_units(span)} | {in_units(bounds.least)} to {in_units(bounds.most)} |" in page
+
+
+def test_a_retired_key_outlives_what_it_signed() -> None:
+    longest = max(LIFETIMES["tokens.access"].most, LIFETIMES["tokens.id_token"].most)
+    assert longest < keys.VERIFY_AFTER_RETIREMENT
 
 
 def test_the_file_that_comes_with_stile_has_every_row() -> None:

@@ -52,10 +52,9 @@ async def test_a_refresh_is_repeated_as_long_as_the_policy_says(
 ) -> None:
     rule(provider, '[tokens]\nforgiven = "5s"')
     given = (await provider.redeem(await offline_code(provider))).json()["refresh_token"]
-    for pause in (timedelta(0), later):
-        provider.clock.move(pause)
-        answer = await provider.token(grant_type="refresh_token", refresh_token=given)
-    assert answer.status_code == status
+    assert (await provider.token(grant_type="refresh_token", refresh_token=given)).status_code == 200
+    provider.clock.move(later)
+    assert (await provider.token(grant_type="refresh_token", refresh_token=given)).status_code == status
 
 
 async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
@@ -65,7 +64,7 @@ async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
     code = await provider.texted(browser)
     provider.clock.move(2 * MINUTE)
     answer = await browser.submit("/sms", code=code)
-    assert "code" not in parameters(answer)
+    assert "Username" in answer.text
 
 
 async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
@@ -74,5 +73,4 @@ async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
     await provider.half_way(browser)
     code = await provider.texted(browser)
     await browser.submit("/sms", code=f"{(int(code) + 1) % 10**6:06}")
-    answer = await browser.submit("/sms", code=code)
-    assert "code" not in parameters(answer)
+    assert (await browser.submit("/sms", code=code)).status_code == 429
