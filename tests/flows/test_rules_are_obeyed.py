@@ -63,8 +63,11 @@ async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
     await provider.half_way(browser)
     code = await provider.texted(browser)
     provider.clock.move(2 * MINUTE)
-    answer = await browser.submit("/sms", code=code)
-    assert "Username" in answer.text
+    assert browser.page is not None
+    here = browser.page.url.path
+    there = (await browser.submit("/sms", code=code)).url.path
+    assert there.startswith("/i/")
+    assert there != here
 
 
 async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
