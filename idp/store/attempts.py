@@ -1,42 +1,16 @@
 """Attempts: each is spent, for good, before its answer is compared. Comparing is not done here."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Integer,
-    LargeBinary,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    case,
-    exists,
-    func,
-    literal,
-    literal_column,
-    not_,
-    null,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
-
 from idp.limits import Closed, Limit, Refused
-from idp.store.challenges import Charges, Question, alive, open_interaction
-from idp.store.composed import Statement
+from idp.store.challenges import LIVE, PAUSED, Charges, Question, ask_values
 from idp.store.engine import Conn, Connection
-from idp.store.rate_limits import charge_values, charging, refusal
-from idp.store.refunds import Refund, Refunds, Shape, refunding
-from idp.store.schema import Time, authenticator, challenge, interaction, session
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_one = literal_column("1", Integer)
+from idp.store.rate_limits import charged, refusal
+from idp.store.refunds import Refund, Refunds, Shape, refunded
+from idp.store.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,97 +39,59 @@ class Dead:
     """There is no live question: expired, answered or out of tries. Nothing may be compared."""
 
 
+# The person too: what was asked of one must never be answered by another who signed in to the same interaction.
+_THIS = "interaction_id = :q_interaction AND factor = :q_factor AND challenge.account_id = :q_account"
+
+_SPENT = f"UPDATE challenge SET attempts = attempts + 1 WHERE {_THIS} AND {LIVE} AND EXISTS (SELECT FROM charged)"
+
+_SPENT_OR_ASKED = f"""
+    INSERT INTO challenge (interaction_id, factor, account_id, authenticator_id, purpose, nonce, key_id, created_at,
+                           expires_at, max_attempts, attempts)
+    SELECT :q_interaction, :q_factor, :q_account, :q_authenticator, :q_purpose, :q_nonce, :q_key, :now,
+           :q_expires, :q_max, 1
+    WHERE EXISTS (SELECT FROM charged)
+    ON CONFLICT (interaction_id, factor) DO UPDATE SET
+        consumed_at = NULL,
+        (authenticator_id, nonce, key_id, created_at, expires_at, attempts) = (
+            SELECT challenge.authenticator_id, challenge.nonce, challenge.key_id, challenge.created_at,
+                   challenge.expires_at, challenge.attempts + 1
+            WHERE challenge.expires_at > :now
+            UNION ALL
+            SELECT excluded.authenticator_id, excluded.nonce, excluded.key_id, excluded.created_at,
+                   excluded.expires_at, 1
+            WHERE challenge.expires_at <= :now
+        )
+    WHERE challenge.account_id = :q_account AND ({LIVE} OR challenge.expires_at <= :now)"""
+
+# The seeds to compare with, read by the statement that spends the attempt.
+_APPS = """
+    SELECT jsonb_agg(jsonb_build_object('id', id, 'sealed', encode(sealed, 'hex'), 'last_step', last_step))
+    FROM authenticator
+    WHERE :q_factor = 'totp' AND account_id = :q_account AND factor = 'totp'
+      AND confirmed_at IS NOT NULL AND closed_at IS NULL"""
+
+
 @lru_cache(maxsize=16)
-def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Statement:
-    # The person too: what was asked of one must never be answered by another who signed in to the same interaction.
-    this = and_(
-        challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
-        challenge.c.factor == bindparam("q_factor", type_=Text),
-        challenge.c.account_id == bindparam("q_account", type_=Uuid),
-    )
-    live = alive(timedelta(0))
-    # Locked before anything is charged: who waited here sees what the others left, and a dead question costs nothing.
-    open_ = exists(select(_one).select_from(open_interaction()))
-    held = (
-        select(live.label("live"), (challenge.c.expires_at > _now).label("current"))
-        .where(this, open_)
-        .with_for_update()
-        .cte("held")
-    )
+def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Sql:
     if ask_if_none:
-        may = and_(open_, not_(exists(select(_one).select_from(held).where(not_(held.c.live), held.c.current))))
+        may = "EXISTS (SELECT FROM paused) AND NOT EXISTS (SELECT FROM held WHERE NOT live AND current)"
     else:
-        may = exists(select(_one).select_from(held).where(held.c.live))
-    charges = charging(limits, when=may)
-    if ask_if_none:
-        spent = _spend_or_ask(and_(may, charges.done), live)
-    else:
-        spent = (
-            update(challenge)
-            .where(this, live, charges.done)
-            .values(attempts=challenge.c.attempts + _one)
-            .returning(challenge)
-            .cte("spent")
-        )
-    columns = ("attempts", "max_attempts", "nonce", "key_id", "purpose", "authenticator_id")
-    found = select(*(spent.c[name] for name in columns)).subquery("found")
-    only = select(literal(1).label("one")).subquery("only")
-    return Statement(
-        select(charges.done, may, _apps() if ask_if_none else null(), *(found.c[name] for name in columns))
-        .select_from(only.outerjoin(found, literal_column("true")))
-        .add_cte(*charges.ctes, spent)
-    )
-
-
-def _apps() -> ColumnElement[Any]:
-    """The seeds to compare with, read by the statement that spends the attempt."""
-    item = func.jsonb_build_array(
-        authenticator.c.id, func.encode(authenticator.c.sealed, "hex"), authenticator.c.last_step
-    )
-    return (
-        select(func.jsonb_agg(item))
-        .where(
-            bindparam("q_factor", type_=Text) == literal_column("'totp'"),
-            authenticator.c.account_id == bindparam("q_account", type_=Uuid),
-            authenticator.c.factor == literal_column("'totp'"),
-            authenticator.c.confirmed_at.is_not(None),
-            authenticator.c.closed_at.is_(None),
-        )
-        .scalar_subquery()
-    )
-
-
-def _spend_or_ask(when: ColumnElement[bool], live: ColumnElement[bool]) -> CTE:
-    expired = challenge.c.expires_at <= _now
-    row = {
-        "interaction_id": bindparam("q_interaction", type_=Uuid),
-        "factor": bindparam("q_factor", type_=Text),
-        "account_id": bindparam("q_account", type_=Uuid),
-        "authenticator_id": bindparam("q_authenticator", type_=Uuid),
-        "purpose": bindparam("q_purpose", type_=Text),
-        "nonce": bindparam("q_nonce", type_=LargeBinary),
-        "key_id": bindparam("q_key", type_=Text),
-        "created_at": _now,
-        "expires_at": bindparam("q_expires", type_=Time),
-        "max_attempts": bindparam("q_max", type_=Integer),
-        "attempts": _one,
-    }
-    renewed = {name: row[name] for name in ("authenticator_id", "nonce", "key_id", "created_at", "expires_at")}
-    return (
-        insert(challenge)
-        .from_select(list(row), select(*row.values()).where(when))
-        .on_conflict_do_update(
-            index_elements=[challenge.c.interaction_id, challenge.c.factor],
-            set_={
-                **{name: case((expired, value), else_=challenge.c[name]) for name, value in renewed.items()},
-                "attempts": case((expired, _one), else_=challenge.c.attempts + _one),
-                "consumed_at": null(),
-            },
-            where=and_(challenge.c.account_id == row["account_id"], live | expired),
-        )
-        .returning(challenge)
-        .cte("spent")
-    )
+        may = "EXISTS (SELECT FROM held WHERE live)"
+    return Sql(f"""
+WITH paused AS ({PAUSED}),
+-- Locked before anything is charged: who waited here sees what the others left, and a dead question costs nothing.
+held AS (
+    SELECT {LIVE} AS live, expires_at > :now AS current FROM challenge
+    WHERE {_THIS} AND EXISTS (SELECT FROM paused)
+    FOR UPDATE
+),
+may AS (SELECT WHERE {may}),
+{charged(limits, when="EXISTS (SELECT FROM may)")},
+spent AS ({_SPENT_OR_ASKED if ask_if_none else _SPENT}
+    RETURNING attempts, max_attempts, nonce, key_id, purpose, authenticator_id)
+SELECT EXISTS (SELECT FROM charged) AS charged, EXISTS (SELECT FROM may) AS may,
+       ({_APPS if ask_if_none else "NULL"}) AS apps, spent.*
+FROM (SELECT) AS always LEFT JOIN spent ON true""")
 
 
 async def spend(
@@ -165,76 +101,45 @@ async def spend(
 
     `ask_if_none`: a question that needs no sending (an app, a saved code) is asked by being answered.
     """
-    limits = tuple(limit for limit, _ in charges)
-    values = question.values()
-    if not ask_if_none:
-        values = {name: values[name] for name in ("q_interaction", "q_factor", "q_account")}
-    row = await conn.one(
-        _spend_statement(limits, ask_if_none=ask_if_none),
-        **charge_values([key for _, key in charges]),
-        **values,
-        now=now,
-    )
+    statement = _spend_statement(tuple(limit for limit, _ in charges), ask_if_none=ask_if_none)
+    row = await conn.one(statement, **ask_values(question, charges), now=now)
     assert row is not None
-    charged, may, apps, attempts, most, nonce, key_id, purpose, authenticator_id = row
-    if attempts is not None:
-        seeds = tuple(App(UUID(id_), bytes.fromhex(seed), step) for id_, seed, step in apps or ())
-        return Spent(most - attempts, nonce, key_id, purpose, authenticator_id, seeds)
-    if charged or not may:
+    if row["attempts"] is not None:
+        return Spent(
+            row["max_attempts"] - row["attempts"],
+            row["nonce"],
+            row["key_id"],
+            row["purpose"],
+            row["authenticator_id"],
+            tuple(App(UUID(app["id"]), bytes.fromhex(app["sealed"]), app["last_step"]) for app in row["apps"] or ()),
+        )
+    if row["charged"] or not row["may"]:
         return Dead()
     return await refusal(conn, charges, now=now)
 
 
-# Locked first here too: who spends may not see a question yet that was just asked, and would wait for it last.
-_its_interaction = (
-    select(interaction.c.id)
-    .where(interaction.c.id == bindparam("q_interaction", type_=Uuid))
-    .with_for_update(key_share=True)
-    .cte("paused")
-)
-_given_back = (
-    update(challenge)
-    .where(
-        challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
-        challenge.c.factor == bindparam("q_factor", type_=Text),
-        challenge.c.account_id == bindparam("q_account", type_=Uuid),
-        challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
-        challenge.c.attempts > literal_column("0", Integer),
-        challenge.c.consumed_at.is_(None),
-        exists(select(_one).select_from(_its_interaction)),
-    )
-    .values(attempts=challenge.c.attempts - _one)
-    .returning(challenge.c.attempts)
-    .cte("given_back")
-)
-
-
 @lru_cache(maxsize=16)
-def _give_back_statement(shape: Shape) -> Statement:
-    refunded = refunding(shape, when=exists(select(_one).select_from(_given_back)))
-    return Statement(select(_given_back.c.attempts).add_cte(*refunded))
+def _give_back_statement(shape: Shape) -> Sql:
+    return Sql(f"""
+-- Locked first here too: who spends may not see a question yet that was just asked, and would wait for it last.
+WITH paused AS (SELECT FROM interaction WHERE id = :q_interaction FOR NO KEY UPDATE),
+given_back AS (
+    UPDATE challenge SET attempts = attempts - 1
+    WHERE {_THIS} AND nonce = :nonce AND attempts > 0 AND consumed_at IS NULL AND EXISTS (SELECT FROM paused)
+    RETURNING attempts
+),
+{refunded(shape, when="EXISTS (SELECT FROM given_back)")}
+SELECT FROM given_back""")
 
 
 async def give_back(conn: Conn, question: Question, *, nonce: bytes, refund: Refund, now: datetime) -> None:
     """Take back that an attempt was spent on this question: what was typed was no guess."""
-    values = question.values()
     refunds = Refunds((refund,), since=now)
-    await conn.one(
-        _give_back_statement(refunds.shape),
-        **{name: values[name] for name in ("q_interaction", "q_factor", "q_account")},
-        **refunds.values(),
-        nonce=nonce,
-    )
+    values = question.values() | refunds.values()
+    await conn.one(_give_back_statement(refunds.shape), **values, nonce=nonce, now=now)
 
 
-_HOLD_REPEAT = Statement(
-    select(session.c.id)
-    .where(
-        session.c.id == bindparam("session_id", type_=Uuid),
-        session.c.previous_hash == bindparam("shown_token", type_=LargeBinary),
-    )
-    .with_for_update()
-)
+_HOLD_REPEAT = Sql("SELECT FROM session WHERE id = :session_id AND previous_hash = :shown_token FOR UPDATE")
 
 
 async def hold_repeat(conn: Connection, *, session_id: UUID, shown: bytes) -> bool:

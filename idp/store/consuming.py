@@ -1,34 +1,10 @@
-"""What a proof uses up and must find unchanged, as CTEs for the one statement that records it. `proofs` runs it."""
+"""What a right answer uses up and must find unchanged, for the one statement that records a proof (`proofs`)."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, ClassVar, assert_never
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    ColumnElement,
-    Integer,
-    LargeBinary,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    exists,
-    literal_column,
-    or_,
-    select,
-    true,
-    update,
-)
-
 from idp.model import Factor, Swap
-from idp.store.schema import Time, account, authenticator, challenge, interaction, recovery_code, session
-from idp.store.spending import proving
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_one = literal_column("1", Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,205 +56,97 @@ class Saved:
 Evidence = Compared | Texted | Mailed | Step | Saved
 
 
-def evidence_values(evidence: Evidence) -> dict[str, Any]:
-    """The values that `locking` and `consuming` bind for it."""
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The text that a kind of evidence brings.
+
+    `same` has a row if what was compared is still the person's: who changes it waits, or we wait and look again. It is
+    locked before the session, as whoever changes a password and then ends the sessions locks them. Of `used`, the CTE
+    of that name has a row for exactly one caller, with what the question says of its SIM and of the places it took.
+    """
+
+    used: str
+    same: str = "SELECT"
+
+
+def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
+    """The text for it, one and the same for each kind, and its values."""
     match evidence:
         case Compared(password_hash):
-            return {"compared_hash": password_hash}
+            return _COMPARED, {"password_hash": password_hash}
         case Texted(_, nonce):
-            return {"nonce": nonce}
+            return _TEXTED, {"nonce": nonce}
         case Mailed(mailbox, nonce):
-            return {"mailbox": mailbox, "nonce": nonce}
+            return _MAILED, {"mailbox": mailbox, "nonce": nonce}
         case Step(_, step):
-            return {"step": step}
+            return _STEP, {"step": step}
         case Saved(_, code_hash):
-            return {"recovery_hash": code_hash}
+            return _SAVED, {"code_hash": code_hash}
         case _:
             assert_never(evidence)
 
 
-def any_of(cte: CTE) -> ColumnElement[bool]:
-    """Whether the CTE found or did anything."""
-    return exists(select(_one).select_from(cte))
+_NOTHING_SAID = "NULL::text AS swap, NULL::int AS address_places"
 
+_COMPARED = Use(
+    f"used AS (SELECT {_NOTHING_SAID} FROM locked)",
+    same="""
+    SELECT FROM account
+    WHERE id = :account_id AND password_hash = :password_hash AND disabled_at IS NULL
+    FOR SHARE""",
+)
 
-def _same_password() -> CTE:
-    """The person, if the password that was compared is still theirs: who changes it waits, or we wait and look again.
+_OURS = "interaction_id = :interaction_id AND factor = :factor AND account_id = :account_id AND consumed_at IS NULL"
 
-    Before the session, as whoever changes a password and then ends the sessions locks them.
-    """
-    return (
-        select(account.c.id)
-        .where(
-            account.c.id == bindparam("account_id", type_=Uuid),
-            account.c.password_hash == bindparam("compared_hash", type_=Text),
-            account.c.disabled_at.is_(None),
-        )
-        .with_for_update(read=True)
-        .cte("same_password")
-    )
+_MAILED = Use(
+    f"""used AS (
+    UPDATE challenge SET consumed_at = :now
+    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND EXISTS (SELECT FROM locked)
+    RETURNING swap, address_places
+)""",
+    same="""
+    SELECT FROM account
+    WHERE id = :account_id AND email = :mailbox AND email_verified AND disabled_at IS NULL
+    FOR SHARE""",
+)
 
+# It may have been closed since it was looked up: a lost phone, a set of codes that was replaced.
+_OPEN = "id = :authenticator_id AND account_id = :account_id AND confirmed_at IS NOT NULL AND closed_at IS NULL"
 
-def _same_mailbox() -> CTE:
-    """The person, if the code went to what is still their verified address. Who changes it waits, as for a password."""
-    return (
-        select(account.c.id)
-        .where(
-            account.c.id == bindparam("account_id", type_=Uuid),
-            account.c.email == bindparam("mailbox", type_=Text),
-            account.c.email_verified,
-            account.c.disabled_at.is_(None),
-        )
-        .with_for_update(read=True)
-        .cte("same_mailbox")
-    )
+_TEXTED = Use(f"""used AS (
+    UPDATE challenge SET consumed_at = :now
+    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND authenticator_id = :authenticator_id
+      -- Threat 9: it may have become known since the attempt was spent.
+      AND swap IS DISTINCT FROM '{Swap.SWAPPED}'
+      AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
+      AND EXISTS (SELECT FROM locked)
+    RETURNING swap, address_places
+),
+touched AS (
+    UPDATE authenticator SET last_used_at = :now WHERE id = :authenticator_id AND EXISTS (SELECT FROM used)
+),
+-- Spending rules 6 and 7: a number that was texted is verified, for the first time.
+proving AS (
+    UPDATE spending_number SET verified_at = :now
+    WHERE authenticator_id = :authenticator_id AND verified_at IS NULL AND EXISTS (SELECT FROM used)
+)""")
 
+# An app's or a saved code's question is answered whatever became of it.
+_ANSWERED = f"answered AS (UPDATE challenge SET consumed_at = :now WHERE {_OURS} AND EXISTS (SELECT FROM used))"
 
-def _unchanged(factor: Factor) -> ColumnElement[bool]:
-    """Whether what the proof was compared with is still the person's."""
-    match factor:
-        case Factor.PASSWORD:
-            return any_of(_same_password())
-        case Factor.EMAIL:
-            return any_of(_same_mailbox())
-        case _:
-            return true()
+# RFC 6238 5.2: a time step is accepted once; design 6: it only grows
+_STEP = Use(f"""used AS (
+    UPDATE authenticator SET last_step = :step, last_used_at = :now
+    WHERE {_OPEN} AND last_step < :step AND EXISTS (SELECT FROM locked)
+    RETURNING {_NOTHING_SAID}
+),
+{_ANSWERED}""")
 
-
-def locking(factor: Factor) -> CTE:
-    """The session, if it still has the token the browser showed, and the interaction: both ours until we are done."""
-    its_session = (
-        select(session.c.id)
-        .where(
-            session.c.id == bindparam("session_id", type_=Uuid),
-            session.c.token_hash == bindparam("old_token", type_=LargeBinary),
-            session.c.ended_at.is_(None),
-            or_(session.c.account_id.is_(None), session.c.account_id == bindparam("account_id", type_=Uuid)),
-            _unchanged(factor),
-        )
-        .with_for_update()
-        .cte("locked_session")
-    )
-    return (
-        select(interaction.c.id)
-        .where(
-            interaction.c.id == bindparam("interaction_id", type_=Uuid),
-            interaction.c.session_id == bindparam("session_id", type_=Uuid),
-            interaction.c.finished_at.is_(None),
-            interaction.c.expires_at > _now,
-            any_of(its_session),
-        )
-        .with_for_update(key_share=True)
-        .cte("locked")
-    )
-
-
-def consuming(factor: Factor, locked: CTE) -> tuple[CTE, ...]:
-    """What makes this proof possible once; the first CTE has a row for exactly one caller."""
-    ours = and_(
-        challenge.c.interaction_id == bindparam("interaction_id", type_=Uuid),
-        challenge.c.factor == bindparam("factor", type_=Text),
-        challenge.c.account_id == bindparam("account_id", type_=Uuid),
-        challenge.c.consumed_at.is_(None),
-    )
-    match factor:
-        case Factor.PASSWORD:
-            return (locked,)
-        case Factor.EMAIL:
-            used = (
-                update(challenge)
-                .where(
-                    ours,
-                    challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
-                    challenge.c.expires_at > _now,
-                    any_of(locked),
-                )
-                .values(consumed_at=_now)
-                .returning(challenge.c.factor, challenge.c.address_places)
-                .cte("used")
-            )
-            return (used,)
-        case Factor.SMS:
-            used = (
-                update(challenge)
-                .where(
-                    ours,
-                    challenge.c.nonce == bindparam("nonce", type_=LargeBinary),
-                    challenge.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
-                    challenge.c.expires_at > _now,
-                    # Threat 9: it may have become known since the attempt was spent.
-                    challenge.c.swap.is_distinct_from(literal_column(f"'{Swap.SWAPPED}'", Text)),
-                    _open_authenticator(),
-                    any_of(locked),
-                )
-                .values(consumed_at=_now)
-                .returning(challenge.c.authenticator_id, challenge.c.swap, challenge.c.address_places)
-                .cte("used")
-            )
-            touched = (
-                update(authenticator)
-                .where(authenticator.c.id == bindparam("authenticator_id", type_=Uuid), any_of(used))
-                .values(last_used_at=_now)
-                .returning(authenticator.c.id)
-                .cte("touched")
-            )
-            # Spending rules 6 and 7: a number that was texted is verified, for the first time.
-            return used, touched, proving(when=any_of(used))
-        case Factor.TOTP | Factor.RECOVERY:
-            used = _step_used(locked) if factor is Factor.TOTP else _saved_code_used(locked)
-            answered = (
-                update(challenge)
-                .where(ours, any_of(used))
-                .values(consumed_at=_now)
-                .returning(challenge.c.factor)
-                .cte("answered")
-            )
-            return used, answered
-
-
-def _step_used(locked: CTE) -> CTE:
-    # RFC 6238 5.2: a time step is accepted once; design 6: it only grows
-    return (
-        update(authenticator)
-        .where(
-            authenticator.c.id == bindparam("authenticator_id", type_=Uuid),
-            authenticator.c.account_id == bindparam("account_id", type_=Uuid),
-            authenticator.c.confirmed_at.is_not(None),
-            authenticator.c.closed_at.is_(None),
-            authenticator.c.last_step < bindparam("step", type_=BigInteger),
-            any_of(locked),
-        )
-        .values(last_step=bindparam("step", type_=BigInteger), last_used_at=_now)
-        .returning(authenticator.c.id)
-        .cte("used")
-    )
-
-
-def _open_authenticator() -> ColumnElement[bool]:
-    """It may have been closed since it was looked up: a lost phone, a set of codes that was replaced."""
-    return exists(
-        select(_one)
-        .select_from(authenticator)
-        .where(
-            authenticator.c.id == bindparam("authenticator_id", type_=Uuid),
-            authenticator.c.account_id == bindparam("account_id", type_=Uuid),
-            authenticator.c.confirmed_at.is_not(None),
-            authenticator.c.closed_at.is_(None),
-        )
-    )
-
-
-def _saved_code_used(locked: CTE) -> CTE:
-    return (
-        update(recovery_code)
-        .where(
-            recovery_code.c.hash == bindparam("recovery_hash", type_=LargeBinary),
-            recovery_code.c.authenticator_id == bindparam("authenticator_id", type_=Uuid),
-            recovery_code.c.used_at.is_(None),
-            _open_authenticator(),
-            any_of(locked),
-        )
-        .values(used_at=_now)
-        .returning(recovery_code.c.hash)
-        .cte("used")
-    )
+_SAVED = Use(f"""used AS (
+    UPDATE recovery_code SET used_at = :now
+    WHERE hash = :code_hash AND authenticator_id = :authenticator_id AND used_at IS NULL
+      AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
+      AND EXISTS (SELECT FROM locked)
+    RETURNING {_NOTHING_SAID}
+),
+{_ANSWERED}""")

@@ -4,39 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import (
-    ColumnElement,
-    LargeBinary,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    cast,
-    func,
-    insert,
-    literal_column,
-    null,
-    select,
-    true,
-    update,
-)
 
 from idp.audit import Event
 from idp.limits import Limit
-from idp.model import Factor
-from idp.store.audits import audit_values, audited
-from idp.store.challenges import MESSAGE_CHANNEL, Charges, Question, asking, holding, notify
-from idp.store.composed import Statement
-from idp.store.consuming import Evidence, any_of, consuming, evidence_values, locking
+from idp.model import SENT
+from idp.store.audits import AUDITED, audit_values
+from idp.store.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values, waking
+from idp.store.consuming import Evidence, Use, use_of
 from idp.store.engine import Conn
-from idp.store.rate_limits import charge_values, charging, done, forgiving
-from idp.store.refunds import Refunds, Shape, refunding
-from idp.store.schema import Time, authentication_event, session
-
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+from idp.store.rate_limits import FORGIVE, charged
+from idp.store.refunds import Refunds, Shape, refunded
+from idp.store.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,58 +42,57 @@ class Proof:
 
 
 @lru_cache(maxsize=64)
-def _statement(factor: Factor, limits: tuple[Limit, ...] | None, refunds: Shape) -> Statement:
-    locked = locking(factor)
-    consumed = consuming(factor, locked)
-    rotated = (
-        update(session)
-        .where(session.c.id == bindparam("session_id", type_=Uuid), any_of(consumed[0]))
-        .values(
-            token_hash=bindparam("new_token"),
-            account_id=bindparam("account_id"),
-            seen_at=_now,
-            previous_hash=bindparam("shown_token", type_=LargeBinary),
-            replaced_at=_now,
-        )
-        .returning(session.c.id, session.c.account_id)
-        .cte("rotated")
-    )
-    sms = factor is Factor.SMS
-    swap: ColumnElement[Any] = select(consumed[0].c.swap).scalar_subquery() if sms else cast(null(), Text)
-    event = (
-        insert(authentication_event)
-        .from_select(
-            ["session_id", "account_id", "factor", "at", "client_id", "interaction_id", "authenticator_id", "swap"],
-            select(
-                rotated.c.id,
-                rotated.c.account_id,
-                bindparam("factor", type_=Text),
-                _now,
-                bindparam("client_id", type_=Text),
-                bindparam("interaction_id", type_=Uuid),
-                bindparam("authenticator_id", type_=Uuid),
-                swap,
-            ),
-        )
-        .returning(authentication_event.c.id)
-        .cte("event")
-    )
-    proved = any_of(event)
-    ctes = [locked, *(cte for cte in consumed if cte is not locked), rotated, event]
-    # Locks in one order everywhere: session, interaction, challenge, the limits of a person, those of an address.
-    forgiven = forgiving(when=proved)
-    # The trail tells what was known of the SIM; nothing where nobody was asked.
-    known = func.jsonb_strip_nulls(func.jsonb_build_object(literal_column("'sim_swap'"), swap)) if sms else None
-    ctes += [forgiven, audited(event, more=known)]
-    sent = factor in {Factor.SMS, Factor.EMAIL}
-    taken = select(consumed[0].c.address_places).scalar_subquery() if sent else None
-    ctes += refunding(refunds, when=and_(proved, done(forgiven)), of_address=taken)
-    if limits is None:
-        return Statement(select(proved, true()).add_cte(*ctes))
-    charges = charging(limits, when=and_(proved, holding(after=proved)))
-    asked, queued = asking(and_(proved, charges.done), limits)
-    ctes += [*charges.ctes, asked, queued, audited(queued, prefix="sent")]
-    return Statement(select(proved, any_of(asked), notify(MESSAGE_CHANNEL, queued)).add_cte(*ctes))
+def _statement(use: Use, limits: tuple[Limit, ...] | None, refunds: Shape, *, sent: bool = False) -> Sql:
+    taken = "(SELECT address_places FROM used)" if sent else None
+    then, woken = ("", "") if limits is None else (_then(limits), f", {waking('queued')}")
+    return Sql(f"""
+-- Locks in one order everywhere: session, interaction, challenge, the limits of a person, those of an address.
+WITH same AS ({use.same}),
+-- The session, if it still has the token the browser showed, and the interaction: both ours until we are done.
+locked_session AS (
+    SELECT FROM session
+    WHERE id = :session_id AND token_hash = :old_token AND ended_at IS NULL
+      AND (account_id IS NULL OR account_id = :account_id) AND EXISTS (SELECT FROM same)
+    FOR UPDATE
+),
+locked AS (
+    SELECT FROM interaction
+    WHERE id = :interaction_id AND session_id = :session_id AND finished_at IS NULL AND expires_at > :now
+      AND EXISTS (SELECT FROM locked_session)
+    FOR NO KEY UPDATE
+),
+{use.used},
+rotated AS (
+    UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
+                       previous_hash = :shown_token, replaced_at = :now
+    WHERE id = :session_id AND EXISTS (SELECT FROM used)
+    RETURNING id, account_id
+),
+event AS (
+    INSERT INTO authentication_event (session_id, account_id, factor, at, client_id, interaction_id, authenticator_id,
+                                      swap)
+    SELECT id, account_id, :factor, :now, :client_id, :interaction_id, :authenticator_id, (SELECT swap FROM used)
+    FROM rotated
+    RETURNING id
+),
+forgiven AS ({FORGIVE} AND EXISTS (SELECT FROM event) RETURNING key),
+-- The trail tells what was known of the SIM; nothing where nobody was asked.
+audited AS (
+    {AUDITED}::jsonb || jsonb_strip_nulls(jsonb_build_object('sim_swap', (SELECT swap FROM used))) FROM event
+),
+{refunded(refunds, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM forgiven) >= 0", of_address=taken)}
+{then}
+SELECT EXISTS (SELECT FROM event) AS proved{woken}""")
+
+
+def _then(limits: tuple[Limit, ...]) -> str:
+    return f""",
+held AS ({HELD} AND EXISTS (SELECT FROM event) FOR UPDATE),
+-- The count is known only once the question is locked.
+{charged(limits, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM held) >= 0")},
+asked AS ({ASKED}),
+queued AS ({QUEUED}),
+sent AS ({AUDITED.replace(":audit_", ":sent_")} WHERE EXISTS (SELECT FROM queued))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +121,32 @@ async def record(
     compared or the address that the code went to is no longer theirs), and nothing changed.
     Whether `then` was asked shows when the interaction is loaded again.
     """
-    values: dict[str, Any] = {
-        "session_id": rotation.session_id,
-        "old_token": rotation.old_token,
-        "new_token": rotation.new_token,
-        "shown_token": rotation.shown or rotation.old_token,
-        "account_id": proof.account_id,
-        "interaction_id": proof.interaction_id,
-        "factor": proof.evidence.factor.value,
-        "client_id": proof.client_id,
-        "authenticator_id": proof.evidence.authenticator_id,
-        "forgive_keys": list(forgive),
-        "now": now,
-        **evidence_values(proof.evidence),
-        **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
-    }
+    account_id, client_id = proof.account_id, proof.client_id
+    use, values = use_of(proof.evidence)
+    limits = None
     if refunds is not None:
         values |= refunds.values()
-    limits = None
     if then is not None:
         limits = tuple(limit for limit, _ in then.charges)
-        values |= charge_values([key for _, key in then.charges])
-        values |= then.question.values()
-        values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
-    row = await conn.one(_statement(proof.evidence.factor, limits, () if refunds is None else refunds.shape), **values)
-    return row is not None and bool(row[0])
+        values |= ask_values(then.question, then.charges)
+        values |= audit_values(then.audit, account_id=account_id, client_id=client_id, prefix="sent")
+    factor = proof.evidence.factor
+    statement = _statement(use, limits, () if refunds is None else refunds.shape, sent=factor in SENT)
+    return bool(
+        await conn.value(
+            statement,
+            session_id=rotation.session_id,
+            old_token=rotation.old_token,
+            new_token=rotation.new_token,
+            shown_token=rotation.shown or rotation.old_token,
+            interaction_id=proof.interaction_id,
+            factor=factor.value,
+            authenticator_id=proof.evidence.authenticator_id,
+            forgive_keys=forgive,
+            now=now,
+            account_id=account_id,
+            client_id=client_id,
+            **audit_values(audit, account_id=account_id, client_id=client_id),
+            **values,
+        )
+    )

@@ -3,16 +3,17 @@
 import gc
 import importlib
 import pkgutil
+from uuid import UUID
 
 import asyncpg
 import pytest
 from sqlalchemy import func, literal_column, select, text
 
 import idp.store
-from idp.model import SENT, Factor
 from idp.policy import default_policy, limits_of
 from idp.store import attempts, challenges, codes, proofs, refusals
 from idp.store.composed import Statement
+from idp.store.consuming import Compared, Mailed, Saved, Step, Texted, use_of
 from idp.store.engine import Database
 from idp.store.sql import Sql
 from tests.mailing import allow_mail
@@ -27,6 +28,7 @@ STRANGER = (
     (LIMITS["password_address"], False),
 )
 FAILURES = (LIMITS["code_failures"],)
+ID = UUID(int=1)
 
 
 def every_statement() -> list[Statement | Sql]:
@@ -34,10 +36,12 @@ def every_statement() -> list[Statement | Sql]:
         importlib.import_module(module.name)
     for asked in (None, SMS, SMS[:3]):
         for shape in (STRANGER, STRANGER[:2], ((LIMITS["password_device"], True),)):
-            proofs._statement(Factor.PASSWORD, asked, shape)
-    for factor in (Factor.SMS, Factor.EMAIL, Factor.TOTP, Factor.RECOVERY):
-        sent = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
-        proofs._statement(factor, None, sent if factor in SENT else ())
+            proofs._statement(use_of(Compared(""))[0], asked, shape)
+    places = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
+    for sent in (Texted(ID, b""), Mailed("", b"")):
+        proofs._statement(use_of(sent)[0], None, places, sent=True)
+    for known in (Step(ID, 1), Saved(ID, b"")):
+        proofs._statement(use_of(known)[0], None, ())
     for limits in ((), SMS, SMS[:3]):
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):

@@ -4,12 +4,11 @@ import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from idp.model import Factor
 from idp.policy import default_policy
 from idp.store import (
     attempts,
@@ -29,12 +28,14 @@ from idp.store import (
     spending,
     sweep,
 )
+from idp.store.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import Provider, parameters
 
 IDLE = default_policy().sessions.idle
 OURS = default_policy().limits
+ID = UUID(int=1)
 SMS = (OURS.sms.pace, OURS.sms.places, OURS.sms.day, OURS.sms_address)
 STRANGER = ((OURS.password_stranger, True), (OURS.password_day, True), (OURS.password_address, False))
 
@@ -199,10 +200,12 @@ def hot_statements() -> dict[str, Runnable]:
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
         "facts of a username": facts._OF_USERNAME,
-        "password": proofs._statement(Factor.PASSWORD, SMS, STRANGER),
-        "text message": proofs._statement(Factor.SMS, None, ((OURS.sms.places, False), (OURS.sms_address, False))),
-        "app": proofs._statement(Factor.TOTP, None, ()),
-        "recovery": proofs._statement(Factor.RECOVERY, None, ()),
+        "password": proofs._statement(use_of(Compared(""))[0], SMS, STRANGER),
+        "text message": proofs._statement(
+            use_of(Texted(ID, b""))[0], None, ((OURS.sms.places, False), (OURS.sms_address, False)), sent=True
+        ),
+        "app": proofs._statement(use_of(Step(ID, 1))[0], None, ()),
+        "recovery": proofs._statement(use_of(Saved(ID, b""))[0], None, ()),
         "give a try back": refunds._refund_statement(STRANGER),
         "ask": challenges._ask_statement(SMS),
         "spend": attempts._spend_statement((OURS.code_failures,), ask_if_none=False),
