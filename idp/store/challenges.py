@@ -11,11 +11,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Integer,
-    LargeBinary,
     Text,
-    Uuid,
-    and_,
-    bindparam,
     case,
     cast,
     exists,
@@ -24,15 +20,13 @@ from sqlalchemy import (
     null,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from idp.audit import Event
 from idp.limits import Closed, Limit, Refused, is_of_address
 from idp.model import Factor
 from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn
-from idp.store.rate_limits import charge_values, charged, done, interval, refusal
-from idp.store.schema import Time, challenge, interaction, message
+from idp.store.rate_limits import charge_values, charged, interval, refusal
 from idp.store.sql import Sql
 
 RESEND_MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
@@ -162,130 +156,8 @@ async def ask(
     return None if asked else await refusal(conn, charges, now=now)
 
 
-# In Core, for `attempts` and `proofs` that still are.
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
+# In Core, for `refusals` that still is.
 _one = literal_column("1", Integer)
-
-
-def alive(margin: timedelta) -> ColumnElement[bool]:
-    """Whether a question may still be answered, for longer than `margin`."""
-    ends = _now + literal_column(f"interval '{margin.total_seconds():.0f} s'")
-    return and_(
-        challenge.c.consumed_at.is_(None),
-        challenge.c.attempts < challenge.c.max_attempts,
-        challenge.c.expires_at > ends,
-    )
-
-
-def asking(when: ColumnElement[bool], limits: Sequence[Limit]) -> tuple[CTE, CTE]:
-    """CTEs that ask and put the message into the outbox, if `when` holds; `limits` were charged for it.
-
-    A live challenge is kept: same nonce and so the same code, same expiry, same attempts. Otherwise it is replaced.
-    Binds the values of `Question`.
-    """
-    keep = alive(RESEND_MARGIN)
-    places = literal_column(str(int(any(map(is_of_address, limits)))), Integer)
-    fresh = {
-        "account_id": bindparam("q_account", type_=Uuid),
-        "authenticator_id": bindparam("q_authenticator", type_=Uuid),
-        "purpose": bindparam("q_purpose", type_=Text),
-        "nonce": bindparam("q_nonce", type_=LargeBinary),
-        "key_id": bindparam("q_key", type_=Text),
-        "created_at": _now,
-        "expires_at": bindparam("q_expires", type_=Time),
-        "max_attempts": bindparam("q_max", type_=Integer),
-    }
-    row = {
-        "interaction_id": bindparam("q_interaction", type_=Uuid),
-        "factor": bindparam("q_factor", type_=Text),
-        **fresh,
-        "sends": _one,
-        "address_places": places,
-    }
-    keep = and_(keep, challenge.c.authenticator_id.is_not_distinct_from(fresh["authenticator_id"]))
-    asked = (
-        insert(challenge)
-        .from_select(list(row), select(*row.values()).where(when))
-        .on_conflict_do_update(
-            index_elements=[challenge.c.interaction_id, challenge.c.factor],
-            set_={
-                **{name: case((keep, challenge.c[name]), else_=value) for name, value in fresh.items()},
-                "attempts": case((keep, challenge.c.attempts), else_=literal_column("0", Integer)),
-                "sends": case((keep, challenge.c.sends + _one), else_=_one),
-                "address_places": case((keep, challenge.c.address_places + places), else_=places),
-                "consumed_at": null(),
-                "swap": case((keep, challenge.c.swap), else_=null()),
-            },
-        )
-        .returning(challenge)
-        .cte("asked")
-    )
-    by_mail = literal_column("'email'", Text)
-    queued = (
-        insert(message)
-        .from_select(
-            [
-                "id",
-                "account_id",
-                "channel",
-                "authenticator_id",
-                "interaction_id",
-                "kind",
-                "nonce",
-                "key_id",
-                "purpose",
-                "locale",
-                "created_at",
-                "expires_at",
-            ],
-            select(
-                bindparam("q_message", type_=Uuid),
-                asked.c.account_id,
-                case((asked.c.factor == by_mail, by_mail), else_=literal_column("'sms'", Text)),
-                asked.c.authenticator_id,
-                asked.c.interaction_id,
-                literal_column("'code'", Text),
-                asked.c.nonce,
-                asked.c.key_id,
-                asked.c.purpose,
-                bindparam("q_locale", type_=Text),
-                _now,
-                asked.c.expires_at,
-            ).where(asked.c.factor.in_((literal_column("'sms'", Text), by_mail))),
-        )
-        .returning(message.c.id)
-        .cte("queued")
-    )
-    return asked, queued
-
-
-def open_interaction() -> CTE:
-    """The interaction, locked, if it still goes on. Every question and answer locks it first, so that none deadlock."""
-    return (
-        select(interaction.c.id)
-        .where(
-            interaction.c.id == bindparam("q_interaction", type_=Uuid),
-            interaction.c.finished_at.is_(None),
-            interaction.c.expires_at > _now,
-        )
-        .with_for_update(key_share=True)
-        .cte("paused")
-    )
-
-
-def holding(*, after: ColumnElement[bool]) -> ColumnElement[bool]:
-    """True once the question, if there is one, is locked, which happens `after` that holds. Limits come later."""
-    held = (
-        select(challenge.c.factor)
-        .where(
-            challenge.c.interaction_id == bindparam("q_interaction", type_=Uuid),
-            challenge.c.factor == bindparam("q_factor", type_=Text),
-            after,
-        )
-        .with_for_update()
-        .cte("held")
-    )
-    return done(held)
 
 
 def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:

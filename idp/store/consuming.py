@@ -5,6 +5,7 @@ from typing import Any, ClassVar, assert_never
 from uuid import UUID
 
 from idp.model import Factor, Swap
+from idp.store.spending import PROVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,7 @@ touched AS (
     UPDATE authenticator SET last_used_at = :now WHERE id = :authenticator_id AND EXISTS (SELECT FROM used)
 ),
 -- Spending rules 6 and 7: a number that was texted is verified, for the first time.
-proving AS (
-    UPDATE spending_number SET verified_at = :now
-    WHERE authenticator_id = :authenticator_id AND verified_at IS NULL AND EXISTS (SELECT FROM used)
-)""")
+proving AS ({PROVING} AND EXISTS (SELECT FROM used))""")
 
 # An app's or a saved code's question is answered whatever became of it.
 _ANSWERED = f"answered AS (UPDATE challenge SET consumed_at = :now WHERE {_OURS} AND EXISTS (SELECT FROM used))"

@@ -23,7 +23,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    update,
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
@@ -181,7 +180,7 @@ async def forget_group(conn: Conn, group: bytes) -> int:
     return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))
 
 
-# In Core, for `attempts`, `proofs` and others that still are.
+# In Core, for those that still are.
 _now: ColumnElement[datetime] = bindparam("now", type_=Time)
 _row = rate_limit.c
 
@@ -280,14 +279,3 @@ def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None
 def done(cte: CTE) -> ColumnElement[bool]:
     """True, but only known once the CTE has run: what needs this comes after it, so that locks have one order."""
     return select(func.count()).select_from(cte).scalar_subquery() >= number(0)
-
-
-def forgiving(*, when: ColumnElement[bool], name: str = "forgiven") -> CTE:
-    """A CTE that ends the streak of the rows in `forgive_keys`, if `when` holds."""
-    return (
-        update(rate_limit)
-        .where(_row.key == func.any(bindparam("forgive_keys", type_=ARRAY(LargeBinary))), when)
-        .values(count=0)
-        .returning(_row.key)
-        .cte(name)
-    )

@@ -10,12 +10,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Uuid, bindparam, update
-
 from idp.spending import Period
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.engine import Conn, Row
-from idp.store.schema import Time, spending_number
 from idp.store.sql import Sql
 
 _LONGEST = {Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(days=1), Period.MONTH: timedelta(days=31)}
@@ -159,15 +156,3 @@ async def standing(conn: Conn, recipient: Recipient, *, per: timedelta, now: dat
 # Notes that a phone which was texted is verified for the first time. A statement may go on: `… AND EXISTS (…)`.
 PROVING = """
     UPDATE spending_number SET verified_at = :now WHERE authenticator_id = :authenticator_id AND verified_at IS NULL"""
-
-
-def proving(*, when: ColumnElement[bool]) -> CTE:
-    """A CTE that notes that a phone which was texted is verified for the first time, if `when` holds: one row."""
-    phone = spending_number.c.authenticator_id == bindparam("authenticator_id", type_=Uuid)
-    return (
-        update(spending_number)
-        .where(phone, spending_number.c.verified_at.is_(None), when)
-        .values(verified_at=bindparam("now", type_=Time))
-        .returning(spending_number.c.authenticator_id)
-        .cte("proving")
-    )
