@@ -23,7 +23,7 @@ def test_mypy_names_every_place_that_must_know_a_new_factor(tmp_path: Path) -> N
     # What names no factor need not know one: without the rest and the libraries it takes two seconds, not fifteen.
     asked = [path.relative_to(tmp_path) for path in sorted(house.rglob("*.py")) if names_factors(path)]
     options = ("--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path / "cache", "--follow-imports", "skip")
-    mypy = (sys.executable, "-m", "mypy", *options, *asked)
+    mypy: tuple[str | Path, ...] = (sys.executable, "-m", "mypy", *options, *asked)
     said = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     named = set(re.findall(r'^(\S+?):\d+: error: Argument 1 to "assert_never" has', said, re.MULTILINE))
     assert named == {place for place in listed() if (ROOT / place).exists()}, said
