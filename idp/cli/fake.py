@@ -1,6 +1,7 @@
 """`idp sms fake`: the fake provider of `idp.testing`, until Ctrl-C. It listens on this machine only."""
 
 import asyncio
+import gc
 import shlex
 import signal
 import socket
@@ -28,6 +29,7 @@ def run(*, port: int, as_json: bool) -> None:
 
 
 async def _run(sock: socket.socket, *, as_json: bool) -> None:
+    gc.enable()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from idp import localpg
 from idp.crypto import KeyChain, new_secret_key, parse_secret_keys, random_bytes
 from idp.errors import IdpError
-from idp.flows.idp import Idp
 from idp.settings import Settings, read_settings
 from idp.store import keys, revision
 from idp.store.engine import Database
+
+if TYPE_CHECKING:
+    from idp.flows.idp import Idp
 
 T = TypeVar("T")
 KEY_FILE = "secret_keys"
@@ -128,7 +130,7 @@ def _make(path: Path, text: str) -> None:
 
 
 @asynccontextmanager
-async def opened(place: Place) -> AsyncIterator[Idp]:
+async def opened(place: Place) -> AsyncIterator["Idp"]:
     """The provider on that database, for one command."""
     from idp.app import open_idp
 
@@ -136,7 +138,7 @@ async def opened(place: Place) -> AsyncIterator[Idp]:
         yield idp
 
 
-def run(work: Callable[[Idp], Awaitable[T]], *, makes: bool = False) -> T:
+def run(work: Callable[["Idp"], Awaitable[T]], *, makes: bool = False) -> T:
     """Do one thing with the provider: settings are read, the database is found, checked and opened, and left again.
 
     Where the embedded database is to be used and there is none: with `makes` it is made, else `IdpError` says so.

@@ -72,7 +72,8 @@ def run(
         local = None
         if settings.database_url is None:
             # While PostgreSQL starts, a second or so of modules can be loaded.
-            loading = Thread(target=import_module, args=("idp.app",), daemon=True)
+            needed = "idp.app" if workers == 1 else "idp.serving.supervisor"
+            loading = Thread(target=import_module, args=(needed,), daemon=True)
             loading.start()
             local = stack.enter_context(localpg.start(settings.data_dir))
             url = local.url

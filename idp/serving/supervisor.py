@@ -1,6 +1,7 @@
 """Several workers on one socket: started, replaced when they die, drained when we stop. We answer no request here."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -46,6 +47,7 @@ async def supervise(
     `ready` is called when the first one listens; `gone` with the process id of each that ended. Raises `IdpError` when
     none ever started.
     """
+    gc.enable()
     begun = asyncio.Event()
     keepers = [
         asyncio.create_task(_keep(sock, url=url, environ=environ, stop=stop, begun=begun, gone=gone))

@@ -5,6 +5,7 @@ supervisor ended, is the end of us.
 """
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -12,13 +13,7 @@ import signal
 import socket
 import sys
 
-import structlog
-
-from idp import logs
 from idp.errors import IdpError
-from idp.serving.place import secret_keys
-from idp.serving.server import new_event_loop, raise_file_limit, serve
-from idp.settings import read_settings
 
 READY = b"ready\n"
 FAILED = 3
@@ -27,6 +22,9 @@ FAILED = 3
 async def work(supervisor: socket.socket) -> None:
     """Answer requests until the supervisor says stop, or is gone."""
     from idp.app import create_app
+    from idp.serving.place import secret_keys
+    from idp.serving.server import serve
+    from idp.settings import read_settings
 
     reader, writer = await asyncio.open_connection(sock=supervisor)
     order = json.loads(await reader.readline())
@@ -54,6 +52,13 @@ async def work(supervisor: socket.socket) -> None:
 
 def main() -> int:
     """Until told to stop: 0. Could not start: 3 and one line of log."""
+    gc.disable()  # while modules are loaded; `server` begins it again
+    import structlog
+
+    from idp import logs
+    from idp.serving.server import new_event_loop, raise_file_limit
+    from idp.settings import read_settings
+
     settings = read_settings(os.environ)
     logs.configure(level=settings.log_level, form=settings.log_format, stream=logs.Unhurried(2))
     raise_file_limit()
