@@ -139,7 +139,7 @@ async def test_a_suppressed_number_is_not_texted(bare: Provider) -> None:
     hashed = bare.idp.secrets.index(someone.number, purpose=suppressions.PURPOSE)
     await bare.idp.db.one(
         suppressions._ADD,
-        hash=hashed,
+        number_key=hashed,
         reason="opted_out",
         now=bare.clock.now(),
         audit_name="number.suppressed",
