@@ -12,6 +12,7 @@ printf '%s\n' '' \
 endef
 
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE # compiled once, not in every process that is started
 .PHONY: help env demo test lint format sentences bench wheel clean
 
 help: ## say what there is

@@ -49,11 +49,16 @@ def brand(settings: Settings) -> Brand:
 
 @asynccontextmanager
 async def open_idp(
-    settings: Settings, *, url: str, secrets: KeyChain, clock: Clock | None = None
+    settings: Settings,
+    *,
+    url: str,
+    secrets: KeyChain,
+    clock: Clock | None = None,
+    database: type[Database] = Database,
 ) -> AsyncIterator[Idp]:
     """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
     policy, table = read_rules(settings)
-    db = Database(url, size=settings.pool_size)
+    db = database(url, size=settings.pool_size)
     await db.open()
     try:
         if clock is None:
@@ -89,14 +94,17 @@ def create_app(
     secrets: KeyChain,
     gateways: tuple[Gateway, ...] | None = None,
     clock: Clock | None = None,
+    database: type[Database] = Database,
     background: bool = True,
 ) -> Starlette:
-    """The ASGI application; its lifespan opens and closes everything. Tests pass their own gateways and clock."""
+    """The ASGI application; its lifespan opens and closes everything. Tests pass gateways, clock and database."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            idp = await stack.enter_async_context(open_idp(settings, url=url, secrets=secrets, clock=clock))
+            idp = await stack.enter_async_context(
+                open_idp(settings, url=url, secrets=secrets, clock=clock, database=database)
+            )
             app.state.idp = idp
             opened = gateways
             if opened is None or settings.number_intel is not None:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from hypothesis import HealthCheck, settings
 from idp import localpg
 from idp.app import create_app
 from idp.crypto import KeyChain, SecretKey, random_bytes
+from idp.localpg import server
 from idp.model.regions import ByRegion
 from idp.settings import Settings
 from idp.sms import Gateway
-from idp.store import migrations
-from idp.store.schema import metadata
+from idp.store import engine, migrations
 from idp.testing import FakeGateway, FrozenClock
+from idp.web import middleware
 from tests.chromium import CHROMIUM
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, ISSUER, NOTES_URI, Provider
+from tests.waiting import NEVER
+from tests.world import databases, hashing
 
 # Shown by pytest when a test fails. The stream is looked up each time, for pytest replaces it.
 structlog.configure(
@@ -33,6 +37,9 @@ structlog.configure(
     cache_logger_on_first_use=False,
 )
 
+
+# Starting is most of what tests of commands and servers wait for: what is compiled is kept for the next process.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says how busy the machine is, and nothing else.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,15 +64,44 @@ def _no_database_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
             shutil.rmtree(link.resolve(), ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    with hashing.at(hashing.CHEAP):
+        yield
+
+
+@pytest.fixture(scope="module")
+def argon2id(_cheap_passwords: None) -> Iterator[None]:
+    """Passwords at their full price."""
+    with hashing.at(hashing.FULL):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def _connections_end() -> AsyncIterator[None]:
+    yield
+    await databases.end()
+
+
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL: IDP_TEST_DATABASE_URL, or the embedded one for this run alone."""
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localpg.LocalPostgres]:
+    """The embedded PostgreSQL for this run alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        # What the tests have written may be lost with the machine.
+        patch.setattr(server, "SETTINGS", server.SETTINGS | {"fsync": "off", "full_page_writes": "off"})
+        running = localpg.start(tmp_path_factory.mktemp("postgres"))
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_url(request: pytest.FixtureRequest) -> str:
+    """A PostgreSQL: IDP_TEST_DATABASE_URL, or the embedded one."""
     given = os.environ.get("IDP_TEST_DATABASE_URL")
     if given:
-        yield given
-        return
-    with localpg.start(tmp_path_factory.mktemp("postgres")) as server:
-        yield server.url
+        return given
+    embedded: localpg.LocalPostgres = request.getfixturevalue("embedded")
+    return embedded.url
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +123,7 @@ def database_url(server_url: str) -> Iterator[str]:
 
     run(f'CREATE DATABASE "{name}"')
     asyncio.run(migrations.migrate(url))
+    databases.keep(url)
     yield url
     run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -94,18 +131,6 @@ def database_url(server_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def key_chain() -> KeyChain:
     return KeyChain([SecretKey("t1", random_bytes(32))])
-
-
-async def empty(url: str) -> None:
-    """No rows but the signing keys, which are slow to make."""
-    connection = await asyncpg.connect(url)
-    try:
-        # Those that refer before those that are referred to. TRUNCATE makes each table's files anew, which takes ten
-        # times as long.
-        tables = [table for table in reversed(metadata.sorted_tables) if table.name != "signing_key"]
-        await connection.execute("; ".join(str(table.delete()) for table in tables))
-    finally:
-        await connection.close()
 
 
 def settings_for(tmp_path: Path, **changes: Any) -> Settings:
@@ -121,15 +146,27 @@ async def running(
     open_ = {} if settings.sms_countries else {"sms_countries": ("EE", "LV")}
     names = dict.fromkeys((*(each.name for each in gateways or ()), gateway.name))
     settings = settings.model_copy(update=open_ | {"sms_gateways": ByRegion(tuple(names))})
-    app = create_app(settings, url=url, secrets=keys, gateways=gateways or (gateway,), clock=clock, background=False)
-    async with app.router.lifespan_context(app):
-        yield Provider(app=app, idp=app.state.idp, clock=clock, gateway=gateway)
+    app = create_app(
+        settings,
+        url=url,
+        secrets=keys,
+        gateways=gateways or (gateway,),
+        clock=clock,
+        database=databases.Kept,
+        background=False,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        # A busy machine takes its time; that nobody waits for long is asked in test_deadlines.
+        patch.setattr(middleware, "LIMIT", timedelta(seconds=NEVER))
+        patch.setattr(engine, "_COMMAND", NEVER)
+        async with app.router.lifespan_context(app):
+            yield Provider(app=app, idp=app.state.idp, clock=clock, gateway=gateway)
 
 
 @pytest.fixture
 async def bare(database_url: str, key_chain: KeyChain, tmp_path: Path) -> AsyncIterator[Provider]:
     """A provider with nobody and nothing in it."""
-    await empty(database_url)
+    await databases.empty(database_url)
     async with running(database_url, key_chain, settings_for(tmp_path)) as provider:
         yield provider
 

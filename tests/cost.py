@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable
 
-from idp.factors import password
-
-_WORD = password.Password("correct horse battery staple")
+from tests.world import hashing
 
 
 def least(work: Callable[[], object], rounds: int = 5) -> float:
@@ -20,4 +18,4 @@ def least(work: Callable[[], object], rounds: int = 5) -> float:
 
 def in_passwords(work: Callable[[], object]) -> float:
     """How many passwords could be hashed meanwhile: about 25 ms each on a machine of our days."""
-    return least(work) / least(lambda: password.hash_password(_WORD))
+    return least(work) / least(lambda: hashing.FULL[0].hash(hashing.PASSWORD))

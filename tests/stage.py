@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-import asyncpg
 import httpx
 
 from idp.crypto import KeyChain
 from idp.model import AuthMethod
 from idp.settings import Settings
 from idp.web import door
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Browser, Provider, parameters
+from tests.world.databases import empty, execute
 
 TWO_FACTOR, STRONG = "urn:stile:2fa", "urn:stile:2fa-strong"
 MOBILE_URI = "http://127.0.0.1/cb"
@@ -53,11 +53,7 @@ async def next_day(provider: Provider, database_url: str) -> None:
     provider.clock.move(timedelta(hours=25))
     provider.gateway.sent.clear()
     provider.gateway.answers.clear()
-    connection = await asyncpg.connect(database_url)
-    try:
-        await connection.execute("DELETE FROM rate_limit")
-    finally:
-        await connection.close()
+    await execute(database_url, "DELETE FROM rate_limit")
 
 
 async def elevate(provider: Provider, browser: Browser, client_id: str = "bank", **changes: Any) -> dict[str, str]:

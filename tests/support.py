@@ -18,7 +18,6 @@ import pyotp
 from starlette.applications import Starlette
 
 from idp.crypto import digest, random_token
-from idp.factors import password as passwords
 from idp.factors import recovery
 from idp.flows import deliver
 from idp.flows.idp import Idp
@@ -29,14 +28,13 @@ from idp.sms import phone
 from idp.store import accounts, authenticators, clients, recovery_codes
 from idp.store.sql import Runnable
 from idp.testing import FakeGateway, FrozenClock
+from tests.world import hashing
 
 ISSUER = "http://localhost:8000"
 BANK_URI = "http://localhost:8001/callback"
 NOTES_URI = "http://localhost:8002/callback"
-PASSWORD = "correct horse battery staple"
+PASSWORD = hashing.PASSWORD
 ALICE_PHONE, BOB_PHONE = "+37256789045", "+37256789046"
-# argon2id costs 25 ms on purpose; once is enough for all the people of the tests
-HASHED = passwords.hash_password(passwords.Password(PASSWORD))
 
 
 @dataclass(slots=True)
@@ -91,7 +89,16 @@ class Browser:
 
     def __init__(self, app: Starlette, *, address: str = "192.0.2.1", headers: Mapping[str, str] | None = None) -> None:
         transport = httpx.ASGITransport(app=app, client=(address, 40000), raise_app_exceptions=False)
-        self.http: httpx.AsyncClient = _Client(transport=transport, base_url=ISSUER, headers=headers)
+
+        async def tick(_: httpx.Request) -> None:
+            # The clock stands still, but of two requests one is later: of two codes that wait, one is the newer.
+            clock = app.state.idp.clock
+            if isinstance(clock, FrozenClock):
+                clock.move(timedelta(microseconds=1))
+
+        self.http: httpx.AsyncClient = _Client(
+            transport=transport, base_url=ISSUER, headers=headers, event_hooks={"request": [tick]}
+        )
         self.page: httpx.Response | None = None
 
     async def get(self, url: str, *, follow: bool = True) -> httpx.Response:
@@ -227,7 +234,6 @@ class Provider:
         **changes: str | None,
     ) -> httpx.Response:
         """From the authorization request over the password to the page of the second factor that comes first."""
-        await self.deliver()  # what waits already: of the same moment, it might come after the new code
         response = await browser.get(self.authorize_url(client_id, **changes))
         assert response.status_code == 200, response.text[:2000]
         response = await browser.submit("/password", username=username, password=password)
@@ -300,7 +306,7 @@ class Provider:
     ) -> UUID:
         now = self.clock.now()
         person = Account(id=uuid4(), username=username, created_at=now, updated_at=now, **changes)
-        await accounts.add(self.idp.db, person, password_hash=HASHED)
+        await accounts.add(self.idp.db, person, password_hash=hashing.hashed())
         if number is not None:
             await self.add_phone(person.id, number)
         if app:

@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import Asked, ask_second_factor, attempts, forget_limits, offline_code
 from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.world.databases import empty
 
 # What must be empty, whatever happened.
 BROKEN = {

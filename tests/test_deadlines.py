@@ -23,17 +23,18 @@ from idp.errors import Unavailable
 from idp.factors import recovery
 from idp.flows import health
 from idp.localpg import server
-from idp.store import engine, migrations
+from idp.store import migrations
 from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import metadata, rate_limit
 from idp.web import middleware
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import ask_second_factor, attempts, forget_limits, wrong
 from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Browser, Provider
 from tests.test_crashes import STEPS, check
 from tests.waiting import NEVER, comes
+from tests.world.databases import empty
 
 Face = tuple[int, str | None, bool]
 COUNTED = Statement(select(rate_limit.c.count))
@@ -42,16 +43,10 @@ STUCK = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 
 
 
 @pytest.fixture
-async def wired(
-    database_url: str, key_chain: KeyChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Provider, Wire]]:
+async def wired(database_url: str, key_chain: KeyChain, tmp_path: Path) -> AsyncIterator[tuple[Provider, Wire]]:
     """A provider whose only patience is that of a request."""
-    monkeypatch.setattr(engine, "_COMMAND", NEVER)
     await empty(database_url)
     async with wire_to(database_url) as wire, running(wire.url, key_chain, settings_for(tmp_path)) as made:
-        made.idp.db._patience = NEVER
-        assert made.idp.db._pool is not None
-        made.idp.db._pool._patience = NEVER
         await made.add_client("bank", BANK_URI)
         await made.add_person("alice", number=ALICE_PHONE)
         yield made, wire

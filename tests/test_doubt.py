@@ -12,10 +12,11 @@ from idp.crypto import KeyChain
 from idp.errors import Unavailable
 from idp.store.engine import Database
 from idp.web import middleware
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.proxy import Wire, wire_to
 from tests.store.asking import ask_second_factor, count, offline_code
 from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.world.databases import empty
 
 SOON = timedelta(milliseconds=300)
 

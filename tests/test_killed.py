@@ -26,7 +26,6 @@ from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import audit_event, challenge
 from tests.cli.test_serve import children, lives
-from tests.conftest import empty
 from tests.served import (
     Killer,
     Over,
@@ -44,6 +43,7 @@ from tests.store.parallel import at_once
 from tests.support import BANK_URI, ISSUER, Provider, parameters
 from tests.test_crashes import STEPS, Step, check
 from tests.waiting import until
+from tests.world.databases import empty
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -58,11 +58,9 @@ Racing = tuple[Served, list[Over]]
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No setting but these, and compiled modules kept for the next process: starting is most of what is waited for."""
+def environ() -> dict[str, str]:
+    """No setting but these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
-        kept.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
     own = {"IDP_ISSUER": ISSUER, "IDP_METRICS": "off", "IDP_SMS_GATEWAYS": "console", "IDP_LOG_LEVEL": "error"}
     return kept | own
 

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.waiting import NEVER
+
 CHECKOUT = Path(__file__).parents[1]
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
@@ -68,7 +70,9 @@ def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_
         server = Popen(command, cwd=elsewhere, env=told, stdout=log, stderr=log, start_new_session=True)
     try:
         transport = httpx.HTTPTransport(retries=9)  # each waits twice as long as the one before
-        with httpx.Client(base_url=told["IDP_ISSUER"], transport=transport, follow_redirects=True) as http:
+        with httpx.Client(
+            base_url=told["IDP_ISSUER"], transport=transport, follow_redirects=True, timeout=NEVER
+        ) as http:
             page = http.get("/account")
             assert (page.status_code, "Sign in" in page.text) == (200, True), (tmp_path / "log").read_text()
             spanish = http.get("/account", headers={"Accept-Language": "es-PE"})

@@ -269,7 +269,7 @@ async def test_the_server_itself_writes_no_address_of_a_request(caplog: pytest.L
     access.propagate = True
     try:
         with caplog.at_level(logging.DEBUG):
-            async with served(_hello) as sock, httpx.AsyncClient(trust_env=False) as http:
+            async with served(_hello) as sock, httpx.AsyncClient(trust_env=False, timeout=NEVER) as http:
                 answer = await http.get(f"{server.address_of(sock)}/callback?code=sentinel-7")
                 assert answer.text == "hello"
     finally:

@@ -14,6 +14,8 @@ from idp.store import rate_limits
 from tests.stage import own_token
 from tests.support import PASSWORD, Provider
 
+pytestmark = pytest.mark.usefixtures("argon2id")
+
 
 async def guess(
     provider: Provider, username: str, password: str = "a wrong password", *, address: str

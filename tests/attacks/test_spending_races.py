@@ -44,7 +44,7 @@ _GIVEN_BACK = (Decimal("-0.10"), Decimal("-0.10"), Decimal(0), Decimal(0), Decim
 async def other(bare: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path) -> AsyncIterator[Provider]:
     """A second pool on the same database, with the same time and rules."""
     async with running(database_url, key_chain, settings_for(tmp_path)) as second:
-        second.clock = second.idp.clock = bare.clock
+        second.clock, second.idp.clock = bare.clock, bare.idp.clock
         second.secrets = bare.secrets
         yield second
 

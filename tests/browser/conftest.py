@@ -16,14 +16,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def inspector(browser: Browser) -> Inspector:
+    """Has seen what the modules before have shown."""
     return Inspector(await browser.new_page(reduced_motion="reduce"))
 
 

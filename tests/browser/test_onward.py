@@ -19,6 +19,7 @@ from playwright.async_api import Browser, expect
 from tests.browser.visitor import Inspector, Visitor
 from tests.browser.world import Demo, environment
 from tests.support import Pkce
+from tests.waiting import NEVER
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PKCE = Pkce()
@@ -144,7 +145,7 @@ async def test_a_code_a_form_post_and_signing_out_lead_wherever_the_application_
     await one.gives_password(person)
     await one.gives_text_code(person)
     await arrives(one, onward, "cb")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=NEVER) as http:
         redeemed = await http.post(
             f"{demo.provider}/token",
             data={

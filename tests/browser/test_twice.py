@@ -6,6 +6,7 @@ from playwright.async_api import Request, Route, expect
 
 from tests.browser.visitor import Visitor
 from tests.browser.world import Demo
+from tests.waiting import NEVER
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -19,7 +20,7 @@ async def loses_the_next_answer(visitor: Visitor, ending: str) -> list[int]:
             await route.continue_()
             return
         headers = {name: value for name, value in (await request.all_headers()).items() if not name.startswith(":")}
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=NEVER) as http:
             answer = await http.post(request.url, content=request.post_data_buffer or b"", headers=headers)
         statuses.append(answer.status_code)
         await route.abort("aborted")

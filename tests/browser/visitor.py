@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, Route, expect
 
 from tests.browser.world import Demo, Person
-from tests.chromium import AXE
+from tests.chromium import AXE, PATIENCE
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Chromium reports every answer of 400 and above as an error of the page; pages that say no are meant to be such.
@@ -28,13 +28,12 @@ class Inspector:
     """
 
     page: Page
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     found: dict[str, list[str]] = field(default_factory=dict)
 
     async def look(self, shown: Page) -> None:
         """Look at what this page shows now."""
-        kind = (urlsplit(shown.url).netloc, await shown.title() + await shown.locator("main").inner_text())
-        kind = (kind[0], re.sub(r"[\d ]+", "", kind[1]))
+        kind = re.sub(r"[\d ]+", "", await shown.title() + await shown.locator("main").inner_text())
         if kind in self.seen:
             return
         self.seen.add(kind)
@@ -85,6 +84,7 @@ class Visitor:
     async def arrive(cls, browser: Browser, demo: Demo, inspector: Inspector, *, script: bool = False) -> "Visitor":
         """A fresh profile with one tab."""
         context = await browser.new_context(java_script_enabled=script, viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(PATIENCE)
         visitor = cls(demo, context, await context.new_page(), inspector)
         context.on("console", lambda message: visitor._heard(message))  # noqa: PLW0108 - playwright marks methods
         context.on("weberror", lambda error: visitor.complaints.append(str(error.error)))

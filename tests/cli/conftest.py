@@ -49,11 +49,9 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def served_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def served_dir(embedded: localpg.LocalPostgres) -> Path:
     """A data directory whose PostgreSQL runs for the whole session, as under `idp serve`."""
-    directory = tmp_path_factory.mktemp("cli") / "data"
-    with localpg.start(directory):
-        yield directory
+    return embedded.data_dir
 
 
 @pytest.fixture(autouse=True)

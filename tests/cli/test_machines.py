@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.test_serve import serving
+from tests.waiting import NEVER
 
 ROWS = """
 "reports:read" = { machine = "only" }
@@ -44,7 +45,7 @@ def test_a_machine_goes_from_its_registration_to_introspection(run: Run, policy:
 
         def ask(path: str, client: dict[str, str], **form: str) -> httpx.Response:
             auth = (client["client_id"], client["client_secret"])
-            return httpx.post(f"{server}{path}", data=form, auth=auth)
+            return httpx.post(f"{server}{path}", data=form, auth=auth, timeout=NEVER)
 
         given = ask("/token", made, grant_type="client_credentials", scope="reports:read")
         assert given.status_code == 200, given.text
@@ -61,10 +62,10 @@ def test_a_machine_goes_from_its_registration_to_introspection(run: Run, policy:
             assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
         asked = {"client_id": both["client_id"], "redirect_uri": BACK[1], "response_type": "code"}
         pkce = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
-        answer = httpx.get(f"{server}/authorize", params={**asked, **pkce, "scope": "reports:read"})
+        answer = httpx.get(f"{server}/authorize", params={**asked, **pkce, "scope": "reports:read"}, timeout=NEVER)
         assert "error=invalid_scope" in answer.headers["location"]
         bearer = {"authorization": f"Bearer {token['access_token']}"}
-        assert httpx.get(f"{server}/userinfo", headers=bearer).status_code in {401, 403}
+        assert httpx.get(f"{server}/userinfo", headers=bearer, timeout=NEVER).status_code in {401, 403}
         revoked = ask("/revoke", made, token=token["access_token"])
         assert revoked.status_code == 200
         assert ask("/introspect", api, token=token["access_token"]).json() == {"active": False}

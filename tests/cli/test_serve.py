@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(home: Path, **changes: str) -> dict[str, str]:
-    """Ours, with compiled modules kept for the next process: starting is most of what these tests wait for."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    ours = {"PYTHONPYCACHEPREFIX": str(home.parent / "compiled"), "IDP_DATA_DIR": str(home), "IDP_METRICS": "off"}
-    return {**kept, **ours, **changes}
+    return {**os.environ, "IDP_DATA_DIR": str(home), "IDP_METRICS": "off", **changes}
 
 
 @contextmanager
@@ -100,6 +96,7 @@ def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_r
                 f"{said['address']}/token",
                 data={"grant_type": "client_credentials"},
                 auth=(client["client_id"], client["client_secret"]),
+                timeout=NEVER,
             )
             return "invalid_client" not in answer.text
 
@@ -251,9 +248,7 @@ def test_ctrl_c_at_a_question_is_quiet(home: Path) -> None:
     while b"Password" not in said:
         said += os.read(ours, 1000)
     # The question is printed before the terminal stops to echo, which throws away what was typed until then.
-    while termios.tcgetattr(ours)[3] & termios.ECHO:
-        assert process.poll() is None
-        time.sleep(0.01)
+    assert until(lambda: not termios.tcgetattr(ours)[3] & termios.ECHO)
     os.write(ours, b"\x03")
     with contextlib.suppress(OSError):  # Linux ends a terminal with EIO
         while piece := os.read(ours, 1000):

@@ -1,7 +1,6 @@
 """`idp sms test` and `idp sms fake`: the one against the other, as an operator would try them."""
 
 import json
-import os
 import shlex
 import signal
 import socket
@@ -9,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,10 +24,9 @@ every_gateway = pytest.mark.parametrize("use", ["smspm", "twilio", "vonage", "we
 
 
 @contextmanager
-def faking(directory: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def faking(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         [sys.executable, "-m", "idp", "sms", "fake", "--port", "0", *arguments],
-        env={**os.environ, "PYTHONPYCACHEPREFIX": str(directory / "compiled")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -42,9 +39,9 @@ def faking(directory: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"
 
 
 @pytest.fixture(scope="module")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def fake() -> Iterator[dict[str, Any]]:
     """What a fake provider says of itself that runs for all tests here."""
-    with faking(tmp_path_factory.mktemp("fake"), "--json") as process:
+    with faking("--json") as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.stderr and process.stderr.read()
@@ -134,9 +131,7 @@ def test_a_provider_that_is_not_there_is_not_reached(use: str, settings: pytest.
 
 @pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("use", ["smspm"], indirect=True)
-def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
-    use: str, fake: dict[str, Any], tmp_path: Path
-) -> None:
+def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(use: str, fake: dict[str, Any]) -> None:
     port = free_port()
     arguments = ("--to", number_for(Fault.FORGED), "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port)
     before = len(httpx.get(fake["inbox"], timeout=NEVER).json())
@@ -146,7 +141,6 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
 
     with subprocess.Popen(
         [sys.executable, "-m", "idp", "sms", "test", *arguments],
-        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -161,13 +155,10 @@ def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(
 
 @pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("use", ["smspm"], indirect=True)
-def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(
-    use: str, fake: dict[str, Any], tmp_path: Path
-) -> None:
+def test_ctrl_c_before_the_answer_says_that_the_message_may_be_sent(use: str, fake: dict[str, Any]) -> None:
     before = len(httpx.get(fake["inbox"], timeout=NEVER).json())
     with subprocess.Popen(
         [sys.executable, "-m", "idp", "sms", "test", "--to", number_for(Fault.SILENCE)],
-        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -241,8 +232,8 @@ def test_a_gateway_that_is_named_but_not_set_up_says_what_it_needs(run: Run) -> 
     assert "IDP_VONAGE_API_KEY is missing: the SMS gateway 'vonage' needs it" in ran.err
 
 
-def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(tmp_path: Path, fake: dict[str, Any]) -> None:
-    with faking(tmp_path) as process:
+def test_the_fake_prints_exactly_what_to_set_and_ends_with_ctrl_c(fake: dict[str, Any]) -> None:
+    with faking() as process:
         assert process.stdout is not None
         lines = []
         while (line := process.stdout.readline()) != "Ctrl-C ends it.\n":

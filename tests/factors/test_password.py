@@ -25,6 +25,7 @@ from idp.factors.password import (
 from tests.cost import in_passwords
 
 GOOD = "correct horse 9 battery"
+pytestmark = pytest.mark.usefixtures("argon2id")
 
 
 def password(text: str) -> Password:
@@ -34,7 +35,7 @@ def password(text: str) -> Password:
 
 
 @pytest.fixture(scope="module")
-def hashed() -> str:
+def hashed(argon2id: None) -> str:
     return hash_password(password(GOOD))
 
 

@@ -20,7 +20,7 @@ from idp.store.schema import session
 from idp.web import account, authenticators, logout, recovery_codes
 from idp.web.account import is_internal
 from idp.web.door import csrf
-from tests.conftest import empty, running
+from tests.conftest import running
 from tests.flows.people import (
     apps,
     come_in,
@@ -33,6 +33,7 @@ from tests.flows.people import (
 )
 from tests.mailing import allow_mail, mails
 from tests.support import ALICE_PHONE, ISSUER, NOTES_URI, PASSWORD, Browser, Provider, parameters
+from tests.world.databases import empty
 
 NEW_PASSWORD = "seven green lanterns above the quay"
 ROOM = "/account/password"

@@ -22,9 +22,10 @@ from idp.sms.phone import describe
 from idp.spending import Denied, Mode, Period, Rule, load_spending
 from idp.store import denials, suppressions
 from idp.store.messages import Outgoing
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.flows.people import come_in
 from tests.support import PASSWORD, Provider
+from tests.world.databases import empty
 
 HOUR = timedelta(hours=1)
 PRICE = Decimal("0.10")

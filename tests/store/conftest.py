@@ -7,8 +7,9 @@ import pytest
 
 from idp.crypto import KeyChain
 from idp.store.engine import Database
-from tests.conftest import empty, running, settings_for
+from tests.conftest import running, settings_for
 from tests.support import Provider
+from tests.world.databases import empty
 
 
 @pytest.fixture
@@ -33,6 +34,6 @@ async def twins(
 ) -> AsyncIterator[tuple[Provider, Provider]]:
     """The provider and a second one on the same database, with the same time, clients and secrets."""
     async with running(database_url, key_chain, settings_for(tmp_path)) as other:
-        other.clock, other.idp.clock = provider.clock, provider.clock
+        other.clock, other.idp.clock = provider.clock, provider.idp.clock
         other.secrets, other.seeds = provider.secrets, provider.seeds
         yield provider, other

@@ -43,8 +43,9 @@ from tests.store.asking import (
     wrong,
 )
 from tests.store.parallel import at_once
-from tests.support import BANK_URI, HASHED, PASSWORD, Provider, claims
+from tests.support import BANK_URI, PASSWORD, Provider, claims
 from tests.waiting import comes
+from tests.world.hashing import hashed
 
 NONCE = Statement(
     select(challenge_table.c.nonce).where(challenge_table.c.interaction_id == bindparam("interaction_id"))
@@ -216,7 +217,7 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
         async def prove(caller: int, old: bytes = old, new: list[bytes] = new) -> bool:
             return await proofs.record(
                 twins[caller % 2].idp.db,
-                Proof(Compared(HASHED), person[0].id, "bank", interaction_id),
+                Proof(Compared(hashed()), person[0].id, "bank", interaction_id),
                 rotation=Rotation(session_id, old, new[caller]),
                 audit=FactorVerified(factor="password", interaction=str(interaction_id)),
                 now=now,

@@ -16,6 +16,7 @@ from tests.chromium import chromium
 from tests.nginx import MISSING, NGINX, nginx_before
 from tests.served import Over
 from tests.support import BANK_URI, ISSUER, Browser, Provider, forms, parameters
+from tests.waiting import NEVER
 
 pytestmark = pytest.mark.skipif(NGINX is None and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason=MISSING)
 
@@ -37,7 +38,7 @@ async def nginx(provider: Provider, tmp_path: Path) -> AsyncIterator[Over]:
 
 def through(provider: Provider, nginx: Over) -> Browser:
     browser = provider.browser()
-    browser.http = httpx.AsyncClient(transport=nginx, base_url=ISSUER)
+    browser.http = httpx.AsyncClient(transport=nginx, base_url=ISSUER, timeout=NEVER)
     return browser
 
 

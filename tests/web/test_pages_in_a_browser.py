@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.catalogue import templates_dir
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, FormPost, brand_css, page_headers, render
-from tests.chromium import AXE, chromium
+from tests.chromium import AXE, PATIENCE, chromium
 from tests.web.specimens import BRAND, FORM_POST, PAGES
 
 pytestmark = pytest.mark.browser
@@ -125,6 +125,7 @@ async def _context(
     context = await browser.new_context(
         viewport=size, color_scheme=scheme, java_script_enabled=script, reduced_motion=motion
     )
+    context.set_default_timeout(PATIENCE)
     if script:
         await context.add_init_script(AXE)
     page = await context.new_page()
@@ -163,15 +164,17 @@ async def test_every_page_is_accessible_in_light_and_dark_and_fits_a_narrow_scre
     found: dict[str, object] = {}
     seen: set[str] = set()
     for name in LOOKS:
+        first = (template := PAGES[name].template) not in seen
+        seen.add(template)
         await page.emulate_media(color_scheme="light")
         await page.set_viewport_size({"width": 360, "height": 720})
         await page.goto(site.url(f"{prefix}/{name}"))
         await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         if pictures:
             await page.screenshot(path=f"{pictures}/{LOCALES.get(prefix, 'en')}-{name}.png", full_page=True)
-        violations = await _violations(page)
-        if (template := PAGES[name].template) not in seen:  # the dark has other colours, not other elements
-            seen.add(template)
+        # Another language has other words, not other elements; the dark other colours.
+        violations = await _violations(page) if first or not prefix else []
+        if first and not prefix:
             await page.emulate_media(color_scheme="dark")
             violations += await _violations(page, "color-contrast")
         await page.set_viewport_size({"width": 320, "height": 720})
