@@ -46,7 +46,7 @@ format: env ## let ruff rewrite what it can
 	@$(BIN)/ruff format .
 
 sentences: env ## bring new sentences into the catalogues of templates/locale, to be translated
-	@$(BIN)/python -m tests.sentences
+	@$(BIN)/python -m tests.world.sentences
 
 bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision
 	@$(BIN)/python -m bench $(if $(VS),--vs $(VS))

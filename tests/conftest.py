@@ -5,10 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -16,19 +13,13 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from idp import localpg
-from idp.app import create_app
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.localpg import server
-from idp.model.regions import ByRegion
-from idp.settings import Settings
-from idp.sms import Gateway
-from idp.store import engine, migrations
-from idp.testing import FakeGateway, FrozenClock
-from idp.web import middleware
-from tests.chromium import CHROMIUM
-from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, ISSUER, NOTES_URI, Provider
-from tests.waiting import NEVER
+from idp.store import migrations
 from tests.world import databases, hashing
+from tests.world.chromium import CHROMIUM
+from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Provider
+from tests.world.running import running, settings_for
 
 # Shown by pytest when a test fails. The stream is looked up each time, for pytest replaces it.
 structlog.configure(
@@ -131,36 +122,6 @@ def database_url(server_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def key_chain() -> KeyChain:
     return KeyChain([SecretKey("t1", random_bytes(32))])
-
-
-def settings_for(tmp_path: Path, **changes: Any) -> Settings:
-    return Settings(issuer=ISSUER, data_dir=tmp_path, dev=True, brand="Acme ID", **changes)
-
-
-@asynccontextmanager
-async def running(
-    url: str, keys: KeyChain, settings: Settings, *, gateways: tuple[Gateway, ...] | None = None
-) -> AsyncIterator[Provider]:
-    """A provider without background work: the test delivers and moves the clock itself. Estonia and Latvia are open."""
-    clock, gateway = FrozenClock(), FakeGateway()
-    open_ = {} if settings.sms_countries else {"sms_countries": ("EE", "LV")}
-    names = dict.fromkeys((*(each.name for each in gateways or ()), gateway.name))
-    settings = settings.model_copy(update=open_ | {"sms_gateways": ByRegion(tuple(names))})
-    app = create_app(
-        settings,
-        url=url,
-        secrets=keys,
-        gateways=gateways or (gateway,),
-        clock=clock,
-        database=databases.Kept,
-        background=False,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        # A busy machine takes its time; that nobody waits for long is asked in test_deadlines.
-        patch.setattr(middleware, "LIMIT", timedelta(seconds=NEVER))
-        patch.setattr(engine, "_COMMAND", NEVER)
-        async with app.router.lifespan_context(app):
-            yield Provider(app=app, idp=app.state.idp, clock=clock, gateway=gateway)
 
 
 @pytest.fixture

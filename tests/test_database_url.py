@@ -18,7 +18,7 @@ from idp.settings import read_database_url, read_settings
 from idp.store import migrations, revision
 from idp.store.connecting import connect
 from idp.store.engine import Database
-from tests.sms.postoffice import certificates
+from tests.world.postoffice import certificates
 
 LONGEST = 300
 

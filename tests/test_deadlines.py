@@ -28,13 +28,13 @@ from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import metadata, rate_limit
 from idp.web import middleware
-from tests.conftest import running, settings_for
-from tests.proxy import Wire, wire_to
-from tests.store.asking import ask_second_factor, attempts, forget_limits, wrong
-from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Browser, Provider
-from tests.test_crashes import STEPS, check
-from tests.waiting import NEVER, comes
+from tests.world.asking import ask_second_factor, attempts, forget_limits, wrong
 from tests.world.databases import empty
+from tests.world.provider import ALICE_PHONE, BANK_URI, PASSWORD, Browser, Provider
+from tests.world.proxy import Wire, wire_to
+from tests.world.running import running, settings_for
+from tests.world.steps import STEPS, check
+from tests.world.waiting import NEVER, comes
 
 Face = tuple[int, str | None, bool]
 COUNTED = Statement(select(rate_limit.c.count))

@@ -12,11 +12,11 @@ from idp.crypto import KeyChain
 from idp.errors import Unavailable
 from idp.store.engine import Database
 from idp.web import middleware
-from tests.conftest import running, settings_for
-from tests.proxy import Wire, wire_to
-from tests.store.asking import ask_second_factor, count, offline_code
-from tests.support import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.world.asking import ask_second_factor, count, offline_code
 from tests.world.databases import empty
+from tests.world.provider import ALICE_PHONE, BANK_URI, PASSWORD, Provider, parameters
+from tests.world.proxy import Wire, wire_to
+from tests.world.running import running, settings_for
 
 SOON = timedelta(milliseconds=300)
 

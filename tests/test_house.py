@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "idp").rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path.parent.name != "world")
 
 
 def _id(path: Path) -> str:
@@ -89,6 +90,22 @@ def _spans(module: ast.Module) -> list[str]:
         for target in line.targets
         if isinstance(target, ast.Name) and ast.unparse(line.value.func) == "timedelta"
     ]
+
+
+def test_no_test_is_another_ones_world() -> None:
+    """What tests share stands in tests/world."""
+    shared = re.compile(r"^(?:from|import) (tests\.(?!world\b)\S+)", re.MULTILINE)
+    found = {_id(path): shared.findall(path.read_text()) for path in TESTS}
+    assert {name: modules for name, modules in found.items() if modules} == {}
+
+
+def test_no_test_waits_for_a_time() -> None:
+    """A pause is too short on one machine and too long on another, and so is the patience of a library."""
+    naps = re.compile(r"\btime\.sleep\(")
+    calls = re.compile(r"\bhttpx\.(?:get|post|Client)\((?:[^()]|\([^()]*\))*\)")
+    found = {_id(path): [*naps.findall(path.read_text()), *calls.findall(path.read_text())] for path in TESTS}
+    hasty = {name: [one for one in calls if "timeout=" not in one] for name, calls in found.items()}
+    assert {name: calls for name, calls in hasty.items() if calls} == {}
 
 
 def test_help_is_there_at_once() -> None:

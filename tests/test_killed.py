@@ -25,8 +25,12 @@ from idp.store import migrations
 from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import audit_event, challenge
-from tests.cli.test_serve import children, lives
-from tests.served import (
+from tests.world.asking import Asked, ask_second_factor, count, forget_limits, offline_code, wrong
+from tests.world.databases import empty
+from tests.world.parallel import at_once
+from tests.world.processes import children, lives
+from tests.world.provider import BANK_URI, ISSUER, Provider, parameters
+from tests.world.served import (
     Killer,
     Over,
     Served,
@@ -38,12 +42,8 @@ from tests.served import (
     served,
     serving,
 )
-from tests.store.asking import Asked, ask_second_factor, count, forget_limits, offline_code, wrong
-from tests.store.parallel import at_once
-from tests.support import BANK_URI, ISSUER, Provider, parameters
-from tests.test_crashes import STEPS, Step, check
-from tests.waiting import until
-from tests.world.databases import empty
+from tests.world.steps import STEPS, Step, check
+from tests.world.waiting import until
 
 pytestmark = pytest.mark.xdist_group("processes")
 

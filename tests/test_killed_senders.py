@@ -24,14 +24,14 @@ from idp.spending import Period
 from idp.store import accounts, denials, leases, messages
 from idp.store.composed import Statement
 from idp.store.schema import Time, message, message_attempt
-from tests.conftest import running as on
-from tests.conftest import settings_for
-from tests.served import LEASE, Killer, Served, keys_text, killer_before, people, served
-from tests.store.asking import ask_second_factor, forget_limits
-from tests.store.parallel import at_once
-from tests.support import ISSUER, Provider
-from tests.waiting import News, comes, until
+from tests.world.asking import ask_second_factor, forget_limits
 from tests.world.databases import empty
+from tests.world.parallel import at_once
+from tests.world.provider import ISSUER, Provider
+from tests.world.running import running as on
+from tests.world.running import settings_for
+from tests.world.served import LEASE, Killer, Served, keys_text, killer_before, people, served
+from tests.world.waiting import News, comes, until
 
 pytestmark = pytest.mark.xdist_group("processes")
 

@@ -19,9 +19,9 @@ from idp.formats import money
 from idp.sms.text import ONE_PART, Notice, approval_text, code_text, gsm7_septets, notice_text
 from idp.web.pages import Activity, Done, Outcome, Page, Problem, Trouble, render
 from idp.web.pages.parts import SCOPE_SENTENCES
-from tests.cost import in_passwords
-from tests.sentences import brought_up_to_date, in_english, sentences, shipped
-from tests.web.specimens import BRAND, PAGES
+from tests.world.cost import in_passwords
+from tests.world.sentences import brought_up_to_date, in_english, sentences, shipped
+from tests.world.specimens import BRAND, PAGES
 
 OURS = [path.parents[1].name for path in shipped()]
 TEMPLATES = sorted(templates_dir().glob("*.html"))

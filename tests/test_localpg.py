@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from idp import localpg
 from idp.localpg import LocalPostgresError, binaries, cluster, locks, server, sockets
 from idp.localpg.account import account_for, spawn
-from tests.waiting import until
+from tests.world.waiting import until
 
 ROOT = os.geteuid() == 0
 REPO = Path(__file__).parent.parent
@@ -106,7 +106,7 @@ def python_for(uid: int | None) -> str:
 def person(role: str, data_dir: Path, *, uid: int | None = None, wait: bool = True) -> Iterator[Person]:
     site = next(iter(binaries.versions().values())).parent.parent
     with subprocess.Popen(
-        [python_for(uid) if uid else sys.executable, REPO / "tests" / "localpg_person.py", role, data_dir],
+        [python_for(uid) if uid else sys.executable, REPO / "tests" / "world" / "localpg_person.py", role, data_dir],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -790,7 +790,7 @@ def test_root_without_the_power_to_change_accounts_is_told_so(place: Path) -> No
         pytest.skip("no setpriv here")
     bounded = ["setpriv", "--bounding-set=-setuid,-setgid", sys.executable]
     done = subprocess.run(
-        [*bounded, REPO / "tests" / "localpg_person.py", "serve", place / "data"],
+        [*bounded, REPO / "tests" / "world" / "localpg_person.py", "serve", place / "data"],
         capture_output=True,
         text=True,
         check=False,

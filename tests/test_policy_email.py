@@ -34,7 +34,7 @@ from idp.policy import (
     enrolment,
     load_policy,
 )
-from tests.mailing import ALLOWED, POLICY
+from tests.world.mailing import ALLOWED, POLICY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)

@@ -2,7 +2,6 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from idp.errors import SettingsError
 from idp.flows import keys
 from idp.limits import Limit, Limits, Window
 from idp.policy import LIFETIMES, Policy, default_policy, in_units, lifetimes_of, limits_of, load_policy, said
+from tests.world.policies import BEFORE, OURS
 
-OURS = (files("idp") / "policy.toml").read_text(encoding="utf-8")
-BEFORE = OURS[: OURS.index("[sessions]")]  # of an operator who wrote it when there were no such tables
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 

@@ -17,7 +17,7 @@ from idp.model import (
     Factor,
 )
 from idp.policy import Ask, Facts, decide, unasked
-from tests.mailing import POLICY
+from tests.world.mailing import POLICY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)

@@ -22,7 +22,7 @@ from idp.policy import (
     decide,
     default_policy,
 )
-from tests.test_policy_enrolment import (
+from tests.world.histories import (
     ANNA,
     APP,
     AT_ONCE,

@@ -27,7 +27,7 @@ from idp.model import (
     Swap,
 )
 from idp.policy import Ask, Facts, Kind, Proceed, Refuse, decide
-from tests.mailing import POLICY
+from tests.world.mailing import POLICY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)

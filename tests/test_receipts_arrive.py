@@ -12,11 +12,11 @@ from idp.crypto import KeyChain
 from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing.provider import Pace, fake_provider
-from tests.flows.sending import asks_for_a_code, page_of
-from tests.served import Served, keys_text, people, served
-from tests.support import ISSUER
-from tests.waiting import comes
 from tests.world.databases import empty
+from tests.world.provider import ISSUER
+from tests.world.sending import asks_for_a_code, page_of
+from tests.world.served import Served, keys_text, people, served
+from tests.world.waiting import comes
 
 pytestmark = pytest.mark.xdist_group("processes")
 

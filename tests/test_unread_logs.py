@@ -14,8 +14,8 @@ import pytest
 import structlog
 
 from idp import logs
-from tests.cli.test_serve import IDP, environment
-from tests.waiting import NEVER
+from tests.world.processes import IDP, environment
+from tests.world.waiting import NEVER
 
 F_SETPIPE_SZ = 1031  # Linux
 SMALL = 4096

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 CHECKOUT = Path(__file__).parents[1]
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")

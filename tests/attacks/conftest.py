@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from idp.crypto import KeyChain
-from tests.stage import next_day, staged
-from tests.support import Provider
+from tests.world.provider import Provider
+from tests.world.stage import next_day, staged
 
 
 @pytest.fixture(scope="module")

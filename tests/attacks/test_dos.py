@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.test_sessions import paths
-from tests.stage import own_token
-from tests.store.asking import forget_limits
-from tests.support import PASSWORD, Provider
 from tests.world import hashing
+from tests.world.asking import forget_limits
+from tests.world.paths import paths
+from tests.world.provider import PASSWORD, Provider
+from tests.world.stage import own_token
 
 FORM = "application/x-www-form-urlencoded"
 MEGABYTE = b"x" * 2**20

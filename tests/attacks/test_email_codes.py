@@ -8,10 +8,10 @@ import pytest
 
 from idp.flows import operate
 from idp.policy import default_policy
-from tests.mailing import allow_mail, mails
-from tests.stage import STRONG, TWO_FACTOR, consent, elevate, next_day, own_token
-from tests.store.asking import wrong
-from tests.support import PASSWORD, Browser, Provider, claims, parameters
+from tests.world.asking import wrong
+from tests.world.mailing import allow_mail, mails
+from tests.world.provider import PASSWORD, Browser, Provider, claims, parameters
+from tests.world.stage import STRONG, TWO_FACTOR, consent, elevate, next_day, own_token
 
 TRANSFER = "openid transfers:write"
 ADDRESS = "dora@example.com"

@@ -12,12 +12,12 @@ import pytest
 
 from idp.crypto import KeyChain
 from idp.flows import operate
-from tests.conftest import running, settings_for
-from tests.mailing import allow_mail, mails
-from tests.stage import own_token
-from tests.store.asking import forget_limits
-from tests.support import BANK_URI, NOTES_URI, PASSWORD, Browser, Provider, claims
+from tests.world.asking import forget_limits
 from tests.world.databases import empty
+from tests.world.mailing import allow_mail, mails
+from tests.world.provider import BANK_URI, NOTES_URI, PASSWORD, Browser, Provider, claims
+from tests.world.running import running, settings_for
+from tests.world.stage import own_token
 
 FRESH = ("letters:read", "transfers:write")
 SCOPES = frozenset({"openid", "profile", "email", "offline_access", *FRESH})

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,11 +25,12 @@ from idp.flows import operate
 from idp.serving import server
 from idp.store import clients
 from idp.web import door
-from tests.conftest import settings_for
-from tests.stage import SHOP_URI, staged
-from tests.store.asking import offline_code
-from tests.support import PASSWORD, Provider, claims, parameters
-from tests.waiting import NEVER
+from tests.world.asking import offline_code
+from tests.world.listening import served
+from tests.world.provider import PASSWORD, Provider, claims, parameters
+from tests.world.running import settings_for
+from tests.world.stage import SHOP_URI, staged
+from tests.world.waiting import NEVER
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -40,20 +40,6 @@ async def provider(database_url: str, key_chain: KeyChain, tmp_path: Path) -> As
     """One for each test: what is tried here changes people."""
     async with staged(database_url, key_chain, tmp_path) as made:
         yield made
-
-
-@asynccontextmanager
-async def served(app: server.Application) -> AsyncIterator[socket.socket]:
-    """An application behind our own server, on a socket of its own."""
-    stop, listening = asyncio.Event(), asyncio.Event()
-    with server.bind("127.0.0.1", 0) as sock:
-        serving = asyncio.create_task(server.serve(app, nullcontext(), sock, stop=stop, ready=listening.set))
-        await listening.wait()
-        try:
-            yield sock
-        finally:
-            stop.set()
-            await serving
 
 
 async def _hello(scope: Scope, receive: Receive, send: Send) -> None:

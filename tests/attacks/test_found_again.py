@@ -11,9 +11,9 @@ from idp.flows import operate
 from idp.store.composed import Statement
 from idp.store.schema import audit_event
 from idp.testing import FrozenClock
-from tests.store.asking import count, forget_limits, wrong
-from tests.store.parallel import at_once
-from tests.support import NOTES_URI, PASSWORD, HtmlForm, Provider, parameters
+from tests.world.asking import count, forget_limits, wrong
+from tests.world.parallel import at_once
+from tests.world.provider import NOTES_URI, PASSWORD, HtmlForm, Provider, parameters
 
 REFUSED = Statement(select(func.count()).select_from(audit_event).where(audit_event.c.name == FactorRefused.name))
 

@@ -25,10 +25,10 @@ from idp.sms.wire import Answer, new_client, post
 from idp.store import breakers, denials
 from idp.testing import FakeGateway, a_message
 from idp.testing.provider import fake_provider
-from tests.flows.sending import asks_for_a_code, deliver_all, states, use
-from tests.mailing import allow_mail
-from tests.store.asking import forget_limits
-from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, Browser, Provider, parameters
+from tests.world.asking import forget_limits
+from tests.world.mailing import allow_mail
+from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, Browser, Provider, parameters
+from tests.world.sending import asks_for_a_code, deliver_all, states, use
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ import pytest
 
 from idp.errors import AlreadyThere
 from idp.flows import operate
-from tests.stage import MOBILE_URI, SHOP_URI, consent, post, userinfo
-from tests.support import NOTES_URI, Provider, claims, parameters
+from tests.world.provider import NOTES_URI, Provider, claims, parameters
+from tests.world.stage import MOBILE_URI, SHOP_URI, consent, post, userinfo
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from urllib.parse import quote, quote_from_bytes
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.attacks.test_sessions import ALWAYS, paths
-from tests.stage import own_token
-from tests.support import BANK_URI, PASSWORD, Provider
+from tests.world.paths import ALWAYS, paths
+from tests.world.provider import BANK_URI, PASSWORD, Provider
+from tests.world.stage import own_token
 
 NAMES = [
     *(

@@ -11,8 +11,8 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, generate, load
-from tests.stage import error_of, segment, tokens, userinfo
-from tests.support import ISSUER, Provider, claims
+from tests.world.provider import ISSUER, Provider, claims
+from tests.world.stage import error_of, segment, tokens, userinfo
 
 
 def hs256(head: dict[str, Any], body: dict[str, Any], secret: bytes) -> str:

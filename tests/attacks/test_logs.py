@@ -12,9 +12,9 @@ import structlog
 
 from idp import logs
 from idp.crypto import KeyChain
-from tests.conftest import running, settings_for
-from tests.stage import elevate, lasting, next_day, post, refresh, userinfo
-from tests.support import ALICE_PHONE, PASSWORD, Provider
+from tests.world.provider import ALICE_PHONE, PASSWORD, Provider
+from tests.world.running import running, settings_for
+from tests.world.stage import elevate, lasting, next_day, post, refresh, userinfo
 
 
 @pytest.fixture(params=["debug", "info"])

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.web import door
-from tests.stage import own_token
-from tests.support import Provider
+from tests.world.provider import Provider
+from tests.world.stage import own_token
 
 REDIRECTS = [
     "http://localhost:8001/Callback",

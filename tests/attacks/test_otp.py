@@ -15,8 +15,8 @@ from idp.flows.operate import unlock_user
 from idp.sms import Outcome, Sent
 from idp.store.composed import Statement
 from idp.store.schema import authentication_event
-from tests.stage import error_of, own_token
-from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.stage import error_of, own_token
 
 
 async def at_the_code(

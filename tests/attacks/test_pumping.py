@@ -8,8 +8,8 @@ import pytest
 
 from idp.spending import Rule, load_spending
 from idp.store import denials
-from tests.stage import own_token
-from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, PASSWORD, Browser, Provider
+from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, PASSWORD, Browser, Provider
+from tests.world.stage import own_token
 
 
 @pytest.fixture

@@ -1,51 +1,19 @@
 """Cookies, forms and headers under attack (threats.md 3, SES)."""
 
-import re
-from collections.abc import Iterator
 from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from starlette.routing import BaseRoute, Mount, Route
 
 from idp.crypto import KeyChain
-from tests.conftest import running, settings_for
-from tests.stage import elevate, error_of, own_token
-from tests.support import PASSWORD, Provider, forms
+from tests.world.paths import ALWAYS, paths
+from tests.world.provider import PASSWORD, Provider, forms
+from tests.world.running import running, settings_for
+from tests.world.stage import elevate, error_of, own_token
 
-ALWAYS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-}
 POLICY = ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'")
-
-
-def every_route(routes: list[BaseRoute]) -> Iterator[Route]:
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from every_route(list(route.routes))
-        elif isinstance(route, Route):
-            yield route
-
-
-def paths(provider: Provider) -> list[tuple[str, set[str]]]:
-    """Every path of ours, filled in, with its methods."""
-    fill = {"{id}": "3b241101-e2bb-4255-8caf-4136c566a962", "{factor:factor}": "sms", "{name}": "stile.css"}
-    fill |= {"{gateway}": "fake", "{attempt}": fill["{id}"], "{key}": "0" * 32}
-    found = []
-    for route in every_route(list(provider.app.routes)):
-        path = route.path
-        for name, value in fill.items():
-            path = path.replace(name, value)
-        path = re.sub(r"\{[^}]*:path\}", "", path)
-        assert "{" not in path, path
-        found.append((path, route.methods or set()))
-    assert len(found) > 30
-    return found
 
 
 async def test_each_proof_changes_the_session_and_ends_the_cookie_before(provider: Provider) -> None:  # SES-01

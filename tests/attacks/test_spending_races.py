@@ -16,19 +16,10 @@ from idp.flows.spending import Cleared
 from idp.sms import Outcome, Sent
 from idp.spending import Denied, Period
 from idp.store import denials
-from tests.conftest import running, settings_for
-from tests.flows.test_spending import (
-    PRICE,
-    estonian,
-    message_to,
-    people,
-    person,
-    rule_of,
-    spent,
-    use,
-)
-from tests.store.parallel import at_once
-from tests.support import Provider
+from tests.world.parallel import at_once
+from tests.world.provider import Provider
+from tests.world.running import running, settings_for
+from tests.world.spenders import PRICE, estonian, message_to, people, person, rule_of, spent, use
 
 SETTLED = (
     Sent(Outcome.NOT_SENT),

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.stage import STRONG, TWO_FACTOR, consent, elevate, error_of, own_token, tokens
-from tests.support import PASSWORD, Provider, claims, parameters
+from tests.world.provider import PASSWORD, Provider, claims, parameters
+from tests.world.stage import STRONG, TWO_FACTOR, consent, elevate, error_of, own_token, tokens
 
 TRANSFER = "openid transfers:write"
 

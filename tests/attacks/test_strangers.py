@@ -9,9 +9,9 @@ from idp import limits
 from idp.factors import recovery
 from idp.flows.operate import unlock_user
 from idp.store import rate_limits
-from tests.attacks.test_same_face import guess, use_up_the_day
-from tests.stage import own_token
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.world.guessing import guess, use_up_the_day
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
+from tests.world.stage import own_token
 
 HOME, ELSEWHERE = "192.0.2.77", "203.0.113.9"
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.stage import STRONG, error_of, own_token
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
+from tests.world.stage import STRONG, error_of, own_token
 
 
 async def at_the_app(provider: Provider, address: str = "192.0.2.1") -> Browser:

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.visitor import Inspector, Visitor
-from tests.browser.world import Demo, running
-from tests.chromium import chromium
+from tests.world.chromium import chromium
+from tests.world.demonstration import Demo, running
+from tests.world.visitor import Inspector, Visitor
 
 
 @pytest.fixture(scope="module")

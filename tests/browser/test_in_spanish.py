@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import Visitor
-from tests.browser.world import Demo, Person
-from tests.sentences import in_english
+from tests.world.demonstration import Demo, Person
+from tests.world.sentences import in_english
+from tests.world.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

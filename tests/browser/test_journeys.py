@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from playwright.async_api import Browser, Request, Route, expect
 
-from tests.browser.visitor import Inspector, Visitor
-from tests.browser.world import Demo, Person
+from tests.world.demonstration import Demo, Person
+from tests.world.visitor import Inspector, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -16,10 +16,10 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.visitor import Inspector, Visitor
-from tests.browser.world import Demo, environment
-from tests.support import Pkce
-from tests.waiting import NEVER
+from tests.world.demonstration import Demo, environment
+from tests.world.provider import Pkce
+from tests.world.visitor import Inspector, Visitor
+from tests.world.waiting import NEVER
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PKCE = Pkce()

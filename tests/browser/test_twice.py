@@ -4,9 +4,9 @@ import httpx
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from tests.browser.visitor import Visitor
-from tests.browser.world import Demo
-from tests.waiting import NEVER
+from tests.world.demonstration import Demo
+from tests.world.visitor import Visitor
+from tests.world.waiting import NEVER
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -1,23 +1,19 @@
 """The command line, called in this process on an embedded PostgreSQL of its own, or as a process that is killed."""
 
-import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 
 from idp import localpg
 from idp.cli import main
-
-PASSWORD = "tulip gravel 77 ocean"
+from tests.world.commands import PASSWORD, Ran, Run
 
 
 @pytest.fixture
@@ -26,26 +22,6 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a command came to."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The one JSON object on standard output."""
-        read = json.loads(self.out)
-        assert isinstance(read, dict)
-        assert self.out.count("\n") == 1
-        return read
-
-
-Run = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 
 from idp.flows import operate
-from tests.support import Provider
+from tests.world.provider import Provider
 
 ADDRESS = {"locality": "Tallinn", "country": "EE"}
 

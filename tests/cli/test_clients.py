@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
-from tests.cli.conftest import Run
+from tests.world.commands import Run
 
 HERE = ("--redirect-uri", "http://localhost:3000/callback")
 

@@ -16,8 +16,8 @@ from idp.crypto import new_secret_key
 from idp.errors import IdpError
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
-from tests.cli.conftest import PASSWORD, Run
-from tests.mailing import ALLOWED
+from tests.world.commands import PASSWORD, Run
+from tests.world.mailing import ALLOWED
 
 COMMANDS = [
     ("serve",),

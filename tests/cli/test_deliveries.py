@@ -17,7 +17,7 @@ from idp.settings import read_settings
 from idp.sms import Channel, Outcome, Reason, Sent
 from idp.store import breakers
 from idp.testing import FakeGateway
-from tests.cli.conftest import PASSWORD, Run
+from tests.world.commands import PASSWORD, Run
 
 
 def test_what_was_sent_to_a_person_is_shown_masked_and_a_number_is_unblocked(

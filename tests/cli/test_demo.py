@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.browser.world import three_ports
-from tests.waiting import NEVER
+from tests.world.demonstration import three_ports
+from tests.world.waiting import NEVER
 
 IDP = [sys.executable, "-m", "idp"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from idp.serving import serve
 from idp.settings import read_settings
-from tests.cli.conftest import PASSWORD, Run
+from tests.world.commands import PASSWORD, Run
 
 ALL = "0.0.0.0"  # noqa: S104 - nothing listens here
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

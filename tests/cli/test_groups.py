@@ -7,9 +7,9 @@ import pytest
 
 from idp.flows import operate
 from idp.model import AssuranceLevel
-from tests.cli.conftest import Run
-from tests.stage import refresh
-from tests.support import Provider
+from tests.world.commands import Run
+from tests.world.provider import Provider
+from tests.world.stage import refresh
 
 HERE = ("--redirect-uri", "http://localhost:3000/callback")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.test_serve import serving
-from tests.waiting import NEVER
+from tests.world.commands import Run
+from tests.world.processes import serving
+from tests.world.waiting import NEVER
 
 ROWS = """
 "reports:read" = { machine = "only" }

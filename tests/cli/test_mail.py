@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.sms.postoffice import PASSWORD, USER, PostOffice, certificates, opened_beside
-from tests.waiting import NEVER, until
+from tests.world.commands import Run
+from tests.world.postoffice import PASSWORD, USER, PostOffice, certificates, opened_beside
+from tests.world.waiting import NEVER, until
 
 TO = "ada.lovelace@example.com"
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"

@@ -9,7 +9,7 @@ import pytest
 
 from idp.serving import protocol
 from idp.serving.server import bind, serve
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 QUICK = 0.3
 

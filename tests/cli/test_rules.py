@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PASSWORD, Run
+from tests.world.commands import PASSWORD, Run
 
 
 def test_the_rules_are_shown_with_their_counters(idp: Run, settings: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from idp.cli import check_settings
 from idp.settings import read_settings
-from tests.cli.conftest import PASSWORD, Run
-from tests.sms.postoffice import certificates
+from tests.world.commands import PASSWORD, Run
+from tests.world.postoffice import certificates
 
 HERE = ("--redirect-uri", "http://localhost:3000/callback")
 MACHINE = ("--grant-type", "client_credentials")

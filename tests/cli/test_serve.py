@@ -1,28 +1,22 @@
 """`idp serve` as a process: with commands beside it, stopped, killed, and without what it needs."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from idp.crypto import new_secret_key
-from tests.cli.conftest import PASSWORD, Run
-from tests.waiting import NEVER, until
-
-IDP = [sys.executable, "-m", "idp"]
+from tests.world.commands import PASSWORD, Run
+from tests.world.processes import IDP, children, environment, lives, serving
+from tests.world.waiting import NEVER, until
 
 
 @pytest.fixture(scope="module")
@@ -30,45 +24,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("serve") / "data"
 
 
-def environment(home: Path, **changes: str) -> dict[str, str]:
-    return {**os.environ, "IDP_DATA_DIR": str(home), "IDP_METRICS": "off", **changes}
-
-
-@contextmanager
-def serving(home: Path, *arguments: str, **changes: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A server that says where it listens; killed at the end if it still lives."""
-    process = subprocess.Popen(
-        [*IDP, "serve", "--port", "0", "--json", *arguments],
-        env=environment(home, **changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, process.stderr.read() if process.stderr else ""
-        yield process, json.loads(line)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=NEVER)
-
-
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     out, err = process.communicate(timeout=NEVER)
     return process.returncode, out, err
-
-
-def lives(process: int) -> bool:
-    try:
-        return "zombie" not in Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    except OSError:
-        return False
-
-
-def children(process: int) -> set[int]:
-    return {int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()}
 
 
 def free_port() -> int:

@@ -16,8 +16,8 @@ import pytest
 from idp.testing.camara import SECRET, SIM_BY_ENDING, Sim, number_of
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, SIGNATURE, TOKEN, WEBHOOK_SECRET
-from tests.cli.conftest import Run
-from tests.waiting import NEVER, until
+from tests.world.commands import Run
+from tests.world.waiting import NEVER, until
 
 SECRETS = (TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET)
 every_gateway = pytest.mark.parametrize("use", ["smspm", "twilio", "vonage", "webhook"], indirect=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from idp.crypto import KeyChain
-from tests.cli.test_serve import environment
-from tests.served import keys_text
-from tests.support import Provider
-from tests.waiting import NEVER
+from tests.world.processes import environment
+from tests.world.provider import Provider
+from tests.world.served import keys_text
+from tests.world.waiting import NEVER
 
 # A module inside each, as one that is refused at its door has a line in the list as well.
 NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console"}

@@ -12,7 +12,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate import authenticators
 from idp.serving.place import run as run_here
 from idp.store import audits
-from tests.cli.conftest import PASSWORD, Run
+from tests.world.commands import PASSWORD, Run
 
 
 def add(idp: Run, *arguments: str, password: str = PASSWORD) -> tuple[int, str, str]:

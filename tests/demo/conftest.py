@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.demo.stub import Browser, Stub, World
+from tests.world.stub_provider import Browser, Stub, World
 
 
 @pytest.fixture

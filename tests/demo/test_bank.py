@@ -10,7 +10,7 @@ import pytest
 
 from idp.demo.bank import STEP_UPS
 from idp.demo.ledger import amount_of
-from tests.demo.stub import (
+from tests.world.stub_provider import (
     BANK,
     ISSUER,
     STRONG,

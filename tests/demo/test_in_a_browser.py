@@ -16,9 +16,9 @@ from idp.demo.notes import notes
 from idp.demo.rp_checks import RelyingPartyConfig
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
-from tests.chromium import AXE, chromium
-from tests.demo import stub as stubs
-from tests.demo.stub import SECRETS, Stub
+from tests.world import stub_provider as stubs
+from tests.world.chromium import AXE, chromium
+from tests.world.stub_provider import SECRETS, Stub
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from joserfc import jwt
 
 from idp.demo.rp import RelyingParty
 from idp.demo.rp_checks import Declined, Login, ProviderUnavailable, SignedIn, StepUp, Untrusted, step_up
-from tests.demo.stub import (
+from tests.world.stub_provider import (
     BANK,
     EC_KEY,
     ISSUER,

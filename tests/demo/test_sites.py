@@ -11,7 +11,19 @@ from starlette.applications import Starlette
 from idp.demo.bank import bank
 from idp.demo.notes import notes
 from idp.demo.sessions import ABSOLUTE, IDLE
-from tests.demo.stub import BANK, ISSUER, NOTES, TWO, Browser, Claims, Stub, World, path_of, prepare_transfer, sign_in
+from tests.world.stub_provider import (
+    BANK,
+    ISSUER,
+    NOTES,
+    TWO,
+    Browser,
+    Claims,
+    Stub,
+    World,
+    path_of,
+    prepare_transfer,
+    sign_in,
+)
 
 APPS = [pytest.param(BANK, id="bank"), pytest.param(NOTES, id="notes")]
 

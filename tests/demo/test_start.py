@@ -9,7 +9,7 @@ import pytest
 
 from idp.demo.bank import bank
 from idp.demo.start import DemoPerson, otpauth, start_page
-from tests.demo.stub import BANK, World
+from tests.world.stub_provider import BANK, World
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ALICE = DemoPerson("alice", "Alice <b>Ader", "correct horse & battery", "+372 5555 0101", SECRET)

@@ -22,7 +22,7 @@ from idp.factors.password import (
     parse,
     verify,
 )
-from tests.cost import in_passwords
+from tests.world.cost import in_passwords
 
 GOOD = "correct horse 9 battery"
 pytestmark = pytest.mark.usefixtures("argon2id")

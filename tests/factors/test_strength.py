@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from idp.factors.strength import Problem, acceptable, common_passwords
-from tests.cost import in_passwords
+from tests.world.cost import in_passwords
 
 
 def problems(text: str) -> list[Problem]:

@@ -12,9 +12,9 @@ from idp.policy import default_policy, limits_of
 from idp.sms import Outcome, Reason, Sent
 from idp.store.composed import Statement
 from idp.store.schema import message
-from tests.flows.sending import page_of
-from tests.mailing import allow_mail
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.world.mailing import allow_mail
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
+from tests.world.sending import page_of
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from tests.store.asking import attempts, count
-from tests.store.parallel import at_once
-from tests.support import Browser, Provider, parameters
+from tests.world.asking import attempts, count
+from tests.world.parallel import at_once
+from tests.world.provider import Browser, Provider, parameters
 
 ASKS = ('name="code"', 'name="password"', "asks to")
 

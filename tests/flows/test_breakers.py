@@ -10,15 +10,9 @@ from idp.flows import deliver, senders
 from idp.sms import Gateway, Outcome, Reason, Sent
 from idp.store import breakers
 from idp.testing import FakeGateway
-from tests.flows.sending import asks_for_a_code, attempts, deliver_all, states, use
-from tests.store.asking import forget_limits
-from tests.support import Provider
-
-DOWN = Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
-
-
-def broken(name: str = "first", *, times: int = 99) -> FakeGateway:
-    return FakeGateway(name=name, answers=[DOWN] * times)
+from tests.world.asking import forget_limits
+from tests.world.provider import Provider
+from tests.world.sending import DOWN, asks_for_a_code, attempts, broken, deliver_all, states, use
 
 
 async def fail(provider: Provider, *gateways: Gateway, times: int) -> None:

@@ -11,10 +11,10 @@ from idp import app as composition
 from idp.crypto import KeyChain, digest
 from idp.flows import operate
 from idp.flows.idp import Idp
-from tests.conftest import settings_for
-from tests.stage import lasting, refresh
-from tests.store.parallel import at_once
-from tests.support import Provider, claims
+from tests.world.parallel import at_once
+from tests.world.provider import Provider, claims
+from tests.world.running import settings_for
+from tests.world.stage import lasting, refresh
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from idp.flows import deliver, notices
-from idp.model.mail import read_mail_server
 from idp.model.regions import ByRegion
 from idp.sms import Channel, Message, Outcome, Reason, Sent
 from idp.sms.text import Notice
@@ -15,9 +14,10 @@ from idp.store import accounts
 from idp.store.composed import Statement
 from idp.store.schema import audit_event, message, suppressed_number
 from idp.testing import FakeGateway
-from tests.flows.sending import asks_for_a_code, attempts, deliver_all, page_of, states, use, why_suppressed
-from tests.store.asking import forget_limits
-from tests.support import ALICE_PHONE, Provider
+from tests.world.asking import forget_limits
+from tests.world.mailing import can_mail
+from tests.world.provider import ALICE_PHONE, Provider
+from tests.world.sending import asks_for_a_code, attempts, deliver_all, page_of, states, use, why_suppressed
 
 MARGIN = timedelta(seconds=30)  # sms.md 3
 AUDIT = Statement(select(audit_event.c.name, audit_event.c.fields).order_by(audit_event.c.id))
@@ -193,13 +193,6 @@ async def test_a_suppressed_number_stays_so_when_the_secret_keys_change(provider
     assert await why_suppressed(provider, "+37256789046") is None
     provider.idp.secrets = KeyChain([fresh])
     assert await why_suppressed(provider, ALICE_PHONE) is None
-
-
-def can_mail(provider: Provider) -> None:
-    """As if the operator had set up e-mail."""
-    server = read_mail_server("smtps://mail.example.com")
-    provider.idp.settings = provider.idp.settings.model_copy(update={"smtp_url": server})
-    assert "smtp" in provider.idp.settings.gateways_to_open
 
 
 async def test_a_notice_goes_to_every_phone_and_to_the_e_mail_address_where_mail_can_be_sent(

@@ -15,7 +15,7 @@ from idp.sms.text import Notice
 from idp.store import rate_limits
 from idp.store.composed import Statement
 from idp.store.schema import authenticator
-from tests.flows.people import (
+from tests.world.account_pages import (
     apps,
     code_for,
     codes_on,
@@ -29,7 +29,7 @@ from tests.flows.people import (
     prove_app,
     refresh_token,
 )
-from tests.support import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, parameters
 
 NEW = "/account/authenticators/new"
 CONFIRM = "/account/authenticators/confirm"

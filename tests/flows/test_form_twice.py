@@ -14,10 +14,10 @@ from idp.flows import login
 from idp.flows.idp import Visitor
 from idp.store.composed import Statement
 from idp.store.schema import rate_limit
-from tests.mailing import allow_mail
-from tests.store.asking import count, forget_limits, wrong
-from tests.store.parallel import at_once
-from tests.support import PASSWORD, Browser, Provider, forms, parameters
+from tests.world.asking import count, forget_limits, wrong
+from tests.world.mailing import allow_mail
+from tests.world.parallel import at_once
+from tests.world.provider import PASSWORD, Browser, Provider, forms, parameters
 
 COUNTS = Statement(select(rate_limit.c.count))
 FACTORS = ("sms", "email", "totp", "recovery")

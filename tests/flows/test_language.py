@@ -13,11 +13,11 @@ from idp.crypto import KeyChain
 from idp.flows import language as spoken
 from idp.flows.idp import Visitor
 from idp.sms.text import Notice, gsm7_septets, notice_text
-from tests.conftest import running, settings_for
-from tests.flows.people import come_in, enrol, forged, prove_app
-from tests.sentences import in_english
-from tests.support import BANK_URI, PASSWORD, Browser, Provider, parameters
+from tests.world.account_pages import come_in, enrol, forged, prove_app
 from tests.world.databases import empty
+from tests.world.provider import BANK_URI, PASSWORD, Browser, Provider, parameters
+from tests.world.running import running, settings_for
+from tests.world.sentences import in_english
 
 SPANISH = {"accept-language": "es-MX,es;q=0.9,en;q=0.5"}
 CARMEN_PHONE = "+37256789047"

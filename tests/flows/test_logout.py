@@ -8,9 +8,9 @@ import pytest
 
 from idp.flows import keys
 from idp.oidc.jws import Untrusted
-from tests.flows.people import come_in, is_signed_in, refresh_token
-from tests.stage import header
-from tests.support import ISSUER, Browser, Provider, claims, parameters
+from tests.world.account_pages import come_in, is_signed_in, refresh_token
+from tests.world.provider import ISSUER, Browser, Provider, claims, parameters
+from tests.world.stage import header
 
 GOODBYE = "http://localhost:8001/goodbye"
 STATE = "s" * 128

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.flows.people import come_in, is_signed_in
-from tests.support import ISSUER, PASSWORD, Browser, Provider, parameters
+from tests.world.account_pages import come_in, is_signed_in
+from tests.world.provider import ISSUER, PASSWORD, Browser, Provider, parameters
 
 
 def as_whom(page: httpx.Response) -> str | None:

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from idp.model import Factor
 from idp.store.composed import Statement
 from idp.store.schema import authentication_event
-from tests.mailing import allow_mail
-from tests.store.asking import count, wrong
-from tests.store.parallel import at_once
-from tests.support import PASSWORD, Browser, HtmlForm, Provider, parameters
+from tests.world.asking import count, wrong
+from tests.world.mailing import allow_mail
+from tests.world.parallel import at_once
+from tests.world.provider import PASSWORD, Browser, HtmlForm, Provider, parameters
 
 PROOFS = Statement(select(authentication_event.c.factor, authentication_event.c.interaction_id))
 ROUNDS = 8

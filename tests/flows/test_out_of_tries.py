@@ -5,9 +5,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.flows.people import forged
-from tests.store.asking import ask_second_factor, attempts, wrong
-from tests.support import Browser, Provider, parameters
+from tests.world.account_pages import forged
+from tests.world.asking import ask_second_factor, attempts, wrong
+from tests.world.provider import Browser, Provider, parameters
 
 TRY_AGAIN = "Try again</button>"
 FACTORS = pytest.mark.parametrize("factor", ["totp", "recovery"])

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
-from tests.flows.people import come_in
-from tests.store.asking import ask_second_factor, attempts, count, wrong
-from tests.support import PASSWORD, Browser, Provider, forms
+from tests.world.account_pages import come_in
+from tests.world.asking import ask_second_factor, attempts, count, wrong
+from tests.world.provider import PASSWORD, Browser, Provider, forms
 
 NEW = "/account/authenticators/new"
 

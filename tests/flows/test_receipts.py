@@ -20,12 +20,12 @@ from idp.store import leases, sweep
 from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing import FakeGateway
-from tests.conftest import running, settings_for
-from tests.flows.sending import IN_TURN, asks_for_a_code, deliver_all, page_of, states, use, why_suppressed
-from tests.store.asking import forget_limits
-from tests.store.parallel import at_once
-from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Provider, parameters
+from tests.world.asking import forget_limits
 from tests.world.databases import empty
+from tests.world.parallel import at_once
+from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Provider, parameters
+from tests.world.running import running, settings_for
+from tests.world.sending import IN_TURN, asks_for_a_code, deliver_all, page_of, states, use, why_suppressed
 
 REPORTED = Statement(
     select(message_attempt.c.delivery, message_attempt.c.provider_id, message_attempt.c.delivery_reason).order_by(

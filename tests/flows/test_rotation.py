@@ -16,8 +16,8 @@ from idp.flows.idp import Visitor, address_key, known_device
 from idp.flows.sealed import PHONE_INDEX
 from idp.model import Account
 from idp.store import accounts
-from tests.flows.people import enrol
-from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.account_pages import enrol
+from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 
 STEPS = {"old": ("t1",), "old,new": ("t1", "t2"), "new,old": ("t2", "t1")}
 PAIRS = [("old", "old,new"), ("old,new", "old"), ("old,new", "new,old"), ("new,old", "old,new")]

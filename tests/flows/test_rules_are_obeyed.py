@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from idp.policy import load_policy
-from tests.store.asking import offline_code
-from tests.support import Provider, claims, parameters
-from tests.test_policy_lifetimes import BEFORE
+from tests.world.asking import offline_code
+from tests.world.policies import BEFORE
+from tests.world.provider import Provider, claims, parameters
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

@@ -10,10 +10,10 @@ from idp.flows.suppressions import suppress
 from idp.sms import Message, Outcome, Reason, Sent
 from idp.store import accounts
 from idp.testing import FakeGateway
-from tests.flows.sending import deliver_all, states, use
-from tests.stage import own_token
-from tests.store.asking import Asked, ask_second_factor, forget_limits
-from tests.support import ALICE_PHONE, Provider
+from tests.world.asking import Asked, ask_second_factor, forget_limits
+from tests.world.provider import ALICE_PHONE, Provider
+from tests.world.sending import deliver_all, states, use
+from tests.world.stage import own_token
 
 NOT_THERE = "+37256789051"
 # In Latvia the only gateway is down.

@@ -5,9 +5,9 @@ import re
 import httpx
 import pytest
 
-from tests.flows.people import come_in
-from tests.store.asking import ask_second_factor, forget_limits
-from tests.support import PASSWORD, Browser, Provider
+from tests.world.account_pages import come_in
+from tests.world.asking import ask_second_factor, forget_limits
+from tests.world.provider import PASSWORD, Browser, Provider
 
 Form = tuple[str, dict[str, str]]
 

@@ -1,15 +1,12 @@
 """The spending rules on a real database: what is booked, given back, closed, counted and told, many at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -19,70 +16,15 @@ from idp.flows import operate, spending
 from idp.flows.spending import Cleared
 from idp.sms import Outcome, Sent
 from idp.sms.phone import describe
-from idp.spending import Denied, Mode, Period, Rule, load_spending
+from idp.spending import Denied, Period, Rule
 from idp.store import denials, suppressions
-from idp.store.messages import Outgoing
-from tests.conftest import running, settings_for
-from tests.flows.people import come_in
-from tests.support import PASSWORD, Provider
+from tests.world.account_pages import come_in
 from tests.world.databases import empty
+from tests.world.provider import PASSWORD, Provider
+from tests.world.running import running, settings_for
+from tests.world.spenders import PRICE, Person, ask, estonian, people, person, rule_of, spent, use
 
 HOUR = timedelta(hours=1)
-PRICE = Decimal("0.10")
-_names = count()
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    account_id: UUID
-    phone: UUID
-    number: str
-
-
-def estonian(block: int, last: int = 1) -> str:
-    """Numbers of one block differ in the last three digits only."""
-    return f"+3725{block:04d}{last:03d}"
-
-
-async def person(provider: Provider, number: str) -> Person:
-    account_id = await provider.add_person(f"p{next(_names)}")
-    return Person(account_id, await provider.add_phone(account_id, number), number)
-
-
-async def people(provider: Provider, many: int, *, first_block: int = 1000) -> list[Person]:
-    """Each in a block of their own."""
-    return [await person(provider, estonian(first_block + n)) for n in range(many)]
-
-
-def message_to(someone: Person, kind: str = "code") -> Outgoing:
-    given: dict[str, Any] = {
-        "id": uuid4(),
-        "account_id": someone.account_id,
-        "authenticator_id": someone.phone,
-        "kind": kind,
-        "fields": {},
-    }
-    every: dict[str, Any] = {each.name: given.get(each.name) for each in fields(Outgoing)}
-    return Outgoing(**every)
-
-
-async def ask(provider: Provider, someone: Person, kind: str = "code") -> Cleared | Denied:
-    return await spending.check(provider.idp, message_to(someone, kind), someone.number, now=provider.clock.now())
-
-
-async def rule_of(provider: Provider, someone: Person, kind: str = "code") -> str:
-    verdict = await ask(provider, someone, kind)
-    return str(verdict.rule) if isinstance(verdict, Denied) else "sent"
-
-
-def use(provider: Provider, text: str = "", countries: Sequence[str] = ("EE",), **modes: str) -> None:
-    table = load_spending(text, countries=countries)
-    chosen = {**table.modes, **{Rule(rule): Mode(mode) for rule, mode in modes.items()}}
-    provider.idp.spending = replace(table, modes=chosen)
-
-
-async def spent(provider: Provider) -> Mapping[Period, Decimal]:
-    return await denials.spent(provider.idp.db, now=provider.clock.now())
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ from idp.store.schema import (
 from idp.testing import FakeGateway
 from idp.testing.camara import FakeIntel, Sim, number_of
 from idp.testing.provider import Pace, fake_provider
-from tests.flows.people import apps, code_for, codes_on, come_in, enrol, forged, having, key_on, prove_app
-from tests.flows.sending import asks_for_a_code, attempts, deliver_all, page_of, states
-from tests.store.asking import ask_second_factor, forget_limits
-from tests.support import ALICE_PHONE, BOB_PHONE, Provider, parameters
-from tests.waiting import NEVER
+from tests.world.account_pages import apps, code_for, codes_on, come_in, enrol, forged, having, key_on, prove_app
+from tests.world.asking import ask_second_factor, forget_limits
+from tests.world.provider import ALICE_PHONE, BOB_PHONE, Provider, parameters
+from tests.world.sending import asks_for_a_code, attempts, deliver_all, page_of, states
+from tests.world.waiting import NEVER
 
 NEW, CONFIRM, CODES = "/account/authenticators/new", "/account/authenticators/confirm", "/account/recovery-codes"
 MINUTE = timedelta(minutes=1)

@@ -11,9 +11,9 @@ from idp.sms.text import Notice
 from idp.store import audits
 from idp.store.composed import Statement
 from idp.store.schema import audit_event, message
-from tests.flows.people import come_in, notices
-from tests.store.parallel import at_once
-from tests.support import ALICE_PHONE, PASSWORD, Browser, Provider
+from tests.world.account_pages import come_in, notices
+from tests.world.parallel import at_once
+from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider
 
 DAY = timedelta(days=1)
 TOLD = Statement(select(message.c.channel).where(message.c.kind == Notice.CODES_WRONG.value))

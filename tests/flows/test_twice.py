@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.flows.people import apps, come_in, forged, prove_app
-from tests.support import Browser, Provider
+from tests.world.account_pages import apps, come_in, forged, prove_app
+from tests.world.provider import Browser, Provider
 
 NEW_PASSWORD = "another horse battery staple"
 

@@ -17,11 +17,11 @@ from idp.store import leases, receipts, untold
 from idp.store.composed import Statement
 from idp.store.schema import account, authenticator, message, message_attempt
 from idp.testing import FakeGateway
-from tests.flows.people import apps, come_in, enrol, having
-from tests.flows.sending import deliver_all, use
-from tests.flows.test_deliver import can_mail
-from tests.store.parallel import at_once
-from tests.support import BOB_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.account_pages import apps, come_in, enrol, having
+from tests.world.mailing import can_mail
+from tests.world.parallel import at_once
+from tests.world.provider import BOB_PHONE, PASSWORD, Browser, Provider, parameters
+from tests.world.sending import deliver_all, use
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

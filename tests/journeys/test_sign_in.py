@@ -1,6 +1,6 @@
 """What a person does: sign in, open the other application, move money."""
 
-from tests.support import Provider, claims, parameters
+from tests.world.provider import Provider, claims, parameters
 
 
 async def test_a_person_signs_in_with_password_and_text_message(provider: Provider) -> None:

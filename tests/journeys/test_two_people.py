@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from idp.web import door
-from tests.support import PASSWORD, Provider
+from tests.world.provider import PASSWORD, Provider
 
 
 async def test_a_code_sent_to_one_person_does_not_sign_another_in(provider: Provider) -> None:

@@ -11,9 +11,9 @@ from joserfc.jwk import KeySet
 
 from idp.crypto import KeyChain
 from idp.flows import bearer, keys
-from tests.conftest import running, settings_for
-from tests.stage import header, tokens, userinfo
-from tests.support import ISSUER, Provider
+from tests.world.provider import ISSUER, Provider
+from tests.world.running import running, settings_for
+from tests.world.stage import header, tokens, userinfo
 
 CONFIGURATION = "/.well-known/openid-configuration"
 

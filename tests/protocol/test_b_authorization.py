@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from idp.web.pages import FORM_POST_SCRIPT_HASH
-from tests.stage import MOBILE_URI, SHOP_URI, consent, error_of, segment, tokens
-from tests.support import BANK_URI, ISSUER, PASSWORD, Provider, claims, forms, parameters
+from tests.world.provider import BANK_URI, ISSUER, PASSWORD, Provider, claims, forms, parameters
+from tests.world.stage import MOBILE_URI, SHOP_URI, consent, error_of, segment, tokens
 
 STATE = "a b&c=d/%2F+ü€" + "x" * 290
 

@@ -7,9 +7,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.stage import MOBILE_URI, STRONG, TWO_FACTOR, consent, elevate, error_of, lasting, refresh, tokens, userinfo
-from tests.store.asking import count
-from tests.support import PASSWORD, Browser, Provider, claims, parameters
+from tests.world.asking import count
+from tests.world.provider import PASSWORD, Browser, Provider, claims, parameters
+from tests.world.stage import (
+    MOBILE_URI,
+    STRONG,
+    TWO_FACTOR,
+    consent,
+    elevate,
+    error_of,
+    lasting,
+    refresh,
+    tokens,
+    userinfo,
+)
 
 TRANSFER = "openid transfers:write"
 

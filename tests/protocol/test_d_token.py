@@ -15,8 +15,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from idp.model import AuthMethod
 from idp.oidc.client_auth import ASSERTION_TYPE
-from tests.stage import MOBILE_URI, SHOP_URI, consent, elevate, header, post, segment, tokens, userinfo
-from tests.support import BANK_URI, ISSUER, Provider, claims, parameters
+from tests.world.provider import BANK_URI, ISSUER, Provider, claims, parameters
+from tests.world.stage import MOBILE_URI, SHOP_URI, consent, elevate, header, post, segment, tokens, userinfo
 
 MACHINE_KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
 COUNTER = itertools.count(1)

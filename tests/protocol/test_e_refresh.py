@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.stage import MOBILE_URI, consent, elevate, lasting, post, refresh, userinfo
-from tests.support import Provider, claims, parameters
+from tests.world.provider import Provider, claims, parameters
+from tests.world.stage import MOBILE_URI, consent, elevate, lasting, post, refresh, userinfo
 
 
 async def test_a_refresh_token_needs_consent(provider: Provider) -> None:  # E1

@@ -8,8 +8,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tests.stage import lasting, post, refresh, segment, tokens, userinfo
-from tests.support import ISSUER, Provider, claims, parameters
+from tests.world.provider import ISSUER, Provider, claims, parameters
+from tests.world.stage import lasting, post, refresh, segment, tokens, userinfo
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from tests.stage import EVERYTHING, STRONG, elevate, header, lasting, post, refresh, tokens, userinfo
-from tests.support import ISSUER, Provider, claims, parameters
+from tests.world.provider import ISSUER, Provider, claims, parameters
+from tests.world.stage import EVERYTHING, STRONG, elevate, header, lasting, post, refresh, tokens, userinfo
 
 
 def bank(provider: Provider) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.stage import error_of, refresh, tokens, userinfo
-from tests.support import PASSWORD, Provider, claims, parameters
+from tests.world.provider import PASSWORD, Provider, claims, parameters
+from tests.world.stage import error_of, refresh, tokens, userinfo
 
 PAYROLL_URI = "http://localhost:8007/callback"
 ASKED = {"client_id": "payroll", "redirect_uri": PAYROLL_URI, "scope": "openid profile email groups offline_access"}

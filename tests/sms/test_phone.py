@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.sms.phone import Phone, Unusable, hint, mask, parse, region
-from tests.cost import in_passwords
+from tests.world.cost import in_passwords
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from idp.settings import Settings, read_settings
 from idp.sms import Channel, Message, Outcome, Reason, Sent, open_gateways
 from idp.sms.smtp import SmtpGateway
 from idp.testing import ADDRESS, CODE, GatewayContract, a_message
-from tests.sms.postoffice import PASSWORD, USER, Certificates, PostOffice, certificates, opened, opened_beside
-from tests.waiting import NEVER
+from tests.world.postoffice import PASSWORD, USER, Certificates, PostOffice, certificates, opened, opened_beside
+from tests.world.waiting import NEVER
 
 ACME = Mailbox("Acme, Bank", "no-reply@login.example.com")
 NETWORK = Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)

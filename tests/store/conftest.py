@@ -7,9 +7,9 @@ import pytest
 
 from idp.crypto import KeyChain
 from idp.store.engine import Database
-from tests.conftest import running, settings_for
-from tests.support import Provider
 from tests.world.databases import empty
+from tests.world.provider import Provider
+from tests.world.running import running, settings_for
 
 
 @pytest.fixture

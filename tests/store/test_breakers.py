@@ -10,11 +10,10 @@ from idp.store import breakers
 from idp.store.composed import Statement
 from idp.store.schema import gateway_breaker, message_attempt
 from idp.testing import FakeGateway
-from tests.flows.sending import asks_for_a_code, use
-from tests.flows.test_breakers import DOWN, broken
-from tests.store.asking import forget_limits
-from tests.store.parallel import at_once
-from tests.support import Provider
+from tests.world.asking import forget_limits
+from tests.world.parallel import at_once
+from tests.world.provider import Provider
+from tests.world.sending import DOWN, asks_for_a_code, broken, use
 
 Twins = tuple[Provider, Provider]
 OPEN = Statement(

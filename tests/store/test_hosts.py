@@ -12,8 +12,8 @@ import pytest
 from idp.errors import Unavailable
 from idp.store import hosts
 from idp.store.engine import Database
-from tests.proxy import Wire, wire_to
-from tests.waiting import NEVER
+from tests.world.proxy import Wire, wire_to
+from tests.world.waiting import NEVER
 
 SOON, NEVER_BEGINS = timedelta(milliseconds=50), timedelta(seconds=NEVER)
 

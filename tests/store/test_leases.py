@@ -8,8 +8,8 @@ from idp.sms import Outcome
 from idp.sms.routing import MOST_TRIES
 from idp.store import accounts, leases, messages
 from idp.store.messages import Outgoing
-from tests.store.parallel import at_once
-from tests.support import Provider
+from tests.world.parallel import at_once
+from tests.world.provider import Provider
 
 Twins = tuple[Provider, Provider]
 ROUNDS = range(3)

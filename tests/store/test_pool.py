@@ -11,7 +11,7 @@ import pytest
 from idp.errors import Unavailable
 from idp.store.engine import Database
 from idp.store.pool import Pool
-from tests.waiting import NEVER, comes
+from tests.world.waiting import NEVER, comes
 
 
 @pytest.fixture

@@ -32,20 +32,12 @@ from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
 from idp.store.schema import account
 from idp.store.schema import challenge as challenge_table
-from tests.mailing import allow_mail, mails
-from tests.store.asking import (
-    LIVE_REFRESH_TOKENS,
-    Asked,
-    ask_second_factor,
-    count,
-    forget_limits,
-    offline_code,
-    wrong,
-)
-from tests.store.parallel import at_once
-from tests.support import BANK_URI, PASSWORD, Provider, claims
-from tests.waiting import comes
+from tests.world.asking import LIVE_REFRESH_TOKENS, Asked, ask_second_factor, count, forget_limits, offline_code, wrong
 from tests.world.hashing import hashed
+from tests.world.mailing import allow_mail, mails
+from tests.world.parallel import at_once
+from tests.world.provider import BANK_URI, PASSWORD, Provider, claims
+from tests.world.waiting import comes
 
 NONCE = Statement(
     select(challenge_table.c.nonce).where(challenge_table.c.interaction_id == bindparam("interaction_id"))

@@ -15,7 +15,7 @@ from idp.policy import default_policy, limits_of
 from idp.store import rate_limits, refunds, sweep
 from idp.store.engine import Database
 from idp.store.sql import Sql
-from tests.store.parallel import at_once
+from tests.world.parallel import at_once
 
 IDLE = default_policy().sessions.idle
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)

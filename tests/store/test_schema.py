@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 from idp.model import Factor
 from idp.store import accounts, authenticators, messages, migrations
 from idp.store.schema import metadata
-from tests.store.asking import ask_second_factor, forget_limits
-from tests.support import ALICE_PHONE, PASSWORD, Provider, parameters
+from tests.world.asking import ask_second_factor, forget_limits
+from tests.world.provider import ALICE_PHONE, PASSWORD, Provider, parameters
 
 CARLA_PHONE = "+37256789047"
 _CATALOGUE = (

@@ -16,9 +16,9 @@ from idp.store.composed import Statement
 from idp.store.consuming import Compared, Mailed, Saved, Step, Texted, use_of
 from idp.store.engine import Database
 from idp.store.sql import Sql
-from tests.mailing import allow_mail
-from tests.store.asking import ask_second_factor, offline_code
-from tests.support import PASSWORD, Provider, parameters
+from tests.world.asking import ask_second_factor, offline_code
+from tests.world.mailing import allow_mail
+from tests.world.provider import PASSWORD, Provider, parameters
 
 LIMITS = limits_of(default_policy().limits)
 SMS = (LIMITS["sms_pace"], LIMITS["sms_number"], LIMITS["sms_day"], LIMITS["sms_address"])

@@ -30,8 +30,8 @@ from idp.store import (
 )
 from idp.store.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
-from tests.store.asking import ask_second_factor, count, offline_code
-from tests.support import Provider, parameters
+from tests.world.asking import ask_second_factor, count, offline_code
+from tests.world.provider import Provider, parameters
 
 IDLE = default_policy().sessions.idle
 OURS = default_policy().limits

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from idp.crypto import KeyChain
 from idp.settings import read_settings
 from idp.web.address import address, is_loopback
-from tests.conftest import running, settings_for
-from tests.support import BANK_URI, Provider
 from tests.world.databases import empty
+from tests.world.provider import BANK_URI, Provider
+from tests.world.running import running, settings_for
 
 PROXY = "10.0.0.1"
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))

@@ -15,9 +15,9 @@ from idp.crypto import KeyChain
 from idp.sms import Delivery, Receipt
 from idp.store.composed import Statement
 from idp.store.schema import metadata
-from tests.conftest import running, settings_for
-from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider, parameters
 from tests.world.databases import empty
+from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider, parameters
+from tests.world.running import running, settings_for
 
 GLANCES = [
     pytest.param("HEAD", {}, id="head"),

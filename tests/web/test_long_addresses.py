@@ -11,12 +11,12 @@ import pytest
 from playwright.async_api import Route
 
 from idp.oidc.answer import MAX_LOCATION
-from tests.attacks.test_found import served
-from tests.chromium import chromium
-from tests.nginx import MISSING, NGINX, nginx_before
-from tests.served import Over
-from tests.support import BANK_URI, ISSUER, Browser, Provider, forms, parameters
-from tests.waiting import NEVER
+from tests.world.chromium import chromium
+from tests.world.listening import served
+from tests.world.nginx import MISSING, NGINX, nginx_before
+from tests.world.provider import BANK_URI, ISSUER, Browser, Provider, forms, parameters
+from tests.world.served import Over
+from tests.world.waiting import NEVER
 
 pytestmark = pytest.mark.skipif(NGINX is None and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason=MISSING)
 

@@ -24,8 +24,8 @@ from idp.web.pages import (
     render,
 )
 from idp.web.pages.parts import SCOPE_SENTENCES
-from tests.sentences import sentences
-from tests.web.specimens import (
+from tests.world.sentences import sentences
+from tests.world.specimens import (
     BRAND,
     CODES,
     CONSENT,

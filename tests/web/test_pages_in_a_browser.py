@@ -13,8 +13,8 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.catalogue import templates_dir
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, FormPost, brand_css, page_headers, render
-from tests.chromium import AXE, PATIENCE, chromium
-from tests.web.specimens import BRAND, FORM_POST, PAGES
+from tests.world.chromium import AXE, PATIENCE, chromium
+from tests.world.specimens import BRAND, FORM_POST, PAGES
 
 pytestmark = pytest.mark.browser
 

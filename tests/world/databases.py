@@ -9,7 +9,7 @@ import asyncpg
 
 from idp.store.engine import Database
 from idp.store.schema import metadata
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 if TYPE_CHECKING:
     Raw = asyncpg.Connection[Any]

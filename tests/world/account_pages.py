@@ -15,7 +15,7 @@ from idp.sms.text import Notice, notice_text
 from idp.store.composed import Statement
 from idp.store.schema import account, authenticator
 from idp.web.door import csrf
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
 _AUTHENTICATORS = Statement(
     select(authenticator)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 ENDS = b"SQ"  # Sync and Query: the server answers, and commits
 _TLS = (80877103).to_bytes(4, "big")  # the question for TLS

@@ -8,11 +8,12 @@ from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, literal_
 from idp.flows import deliver
 from idp.flows.deliver import Delivered
 from idp.model.regions import ByRegion
-from idp.sms import Gateway
+from idp.sms import Gateway, Outcome, Reason, Sent
 from idp.store import suppressions
 from idp.store.composed import Statement
 from idp.store.schema import message, message_attempt, suppressed_number
-from tests.support import PASSWORD, Browser, Provider
+from idp.testing import FakeGateway
+from tests.world.provider import PASSWORD, Browser, Provider
 
 # The clock stands still while the next gateway is tried: then the transaction tells which try was first.
 IN_TURN = (message_attempt.c.started_at, literal_column("message_attempt.xmin::text::bigint", BigInteger))
@@ -74,3 +75,10 @@ async def why_suppressed(provider: Provider, number: str) -> str | None:
     hashes = provider.idp.secrets.indexes(number, purpose=suppressions.PURPOSE)
     row = await provider.idp.db.one(WHY, hashes=hashes)
     return None if row is None else str(row[0])
+
+
+DOWN = Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
+
+
+def broken(name: str = "first", *, times: int = 99) -> FakeGateway:
+    return FakeGateway(name=name, answers=[DOWN] * times)

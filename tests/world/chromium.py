@@ -7,7 +7,7 @@ from pathlib import Path
 import axe_playwright_python
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

@@ -32,12 +32,12 @@ from idp.flows.sealed import CODE_KEY
 from idp.store.composed import Statement
 from idp.store.schema import challenge
 from idp.testing import FakeGateway, FrozenClock
-from tests.cli.test_serve import children
-from tests.conftest import settings_for
-from tests.proxy import ENDS, copy_answers, messages
-from tests.support import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider
-from tests.waiting import NEVER, News
 from tests.world import hashing
+from tests.world.processes import children
+from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider
+from tests.world.proxy import ENDS, copy_answers, messages
+from tests.world.running import settings_for
+from tests.world.waiting import NEVER, News
 
 LEASE = timedelta(seconds=5)
 WORKER = f"""

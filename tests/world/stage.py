@@ -16,9 +16,9 @@ from idp.crypto import KeyChain
 from idp.model import AuthMethod
 from idp.settings import Settings
 from idp.web import door
-from tests.conftest import running, settings_for
-from tests.support import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Browser, Provider, parameters
 from tests.world.databases import empty, execute
+from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Browser, Provider, parameters
+from tests.world.running import running, settings_for
 
 TWO_FACTOR, STRONG = "urn:stile:2fa", "urn:stile:2fa-strong"
 MOBILE_URI = "http://127.0.0.1/cb"

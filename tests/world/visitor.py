@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, Route, expect
 
-from tests.browser.world import Demo, Person
-from tests.chromium import AXE, PATIENCE
+from tests.world.chromium import AXE, PATIENCE
+from tests.world.demonstration import Demo, Person
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Chromium reports every answer of 400 and above as an error of the page; pages that say no are meant to be such.

@@ -14,7 +14,7 @@ from babel.messages.pofile import write_po
 
 from idp.catalogue import DOMAIN, SOURCE, read, templates_dir
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 Sentence = str | tuple[str, str]  # one, or its singular and plural
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.waiting import NEVER
+from tests.world.waiting import NEVER
 
 USER, PASSWORD = "stile", "p@ss:w/rd"
 

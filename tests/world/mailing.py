@@ -1,12 +1,11 @@
 """What the tests of codes by e-mail share. Nothing here is a test."""
 
-from importlib.resources import files
-
+from idp.model.mail import read_mail_server
 from idp.policy import load_policy
 from idp.sms import Channel, Message
-from tests.support import Provider
+from tests.world.policies import OURS
+from tests.world.provider import Provider
 
-OURS = (files("idp") / "policy.toml").read_text(encoding="utf-8")
 ALLOWED = OURS.replace('# email  = "two_factor"', 'email  = "two_factor"')
 # A scope that needs two factors and a fresh proof, which ours has only for our own pages.
 LETTERS = '"letters:read" = { level = "two_factor", fresh = "5m" }'
@@ -22,3 +21,10 @@ def allow_mail(provider: Provider) -> None:
 def mails(provider: Provider) -> list[Message]:
     """What went out by e-mail, oldest first."""
     return [message for message in provider.gateway.sent if message.channel is Channel.EMAIL]
+
+
+def can_mail(provider: Provider) -> None:
+    """As if the operator had set up e-mail."""
+    server = read_mail_server("smtps://mail.example.com")
+    provider.idp.settings = provider.idp.settings.model_copy(update={"smtp_url": server})
+    assert "smtp" in provider.idp.settings.gateways_to_open

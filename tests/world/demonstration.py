@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pyotp
 
-from tests.waiting import NEVER, comes
+from tests.world.waiting import NEVER, comes
 
 NEWCOMER = "tulip gravel 77 ocean"
 READY = 120.0  # seconds: initdb on a busy machine

@@ -18,7 +18,7 @@ from idp.store.schema import (
     refresh_token,
     session,
 )
-from tests.support import PASSWORD, Browser, Provider, parameters
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
 TABLES = {
     table.name: Statement(select(func.count()).select_from(table))

@@ -1,0 +1,96 @@
+"""What somebody has proved and has, and requests, for the tests of the policy."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from idp.model import (
+    Account,
+    AuthenticationEvent,
+    Authenticator,
+    AuthMethod,
+    AuthorizationRequest,
+    Client,
+    Factor,
+)
+from idp.policy import (
+    Change,
+    Facts,
+    MayEnrol,
+    MayRemove,
+    NeedsProof,
+    Policy,
+    Refuse,
+    default_policy,
+    enrolment,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+HOLD = timedelta(hours=24)
+
+
+NOTHING = timedelta(0)
+
+
+LONG_AGO = NOW - timedelta(days=90)
+
+
+ANNA = Account(UUID(int=1), "anna", LONG_AGO, LONG_AGO)
+
+
+PAGES = Client("account", "Account", AuthMethod.NONE)
+
+
+HERE = uuid4()
+
+
+def enrolled(factor: Factor, **changes: Any) -> Authenticator:
+    made = Authenticator(uuid4(), ANNA.id, factor, factor, "", LONG_AGO, LONG_AGO, confirmed_at=LONG_AGO)
+    return replace(made, **changes)
+
+
+PHONE, APP, PAPER = enrolled(Factor.SMS), enrolled(Factor.TOTP), enrolled(Factor.RECOVERY, remaining=5)
+
+
+HELD = enrolled(Factor.TOTP, trusted_at=NOW + timedelta(hours=3))
+
+
+AT_ONCE, LATER = MayEnrol(NOTHING, ends_others=False), MayEnrol(HOLD, ends_others=False)
+
+
+def proved(factor: Factor, seconds_ago: float = 60, by: Authenticator | None = None, **changes: Any) -> Any:
+    device = by or {Factor.SMS: PHONE, Factor.TOTP: APP, Factor.RECOVERY: PAPER}.get(factor)
+    at = NOW - timedelta(seconds=seconds_ago)
+    event = AuthenticationEvent(factor, at, ANNA.id, "account", HERE, device.id if device else None)
+    return replace(event, **changes)
+
+
+PASSWORD, SMS, RECOVERY, TOTP = (
+    proved(Factor.PASSWORD, 90),
+    proved(Factor.SMS),
+    proved(Factor.RECOVERY),
+    proved(Factor.TOTP),
+)
+
+
+def ask(
+    *events: AuthenticationEvent,
+    having: tuple[Authenticator, ...],
+    change: Change = Change.ADD,
+    target: Authenticator | None = None,
+    policy: Policy | None = None,
+    **changes: Any,
+) -> MayEnrol | MayRemove | NeedsProof | Refuse:
+    request = AuthorizationRequest("account", "https://idp.example/account", ())
+    facts = Facts(NOW, PAGES, request, LONG_AGO, HERE, ANNA, events, having, internal=True)
+    ticket = changes.pop("ticket", False)
+    return enrolment(
+        replace(facts, **changes),
+        policy or default_policy(),
+        change=change,
+        target=target.id if target else None,
+        ticket=ticket,
+    )

@@ -1,0 +1,128 @@
+"""Every step of a sign-in that changes something, and what must hold in the tables after it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+
+from tests.world.asking import Asked, ask_second_factor, offline_code
+from tests.world.provider import PASSWORD, Provider, parameters
+
+# What must be empty, whatever happened.
+BROKEN = {
+    "an event whose challenge is not consumed, or the other way round": """
+        SELECT i.id FROM interaction i
+        LEFT JOIN challenge c ON c.interaction_id = i.id AND c.factor = 'sms' AND c.consumed_at IS NOT NULL
+        LEFT JOIN authentication_event e ON e.interaction_id = i.id AND e.factor = 'sms'
+        WHERE (c.interaction_id IS NULL) <> (e.id IS NULL)""",
+    "an event without a spent attempt": """
+        SELECT e.id FROM authentication_event e JOIN challenge c USING (interaction_id, factor) WHERE c.attempts < 1""",
+    "a session of somebody without a proof, or a proof in nobody's session": """
+        SELECT s.id FROM session s
+        WHERE (s.account_id IS NOT NULL) <> EXISTS (SELECT FROM authentication_event e WHERE e.session_id = s.id)""",
+    "a question without its message": """
+        SELECT c.interaction_id FROM challenge c WHERE c.factor = 'sms'
+        AND NOT EXISTS (SELECT FROM message m WHERE m.interaction_id = c.interaction_id)""",
+    "two proofs from one code": """
+        SELECT interaction_id FROM authentication_event WHERE factor = 'sms'
+        GROUP BY interaction_id HAVING count(*) > 1""",
+    "a code without its finished interaction's grant": """
+        SELECT g.id FROM grant_ g WHERE NOT EXISTS (SELECT FROM authorization_code c WHERE c.grant_id = g.id)""",
+    "an interaction finished without a code, or two codes of one": """
+        SELECT s.id FROM session s WHERE
+        (SELECT count(*) FROM grant_ g WHERE g.session_id = s.id) -
+        (SELECT count(*) FROM interaction i WHERE i.session_id = s.id AND i.finished_at IS NOT NULL)
+        -- One more for whoever lost the answer and came again: the request began anew, and was answered at once.
+        NOT IN (0, 1)""",
+    "two live refresh tokens of one family": """
+        SELECT grant_id FROM refresh_token WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1""",
+    "a used code that brought no refresh token, or one unused that did": """
+        SELECT c.hash FROM authorization_code c JOIN grant_ g ON g.id = c.grant_id
+        WHERE 'offline_access' = ANY (g.scopes)
+        AND (c.used_at IS NOT NULL) <> EXISTS (SELECT FROM refresh_token r WHERE r.grant_id = c.grant_id)""",
+    "an effect without its line in the audit trail": """
+        SELECT 1 WHERE (SELECT count(*) FROM authentication_event) <>
+        (SELECT count(*) FROM audit_event WHERE name = 'factor.verified')""",
+}
+
+
+async def check(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        for what, query in BROKEN.items():
+            assert not await connection.fetch(query), what
+    finally:
+        await connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`prepare` leads to the request; `goes_on` is what the person does after it failed or succeeded."""
+
+    prepare: Callable[[Provider], Awaitable[Callable[[], Awaitable[httpx.Response]]]]
+    goes_on: Callable[[Provider, httpx.Response], Awaitable[None]]
+    again: frozenset[int] = frozenset({200, 303, 400, 410})
+    """What the same request may be answered after its answer was lost."""
+
+
+async def _accepted(provider: Provider, response: httpx.Response) -> None:
+    """What was acknowledged is true: the cookie we were given is a session."""
+    if response.status_code == 303 and "set-cookie" in response.headers:
+        browser = provider.browser()
+        browser.http.cookies.set("stile", response.cookies["stile"])
+        page = await browser.get(response.headers["location"], follow=False)
+        assert page.status_code in {200, 303}
+
+
+async def _password(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    return lambda: browser.submit("/password", follow=False, username="alice", password=PASSWORD)
+
+
+async def _asked_for_code(provider: Provider) -> tuple[Asked, str]:
+    asked = await ask_second_factor(provider)
+    return asked, (await provider.deliver())[-1]
+
+
+async def _sms(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    asked, code = await _asked_for_code(provider)
+    return lambda: asked.browser.submit("/sms", follow=False, code=code)
+
+
+async def _resume(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    asked, code = await _asked_for_code(provider)
+    done = await asked.browser.submit("/sms", follow=False, code=code)
+    return lambda: asked.browser.get(done.headers["location"], follow=False)
+
+
+async def _issued(provider: Provider, response: httpx.Response) -> None:
+    if response.status_code == 303:
+        assert (await provider.redeem(parameters(response)["code"])).status_code == 200
+
+
+async def _redeem(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    code = await offline_code(provider)
+    return lambda: provider.redeem(code)
+
+
+async def _refresh(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    first = (await provider.redeem(await offline_code(provider))).json()["refresh_token"]
+    return lambda: provider.token(grant_type="refresh_token", refresh_token=first)
+
+
+async def _tokens_work(provider: Provider, response: httpx.Response) -> None:
+    if response.status_code == 200:
+        body = response.json()
+        assert (await provider.introspect(body["access_token"]))["active"]
+        assert (await provider.introspect(body["refresh_token"]))["active"]
+
+
+STEPS = {
+    "password": Step(_password, _accepted),
+    "text message": Step(_sms, _accepted),
+    "authorization": Step(_resume, _issued),
+    "code exchange": Step(_redeem, _tokens_work),
+    "refresh": Step(_refresh, _tokens_work, frozenset({200})),
+}
