@@ -46,7 +46,7 @@ def every_statement() -> list[Statement | Sql]:
         challenges._ask_statement(limits)
     for ask_if_none in (True, False):
         attempts._spend_statement(FAILURES, ask_if_none=ask_if_none)
-    refusals._refused(LIMITS["code_notices"])
+    refusals._note(LIMITS["code_notices"])
     attempts._give_back_statement(((LIMITS["code_failures"], False),))
     gc.unfreeze()  # a server that ran in this process has put what it found out of sight
     return [found for found in gc.get_objects() if isinstance(found, Statement | Sql)]
