@@ -7,20 +7,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Integer,
-    Text,
-    case,
-    cast,
-    exists,
-    func,
-    literal_column,
-    null,
-    select,
-)
-
 from idp.audit import Event
 from idp.limits import Closed, Limit, Refused, is_of_address
 from idp.model import Factor
@@ -154,12 +140,3 @@ async def ask(
         now=now,
     )
     return None if asked else await refusal(conn, charges, now=now)
-
-
-# In Core, for `refusals` that still is.
-_one = literal_column("1", Integer)
-
-
-def notify(channel: str, if_any: CTE) -> ColumnElement[Any]:
-    """Wake the listeners of a channel when `if_any` has a row."""
-    return case((exists(select(_one).select_from(if_any)), cast(func.pg_notify(channel, ""), Text)), else_=null())

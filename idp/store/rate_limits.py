@@ -1,34 +1,11 @@
 """The limits of `limits.py` as guarded upserts: charged first, then done. Must agree with the pure functions there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import (
-    ARRAY,
-    CTE,
-    ColumnElement,
-    Double,
-    Integer,
-    Interval,
-    LargeBinary,
-    and_,
-    bindparam,
-    case,
-    cast,
-    exists,
-    func,
-    literal_column,
-    or_,
-    select,
-    true,
-)
-from sqlalchemy.dialects.postgresql import array, insert
-
 from idp.limits import GROUP_BYTES, Backoff, Charged, Closed, Limit, LimitState, Refused, charge
 from idp.store.engine import Conn
-from idp.store.schema import Time, rate_limit
 from idp.store.sql import Sql
 
 _LATER = "greatest(:now, rate_limit.last_at)"
@@ -178,104 +155,3 @@ async def forget_group(conn: Conn, group: bytes) -> int:
     """Start every subject of a group (`limits.group_of`) again from nothing. How many had something to forget."""
     rest = 2 * GROUP_BYTES - len(group)
     return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))
-
-
-# In Core, for those that still are.
-_now: ColumnElement[datetime] = bindparam("now", type_=Time)
-_row = rate_limit.c
-
-
-def span(value: timedelta) -> ColumnElement[timedelta]:
-    """An interval."""
-    return literal_column(f"interval '{value.total_seconds():.6f} s'", Interval)
-
-
-def number(value: int) -> ColumnElement[int]:
-    """An integer."""
-    return literal_column(str(value), Integer)
-
-
-def _count(limit: Limit) -> ColumnElement[int]:
-    if limit.backoff is None or limit.backoff.forget is None:
-        return _row.count
-    return case((_now >= _row.last_at + span(limit.backoff.forget), number(0)), else_=_row.count)
-
-
-def pause(backoff: Backoff, count: ColumnElement[int]) -> ColumnElement[timedelta]:
-    """`Backoff.wait` for a count that is not free."""
-    doublings = func.least(count - number(backoff.free), number(_doublings(backoff)))
-    doubled = func.power(cast(number(2), Double), cast(doublings, Double))
-    return func.least(span(backoff.cap), span(backoff.base).op("*", return_type=Interval())(doubled))
-
-
-def _allowed(limit: Limit) -> ColumnElement[bool]:
-    """Whether one more may be charged to the row as it stands: `limits.wait(…) == 0`."""
-    rules: list[ColumnElement[bool]] = []
-    if (backoff := limit.backoff) is not None:
-        count = _count(limit)
-        rules.append(or_(count < number(backoff.free), _row.last_at + pause(backoff, count) <= _now))
-        if backoff.close_at is not None:
-            rules.append(count < number(backoff.close_at))
-    for window in limit.windows:
-        nth_latest = _row.hits[func.cardinality(_row.hits) - number(window.count - 1)]
-        rules.append(or_(nth_latest.is_(None), nth_latest + span(window.per) <= _now))
-    return and_(*rules)
-
-
-# As text, because Core would add the table itself to the FROM of the inner SELECT.
-HITS: ColumnElement[Sequence[datetime]] = literal_column("rate_limit.hits", ARRAY(Time))
-_later: ColumnElement[datetime] = func.greatest(_now, literal_column("rate_limit.last_at", Time))
-
-
-def _live_hits(limit: Limit, at: ColumnElement[datetime]) -> ColumnElement[Sequence[datetime]]:
-    hit = func.unnest(HITS).column_valued("hit")
-    return func.array(select(hit).where(hit > at - span(limit.span)).order_by(hit).scalar_subquery())
-
-
-@dataclass(frozen=True, slots=True)
-class Charging:
-    """CTEs that charge several limits, the most particular first; `done` is true when every one was charged.
-
-    Binds `limit_0`, `limit_1`, … as keys and `now`. Nothing is charged when any is exhausted.
-    """
-
-    ctes: tuple[CTE, ...]
-    done: ColumnElement[bool]
-
-
-def charging(limits: Sequence[Limit], *, when: ColumnElement[bool] | None = None) -> Charging:
-    """Charge these limits inside another statement, if `when` holds."""
-    keys = [bindparam(f"limit_{i}", type_=LargeBinary) for i in range(len(limits))]
-    exhausted = [
-        exists(select(number(1)).where(_row.key == key, ~_allowed(limit)))
-        for limit, key in zip(limits, keys, strict=True)
-    ]
-    ctes: list[CTE] = []
-    may: ColumnElement[bool] = and_(true() if when is None else when, *(~each for each in exhausted))
-    for i, (limit, key) in enumerate(zip(limits, keys, strict=True)):
-        first = array([_now]) if limit.windows else cast(array([], type_=Time), ARRAY(Time))
-        upsert = insert(rate_limit).from_select(
-            ["key", "count", "last_at", "hits", "expires_at"],
-            select(key, number(1), _now, first, _now + span(limit.keep)).where(may),
-        )
-        ctes.append(
-            upsert.on_conflict_do_update(
-                index_elements=[_row.key],
-                set_={
-                    "count": _count(limit) + number(1),
-                    "last_at": _later,
-                    "hits": func.array_append(_live_hits(limit, _later), _later) if limit.windows else _row.hits,
-                    "expires_at": _later + span(limit.keep),
-                },
-                where=_allowed(limit),
-            )
-            .returning(_row.key)
-            .cte(f"charged_{i}")
-        )
-        may = exists(select(number(1)).select_from(ctes[-1]))
-    return Charging(tuple(ctes), and_(true(), *(exists(select(number(1)).select_from(cte)) for cte in ctes)))
-
-
-def done(cte: CTE) -> ColumnElement[bool]:
-    """True, but only known once the CTE has run: what needs this comes after it, so that locks have one order."""
-    return select(func.count()).select_from(cte).scalar_subquery() >= number(0)
