@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from idp.policy import load_policy
+from idp.sms.text import Notice
+from tests.world.account_pages import apps, code_for, come_in, key_on, notices
 from tests.world.asking import offline_code
 from tests.world.policies import BEFORE
-from tests.world.provider import Provider, claims, parameters
+from tests.world.provider import PASSWORD, Provider, claims, parameters
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -64,10 +66,10 @@ async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
     code = await provider.texted(browser)
     provider.clock.move(2 * MINUTE)
     assert browser.page is not None
-    here = browser.page.url.path
-    there = (await browser.submit("/sms", code=code)).url.path
-    assert there.startswith("/i/")
-    assert there != here
+    here = browser.page.url.path.split("/")[2]
+    answer = await browser.submit("/sms", code=code)
+    assert answer.url.path.startswith("/i/")
+    assert answer.url.path.split("/")[2] != here
 
 
 async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
@@ -77,3 +79,38 @@ async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
     code = await provider.texted(browser)
     await browser.submit("/sms", code=f"{(int(code) + 1) % 10**6:06}")
     assert (await browser.submit("/sms", code=code)).status_code == 429
+
+
+@pytest.mark.parametrize(("later", "forgiven"), [(4 * SECOND, True), (5 * SECOND, False)])
+async def test_a_form_is_sent_again_as_long_as_the_policy_says(
+    provider: Provider, later: timedelta, *, forgiven: bool
+) -> None:
+    rule(provider, '[sessions]\nforgiven = "5s"')
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    form, old = browser.form("/password"), browser.token
+    fields = {each.name: each.value for each in form.fields} | {"username": "bob", "password": PASSWORD}
+    await browser.post(form.action, fields, follow=False)
+    provider.clock.move(later)
+    again = await provider.browser().http.post(form.action, data=fields, headers={"Cookie": f"stile={old}"})
+    assert ("stile" in again.cookies) is forgiven
+
+
+async def test_a_key_on_the_screen_is_good_as_long_as_the_policy_says(provider: Provider) -> None:
+    rule(provider, '[enrolment]\nttl = "2m"')
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await browser.get("/account/authenticators/new")
+    key = key_on(await browser.submit("/account/authenticators/new")) or ""
+    provider.clock.move(2 * MINUTE)
+    await browser.submit("/confirm", code=code_for(provider, key))
+    assert await apps(provider, "bob") == []
+
+
+async def test_wrong_codes_are_told_as_soon_and_as_often_as_the_policy_says(provider: Provider) -> None:
+    rule(provider, "[notices]\nwrong_codes = 1\n[limits]\ncode_notices = { per_day = 2 }")
+    browser = provider.browser()
+    await provider.half_way(browser)
+    for _ in range(3):
+        await browser.submit("/totp", code="000000")
+    assert len(await notices(provider, Notice.CODES_WRONG)) == 2
