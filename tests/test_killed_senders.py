@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, func, select
 
 from idp.crypto import KeyChain
 from idp.spending import Period
-from idp.store import accounts, denials, leases, messages
+from idp.store import accounts, denials, messages
 from idp.store.composed import Statement
 from idp.store.schema import Time, message, message_attempt
 from tests.world.asking import ask_second_factor, forget_limits
@@ -177,7 +177,7 @@ async def all_sent(workers: Served) -> None:
     """Until nothing waits any more: whatever was to leave twice has left. Nobody sends a code that is over."""
 
     async def so() -> bool:
-        return not await workers.rows(WAITING, at=workers.idp.clock.now() + leases.MARGIN)
+        return not await workers.rows(WAITING, at=workers.idp.clock.now() + messages.MARGIN)
 
     await comes(so)
 

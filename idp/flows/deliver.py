@@ -280,7 +280,7 @@ async def delivery_of(idp: Idp, interaction_id: UUID, channel: Channel = Channel
         return "unknown"
     if found.denied_by == swaps.DENIED_BY:
         return "swapped"
-    if found.state == "waiting" and found.expires_at <= idp.clock.now() + leases.MARGIN:
+    if found.state == "waiting" and found.expires_at <= idp.clock.now() + messages.MARGIN:
         return "failed"  # nobody sends it any more
     known = _DELIVERY[found.state]
     return _REPORTED.get(found.reported or "", known) if known == "sent" else known

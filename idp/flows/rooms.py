@@ -10,12 +10,12 @@ from idp.flows import authorize
 from idp.flows.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
 from idp.limits import Closed, Refused
-from idp.model import Account, AuthorizationRequest, Change, Interaction, Session
+from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
 from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
 from idp.store import accounts, grants, rate_limits, refunds, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
-from idp.store.facts import SEEN_EVERY, Loaded
+from idp.store.facts import Loaded
 
 PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
 AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"

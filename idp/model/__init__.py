@@ -1,6 +1,6 @@
 """The nouns. Frozen, without behaviour beyond reading themselves; no SQL, no HTTP, no policy."""
 
-from idp.model.browsers import Challenge, Interaction, Session
+from idp.model.browsers import SEEN_EVERY, Challenge, Interaction, Session
 from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor, Traits
 from idp.model.people import (
     Account,
@@ -26,6 +26,7 @@ from idp.model.protocol import (
 __all__ = [
     "NEVER_FRESH",
     "SECOND",
+    "SEEN_EVERY",
     "SENT",
     "STRONG",
     "TRAITS",

@@ -1,11 +1,13 @@
 """Browsers, their paused requests and the questions outstanding in them. No behaviour."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp.model.factors import Factor
 from idp.model.protocol import AuthorizationRequest
+
+SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was here: each change costs index entries
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -12,11 +12,10 @@ from idp.limits import Closed, Limit, Refused, is_of_address
 from idp.model import Factor
 from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn
+from idp.store.messages import MARGIN, waking
 from idp.store.rate_limits import charge_values, charged, interval, refusal
 from idp.store.sql import Sql
 
-RESEND_MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
-MESSAGE_CHANNEL = "stile_message"
 Charges = Sequence[tuple[Limit, bytes]]
 SIGN_IN = "sign-in/"  # how the purpose of a code begins that is good in every tab which asks to sign in
 
@@ -65,7 +64,7 @@ PAUSED = """
 # `… AND EXISTS (…) FOR UPDATE`.
 HELD = "SELECT FROM challenge WHERE interaction_id = :q_interaction AND factor = :q_factor"
 
-_KEEP = f"""{LIVE} AND challenge.expires_at - {interval(RESEND_MARGIN)} > :now
+_KEEP = f"""{LIVE} AND challenge.expires_at - {interval(MARGIN)} > :now
             AND challenge.authenticator_id IS NOT DISTINCT FROM :q_authenticator"""
 
 # Asks, if the CTE `charged` has a row. A live challenge is kept: same nonce and so the same code, same expiry, same
@@ -100,11 +99,6 @@ QUEUED = """
            :q_locale, :now, expires_at
     FROM asked WHERE factor IN ('sms', 'email')
     RETURNING id"""
-
-
-def waking(if_any: str) -> str:
-    """Wakes the senders when the CTE `if_any` has a row. NULL otherwise."""
-    return f"CASE WHEN EXISTS (SELECT FROM {if_any}) THEN pg_notify('{MESSAGE_CHANNEL}', '')::text END"
 
 
 def ask_values(question: Question, charges: Charges) -> dict[str, Any]:

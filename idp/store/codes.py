@@ -4,10 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from idp.audit import Event
-from idp.model import AuthorizationCode, Holder
+from idp.model import SEEN_EVERY, AuthorizationCode, Holder
 from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn, Row
-from idp.store.facts import SEEN_EVERY
 from idp.store.grants import AUDITED_USE, GRANT, GRANTED, grant_values, read_grant
 from idp.store.holders import HOLDER, HOLDER_OF, read_holder
 from idp.store.refresh_tokens import FIRST

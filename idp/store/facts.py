@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,6 @@ from idp.store.challenges import SIGN_IN
 from idp.store.engine import Conn, Row
 from idp.store.people import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators, read_time, read_uuid
 from idp.store.sql import Sql
-
-SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was here: each change costs index entries
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,13 @@ from idp.audit import Event
 from idp.model import Swap
 from idp.store.audits import audit_values
 from idp.store.breakers import BLOCKED, NOWHERE
-from idp.store.challenges import RESEND_MARGIN
 from idp.store.engine import Conn
-from idp.store.messages import OUTGOING, WHERE_TO, Outgoing, Try, read_outgoing
+from idp.store.messages import MARGIN, OUTGOING, WHERE_TO, Outgoing, Try, read_outgoing
 from idp.store.sql import Sql
 from idp.store.swaps import NOTING
 from idp.store.untold import HOLDING
 
 LEASE = timedelta(seconds=20)
-MARGIN = RESEND_MARGIN  # nothing is sent that expires sooner
 
 _CLAIM = Sql(f"""
 WITH due AS (

@@ -9,11 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from idp.store.challenges import MESSAGE_CHANNEL
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql
 
-CHANNEL = MESSAGE_CHANNEL
+CHANNEL = "stile_message"
+MARGIN = timedelta(seconds=30)  # nothing is sent that expires sooner (sms.md 3)
+
+
+def waking(if_any: str) -> str:
+    """Wakes the senders when the CTE `if_any` has a row. NULL otherwise."""
+    return f"CASE WHEN EXISTS (SELECT FROM {if_any}) THEN pg_notify('{CHANNEL}', '')::text END"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from idp.audit import Event
 from idp.limits import Limit
 from idp.model import SENT
 from idp.store.audits import AUDITED, audit_values
-from idp.store.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values, waking
+from idp.store.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
 from idp.store.consuming import Evidence, Use, use_of
 from idp.store.engine import Conn
+from idp.store.messages import waking
 from idp.store.rate_limits import FORGIVE, charged
 from idp.store.refunds import Refunds, Shape, refunded
 from idp.store.sql import Sql

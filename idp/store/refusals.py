@@ -8,9 +8,8 @@ from uuid import UUID
 from idp.audit import Event
 from idp.limits import Limit
 from idp.store.audits import AUDITED, audit_values
-from idp.store.challenges import waking
 from idp.store.engine import Conn
-from idp.store.messages import NOTICED
+from idp.store.messages import NOTICED, waking
 from idp.store.rate_limits import charge_values, charged
 from idp.store.sql import Sql
 
