@@ -13,8 +13,9 @@ from idp.flows.destinations import Destination, charges, destination, pace, refu
 from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.judge import Wrong, judge, parse
 from idp.flows.language import message_language
-from idp.flows.notices import note_wrong_code, tell
+from idp.flows.notices import tell
 from idp.flows.questions import question, waiting
+from idp.flows.refusals import note_wrong_code
 from idp.limits import Closed, Refused
 from idp.model import SENT, Account, Challenge, Factor, Swap
 from idp.policy import Kind

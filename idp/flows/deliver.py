@@ -10,9 +10,8 @@ from uuid import UUID, uuid4
 from idp.audit import MessageSent
 from idp.errors import SealBroken
 from idp.flows import receipts, spending, swaps
-from idp.flows.destinations import masked
 from idp.flows.idp import Idp
-from idp.flows.outgoing import address_of, subject_of, text_of
+from idp.flows.outgoing import address_of, masked, subject_of, text_of
 from idp.flows.spending import Cleared
 from idp.flows.suppressions import suppress
 from idp.model import Swap

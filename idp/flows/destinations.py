@@ -9,10 +9,10 @@ from uuid import UUID
 from idp import limits
 from idp.audit import CodeSent
 from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device
+from idp.flows.outgoing import masked
 from idp.limits import Limit, Sending
 from idp.model import Account, Authenticator, Challenge, Factor, Interaction
 from idp.policy import Policy, serves_signing_in
-from idp.sms.phone import mask
 from idp.store import rate_limits
 from idp.store.challenges import SIGN_IN, Charges
 from idp.store.refunds import Refund, Refunds
@@ -78,12 +78,6 @@ def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
 def number_of(phone: Authenticator) -> bytes | UUID:
     """The subject of a limit per number: two people who share one share its limits (threats 2)."""
     return phone.number_key or phone.id
-
-
-def masked(address: str) -> str:
-    """A number or an e-mail address for people and for logs: `+372•••••045`, `a•••@example.com`."""
-    name, at, host = address.rpartition("@")
-    return f"{name[:1]}•••@{host}" if at else mask(address)
 
 
 def mailbox_key(idp: Idp, address: str) -> bytes:

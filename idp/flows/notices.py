@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from idp import limits
-from idp.audit import FactorRefused
 from idp.flows.idp import Idp
 from idp.model import Account, Authenticator, Factor
 from idp.sms.text import Notice
-from idp.store import messages, refusals, untold
+from idp.store import messages, untold
 from idp.store.engine import Conn
 
 
@@ -41,32 +39,6 @@ async def tell(
         also=also,
         mail=idp.settings.smtp_url is not None,
         about=about,
-    )
-
-
-async def note_wrong_code(
-    idp: Idp, account: Account, refused: FactorRefused, *, failures: bytes, client_id: str, locale: str, now: datetime
-) -> None:
-    """Write a wrong code down. Somebody gave the right password before it: after a few in a row the person is told.
-
-    Once a day at most, on every channel; `failures` is the row of `code_failures` that counts them.
-    """
-    await refusals.note(
-        idp.db,
-        refused,
-        account_id=account.id,
-        client_id=client_id,
-        failures=failures,
-        told_from=idp.policy.notices.wrong_codes,
-        once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
-        now=now,
-        kind=Notice.CODES_WRONG.value,
-        fields={},
-        locale=locale,
-        expires_at=now + idp.policy.notices.ttl,
-        also=None,
-        about=None,
-        mail=idp.settings.smtp_url is not None,
     )
 
 

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 from idp.errors import SealBroken
 from idp.factors import email
 from idp.factors import sms as codes
-from idp.flows.destinations import masked
 from idp.flows.idp import Idp
 from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
 from idp.sms import Channel
+from idp.sms.phone import mask
 from idp.sms.text import Notice, code_mail, code_subject, code_text, notice_text
 from idp.store import messages
 from idp.store.messages import Outgoing
@@ -30,6 +30,12 @@ def address_of(idp: Idp, message: Outgoing) -> str:
         raise SealBroken("A phone without a number.")
     where = bound(message.account_id, message.authenticator_id)
     return idp.secrets.unseal(message.sealed_number, purpose=NUMBER, bound_to=where).decode()
+
+
+def masked(address: str) -> str:
+    """A number or an e-mail address for people and for logs: `+372•••••045`, `a•••@example.com`."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}•••@{host}" if at else mask(address)
 
 
 def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from idp.flows.authorize import Show
 from idp.flows.choices import optional
-from idp.flows.destinations import Destination, destination, masked, phone_of
+from idp.flows.destinations import Destination, destination, phone_of
 from idp.flows.idp import INTERNAL, Idp
+from idp.flows.outgoing import masked
 from idp.flows.questions import waiting
 from idp.model import SENT, Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why

@@ -2,10 +2,9 @@
 
 from idp.errors import SealBroken
 from idp.flows import suppressions
-from idp.flows.destinations import masked
 from idp.flows.idp import Idp
 from idp.flows.operate.people import find_user
-from idp.flows.outgoing import address_of
+from idp.flows.outgoing import address_of, masked
 from idp.sms.phone import Phone
 from idp.store import messages
 from idp.store.messages import Logged

@@ -7,9 +7,10 @@ from uuid import UUID
 from idp import limits
 from idp.audit import AccountChanged
 from idp.flows import enrol
-from idp.flows.destinations import mailbox_key, masked, number_of
+from idp.flows.destinations import mailbox_key, number_of
 from idp.flows.idp import Idp
 from idp.flows.operate.people import Person, find_user
+from idp.flows.outgoing import masked
 from idp.limits import Sending
 from idp.model import Factor
 from idp.store import audits, rate_limits
