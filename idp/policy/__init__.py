@@ -1,58 +1,13 @@
 """What a request must have proved. Pure: no clock, no database, no HTTP."""
 
 from idp.model import Change
-from idp.policy.checks import CHECKS, Check, decide, not_for_this_person
+from idp.policy.checks import CHECKS, decide, not_for_this_person
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
-from idp.policy.facts import UNMET, UNSURE, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.facts import UNMET, UNSURE, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.grants import is_for, recheck
 from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of
 from idp.policy.limits import WINDOWS, limits_of, said
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
-
-__all__ = [
-    "ALWAYS",
-    "CHECKS",
-    "LIFETIMES",
-    "LONGEST_ACCESS",
-    "LONGEST_HOLD",
-    "PERSONAL",
-    "UNMET",
-    "UNSURE",
-    "WINDOWS",
-    "Answer",
-    "Ask",
-    "Change",
-    "Check",
-    "Facts",
-    "Kind",
-    "Line",
-    "MayEnrol",
-    "MayRemove",
-    "NeedsProof",
-    "Policy",
-    "Proceed",
-    "Reason",
-    "Refuse",
-    "ScopeRule",
-    "Sessions",
-    "Why",
-    "decide",
-    "default_policy",
-    "enrolment",
-    "explain",
-    "in_units",
-    "in_words",
-    "is_for",
-    "left_out",
-    "lifetimes_of",
-    "limits_of",
-    "load_policy",
-    "not_for_this_person",
-    "recheck",
-    "said",
-    "serves_signing_in",
-    "unasked",
-]

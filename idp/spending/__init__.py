@@ -3,27 +3,4 @@
 from idp.spending.explain import Ruling, explain, in_words
 from idp.spending.loading import NOTHING_OPEN, default_spending, load_spending, read_spending, sends_out
 from idp.spending.rules import Allowed, Closes, Denied, Facts, Objection, decide
-from idp.spending.table import Country, Mode, Money, Period, Rule, Spending
-
-__all__ = [
-    "NOTHING_OPEN",
-    "Allowed",
-    "Closes",
-    "Country",
-    "Denied",
-    "Facts",
-    "Mode",
-    "Money",
-    "Objection",
-    "Period",
-    "Rule",
-    "Ruling",
-    "Spending",
-    "decide",
-    "default_spending",
-    "explain",
-    "in_words",
-    "load_spending",
-    "read_spending",
-    "sends_out",
-]
+from idp.spending.table import Country, Mode, Period, Rule, Spending
