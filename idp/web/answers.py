@@ -16,7 +16,7 @@ from idp.model import Account, Client, ResponseMode
 from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.redirects import home as leads_home
 from idp.oidc.redirects import leads_on
-from idp.web.door import base_path, csrf, idp_of, path_uuid, set_cookie
+from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
 
@@ -86,7 +86,7 @@ def trouble(
     """
     request_id = request.scope.get("state", {}).get("request_id")
     base = base_path(idp_of(request))
-    paused = path_uuid(request, "id") if request.url.path.startswith(f"{base}/i/") else None
+    paused = request.path_params.get("id") if request.url.path.startswith(f"{base}/i/") else None
     if again is None and paused is not None and request.method == "POST":
         # What this browser can see no more starts again in one press, as a page of it would only say.
         again = f"{base}/i/{paused}/again" if kind is Trouble.SIGNED_OUT else f"{base}/i/{paused}"

@@ -1,5 +1,7 @@
 """The pages of authenticator apps: read, one flow, answer."""
 
+from uuid import UUID
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,7 +24,7 @@ from idp.flows.rooms import (
 )
 from idp.policy import MayEnrol
 from idp.web.answers import page, see_other, trouble
-from idp.web.door import idp_of, own_form, path_uuid, visitor
+from idp.web.door import idp_of, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
 from idp.web.pages import (
     BeginEnrolment,
@@ -131,15 +133,12 @@ async def confirm(request: Request) -> Response:
 
 async def back(request: Request) -> Response:
     """GET where only a POST answers, as after a reload or a change of language: to the page with the button."""
-    app_id = path_uuid(request, "id")
-    return see_other(url(request, ACCOUNT_PATH if app_id is None else f"{AUTHENTICATORS_PATH}/{app_id}"))
+    return see_other(url(request, f"{AUTHENTICATORS_PATH}/{request.path_params['id']}"))
 
 
 async def edit(request: Request) -> Response:
     """GET /account/authenticators/{id}."""
-    app_id = path_uuid(request, "id")
-    if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    app_id: UUID = request.path_params["id"]
     match await apps.app(idp_of(request), visitor(request), app_id):
         case App() as app:
             return _edit_page(request, app, note_of(request))
@@ -166,9 +165,7 @@ def _edit_page(request: Request, app: App, note: Note) -> Response:
 
 async def rename(request: Request) -> Response:
     """POST /account/authenticators/{id}/rename."""
-    app_id = path_uuid(request, "id")
-    if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    app_id: UUID = request.path_params["id"]
     form = await own_form(request)
     match await apps.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
         case Changed():
@@ -185,9 +182,7 @@ async def rename(request: Request) -> Response:
 
 async def remove(request: Request) -> Response:
     """POST /account/authenticators/{id}/remove."""
-    app_id = path_uuid(request, "id")
-    if app_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    app_id: UUID = request.path_params["id"]
     await own_form(request)
     match await apps.remove(idp_of(request), visitor(request), app_id):
         case Changed():
@@ -203,9 +198,9 @@ ROUTES = [
     Route(ENROL_PATH, begin, methods=["POST"]),
     Route(CONFIRM_PATH, key, methods=["GET"]),
     Route(CONFIRM_PATH, confirm, methods=["POST"]),
-    Route(f"{AUTHENTICATORS_PATH}/{{id}}", edit, methods=["GET"]),
-    Route(f"{AUTHENTICATORS_PATH}/{{id}}/rename", rename, methods=["POST"]),
-    Route(f"{AUTHENTICATORS_PATH}/{{id}}/remove", remove, methods=["POST"]),
-    Route(f"{AUTHENTICATORS_PATH}/{{id}}/rename", back, methods=["GET"]),
-    Route(f"{AUTHENTICATORS_PATH}/{{id}}/remove", back, methods=["GET"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id:uuid}}", edit, methods=["GET"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id:uuid}}/rename", rename, methods=["POST"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id:uuid}}/remove", remove, methods=["POST"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id:uuid}}/rename", back, methods=["GET"]),
+    Route(f"{AUTHENTICATORS_PATH}/{{id:uuid}}/remove", back, methods=["GET"]),
 ]

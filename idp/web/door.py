@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -240,15 +239,6 @@ def _is_ours(request: Request, idp: Idp, sent: str, *, anybody: bool) -> bool:
     if (session_id is None and not anybody) or not sent.isascii():
         return False
     return any(equal(sent.encode(), made.encode()) for made in csrfs(idp, session_id, request.url.path))
-
-
-def path_uuid(request: Request, name: str) -> UUID | None:
-    """A UUID from the path; None for anything else, which then is not found."""
-    text: Any = request.path_params.get(name, "")
-    try:
-        return UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
 
 
 def malformed(why: Unreadable) -> OAuthError:

@@ -19,11 +19,11 @@ from idp.model import SECOND, SENT, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind
 from idp.sms import Channel
-from idp.web.answers import page, to_client, to_interaction, trouble
+from idp.web.answers import page, to_client, to_interaction
 from idp.web.asking import NOTHING, WORDS, Extra, destination_of, page_for
-from idp.web.door import base_path, idp_of, own_form, path_uuid, visitor
+from idp.web.door import base_path, idp_of, own_form, visitor
 from idp.web.notes import ANYTHING, Note, after, note_of, see
-from idp.web.pages import Delivery, Problem, Trouble
+from idp.web.pages import Delivery, Problem
 from idp.web.restart import again, gone
 
 
@@ -65,9 +65,7 @@ async def _delivery(request: Request, show: Show, factor: Factor) -> Delivery:
 
 async def show(request: Request) -> Response:
     """GET /i/{id} and /i/{id}/{factor}: decide again; ask, or answer the client."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     match await authorize.resume(idp_of(request), interaction_id, visitor(request)):
         case Show() as asked:
             chosen = request.path_params.get("factor")
@@ -88,9 +86,7 @@ async def show(request: Request) -> Response:
 
 async def password(request: Request) -> Response:
     """POST /i/{id}/password."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
     idp, here = idp_of(request), _here(request, interaction_id)
     username, typed = form.get("username"), passwords.parse(form.get("password"))
@@ -131,9 +127,7 @@ async def send(request: Request) -> Response:
 
 
 async def _second_factor(request: Request, *, send: bool) -> Response:
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     idp, who, factor = idp_of(request), visitor(request), Factor(request.path_params["factor"])
     form = await own_form(request)
     if send:
@@ -194,9 +188,7 @@ def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challen
 
 async def consent(request: Request) -> Response:
     """POST /i/{id}/consent."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
     if form.get("decision") not in {"allow", "deny"}:
         return _elsewhere(request, interaction_id)
@@ -215,9 +207,7 @@ async def consent(request: Request) -> Response:
 
 async def account(request: Request) -> Response:
     """POST /i/{id}/account: go on as this person, or as somebody else."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
     chosen = await choices.choose_account(
         idp_of(request), interaction_id, visitor(request), account=form.get("account")
@@ -227,9 +217,7 @@ async def account(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """POST /i/{id}/cancel: answer the client with access_denied."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     await own_form(request)
     return _onward(request, interaction_id, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
 
@@ -246,9 +234,7 @@ def _onward(request: Request, interaction_id: UUID, outcome: ToInteraction | ToC
 
 async def back(request: Request) -> Response:
     """GET where only a POST answers, as after a reload or a change of language: to what is asked now."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     return to_interaction(request, ToInteraction(interaction_id))
 
 
@@ -270,17 +256,17 @@ register_url_convertor("factor", FactorConvertor())
 
 
 ROUTES = [
-    Route("/i/{id}", show, methods=["GET"]),
-    Route("/i/{id}/again", again, methods=["GET"]),
-    Route("/i/{id}/password", password, methods=["POST"]),
-    Route("/i/{id}/consent", consent, methods=["POST"]),
-    Route("/i/{id}/account", account, methods=["POST"]),
-    Route("/i/{id}/cancel", cancel, methods=["POST"]),
-    Route("/i/{id}/{factor:factor}", show, methods=["GET"]),
-    Route("/i/{id}/{factor:factor}", code, methods=["POST"]),
-    Route("/i/{id}/{factor:factor}/send", send, methods=["POST"]),
+    Route("/i/{id:uuid}", show, methods=["GET"]),
+    Route("/i/{id:uuid}/again", again, methods=["GET"]),
+    Route("/i/{id:uuid}/password", password, methods=["POST"]),
+    Route("/i/{id:uuid}/consent", consent, methods=["POST"]),
+    Route("/i/{id:uuid}/account", account, methods=["POST"]),
+    Route("/i/{id:uuid}/cancel", cancel, methods=["POST"]),
+    Route("/i/{id:uuid}/{factor:factor}", show, methods=["GET"]),
+    Route("/i/{id:uuid}/{factor:factor}", code, methods=["POST"]),
+    Route("/i/{id:uuid}/{factor:factor}/send", send, methods=["POST"]),
     *(
-        Route(f"/i/{{id}}/{step}", back, methods=["GET"])
+        Route(f"/i/{{id:uuid}}/{step}", back, methods=["GET"])
         for step in ("password", "consent", "account", "cancel", "{factor:factor}/send")
     ),
 ]

@@ -1,5 +1,7 @@
 """Where providers call back. Whoever calls is answered alike, and a wrong address costs no statement."""
 
+from uuid import UUID
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +11,7 @@ from idp import metrics
 from idp.errors import IdpError
 from idp.flows import receipts
 from idp.sms import BadSignature, Callback, Gateway
-from idp.web.door import Unreadable, body, idp_of, path_uuid, query
+from idp.web.door import Unreadable, body, idp_of, query
 
 _log = structlog.get_logger("idp.receipts")
 _NOTHING_NEW = "nothing new"
@@ -18,7 +20,7 @@ _NOTHING_NEW = "nothing new"
 async def receipt(request: Request) -> Response:
     """GET and POST /receipts/{gateway}/{attempt}/{key}: what became of one try, as its provider says."""
     raw = await body(request)
-    gateway, attempt_id, key = _gateway(request), path_uuid(request, "attempt"), request.path_params["key"]
+    gateway, attempt_id, key = _gateway(request), _attempt(request), request.path_params["key"]
     if gateway is not None and attempt_id is not None:
         idp = idp_of(request)
         if receipts.authentic(idp, gateway.name, attempt_id, key):
@@ -48,6 +50,15 @@ async def receipt(request: Request) -> Response:
 def _gateway(request: Request) -> Gateway | None:
     opened: tuple[Gateway, ...] = request.app.state.gateways
     return next((each for each in opened if each.name == request.path_params["gateway"]), None)
+
+
+def _attempt(request: Request) -> UUID | None:
+    """None for anything else, which is answered like a try that is not there."""
+    text: str = request.path_params["attempt"]
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
 
 
 def _public(request: Request, given: str | None) -> str:

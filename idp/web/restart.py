@@ -11,7 +11,7 @@ from idp.flows.idp import INTERNAL
 from idp.flows.restart import Finished
 from idp.oidc.errors import PageError
 from idp.web.answers import to_client, to_interaction, trouble
-from idp.web.door import base_path, idp_of, path_uuid, visitor
+from idp.web.door import base_path, idp_of, visitor
 from idp.web.pages import Trouble
 
 
@@ -62,9 +62,7 @@ def _nothing_left(request: Request) -> Response:
 
 async def again(request: Request) -> Response:
     """GET /i/{id}/again: the stored request from its beginning, in whatever browser this is."""
-    interaction_id = path_uuid(request, "id")
-    if interaction_id is None:
-        return trouble(request, Trouble.NOT_FOUND)
+    interaction_id: UUID = request.path_params["id"]
     match await authorize.load(idp_of(request), interaction_id, visitor(request), now=idp_of(request).clock.now()):
         case Gone():
             return await _restart(request, interaction_id)

@@ -52,7 +52,7 @@ every_post = pytest.mark.parametrize("path", POSTS)
 def test_every_form_of_these_rooms_is_tried() -> None:
     routes = [*account.ROUTES, *authenticators.ROUTES, *recovery_codes.ROUTES, *logout.ROUTES]
     posts = {route.path for route in routes if "POST" in (route.methods or ())} - {"/logout"}
-    assert posts == {path.replace("{app}", "{id}") for path in POSTS}
+    assert posts == {path.replace("{app}", "{id:uuid}") for path in POSTS}
 
 
 async def post_of(provider: Provider, browser: Browser, path: str) -> tuple[str, dict[str, str]]:

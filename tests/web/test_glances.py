@@ -83,7 +83,7 @@ async def test_a_glance_changes_nothing_on_any_route(provider: Provider, method:
     asked = list(live.values())
     for path in paths(provider.app.routes):
         filled = path.replace("{factor:factor}", "sms").replace("{path:path}", "").replace("{name}", "stile.css")
-        asked.append(re.sub(r"\{\w+\}", interaction, filled))
+        asked.append(re.sub(r"\{\w+(:uuid)?\}", interaction, filled))
     before = await contents(provider)
     sent = len(provider.gateway.sent)
     for path in asked:

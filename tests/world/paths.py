@@ -25,8 +25,8 @@ def every_route(routes: list[BaseRoute]) -> Iterator[Route]:
 
 def paths(provider: Provider) -> list[tuple[str, set[str]]]:
     """Every path of ours, filled in, with its methods."""
-    fill = {"{id}": "3b241101-e2bb-4255-8caf-4136c566a962", "{factor:factor}": "sms", "{name}": "stile.css"}
-    fill |= {"{gateway}": "fake", "{attempt}": fill["{id}"], "{key}": "0" * 32}
+    fill = {"{id:uuid}": "3b241101-e2bb-4255-8caf-4136c566a962", "{factor:factor}": "sms", "{name}": "stile.css"}
+    fill |= {"{gateway}": "fake", "{attempt}": fill["{id:uuid}"], "{key}": "0" * 32}
     found = []
     for route in every_route(list(provider.app.routes)):
         path = route.path
