@@ -14,8 +14,8 @@ from tests.world.served import keys_text
 from tests.world.waiting import NEVER
 
 # A module inside each, as one that is refused at its door has a line in the list as well.
-NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console"}
-WORKERS_BUSINESS = {"authlib.oauth2", "jinja2.environment", "joserfc.jwk", "sqlalchemy.sql", "starlette.requests"}
+NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console", "sqlalchemy.util"}
+WORKERS_BUSINESS = {"authlib.oauth2", "jinja2.environment", "joserfc.jwk", "starlette.requests"}
 EACH = {"PYTHONPROFILEIMPORTTIME": "1"}
 
 
