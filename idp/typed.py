@@ -1,4 +1,4 @@
-"""What keyboards, contact lists and other pages put into numbers and codes, read by its meaning. Pure."""
+"""What keyboards, contact lists and other pages put into names, numbers and codes, read by its meaning. Pure."""
 
 import unicodedata
 
@@ -15,6 +15,15 @@ def plain(text: str) -> str:
     rest stay as they are, for the caller to refuse.
     """
     return text if text.isascii() and "\t" not in text else "".join(map(_plain, text))
+
+
+def fold(username: str) -> str:
+    """A username as it is stored and looked up: without case, width and surrounding blanks, accents put together.
+
+    Two names that look alike must be one (RFC 8265 3.3): keyboards differ in how they write an accent.
+    """
+    # Unicode 3.13 D146: folding may undo the normal form, and the normal form uncover a capital
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
 
 
 def _plain(character: str) -> str:

@@ -22,10 +22,10 @@ def totp(
     Prints a QR code and its address, once. The app is trusted at once, since you know who gets it: show it to nobody
     else. Their phones are told.
     """
-    from idp.flows import operate
+    from idp.flows.operate.authenticators import totp_ticket
     from idp.serving.place import run
 
-    ticket = run(lambda idp: operate.totp_ticket(idp, name, replace=replace))
+    ticket = run(lambda idp: totp_ticket(idp, name, replace=replace))
     fields = {
         "username": ticket.person.account.username,
         "authenticator_id": ticket.authenticator.id,
@@ -64,11 +64,12 @@ def phone(
     as_json: output.Json = False,
 ) -> None:
     """Give a person a phone, trusted at once. The phones they had are told."""
-    from idp.flows import operate
+    from idp.flows.operate.authenticators import add_phone
+    from idp.flows.operate.spending import never_texted
     from idp.serving.place import run
 
     async def give(idp: "Idp") -> "tuple[Authenticator, str | None]":
-        return await operate.add_phone(idp, name, number, replace=replace), operate.never_texted(idp, number)
+        return await add_phone(idp, name, number, replace=replace), never_texted(idp, number)
 
     added, unreachable = run(give)
     warnings = [unreachable] if unreachable else []
@@ -78,10 +79,10 @@ def phone(
 
 def recovery(name: Name, as_json: output.Json = False) -> None:
     """Make ten recovery codes for a person. Prints them once; codes made before stop working."""
-    from idp.flows import operate
+    from idp.flows.operate.authenticators import new_recovery_codes
     from idp.serving.place import run
 
-    codes = run(lambda idp: operate.new_recovery_codes(idp, name))
+    codes = run(lambda idp: new_recovery_codes(idp, name))
     lines = [f"Hand these to {name}; each works once, and they are not shown again.", "", *codes]
     output.show({"username": name, "recovery_codes": codes}, lines, as_json=as_json)
 
@@ -94,10 +95,10 @@ def remove_authenticator(
     as_json: output.Json = False,
 ) -> None:
     """Close a lost phone or app. Every browser has to sign in again, and their phones are told."""
-    from idp.flows import operate
+    from idp.flows.operate.authenticators import remove_authenticator
     from idp.serving.place import run
 
-    removed, left = run(lambda idp: operate.remove_authenticator(idp, name, authenticator))
+    removed, left = run(lambda idp: remove_authenticator(idp, name, authenticator))
     lines = [f"Removed {removed.label} {removed.hint} of {name}; {left} left."]
     if not left:
         lines.append(f"They cannot sign in before `idp user phone {name} …` or `idp user totp {name}`.")

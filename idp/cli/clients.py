@@ -9,7 +9,7 @@ from idp.cli import client_options as options
 from idp.cli import output
 
 if TYPE_CHECKING:
-    from idp.flows.operate import Registered
+    from idp.flows.operate.clients import Registered
     from idp.model import Client
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
@@ -114,10 +114,10 @@ def add(
         origins=origin,
         client_id=client_id,
     )
-    from idp.flows import operate
+    from idp.flows.operate.clients import NewClient, add_client
     from idp.serving.place import run
 
-    new = operate.NewClient(
+    new = NewClient(
         name=name,
         public=public,
         first_party=first_party,
@@ -126,7 +126,7 @@ def add(
         rotate_refresh=not no_rotation,
         **given,
     )
-    registered = run(lambda idp: operate.add_client(idp, new), makes=True)
+    registered = run(lambda idp: add_client(idp, new), makes=True)
     allowed = " ".join(sorted(registered.client.scopes)) or "no scope; it may look at tokens that are for it"
     _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
 
@@ -196,10 +196,10 @@ def set_(
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
-    from idp.flows import operate
+    from idp.flows.operate.client_changes import set_client
     from idp.serving.place import run
 
-    done = run(lambda idp: operate.set_client(idp, client, changes))
+    done = run(lambda idp: set_client(idp, client, changes))
     fields = _client(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
     lines = [f"  {what}: {_text(old) or 'none'} -> {_text(new) or 'none'}" for what, (old, new) in done.changed.items()]
     first = f"{done.before.name} is changed." if lines else f"{done.before.name} was like that already."
@@ -213,10 +213,10 @@ def set_(
 @app.command("list", epilog="\b\nExamples:\n  idp client list\n  idp client list --json")
 def list_(as_json: output.Json = False) -> None:
     """List all clients by name."""
-    from idp.flows import operate
+    from idp.flows.operate.finding import list_clients
     from idp.serving.place import run
 
-    found = run(operate.list_clients)
+    found = run(list_clients)
     rows = [
         (one.name, one.id, one.auth_method, " ".join(sorted(one.scopes)), "disabled" if one.disabled else "")
         for one in found
@@ -229,10 +229,10 @@ def list_(as_json: output.Json = False) -> None:
 @app.command("show", epilog="\b\nExamples:\n  idp client show Shop")
 def show(client: Which, as_json: output.Json = False) -> None:
     """Show everything about a client but its secret, which nobody has."""
-    from idp.flows import operate
+    from idp.flows.operate.clients import explain_client
     from idp.serving.place import run
 
-    found, missing = run(lambda idp: operate.explain_client(idp, client))
+    found, missing = run(lambda idp: explain_client(idp, client))
     fields = _client(found)
     lines = [output.table(("FIELD", "VALUE"), [(key, _text(value)) for key, value in fields.items()])]
     lines += [f"{scope} is never granted: {why}." for scope, why in missing.items()]
@@ -262,10 +262,10 @@ def enable(client: Which, as_json: output.Json = False) -> None:
 
 
 def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
-    from idp.flows import operate
+    from idp.flows.operate.clients import set_client_disabled
     from idp.serving.place import run
 
-    found = run(lambda idp: operate.set_client_disabled(idp, which, disabled=disabled))
+    found = run(lambda idp: set_client_disabled(idp, which, disabled=disabled))
     line = f"{found.name} is {'disabled' if disabled else 'enabled'}."
     output.show({"client_id": found.id, "name": found.name, "disabled": disabled}, line, as_json=as_json)
 
@@ -273,10 +273,10 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
 @app.command("secret", epilog="\b\nExamples:\n  idp client secret Shop")
 def secret(client: Which, as_json: output.Json = False) -> None:
     """Make a new secret for a client. Prints it once; the old one stops working."""
-    from idp.flows import operate
+    from idp.flows.operate.clients import new_client_secret
     from idp.serving.place import run
 
-    registered = run(lambda idp: operate.new_client_secret(idp, client))
+    registered = run(lambda idp: new_client_secret(idp, client))
     _show_secret(registered, f"{registered.client.name} has a new secret.", as_json=as_json)
 
 
@@ -284,8 +284,8 @@ def secret(client: Which, as_json: output.Json = False) -> None:
 def remove(client: Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
     """Delete a client with every consent and grant it was given."""
     output.sure(f"Delete the client {client!r} with everything that people granted to it?", yes=yes)
-    from idp.flows import operate
+    from idp.flows.operate.clients import remove_client
     from idp.serving.place import run
 
-    found = run(lambda idp: operate.remove_client(idp, client))
+    found = run(lambda idp: remove_client(idp, client))
     output.show({"client_id": found.id, "name": found.name, "removed": True}, f"Removed {found.name}.", as_json=as_json)

@@ -24,10 +24,10 @@ def log(
 
     Numbers are masked. A text message that left has an outcome; receipts, where the provider sends them, tell more.
     """
-    from idp.flows import operate
+    from idp.flows.operate.deliveries import sent_to
     from idp.serving.place import run
 
-    found = run(lambda idp: operate.sent_to(idp, name, limit=limit))
+    found = run(lambda idp: sent_to(idp, name, limit=limit))
     rows = [_row(to, one) for to, one in found]
     headings = ("WHEN", "TO", "KIND", "GATEWAY", "OUTCOME", "DELIVERY", "PROVIDER'S ID", "PARTS", "COST")
     text = output.table(headings, rows) or f"Nothing was sent to {name} lately."
@@ -93,12 +93,13 @@ def unblock(
     """
     import os
 
-    from idp.flows import operate
+    from idp.flows.operate.deliveries import unblock_number
+    from idp.flows.operate.people import parse_phone
     from idp.serving.place import run
     from idp.settings import read_settings
 
-    parsed = operate.parse_phone(phone, region=read_settings(os.environ).sms_region)
-    why = run(lambda idp: operate.unblock_number(idp, parsed))
+    parsed = parse_phone(phone, region=read_settings(os.environ).sms_region)
+    why = run(lambda idp: unblock_number(idp, parsed))
     if why is None:
         line = f"Nothing was in the way of messages to {parsed.masked}."
     else:

@@ -8,7 +8,7 @@ import typer
 from idp.cli import output
 
 if TYPE_CHECKING:
-    from idp.flows.operate import Person
+    from idp.flows.operate.finding import Person
     from idp.model import Account, Authenticator
 
 _BROWSER = 60  # characters of what a browser says of itself; --json shows all that is kept

@@ -10,7 +10,7 @@ import typer
 from idp.cli import output
 
 if TYPE_CHECKING:
-    from idp.flows.operate import Walk
+    from idp.flows.operate.walk import Walk
     from idp.limits import Limit
     from idp.model import Client
     from idp.policy import Policy, ScopeRule
@@ -102,8 +102,8 @@ def _walk(
 ) -> "tuple[Walk, dict[str, str]]":
     from idp.clock import DatabaseClock
     from idp.flows.idp import Idp
-    from idp.flows.operate import find_client, find_user, walk
-    from idp.flows.operate.walk import some_client, somebody, usual_scopes
+    from idp.flows.operate.finding import find_client, find_user
+    from idp.flows.operate.walk import some_client, somebody, usual_scopes, walk
     from idp.model import Factor
     from idp.serving.place import run
 

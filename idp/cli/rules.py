@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from idp.flows.idp import Idp
-    from idp.flows.operate import Counters, Explained
+    from idp.flows.operate.spending import Counters, Explained
     from idp.spending import Rule, Ruling, Spending
 
 EPILOG = (
@@ -34,7 +34,7 @@ def rules(
 
     Rules in shadow mode deny nothing: they count what they would have denied. Nothing is sent or counted here.
     """
-    from idp.flows.operate import explain_number, spending_counters
+    from idp.flows.operate.spending import explain_number, spending_counters
     from idp.serving.installed import check_installed
     from idp.serving.place import run
     from idp.settings import read_settings

@@ -80,7 +80,7 @@ def send_test(
     from idp import logs
     from idp.cli import intel
     from idp.clock import DatabaseClock
-    from idp.flows.operate import parse_phone
+    from idp.flows.operate.people import parse_phone
     from idp.settings import read_settings
     from idp.sms.text import parts
 

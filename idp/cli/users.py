@@ -11,7 +11,7 @@ from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
     from idp.flows.idp import Idp
-    from idp.flows.operate import Person
+    from idp.flows.operate.finding import Person
     from idp.model import Authenticator
 
 app = typer.Typer(
@@ -69,11 +69,12 @@ def add(
         said = f"give {one}" if phone is None else f"{one}, not both"
         raise typer.BadParameter(said, param_hint="'--phone'")
     password = _password(password_stdin)
-    from idp.flows import operate
+    from idp.flows.operate.people import add_user
+    from idp.flows.operate.spending import never_texted
     from idp.serving.place import run
 
     async def added(idp: "Idp") -> "tuple[Person, str | None]":
-        person = await operate.add_user(
+        person = await add_user(
             idp,
             username=name,
             password=password,
@@ -84,7 +85,7 @@ def add(
             groups=group or [],
             locale=locale,
         )
-        return person, None if phone is None else operate.never_texted(idp, phone)
+        return person, None if phone is None else never_texted(idp, phone)
 
     person, unreachable = run(added, makes=True)
     lines = [f"Added {person.account.username}."]
@@ -112,10 +113,10 @@ def claims(
     as_json: output.Json = False,
 ) -> None:
     """Say what is known about a person beyond name, e-mail and phone."""
-    from idp.flows import operate
+    from idp.flows.operate.claims import set_claims
     from idp.serving.place import run
 
-    person = run(lambda idp: operate.set_claims(idp, name, pairs))
+    person = run(lambda idp: set_claims(idp, name, pairs))
     known = {**account_json(person.account), "claims": dict(person.account.claims)}
     output.show(known, f"Changed {person.account.username}.", as_json=as_json)
 
@@ -139,10 +140,10 @@ def email(
     """Set a person's e-mail address. Codes that are on their way to the old one no longer work."""
     if remove == (address is not None):
         raise typer.BadParameter("an address, or --remove", param_hint="ADDRESS")
-    from idp.flows import operate
+    from idp.flows.operate.people import set_email
     from idp.serving.place import run
 
-    person = run(lambda idp: operate.set_email(idp, name, address, verified=verified))
+    person = run(lambda idp: set_email(idp, name, address, verified=verified))
     output.show(account_json(person.account), f"Changed {person.account.username}.", as_json=as_json)
 
 
@@ -153,10 +154,10 @@ def list_(
     as_json: output.Json = False,
 ) -> None:
     """List people by username."""
-    from idp.flows import operate
+    from idp.flows.operate.finding import list_users
     from idp.serving.place import run
 
-    people, everybody = run(lambda idp: operate.list_users(idp, containing=search, limit=limit))
+    people, everybody = run(lambda idp: list_users(idp, containing=search, limit=limit))
     fields = {"users": [account_json(one) for one in people], "total": everybody}
     rows = [
         (one.username, one.name, one.email, " ".join(sorted(one.groups)), "disabled" if one.disabled else "")
@@ -174,13 +175,13 @@ def show(
     as_json: output.Json = False,
 ) -> None:
     """Show a person, their authenticators, and what happened lately."""
-    from idp.flows import operate
+    from idp.flows.operate.finding import find_user, list_clients, out_of_reach
     from idp.serving.place import run
 
     async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator], dict[str, str]]":
-        person = await operate.find_user(idp, name, events=events)
-        clients = {client.id: client.name for client in await operate.list_clients(idp)}
-        return person, await operate.out_of_reach(idp, person), clients
+        person = await find_user(idp, name, events=events)
+        clients = {client.id: client.name for client in await list_clients(idp)}
+        return person, await out_of_reach(idp, person), clients
 
     person, lost, clients = run(found)
     warnings = [
@@ -202,10 +203,10 @@ def show(
 def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
     """Set a person's password. Every browser has to sign in again, and their phones are told."""
     typed = _password(password_stdin)
-    from idp.flows import operate
+    from idp.flows.operate.people import set_password
     from idp.serving.place import run
 
-    run(lambda idp: operate.set_password(idp, name, typed))
+    run(lambda idp: set_password(idp, name, typed))
     output.show({"username": name, "changed": True}, f"{name} has a new password.", as_json=as_json)
 
 
@@ -222,10 +223,10 @@ def enable(name: Name, as_json: output.Json = False) -> None:
 
 
 def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
-    from idp.flows import operate
+    from idp.flows.operate.people import set_user_disabled
     from idp.serving.place import run
 
-    run(lambda idp: operate.set_user_disabled(idp, name, disabled=disabled))
+    run(lambda idp: set_user_disabled(idp, name, disabled=disabled))
     line = f"{name} cannot sign in any more." if disabled else f"{name} can sign in again."
     output.show({"username": name, "disabled": disabled}, line, as_json=as_json)
 
@@ -236,10 +237,10 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
 
     What is counted for a network address alone stays: it ends by itself within an hour.
     """
-    from idp.flows import operate
+    from idp.flows.operate.unlocking import unlock_user
     from idp.serving.place import run
 
-    lifted = list(run(lambda idp: operate.unlock_user(idp, name)))
+    lifted = list(run(lambda idp: unlock_user(idp, name)))
     lines = [f"Nothing of {name} waits any more. Forgotten:", *(f"  {what}" for what in lifted)]
     if not lifted:
         lines = [f"Nothing of {name} had to wait."]

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from idp.demo.start import DemoPerson
 from idp.errors import NotThere
-from idp.flows import operate
 from idp.flows.idp import Idp
-from idp.flows.operate import NewClient
+from idp.flows.operate.authenticators import totp_ticket
+from idp.flows.operate.clients import NewClient, add_client, new_client_secret
+from idp.flows.operate.finding import find_client, find_user
+from idp.flows.operate.people import add_user
 from idp.flows.sealed import SEED, bound
 from idp.model import Factor
 from idp.store import authenticators
@@ -60,20 +62,20 @@ async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Se
 
 async def _client(idp: Idp, new: NewClient) -> str:
     try:
-        await operate.find_client(idp, new.client_id or new.name)
+        await find_client(idp, new.client_id or new.name)
     except NotThere:
-        registered = await operate.add_client(idp, new)
+        registered = await add_client(idp, new)
     else:
-        registered = await operate.new_client_secret(idp, new.client_id or new.name)
+        registered = await new_client_secret(idp, new.client_id or new.name)
     assert registered.secret is not None
     return registered.secret
 
 
 async def _person(idp: Idp, username: str) -> DemoPerson:
     try:
-        person = await operate.find_user(idp, username)
+        person = await find_user(idp, username)
     except NotThere:
-        person = await operate.add_user(
+        person = await add_user(
             idp,
             username=username,
             password=PASSWORDS[username],
@@ -82,7 +84,7 @@ async def _person(idp: Idp, username: str) -> DemoPerson:
             email=f"{username}@example.com",
         )
         if username == ALICE:
-            await operate.totp_ticket(idp, username)
+            await totp_ticket(idp, username)
     seeds = await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.TOTP)
     secret = None
     if username == ALICE and seeds:

@@ -1,6 +1,5 @@
 """The password: charge, verify, record. Everything wrong has the same face (promise 9)."""
 
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -27,6 +26,7 @@ from idp.store.engine import Conn
 from idp.store.facts import Loaded
 from idp.store.proofs import NextQuestion, Proof, Rotation
 from idp.store.refunds import Refund, Refunds, give_back
+from idp.typed import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,6 @@ class Wait:
 
     retry_after: timedelta
     strange: bool
-
-
-def fold(username: str) -> str:
-    """A username as it is stored and looked up: without case, width and surrounding blanks, accents put together.
-
-    Two names that look alike must be one (RFC 8265 3.3): keyboards differ in how they write an accent.
-    """
-    # Unicode 3.13 D146: folding may undo the normal form, and the normal form uncover a capital
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
 
 
 async def password(

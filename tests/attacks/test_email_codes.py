@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from idp.flows import operate
+from idp.flows.operate.people import set_email
 from idp.policy import default_policy
 from tests.world.asking import wrong
 from tests.world.mailing import allow_mail, mails
@@ -32,7 +32,7 @@ async def provider(mailing: Provider, database_url: str) -> AsyncIterator[Provid
     await next_day(mailing, database_url)
     allow_mail(mailing)
     yield mailing
-    await operate.set_email(mailing.idp, "dora", ADDRESS, verified=True)
+    await set_email(mailing.idp, "dora", ADDRESS, verified=True)
 
 
 async def asks(provider: Provider, username: str = "dora", **changes: str) -> tuple[Browser, str]:
@@ -267,10 +267,10 @@ async def test_another_address_kills_the_codes_that_went_to_the_old_one(
 ) -> None:
     browser, here = await asks(provider)
     code = await by_mail(provider, browser, here)
-    await operate.set_email(provider.idp, "dora", email, verified=verified)
+    await set_email(provider.idp, "dora", email, verified=verified)
     assert (await forced(provider, browser, f"{here}/email", code=code)).status_code == 400
     # Nor does it come back to life with the address.
-    await operate.set_email(provider.idp, "dora", ADDRESS, verified=True)
+    await set_email(provider.idp, "dora", ADDRESS, verified=True)
     assert "no longer works" in (await forced(provider, browser, f"{here}/email", code=code)).text
 
 
@@ -278,7 +278,7 @@ async def test_a_code_that_waits_goes_neither_to_the_old_address_nor_to_the_new_
     browser, here = await asks(provider)
     await browser.get(f"{here}/email")
     await browser.submit("/email/send")
-    await operate.set_email(provider.idp, "dora", "dora@example.org", verified=True)
+    await set_email(provider.idp, "dora", "dora@example.org", verified=True)
     await provider.deliver()
     assert mails(provider) == []
 
@@ -286,7 +286,7 @@ async def test_a_code_that_waits_goes_neither_to_the_old_address_nor_to_the_new_
 async def test_nothing_changed_kills_nothing(provider: Provider) -> None:
     browser, here = await asks(provider)
     code = await by_mail(provider, browser, here)
-    await operate.set_email(provider.idp, "dora", ADDRESS, verified=True)
+    await set_email(provider.idp, "dora", ADDRESS, verified=True)
     assert (await forced(provider, browser, f"{here}/email", code=code)).status_code == 303
 
 

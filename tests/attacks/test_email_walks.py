@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain
-from idp.flows import operate
+from idp.flows.operate.people import set_email
 from tests.world.asking import forget_limits
 from tests.world.databases import empty
 from tests.world.mailing import allow_mail, mails
@@ -164,7 +164,7 @@ class Walk:
     async def rewrites(self) -> None:
         who = self.chance.choice(tuple(PEOPLE))
         if self.chance.random() < 0.3:
-            await operate.set_email(self.provider.idp, who, PEOPLE[who], verified=self.chance.random() < 0.7)
+            await set_email(self.provider.idp, who, PEOPLE[who], verified=self.chance.random() < 0.7)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -174,6 +174,6 @@ async def test_who_reads_mail_alone_gets_no_fresh_scope_in_any_order_of_pages(pr
         await walk.step()
         if number % 60 == 59:
             for who, address in PEOPLE.items():
-                await operate.set_email(provider.idp, who, address, verified=True)
+                await set_email(provider.idp, who, address, verified=True)
             walk.browser, walk.tabs = provider.browser(), []
     assert len(walk.granted) >= 10

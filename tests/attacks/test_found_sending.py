@@ -14,7 +14,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from idp.flows import deliver, operate, suppressions
+from idp.flows import deliver, suppressions
+from idp.flows.operate.authenticators import remove_authenticator
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.people import set_password, set_user_disabled
 from idp.model.mail import Mailbox, MailServer, is_address
 from idp.model.regions import ByRegion
 from idp.sms import Channel, Outcome, Reason, Sent
@@ -177,18 +180,18 @@ async def test_what_a_plug_in_says_of_a_sent_message_does_not_make_it_leave_agai
 
 async def _removed(provider: Provider, browser: Browser) -> None:
     del browser
-    person = await operate.find_user(provider.idp, "bob")
-    await operate.remove_authenticator(provider.idp, "bob", str(person.authenticators[0].id))
+    person = await find_user(provider.idp, "bob")
+    await remove_authenticator(provider.idp, "bob", str(person.authenticators[0].id))
 
 
 async def _disabled(provider: Provider, browser: Browser) -> None:
     del browser
-    await operate.set_user_disabled(provider.idp, "bob", disabled=True)
+    await set_user_disabled(provider.idp, "bob", disabled=True)
 
 
 async def _signed_out_everywhere(provider: Provider, browser: Browser) -> None:
     del browser
-    await operate.set_password(provider.idp, "bob", "another passphrase altogether")
+    await set_password(provider.idp, "bob", "another passphrase altogether")
 
 
 async def _cancelled(provider: Provider, browser: Browser) -> None:

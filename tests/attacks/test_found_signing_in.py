@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 
 from idp.errors import AlreadyThere
-from idp.flows import operate
+from idp.flows.operate.clients import remove_client
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.people import add_user
 from tests.world.provider import NOTES_URI, Provider, claims, parameters
 from tests.world.stage import MOBILE_URI, SHOP_URI, consent, post, userinfo
 
@@ -78,7 +80,7 @@ async def test_an_application_that_is_gone_gets_nothing_before_we_heard_of_it(
         done = await consent(silent)
     assert "code" in parameters(done)
     if gone == "removed":
-        await operate.remove_client(provider.idp, leaving)
+        await remove_client(provider.idp, leaving)
     else:
         connection = await asyncpg.connect(database_url)
         await connection.execute("UPDATE client SET disabled_at = now() WHERE id = $1", leaving)
@@ -99,7 +101,7 @@ async def test_an_application_that_is_gone_gets_nothing_before_we_heard_of_it(
 async def test_names_that_look_alike_are_one_name(provider: Provider) -> None:
     """Two people had one name on every page, and who typed theirs on another keyboard had a wrong password."""
     name, password = "josé.kuusk", "a heron waits on cold feet"
-    await operate.add_user(provider.idp, username=name, password=password, phone="+37256789047")
+    await add_user(provider.idp, username=name, password=password, phone="+37256789047")
     others = (unicodedata.normalize("NFD", name), "\uff2aOS\u00c9.kuu\uff53k", f" {name.upper()}\u3000")
     for typed in others:
         browser = provider.browser()
@@ -107,8 +109,8 @@ async def test_names_that_look_alike_are_one_name(provider: Provider) -> None:
         page = await browser.submit("/password", username=typed, password=password)
         assert "/sms" in page.text
         with pytest.raises(AlreadyThere):
-            await operate.add_user(provider.idp, username=typed, password=password, phone="+37256789048")
-    assert (await operate.find_user(provider.idp, others[0])).account.username == name
+            await add_user(provider.idp, username=typed, password=password, phone="+37256789048")
+    assert (await find_user(provider.idp, others[0])).account.username == name
 
 
 NOSY = json.dumps(

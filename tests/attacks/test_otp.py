@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import Uuid, bindparam, func, literal_column, select
 
-from idp.flows.operate import unlock_user
+from idp.flows.operate.unlocking import unlock_user
 from idp.sms import Outcome, Sent
 from idp.store.composed import Statement
 from idp.store.schema import authentication_event

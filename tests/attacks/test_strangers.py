@@ -7,7 +7,7 @@ import pytest
 
 from idp import limits
 from idp.factors import recovery
-from idp.flows.operate import unlock_user
+from idp.flows.operate.unlocking import unlock_user
 from idp.store import rate_limits
 from tests.world.guessing import guess, use_up_the_day
 from tests.world.provider import PASSWORD, Browser, Provider, parameters

@@ -9,8 +9,10 @@ from starlette.applications import Starlette
 
 from idp import app as composition
 from idp.crypto import KeyChain, digest
-from idp.flows import operate
 from idp.flows.idp import Idp
+from idp.flows.operate.client_changes import set_client
+from idp.flows.operate.clients import set_client_disabled
+from idp.flows.operate.finding import find_client, list_clients
 from tests.world.parallel import at_once
 from tests.world.provider import Provider, claims
 from tests.world.running import settings_for
@@ -31,29 +33,27 @@ async def until(provider: Provider, true: Callable[[], bool]) -> None:
     """Until it is so: sooner than anybody reads the clients again without having heard of a change."""
     async with asyncio.timeout(composition.REREAD.total_seconds() / 2):
         while not true():
-            await operate.list_clients(provider.idp)
+            await list_clients(provider.idp)
 
 
 async def test_running_processes_hear_of_a_change(provider: Provider, elsewhere: Starlette) -> None:
     there: Idp = elsewhere.state.idp
     await until(provider, lambda: "bank" in there.clients)
-    done = await operate.set_client(
-        provider.idp, "bank", {"first_party": False, "redirect_uris": ("https://b.example/",)}
-    )
+    done = await set_client(provider.idp, "bank", {"first_party": False, "redirect_uris": ("https://b.example/",)})
     assert set(done.changed) == {"first_party", "redirect_uris"}
     await until(provider, lambda: there.clients["bank"] == done.after)
-    await operate.set_client(provider.idp, "bank", {"name": "Corner Bank"})
+    await set_client(provider.idp, "bank", {"name": "Corner Bank"})
     await until(provider, lambda: there.clients["bank"].name == "Corner Bank")
 
 
 async def test_two_operators_at_once_both_get_what_they_wanted(provider: Provider) -> None:
     wishes = ({"audience": ("api",)}, {"rotate_refresh": False}, {"first_party": False}, {"signing_alg": "RS256"})
     for number in range(5):
-        await operate.set_client(
+        await set_client(
             provider.idp, "bank", {"audience": (), "rotate_refresh": True, "first_party": True, "signing_alg": "ES256"}
         )
-        await at_once(len(wishes), lambda each: operate.set_client(provider.idp, "bank", wishes[each]))
-        now = await operate.find_client(provider.idp, "bank")
+        await at_once(len(wishes), lambda each: set_client(provider.idp, "bank", wishes[each]))
+        now = await find_client(provider.idp, "bank")
         assert (now.audience, now.rotate_refresh, now.first_party, now.signing_alg) == (
             ("api",),
             False,
@@ -64,17 +64,17 @@ async def test_two_operators_at_once_both_get_what_they_wanted(provider: Provide
 
 async def test_the_secret_stays_and_a_disabled_client_stays_disabled(provider: Provider) -> None:
     secret = provider.secrets["bank"]
-    await operate.set_client_disabled(provider.idp, "bank", disabled=True)
-    done = await operate.set_client(provider.idp, "bank", {"name": "Corner Bank", "auth_method": "client_secret_post"})
+    await set_client_disabled(provider.idp, "bank", disabled=True)
+    done = await set_client(provider.idp, "bank", {"name": "Corner Bank", "auth_method": "client_secret_post"})
     assert done.secret is None
-    now = await operate.find_client(provider.idp, "bank")
+    now = await find_client(provider.idp, "bank")
     assert now.secret_hash == digest(secret)
     assert now.disabled
 
 
 async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(provider: Provider) -> None:
     issued = await lasting(provider, scope="openid email offline_access")
-    await operate.set_client(provider.idp, "bank", {"scopes": ("openid", "offline_access")})
+    await set_client(provider.idp, "bank", {"scopes": ("openid", "offline_access")})
     await composition.read_clients(provider.idp)
     again = (await refresh(provider, issued["refresh_token"])).json()
     assert again["scope"] == "openid offline_access"

@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from idp.crypto import KeyChain
-from idp.flows import operate, spending
+from idp.flows import spending
+from idp.flows.operate.spending import explain_number, spending_counters
 from idp.flows.spending import Cleared
 from idp.sms import Outcome, Sent
 from idp.sms.phone import describe
@@ -420,19 +421,19 @@ async def test_the_operator_sees_it_all_and_nothing_is_counted_by_looking(
     for last in range(1, 6):
         await ask(bare, await person(bare, estonian(1, last)))
     await ask(bare, await person(bare, "+3726001234"))
-    before = await operate.spending_counters(bare.idp)
+    before = await spending_counters(bare.idp)
     assert {(each.rule, each.mode, each.region): each.count for each in before.denied} == {
         ("neighbours", "enforce", "EE"): 2,
         ("line_type", "shadow", "EE"): 1,
     }
     assert before.closed_blocks == 1
-    told = await operate.explain_number(bare.idp, "+372 5000 1099")
+    told = await explain_number(bare.idp, "+372 5000 1099")
     assert told.phone.endswith("099")
     assert "5000" not in str(told)
     assert told.answer == "it would not be sent, because its block of numbers is closed (neighbours)"
     assert told.answer_verified == "it would be sent"
-    assert (await operate.explain_number(bare.idp, "+371 2123 4567")).answer_verified.endswith("LV is closed (country)")
-    assert await operate.spending_counters(bare.idp) == before
+    assert (await explain_number(bare.idp, "+371 2123 4567")).answer_verified.endswith("LV is closed (country)")
+    assert await spending_counters(bare.idp) == before
 
 
 async def test_two_statements_judge_a_message(bare: Provider) -> None:

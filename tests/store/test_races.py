@@ -16,10 +16,11 @@ from idp.audit import FactorVerified
 from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
-from idp.flows import authorize, challenge, keys, login, operate, token
+from idp.flows import authorize, challenge, keys, login, token
 from idp.flows.authorize import Gone, ToClient, ToInteraction
 from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
+from idp.flows.operate.people import set_email
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
 from idp.store import accounts, attempts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
@@ -636,7 +637,7 @@ async def test_who_changes_the_address_and_who_answers_do_not_both_win_later(twi
 
         async def change_or_answer(caller: int, asked: Asked = asked, right: str = right) -> object:
             if caller == 0:
-                return await operate.set_email(twins[0].idp, "dora", "dora@example.org", verified=True)
+                return await set_email(twins[0].idp, "dora", "dora@example.org", verified=True)
             idp = twins[caller % 2].idp
             return await challenge.answer(idp, asked.interaction_id, asked.visitor, Factor.EMAIL, right)
 
@@ -644,7 +645,7 @@ async def test_who_changes_the_address_and_who_answers_do_not_both_win_later(twi
         outcomes = await at_once(8, change_or_answer)
         assert await proofs_made(twins) == before + len(tokens(outcomes)) <= before + 1
         assert not tokens(await answers(twins, [asked], Factor.EMAIL, right, 4))
-        await operate.set_email(twins[0].idp, "dora", "dora@example.com", verified=True)
+        await set_email(twins[0].idp, "dora", "dora@example.com", verified=True)
 
 
 async def test_a_proof_by_mail_needs_the_address_it_went_to_to_be_theirs_still(twins: Twins) -> None:

@@ -1,27 +1,17 @@
 """An operator's work on one person's authenticators: an app by ticket, a phone, recovery codes, removal."""
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from idp.audit import AuthenticatorRemoved, RecoveryCodesMade
-from idp.errors import NotThere, SealBroken
+from idp.errors import NotThere
 from idp.factors import recovery, totp
 from idp.flows.idp import Idp
 from idp.flows.notices import tell
-from idp.flows.operate.people import (
-    NotAcceptable,
-    Person,
-    end_everything,
-    find_user,
-    parse_phone,
-    record_added,
-    store_phone,
-)
-from idp.flows.sealed import NUMBER, SEED, bound
+from idp.flows.operate.finding import Person, find_user
+from idp.flows.operate.people import NotAcceptable, end_everything, parse_phone, record_added, store_phone
+from idp.flows.sealed import SEED, bound
 from idp.model import Account, Authenticator, Factor
-from idp.sms.phone import textable
 from idp.sms.text import Notice
 from idp.store import audits, authenticators, recovery_codes
 from idp.store.engine import Connection
@@ -35,17 +25,6 @@ class Ticket:
     authenticator: Authenticator
     otpauth_uri: str = field(repr=False)
     secret: str = field(repr=False)
-
-
-async def out_of_reach(idp: Idp, person: Person) -> Sequence[Authenticator]:
-    """The person's phones that are no mobile numbers by today's numbering plans. One that does not open is not told."""
-    lost = set()
-    for id_, sealed, _ in await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.SMS):
-        with suppress(SealBroken):  # `idp doctor` tells of it
-            number = idp.secrets.unseal(sealed, purpose=NUMBER, bound_to=bound(person.account.id, id_)).decode()
-            if not textable(number):
-                lost.add(id_)
-    return [one for one in person.authenticators if one.id in lost]
 
 
 async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Ticket:

@@ -7,7 +7,8 @@ from typing import Any
 
 from idp.audit import AccountChanged
 from idp.flows.idp import Idp
-from idp.flows.operate.people import NotAcceptable, Person, find_user
+from idp.flows.operate.finding import Person, find_user
+from idp.flows.operate.people import NotAcceptable
 from idp.oidc.claims import ADDRESS, BY_SCOPE
 from idp.store import accounts, audits
 

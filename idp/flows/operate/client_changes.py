@@ -8,7 +8,8 @@ from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
 from idp.errors import NotThere
 from idp.flows.idp import Idp
-from idp.flows.operate.clients import WITH_SECRET, NewClient, find_client, parse
+from idp.flows.operate.clients import WITH_SECRET, NewClient, parse
+from idp.flows.operate.finding import find_client
 from idp.model import AuthMethod, Client
 from idp.store import audits, clients
 

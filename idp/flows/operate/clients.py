@@ -1,14 +1,14 @@
 """An operator's work on clients: register, find, disable, new secret, remove."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_bytes, random_token
-from idp.errors import NotThere
 from idp.flows.idp import INTERNAL, Idp
+from idp.flows.operate.finding import find_client
 from idp.flows.operate.people import NotAcceptable, known_group
 from idp.model import AuthMethod, Client
 from idp.oidc import assertions, claims, origins, redirects
@@ -223,19 +223,6 @@ def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
         if (problem := origins.problem(origin)) is not None:
             raise NotAcceptable(f"The origin {origin!r} cannot be registered: it {problem}.")
     return tuple(dict.fromkeys(made for origin in given if (made := origins.serialised(origin)) is not None))
-
-
-async def list_clients(idp: Idp) -> Sequence[Client]:
-    """Every client, disabled ones too, by name."""
-    return await clients.all_clients(idp.db)
-
-
-async def find_client(idp: Idp, name_or_id: str) -> Client:
-    """A client by its id, else by its name. Raises `NotThere`."""
-    everyone = await clients.all_clients(idp.db)
-    for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
-        return client
-    raise NotThere(f"There is no client {name_or_id!r}.")
 
 
 async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, str]]:

@@ -3,7 +3,7 @@
 from idp.errors import SealBroken
 from idp.flows import suppressions
 from idp.flows.idp import Idp
-from idp.flows.operate.people import find_user
+from idp.flows.operate.finding import find_user
 from idp.flows.outgoing import address_of, masked
 from idp.sms.phone import Phone
 from idp.store import messages

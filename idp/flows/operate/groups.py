@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from idp.audit import AccountChanged
 from idp.errors import NotThere
 from idp.flows.idp import Idp
-from idp.flows.operate.people import find_user, known_group
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.people import known_group
 from idp.model import Account, Client
 from idp.policy import Policy, is_for
 from idp.store import accounts, audits, clients

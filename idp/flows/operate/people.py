@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, PasswordChanged, SignedOut
-from idp.errors import IdpError, NotThere
+from idp.errors import IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows.idp import Idp
-from idp.flows.login import fold
 from idp.flows.notices import tell
+from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Factor
 from idp.policy import Policy
@@ -21,28 +20,15 @@ from idp.sms.phone import Phone, Unusable
 from idp.sms.text import Notice
 from idp.store import accounts, audits, authenticators, grants, sessions
 from idp.store.engine import Connection
+from idp.typed import fold
 
 LONGEST_USERNAME = 64
 LONGEST_NAME = 200
-SEARCHED = 100_000
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
 
 
 class NotAcceptable(IdpError):
     """What the operator gave cannot be taken; the text says why, without repeating a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person with their open authenticators and what happened lately: time, name, client id, fields.
-
-    `by_mail`: codes can go to their e-mail address, so that they can sign in without any authenticator.
-    """
-
-    account: Account
-    authenticators: tuple[Authenticator, ...]
-    events: Sequence[tuple[datetime, str, str | None, dict[str, object]]] = ()
-    by_mail: bool = False
 
 
 _WHY_NOT_A_PHONE = {
@@ -159,7 +145,7 @@ async def add_user(
         await accounts.add(conn, account, password_hash=hashed)
         await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
         added = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
-    return Person(account, added, by_mail=_by_mail(idp, account))
+    return Person(account, added, by_mail=by_mail(idp, account))
 
 
 async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
@@ -189,34 +175,6 @@ async def record_added(conn: Connection, added: Authenticator, *, now: datetime)
     """The audit row for an authenticator that an operator gave."""
     event = AuthenticatorAdded(added.factor, str(added.id), trusted_at=now.isoformat(), by="operator")
     await audits.add(conn, event, now=now, account_id=added.account_id)
-
-
-async def find_user(idp: Idp, username: str, *, events: int = 0) -> Person:
-    """A person by username, with their newest audit events. Raises `NotThere`."""
-    found = await accounts.by_username(idp.db, username=fold(username))
-    if found is None:
-        raise NotThere(f"There is no user named {fold(username)!r}.")
-    account, theirs = found
-    happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
-    return Person(account, theirs, happened, by_mail=_by_mail(idp, account))
-
-
-def _by_mail(idp: Idp, account: Account) -> bool:
-    return account.mailbox is not None and Factor.EMAIL in idp.policy.factors
-
-
-async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
-    """People by username, and how many there are in all. `containing` looks at username, name and e-mail address."""
-    everybody = await accounts.count(idp.db)
-    wanted = containing.casefold()
-    if not wanted:
-        return await accounts.some(idp.db, limit=limit), everybody
-    found = [
-        account
-        for account in await accounts.some(idp.db, limit=SEARCHED)
-        if any(wanted in (text or "").casefold() for text in (account.username, account.name, account.email))
-    ]
-    return found[:limit], everybody
 
 
 async def set_password(idp: Idp, username: str, password: str) -> Person:

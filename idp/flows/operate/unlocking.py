@@ -9,7 +9,7 @@ from idp.audit import AccountChanged
 from idp.flows import enrol
 from idp.flows.destinations import mailbox_key, number_of
 from idp.flows.idp import Idp
-from idp.flows.operate.people import Person, find_user
+from idp.flows.operate.finding import Person, find_user
 from idp.flows.outgoing import masked
 from idp.limits import Sending
 from idp.model import Factor

@@ -1,0 +1,82 @@
+"""Whom and what an operator asks for: people, clients. Nothing is changed; what a look does not need is not loaded."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from idp.errors import NotThere, SealBroken
+from idp.flows.idp import Idp
+from idp.flows.sealed import NUMBER, bound
+from idp.model import Account, Authenticator, Client, Factor
+from idp.sms.phone import textable
+from idp.store import accounts, audits, authenticators, clients
+from idp.typed import fold
+
+SEARCHED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person with their open authenticators and what happened lately: time, name, client id, fields.
+
+    `by_mail`: codes can go to their e-mail address, so that they can sign in without any authenticator.
+    """
+
+    account: Account
+    authenticators: tuple[Authenticator, ...]
+    events: Sequence[tuple[datetime, str, str | None, dict[str, object]]] = ()
+    by_mail: bool = False
+
+
+async def find_user(idp: Idp, username: str, *, events: int = 0) -> Person:
+    """A person by username, with their newest audit events. Raises `NotThere`."""
+    found = await accounts.by_username(idp.db, username=fold(username))
+    if found is None:
+        raise NotThere(f"There is no user named {fold(username)!r}.")
+    account, theirs = found
+    happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
+    return Person(account, theirs, happened, by_mail=by_mail(idp, account))
+
+
+def by_mail(idp: Idp, account: Account) -> bool:
+    """Whether codes can go to their e-mail address."""
+    return account.mailbox is not None and Factor.EMAIL in idp.policy.factors
+
+
+async def out_of_reach(idp: Idp, person: Person) -> Sequence[Authenticator]:
+    """The person's phones that are no mobile numbers by today's numbering plans. One that does not open is not told."""
+    lost = set()
+    for id_, sealed, _ in await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.SMS):
+        with suppress(SealBroken):  # `idp doctor` tells of it
+            number = idp.secrets.unseal(sealed, purpose=NUMBER, bound_to=bound(person.account.id, id_)).decode()
+            if not textable(number):
+                lost.add(id_)
+    return [one for one in person.authenticators if one.id in lost]
+
+
+async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
+    """People by username, and how many there are in all. `containing` looks at username, name and e-mail address."""
+    everybody = await accounts.count(idp.db)
+    wanted = containing.casefold()
+    if not wanted:
+        return await accounts.some(idp.db, limit=limit), everybody
+    found = [
+        account
+        for account in await accounts.some(idp.db, limit=SEARCHED)
+        if any(wanted in (text or "").casefold() for text in (account.username, account.name, account.email))
+    ]
+    return found[:limit], everybody
+
+
+async def list_clients(idp: Idp) -> Sequence[Client]:
+    """Every client, disabled ones too, by name."""
+    return await clients.all_clients(idp.db)
+
+
+async def find_client(idp: Idp, name_or_id: str) -> Client:
+    """A client by its id, else by its name. Raises `NotThere`."""
+    everyone = await clients.all_clients(idp.db)
+    for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
+        return client
+    raise NotThere(f"There is no client {name_or_id!r}.")
