@@ -12,10 +12,9 @@ from idp import metrics
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.errors import IdpError, Unavailable
-from idp.factors.password import PasswordThreads
 from idp.flows import keys, notices, senders, spending
-from idp.flows.idp import INTERNAL, Idp
-from idp.flows.rules import read_rules
+from idp.flows.idp import Idp
+from idp.flows.opening import open_idp, read_clients
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
 from idp.sms.intel import open_intel
@@ -47,46 +46,6 @@ def brand(settings: Settings) -> Brand:
     )
 
 
-@asynccontextmanager
-async def open_idp(
-    settings: Settings,
-    *,
-    url: str,
-    secrets: KeyChain,
-    clock: Clock | None = None,
-    database: type[Database] = Database,
-) -> AsyncIterator[Idp]:
-    """The provider on a migrated database, for a server or one command. Raises `Unavailable` or `SettingsError`."""
-    policy, table = read_rules(settings)
-    db = database(url, size=settings.pool_size)
-    await db.open()
-    try:
-        if clock is None:
-            clock = DatabaseClock()
-            await db.follow(clock)
-        with PasswordThreads() as passwords:
-            idp = Idp(
-                settings=settings,
-                db=db,
-                clock=clock,
-                policy=policy,
-                secrets=await keys.agreed(db, secrets),
-                passwords=passwords,
-                spending=table,
-            )
-            await read_clients(idp)
-            await keys.read(idp)
-            yield idp
-    finally:
-        await db.close()
-
-
-async def read_clients(idp: Idp) -> None:
-    """Take over the registered clients."""
-    found = await clients.all_clients(idp.db)
-    idp.clients = {client.id: client for client in found if client.id != INTERNAL and not client.disabled}
-
-
 def create_app(
     settings: Settings,
     *,
@@ -105,6 +64,7 @@ def create_app(
             idp = await stack.enter_async_context(
                 open_idp(settings, url=url, secrets=secrets, clock=clock, database=database)
             )
+            await keys.read(idp)
             app.state.idp = idp
             opened = gateways
             if opened is None or settings.number_intel is not None:

@@ -1,5 +1,9 @@
 """The tree of errors. Expected outcomes are values in a union; these are for broken rules and broken machines."""
 
+from types import TracebackType
+
+_LAST_PLACES = 8
+
 
 class IdpError(Exception):
     """Any failure of ours. The text is one sentence, safe to show to an operator; it holds no secret."""
@@ -42,3 +46,13 @@ class AlreadyThere(IdpError):
 
 class SealBroken(IdpError):
     """A sealed value does not open: wrong key, wrong row or changed bytes."""
+
+
+def places(step: TracebackType | None) -> list[str]:
+    """The last files, lines and functions of a traceback, without the values in it."""
+    found: list[str] = []
+    while step is not None:
+        code = step.tb_frame.f_code
+        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} {code.co_name}")
+        step = step.tb_next
+    return found[-_LAST_PLACES:]

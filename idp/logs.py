@@ -13,11 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from types import TracebackType
 from typing import Any, Literal, Protocol
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
+
+from idp.errors import places
 
 BLOT = "[secret]"
 # Whole words of a field's name, divided by "_".
@@ -57,7 +58,6 @@ _QUIET = (
     "uvicorn.asgi",
     "uvicorn.error",
 )
-_LAST_PLACES = 8
 ROOM = 1_000_000  # characters that wait for a reader
 AT_ONCE = 4096  # bytes; what is no longer than a pipe's page is not mixed with another process's
 TOGETHER = 0.005  # seconds that the first of several lines waits for the others
@@ -232,16 +232,6 @@ def _without_exception_text(_: WrappedLogger, __: str, event: EventDict) -> Even
     if record is not None:
         record.exc_info = record.exc_text = None
     return event
-
-
-def places(step: TracebackType | None) -> list[str]:
-    """The last files, lines and functions of a traceback, without the values in it."""
-    found: list[str] = []
-    while step is not None:
-        code = step.tb_frame.f_code
-        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} {code.co_name}")
-        step = step.tb_next
-    return found[-_LAST_PLACES:]
 
 
 def _blot(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

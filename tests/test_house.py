@@ -54,7 +54,7 @@ TECHNICAL = {
     "health.PATIENCE": "a check's patience",
     "hosts.HEAD_START": "a pause between two hosts",
     "keys.KEPT_BY_CLIENTS": "what libraries do, whatever we say",
-    "keys.VERIFY_AFTER_RETIREMENT": "follows from the longest life of a token",
+    "sealed_keys.VERIFY_AFTER_RETIREMENT": "follows from the longest life of a token",
     "leases.LEASE": "how long one sender has a message to itself",
     "messages.MARGIN": "what a message needs to arrive and be typed",
     "middleware.LIMIT": "an answer's patience",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from idp.errors import SettingsError
-from idp.flows import keys
+from idp.flows import sealed_keys
 from idp.limits import Limit, Limits, Window
 from idp.policy import LIFETIMES, Policy, default_policy, in_units, lifetimes_of, limits_of, load_policy, said
 from tests.world.policies import BEFORE, OURS
@@ -144,7 +144,7 @@ def test_the_page_for_operators_says_each_row_and_its_bounds() -> None:
 
 def test_a_retired_key_outlives_what_it_signed() -> None:
     longest = max(LIFETIMES["tokens.access"].most, LIFETIMES["tokens.id_token"].most)
-    assert longest < keys.VERIFY_AFTER_RETIREMENT
+    assert longest < sealed_keys.VERIFY_AFTER_RETIREMENT
 
 
 def test_the_file_that_comes_with_stile_has_every_row() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from idp.cli import clients, doctor, keys, mail, migrate, output, policy, sms, users
+from idp.serving.loading import plainly
 
 LAST_PORT = 65535
 
@@ -127,7 +128,8 @@ def main(argv: list[str] | None = None) -> int:
         if not all(_is_text(each) for each in arguments):
             output.complain(["The command line holds bytes that are no UTF-8."], as_json=as_json)
             return 2
-        return _run(arguments, as_json=as_json)
+        with plainly():
+            return _run(arguments, as_json=as_json)
     except BrokenPipeError:
         # Whoever read us has seen enough. Python would complain again when it flushes at exit.
         import os
@@ -179,7 +181,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
         output.complain([f"The system refused{name}: {error.strerror or type(error).__name__}."], as_json=as_json)
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: its text may hold a secret, its place does not
-        from idp.logs import places
+        from idp.errors import places
 
         where = " < ".join(reversed(places(error.__traceback__)[-3:]))
         output.complain([f"Stile broke ({type(error).__name__} at {where}): please report it."], as_json=as_json)

@@ -11,9 +11,9 @@ from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
-from idp.flows.keys import SIGNING_KEY
-from idp.flows.keys import bound as key_bound
 from idp.flows.sealed import NUMBER, bound, purpose_of
+from idp.flows.sealed_keys import SIGNING_KEY
+from idp.flows.sealed_keys import bound as key_bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.serving.place import KEY_FILE, read_or_make_keys

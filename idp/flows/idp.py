@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from idp.addresses import address_bucket
@@ -12,12 +13,14 @@ from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
 from idp.limits import Limits
 from idp.model import Account, AuthMethod, Client
-from idp.oidc.keys import KeyRing
 from idp.policy import Policy
 from idp.settings import Settings
-from idp.sms.intel import NumberIntel
 from idp.spending import Spending
 from idp.store.engine import Database
+
+if TYPE_CHECKING:  # what only a server needs: a command has no time to load it
+    from idp.oidc.keys import KeyRing
+    from idp.sms.intel import NumberIntel
 
 INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
 ACCOUNT_PATH = "/account"
@@ -40,8 +43,8 @@ class Idp:
     passwords: PasswordThreads
     spending: Spending
     clients: Mapping[str, Client] = field(default_factory=dict)
-    ring: KeyRing | None = None
-    intel: NumberIntel | None = None
+    ring: "KeyRing | None" = None
+    intel: "NumberIntel | None" = None
 
     @property
     def issuer(self) -> str:
@@ -54,7 +57,7 @@ class Idp:
         return self.policy.limits
 
     @property
-    def keys(self) -> KeyRing:
+    def keys(self) -> "KeyRing":
         """The signing keys. Raises `Unavailable` before they were read."""
         if self.ring is None:
             raise Unavailable("The signing keys have not been read yet.")

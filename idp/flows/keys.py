@@ -5,18 +5,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from idp.audit import KeysRotated
-from idp.crypto import KeyChain
-from idp.errors import IdpError, SealBroken
+from idp.errors import IdpError
 from idp.flows.idp import Idp
+from idp.flows.sealed_keys import SIGNING_KEY, VERIFY_AFTER_RETIREMENT, bound, is_remembered, unsealed
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.store import audits, keys
-from idp.store.engine import Database
 from idp.store.keys import StoredKey
 
-SIGNING_KEY = "signing-key"
 # Libraries keep a JWK Set for five minutes to a day, whatever Cache-Control says, and some fetch none for a new kid.
 KEPT_BY_CLIENTS = timedelta(days=1)
-VERIFY_AFTER_RETIREMENT = timedelta(days=2)  # longer than any token lives
 
 
 def hints_last(idp: Idp) -> timedelta:
@@ -36,42 +33,22 @@ class TooEarly(IdpError):
         )
 
 
-async def agreed(db: Database, secrets: KeyChain) -> KeyChain:
-    """These keys, with what is counted and looked up under the one that was there first, on every node.
-
-    A list in another order neither starts anybody's limits anew nor hides what was stored before.
-    """
-    return secrets.since(await keys.oldest_secret_key(db, ids=secrets.ids()))
-
-
-def bound(alg: str, kid: str) -> str:
-    """What a sealed signing key is bound to."""
-    return f"signing_key.sealed/{alg}/{kid}"
-
-
 async def read(idp: Idp) -> None:
     """Put the keys of the database into `idp.ring`; keys parsed before are not parsed again."""
     stored = await keys.all_keys(idp.db)
     if not {(key.alg, key.state) for key in stored} >= {(alg, "current") for alg in ALGORITHMS}:
         await _make_missing(idp, stored)
         stored = await keys.all_keys(idp.db)
-    since = idp.clock.now() - VERIFY_AFTER_RETIREMENT
-    idp.ring = KeyRing(opened for key in stored if (opened := _opened(idp, key, since=since)) is not None)
+    idp.ring = KeyRing(opened for key in stored if (opened := _opened(idp, key)) is not None)
 
 
-def _opened(idp: Idp, key: StoredKey, *, since: datetime) -> SigningKey | None:
-    remembered = key.retired_at is not None and key.retired_at < since
-    state = KeyState.REMEMBERED if remembered else KeyState(key.state)
+def _opened(idp: Idp, key: StoredKey) -> SigningKey | None:
+    state = KeyState.REMEMBERED if is_remembered(idp, key) else KeyState(key.state)
     known = None if idp.ring is None else idp.ring.find(key.id)
     if known is not None:
         return replace(known, state=state)
-    try:
-        private = idp.secrets.unseal(key.sealed, purpose=SIGNING_KEY, bound_to=bound(key.alg, key.id))
-    except SealBroken:
-        if remembered:
-            return None  # its secret key was put away since: its hints count as none
-        raise
-    return load(private, state=state)
+    private = unsealed(idp, key)
+    return None if private is None else load(private, state=state)
 
 
 async def _make_missing(idp: Idp, stored: Sequence[StoredKey]) -> None:

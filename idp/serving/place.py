@@ -1,8 +1,10 @@
 """Which database a command uses and with which secret keys; opened, migrated where that is ours to do, and checked."""
 
 import asyncio
+import logging
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -132,10 +134,30 @@ def _make(path: Path, text: str) -> None:
 @asynccontextmanager
 async def opened(place: Place) -> AsyncIterator["Idp"]:
     """The provider on that database, for one command."""
-    from idp.app import open_idp
+    from idp.flows.opening import open_idp
+    from idp.flows.sealed_keys import ready
 
     async with open_idp(place.settings, url=place.url, secrets=place.secrets) as idp:
+        if not await ready(idp):
+            from idp.flows import keys
+
+            await keys.read(idp)  # which makes what is missing
         yield idp
+
+
+class _Late(logging.Handler):
+    """Prepares to write lines when there is one: it takes as long as the rest of a short command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """The first line, and with it all that follow."""
+        _configure_lines()
+        logging.getLogger(record.name).handle(record)
+
+
+def _configure_lines() -> None:
+    from idp import logs
+
+    logs.configure(level="warning", form="text")
 
 
 def run(work: Callable[["Idp"], Awaitable[T]], *, makes: bool = False) -> T:
@@ -143,10 +165,11 @@ def run(work: Callable[["Idp"], Awaitable[T]], *, makes: bool = False) -> T:
 
     Where the embedded database is to be used and there is none: with `makes` it is made, else `IdpError` says so.
     """
-    from idp import logs
-
     settings = read_settings(os.environ)
-    logs.configure(level="warning", form="text")
+    if "structlog" in sys.modules:
+        _configure_lines()
+    else:  # what was loaded for this command writes no lines of its own; a library may
+        logging.getLogger().handlers[:] = [_Late()]
     if settings.database_url is None and not makes and not localpg.exists(settings.data_dir):
         raise IdpError(
             f"There is no database in {settings.data_dir}: set IDP_DATA_DIR to the directory that has one,"

@@ -14,6 +14,7 @@ import socket
 import sys
 
 from idp.errors import IdpError
+from idp.serving.loading import plainly
 
 READY = b"ready\n"
 FAILED = 3
@@ -53,6 +54,11 @@ async def work(supervisor: socket.socket) -> None:
 def main() -> int:
     """Until told to stop: 0. Could not start: 3 and one line of log."""
     gc.disable()  # while modules are loaded; `server` begins it again
+    with plainly():
+        return _main()
+
+
+def _main() -> int:
     import structlog
 
     from idp import logs

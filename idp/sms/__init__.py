@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
-
-import httpx
 
 from idp.errors import IdpError, SettingsError
 from idp.settings import Settings, missing_for
 from idp.sms.plugins import start
+
+if TYPE_CHECKING:
+    import httpx
 
 GROUP = "idp.sms_gateways"
 
@@ -174,7 +175,7 @@ class Gateway(Protocol):
         ...
 
 
-Factory = Callable[[Settings, httpx.AsyncClient], Gateway]
+Factory = Callable[[Settings, "httpx.AsyncClient"], Gateway]
 """Makes a gateway from the settings and the shared client of `wire.new_client`, which the caller closes."""
 
 _OURS = tuple(
@@ -199,7 +200,7 @@ def gateway_problems(names: Sequence[str], settings: Settings) -> list[str]:
     return unknown + [problem for name in names for problem in missing_for(name, settings)]
 
 
-def open_gateways(names: Sequence[str], *, settings: Settings, client: httpx.AsyncClient) -> tuple[Gateway, ...]:
+def open_gateways(names: Sequence[str], *, settings: Settings, client: "httpx.AsyncClient") -> tuple[Gateway, ...]:
     """The named gateways, in that order. Raises `SettingsError` that lists every unknown name and missing setting.
 
     One that is not ours and breaks when it is started is a wrong setting too.

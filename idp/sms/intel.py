@@ -7,15 +7,16 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Protocol
 
 from idp.clock import Clock
 from idp.errors import SettingsError
 from idp.model import Swap
 from idp.settings import Settings, missing_for_intel
 from idp.sms.plugins import start
+
+if TYPE_CHECKING:
+    import httpx
 
 GROUP = "idp.number_intel"
 TOTAL = timedelta(seconds=2)
@@ -37,7 +38,7 @@ class NumberIntel(Protocol):
         ...
 
 
-Factory = Callable[[Settings, httpx.AsyncClient, Clock], NumberIntel]
+Factory = Callable[[Settings, "httpx.AsyncClient", Clock], NumberIntel]
 """Makes one from the settings and the shared client of `wire.new_client`, which the caller closes."""
 
 _OURS = (EntryPoint(name="camara", value="idp.sms.camara:create", group=GROUP),)
@@ -59,7 +60,7 @@ def intel_problems(settings: Settings) -> list[str]:
     return missing_for_intel(name, settings)
 
 
-def open_intel(settings: Settings, *, client: httpx.AsyncClient, clock: Clock) -> NumberIntel | None:
+def open_intel(settings: Settings, *, client: "httpx.AsyncClient", clock: Clock) -> NumberIntel | None:
     """Whom `IDP_NUMBER_INTEL` names; None for nobody. Raises `SettingsError`: an unknown name, a missing setting."""
     name = settings.number_intel
     if name is None:

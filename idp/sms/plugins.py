@@ -4,8 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
-from idp.errors import SettingsError
-from idp.logs import places
+from idp.errors import SettingsError, places
 
 T = TypeVar("T")
 

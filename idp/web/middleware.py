@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from idp import metrics
 from idp.audit import ORIGIN
 from idp.crypto import random_bytes
-from idp.errors import IdpError, SealBroken, Unavailable
+from idp.errors import IdpError, SealBroken, Unavailable, places
 from idp.oidc import metadata
 from idp.web import cors
 from idp.web.answers import trouble
@@ -118,7 +117,7 @@ class Around:
             # A database error's text may hold a row, so only its kind is written.
             _log.error("failed", error=type(error).__name__, detail=str(error) if isinstance(error, IdpError) else "")
         if kind is Trouble.BROKEN and not isinstance(error, IdpError):
-            _log.error("traceback", where=_where(error))
+            _log.error("traceback", where=places(error.__traceback__))
         path = request.url.path.removeprefix(self._base)
         headers = {"Cache-Control": "no-store", **(_RETRY if kind is Trouble.UNAVAILABLE else {})}
         if kind is Trouble.METHOD:
@@ -168,14 +167,3 @@ def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
         elif isinstance(route, Route):
             found |= route.methods or set()
     return found
-
-
-def _where(error: Exception) -> list[str]:
-    """Files, lines and functions of a traceback, without the values in it."""
-    found: list[str] = []
-    step: Any = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} {code.co_name}")
-        step = step.tb_next
-    return found[-8:]

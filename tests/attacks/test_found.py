@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from idp import app as composition
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
+from idp.flows.opening import read_clients
 from idp.flows.operate.clients import set_client_disabled
 from idp.serving import server
 from idp.store import clients
@@ -188,7 +189,7 @@ async def test_a_disabled_clients_tokens_open_no_api(provider: Provider) -> None
     token = given.json()["access_token"]
     assert (await provider.introspect(token, "notes"))["active"] is True
     await set_client_disabled(provider.idp, "shopping", disabled=True)
-    await composition.read_clients(provider.idp)
+    await read_clients(provider.idp)
     assert await provider.introspect(token, "notes") == {"active": False}
 
 

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
 from idp import logs, metrics
+from idp.serving import place
 
 SESAME = "sesame-7"
 
@@ -121,3 +122,12 @@ def test_each_occasion_is_counted() -> None:
     assert so_far('idp_sms_breaker{gateway="smspm",region="LV"}') == 0
     assert so_far('idp_database_connections{state="open"}') == 7
     assert so_far('idp_database_connections{state="idle"}') == 3
+
+
+def test_a_librarys_line_in_a_command_is_written_as_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger().handlers[:] = [place._Late()]
+    for said in ("first", "second"):
+        logging.getLogger("asyncio").error(said, exc_info=ValueError(SESAME))
+    lines = capsys.readouterr().err.splitlines()
+    assert [("first" in line, "second" in line) for line in lines] == [(True, False), (False, True)]
+    assert all("ValueError" in line and SESAME not in line for line in lines)

@@ -1,4 +1,4 @@
-"""What `idp serve` loads before it answers: on a database that is up to date, nothing that only changes databases."""
+"""What is loaded before an answer: by `idp serve` nothing that only changes databases, by a command no server."""
 
 import signal
 import subprocess
@@ -16,6 +16,7 @@ from tests.world.waiting import NEVER
 # A module inside each, as one that is refused at its door has a line in the list as well.
 NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console", "sqlalchemy.util"}
 WORKERS_BUSINESS = {"authlib.oauth2", "jinja2.environment", "joserfc.jwk", "starlette.requests"}
+SERVERS_BUSINESS = {"babel.core", "httpx._client", "prometheus_client.registry", "structlog._config", "uvicorn.config"}
 EACH = {"PYTHONPROFILEIMPORTTIME": "1"}
 
 
@@ -55,7 +56,26 @@ def test_a_start_loads_what_answering_needs(
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(NEVER) == 0
-    lines = (tmp_path / "loaded").read_text(encoding="utf-8").splitlines()
-    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    modules = _modules((tmp_path / "loaded").read_text(encoding="utf-8"))
     assert {"idp.settings", "structlog.processors"} <= modules
     assert never & modules == set()
+
+
+def test_a_command_that_only_looks_loads_no_server(
+    provider: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path
+) -> None:
+    environ = environment(
+        tmp_path / "data", IDP_DATABASE_URL=database_url, IDP_SECRET_KEYS=keys_text(key_chain), **EACH
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "idp", "user", "show", "alice"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "ending" in done.stdout
+    modules = _modules(done.stderr)
+    assert {"idp.settings", "idp.flows.operate.finding"} <= modules
+    assert (NEEDLESS | WORKERS_BUSINESS | SERVERS_BUSINESS) & modules == set()
+
+
+def _modules(said: str) -> set[str]:
+    return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}

@@ -9,7 +9,7 @@ import pytest
 
 from idp.audit import ConsentGiven
 from idp.flows.idp import Idp
-from idp.flows.operate import authenticators
+from idp.flows.operate import finding
 from idp.serving.place import run as run_here
 from idp.store import audits
 from tests.world.commands import PASSWORD, Run
@@ -218,7 +218,7 @@ def test_an_email_address_that_is_none_is_refused(idp: Run) -> None:
 def test_a_phone_that_no_numbering_plan_knows_is_told(idp: Run, person: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = idp("user", "show", person, "--json")
     assert before.json["warnings"] == []
-    monkeypatch.setattr(authenticators, "textable", lambda _: False)  # as libphonenumber says after a plan changed
+    monkeypatch.setattr(finding, "textable", lambda _: False)  # as libphonenumber says after a plan changed
     ran = idp("user", "show", person, "--json")
     (phone,) = [one for one in ran.json["authenticators"] if one["factor"] == "sms"]
     (sentence,) = ran.json["warnings"]

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from idp import app as composition
 from idp.crypto import KeyChain, digest
 from idp.flows.idp import Idp
+from idp.flows.opening import read_clients
 from idp.flows.operate.client_changes import set_client
 from idp.flows.operate.clients import set_client_disabled
 from idp.flows.operate.finding import find_client, list_clients
@@ -75,7 +76,7 @@ async def test_the_secret_stays_and_a_disabled_client_stays_disabled(provider: P
 async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(provider: Provider) -> None:
     issued = await lasting(provider, scope="openid email offline_access")
     await set_client(provider.idp, "bank", {"scopes": ("openid", "offline_access")})
-    await composition.read_clients(provider.idp)
+    await read_clients(provider.idp)
     again = (await refresh(provider, issued["refresh_token"])).json()
     assert again["scope"] == "openid offline_access"
     assert claims(again["access_token"])["scope"] == "openid offline_access"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
-from idp.flows import keys, suppressions
+from idp.flows import sealed_keys, suppressions
 from idp.flows.idp import Visitor, address_key, known_device
 from idp.flows.sealed import PHONE_INDEX
 from idp.model import Account
@@ -48,7 +48,7 @@ class Nodes:
 async def nodes(request: pytest.FixtureRequest, provider: Provider, key_chain: KeyChain) -> Nodes:
     values = {"t1": SecretKey("t1", key_chain._keys["t1"]), "t2": SecretKey("t2", random_bytes(32))}
     chains = [KeyChain([values[name] for name in STEPS[step]]) for step in request.param]
-    return Nodes(provider, [await keys.agreed(provider.idp.db, chain) for chain in chains])
+    return Nodes(provider, [await sealed_keys.agreed(provider.idp.db, chain) for chain in chains])
 
 
 async def account(provider: Provider, username: str) -> Account:
@@ -152,8 +152,8 @@ async def test_every_process_agrees_which_key_is_the_oldest(provider: Provider) 
     db = provider.idp.db
     old, new, newer = (SecretKey(name, random_bytes(32)) for name in ("k1", "k2", "k3"))
     # the list of a version that did not ask yet: its first key is what was looked up by
-    assert (await keys.agreed(db, KeyChain([new, old]))).oldest == "k2"
-    assert (await keys.agreed(db, KeyChain([old, new]))).oldest == "k2"
-    assert (await keys.agreed(db, KeyChain([newer, old, new]))).oldest == "k2"
-    assert (await keys.agreed(db, KeyChain([newer, old]))).oldest == "k1"
-    assert (await keys.agreed(db, KeyChain([newer]))).oldest == "k3"
+    assert (await sealed_keys.agreed(db, KeyChain([new, old]))).oldest == "k2"
+    assert (await sealed_keys.agreed(db, KeyChain([old, new]))).oldest == "k2"
+    assert (await sealed_keys.agreed(db, KeyChain([newer, old, new]))).oldest == "k2"
+    assert (await sealed_keys.agreed(db, KeyChain([newer, old]))).oldest == "k1"
+    assert (await sealed_keys.agreed(db, KeyChain([newer]))).oldest == "k3"

@@ -25,9 +25,10 @@ import httpx
 from sqlalchemy import select
 from starlette.applications import Starlette
 
-from idp.app import open_idp
 from idp.crypto import KeyChain
 from idp.factors import sms
+from idp.flows import keys
+from idp.flows.opening import open_idp
 from idp.flows.sealed import CODE_KEY
 from idp.store.composed import Statement
 from idp.store.schema import challenge
@@ -286,6 +287,7 @@ async def serving(
 async def provider_on(url: str, chain: KeyChain, tmp_path: Path) -> AsyncIterator[Provider]:
     """What the database holds, without a server, on the database's own clock."""
     async with open_idp(settings_for(tmp_path), url=url, secrets=chain) as idp:
+        await keys.read(idp)
         yield Provider(app=Starlette(), idp=idp, clock=FrozenClock(idp.clock.now()), gateway=FakeGateway())
 
 
