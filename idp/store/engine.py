@@ -81,10 +81,8 @@ def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> No
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         # The primary became a standby: this connection is good for nothing, the next may find the new one.
         pool.throw_away(raw)
-    else:
-        pool.after(raw, error)
-    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         raise Unavailable("The database is read-only: a standby, or default_transaction_read_only is on.") from None
+    pool.after(raw, error)
     if isinstance(error, _BROKEN):
         # The text of a database error may hold a row: only its name leaves.
         raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
