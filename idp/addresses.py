@@ -1,8 +1,22 @@
-"""Whom a network address stands for. Pure: nothing is looked up."""
+"""Whom a network address stands for, and whose request is being answered. Nothing is looked up."""
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 UNKNOWN_ADDRESS = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who caused an event over the network: the address as we believe it, and what the browser says of itself."""
+
+    address: str
+    browser: str = ""
+
+
+# Set at the door for as long as a request is answered; None for senders, sweepers and operators.
+ORIGIN: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 
 def address_bucket(address: str) -> str:

@@ -1,20 +1,7 @@
 """The names and fields of all audit events. Pure. None holds a code, a token, a password or a whole phone number."""
 
-from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who caused an event over the network: the address as we believe it, and what the browser says of itself."""
-
-    address: str
-    browser: str = ""
-
-
-# Set at the door for as long as a request is answered; None for senders, sweepers and operators.
-ORIGIN: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def test_only_the_clock_reads_the_clock() -> None:
 # What is no operator's to choose: waits of machines, what a standard fixes, what follows from a bound of the policy.
 TECHNICAL = {
     "account.TWICE": "a press that comes twice is one press",
+    "authenticators.AGAIN_AFTER": "a pause between two rounds",
     "breakers.OPEN_FOR": "how a gateway that fails is tried again",
     "breakers.PROBE_FOR": "how a gateway that fails is tried again",
     "breakers.WINDOW": "how a gateway that fails is tried again",
@@ -67,7 +68,6 @@ TECHNICAL = {
     "sweep.KEEP_ENDED": "a late answer still finds what it belongs to",
     "sweep.KEEP_MESSAGES": "what receipts and figures look back on",
     "totp.PERIOD": "RFC 6238, and every app",
-    "untold.AGAIN_AFTER": "a pause between two rounds",
     "untold.AT_MOST": "a pause between two rounds",
     "walk.EARLIER": "what a command supposes",
 }

@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that `idp --help` is there at once.
 """
 
-import gc
 import sys
 from typing import Annotated
 
@@ -123,7 +122,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. 0; 1 when it could not be done; 2 for a wrong command line or wrong settings; 130 for Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
     as_json = "--json" in arguments
-    gc.disable()  # while modules are loaded, hardly anything is garbage; what runs for long begins it again
     try:
         if not all(_is_text(each) for each in arguments):
             output.complain(["The command line holds bytes that are no UTF-8."], as_json=as_json)
@@ -138,8 +136,6 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return output.INTERRUPTED
-    finally:
-        gc.enable()
 
 
 def _is_text(argument: str) -> bool:

@@ -121,7 +121,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         # What is loaded by now stays: the collector need not look through it again with every few requests. It rested
-        # until now (`idp.cli.main`, `worker.main`), for the same reason.
+        # until now (`idp.__main__`, `worker.main`), for the same reason.
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from idp.audit import ORIGIN, Event
+from idp.addresses import ORIGIN
 from idp.store.engine import Conn
 from idp.store.sql import Sql
+
+if TYPE_CHECKING:  # who only reads the trail has no time to load what may stand in it
+    from idp.audit import Event
 
 _INTO = "INSERT INTO audit_event (at, name, account_id, client_id, fields)"
 # A row for what another statement does; `audit_values` are its values. The statement says when: `… WHERE EXISTS (…)`.
@@ -16,7 +19,7 @@ AUDITED = f"{_INTO} SELECT :now, :audit_name, :audit_account, :audit_client, :au
 _ADD = Sql(f"{_INTO} VALUES (:now, :audit_name, :audit_account, :audit_client, :audit_fields)")
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: "Event") -> dict[str, Any]:
     """What a row holds: the event's own fields, and where the request came from that caused it."""
     if (origin := ORIGIN.get()) is None:
         return event.fields()
@@ -31,7 +34,7 @@ LIMIT :limit""")
 
 
 async def add(
-    conn: Conn, event: Event, *, now: datetime, account_id: UUID | None = None, client_id: str | None = None
+    conn: Conn, event: "Event", *, now: datetime, account_id: UUID | None = None, client_id: str | None = None
 ) -> None:
     """Add one row, in the transaction of `conn`."""
     await conn.one(_ADD, now=now, **audit_values(event, account_id=account_id, client_id=client_id))
@@ -46,7 +49,7 @@ async def of_account(
 
 
 def audit_values(
-    event: Event, *, account_id: UUID | None = None, client_id: str | None = None, prefix: str = "audit"
+    event: "Event", *, account_id: UUID | None = None, client_id: str | None = None, prefix: str = "audit"
 ) -> dict[str, Any]:
     """The values of `AUDITED`, or with another `prefix` those of a second row in one statement."""
     return {

@@ -7,7 +7,9 @@ from uuid import UUID
 from idp.model import Authenticator, Factor
 from idp.store.engine import Conn
 from idp.store.sql import Sql
-from idp.store.untold import AGAIN_AFTER
+
+# The first round of `untold` after the notice itself; each wait is as long as all before.
+AGAIN_AFTER = timedelta(minutes=15)
 
 _OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT NULL"
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from idp.store.authenticators import AGAIN_AFTER
 from idp.store.engine import Conn
 from idp.store.messages import waking
 from idp.store.sql import Sql
 
-AGAIN_AFTER = timedelta(minutes=15)  # the first round after the notice itself; each wait is as long as all before
 AT_MOST = timedelta(days=1)
 REMOVED = "authenticator_removed"
 

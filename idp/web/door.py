@@ -9,7 +9,7 @@ from uuid import UUID
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from idp.audit import ORIGIN, Origin
+from idp.addresses import ORIGIN, Origin
 from idp.catalogue import accepted_languages, choose_language, languages
 from idp.crypto import equal, mac
 from idp.errors import OAuthError

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import metrics
-from idp.audit import ORIGIN
+from idp.addresses import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, Unavailable, places
 from idp.oidc import metadata

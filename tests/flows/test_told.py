@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from idp.audit import ORIGIN, Origin, PasswordChanged
+from idp.addresses import ORIGIN, Origin
+from idp.audit import PasswordChanged
 from idp.sms.text import Notice
 from idp.store import audits
 from idp.store.composed import Statement
