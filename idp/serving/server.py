@@ -120,9 +120,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
-        # What is loaded by now stays: the collector need not look through it again with every few requests. It rested
-        # until now (`idp.__main__`, `worker.main`), for the same reason.
-        gc.collect()
+        # What is loaded by now stays: the collector need not look through it again with every few requests, nor even
+        # once (a tenth of a start, for some hundred objects). It rested until now (`idp.__main__`, `worker.main`).
         gc.freeze()
         gc.enable()
         await super().startup(sockets)
