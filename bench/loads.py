@@ -154,7 +154,9 @@ class Bench:
             path = "/.well-known/openid-configuration"
             found.append(await run("W1", get, repeat(path), seconds=seconds, most=most))
         if wanted("W2") or wanted("W4"):
-            codes = await seed.codes(raw, crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured)
+            codes = await seed.codes(
+                raw, self.seeds.keys, crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured
+            )
             await self._settle()
             measured = await run("W2", self.exchange, codes, seconds=seconds, most=most)
             found += [measured] if wanted("W2") else []

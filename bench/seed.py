@@ -14,9 +14,10 @@ import pyotp
 
 from idp.crypto import KeyChain, digest, mac, parse_secret_keys, random_token
 from idp.factors import password as passwords
-from idp.flows.idp import session_token
+from idp.flows.codes import Carried, written
+from idp.flows.idp import Visitor, session_token
 from idp.flows.sealed import SEED, bound
-from idp.model import AuthMethod, AuthorizationRequest, Client
+from idp.model import AssuranceLevel, AuthMethod, AuthorizationCode, AuthorizationRequest, Client, Grant
 from idp.store import clients
 from idp.store.engine import Database
 
@@ -165,16 +166,28 @@ async def grants(raw: "asyncpg.Connection[Any]", of: list[Person], count: int) -
     return [row[0] for row in rows]
 
 
-async def codes(raw: "asyncpg.Connection[Any]", of: list[Person], count: int) -> list[str]:
-    """So many codes, ready to be exchanged."""
-    tokens = [random_token() for _ in range(count)]
-    rows = [
-        (digest(token), grant_id, 3, REDIRECT_URI, CHALLENGE, "n-0", _now() + timedelta(minutes=10))
-        for token, grant_id in zip(tokens, await grants(raw, of, count), strict=True)
-    ]
-    columns = ["hash", "grant_id", "level", "redirect_uri", "code_challenge", "nonce", "expires_at"]
-    await raw.copy_records_to_table("authorization_code", records=rows, columns=columns)
-    return tokens
+async def codes(raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person], count: int) -> list[str]:
+    """So many codes, ready to be exchanged, of people who are signed in."""
+    now = _now()
+    where = [Visitor("", token).session_id for token in await sessions(raw, keys, of, proved=("password", "totp"))]
+    made: list[str] = []
+    for number in range(count):
+        grant = Grant(
+            id=uuid4(),
+            client_id="bench",
+            scopes=SCOPES,
+            created_at=now,
+            account_id=of[number % len(of)].id,
+            session_id=where[number % len(of)],
+            level=AssuranceLevel.STRONG,
+            acr="urn:stile:2fa-strong",
+            amr=("pwd", "otp", "mfa"),
+            auth_time=now,
+            strong_at=now,
+        )
+        code = AuthorizationCode(grant, REDIRECT_URI, CHALLENGE, "n-0", now + timedelta(minutes=10))
+        made.append(written(keys, Carried(code, 0, remembered=False)))
+    return made
 
 
 async def refresh_tokens(raw: "asyncpg.Connection[Any]", of: list[Person], count: int) -> list[str]:
@@ -269,15 +282,11 @@ async def leftovers(raw: "asyncpg.Connection[Any]", count: int) -> None:
             SELECT gen_random_uuid(), 'bench', '{openid}', 3, now() - interval '99 d', now() - interval '9 d'
             FROM generate_series(1, $1::integer) AS n
             RETURNING id
-        ), code AS (
-            INSERT INTO authorization_code (hash, grant_id, level, redirect_uri, expires_at, used_at)
-            SELECT sha256(('c' || id)::bytea), id, 3, '', now() - interval '99 d', now() - interval '99 d' FROM old
-            RETURNING grant_id
         )
         INSERT INTO refresh_token (hash, grant_id, issued_at, expires_at, used_at)
-        SELECT sha256(('t' || grant_id)::bytea), grant_id, now() - interval '99 d', now() - interval '9 d',
+        SELECT sha256(('t' || id)::bytea), id, now() - interval '99 d', now() - interval '9 d',
                now() - interval '98 d'
-        FROM code
+        FROM old
         """,
     )
     for statement in statements:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.audit import Authorized
-from idp.crypto import digest, random_token
+from idp.crypto import digest
+from idp.flows import codes
+from idp.flows.codes import Carried
 from idp.flows.idp import INTERNAL, Idp, Visitor, session_token
 from idp.model import (
     AuthorizationCode,
@@ -20,9 +21,9 @@ from idp.model import (
 from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
-from idp.policy import LONGEST_ACCESS, Ask, Facts, Proceed, Refuse, decide
-from idp.store import codes, sessions
+from idp.policy import Ask, Facts, Proceed, Refuse, decide
 from idp.store import facts as store_facts
+from idp.store import sessions
 from idp.store.facts import Loaded
 
 
@@ -97,7 +98,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
 async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
     """A new authorization request: answered at once if nothing has to be asked, else stored and asked about.
 
-    Raises `PageError` for a client that is gone, although this process has not heard of it.
+    Raises `PageError` as `at_once`.
     """
     found = await at_once(idp, request, visitor)
     if isinstance(found, ToClient):
@@ -114,12 +115,10 @@ async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> To
     return ToInteraction(started.id, token)
 
 
-async def at_once(
-    idp: Idp, request: AuthorizationRequest, visitor: Visitor, *, again: bool = False
-) -> ToClient | Unanswered:
+async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | Unanswered:
     """The answer to a request about which nothing has to be asked; nothing is stored of one that has to be.
 
-    Raises `PageError` as `begin`.
+    Raises `PageError` for a client that is gone, although this process has not heard of it.
     """
     now = idp.clock.now()
     client = idp.client(request.client_id)
@@ -129,6 +128,8 @@ async def at_once(
         loaded = await store_facts.of_session(
             idp.db, token_hash=visitor.token_hash, client_id=client.id, sessions=idp.policy.sessions, now=now
         )
+    if loaded.client_gone and client.id != INTERNAL:
+        raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
     started = Interaction(
         id=uuid4(),
         session_id=loaded.session.id if loaded.session else uuid4(),
@@ -140,13 +141,8 @@ async def at_once(
     facts = replace(facts_of(idp, loaded, started, client, now=now), interaction_id=None)
     match decide(facts, idp.policy):
         case Proceed() as proceed:
-            done = await issue(idp, proceed, started, loaded, client, now=now, stored=False)
-            if done is not None:
-                return done
-            if again:
-                raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
-            # the session ended or the consent was withdrawn in this very moment: look again, without either
-            return await at_once(idp, request, visitor, again=True)
+            await _arrived(idp, loaded, now=now)
+            return await issue(idp, proceed, request, loaded, client, now=now)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
         case Ask():
@@ -192,8 +188,8 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     if interaction.finished_at is not None or interaction.expires_at <= now:
         return Gone(ui_locales=interaction.request.ui_locales)
     client = idp.client(interaction.client_id)
-    if client is None or not leads_home(interaction.request, client):
-        return Gone()  # an operator took the address away, and not without a reason
+    if client is None or (loaded.client_gone and client.id != INTERNAL) or not leads_home(interaction.request, client):
+        return Gone()  # an operator took it away, and not without a reason
     return loaded, interaction, client
 
 
@@ -206,25 +202,21 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
     loaded, interaction, client = found
     facts = facts_of(idp, loaded, interaction, client, now=now)
     decision = decide(facts, idp.policy)
-    if not isinstance(decision, Proceed) or client.id == INTERNAL:
+    if isinstance(decision, Ask):
         await _arrived(idp, loaded, now=now)
-    match decision:
-        case Ask() as ask:
-            return Show(ask, facts, loaded, interaction, client)
-        case Proceed() as proceed:
-            done = await issue(idp, proceed, interaction, loaded, client, now=now, stored=True)
-            return Gone(ui_locales=interaction.request.ui_locales) if done is None else done
-        case Refuse() as refuse:
-            if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
-                return Gone(ui_locales=interaction.request.ui_locales)
-            return refused(idp, interaction.request, refuse)
+        return Show(decision, facts, loaded, interaction, client)
+    if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
+        return Gone(ui_locales=interaction.request.ui_locales)
+    if isinstance(decision, Refuse):
+        return refused(idp, interaction.request, decision)
+    return await issue(idp, decision, interaction.request, loaded, client, now=now)
 
 
 async def _arrived(idp: Idp, loaded: Loaded, *, now: datetime) -> None:
     """The browser has the token that its last proof brought: the one before is forgiven no more (see `repeat`).
 
-    Where a code is issued, that very statement says so. Nothing is written while a password is all there is: whoever
-    repeats it with the token before gains what the password gives to anybody.
+    Nothing is written while a password is all there is: whoever repeats it with the token before gains what the
+    password gives to anybody.
     """
     events = loaded.events
     if loaded.session is None or not events or events[-1].at <= now - idp.policy.sessions.forgiven:
@@ -241,30 +233,21 @@ def refused(idp: Idp, request: AuthorizationRequest, refuse: Refuse) -> ToClient
 
 
 async def issue(
-    idp: Idp,
-    proceed: Proceed,
-    interaction: Interaction,
-    loaded: Loaded,
-    client: Client,
-    *,
-    now: datetime,
-    stored: bool,
-) -> ToClient | None:
-    """Issue the code. None when session, interaction, client or remembered consent ended first: nothing was issued."""
-    request, context = interaction.request, proceed.context
+    idp: Idp, proceed: Proceed, request: AuthorizationRequest, loaded: Loaded, client: Client, *, now: datetime
+) -> ToClient:
+    """Answer with a code. Nothing is stored of it: its exchange looks again whether all that it rests on still is."""
+    context = proceed.context
     if client.id == INTERNAL:
-        if stored and not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
-            return None
         return ToClient(request, ())
     assert loaded.account is not None
-    refreshable = "refresh_token" in client.grant_types and "offline_access" in proceed.scopes
+    assert loaded.session is not None
     grant = Grant(
         id=uuid4(),
         client_id=client.id,
         scopes=proceed.scopes,
         created_at=now,
         account_id=loaded.account.id,
-        session_id=interaction.session_id,
+        session_id=loaded.session.id,
         level=context.level,
         acr=context.acr,
         amr=context.amr,
@@ -273,21 +256,8 @@ async def issue(
         fresh_at=context.fresh_at,
         claims=claims.within(request.claims, proceed.told),
     )
-    code = random_token()
-    issued = await codes.issue(
-        idp.db,
-        AuthorizationCode(
-            grant=grant,
-            redirect_uri=request.redirect_uri,
-            code_challenge=request.code_challenge,
-            nonce=request.nonce,
-            expires_at=now + idp.policy.tokens.code,
-            used_at=None,
-        ),
-        code_hash=digest(code),
-        grant_expires_at=now + (idp.policy.tokens.refresh_max if refreshable else LONGEST_ACCESS),
-        interaction_id=interaction.id if stored else None,
-        remembered=bool(loaded.consented),
-        audit=Authorized(grant=str(grant.id), scopes=list(grant.scopes), acr=context.acr),
+    code = AuthorizationCode(
+        grant, request.redirect_uri, request.code_challenge, request.nonce, now + idp.policy.tokens.code
     )
-    return ToClient(request, answer.success(request, code, issuer=idp.issuer)) if issued else None
+    carried = Carried(code, loaded.session.generation, remembered=bool(loaded.consented))
+    return ToClient(request, answer.success(request, await codes.make(idp, carried, request), issuer=idp.issuer))

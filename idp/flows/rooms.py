@@ -171,6 +171,8 @@ async def end_elsewhere(conn: Connection, inside: Inside, *, why: str, here_too:
     and may hold the old one for somebody else (SES-06).
     """
     ended = await sessions.end_others(conn, account_id=inside.account.id, keep=inside.session.id, now=inside.now)
+    if here_too:
+        await sessions.new_generation(conn, session_id=inside.session.id)
     await grants.revoke_of_account(
         conn,
         account_id=inside.account.id,

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from idp.audit import GrantRevoked, TokensIssued
+from idp.audit import Authorized, GrantRevoked, TokensIssued
 from idp.crypto import digest, random_token
 from idp.errors import OAuthError
+from idp.flows import codes
 from idp.flows.bearer import phone_of
 from idp.flows.clients import authenticate
 from idp.flows.idp import Idp, Visitor
@@ -17,8 +18,9 @@ from idp.oidc import claims, client_auth, tokens, userinfo
 from idp.oidc import grants as judging
 from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
-from idp.policy import recheck
-from idp.store import codes, grants, refresh_tokens
+from idp.policy import LONGEST_ACCESS, recheck
+from idp.store import codes as stored_codes
+from idp.store import grants, refresh_tokens
 from idp.store.refresh_tokens import OFFLINE
 
 
@@ -42,36 +44,46 @@ async def _revoke_reused(idp: Idp, grant: Grant, *, now: datetime) -> OAuthError
 
 
 async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) -> dict[str, Any]:
-    code_hash = digest(judging.secret_of(params, GrantType.AUTHORIZATION_CODE))
+    carried = await codes.read(idp, judging.secret_of(params, GrantType.AUTHORIZATION_CODE))
+    if carried is None:
+        raise judging.invalid_grant("unknown code")
+    try:
+        grant = judging.check_code(carried.code, client=client, params=params, now=now)
+    except OAuthError:
+        await _end_if_redeemed(idp, client, carried.code.grant, now=now)
+        raise
     refresh_token = random_token() if "refresh_token" in client.grant_types else None
-    asked = judging.redeeming(params, client=client)
-    used = asked and await codes.redeem(
+    refreshable = refresh_token is not None and OFFLINE in grant.scopes
+    holder = await stored_codes.redeem(
         idp.db,
-        code_hash=code_hash,
-        client_id=client.id,
-        redirect_uri=asked[0],
-        code_challenge=asked[1],
+        grant,
+        generation=carried.generation,
+        remembered=carried.remembered,
+        grant_expires_at=now + (idp.policy.tokens.refresh_max if refreshable else LONGEST_ACCESS),
         refresh_hash=None if refresh_token is None else digest(refresh_token),
         refresh_expires_at=now + idp.policy.tokens.refresh,
-        audit=TokensIssued(grant="", grant_type="authorization_code", scopes=[]),
+        audits=(
+            Authorized(grant=str(grant.id), scopes=list(grant.scopes), acr=grant.acr or ""),
+            TokensIssued(grant=str(grant.id), grant_type="authorization_code", scopes=list(grant.scopes)),
+        ),
         now=now,
     )
-    if used is None:
-        raise await _not_redeemed(idp, client, params, code_hash, now=now)
-    stored, holder = used
-    async with _ending(idp, stored.grant, now=now):
-        # Promise 2: from the stored proofs, again
-        scopes = _permitted(idp, client, stored.grant, holder, stored.grant.scopes, refreshing=False, now=now)
-    person = await _in_id_token(idp, stored.grant, client, scopes)
+    if holder is None:
+        await _end_if_redeemed(idp, client, grant, now=now)
+        raise judging.invalid_grant("the session, the consent or the client has ended")
+    async with _ending(idp, grant, now=now):
+        # Promise 2: from the proofs it carries, again
+        scopes = _permitted(idp, client, grant, holder, grant.scopes, refreshing=False, now=now)
+    person = await _in_id_token(idp, grant, client, scopes)
     refresh = refresh_token if OFFLINE in scopes else None
-    return _issued(idp, stored.grant, client, scopes, nonce=stored.nonce, refresh=refresh, person=person, now=now)
+    return _issued(idp, grant, client, scopes, nonce=carried.code.nonce, refresh=refresh, person=person, now=now)
 
 
-async def _not_redeemed(idp: Idp, client: Client, params: Params, code_hash: bytes, *, now: datetime) -> OAuthError:
-    """Why there was nothing to redeem. Two at once: a code used twice ends all it brought (RFC 6749 4.1.2)."""
-    found = await codes.load(idp.db, code_hash=code_hash)
-    judged = judging.check_code(None if found is None else found[0], client=client, params=params, now=now)
-    return await _revoke_reused(idp, judged.grant, now=now)
+async def _end_if_redeemed(idp: Idp, client: Client, grant: Grant, *, now: datetime) -> None:
+    """A second use, however late and with whatever, ends what the first one brought. Raises (RFC 6749 4.1.2)."""
+    found = None if grant.client_id != client.id else await grants.load(idp.db, grant_id=grant.id)
+    if found is not None:
+        raise await _revoke_reused(idp, found[0], now=now)
 
 
 @asynccontextmanager

@@ -12,13 +12,17 @@ SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was h
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser. Anonymous (`account_id` None) until a password was right. The token itself is not kept."""
+    """One browser. Anonymous (`account_id` None) until a password was right. The token itself is not kept.
+
+    `generation`: codes made in an earlier one are good for nothing.
+    """
 
     id: UUID
     account_id: UUID | None
     created_at: datetime
     seen_at: datetime
     user_agent: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

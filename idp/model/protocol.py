@@ -202,14 +202,13 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """A code at the moment of its redemption, with the grant it stands for. The code itself is not kept."""
+    """A code as it was made, with the grant that its exchange stores."""
 
     grant: Grant
     redirect_uri: str
     code_challenge: str | None
     nonce: str | None
     expires_at: datetime
-    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

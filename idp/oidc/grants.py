@@ -1,11 +1,8 @@
 """Token requests, judged on what the database found. Authentication is in `client_auth`, signing in `tokens`."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from idp.errors import OAuthError
 from idp.model import AuthMethod, AuthorizationCode, Client, Grant, RefreshToken
@@ -23,14 +20,6 @@ class GrantType(StrEnum):
 
 
 _GRANT_TYPES = frozenset(GrantType)
-
-
-@dataclass(frozen=True, slots=True)
-class Redeemable:
-    """The code is good: consume it with a guarded statement, then issue for `grant`."""
-
-    grant: Grant
-    nonce: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +70,16 @@ def invalid_grant(detail: str = "") -> OAuthError:
     return OAuthError("invalid_grant", "The code or refresh token is not valid.", detail=detail)
 
 
-def redeeming(params: Params, *, client: Client) -> tuple[str, str | None] | None:
-    """The redirect_uri and code_challenge that a code must have been asked for with, to be redeemed by this request.
+def check_code(stored: AuthorizationCode, *, client: Client, params: Params, now: datetime) -> Grant:
+    """The grant of a code that may be redeemed so. Raises invalid_grant (RFC 6749 4.1.3, RFC 7636 4.6).
 
-    None where this client can redeem no code like this, whatever it is. Agrees with `check_code`, which says why.
+    Whether it was redeemed before is for the database to say.
     """
-    redirect_uri, verifier = params.get("redirect_uri"), params.get("code_verifier")
-    if redirect_uri is None:
-        return None
-    if verifier is None:
-        required = client.require_pkce or client.auth_method is AuthMethod.NONE
-        return None if required else (redirect_uri, None)
-    # RFC 7636 4.1 and 4.6
-    fits = re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
-    return (redirect_uri, create_s256_code_challenge(verifier)) if fits else None
-
-
-def check_code(
-    stored: AuthorizationCode | None, *, client: Client, params: Params, now: datetime
-) -> Redeemable | Reused:
-    """Judge a code that was looked up by its hash. Raises invalid_grant (RFC 6749 4.1.3, RFC 7636 4.6)."""
-    if stored is None:
-        raise invalid_grant("unknown code")
     if stored.grant.client_id != client.id:
         raise invalid_grant("another client's code")
-    # RFC 6749 4.1.2: a second use SHOULD end what the first one brought, however late it comes
-    if stored.used_at is not None:
-        return Reused(stored.grant)
-    if stored.expires_at <= now or stored.grant.revoked_at is not None:
-        raise invalid_grant("expired or revoked code")
-    return Redeemable(judge.code(stored, params, client=client), stored.nonce)
+    if stored.expires_at <= now:
+        raise invalid_grant("expired code")
+    return judge.code(stored, params, client=client)
 
 
 def check_refresh(

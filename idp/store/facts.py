@@ -29,7 +29,8 @@ class Loaded:
     """What is known about one browser at one moment. Without a session everything else is empty.
 
     `challenges` are the questions of the interaction; `elsewhere` those that others of the same session asked to sign
-    in, whoever was asked then, and that nobody has answered.
+    in, whoever was asked then, and that nobody has answered. `client_gone`: no such client is registered and enabled;
+    always true of our own account pages.
     """
 
     session: Session | None = None
@@ -41,12 +42,13 @@ class Loaded:
     interaction: Interaction | None = None
     challenges: Mapping[Factor, Challenge] = field(default_factory=dict)
     elsewhere: Sequence[Challenge] = ()
+    client_gone: bool = False
 
 
 NOTHING = Loaded()
 
 # Of the session `s`.
-SESSION = "s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent"
+SESSION = "s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation"
 _LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
 _PROOFS = """(
@@ -67,12 +69,15 @@ _QUESTIONS = f"""(
         AND o.finished_at IS NULL AND o.expires_at > :now))
 ) AS questions"""
 
+# What this process knows of clients by heart may be old; the row decides.
+_GONE = "(SELECT k.disabled_at IS NULL FROM client k WHERE k.id = {}) IS NOT TRUE AS client_gone"
+
 _KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, c.scopes AS remembered"
 _PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
-    i.finished_at, {_QUESTIONS}"""
+    i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
 
 _OF_SESSION = Sql(f"""
-SELECT {_KNOWN}
+SELECT {_KNOWN}, {_GONE.format(":client_id")}
 FROM session s
 LEFT JOIN account p ON p.id = s.account_id
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id
@@ -164,7 +169,14 @@ async def of_replaced(
 
 def read_session(row: Row) -> Session:
     """The session in the columns `SESSION`."""
-    return Session(row["session_id"], row["account_id"], row["created_at"], row["seen_at"], row["user_agent"])
+    return Session(
+        row["session_id"],
+        row["account_id"],
+        row["created_at"],
+        row["seen_at"],
+        row["user_agent"],
+        row["generation"],
+    )
 
 
 def _known(row: Row) -> dict[str, Any]:
@@ -175,6 +187,7 @@ def _known(row: Row) -> dict[str, Any]:
         "events": tuple(_event(item) for item in row["proofs"] or ()),
         "authenticators": read_authenticators(row["person_id"], row["authenticators"]),
         "consented": frozenset(row["remembered"] or ()),
+        "client_gone": row["client_gone"],
     }
 
 

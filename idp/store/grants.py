@@ -21,10 +21,10 @@ GRANTED = """
     INSERT INTO grant_ (id, client_id, account_id, session_id, scopes, level, acr, amr, auth_time, strong_at, fresh_at,
                         claims, created_at, expires_at)
     SELECT :grant_id, :client_id, :account_id, :session_id, :scopes, :level, :acr, :amr, :auth_time, :strong_at,
-           :fresh_at, :claims, :now, :grant_expires_at
-    FROM client WHERE id = :client_id AND disabled_at IS NULL AND EXISTS (SELECT FROM may)
+           :fresh_at, :claims, :granted_at, :grant_expires_at
+    FROM client WHERE client.id = :client_id AND disabled_at IS NULL AND EXISTS (SELECT FROM may)
     FOR KEY SHARE OF client
-    RETURNING id"""
+    ON CONFLICT (id) DO NOTHING"""
 
 # The row of the audit trail for the grant in `used`, which only the statement itself finds out. Who asked for no scopes
 # in particular gets those of the grant.
@@ -84,14 +84,14 @@ def grant_values(new: Grant, *, expires_at: datetime) -> dict[str, Any]:
         "strong_at": new.strong_at,
         "fresh_at": new.fresh_at,
         "claims": {"userinfo": sorted(new.claims.userinfo), "id_token": sorted(new.claims.id_token)},
-        "now": new.created_at,
+        "granted_at": new.created_at,
         "grant_expires_at": expires_at,
     }
 
 
 _MACHINE = Sql(f"""
 WITH may AS (SELECT),
-granted AS ({GRANTED}),
+granted AS ({GRANTED} RETURNING id),
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM granted))
 SELECT EXISTS (SELECT FROM granted) AS stored""")
 
@@ -99,7 +99,7 @@ SELECT EXISTS (SELECT FROM granted) AS stored""")
 async def issue_machine(conn: Conn, new: Grant, *, expires_at: datetime, audit: Event) -> bool:
     """Store a client_credentials grant, so that its token can be revoked and introspected. False: no such client."""
     values = audit_values(audit, client_id=new.client_id)
-    return bool(await conn.value(_MACHINE, **grant_values(new, expires_at=expires_at), **values))
+    return bool(await conn.value(_MACHINE, **grant_values(new, expires_at=expires_at), **values, now=new.created_at))
 
 
 def _revoke(which: str) -> Sql:

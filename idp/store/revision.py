@@ -5,7 +5,7 @@ import asyncpg
 from idp.store.engine import Database
 from idp.store.sql import Sql
 
-WANTED = "0011"
+WANTED = "0012"
 _CURRENT = Sql("SELECT version_num FROM alembic_version")
 
 

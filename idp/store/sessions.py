@@ -103,9 +103,23 @@ _CHOOSE = Sql("""
 UPDATE interaction SET account_chosen = true
 WHERE id = :interaction_id AND session_id = :session_id AND finished_at IS NULL
 RETURNING id""")
-_CANCEL = Sql(
-    "UPDATE interaction SET finished_at = :now WHERE id = :interaction_id AND finished_at IS NULL RETURNING id"
+# The browser is here with its new token: the one before is forgiven no more. Session first, as everywhere.
+_FINISH = Sql("""
+WITH arrived AS (
+    SELECT id FROM session
+    WHERE id = (SELECT session_id FROM interaction WHERE id = :interaction_id) FOR NO KEY UPDATE
+),
+finished AS (
+    UPDATE interaction SET finished_at = :now
+    WHERE id = :interaction_id AND session_id = (SELECT id FROM arrived) AND finished_at IS NULL
+    RETURNING session_id
+),
+forgotten AS (
+    UPDATE session SET previous_hash = NULL, replaced_at = NULL
+    WHERE id = (SELECT session_id FROM finished) AND previous_hash IS NOT NULL
 )
+SELECT session_id FROM finished""")
+_NEW_GENERATION = Sql("UPDATE session SET generation = generation + 1 WHERE id = :session_id")
 
 
 async def choose_account(conn: Conn, *, interaction_id: UUID, session_id: UUID) -> bool:
@@ -114,8 +128,13 @@ async def choose_account(conn: Conn, *, interaction_id: UUID, session_id: UUID) 
 
 
 async def finish(conn: Conn, *, interaction_id: UUID, now: datetime) -> bool:
-    """End a paused request without a code. True for exactly one caller."""
-    return await conn.one(_CANCEL, interaction_id=interaction_id, now=now) is not None
+    """End a paused request. True for exactly one caller."""
+    return await conn.one(_FINISH, interaction_id=interaction_id, now=now) is not None
+
+
+async def new_generation(conn: Connection, *, session_id: UUID) -> None:
+    """Codes that were made in this session are good for nothing from now on, also one that is being exchanged."""
+    await conn.one(_NEW_GENERATION, session_id=session_id)
 
 
 _TOUCH = Sql("""

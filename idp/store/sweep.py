@@ -53,7 +53,8 @@ _STATEMENTS: Mapping[str, Sql] = {
     "interaction": _batch("interaction", "id", "expires_at", KEEP_ENDED),
     # One that reached its absolute end is not seen any more, and so is idle soon.
     "session": _batch("session", "id", "seen_at", KEEP_ENDED, " - :idle::interval"),
-    # Codes go with their grant: one that comes back later still ends it (RFC 6749 4.1.2).
+    # Kept beyond its end, as grants are: a code that comes back later still ends what it brought (RFC 6749 4.1.2).
+    "parked_code": _batch("parked_code", "hash", "expires_at", KEEP_ENDED),
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),

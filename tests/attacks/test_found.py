@@ -30,7 +30,7 @@ from tests.world.asking import offline_code
 from tests.world.listening import served
 from tests.world.provider import PASSWORD, Provider, claims, parameters
 from tests.world.running import settings_for
-from tests.world.stage import SHOP_URI, staged
+from tests.world.stage import SHOP_URI, post, staged
 from tests.world.waiting import NEVER
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
@@ -276,14 +276,23 @@ async def test_a_code_issued_while_its_application_is_disconnected_is_worth_noth
     assert "code" in parameters(await browser.submit("/consent", decision="allow"))
     silently = provider.authorize_url("shop", redirect_uri=SHOP_URI, prompt="none")
     assert "code" in parameters(await browser.get(silently))
+    exchange = {
+        "grant_type": "authorization_code",
+        "redirect_uri": SHOP_URI,
+        "client_id": "shop",
+        "client_secret": provider.secrets["shop"],
+        "code_verifier": provider.pkce.verifier,
+    }
     # The application goes first:
+    code = parameters(await browser.get(silently))["code"]
     withdrawing = raw.transaction()
     await withdrawing.start()
     await raw.execute("DELETE FROM consent WHERE client_id = 'shop'")
-    asking = asyncio.create_task(browser.get(silently))
+    asking = asyncio.create_task(post(provider, "/token", {**exchange, "code": code}))
     await until_waiting(watch, asking)
     await withdrawing.commit()
-    assert parameters(await asking)["error"] == "consent_required"
+    assert (await asking).json()["error"] == "invalid_grant"
+    assert parameters(await browser.get(silently))["error"] == "consent_required"
     # The code goes first:
     await browser.get(provider.authorize_url("shop", redirect_uri=SHOP_URI))
     await browser.submit("/consent", decision="allow")
@@ -293,15 +302,15 @@ async def test_a_code_issued_while_its_application_is_disconnected_is_worth_noth
     holding = raw.transaction()
     await holding.start()
     await raw.execute("SELECT FROM session FOR UPDATE")
-    asking = asyncio.create_task(browser.get(silently))
+    code = parameters(await browser.get(silently))["code"]
+    asking = asyncio.create_task(post(provider, "/token", {**exchange, "code": code}))
     await until_waiting(watch, asking)
     leaving = asyncio.create_task(browser.post(form.action, data, follow=False))
     await until_waiting(watch, asking, leaving)
     await holding.commit()
-    code = parameters(await asking)["code"]
+    assert (await asking).status_code == 200
     assert (await leaving).status_code == 303
     assert await watch.fetchval("SELECT count(*) FROM grant_ WHERE client_id = 'shop' AND revoked_at IS NULL") == 0
-    assert code
 
 
 async def test_the_development_inbox_is_shown_on_this_machine_alone(provider: Provider) -> None:

@@ -191,7 +191,6 @@ def code(grant: Grant, challenge: str, now: datetime) -> AuthorizationCode:
         code_challenge=challenge,
         nonce="n-1",
         expires_at=now + timedelta(seconds=60),
-        used_at=None,
     )
 
 

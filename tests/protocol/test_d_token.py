@@ -389,8 +389,8 @@ async def test_what_is_dropped_is_said_in_the_answer_and_in_the_log(
     ("change", "kept"),
     [
         ("closed_at = now()", False),
-        ("trusted_at = (SELECT max(strong_at) FROM grant_) + interval '1 s'", False),
-        ("trusted_at = (SELECT max(strong_at) FROM grant_)", True),
+        ("trusted_at = (SELECT max(at) FROM authentication_event WHERE factor = 'totp') + interval '1 s'", False),
+        ("trusted_at = (SELECT max(at) FROM authentication_event WHERE factor = 'totp')", True),
     ],
     ids=["closed", "on hold then", "trusted just then"],
 )

@@ -76,7 +76,7 @@ class _Anything(dict[str, object]):
 
 async def test_a_value_that_is_missing_is_an_error_and_never_a_null(provider: Provider) -> None:
     with pytest.raises(KeyError, match="hash"):
-        await provider.idp.db.one(codes._LOAD)
+        await provider.idp.db.one(codes._PARKED)
 
 
 async def test_a_long_statement_is_prepared_once(provider: Provider, database_url: str) -> None:

@@ -30,7 +30,7 @@ from idp.store import (
 )
 from idp.store.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
-from tests.world.asking import ask_second_factor, count, offline_code
+from tests.world.asking import ask_second_factor, count, forget_limits, offline_code
 from tests.world.provider import Provider, parameters
 
 IDLE = default_policy().sessions.idle
@@ -42,7 +42,7 @@ STRANGER = ((OURS.password_stranger, True), (OURS.password_day, True), (OURS.pas
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 DYING = (
     *("session", "authentication_event", "interaction", "challenge", "message", "message_attempt"),
-    *("grant_", "authorization_code", "refresh_token", "client_assertion"),
+    *("grant_", "parked_code", "refresh_token", "client_assertion"),
 )
 
 
@@ -56,6 +56,9 @@ async def raw(database_url: str) -> "AsyncIterator[Raw]":
 async def test_nothing_that_lives_is_swept(provider: Provider) -> None:
     code = await offline_code(provider)
     tokens = (await provider.redeem(code)).json()
+    await forget_limits(provider)
+    short = await provider.code(provider.browser(address="192.0.2.6"))
+    assert (await provider.redeem(short)).status_code == 200
     asked = await ask_second_factor(provider, "bob", address="192.0.2.5")
     assert await sweep.sweep(provider.idp.db, idle=IDLE, now=provider.clock.now()) == {}
     sent = (await provider.deliver())[-1]
@@ -174,8 +177,8 @@ _CROWD = """
         SELECT decode(md5(username), 'hex'), 'opted_out', now() FROM account;
     INSERT INTO grant_ (id, client_id, account_id, scopes, level, auth_time, created_at, expires_at)
         SELECT gen_random_uuid(), 'bank', id, '{}', 2, now(), now(), now() FROM account;
-    INSERT INTO authorization_code (hash, grant_id, level, redirect_uri, expires_at)
-        SELECT decode(md5(id::text), 'hex'), id, 2, '', now() FROM grant_;
+    INSERT INTO parked_code (hash, sealed, expires_at)
+        SELECT decode(md5(id::text), 'hex'), '', now() + interval '1 day' FROM grant_;
     INSERT INTO refresh_token (hash, grant_id, issued_at, expires_at)
         SELECT decode(md5(id::text), 'hex'), id, now(), now() FROM grant_;
     INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
@@ -210,8 +213,7 @@ def hot_statements() -> dict[str, Runnable]:
         "ask": challenges._ask_statement(SMS),
         "spend": attempts._spend_statement((OURS.code_failures,), ask_if_none=False),
         "spend or ask": attempts._spend_statement((OURS.code_failures,), ask_if_none=True),
-        "issue": codes._ISSUE,
-        "load a code": codes._LOAD,
+        "parked": codes._PARKED,
         "redeem": codes._REDEEM,
         "refresh": refresh_tokens._ROTATE,
         "retry": refresh_tokens._RETRY,

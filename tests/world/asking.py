@@ -11,8 +11,8 @@ from idp.flows.idp import Visitor
 from idp.store.composed import Statement
 from idp.store.schema import (
     authentication_event,
-    authorization_code,
     challenge,
+    grant,
     message,
     rate_limit,
     refresh_token,
@@ -22,7 +22,7 @@ from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
 TABLES = {
     table.name: Statement(select(func.count()).select_from(table))
-    for table in (authentication_event, authorization_code, message, refresh_token, session)
+    for table in (authentication_event, grant, message, refresh_token, session)
 }
 LIVE_REFRESH_TOKENS = Statement(
     select(func.count()).select_from(refresh_token).where(refresh_token.c.used_at.is_(None))

@@ -11,11 +11,11 @@ from idp.store.schema.people import (
     session,
 )
 from idp.store.schema.protocol import (
-    authorization_code,
     client,
     client_assertion,
     consent,
     grant,
+    parked_code,
     refresh_token,
     secret_key,
     signing_key,

@@ -91,7 +91,8 @@ recovery_code = Table(
 )
 
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
-# before, until the new one is used: a form that is sent twice still finds its way.
+# before, until the new one is used: a form that is sent twice still finds its way. Codes of an earlier `generation`
+# than the session's are good for nothing.
 session = Table(
     "session",
     metadata,
@@ -104,6 +105,7 @@ session = Table(
     Column("user_agent", Text, nullable=False, server_default=text("''")),
     Column("previous_hash", LargeBinary),
     Column("replaced_at", Time),
+    Column("generation", Integer, nullable=False, server_default=text("0")),
     Index("ix_session_account_id", "account_id", postgresql_where=text("account_id IS NOT NULL")),
     Index("ix_session_seen_at", "seen_at"),
 )

@@ -82,19 +82,14 @@ grant = Table(
     Index("ix_grant__expires_at", "expires_at"),
 )
 
-authorization_code = Table(
-    "authorization_code",
+# Codes that are too long to travel. All others are nowhere but on their way.
+parked_code = Table(
+    "parked_code",
     metadata,
     Column("hash", LargeBinary, primary_key=True),
-    Column("grant_id", Uuid, ForeignKey("grant_.id", ondelete="CASCADE"), nullable=False),
-    Column("level", SmallInteger, nullable=False),
-    Column("redirect_uri", Text, nullable=False),
-    Column("code_challenge", Text),
-    Column("nonce", Text),
+    Column("sealed", Text, nullable=False),
     Column("expires_at", Time, nullable=False),
-    Column("used_at", Time),
-    CheckConstraint("level >= 2", name="two_factors"),
-    Index("ix_authorization_code_grant_id", "grant_id"),
+    Index("ix_parked_code_expires_at", "expires_at"),
 )
 
 refresh_token = Table(
