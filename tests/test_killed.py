@@ -42,7 +42,7 @@ from tests.world.served import (
     served,
     serving,
 )
-from tests.world.steps import STEPS, Step, check
+from tests.world.steps import STEPS, check
 from tests.world.waiting import until
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -81,18 +81,6 @@ async def mortal(
         yield provider, killer
 
 
-async def _consent(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
-    browser = provider.browser()
-    await provider.sign_in(browser, scope="openid offline_access", prompt="consent")
-    return lambda: browser.submit("/consent", follow=False, decision="allow")
-
-
-async def _agreed(provider: Provider, response: httpx.Response) -> None:
-    if response.status_code == 303 and response.headers["location"].startswith(BANK_URI):
-        assert (await provider.redeem(parameters(response)["code"])).status_code == 200
-
-
-ALL = {**STEPS, "consent": Step(_consent, _agreed)}
 # What the same request brings after everything was committed and the worker died before it could say so.
 AFTERWARDS = {
     "password": {303, 400, 410},
@@ -181,7 +169,7 @@ async def test_a_worker_may_die_between_any_two_messages(
     mortal: tuple[Served, Killer], database_url: str, name: str, stride: int
 ) -> None:
     provider, killer = mortal
-    step = ALL[name]
+    step = STEPS[name]
     await forget_limits(provider)
     request = await step.prepare(provider)
     killer.at(0)

@@ -29,10 +29,15 @@ from idp.store.facts import Loaded
 
 @dataclass(frozen=True, slots=True)
 class ToClient:
-    """Answer the client: these parameters to its redirect URI. Our own account pages get a path and no parameters."""
+    """Answer the client: these parameters to its redirect URI. Our own account pages get a path and no parameters.
+
+    `token` and `device` are new cookies, None to keep those there are.
+    """
 
     request: AuthorizationRequest
     parameters: Sequence[tuple[str, str]] = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
     facts = replace(facts_of(idp, loaded, started, client, now=now), interaction_id=None)
     match decide(facts, idp.policy):
         case Proceed() as proceed:
-            await _arrived(idp, loaded, now=now)
+            await _arrived(idp, loaded)
             return await issue(idp, proceed, request, loaded, client, now=now)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
@@ -203,7 +208,7 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
     facts = facts_of(idp, loaded, interaction, client, now=now)
     decision = decide(facts, idp.policy)
     if isinstance(decision, Ask):
-        await _arrived(idp, loaded, now=now)
+        await _arrived(idp, loaded)
         return Show(decision, facts, loaded, interaction, client)
     if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
         return Gone(ui_locales=interaction.request.ui_locales)
@@ -212,16 +217,15 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
     return await issue(idp, decision, interaction.request, loaded, client, now=now)
 
 
-async def _arrived(idp: Idp, loaded: Loaded, *, now: datetime) -> None:
+async def _arrived(idp: Idp, loaded: Loaded) -> None:
     """The browser has the token that its last proof brought: the one before is forgiven no more (see `repeat`).
 
     Nothing is written while a password is all there is: whoever repeats it with the token before gains what the
     password gives to anybody.
     """
-    events = loaded.events
-    if loaded.session is None or not events or events[-1].at <= now - idp.policy.sessions.forgiven:
+    if loaded.session is None or not loaded.session.forgiving:
         return
-    if all(event.factor is Factor.PASSWORD for event in events):
+    if all(event.factor is Factor.PASSWORD for event in loaded.events):
         return
     await sessions.forget_previous(idp.db, session_id=loaded.session.id)
 

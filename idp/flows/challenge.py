@@ -1,4 +1,4 @@
-"""The second factor: send a code, spend an attempt, compare, record. Each attempt is spent before it is compared."""
+"""The second factor: send a code, compare an answer, spend the attempt, record the proof. Told is nobody before."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,8 +8,8 @@ from idp import limits
 from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest
 from idp.flows import repeat
-from idp.flows.authorize import Gone, Show, ToInteraction, load
-from idp.flows.destinations import Destination, charges, destination, pace, refunds
+from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, issue, load
+from idp.flows.destinations import charges, destination, pace, refunds
 from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.judge import Wrong, judge, parse
 from idp.flows.language import message_language
@@ -17,12 +17,12 @@ from idp.flows.notices import tell
 from idp.flows.questions import question, waiting
 from idp.flows.refusals import note_wrong_code
 from idp.limits import Closed, Refused
-from idp.model import SENT, Account, Challenge, Factor, Swap
-from idp.policy import Kind
+from idp.model import SENT, Account, AuthenticationEvent, Factor, Swap
+from idp.policy import Kind, Proceed, decide
 from idp.sms.text import Notice
 from idp.store import attempts, audits, challenges, proofs
-from idp.store.attempts import Dead, Spent
-from idp.store.consuming import Saved
+from idp.store.attempts import Attempt, Dead, Spent
+from idp.store.consuming import Evidence, Saved
 from idp.store.engine import Conn
 from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
@@ -70,7 +70,7 @@ class Paused:
     sending: bool
 
 
-SecondFactor = ToInteraction | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
+SecondFactor = ToInteraction | ToClient | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
 
 
 def _failures(idp: Idp, account: Account, factor: Factor) -> bytes:
@@ -132,8 +132,13 @@ async def send(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor)
             return Paused(show, factor, retry_after, sending=True)
 
 
-async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> SecondFactor:
-    """Judge a code. Whatever happens afterwards, the attempt stays spent; a right code works exactly once."""
+async def answer(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object, *, here: UUID | None = None
+) -> SecondFactor:
+    """Judge a code. Nothing is told before the attempt is spent for good; a right code works exactly once.
+
+    `here` is the interaction whose page it was typed into, where that is another.
+    """
     now = idp.clock.now()
     show = await _asked(idp, interaction_id, visitor, factor, now=now)
     if isinstance(show, Gone):
@@ -141,12 +146,12 @@ async def answer(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Facto
     if not isinstance(show, Show):
         return show
     if (asked_in := _asked_in(idp, show, factor)) != interaction_id:
-        return _back(await answer(idp, asked_in, visitor, factor, typed), interaction_id)
-    return await _answered(idp, show, visitor, factor, typed, now=now)
+        return _back(await answer(idp, asked_in, visitor, factor, typed, here=interaction_id), interaction_id)
+    return await _answered(idp, show, visitor, factor, typed, here=here or interaction_id, now=now)
 
 
 async def _answered(
-    idp: Idp, show: Show, visitor: Visitor, factor: Factor, typed: object, *, now: datetime
+    idp: Idp, show: Show, visitor: Visitor, factor: Factor, typed: object, *, here: UUID, now: datetime
 ) -> SecondFactor:
     interaction_id = show.interaction.id
     account = show.facts.account
@@ -154,43 +159,29 @@ async def _answered(
     parsed = parse(factor, typed)
     if not isinstance(parsed, str):
         return Malformed(show, factor, empty=not typed)
+    session = show.loaded.session
+    assert session is not None
+    assert visitor.token_hash is not None
     failures = (idp.limits.code_failures, _failures(idp, account, factor))
     asked = question(idp, show.interaction, account, factor, None, locale=None, now=now)
-    spent = await attempts.spend(
-        idp.db,
-        asked,
-        charges=[failures],
-        ask_if_none=factor not in SENT,
-        now=now,
-    )
+    attempt = Attempt(asked, [failures], session.id, visitor.token_hash)
+    found = judge(idp, show, account, factor, parsed, now=now)
+    spent: ToInteraction | ToClient | Spent | Dead | Refused | Closed | None
+    if isinstance(found, Wrong):
+        spent = await attempts.spend(idp.db, attempt, now=now)
+    else:
+        spent = await _right(idp, show, visitor, found, attempt, here=here, now=now)
     match spent:
+        case ToInteraction() | ToClient():
+            return spent
         case Dead():
             return await repeat.code(idp, interaction_id, visitor, factor, typed) or DeadCode(show, factor)
         case Closed():
             return Paused(show, factor, None, sending=False)
         case Refused(retry_after):
             return Paused(show, factor, retry_after, sending=False)
-        case Spent():
+        case Spent() | None:
             pass
-    found = judge(idp, show, account, factor, parsed, spent, now=now)
-    session, known = show.loaded.session, show.loaded.authenticators
-    assert session is not None
-    assert visitor.token is not None
-    assert visitor.token_hash is not None
-    token = next_token(idp.secrets, visitor.token, session.id)
-    if not isinstance(found, Wrong) and await _record(
-        idp,
-        visitor,
-        Proof(found, account.id, show.client.id, interaction_id),
-        rotation=Rotation(session.id, visitor.token_hash, digest(token)),
-        account=account,
-        to=destination(idp, factor, account, [each for each in known if each.id == found.authenticator_id]),
-        asked=show.loaded.challenges.get(factor),
-        locale=message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales),
-        now=now,
-    ):
-        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
-        return ToInteraction(interaction_id, token, device)
     used = isinstance(found, Wrong) and found.used
     if used or not isinstance(found, Wrong):
         # Somebody was first: another tab of the same browser, or the same code twice. Look again.
@@ -199,12 +190,11 @@ async def _answered(
             again = ToInteraction(interaction_id)
         if again is not None:
             return again
-    if used:
+    left = 0 if spent is None else spent.attempts_left
+    if used and spent is not None:
         # Whoever has it knows the code, so this tells a guesser nothing; it never opens anything again.
         await attempts.give_back(idp.db, asked, nonce=spent.nonce, refund=Refund(*failures), now=now)
-    return await _wrong(
-        idp, visitor, show, account, factor, attempts_left=spent.attempts_left + used, used=used, now=now
-    )
+    return await _wrong(idp, visitor, show, account, factor, attempts_left=left + used, used=used, now=now)
 
 
 async def _wrong(
@@ -231,51 +221,56 @@ async def _wrong(
     return WrongCode(show, factor, attempts_left, used)
 
 
-async def _record(
-    idp: Idp,
-    visitor: Visitor,
-    proof: Proof,
-    *,
-    rotation: Rotation,
-    account: Account,
-    to: Destination | None,
-    asked: Challenge | None,
-    locale: str,
-    now: datetime,
-) -> bool:
-    """Consume and record. Who used a saved code is told, in the same transaction: it may not have been them."""
-    factor, by = proof.evidence.factor, proof.evidence.authenticator_id
-    verified = FactorVerified(
-        factor=factor,
-        interaction=str(proof.interaction_id),
-        authenticator=None if by is None else str(by),
-        for_client=proof.client_id,
-        # In the trail unless more was known: what is written on the question goes over it.
-        sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
-    )
+async def _right(
+    idp: Idp, show: Show, visitor: Visitor, found: Evidence, attempt: Attempt, *, here: UUID, now: datetime
+) -> ToInteraction | ToClient | Spent | Dead | Refused | Closed | None:
+    """Record the proof, and answer the client where nothing else is asked here. None when somebody was first."""
+    account, loaded, interaction = show.facts.account, show.loaded, show.interaction
+    assert account is not None
+    assert visitor.token is not None
+    factor, by = found.factor, found.authenticator_id
+    event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by)
+    decision = decide(replace(show.facts, events=(*show.facts.events, event)), idp.policy)
+    proceed = decision if isinstance(decision, Proceed) and interaction.id == here else None
+    token = next_token(idp.secrets, visitor.token, attempt.session_id)
+    to = destination(idp, factor, account, [each for each in loaded.authenticators if each.id == by])
+    refunded = None if to is None else refunds(idp, visitor, to, loaded.challenges.get(factor))
 
-    async def recorded(conn: Conn) -> bool:
-        return await proofs.record(
+    async def recorded(conn: Conn) -> bool | Spent | Dead | Refused | Closed:
+        return await proofs.answer(
             conn,
-            proof,
-            rotation=rotation,
-            audit=verified,
-            forgive=_forgiven(idp, visitor, account, factor, to),
-            refunds=None if to is None else refunds(idp, visitor, to, asked),
+            Proof(found, account.id, show.client.id, interaction.id),
+            attempt=attempt,
+            rotation=Rotation(attempt.session_id, attempt.token, digest(token)),
+            finishes=proceed is not None,
+            audit=FactorVerified(
+                factor=factor,
+                interaction=str(interaction.id),
+                authenticator=None if by is None else str(by),
+                for_client=show.client.id,
+                # In the trail unless more was known: what is written on the question goes over it.
+                sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
+            ),
+            forgive=[] if to is None else [pace(idp, visitor, to)],
+            refunds=refunded,
             now=now,
         )
 
-    if not isinstance(proof.evidence, Saved):
-        return await recorded(idp.db)
-    async with idp.db.transaction() as conn:
-        if not await recorded(conn):
-            return False
-        await tell(idp, conn, account, Notice.RECOVERY_USED, locale=locale, now=now)
-        return True
-
-
-def _forgiven(idp: Idp, visitor: Visitor, account: Account, factor: Factor, to: Destination | None) -> list[bytes]:
-    keys = [_failures(idp, account, factor)]
-    if to is not None:
-        keys.append(pace(idp, visitor, to))
-    return keys
+    if isinstance(found, Saved):
+        # Who used a saved code is told, in the same transaction: it may not have been them.
+        async with idp.db.transaction() as conn:
+            done = await recorded(conn)
+            if done is True:
+                locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
+                await tell(idp, conn, account, Notice.RECOVERY_USED, locale=locale, now=now)
+    else:
+        done = await recorded(idp.db)
+    if not isinstance(done, bool):
+        return done
+    if not done:
+        return None
+    device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
+    if proceed is None:
+        return ToInteraction(interaction.id, token, device)
+    told = await issue(idp, proceed, interaction.request, loaded, show.client, now=now)
+    return replace(told, token=token, device=device)

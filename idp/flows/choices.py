@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from idp.audit import ConsentGiven
 from idp.crypto import digest
 from idp.flows import repeat
-from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load
+from idp.flows.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load, resume
 from idp.flows.idp import Idp, Visitor, next_token
 from idp.model import (
     Interaction,
@@ -70,12 +70,20 @@ async def consent(
                 audit=ConsentGiven(scopes=agreed),
                 now=now,
             )
-            return ToInteraction(interaction_id) if answered else Gone()
+            return await _on(idp, interaction_id, visitor) if answered else Gone()
         case _:
             return ToInteraction(interaction_id)
 
 
-async def choose_account(idp: Idp, interaction_id: UUID, visitor: Visitor, *, account: str) -> ToInteraction | Gone:
+async def _on(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToInteraction | ToClient | Gone:
+    """Straight to the client where nothing else is asked, else to the page that asks."""
+    found = await resume(idp, interaction_id, visitor)
+    return ToInteraction(interaction_id) if isinstance(found, Show) else found
+
+
+async def choose_account(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, *, account: str
+) -> ToInteraction | ToClient | Gone:
     """Go on as the person who is signed in, or (with an empty `account`) as somebody else."""
     now = idp.clock.now()
     match await load(idp, interaction_id, visitor, now=now):
@@ -85,7 +93,7 @@ async def choose_account(idp: Idp, interaction_id: UUID, visitor: Visitor, *, ac
             if facts.account is not None and account == str(facts.account.id):
                 if show.ask.kind is Kind.SELECT_ACCOUNT:
                     await sessions.choose_account(idp.db, interaction_id=interaction_id, session_id=session.id)
-                return ToInteraction(interaction_id)
+                return await _on(idp, interaction_id, visitor)
             return await somebody_else(idp, interaction_id, visitor, session, now=now)
         case _:
             return ToInteraction(interaction_id)

@@ -1,6 +1,5 @@
-"""Compare a typed answer with the question an attempt was spent on. Nothing is stored here."""
+"""Compare a typed answer with its question. Nothing is stored here, and nobody is told before an attempt was spent."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -11,9 +10,8 @@ from idp.factors.answers import six_digits
 from idp.flows.authorize import Show
 from idp.flows.idp import Idp
 from idp.flows.sealed import CODE_KEY, SEED, bound
-from idp.model import Account, AuthenticationEvent, Challenge, Factor
-from idp.store import authenticators, recovery_codes
-from idp.store.attempts import App, Spent
+from idp.model import Account, AuthenticationEvent, Authenticator, Challenge, Factor
+from idp.store import recovery_codes
 from idp.store.consuming import Evidence, Mailed, Saved, Step, Texted
 from idp.store.engine import Conn
 from idp.store.facts import Replaced
@@ -39,28 +37,29 @@ def parse(factor: Factor, posted: object) -> str | None:
             assert_never(factor)
 
 
-def judge(
-    idp: Idp, show: Show, account: Account, factor: Factor, typed: str, spent: Spent, *, now: datetime
-) -> Evidence | Wrong:
-    """What a right answer uses up, for `proofs.record`. A sent code is right while where it went is still theirs.
+def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: str, *, now: datetime) -> Evidence | Wrong:
+    """What a right answer uses up, for `proofs.answer`. A sent code is right while where it went is still theirs.
 
     A saved code is only claimed: whether there is such a code is found when it is consumed.
     """
+    asked = show.loaded.challenges.get(factor)
     match factor:
         case Factor.SMS:
+            phone = None if asked is None else asked.authenticator_id
             known = {each.id for each in show.loaded.authenticators if each.closed_at is None}
-            if spent.authenticator_id in known and _is_code(idp, spent, sms.NO_DETAILS, typed):
-                return Texted(spent.authenticator_id, spent.nonce)
+            if asked is not None and phone in known and _is_code(idp, asked, sms.NO_DETAILS, typed):
+                assert phone is not None
+                return Texted(phone, asked.nonce)
             return Wrong()
         case Factor.EMAIL:
             mailbox = account.mailbox
-            if mailbox is not None and _is_code(idp, spent, email.details(mailbox), typed):
-                return Mailed(mailbox, spent.nonce)
+            if asked is not None and mailbox is not None and _is_code(idp, asked, email.details(mailbox), typed):
+                return Mailed(mailbox, asked.nonce)
             return Wrong()
         case Factor.TOTP:
             used_before = False
-            for app in _usable(show, spent.apps, now=now):
-                match totp.check(seed=_seed_of(idp, account, app), answer=typed, now=now, last_step=app.last_step):
+            for app in _usable(show, now=now):
+                match totp.check(seed=_seed_of(idp, app), answer=typed, now=now, last_step=app.last_step):
                     case totp.Verified(step):
                         return Step(app.id, step)
                     case totp.Wrong(used=again):
@@ -90,11 +89,10 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
                 return False
             return _is_code(idp, answered, email.details(account.mailbox), typed)
         case Factor.TOTP:
-            for id_, sealed, last_step in await authenticators.sealed(conn, account_id=account.id, factor=Factor.TOTP):
-                if id_ == event.authenticator_id:
-                    seed = _seed_of(idp, account, App(id_, sealed, last_step))
-                    found = totp.check(seed=seed, answer=typed, now=before.at, last_step=last_step - 1)
-                    return found == totp.Verified(last_step)
+            for app in before.loaded.authenticators:
+                if app.id == event.authenticator_id and app.seed is not None:
+                    seed, step = _seed_of(idp, app), app.last_step
+                    return totp.check(seed=seed, answer=typed, now=before.at, last_step=step - 1) == totp.Verified(step)
             return False
         case Factor.RECOVERY:
             assert event.authenticator_id is not None
@@ -107,21 +105,21 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
             assert_never(event.factor)
 
 
-def _is_code(idp: Idp, asked: Spent | Challenge, details: bytes, typed: str) -> bool:
+def _is_code(idp: Idp, asked: Challenge, details: bytes, typed: str) -> bool:
     key = idp.secrets.subkey(CODE_KEY, asked.key_id)
     return sms.check(key=key, nonce=asked.nonce, purpose=asked.purpose, details=details, answer=typed)
 
 
-def _usable(show: Show, apps: Sequence[App], *, now: datetime) -> list[App]:
+def _usable(show: Show, *, now: datetime) -> list[Authenticator]:
     """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
-    known = {each.id: each for each in show.loaded.authenticators}
-    usable = [app for app in apps if app.id in known]
+    usable = [each for each in show.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None]
     if show.ask.factors == (Factor.TOTP,):
-        trusted = [app for app in usable if is_trusted(known[app.id], at=now)]
+        trusted = [app for app in usable if is_trusted(app, at=now)]
         return trusted or usable
     return usable
 
 
-def _seed_of(idp: Idp, account: Account, app: App) -> bytes:
+def _seed_of(idp: Idp, app: Authenticator) -> bytes:
     """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
-    return idp.secrets.unseal(app.sealed, purpose=SEED, bound_to=bound(account.id, app.id))
+    assert app.seed is not None
+    return idp.secrets.unseal(app.seed, purpose=SEED, bound_to=bound(app.account_id, app.id))

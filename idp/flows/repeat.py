@@ -5,15 +5,18 @@ nobody has used the new token, the same right answer, checked again, is given th
 holds the old one (a planted or stolen cookie) gains nothing, and one wrong answer ends it.
 """
 
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from idp import limits
 from idp.audit import FactorRefused
 from idp.crypto import equal
-from idp.flows.authorize import ToInteraction
+from idp.flows.authorize import ToClient, ToInteraction, facts_of, issue, leads_home
 from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
 from idp.flows.judge import parse, was_accepted
 from idp.model import AuthenticationEvent, Factor
+from idp.policy import Proceed, decide
 from idp.store import attempts, audits, rate_limits, sessions
 from idp.store import facts as store_facts
 from idp.store.engine import Conn, Connection
@@ -82,8 +85,13 @@ async def wrong(idp: Idp, conn: Conn, visitor: Visitor, before: Replaced, intera
     )
 
 
-async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object) -> ToInteraction | None:
-    """On, for who sends the very code that was accepted; None for everybody else. The answer costs a try if wrong."""
+async def code(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object
+) -> ToInteraction | ToClient | None:
+    """On, for who sends the very code that was accepted; None for everybody else. The answer costs a try if wrong.
+
+    Where that code was the last thing asked, the client is answered once more: the first answer may be lost.
+    """
     parsed = parse(factor, typed)
     here, before = interaction_id, await replaced(idp, interaction_id, visitor)
     if before is None or not isinstance(parsed, str):
@@ -112,7 +120,22 @@ async def code(idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor,
     if not held:
         return None
     device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
-    return onward(idp, visitor, before, here, device=device)
+    next_ = onward(idp, visitor, before, here, device=device)
+    answer = None if next_ is None or interaction_id != here else await _told_again(idp, before, now=now)
+    return next_ if next_ is None or answer is None else replace(answer, token=next_.token, device=device)
+
+
+async def _told_again(idp: Idp, before: Replaced, *, now: datetime) -> ToClient | None:
+    """The answer to an interaction that this very proof finished; another code, for the one before may have arrived."""
+    loaded, interaction = before.loaded, before.loaded.interaction
+    assert interaction is not None
+    client = idp.client(interaction.client_id)
+    if interaction.finished_at != before.at or client is None or not leads_home(interaction.request, client):
+        return None
+    decision = decide(facts_of(idp, loaded, interaction, client, now=now), idp.policy)
+    if not isinstance(decision, Proceed):
+        return None
+    return await issue(idp, decision, interaction.request, loaded, client, now=now)
 
 
 def _proved_in(before: Replaced) -> UUID | None:

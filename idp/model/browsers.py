@@ -14,7 +14,8 @@ SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was h
 class Session:
     """One browser. Anonymous (`account_id` None) until a password was right. The token itself is not kept.
 
-    `generation`: codes made in an earlier one are good for nothing.
+    `generation`: codes made in an earlier one are good for nothing. `forgiving`: nobody has used the token yet that the
+    last proof brought, so for a moment the one before may bring the same answer again.
     """
 
     id: UUID
@@ -23,6 +24,7 @@ class Session:
     seen_at: datetime
     user_agent: str = ""
     generation: int = 0
+    forgiving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

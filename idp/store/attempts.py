@@ -1,49 +1,62 @@
-"""Attempts: each is spent, for good, before its answer is compared. Comparing is not done here."""
+"""Attempts: each is spent, for good, before anybody is told anything. Comparing is not done here.
+
+A right answer spends its attempt in the statement that records the proof (`proofs`), a wrong one in `spend`. Both lock
+the same rows in the same order first, so that what goes wrong with one goes wrong with the other: an attempt that was
+not spent tells nothing.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from idp.limits import Closed, Limit, Refused
-from idp.store.challenges import LIVE, PAUSED, Charges, Question, ask_values
-from idp.store.engine import Conn, Connection
+from idp.model import SENT
+from idp.store.challenges import LIVE, Charges, Question, ask_values
+from idp.store.engine import Conn, Connection, Row
 from idp.store.rate_limits import charged, refusal
 from idp.store.refunds import Refund, Refunds, Shape, refunded
 from idp.store.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """One usable authenticator app of the person: its seed, sealed, and the last step it was accepted for."""
-
-    id: UUID
-    sealed: bytes = field(repr=False)
-    last_step: int
-
-
-@dataclass(frozen=True, slots=True)
 class Spent:
-    """An attempt was spent, for good; now the answer may be compared. `attempts_left` counts those after this one."""
+    """An attempt was spent, for good. `attempts_left` counts those after this one."""
 
     attempts_left: int
     nonce: bytes = field(repr=False)
-    key_id: str
-    purpose: str
-    authenticator_id: UUID | None
-    apps: tuple[App, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """There is no live question: expired, answered or out of tries. Nothing may be compared."""
+    """There is no live question: expired, answered or out of tries, or no session that it could be answered in."""
+
+
+# The session, if it still has the token the browser showed, and the interaction: both ours until we are done. Locks in
+# one order everywhere: session, interaction, challenge, the limits of a person, those of an address. A statement says
+# in `same` what must be unchanged besides.
+LOCKED = """locked_session AS (
+    SELECT FROM session
+    WHERE id = :session_id AND token_hash = :old_token AND ended_at IS NULL
+      AND (account_id IS NULL OR account_id = :account_id) AND EXISTS (SELECT FROM same)
+    FOR UPDATE
+),
+locked AS (
+    SELECT FROM interaction
+    WHERE id = :interaction_id AND session_id = :session_id AND finished_at IS NULL AND expires_at > :now
+      AND EXISTS (SELECT FROM locked_session)
+    FOR NO KEY UPDATE
+)"""
 
 
 # The person too: what was asked of one must never be answered by another who signed in to the same interaction.
 _THIS = "interaction_id = :q_interaction AND factor = :q_factor AND challenge.account_id = :q_account"
 
-_SPENT = f"UPDATE challenge SET attempts = attempts + 1 WHERE {_THIS} AND {LIVE} AND EXISTS (SELECT FROM charged)"
+_SPENT = f"""
+    UPDATE challenge SET attempts = attempts + 1 WHERE {_THIS} AND {LIVE} AND EXISTS (SELECT FROM charged)"""
 
+# A question that needs no sending (an app, a saved code) is asked by being answered.
 _SPENT_OR_ASKED = f"""
     INSERT INTO challenge (interaction_id, factor, account_id, authenticator_id, purpose, nonce, key_id, created_at,
                            expires_at, max_attempts, attempts)
@@ -63,59 +76,89 @@ _SPENT_OR_ASKED = f"""
         )
     WHERE challenge.account_id = :q_account AND ({LIVE} OR challenge.expires_at <= :now)"""
 
-# The seeds to compare with, read by the statement that spends the attempt.
-_APPS = """
-    SELECT jsonb_agg(jsonb_build_object('id', id, 'sealed', encode(sealed, 'hex'), 'last_step', last_step))
-    FROM authenticator
-    WHERE :q_factor = 'totp' AND account_id = :q_account AND factor = 'totp'
-      AND confirmed_at IS NOT NULL AND closed_at IS NULL"""
+TOLD = "EXISTS (SELECT FROM charged) AS charged, EXISTS (SELECT FROM may) AS may"
 
 
-@lru_cache(maxsize=16)
-def _spend_statement(limits: tuple[Limit, ...], *, ask_if_none: bool) -> Sql:
-    if ask_if_none:
-        may = "EXISTS (SELECT FROM paused) AND NOT EXISTS (SELECT FROM held WHERE NOT live AND current)"
-    else:
+def attempted(limits: tuple[Limit, ...], *, asked: bool, right: str | None = None) -> str:
+    """CTEs that spend one attempt at a question that was `asked`, or is by being answered, after `LOCKED`.
+
+    `may` has a row if there is something to answer, `charged` if the limits let it be. If the answer is `right`, it is
+    forgiven at once, and where the question was asked `used` spends the attempt (`consuming`). Else `spent` has a row.
+    `Attempt.values` are the values.
+    """
+    if asked:
         may = "EXISTS (SELECT FROM held WHERE live)"
-    return Sql(f"""
-WITH paused AS ({PAUSED}),
--- Locked before anything is charged: who waited here sees what the others left, and a dead question costs nothing.
+    else:
+        may = "EXISTS (SELECT FROM locked) AND NOT EXISTS (SELECT FROM held WHERE NOT live AND current)"
+    spent = (
+        ""
+        if asked and right is not None
+        else f""",
+spent AS ({_SPENT if asked else _SPENT_OR_ASKED}
+    RETURNING attempts, max_attempts, nonce
+)"""
+    )
+    return f"""-- Locked before it is charged: who waited sees what others left, and a dead question costs nothing.
 held AS (
     SELECT {LIVE} AS live, expires_at > :now AS current FROM challenge
-    WHERE {_THIS} AND EXISTS (SELECT FROM paused)
+    WHERE {_THIS} AND EXISTS (SELECT FROM locked)
     FOR UPDATE
 ),
 may AS (SELECT WHERE {may}),
-{charged(limits, when="EXISTS (SELECT FROM may)")},
-spent AS ({_SPENT_OR_ASKED if ask_if_none else _SPENT}
-    RETURNING attempts, max_attempts, nonce, key_id, purpose, authenticator_id)
-SELECT EXISTS (SELECT FROM charged) AS charged, EXISTS (SELECT FROM may) AS may,
-       ({_APPS if ask_if_none else "NULL"}) AS apps, spent.*
-FROM (SELECT) AS always LEFT JOIN spent ON true""")
+{charged(limits, when="EXISTS (SELECT FROM may)", forgiven=right)}{spent}"""
 
 
-async def spend(
-    conn: Conn, question: Question, *, charges: Charges, ask_if_none: bool, now: datetime
-) -> Spent | Dead | Refused | Closed:
-    """Spend one attempt before comparing; call it on its own, so that nothing can take the attempt back.
+@lru_cache(maxsize=16)
+def _spend_statement(limits: tuple[Limit, ...], *, asked: bool) -> Sql:
+    return Sql(f"""
+WITH same AS (SELECT),
+{LOCKED},
+{attempted(limits, asked=asked)}
+SELECT {TOLD}, spent.* FROM (SELECT) AS always LEFT JOIN spent ON true""")
 
-    `ask_if_none`: a question that needs no sending (an app, a saved code) is asked by being answered.
-    """
-    statement = _spend_statement(tuple(limit for limit, _ in charges), ask_if_none=ask_if_none)
-    row = await conn.one(statement, **ask_values(question, charges), now=now)
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One answer to a question, in the session with this token, and what it is charged to."""
+
+    question: Question
+    charges: Charges
+    session_id: UUID
+    token: bytes = field(repr=False)
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody sent the question; an app's or a saved code's is asked by being answered."""
+        return self.question.factor in SENT
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What the statement depends on."""
+        return tuple(limit for limit, _ in self.charges)
+
+    def values(self) -> dict[str, Any]:
+        """The values of `LOCKED` and `attempted`."""
+        return {
+            **ask_values(self.question, self.charges),
+            "interaction_id": self.question.interaction_id,
+            "account_id": self.question.account_id,
+            "session_id": self.session_id,
+            "old_token": self.token,
+        }
+
+
+async def spend(conn: Conn, attempt: Attempt, *, now: datetime) -> Spent | Dead | Refused | Closed:
+    """Spend one attempt for a wrong answer; call it on its own, so that nothing can take the attempt back."""
+    row = await conn.one(_spend_statement(attempt.limits, asked=attempt.asked), **attempt.values(), now=now)
     assert row is not None
+    return await outcome(conn, attempt, row, now=now)
+
+
+async def outcome(conn: Conn, attempt: Attempt, row: Row, *, now: datetime) -> Spent | Dead | Refused | Closed:
+    """What became of an attempt, from the columns `TOLD`."""
     if row["attempts"] is not None:
-        return Spent(
-            row["max_attempts"] - row["attempts"],
-            row["nonce"],
-            row["key_id"],
-            row["purpose"],
-            row["authenticator_id"],
-            tuple(App(UUID(app["id"]), bytes.fromhex(app["sealed"]), app["last_step"]) for app in row["apps"] or ()),
-        )
-    if row["charged"] or not row["may"]:
-        return Dead()
-    return await refusal(conn, charges, now=now)
+        return Spent(row["max_attempts"] - row["attempts"], row["nonce"])
+    return Dead() if row["charged"] or not row["may"] else await refusal(conn, attempt.charges, now=now)
 
 
 @lru_cache(maxsize=16)

@@ -64,10 +64,12 @@ class Use:
     `same` has a row if what was compared is still the person's: who changes it waits, or we wait and look again. It is
     locked before the session, as whoever changes a password and then ends the sessions locks them. Of `used`, the CTE
     of that name has a row for exactly one caller, with what the question says of its SIM and of the places it took.
+    `right`: whether it is one; only of a saved code that is not known before.
     """
 
     used: str
     same: str = "SELECT"
+    right: str = "true"
 
 
 def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
@@ -101,8 +103,8 @@ _OURS = "interaction_id = :interaction_id AND factor = :factor AND account_id = 
 
 _MAILED = Use(
     f"""used AS (
-    UPDATE challenge SET consumed_at = :now
-    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND EXISTS (SELECT FROM locked)
+    UPDATE challenge SET consumed_at = :now, attempts = attempts + 1
+    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND EXISTS (SELECT FROM charged)
     RETURNING swap, address_places
 )""",
     same="""
@@ -115,12 +117,12 @@ _MAILED = Use(
 _OPEN = "id = :authenticator_id AND account_id = :account_id AND confirmed_at IS NOT NULL AND closed_at IS NULL"
 
 _TEXTED = Use(f"""used AS (
-    UPDATE challenge SET consumed_at = :now
+    UPDATE challenge SET consumed_at = :now, attempts = attempts + 1
     WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND authenticator_id = :authenticator_id
-      -- Threat 9: it may have become known since the attempt was spent.
+      -- Threat 9: it may have become known since it was compared.
       AND swap IS DISTINCT FROM '{Swap.SWAPPED}'
       AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
-      AND EXISTS (SELECT FROM locked)
+      AND EXISTS (SELECT FROM charged)
     RETURNING swap, address_places
 ),
 touched AS (
@@ -129,22 +131,22 @@ touched AS (
 -- Spending rules 6 and 7: a number that was texted is verified, for the first time.
 proving AS ({PROVING} AND EXISTS (SELECT FROM used))""")
 
-# An app's or a saved code's question is answered whatever became of it.
-_ANSWERED = f"answered AS (UPDATE challenge SET consumed_at = :now WHERE {_OURS} AND EXISTS (SELECT FROM used))"
-
 # RFC 6238 5.2: a time step is accepted once; design 6: it only grows
 _STEP = Use(f"""used AS (
     UPDATE authenticator SET last_step = :step, last_used_at = :now
-    WHERE {_OPEN} AND last_step < :step AND EXISTS (SELECT FROM locked)
+    WHERE {_OPEN} AND last_step < :step AND EXISTS (SELECT FROM spent)
     RETURNING {_NOTHING_SAID}
-),
-{_ANSWERED}""")
+)""")
 
-_SAVED = Use(f"""used AS (
+_THAT_CODE = "hash = :code_hash AND authenticator_id = :authenticator_id AND used_at IS NULL"
+
+_SAVED = Use(
+    f"""used AS (
     UPDATE recovery_code SET used_at = :now
-    WHERE hash = :code_hash AND authenticator_id = :authenticator_id AND used_at IS NULL
+    WHERE {_THAT_CODE}
       AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
-      AND EXISTS (SELECT FROM locked)
+      AND EXISTS (SELECT FROM spent)
     RETURNING {_NOTHING_SAID}
-),
-{_ANSWERED}""")
+)""",
+    right=f"EXISTS (SELECT FROM recovery_code WHERE {_THAT_CODE})",
+)

@@ -48,7 +48,8 @@ class Loaded:
 NOTHING = Loaded()
 
 # Of the session `s`.
-SESSION = "s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation"
+SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation,
+    s.previous_hash IS NOT NULL AS forgiving"""
 _LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
 _PROOFS = """(
@@ -176,6 +177,7 @@ def read_session(row: Row) -> Session:
         row["seen_at"],
         row["user_agent"],
         row["generation"],
+        row["forgiving"],
     )
 
 

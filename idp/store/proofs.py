@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
-from idp.limits import Limit
-from idp.model import SENT
+from idp.limits import Closed, Limit, Refused
+from idp.store.attempts import LOCKED, TOLD, Attempt, Dead, Spent, attempted, outcome
 from idp.store.audits import AUDITED, audit_values
 from idp.store.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
 from idp.store.consuming import Evidence, Use, use_of
@@ -43,25 +44,27 @@ class Proof:
 
 
 @lru_cache(maxsize=64)
-def _statement(use: Use, limits: tuple[Limit, ...] | None, refunds: Shape, *, sent: bool = False) -> Sql:
-    taken = "(SELECT address_places FROM used)" if sent else None
-    then, woken = ("", "") if limits is None else (_then(limits), f", {waking('queued')}")
+def _statement(
+    use: Use,
+    refunds: Shape,
+    *,
+    then: tuple[Limit, ...] | None = None,
+    attempt: tuple[Limit, ...] | None = None,
+    asked: bool = False,
+) -> Sql:
+    taken = "(SELECT address_places FROM used)" if asked else None
+    attempting, asking, told = "", "", ""
+    if attempt is not None:
+        attempting = f"{attempted(attempt, asked=asked, right=use.right)},"
+        told = f", {TOLD}, NULL::int AS attempts"
+        if not asked:
+            told = f", {TOLD}, spent.* FROM (SELECT) AS always LEFT JOIN spent ON true"
+    if then is not None:
+        asking, told = _then(then), f", {waking('queued')}"
     return Sql(f"""
--- Locks in one order everywhere: session, interaction, challenge, the limits of a person, those of an address.
 WITH same AS ({use.same}),
--- The session, if it still has the token the browser showed, and the interaction: both ours until we are done.
-locked_session AS (
-    SELECT FROM session
-    WHERE id = :session_id AND token_hash = :old_token AND ended_at IS NULL
-      AND (account_id IS NULL OR account_id = :account_id) AND EXISTS (SELECT FROM same)
-    FOR UPDATE
-),
-locked AS (
-    SELECT FROM interaction
-    WHERE id = :interaction_id AND session_id = :session_id AND finished_at IS NULL AND expires_at > :now
-      AND EXISTS (SELECT FROM locked_session)
-    FOR NO KEY UPDATE
-),
+{LOCKED},
+{attempting}
 {use.used},
 rotated AS (
     UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
@@ -81,9 +84,13 @@ forgiven AS ({FORGIVE} AND EXISTS (SELECT FROM event) RETURNING key),
 audited AS (
     {AUDITED}::jsonb || jsonb_strip_nulls(jsonb_build_object('sim_swap', (SELECT swap FROM used))) FROM event
 ),
-{refunded(refunds, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM forgiven) >= 0", of_address=taken)}
-{then}
-SELECT EXISTS (SELECT FROM event) AS proved{woken}""")
+{refunded(refunds, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM forgiven) >= 0", of_address=taken)},
+-- Where nothing else is to be asked, the client is answered with what this was proved for.
+finished AS (
+    UPDATE interaction SET finished_at = :now WHERE id = :interaction_id AND :finishes AND EXISTS (SELECT FROM event)
+)
+{asking}
+SELECT EXISTS (SELECT FROM event) AS proved{told}""")
 
 
 def _then(limits: tuple[Limit, ...]) -> str:
@@ -116,38 +123,65 @@ async def record(
     refunds: Refunds | None = None,
     then: NextQuestion | None = None,
 ) -> bool:
-    """True for exactly one caller per one-time thing, ever; then the proof counts and the session has its new token.
+    """True if the password that was compared is the person's still; then it counts and the session has its new token.
 
-    False: somebody was first (the code, the step, or the session's token was already used, or the password that was
-    compared or the address that the code went to is no longer theirs), and nothing changed.
+    False: the session's token was already used, or the password changed, and nothing changed here.
     Whether `then` was asked shows when the interaction is loaded again.
     """
-    account_id, client_id = proof.account_id, proof.client_id
     use, values = use_of(proof.evidence)
     limits = None
-    if refunds is not None:
-        values |= refunds.values()
     if then is not None:
         limits = tuple(limit for limit, _ in then.charges)
         values |= ask_values(then.question, then.charges)
-        values |= audit_values(then.audit, account_id=account_id, client_id=client_id, prefix="sent")
-    factor = proof.evidence.factor
-    statement = _statement(use, limits, () if refunds is None else refunds.shape, sent=factor in SENT)
-    return bool(
-        await conn.value(
-            statement,
-            session_id=rotation.session_id,
-            old_token=rotation.old_token,
-            new_token=rotation.new_token,
-            shown_token=rotation.shown or rotation.old_token,
-            interaction_id=proof.interaction_id,
-            factor=factor.value,
-            authenticator_id=proof.evidence.authenticator_id,
-            forgive_keys=forgive,
-            now=now,
-            account_id=account_id,
-            client_id=client_id,
-            **audit_values(audit, account_id=account_id, client_id=client_id),
-            **values,
-        )
-    )
+        values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
+    statement = _statement(use, () if refunds is None else refunds.shape, then=limits)
+    values |= _values(proof, rotation, audit, forgive, refunds)
+    return bool(await conn.value(statement, **values, finishes=False, now=now))
+
+
+async def answer(
+    conn: Conn,
+    proof: Proof,
+    *,
+    attempt: Attempt,
+    rotation: Rotation,
+    finishes: bool,
+    audit: Event,
+    now: datetime,
+    forgive: Sequence[bytes] = (),
+    refunds: Refunds | None = None,
+) -> bool | Spent | Dead | Refused | Closed:
+    """Spend an attempt for a right answer and record it. True for exactly one caller per one-time thing, ever.
+
+    Then the session has its new token and, with `finishes`, the interaction its answer. Else nothing was proved: False
+    or `Spent` when somebody was first, or where the code went is not theirs any more, or when there is no such saved
+    code.
+    """
+    use, values = use_of(proof.evidence)
+    shape = () if refunds is None else refunds.shape
+    values |= attempt.values() | _values(proof, rotation, audit, forgive, refunds)
+    statement = _statement(use, shape, attempt=attempt.limits, asked=attempt.asked)
+    row = await conn.one(statement, **values, finishes=finishes, now=now)
+    assert row is not None
+    if row["proved"] or (attempt.asked and row["charged"]):
+        return bool(row["proved"])
+    return await outcome(conn, attempt, row, now=now)
+
+
+def _values(
+    proof: Proof, rotation: Rotation, audit: Event, forgive: Sequence[bytes], refunds: Refunds | None
+) -> dict[str, Any]:
+    return {
+        "session_id": rotation.session_id,
+        "old_token": rotation.old_token,
+        "new_token": rotation.new_token,
+        "shown_token": rotation.shown or rotation.old_token,
+        "interaction_id": proof.interaction_id,
+        "factor": proof.evidence.factor.value,
+        "authenticator_id": proof.evidence.authenticator_id,
+        "forgive_keys": forgive,
+        "account_id": proof.account_id,
+        "client_id": proof.client_id,
+        **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
+        **({} if refunds is None else refunds.values()),
+    }

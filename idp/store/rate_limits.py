@@ -57,10 +57,11 @@ def live_hits(limit: Limit, at: str, *, which: str = "true") -> str:
     return f"SELECT hit FROM unnest(rate_limit.hits) hit WHERE {live} AND {which} ORDER BY hit"
 
 
-def charged(limits: Sequence[Limit], *, when: str = "true") -> str:
+def charged(limits: Sequence[Limit], *, when: str = "true", forgiven: str | None = None) -> str:
     """CTEs that charge these limits, the most particular first, if `when` holds; `charged` has a row when all were.
 
-    `charge_values` are their values, and `:now`. Nothing is charged when any is exhausted.
+    `charge_values` are their values, and `:now`. Nothing is charged when any is exhausted. A charge for what turned
+    out right (`forgiven`) ends the streak that it would have been part of.
     """
     exhausted = (
         f"AND NOT EXISTS (SELECT FROM rate_limit WHERE key = :limit_{i} AND NOT ({_lets(limit)}))"
@@ -70,14 +71,17 @@ def charged(limits: Sequence[Limit], *, when: str = "true") -> str:
     ctes = ""
     for i, limit in enumerate(limits):
         first, hits = "'{}'", "rate_limit.hits"
+        once, more = "1", f"{_counted(limit)} + 1"
+        if forgiven is not None:
+            once, more = (f"CASE WHEN {forgiven} THEN 0 ELSE {each} END" for each in (once, more))
         if limit.windows:
             first, hits = "ARRAY[:now::timestamptz]", f"ARRAY({live_hits(limit, _LATER)}) || {_LATER}"
         ctes += f"""charged_{i} AS (
     INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
-    SELECT :limit_{i}, 1, :now, {first}, :now::timestamptz + {interval(limit.keep)}
+    SELECT :limit_{i}, {once}, :now, {first}, :now::timestamptz + {interval(limit.keep)}
     WHERE {may}
     ON CONFLICT (key) DO UPDATE SET
-        count = {_counted(limit)} + 1,
+        count = {more},
         last_at = {_LATER},
         hits = {hits},
         expires_at = {_LATER} + {interval(limit.keep)}

@@ -147,6 +147,10 @@ def came_again(request: Request) -> bool:
 
 def to_client(request: Request, answer: ToClient) -> Response:
     """The answer on its way to the client: by redirect, or by a form that sends itself (Form Post 2)."""
+    return _with_cookies(request, answer, _to_client(request, answer))
+
+
+def _to_client(request: Request, answer: ToClient) -> Response:
     wanted = answer.request
     if wanted.client_id == INTERNAL:
         # Back to the room would ask again what the person just declined.
@@ -181,7 +185,11 @@ def to_interaction(request: Request, answer: ToInteraction) -> Response:
     """On to the page that asks, with a new session cookie if there is one."""
     idp = idp_of(request)
     chosen = "" if answer.factor is None else f"/{answer.factor.value}"
-    response = see_other(f"{base_path(idp)}/i/{answer.interaction_id}{chosen}")
+    return _with_cookies(request, answer, see_other(f"{base_path(idp)}/i/{answer.interaction_id}{chosen}"))
+
+
+def _with_cookies(request: Request, answer: ToInteraction | ToClient, response: Response) -> Response:
+    idp = idp_of(request)
     if answer.token is not None:
         set_cookie(response, idp, answer.token)
     if answer.device is not None:

@@ -138,6 +138,8 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
+        case ToClient() as done:
+            return to_client(request, done)
         case challenge.NotOffered():
             return _elsewhere(request, interaction_id)
         case Gone():
@@ -154,7 +156,7 @@ def _elsewhere(request: Request, interaction_id: UUID) -> Response:
 
 def _count(factor: Factor, outcome: object) -> None:
     match outcome:
-        case ToInteraction(token=str()):
+        case ToInteraction(token=str()) | ToClient(token=str()):
             metrics.observe_factor(factor, "verified")
         case login.WrongPassword() | challenge.WrongCode() | challenge.DeadCode():
             metrics.observe_factor(factor, "refused")

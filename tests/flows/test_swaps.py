@@ -189,21 +189,21 @@ async def test_a_code_that_is_resent_dies_with_the_swap_that_is_seen_then(provid
 async def test_a_swap_that_is_seen_while_a_right_code_is_judged_wins(
     provider: Provider, intel: FakeIntel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the attempt that was spent and the statement that consumes: the guard is in that statement."""
+    """Between the comparison and the statement that consumes: the guard is in that statement."""
     first = await asks_for_a_code(provider)
     code = (await provider.deliver())[-1]
     provider.clock.move(2 * MINUTE)
     await asks_for_a_code(provider)
     intel.verdict = Swap.SWAPPED
-    consume = proofs.record
+    consume = proofs.answer
 
-    async def late(*given: Any, **named: Any) -> bool:
+    async def late(*given: Any, **named: Any) -> object:
         await provider.deliver()
         return await consume(*given, **named)
 
-    monkeypatch.setattr(proofs, "record", late)
+    monkeypatch.setattr(proofs, "answer", late)
     page = await first.submit("/sms", code=code)
-    assert page.status_code == 200
+    assert page.status_code == 400
     assert [row[0] for row in await provider.rows(PROOFS)] == ["password", "password"]
 
 

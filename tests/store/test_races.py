@@ -16,7 +16,7 @@ from idp.audit import FactorVerified
 from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
-from idp.flows import authorize, challenge, keys, login, token
+from idp.flows import challenge, choices, keys, login, token
 from idp.flows.authorize import Gone, ToClient, ToInteraction
 from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
@@ -25,7 +25,7 @@ from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
 from idp.store import accounts, attempts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
 from idp.store import keys as store_keys
-from idp.store.attempts import Spent
+from idp.store.attempts import Attempt, Spent
 from idp.store.challenges import Question
 from idp.store.composed import Statement
 from idp.store.consuming import Compared, Mailed
@@ -56,7 +56,9 @@ ROUNDS = range(3)
 
 def tokens(outcomes: Sequence[object]) -> list[str]:
     """The different session tokens that were given: one for each browser that goes on, however often it answered."""
-    return list({each.token for each in outcomes if isinstance(each, ToInteraction) and each.token is not None})
+    return list(
+        {each.token for each in outcomes if isinstance(each, ToInteraction | ToClient) and each.token is not None}
+    )
 
 
 async def proofs_made(twins: Twins) -> int:
@@ -99,7 +101,7 @@ async def test_twenty_right_codes_at_once_are_one_proof(twins: Twins) -> None:
         right = (await twins[0].deliver())[-1]
         outcomes = await answers(twins, [asked], Factor.SMS, right, 20)
         assert len(tokens(outcomes)) == 1
-        assert all(isinstance(each, ToInteraction | DeadCode | Gone) for each in outcomes)
+        assert all(isinstance(each, ToClient | ToInteraction | DeadCode | Gone) for each in outcomes)
         assert await count(twins[0], "authentication_event") == 2 * (number + 1)
 
 
@@ -136,9 +138,14 @@ async def test_a_try_is_given_back_without_ending_another(twins: Twins, database
         max_attempts=3,
     )
 
+    session_id, token_hash = asked.visitor.session_id, asked.visitor.token_hash
+    assert session_id is not None
+    assert token_hash is not None
+
     async def spend() -> object:
         charges = [(twins[0].idp.limits.code_failures, failures)]
-        return await attempts.spend(twins[0].idp.db, question, charges=charges, ask_if_none=True, now=now)
+        attempt = Attempt(question, charges, session_id, token_hash)
+        return await attempts.spend(twins[0].idp.db, attempt, now=now)
 
     async def give_back(spent: Spent) -> None:
         refund = Refund(twins[0].idp.limits.code_failures, failures)
@@ -316,17 +323,18 @@ async def test_signing_in_often_at_once_works(twins: Twins) -> None:
 async def test_an_interaction_ends_in_one_code(twins: Twins) -> None:
     for _ in ROUNDS:
         await forget_limits(twins[0])
-        asked = await ask_second_factor(twins[0])
+        asked = await ask_second_factor(twins[0], prompt="consent")
         right = (await twins[0].deliver())[-1]
         (new,) = tokens(await answers(twins, [asked], Factor.SMS, right, 1))
         visitor = Visitor("192.0.2.1", new)
 
-        async def resume(caller: int, asked: Asked = asked, visitor: Visitor = visitor) -> object:
-            return await authorize.resume(twins[caller % 2].idp, asked.interaction_id, visitor)
+        async def agree(caller: int, asked: Asked = asked, visitor: Visitor = visitor) -> object:
+            idp = twins[caller % 2].idp
+            return await choices.consent(idp, asked.interaction_id, visitor, allow=True, ticked=frozenset({"openid"}))
 
-        outcomes = await at_once(20, resume)
+        outcomes = await at_once(20, agree)
         assert sum(isinstance(each, ToClient) for each in outcomes) == 1
-        assert sum(isinstance(each, Gone) for each in outcomes) == 19
+        assert sum(isinstance(each, ToInteraction | Gone) for each in outcomes) == 19
         assert await count(twins[0], "grant_") == 0  # nobody came to exchange it
 
 
@@ -605,7 +613,7 @@ async def test_a_code_by_mail_is_three_comparisons_and_one_proof(twins: Twins) -
         outcomes = await answers(twins, [asked], Factor.EMAIL, right, 20)
         assert len(tokens(outcomes)) == 1
         assert await proofs_made(twins) == before + 1
-        assert all(isinstance(each, ToInteraction | DeadCode | Gone) for each in outcomes)
+        assert all(isinstance(each, ToClient | ToInteraction | DeadCode | Gone) for each in outcomes)
 
 
 async def test_twenty_who_ask_for_mail_at_once_get_one(twins: Twins) -> None:
@@ -665,13 +673,27 @@ async def test_a_proof_by_mail_needs_the_address_it_went_to_to_be_theirs_still(t
 
         async def prove(nonce: bytes = nonce, asked: Asked = asked, session_id: UUID = session_id) -> bool:
             assert asked.visitor.token_hash is not None
-            return await proofs.record(
+            question = Question(
+                asked.interaction_id,
+                Factor.EMAIL,
+                person[0].id,
+                None,
+                "",
+                nonce,
+                "t1",
+                provider.clock.now(),
+                max_attempts=3,
+            )
+            proved = await proofs.answer(
                 provider.idp.db,
                 Proof(Mailed("dora@example.com", nonce), person[0].id, "bank", asked.interaction_id),
+                attempt=Attempt(question, [], session_id, asked.visitor.token_hash),
+                finishes=False,
                 rotation=Rotation(session_id, asked.visitor.token_hash, digest(random_token())),
                 audit=FactorVerified(factor="email", interaction=str(asked.interaction_id)),
                 now=provider.clock.now(),
             )
+            return proved is True
 
         assert not await prove()
         await provider.rows(SET_EMAIL, account_id=person[0].id, to="dora@example.com", sure=True)

@@ -37,6 +37,7 @@ IDLE = default_policy().sessions.idle
 OURS = default_policy().limits
 ID = UUID(int=1)
 SMS = (OURS.sms.pace, OURS.sms.places, OURS.sms.day, OURS.sms_address)
+FAILURES = (OURS.code_failures,)
 STRANGER = ((OURS.password_stranger, True), (OURS.password_day, True), (OURS.password_address, False))
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
@@ -203,16 +204,19 @@ def hot_statements() -> dict[str, Runnable]:
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
         "facts of a username": facts._OF_USERNAME,
-        "password": proofs._statement(use_of(Compared(""))[0], SMS, STRANGER),
+        "password": proofs._statement(use_of(Compared(""))[0], STRANGER, then=SMS),
         "text message": proofs._statement(
-            use_of(Texted(ID, b""))[0], None, ((OURS.sms.places, False), (OURS.sms_address, False)), sent=True
+            use_of(Texted(ID, b""))[0],
+            ((OURS.sms.places, False), (OURS.sms_address, False)),
+            attempt=FAILURES,
+            asked=True,
         ),
-        "app": proofs._statement(use_of(Step(ID, 1))[0], None, ()),
-        "recovery": proofs._statement(use_of(Saved(ID, b""))[0], None, ()),
+        "app": proofs._statement(use_of(Step(ID, 1))[0], (), attempt=FAILURES),
+        "recovery": proofs._statement(use_of(Saved(ID, b""))[0], (), attempt=FAILURES),
         "give a try back": refunds._refund_statement(STRANGER),
         "ask": challenges._ask_statement(SMS),
-        "spend": attempts._spend_statement((OURS.code_failures,), ask_if_none=False),
-        "spend or ask": attempts._spend_statement((OURS.code_failures,), ask_if_none=True),
+        "spend": attempts._spend_statement(FAILURES, asked=True),
+        "spend or ask": attempts._spend_statement(FAILURES, asked=False),
         "parked": codes._PARKED,
         "redeem": codes._REDEEM,
         "refresh": refresh_tokens._ROTATE,

@@ -67,7 +67,7 @@ async def prepared(provider: Provider) -> tuple[Browser, dict[str, str]]:
     provider.gateway.receipts = [Receipt(str(message.attempt_id), Delivery.DELIVERED)]
     provider.clock.move(timedelta(minutes=5))
     return browser, {
-        "/authorize": provider.authorize_url(),
+        "/authorize": provider.authorize_url(prompt="consent"),
         "/i/{id}": urlsplit(str(waiting.url)).path,
         "/account": "/account",
         "/account/password": "/account/password",

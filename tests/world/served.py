@@ -69,7 +69,7 @@ BESIDE = (
     b"WITH batch AS",
     b"min(created_at)",
     b"clock_timestamp",
-    b"FROM client",
+    b"FROM client ORDER",
     b"FROM signing_key",
     b"FROM secret_key",
     b"INTO secret_key",

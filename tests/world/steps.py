@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 
 from tests.world.asking import Asked, ask_second_factor, offline_code
-from tests.world.provider import PASSWORD, Provider, parameters
+from tests.world.provider import BANK_URI, PASSWORD, Provider, parameters
 
 # What must be empty, whatever happened.
 BROKEN = {
@@ -70,8 +70,11 @@ async def _accepted(provider: Provider, response: httpx.Response) -> None:
     if response.status_code == 303 and "set-cookie" in response.headers:
         browser = provider.browser()
         browser.http.cookies.set("stile", response.cookies["stile"])
-        page = await browser.get(response.headers["location"], follow=False)
-        assert page.status_code in {200, 303}
+        if response.headers["location"].startswith(BANK_URI):
+            await _issued(provider, response)
+        else:
+            page = await browser.get(response.headers["location"], follow=False)
+            assert page.status_code in {200, 303}
 
 
 async def _password(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
@@ -90,14 +93,14 @@ async def _sms(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
     return lambda: asked.browser.submit("/sms", follow=False, code=code)
 
 
-async def _resume(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
-    asked, code = await _asked_for_code(provider)
-    done = await asked.browser.submit("/sms", follow=False, code=code)
-    return lambda: asked.browser.get(done.headers["location"], follow=False)
+async def _consent(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    asked = await ask_second_factor(provider, prompt="consent")
+    await asked.browser.submit("/sms", code=(await provider.deliver())[-1])
+    return lambda: asked.browser.submit("/consent", follow=False, decision="allow")
 
 
 async def _issued(provider: Provider, response: httpx.Response) -> None:
-    if response.status_code == 303:
+    if response.status_code == 303 and "code=" in response.headers["location"]:
         assert (await provider.redeem(parameters(response)["code"])).status_code == 200
 
 
@@ -121,7 +124,7 @@ async def _tokens_work(provider: Provider, response: httpx.Response) -> None:
 STEPS = {
     "password": Step(_password, _accepted),
     "text message": Step(_sms, _accepted),
-    "authorization": Step(_resume, _issued),
+    "consent": Step(_consent, _issued),
     "code exchange": Step(_redeem, _tokens_work),
     "refresh": Step(_refresh, _tokens_work, frozenset({200})),
 }
