@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from idp.crypto import KeyChain, SecretKey
-from idp.flows import operate
+from idp.flows.operate.people import set_user_disabled
 from idp.oidc.answer import MAX_LOCATION
 from tests.world.account_pages import come_in, forged, prove_app
 from tests.world.asking import count, offline_code
@@ -120,7 +120,7 @@ async def _changes_password(provider: Provider, browser: Browser, raw: "Raw") ->
 
 
 async def _is_disabled(provider: Provider, browser: Browser, raw: "Raw") -> None:
-    await operate.set_user_disabled(provider.idp, "alice", disabled=True)
+    await set_user_disabled(provider.idp, "alice", disabled=True)
 
 
 async def _is_disabled_by_hand(provider: Provider, browser: Browser, raw: "Raw") -> None:
