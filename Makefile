@@ -48,8 +48,8 @@ format: env ## let ruff rewrite what it can
 sentences: env ## bring new sentences into the catalogues of templates/locale, to be translated
 	@$(BIN)/python -m tests.world.sentences
 
-bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision
-	@$(BIN)/python -m bench $(if $(VS),--vs $(VS))
+bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision; PEER=1: beside node-oidc-provider
+	@$(BIN)/python -m bench $(if $(VS),--vs $(VS)) $(if $(PEER),--peer)
 
 wheel: env ## build the distribution into dist/
 	@$(BIN)/uv build --quiet --wheel

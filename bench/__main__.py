@@ -12,9 +12,10 @@ import asyncpg
 import uvloop
 
 from bench import floor, growth, house, processes, report, seed, sending, versus
-from bench.driving import leave, set_out
+from bench.driving import driven
 from bench.house import House
 from bench.loads import Bench, Measured
+from bench.peer import process, turns
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 QUICK = 25  # operations of each load, to see that it works
@@ -33,6 +34,8 @@ def main() -> int:
             sys.stdout.write(growth.run(data_dir, seconds=seconds, most=most, scale=scale))
             return 0
         try:
+            if given.peer:
+                process.fetch()
             compared = _versus(given, Path(scratch))
         except ValueError as error:
             sys.stderr.write(f"bench: {error}\n")
@@ -50,9 +53,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=("all", "growth"), default="all")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each load (default: 6)")
     parser.add_argument("--quick", action="store_true", help="a few operations of each, to see that it works")
-    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W7; no cold start")
+    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W8; no cold start")
     parser.add_argument("--vs", metavar="REV", help="measure this revision too, turn and turn about: ours by theirs")
-    parser.add_argument("--rounds", type=int, default=5, help="how often, with --vs (default: 5)")
+    parser.add_argument("--peer", action="store_true", help=f"measure {process.NAME} too, turn and turn about")
+    parser.add_argument("--rounds", type=int, default=5, help="how often, with --vs and --peer (default: 5)")
     parser.add_argument("--data", type=Path, help="a data directory to use and to keep; else a new one")
     parser.add_argument("--profile", type=Path, help="profile the worker into this file (the figures are then useless)")
     parser.add_argument("--dry", action="store_true", help="do not write docs/performance.md")
@@ -88,19 +92,23 @@ def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int)
             only = frozenset(given.only)
             loads = runner.run(_loads(opened, worker, seeds, seconds=seconds, most=most, only=only, warm_up=warm_up))
             resident = processes.resident(worker.pid)
+        beside = _peer(opened, given, seconds=seconds, most=most) if given.peer else None
         sent = None if only else sending.run(opened, scale=0.05 if given.quick else 1.0)
         version = runner.run(_version(opened))
-    return report.Result(loads, floor.Floor(*server, *crypto), sent, start, begun, resident, version)
+    return report.Result(loads, floor.Floor(*server, *crypto), sent, start, begun, resident, version, peer=beside)
+
+
+def _peer(opened: House, given: argparse.Namespace, *, seconds: float, most: int) -> turns.Turns:
+    rounds, warm_up = (1, 1) if given.quick else (given.rounds, turns.WARM_UP)
+    only = frozenset(given.only)
+    return turns.run(opened, rounds=rounds, seconds=seconds / 2, most=most, only=only, warm_up=warm_up)
 
 
 async def _floor(
     opened: House, worker: house.Worker, *, seconds: float, most: int, warm_up: int
 ) -> tuple[float, float, float]:
-    drive = await set_out(opened, worker, warm_up=warm_up)
-    try:
+    async with driven(opened, worker, warm_up=warm_up) as drive:
         return await floor.of_server(drive, seconds=seconds, most=most)
-    finally:
-        await leave(drive)
 
 
 async def _loads(
@@ -113,11 +121,8 @@ async def _loads(
     only: frozenset[str],
     warm_up: int,
 ) -> list[Measured]:
-    drive = await set_out(opened, worker, warm_up=warm_up)
-    try:
+    async with driven(opened, worker, warm_up=warm_up) as drive:
         return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=only)
-    finally:
-        await leave(drive)
 
 
 async def _version(opened: House) -> str:

@@ -1,20 +1,23 @@
 """From a worker to a driven worker: connections opened, and closed again."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 
 from bench.client import Connection
-from bench.house import House, Worker
-from bench.loads import CONNECTIONS, Drive
+from bench.house import House
+from bench.loads import CONNECTIONS, Drive, Driven
 
 
-async def set_out(opened: House, worker: Worker, *, warm_up: int = 12) -> Drive:
-    """Connect to a worker and its database."""
+@asynccontextmanager
+async def driven(opened: House, worker: Driven, *, warm_up: int = 12) -> AsyncIterator[Drive]:
+    """Connected to a worker and its database, until the block ends."""
     connections = [await Connection.open(worker.port) for _ in range(CONNECTIONS)]
-    return Drive(opened, worker, await asyncpg.connect(opened.url), connections, warm_up)
-
-
-async def leave(drive: Drive) -> None:
-    """Hang up."""
-    for connection in drive.connections:
-        connection.close()
-    await drive.raw.close()
+    raw = await asyncpg.connect(opened.url)
+    try:
+        yield Drive(opened, worker, raw, connections, warm_up)
+    finally:
+        for connection in connections:
+            connection.close()
+        await raw.close()

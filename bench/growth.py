@@ -7,7 +7,7 @@ import asyncpg
 import uvloop
 
 from bench import house, seed, sending, spending
-from bench.driving import leave, set_out
+from bench.driving import driven
 from bench.house import House
 from bench.loads import Bench, Measured
 
@@ -48,11 +48,8 @@ def run(data_dir: Path, *, seconds: float, most: int, scale: float) -> str:
 async def _measured(opened: House, *, seconds: float, most: int) -> list[Measured]:
     seeds = await seed.client(opened.url, opened.secret_keys)
     with house.working(opened, "idp") as worker:
-        drive = await set_out(opened, worker)
-        try:
+        async with driven(opened, worker) as drive:
             return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=LOADS)
-        finally:
-            await leave(drive)
 
 
 async def _fill(opened: House, *, people: int, leftovers: int) -> None:

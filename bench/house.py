@@ -58,6 +58,11 @@ class Worker:
         """How many statements it has run."""
         return int.from_bytes(self.counter.read_bytes(), sys.byteorder)
 
+    def spent(self) -> tuple[float, float]:
+        """Seconds of processor time: of the event loop, and of the threads beside it, which hash."""
+        ours = processes.cpu_of_thread(self.pid, self.pid)
+        return ours, processes.cpu(self.pid) - ours
+
 
 @contextmanager
 def working(
@@ -80,24 +85,34 @@ def working(
         "settings": dict(settings or {}),
         "profile": None if profile is None else str(profile),
     }
+    command = [sys.executable, "-m", "bench.worker"]
+    with told(command, order, log=log, environ=_environ(house.data_dir)) as (process, port):
+        yield Worker(process, int(port), counter)
+
+
+@contextmanager
+def told(
+    command: Sequence[str], order: Mapping[str, Any], *, log: Path, environ: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that reads its order as one line and answers with one when it is ready; it ends with its input."""
     with log.open("w") as lines:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=lines,
             text=True,
-            env=_environ(house.data_dir),
+            env=environ,
             cwd=Path(__file__).resolve().parents[1],
         )
     try:
         stdin, stdout = _pipes(process)
         stdin.write(json.dumps(order) + "\n")
         stdin.flush()
-        port = stdout.readline()
-        if not port:
-            raise RuntimeError(f"the worker did not start: {log.read_text()[-2000:]}")
-        yield Worker(process, int(port), counter)
+        answer = stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{command[0]} did not start: {log.read_text()[-2000:]}")
+        yield process, answer
     finally:
         if process.stdin is not None:
             process.stdin.close()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import asyncpg
 
 from bench import processes, seed
 from bench.client import Connection, Unexpected
-from bench.house import House, Worker
+from bench.house import House
 from bench.seed import Paused, Person, Seeds
 
 CONNECTIONS = 8
@@ -54,12 +54,23 @@ class Measured:
 Operation = Callable[[Connection, Any], Awaitable[None]]
 
 
+class Driven(Protocol):
+    """A process under load."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def port(self) -> int: ...
+    def statements(self) -> int: ...
+    def spent(self) -> tuple[float, float]: ...
+
+
 @dataclass(slots=True)
 class Drive:
     """A worker under load, and what to read its costs from."""
 
     house: House
-    worker: Worker
+    worker: Driven
     raw: "asyncpg.Connection[Any]"
     connections: list[Connection]
     warm_up: int = 12  # operations of each connection: PostgreSQL plans a statement five times before it keeps the plan
@@ -109,8 +120,7 @@ class Drive:
     async def _reading(self) -> tuple[float, float, float, float, float]:
         # Every transaction that wrote has a number; those that only read have none.
         written = await self.raw.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        ours = processes.cpu_of_loop(self.worker.pid)
-        hashing = processes.cpu(self.worker.pid) - ours
+        ours, hashing = self.worker.spent()
         return ours, hashing, processes.cpu_of_family(self.house.postmaster), self.worker.statements(), written
 
 
@@ -120,7 +130,7 @@ async def get(connection: Connection, path: str) -> None:
 
 
 class Bench:
-    """The operations W1 to W7. They feed one another: exchanged codes bring tokens to look up."""
+    """The operations W1 to W8. They feed one another: exchanged codes bring tokens to look up."""
 
     def __init__(self, drive: Drive, seeds: Seeds) -> None:
         self.drive = drive
@@ -153,40 +163,35 @@ class Bench:
         if wanted("W1"):
             path = "/.well-known/openid-configuration"
             found.append(await run("W1", get, repeat(path), seconds=seconds, most=most))
-        if wanted("W2") or wanted("W4"):
+        if wanted("W2") or wanted("W4") or wanted("W8"):
             codes = await seed.codes(
                 raw, self.seeds.keys, crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured
             )
-            await self._settle()
+            await settle(raw)
             measured = await run("W2", self.exchange, codes, seconds=seconds, most=most)
             found += [measured] if wanted("W2") else []
         if wanted("W3"):
             self.refresh.extend(await seed.refresh_tokens(raw, crowd, 500))
-            await self._settle()
+            await settle(raw)
             found.append(await run("W3", self.refreshed, repeat(""), seconds=seconds, most=most))
         if wanted("W4"):
             found.append(await run("W4", self.userinfo, repeat(""), seconds=seconds, most=most))
+        if wanted("W8"):
+            found.append(await run("W8", self.introspected, repeat(""), seconds=seconds, most=most))
         if wanted("W5"):
             people = await seed.people(raw, self.seeds, min(most, int(seconds * 60)) + self.drive.unmeasured)
-            await self._settle()
+            await settle(raw)
             found.append(await run("W5", self.login, people, seconds=2 * seconds, most=most))
         if wanted("W6"):
             people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + self.drive.unmeasured)
             logins = await seed.paused(raw, self.seeds.keys, people)
-            await self._settle()
+            await settle(raw)
             found.append(await run("W6", self.second_factor, logins, seconds=seconds, most=most))
         if wanted("W7"):
             tokens = deque(await seed.sessions(raw, self.seeds.keys, crowd, proved=("password", "totp")))
-            await self._settle()
-            found.append(await run("W7", self.signed_in, _in_turn(tokens), seconds=seconds, most=most))
-        return found
-
-    async def _settle(self) -> None:
-        # What was written in bulk is analysed now, not by chance in the middle of a measurement. Empty tables are left
-        # alone, as PostgreSQL would: plans made for an analysed empty table read the whole of it once it has filled.
-        for (table,) in await self.drive.raw.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-            if await self.drive.raw.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):  # noqa: S608 - our own tables
-                await self.drive.raw.execute(f"ANALYZE {table}")
+            await settle(raw)
+            found.append(await run("W7", self.signed_in, in_turn(tokens), seconds=seconds, most=most))
+        return sorted(found, key=lambda each: each.name)
 
     async def exchange(self, connection: Connection, code: str) -> None:
         """W2: a code for tokens."""
@@ -211,10 +216,19 @@ class Bench:
         self.access.rotate(-1)
         (await connection.get("/userinfo", f"Authorization: Bearer {token}\r\n")).want(200)
 
+    async def introspected(self, connection: Connection, _: str) -> None:
+        """W8: an access token, as its client asks about it."""
+        token = self.access[0]
+        self.access.rotate(-1)
+        form = {"token": token, "token_type_hint": "access_token"}
+        answer = (await connection.post("/introspect", form, self.seeds.basic)).want(200)
+        if b'"active":true' not in answer.body:
+            raise Unexpected(f"not active: {answer.body[:300]!r}")
+
     async def signed_in(self, connection: Connection, token: str) -> None:
         """W7: an authorization request of somebody who is signed in."""
         answer = (await connection.get(self.authorize, f"Cookie: stile={token}\r\n")).want(303)
-        _code(answer.headers["location"])
+        code_in(answer.headers["location"])
 
     async def second_factor(self, connection: Connection, login: Paused) -> None:
         """W6: the code of an app."""
@@ -226,7 +240,7 @@ class Bench:
         path = f"{page}/totp"
         code = person.code(datetime.now(UTC))  # noqa: TID251 - as in seed
         form = {"csrf": self.seeds.csrf(session_id, path), "code": code}
-        return _code((await connection.post(path, form, headers)).want(303).headers["location"])
+        return code_in((await connection.post(path, form, headers)).want(303).headers["location"])
 
     async def login(self, connection: Connection, person: Person) -> None:
         """W5: a browser without cookies, from the authorization request over two pages to the tokens."""
@@ -246,7 +260,17 @@ class Bench:
         await self.exchange(connection, await self._totp(connection, page, session_id, person, headers()))
 
 
-def _in_turn(items: deque[str]) -> Iterable[str]:
+async def settle(raw: "asyncpg.Connection[Any]") -> None:
+    """What was written in bulk is analysed now, not by chance in the middle of a measurement."""
+    # Empty tables are left alone, as PostgreSQL would: plans made for an analysed empty table read the whole of it once
+    # it has filled.
+    for (table,) in await raw.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        if await raw.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):  # noqa: S608 - our own tables
+            await raw.execute(f"ANALYZE {table}")
+
+
+def in_turn(items: deque[str]) -> Iterable[str]:
+    """One after the other, for ever."""
     while True:
         yield items[0]
         items.rotate(-1)
@@ -260,7 +284,8 @@ def _member(body: bytes, name: bytes) -> str:
     return rest.partition(b'"')[0].decode()
 
 
-def _code(location: str) -> str:
+def code_in(location: str) -> str:
+    """The code of an answer that succeeded."""
     given = parse_qs(urlsplit(location).query)
     if "code" not in given:
         raise Unexpected(f"no code in {location}")

@@ -32,9 +32,9 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def cpu_of_loop(pid: int) -> float:
-    """Seconds of processor time of a process's first thread, where the event loop runs."""
-    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+def cpu_of_thread(pid: int, thread: int) -> float:
+    """Seconds of processor time of one thread. A process's first one, where its event loop runs, has its number."""
+    fields = Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 

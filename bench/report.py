@@ -1,14 +1,17 @@
 """The page that says what was measured and how to read it."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from bench.floor import Floor
 from bench.loads import CONNECTIONS, Measured
+from bench.peer.process import NAME
+from bench.peer.turns import Turns
 from bench.sending import QUEUE, Sending
-from bench.versus import MEMORY, SERVE, SHOW, Versus
+from bench.versus import MEMORY, SERVE, SHOW, Ratio, Versus
 
 TITLES = {
     "W1": "metadata",
@@ -18,6 +21,7 @@ TITLES = {
     "W5": "whole login, without its argon2id",
     "W6": "second factor (app) alone",
     "W7": "authorize, signed in",
+    "W8": "introspection",
 }
 _HEAD = "| load | x floor | target | ms | ours | PostgreSQL | statements | commits | ops/s | p50 ms | p99 ms |"
 _ABOUT = """\
@@ -31,8 +35,8 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
 - **x floor comes first, because it travels.** Milliseconds belong to the machine of the run and to what else it did;
   the floor was measured in the same minutes. It is what nobody who does this job on this stack could go below:
   F = a greeting by the same server (uvicorn, uvloop, httptools, Starlette) + two ES256 signatures + one committed
-  INSERT through the driver, processor time of both sides. W1 is compared with the greeting alone, W4 with greeting +
-  one row read + one ES256 verification.
+  INSERT through the driver, processor time of both sides. W1 is compared with the greeting alone, W4 and W8 with
+  greeting + one row read + one ES256 verification.
 - **ms** is processor time per operation, of the worker and of all processes of PostgreSQL together; *ours* and
   *PostgreSQL* take it apart. A W5 is seven requests: authorize, two pages, password, the app's code, the way back to
   the client, tokens. Its argon2id, {argon2id:.0f} ms by choice, runs in a thread of its own, which is left out.
@@ -46,6 +50,15 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   in [operations](operations.md#the-shape).
 - **against another revision**: both are measured on this machine, each by its own bench and in an environment of its
   own, turn and turn about; a ratio is ours by theirs, the median of the pairs. `make bench VS=REV` writes that column.
+- **against node-oidc-provider**: the fastest of its kind, beside ours on the same PostgreSQL in a database of its own,
+  turn and turn about, and what is not measured stands still. A ratio is processor time of server and PostgreSQL,
+  ours by theirs, the median of the pairs. It has what it needs and no more: one table with its keys, prepared
+  statements, a pool as large as ours, ES256, refresh tokens that rotate, sessions, grants and interactions that are
+  kept, a person looked up where it asks for one, a page for the password and one for the app (seven requests). It has
+  no limits, no audit rows, no policy and no log line. Its access tokens are opaque where ours are signed, for it
+  accepts signed ones neither at its userinfo nor at its introspection. Its argon2id has a thread of its own too, and is
+  left out. `make bench PEER=1` writes that column; it needs node (20 or newer) and npm, which fetches what
+  `bench/peer/package-lock.json` names.
 - **below which a load cannot go**: its greetings, rows read, rows committed and signatures alone, at the prices of the
   floor, are {least5:.1f} ms for W5 (seven requests, twelve statements, seven of them commits), {least6:.1f} ms for W6
   and {least7:.1f} ms for W7. What is above that is ours: pages, forms, policy, audit rows, limits and the indexes that
@@ -72,6 +85,7 @@ class Result:
     resident: float
     postgres: str
     versus: Versus | None = None
+    peer: Turns | None = None
 
 
 def page(result: Result) -> str:
@@ -120,6 +134,7 @@ def table(result: Result) -> str:
         f"| {MEMORY} | {result.resident:.0f} MB | 120 MB |",
         "",
         *_commands(result.versus),
+        *_turns(result.peer),
         _made_with(result),
         "",
     ]
@@ -127,16 +142,40 @@ def table(result: Result) -> str:
 
 
 def _loads(result: Result) -> list[str]:
-    """A line for each load, and a column more where another revision was measured beside it."""
-    versus = result.versus
+    """A line for each load, and a column more for each that was measured beside it."""
     lines = [_HEAD, "| --- |" + " ---: |" * 10, *(_line(load, result.floor) for load in result.loads)]
-    if versus is None:
-        return lines
-    more = [f" against {versus.revision} |", " ---: |"]
-    more += [
-        f" {versus.figures[load.name].ratio:.2f} |" if load.name in versus.figures else "  |" for load in result.loads
-    ]
+    if result.versus is not None:
+        lines = _beside(lines, result, result.versus.revision, result.versus.figures)
+    if result.peer is not None:
+        lines = _beside(lines, result, NAME, {name: each.ratio for name, each in result.peer.figures.items()})
+    return lines
+
+
+def _beside(lines: list[str], result: Result, whom: str, ratios: Mapping[str, Ratio]) -> list[str]:
+    more = [f" against {whom} |", " ---: |"]
+    more += [f" {ratios[load.name].ratio:.2f} |" if load.name in ratios else "  |" for load in result.loads]
     return [line + cell for line, cell in zip(lines, more, strict=True)]
+
+
+def _turns(peer: Turns | None) -> list[str]:
+    if peer is None:
+        return []
+    lines = [
+        f"| against {NAME} | here, ms | there, ms | ratio | least, most of {peer.rounds} | statements, commits there |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, each in peer.figures.items():
+        ratio = each.ratio
+        lines.append(
+            f"| {name} {TITLES[name]} | {ratio.ours:.2f} | {ratio.theirs:.2f} | {ratio.ratio:.2f} "
+            f"| {ratio.least:.2f}, {ratio.most:.2f} | {each.statements:.1f}, {each.commits:.1f} |"
+        )
+    return [
+        *lines,
+        "",
+        f"{_today()}, {NAME} {peer.version}, node {peer.node.lstrip('v')}, both on this PostgreSQL.",
+        "",
+    ]
 
 
 def _commands(versus: Versus | None) -> list[str]:
@@ -165,9 +204,13 @@ def _sent(sending: Sending | None) -> list[str]:
 
 def _made_with(result: Result) -> str:
     return (
-        f"{datetime.now(UTC):%d %B %Y}, Stile {version('stile-idp')}, Python {platform.python_version()}, "  # noqa: TID251
+        f"{_today()}, Stile {version('stile-idp')}, Python {platform.python_version()}, "
         f"PostgreSQL {result.postgres}, uvicorn {version('uvicorn')}, asyncpg {version('asyncpg')}."
     )
+
+
+def _today() -> str:
+    return f"{datetime.now(UTC):%d %B %Y}"  # noqa: TID251
 
 
 def _line(load: Measured, floor: Floor) -> str:
@@ -193,7 +236,7 @@ def _against(load: Measured, floor: Floor) -> tuple[float, str]:
     match load.name:
         case "W1":
             return load.cpu / floor.hello, ""
-        case "W4":
+        case "W4" | "W8":
             return load.cpu / floor.lookup, "2 x"
         case "W5":
             return load.cpu / floor.token, "5 ms"

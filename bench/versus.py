@@ -5,7 +5,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from statistics import median
 from bench import house, processes
 
 ROOT = Path(__file__).resolve().parents[1]
-LOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7")
+LOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8")
 SERVE, SHOW, MEMORY = "idp serve to ready", "idp user show", "resident after all loads"
 PASSWORD = "a lamp that nobody lit"
 _ROW = re.compile(r"^\| (?:(W\d) )?(.*?) \|")
@@ -60,10 +60,11 @@ def run(revision: str, scratch: Path, *, rounds: int, seconds: float, say: bool 
                 found.setdefault(figure, []).append((ours[figure], theirs[figure]))
             if say:
                 sys.stderr.write(f"round {number + 1} of {rounds} is measured\n")
-    return Versus(name, rounds, {figure: _ratio(pairs) for figure, pairs in found.items()})
+    return Versus(name, rounds, {figure: ratio_of(pairs) for figure, pairs in found.items()})
 
 
-def _ratio(pairs: list[tuple[float, float]]) -> Ratio:
+def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """What these pairs of ours and theirs come to."""
     ratios = sorted(ours / theirs for ours, theirs in pairs)
     ours, theirs = (median(side) for side in zip(*pairs, strict=True))
     return Ratio(ours, theirs, median(ratios), ratios[0], ratios[-1])

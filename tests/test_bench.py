@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def printed() -> str:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    environ["PATH"] = str(tmp_path_factory.mktemp("empty"))  # neither node nor anything else is needed
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick"],
         cwd=ROOT,
@@ -44,6 +45,7 @@ def cells(printed: str, load: str) -> list[str]:
         pytest.param("W5", 9, 5, id="a whole login"),
         pytest.param("W6", 2, 1, id="a second factor: load, answer"),
         pytest.param("W7", 1, 0, id="authorize with a session writes nothing"),
+        pytest.param("W8", 1, 0, id="introspection reads once"),
     ],
 )
 def test_each_load_happens_within_its_budget(printed: str, load: str, statements: int, commits: int) -> None:
@@ -76,7 +78,7 @@ def test_a_revision_that_git_does_not_know_is_told_as_such() -> None:
 
 def test_the_table_of_another_revision_is_read_by_its_headings(printed: str) -> None:
     found = versus.read(printed)
-    assert set(found) == {"W1", "W2", "W3", "W4", "W5", "W6", "W7", versus.MEMORY}
+    assert set(found) == {"W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", versus.MEMORY}
     assert found["W2"] == float(cells(printed, "W2")[3])
     other = "| load | ms | more |\n| --- | ---: | ---: |\n| W2 code exchange | 7.25 | 1 |\n"
     assert versus.read(other) == {"W2": 7.25}
