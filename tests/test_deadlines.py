@@ -24,11 +24,11 @@ from idp.factors import recovery
 from idp.flows import health
 from idp.localpg import server
 from idp.store import migrations
-from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import metadata, rate_limit
 from idp.web import middleware
 from tests.world.asking import ask_second_factor, attempts, forget_limits, wrong
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.provider import ALICE_PHONE, BANK_URI, PASSWORD, Browser, Provider
 from tests.world.proxy import Wire, wire_to

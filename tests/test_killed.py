@@ -22,10 +22,10 @@ from idp import localpg
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
-from idp.store.composed import Statement
 from idp.store.engine import Database
 from idp.store.schema import audit_event, challenge
 from tests.world.asking import Asked, ask_second_factor, count, forget_limits, offline_code, wrong
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.parallel import at_once
 from tests.world.processes import children, lives

@@ -22,9 +22,9 @@ from sqlalchemy import bindparam, func, select
 from idp.crypto import KeyChain
 from idp.spending import Period
 from idp.store import accounts, denials, messages
-from idp.store.composed import Statement
 from idp.store.schema import Time, message, message_attempt
 from tests.world.asking import ask_second_factor, forget_limits
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.parallel import at_once
 from tests.world.provider import ISSUER, Provider

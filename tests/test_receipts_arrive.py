@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from idp.crypto import KeyChain
-from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing.provider import Pace, fake_provider
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.provider import ISSUER
 from tests.world.sending import asks_for_a_code, page_of

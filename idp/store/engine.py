@@ -41,21 +41,14 @@ _BROKEN = (
 )
 
 
-class Connection:
-    """A connection inside a transaction, or, from `Database`, any free one with each statement its own transaction."""
+class _Runs:
+    """Whoever runs statements. Every one raises `Unavailable` when the database cannot answer."""
 
-    __slots__ = ("_on_statement", "_raw")
-
-    def __init__(self, raw: "asyncpg.Connection[Any]", on_statement: Callable[[str], None] | None) -> None:
-        self._raw = raw
-        self._on_statement = on_statement
+    __slots__ = ()
 
     async def one(self, statement: Runnable, /, **values: Any) -> Row | None:  # noqa: ANN401 - values of any column type
-        """The first row, or None. Raises `Unavailable` when the database cannot answer."""
-        sql, arguments = statement.prepare(values)
-        if self._on_statement is not None:
-            self._on_statement(sql)
-        row: Row | None = await self._raw.fetchrow(sql, *arguments)
+        """The first row, or None."""
+        row: Row | None = await self.run("fetchrow", statement, values)
         return row
 
     async def value(self, statement: Runnable, /, **values: Any) -> Any:  # noqa: ANN401 - as above
@@ -64,12 +57,28 @@ class Connection:
         return None if row is None else row[0]
 
     async def all(self, statement: Runnable, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as above
-        """Every row. Raises `Unavailable` when the database cannot answer."""
+        """Every row."""
+        rows: list[Row] = await self.run("fetch", statement, values)
+        return rows
+
+    async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        raise NotImplementedError
+
+
+class Connection(_Runs):
+    """A connection inside a transaction."""
+
+    __slots__ = ("_on_statement", "_raw")
+
+    def __init__(self, raw: "asyncpg.Connection[Any]", on_statement: Callable[[str], None] | None) -> None:
+        self._raw = raw
+        self._on_statement = on_statement
+
+    async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
         sql, arguments = statement.prepare(values)
         if self._on_statement is not None:
             self._on_statement(sql)
-        rows: list[Row] = await self._raw.fetch(sql, *arguments)
-        return rows
+        return await getattr(self._raw, how)(sql, *arguments)
 
 
 async def _prepare_connection(raw: Any) -> None:  # noqa: ANN401 - asyncpg's own connection type is generic and private
@@ -88,8 +97,8 @@ def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> No
         raise Unavailable(f"The database did not answer ({type(error).__name__}).") from None
 
 
-class Database:
-    """A pool of connections. `one` and `all` run a statement as its own transaction; `transaction` groups several."""
+class Database(_Runs):
+    """A pool of connections. Each statement is its own transaction; `transaction` groups several."""
 
     def __init__(self, url: str, *, size: int = 10, patience: timedelta = PATIENCE) -> None:
         self._url = url
@@ -180,32 +189,15 @@ class Database:
             raise
         self._back(pool, raw)
 
-    async def one(self, statement: Runnable, /, **values: Any) -> Row | None:  # noqa: ANN401 - as in Connection
-        """One statement, one transaction: the first row, or None."""
+    async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
         pool, raw = await self._take()
         try:
-            row = await Connection(raw, self.on_statement).one(statement, **values)
+            answer = await Connection(raw, self.on_statement).run(how, statement, values)
         except BaseException as error:
             _end(pool, raw, error)
             raise
         self._back(pool, raw)
-        return row
-
-    async def value(self, statement: Runnable, /, **values: Any) -> Any:  # noqa: ANN401 - as in Connection
-        """One statement, one transaction: the first column of the first row; None without one."""
-        row = await self.one(statement, **values)
-        return None if row is None else row[0]
-
-    async def all(self, statement: Runnable, /, **values: Any) -> list[Row]:  # noqa: ANN401 - as in Connection
-        """One statement, one transaction: every row."""
-        pool, raw = await self._take()
-        try:
-            rows = await Connection(raw, self.on_statement).all(statement, **values)
-        except BaseException as error:
-            _end(pool, raw, error)
-            raise
-        self._back(pool, raw)
-        return rows
+        return answer
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

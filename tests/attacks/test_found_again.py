@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from idp.audit import FactorRefused
 from idp.flows.operate.client_changes import set_client
-from idp.store.composed import Statement
 from idp.store.schema import audit_event
 from idp.testing import FrozenClock
 from tests.world.asking import count, forget_limits, wrong
+from tests.world.composed import Statement
 from tests.world.parallel import at_once
 from tests.world.provider import NOTES_URI, PASSWORD, HtmlForm, Provider, parameters
 

@@ -13,8 +13,8 @@ from sqlalchemy import Uuid, bindparam, func, literal_column, select
 
 from idp.flows.operate.unlocking import unlock_user
 from idp.sms import Outcome, Sent
-from idp.store.composed import Statement
 from idp.store.schema import authentication_event
+from tests.world.composed import Statement
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 from tests.world.stage import error_of, own_token
 

@@ -15,12 +15,12 @@ from idp.flows.idp import session_token
 from idp.settings import Settings
 from idp.sms.text import Notice
 from idp.store import rate_limits
-from idp.store.composed import Statement
 from idp.store.schema import session
 from idp.web import account, authenticators, logout, recovery_codes
 from idp.web.account import is_internal
 from idp.web.door import csrf
 from tests.world.account_pages import apps, come_in, forged, is_signed_in, notices, prove_app, refresh_token, session_id
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.mailing import allow_mail, mails
 from tests.world.provider import ALICE_PHONE, ISSUER, NOTES_URI, PASSWORD, Browser, Provider, parameters

@@ -11,10 +11,10 @@ from idp.model.regions import ByRegion
 from idp.sms import Channel, Message, Outcome, Reason, Sent
 from idp.sms.text import Notice
 from idp.store import accounts
-from idp.store.composed import Statement
 from idp.store.schema import audit_event, message, suppressed_number
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
+from tests.world.composed import Statement
 from tests.world.mailing import can_mail
 from tests.world.provider import ALICE_PHONE, Provider
 from tests.world.sending import asks_for_a_code, attempts, deliver_all, page_of, states, use, why_suppressed

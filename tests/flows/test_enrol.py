@@ -13,7 +13,6 @@ from sqlalchemy import func, update
 from idp import limits
 from idp.sms.text import Notice
 from idp.store import rate_limits
-from idp.store.composed import Statement
 from idp.store.schema import authenticator
 from tests.world.account_pages import (
     apps,
@@ -29,6 +28,7 @@ from tests.world.account_pages import (
     prove_app,
     refresh_token,
 )
+from tests.world.composed import Statement
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, parameters
 
 NEW = "/account/authenticators/new"

@@ -12,9 +12,9 @@ from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows import login
 from idp.flows.idp import Visitor
-from idp.store.composed import Statement
 from idp.store.schema import rate_limit
 from tests.world.asking import count, forget_limits, wrong
+from tests.world.composed import Statement
 from tests.world.mailing import allow_mail
 from tests.world.parallel import at_once
 from tests.world.provider import BANK_URI, PASSWORD, Browser, Provider, forms, parameters

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from idp.model import Factor
-from idp.store.composed import Statement
 from idp.store.schema import authentication_event
 from tests.world.asking import count, wrong
+from tests.world.composed import Statement
 from tests.world.mailing import allow_mail
 from tests.world.parallel import at_once
 from tests.world.provider import PASSWORD, Browser, HtmlForm, Provider, parameters

@@ -17,10 +17,10 @@ from idp.flows import deliver, receipts
 from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, latest, smspm
 from idp.store import leases, sweep
-from idp.store.composed import Statement
 from idp.store.schema import message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Provider, parameters

@@ -15,7 +15,6 @@ from idp.sms import Message, Outcome, Reason, Sent
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.store import leases, proofs
-from idp.store.composed import Statement
 from idp.store.schema import (
     audit_event,
     authentication_event,
@@ -30,6 +29,7 @@ from idp.testing.camara import FakeIntel, Sim, number_of
 from idp.testing.provider import Pace, fake_provider
 from tests.world.account_pages import apps, code_for, codes_on, come_in, enrol, forged, having, key_on, prove_app
 from tests.world.asking import ask_second_factor, forget_limits
+from tests.world.composed import Statement
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, Provider, parameters
 from tests.world.sending import asks_for_a_code, attempts, deliver_all, page_of, states
 from tests.world.waiting import NEVER

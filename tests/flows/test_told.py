@@ -10,9 +10,9 @@ from idp.addresses import ORIGIN, Origin
 from idp.audit import PasswordChanged
 from idp.sms.text import Notice
 from idp.store import audits
-from idp.store.composed import Statement
 from idp.store.schema import audit_event, message
 from tests.world.account_pages import come_in, notices
+from tests.world.composed import Statement
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider
 

@@ -14,10 +14,10 @@ from idp.model import Factor
 from idp.sms import Channel, Delivery, Outcome, Reason, Sent
 from idp.sms.text import Notice
 from idp.store import leases, receipts, untold
-from idp.store.composed import Statement
 from idp.store.schema import account, authenticator, message, message_attempt
 from idp.testing import FakeGateway
 from tests.world.account_pages import apps, come_in, enrol, having
+from tests.world.composed import Statement
 from tests.world.mailing import can_mail
 from tests.world.parallel import at_once
 from tests.world.provider import BOB_PHONE, PASSWORD, Browser, Provider, parameters

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, insert, literal, select
 
 from idp.flows import deliver
 from idp.store import breakers
-from idp.store.composed import Statement
 from idp.store.schema import gateway_breaker, message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
+from tests.world.composed import Statement
 from tests.world.parallel import at_once
 from tests.world.provider import Provider
 from tests.world.sending import DOWN, asks_for_a_code, broken, use

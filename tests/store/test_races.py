@@ -27,13 +27,13 @@ from idp.store import accounts, attempts, authenticators, clients, consents, mig
 from idp.store import keys as store_keys
 from idp.store.attempts import Attempt, Spent
 from idp.store.challenges import Question
-from idp.store.composed import Statement
 from idp.store.consuming import Compared, Mailed
 from idp.store.proofs import Proof, Rotation
 from idp.store.refunds import Refund
 from idp.store.schema import account
 from idp.store.schema import challenge as challenge_table
 from tests.world.asking import LIVE_REFRESH_TOKENS, Asked, ask_second_factor, count, forget_limits, offline_code, wrong
+from tests.world.composed import Statement
 from tests.world.hashing import hashed
 from tests.world.mailing import allow_mail, mails
 from tests.world.parallel import at_once

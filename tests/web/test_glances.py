@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from idp.crypto import KeyChain
 from idp.sms import Delivery, Receipt
-from idp.store.composed import Statement
 from idp.store.schema import metadata
+from tests.world.composed import Statement
 from tests.world.databases import empty
 from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider, parameters
 from tests.world.running import running, settings_for

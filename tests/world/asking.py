@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 
 from idp.flows.idp import Visitor
-from idp.store.composed import Statement
 from idp.store.schema import (
     authentication_event,
     challenge,
@@ -18,6 +17,7 @@ from idp.store.schema import (
     refresh_token,
     session,
 )
+from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
 TABLES = {

@@ -10,9 +10,9 @@ from idp.flows.deliver import Delivered
 from idp.model.regions import ByRegion
 from idp.sms import Gateway, Outcome, Reason, Sent
 from idp.store import suppressions
-from idp.store.composed import Statement
 from idp.store.schema import message, message_attempt, suppressed_number
 from idp.testing import FakeGateway
+from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider
 
 # The clock stands still while the next gateway is tried: then the transaction tells which try was first.

@@ -30,10 +30,10 @@ from idp.factors import sms
 from idp.flows import keys
 from idp.flows.opening import open_idp
 from idp.flows.sealed import CODE_KEY
-from idp.store.composed import Statement
 from idp.store.schema import challenge
 from idp.testing import FakeGateway, FrozenClock
 from tests.world import hashing
+from tests.world.composed import Statement
 from tests.world.processes import children
 from tests.world.provider import ALICE_PHONE, BANK_URI, ISSUER, Browser, Provider
 from tests.world.proxy import ENDS, copy_answers, messages

@@ -1,4 +1,4 @@
-"""Statements that depend on a person's choice, composed in SQLAlchemy Core. All others are text: `idp.store.sql`."""
+"""Statements of tests, composed in SQLAlchemy Core. Those of the product are text: `idp.store.sql`."""
 
 from collections.abc import Mapping
 from typing import Any
