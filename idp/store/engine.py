@@ -62,6 +62,7 @@ class _Runs:
         return rows
 
     async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        """What the driver's method of this name answers."""
         raise NotImplementedError
 
 
@@ -75,6 +76,7 @@ class Connection(_Runs):
         self._on_statement = on_statement
 
     async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        """See `_Runs`."""
         sql, arguments = statement.prepare(values)
         if self._on_statement is not None:
             self._on_statement(sql)
@@ -190,6 +192,7 @@ class Database(_Runs):
         self._back(pool, raw)
 
     async def run(self, how: str, statement: Runnable, values: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        """See `_Runs`; a transaction of its own."""
         pool, raw = await self._take()
         try:
             answer = await Connection(raw, self.on_statement).run(how, statement, values)
