@@ -13,7 +13,8 @@ from sqlalchemy import Uuid, bindparam, func, literal_column, select
 
 from idp.flows.operate.unlocking import unlock_user
 from idp.sms import Outcome, Sent
-from idp.store.schema import authentication_event
+from idp.store.engine import Database
+from idp.store.schema import authentication_event, challenge
 from tests.world.composed import Statement
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 from tests.world.stage import error_of, own_token
@@ -333,3 +334,46 @@ async def test_a_gateway_that_fails_tells_the_person(provider: Provider) -> None
     page: httpx.Response = await browser.http.get(action)
     assert page.status_code == 200
     assert "has not reached" in page.text
+
+
+LOCKED = {
+    "session": "SELECT FROM session FOR UPDATE",
+    "interaction": "SELECT FROM interaction FOR NO KEY UPDATE",
+    "question": "SELECT FROM challenge FOR UPDATE",
+    "limit": "SELECT FROM rate_limit FOR UPDATE",
+}
+
+
+@pytest.mark.parametrize("what", LOCKED)
+@pytest.mark.parametrize("factor", ["sms", "totp", "recovery"])
+async def test_an_attempt_that_was_not_spent_tells_nothing(
+    provider: Provider, database_url: str, factor: str, what: str
+) -> None:
+    """Whoever could make it fail for right codes alone would guess for nothing: both lock the same, in one order."""
+    browser, action, _ = await at_the_code(provider)
+    saved = provider.saved["alice"]
+    right = {"sms": (await provider.deliver())[-1], "totp": provider.totp(), "recovery": saved[0]}[factor]
+    false = "abcd-efgh-jkmn-pqrs"[: len(saved[1])] if factor == "recovery" else wrong(right, 7)
+    action = f"{action.rpartition('/')[0]}/{factor}"
+    form = own_token(provider, browser, action)
+    first = {**form, "code": false if factor == "recovery" else wrong(right)}
+    assert (await browser.http.post(action, data=first)).status_code == 400  # now there is a row of everything
+    patient, provider.idp.db = provider.idp.db, Database(database_url, patience=timedelta(milliseconds=200))
+    await provider.idp.db.open()
+    holder = await asyncpg.connect(database_url)
+    try:
+        async with holder.transaction():
+            await holder.execute(LOCKED[what])
+            told = []
+            for code in (right, false):
+                answer = await browser.http.post(action, data={**form, "code": code})
+                told.append((answer.status_code, answer.headers.get("location"), "set-cookie" in answer.headers))
+    finally:
+        await holder.close()
+        await provider.idp.db.close()
+        provider.idp.db = patient
+    assert told[0] == told[1]
+    assert told[0][0] == 503
+    asked = challenge.c.interaction_id == UUID(action.split("/")[2])
+    spent = await provider.rows(Statement(select(challenge.c.attempts).where(asked, challenge.c.factor == factor)))
+    assert spent == [(1,)]
