@@ -1,4 +1,4 @@
-"""A page value and a locale make HTML. Templates are compiled once for all languages; nothing here reads a request."""
+"""A page value and a locale make HTML. Templates are compiled once for each language; nothing here reads a request."""
 
 import hashlib
 import re
@@ -7,12 +7,11 @@ from datetime import timedelta
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import segno
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
-from jinja2.bccache import Bucket
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
 from idp.catalogue import SOURCE, languages, template_dirs, translations
@@ -65,35 +64,40 @@ def problem_lines(page: Page, locale: str, overrides: Path | None = None) -> tup
     return tuple((problem.field, gettext(problem.sentence) % values) for problem in problems)
 
 
-class _Compiled(BytecodeCache):
-    """Templates compiled before, by file and content: the first page of a second language does not do it again."""
+class _Environment(Environment):
+    """Compiles a template for its language: a sentence that needs no values is text of the page, said once."""
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """What was kept, if the file is as it was."""
-        bucket.code = self._kept.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it."""
-        assert bucket.code is not None
-        self._kept[bucket.key, bucket.checksum] = bucket.code
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        say: Any = self.globals["_"]
+        template = super()._parse(source, name, filename)
+        _Said(say).visit(template)
+        return template
 
 
-_compiled = _Compiled()
+class _Said(NodeTransformer):
+    """`_("Sign in")` becomes what it comes to, to which jinja2 joins the text around it."""
+
+    def __init__(self, say: Callable[[str], Markup]) -> None:
+        self._say = say
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - as jinja2 names it
+        """A call in a template."""
+        match self.generic_visit(node):
+            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=sentence)], kwargs=[]):
+                return nodes.Const(self._say(sentence))
+            case other:
+                return other
 
 
 @cache
 def _environment(locale: str, overrides: Path | None) -> Environment:
-    environment = Environment(
+    environment = _Environment(
         loader=FileSystemLoader(template_dirs(overrides)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        bytecode_cache=_compiled,
         extensions=["jinja2.ext.i18n"],
     )
     catalogue = translations(locale, overrides)
@@ -137,12 +141,8 @@ def _sentences(catalogue: NullTranslations) -> Callable[..., Markup]:
     def translated(sentence: str) -> Markup:
         return Markup(catalogue.gettext(sentence))  # noqa: S704 - the translator's markup, from our own catalogues
 
-    @cache
-    def whole(sentence: str) -> Markup:
-        return translated(sentence) % {}
-
     def gettext(sentence: str, **values: object) -> Markup:
-        return translated(sentence) % values if values else whole(sentence)
+        return translated(sentence) % values
 
     return gettext
 
