@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
@@ -151,9 +151,13 @@ class Bench:
         )
 
     async def run_all(self, *, seconds: float, most: int, only: frozenset[str]) -> list[Measured]:
+        """Every load (or those in `only`), by name."""
+        found = [each async for each in self.loads(seconds=seconds, most=most, only=only)]
+        return sorted(found, key=lambda each: each.name)
+
+    async def loads(self, *, seconds: float, most: int, only: frozenset[str]) -> AsyncIterator[Measured]:
         """Every load (or those in `only`) in turn, each with fresh rows."""
         raw, run = self.drive.raw, self.drive.run
-        found: list[Measured] = []
         await seed.history(raw, HISTORY)
         crowd = await seed.people(raw, self.seeds, 200)
 
@@ -162,36 +166,36 @@ class Bench:
 
         if wanted("W1"):
             path = "/.well-known/openid-configuration"
-            found.append(await run("W1", get, repeat(path), seconds=seconds, most=most))
+            yield await run("W1", get, repeat(path), seconds=seconds, most=most)
         if wanted("W2") or wanted("W4") or wanted("W8"):
             codes = await seed.codes(
                 raw, self.seeds.keys, crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured
             )
             await settle(raw)
             measured = await run("W2", self.exchange, codes, seconds=seconds, most=most)
-            found += [measured] if wanted("W2") else []
+            if wanted("W2"):
+                yield measured
         if wanted("W3"):
             self.refresh.extend(await seed.refresh_tokens(raw, crowd, 500))
             await settle(raw)
-            found.append(await run("W3", self.refreshed, repeat(""), seconds=seconds, most=most))
+            yield await run("W3", self.refreshed, repeat(""), seconds=seconds, most=most)
         if wanted("W4"):
-            found.append(await run("W4", self.userinfo, repeat(""), seconds=seconds, most=most))
+            yield await run("W4", self.userinfo, repeat(""), seconds=seconds, most=most)
         if wanted("W8"):
-            found.append(await run("W8", self.introspected, repeat(""), seconds=seconds, most=most))
+            yield await run("W8", self.introspected, repeat(""), seconds=seconds, most=most)
         if wanted("W5"):
             people = await seed.people(raw, self.seeds, min(most, int(seconds * 60)) + self.drive.unmeasured)
             await settle(raw)
-            found.append(await run("W5", self.login, people, seconds=2 * seconds, most=most))
+            yield await run("W5", self.login, people, seconds=2 * seconds, most=most)
         if wanted("W6"):
             people = await seed.people(raw, self.seeds, min(most, int(seconds * 800)) + self.drive.unmeasured)
             logins = await seed.paused(raw, self.seeds.keys, people)
             await settle(raw)
-            found.append(await run("W6", self.second_factor, logins, seconds=seconds, most=most))
+            yield await run("W6", self.second_factor, logins, seconds=seconds, most=most)
         if wanted("W7"):
             tokens = deque(await seed.sessions(raw, self.seeds.keys, crowd, proved=("password", "totp")))
             await settle(raw)
-            found.append(await run("W7", self.signed_in, in_turn(tokens), seconds=seconds, most=most))
-        return sorted(found, key=lambda each: each.name)
+            yield await run("W7", self.signed_in, in_turn(tokens), seconds=seconds, most=most)
 
     async def exchange(self, connection: Connection, code: str) -> None:
         """W2: a code for tokens."""

@@ -6,6 +6,7 @@ import hmac
 import json
 import secrets
 from collections import deque
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import repeat
 from typing import Any
@@ -32,33 +33,33 @@ class PeerBench:
         self.bench = Bench(drive, seeds)
         self.cookie_key = cookie_key.encode()
 
-    async def run_all(self, *, seconds: float, most: int, only: frozenset[str]) -> list[Measured]:
+    async def loads(self, *, seconds: float, most: int, only: frozenset[str]) -> AsyncIterator[Measured]:
         """Those in `only`, in the order in which ours are run."""
         raw, run, bench = self.drive.raw, self.drive.run, self.bench
-        found: list[Measured] = []
         await people(raw, HISTORY)
         crowd = await people(raw, 200)
         if only & {"W2", "W4", "W8"}:
             codes = await self._codes(crowd, min(most, int(seconds * 1500)) + self.drive.unmeasured)
             await settle(raw)
-            found.append(await run("W2", bench.exchange, codes, seconds=seconds, most=most))
+            measured = await run("W2", bench.exchange, codes, seconds=seconds, most=most)
+            if "W2" in only:
+                yield measured
         if "W3" in only:
             bench.refresh.extend(await self._refresh_tokens(crowd, 500))
             await settle(raw)
-            found.append(await run("W3", bench.refreshed, repeat(""), seconds=seconds, most=most))
+            yield await run("W3", bench.refreshed, repeat(""), seconds=seconds, most=most)
         if "W4" in only:
-            found.append(await run("W4", bench.userinfo, repeat(""), seconds=seconds, most=most))
+            yield await run("W4", bench.userinfo, repeat(""), seconds=seconds, most=most)
         if "W8" in only:
-            found.append(await run("W8", bench.introspected, repeat(""), seconds=seconds, most=most))
+            yield await run("W8", bench.introspected, repeat(""), seconds=seconds, most=most)
         if "W5" in only:
             fresh = await people(raw, min(most, int(seconds * 120)) + self.drive.unmeasured)
             await settle(raw)
-            found.append(await run("W5", self.login, fresh, seconds=2 * seconds, most=most))
+            yield await run("W5", self.login, fresh, seconds=2 * seconds, most=most)
         if "W7" in only:
             cookies = deque(await self._sessions(crowd))
             await settle(raw)
-            found.append(await run("W7", self.signed_in, in_turn(cookies), seconds=seconds, most=most))
-        return sorted((each for each in found if each.name in only), key=lambda each: each.name)
+            yield await run("W7", self.signed_in, in_turn(cookies), seconds=seconds, most=most)
 
     async def signed_in(self, connection: Connection, cookie: str) -> None:
         """W7: an authorization request of somebody who is signed in."""

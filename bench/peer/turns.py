@@ -44,7 +44,7 @@ class Turns:
 def run(
     opened: House, *, rounds: int, seconds: float, most: int, only: frozenset[str], warm_up: int = WARM_UP
 ) -> Turns:
-    """Measure both, one after the other, `rounds` times. `only`: of `LOADS`, all of them if empty."""
+    """Measure each load on both, one right after the other, `rounds` times. `only`: of `LOADS`, all if empty."""
     wanted = frozenset(LOADS) & (only or frozenset(LOADS))
     found: dict[str, list[tuple[Measured, Measured]]] = {}
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -52,27 +52,31 @@ def run(
         beside = replace(opened, url=runner.run(process.database(opened)))
         with house.working(opened, "idp") as worker, process.working(beside, seeds) as peer:
 
-            async def ours() -> list[Measured]:
-                async with driven(opened, worker, warm_up=warm_up) as drive:
-                    return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=wanted)
+            async def turns(number: int) -> None:
+                async with (
+                    driven(opened, worker, warm_up=warm_up) as ours,
+                    driven(beside, peer, warm_up=warm_up) as theirs,
+                ):
+                    sides = {
+                        peer.pid: Bench(ours, seeds).loads(seconds=seconds, most=most, only=wanted),
+                        worker.pid: PeerBench(theirs, seeds, peer.cookie_key).loads(
+                            seconds=seconds, most=most, only=wanted
+                        ),
+                    }
+                    for _ in wanted:
+                        measured: dict[int, Measured] = {}
+                        # who goes first alternates, so that neither always has the quieter or the warmer machine
+                        for other in list(sides)[:: 1 if number % 2 == 0 else -1]:
+                            with _stopped(other):
+                                measured[other] = await anext(sides[other])
+                        pair = measured[peer.pid], measured[worker.pid]
+                        found.setdefault(pair[0].name, []).append(pair)
 
-            async def theirs() -> list[Measured]:
-                async with driven(beside, peer, warm_up=warm_up) as drive:
-                    return await PeerBench(drive, seeds, peer.cookie_key).run_all(
-                        seconds=seconds, most=most, only=wanted
-                    )
-
-            sides = ((ours, peer.pid), (theirs, worker.pid))
             for number in range(rounds):
-                measured: dict[int, list[Measured]] = {}
-                # who goes first alternates, so that neither always has the quieter or the warmer machine
-                for turn, other in sides if number % 2 == 0 else sides[::-1]:
-                    with _stopped(other):
-                        measured[other] = runner.run(turn())
-                for pair in zip(measured[peer.pid], measured[worker.pid], strict=True):
-                    found.setdefault(pair[0].name, []).append(pair)
-                sys.stderr.write(f"turn {number + 1} of {rounds} beside {process.NAME} is measured\n")
-    return Turns(process.version(), peer.node, rounds, {name: _beside(pairs) for name, pairs in found.items()})
+                runner.run(turns(number))
+                sys.stderr.write(f"round {number + 1} of {rounds} beside {process.NAME} is measured\n")
+    figures = {name: _beside(found[name]) for name in sorted(found)}
+    return Turns(process.version(), peer.node, rounds, figures)
 
 
 @contextmanager
