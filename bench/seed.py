@@ -14,12 +14,12 @@ import pyotp
 
 from idp.crypto import KeyChain, digest, mac, parse_secret_keys, random_token
 from idp.factors import password as passwords
-from idp.flows.codes import Carried, written
 from idp.flows.idp import Visitor, session_token
 from idp.flows.sealed import SEED, bound
+from idp.flows.tokens.codes import Carried, written
 from idp.model import AssuranceLevel, AuthMethod, AuthorizationCode, AuthorizationRequest, Client, Grant
-from idp.store import clients
 from idp.store.engine import Database
+from idp.store.tokens import clients
 
 PASSWORD = "correct horse battery staple"
 REDIRECT_URI = "https://bank.example/callback"

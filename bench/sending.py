@@ -14,7 +14,7 @@ from bench import house
 from bench.house import House
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.flows.sealed import NUMBER, bound
-from idp.store import messages
+from idp.store.delivery import messages
 from idp.store.engine import Conn, Database
 from idp.testing.faults import Fault, fault_of
 from idp.testing.provider import FakeProvider, Pace, fake_provider

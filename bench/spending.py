@@ -10,9 +10,9 @@ import asyncpg
 
 from bench.house import House
 from idp.spending import Period
-from idp.store import bookings, spending
+from idp.store.delivery import bookings, spending
+from idp.store.delivery.spending import Recipient
 from idp.store.engine import Database
-from idp.store.spending import Recipient
 
 MESSAGES = 1_000_000
 PER = timedelta(hours=1)

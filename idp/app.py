@@ -12,17 +12,19 @@ from idp import metrics
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.errors import IdpError, Unavailable
-from idp.flows import keys, notices, senders, spending
+from idp.flows.delivery import notices, senders, spending
 from idp.flows.idp import Idp
 from idp.flows.opening import open_idp, read_clients
+from idp.flows.tokens import keys
 from idp.settings import Settings
 from idp.sms import Gateway, open_gateways
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
-from idp.store import clients, sweep
-from idp.store import keys as store_keys
-from idp.store import messages as store_messages
+from idp.store import sweep
+from idp.store.delivery import messages as store_messages
 from idp.store.engine import Database
+from idp.store.tokens import clients
+from idp.store.tokens import keys as store_keys
 from idp.web.middleware import Around
 from idp.web.pages import Brand
 from idp.web.routes import routes

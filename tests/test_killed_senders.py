@@ -21,7 +21,8 @@ from sqlalchemy import bindparam, func, select
 
 from idp.crypto import KeyChain
 from idp.spending import Period
-from idp.store import accounts, denials, messages
+from idp.store.delivery import denials, messages
+from idp.store.people import accounts
 from idp.store.schema import Time, message, message_attempt
 from tests.world.asking import ask_second_factor, forget_limits
 from tests.world.composed import Statement

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from idp.errors import SettingsError
-from idp.flows import sealed_keys
+from idp.flows.tokens import sealed_keys
 from idp.limits import Limit, Limits, Window
 from idp.policy import LIFETIMES, Policy, default_policy, in_units, lifetimes_of, limits_of, load_policy, said
 from tests.world.policies import BEFORE, OURS

@@ -12,15 +12,18 @@ from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
 from idp.flows.sealed import NUMBER, bound, purpose_of
-from idp.flows.sealed_keys import SIGNING_KEY
-from idp.flows.sealed_keys import bound as key_bound
+from idp.flows.tokens.sealed_keys import SIGNING_KEY
+from idp.flows.tokens.sealed_keys import bound as key_bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.settings import Settings, read_settings
 from idp.sms.phone import textable
-from idp.store import accounts, breakers, clients, inspection, keys, messages, revision
+from idp.store import inspection, revision
+from idp.store.delivery import breakers, messages
 from idp.store.engine import Database
+from idp.store.people import accounts
+from idp.store.tokens import clients, keys
 
 OLDEST_VERSION, NEWEST_VERSION = 15, 18
 SAMPLE = 50

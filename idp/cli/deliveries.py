@@ -8,7 +8,7 @@ from idp.cli import output
 from idp.cli.people import Name
 
 if TYPE_CHECKING:
-    from idp.store.messages import Logged
+    from idp.store.delivery.messages import Logged
 
 LOG_EXAMPLES = "\b\nExamples:\n  idp sms log ada\n  idp sms log ada --limit 3 --json"
 UNBLOCK_EXAMPLES = "\b\nExamples:\n  idp sms unblock +37251234567"

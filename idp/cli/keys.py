@@ -17,7 +17,7 @@ app = typer.Typer(
 def list_(as_json: output.Json = False) -> None:
     """List the signing keys: next (published), current (signs), retired (still verifies)."""
     from idp.serving.place import run
-    from idp.store import keys
+    from idp.store.tokens import keys
 
     found = run(lambda idp: keys.all_keys(idp.db))
     fields: dict[str, Any] = {
@@ -48,7 +48,7 @@ def rotate(
     The old ones still verify for two days. No token fails: the next keys have been published since the last rotation.
     If that was less than a day ago, some applications have not seen them, and nothing is done without --now.
     """
-    from idp.flows import keys
+    from idp.flows.tokens import keys
     from idp.serving.place import run
 
     current = run(lambda idp: keys.rotate(idp, early=at_once))

@@ -50,7 +50,7 @@ def send_test(
     import asyncio
 
     from idp import logs
-    from idp.flows.outgoing import masked
+    from idp.flows.delivery.outgoing import masked
     from idp.model.mail import is_address
     from idp.settings import read_settings
 

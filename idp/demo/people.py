@@ -12,7 +12,7 @@ from idp.flows.operate.finding import find_client, find_user
 from idp.flows.operate.people import add_user
 from idp.flows.sealed import SEED, bound
 from idp.model import Factor
-from idp.store import authenticators
+from idp.store.people import authenticators
 
 ALICE, BOB = "alice", "bob"
 PASSWORDS = {ALICE: "violet-harbour-lantern", BOB: "copper-meadow-compass"}

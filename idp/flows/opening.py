@@ -8,10 +8,10 @@ from idp.crypto import KeyChain
 from idp.factors.password import PasswordThreads
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.rules import read_rules
-from idp.flows.sealed_keys import agreed
+from idp.flows.tokens.sealed_keys import agreed
 from idp.settings import Settings
-from idp.store import clients
 from idp.store.engine import Database
+from idp.store.tokens import clients
 
 
 @asynccontextmanager

@@ -16,8 +16,9 @@ from idp import localpg
 from idp.crypto import KeyChain, new_secret_key, parse_secret_keys, random_bytes
 from idp.errors import IdpError
 from idp.settings import Settings, read_settings
-from idp.store import keys, revision
+from idp.store import revision
 from idp.store.engine import Database
+from idp.store.tokens import keys
 
 if TYPE_CHECKING:
     from idp.flows.idp import Idp
@@ -135,11 +136,11 @@ def _make(path: Path, text: str) -> None:
 async def opened(place: Place) -> AsyncIterator["Idp"]:
     """The provider on that database, for one command."""
     from idp.flows.opening import open_idp
-    from idp.flows.sealed_keys import ready
+    from idp.flows.tokens.sealed_keys import ready
 
     async with open_idp(place.settings, url=place.url, secrets=place.secrets) as idp:
         if not await ready(idp):
-            from idp.flows import keys
+            from idp.flows.tokens import keys
 
             await keys.read(idp)  # which makes what is missing
         yield idp

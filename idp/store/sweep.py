@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.batches import BATCH, LOCKED
+from idp.store.delivery.messages import MARGIN
 from idp.store.engine import Conn
-from idp.store.messages import MARGIN
 from idp.store.sql import Sql
 
 ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes

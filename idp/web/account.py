@@ -9,10 +9,10 @@ from starlette.routing import Route
 
 from idp.catalogue import languages
 from idp.factors import strength
-from idp.flows import account as flow
-from idp.flows.account import Home, Weak
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter
+from idp.flows.people import account as flow
+from idp.flows.people.account import Home, Weak
+from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble

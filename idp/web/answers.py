@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL
 from idp.flows.language import page_language
-from idp.flows.rooms import CANCELLED_PATH
+from idp.flows.people.rooms import CANCELLED_PATH
+from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.model import Account, Client, ResponseMode
 from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.redirects import home as leads_home

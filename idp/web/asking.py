@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from idp.flows.authorize import Show
-from idp.flows.choices import optional
-from idp.flows.destinations import Destination, destination, phone_of
+from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import INTERNAL, Idp
-from idp.flows.outgoing import masked
-from idp.flows.questions import waiting
+from idp.flows.signin.authorize import Show
+from idp.flows.signin.choices import optional
+from idp.flows.signin.destinations import Destination, destination, phone_of
+from idp.flows.signin.questions import waiting
 from idp.model import SENT, Authenticator, Challenge, Factor
 from idp.policy import Kind, Policy, Why
 from idp.web import pages

@@ -6,14 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.flows import apps, enrol
-from idp.flows.account import Done as Changed
-from idp.flows.apps import App
-from idp.flows.enrol import Again, Enrolling, Slip
+from idp.flows.delivery.notices import reaches
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.notices import reaches
-from idp.flows.recovery import Codes, Nothing
-from idp.flows.rooms import (
+from idp.flows.people import apps, enrol
+from idp.flows.people.account import Done as Changed
+from idp.flows.people.apps import App
+from idp.flows.people.enrol import Again, Enrolling, Slip
+from idp.flows.people.recovery import Codes, Nothing
+from idp.flows.people.rooms import (
     AUTHENTICATORS_PATH,
     ENROL,
     ENROL_PATH,

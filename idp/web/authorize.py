@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.flows import authorize as flow
-from idp.flows.authorize import ToClient
 from idp.flows.idp import Idp
+from idp.flows.signin import authorize as flow
+from idp.flows.signin.authorize import ToClient
 from idp.model import AuthorizationRequest, ResponseMode
 from idp.oidc import answer, metadata
 from idp.oidc import request as requests

@@ -16,9 +16,9 @@ from idp.audit import (
     RecoveryCodesMade,
     SignedOut,
 )
-from idp.flows.account import Happened, Home
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
+from idp.flows.people.account import Happened, Home
+from idp.flows.people.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
 from idp.model import TRAITS, Authenticator, Factor, Session
 from idp.policy import Policy
 from idp.web import pages

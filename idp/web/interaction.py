@@ -10,11 +10,12 @@ from starlette.routing import Route
 
 from idp import metrics
 from idp.factors import password as passwords
-from idp.flows import authorize, challenge, choices, deliver, login
-from idp.flows.authorize import Gone, Show, ToClient, ToInteraction
-from idp.flows.destinations import next_send
+from idp.flows.delivery import deliver
 from idp.flows.idp import INTERNAL, Idp
-from idp.flows.questions import waiting
+from idp.flows.signin import authorize, challenge, choices, login
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
+from idp.flows.signin.destinations import next_send
+from idp.flows.signin.questions import waiting
 from idp.model import SECOND, SENT, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.flows import logout as flow
 from idp.flows.idp import ACCOUNT_PATH, Idp
 from idp.flows.language import page_language
-from idp.flows.logout import Out
+from idp.flows.signin import logout as flow
+from idp.flows.signin.logout import Out
 from idp.oidc import metadata
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.errors import PageError

@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from idp.catalogue import template_dirs
 from idp.errors import IdpError
-from idp.flows import health, outgoing
+from idp.flows import health
+from idp.flows.delivery import outgoing
 from idp.settings import names_this_machine
 from idp.web.address import is_loopback
 from idp.web.answers import brand_of, page, trouble

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from idp import metrics
 from idp.errors import IdpError
-from idp.flows import receipts
+from idp.flows.delivery import receipts
 from idp.sms import BadSignature, Callback, Gateway
 from idp.web.door import Unreadable, body, idp_of, query
 

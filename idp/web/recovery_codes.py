@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from idp.flows import recovery
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.recovery import Codes, Nothing
-from idp.flows.rooms import RECOVERY, RECOVERY_PATH, Inside, TooOften, enter
+from idp.flows.people import recovery
+from idp.flows.people.recovery import Codes, Nothing
+from idp.flows.people.rooms import RECOVERY, RECOVERY_PATH, Inside, TooOften, enter
 from idp.web.answers import page, see_other
 from idp.web.door import Form, idp_of, own_form, visitor
 from idp.web.notes import Note, note_of, see

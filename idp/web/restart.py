@@ -5,10 +5,10 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.flows import authorize, restart
-from idp.flows.authorize import Gone, ToClient, ToInteraction
 from idp.flows.idp import INTERNAL
-from idp.flows.restart import Finished
+from idp.flows.signin import authorize, restart
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction
+from idp.flows.signin.restart import Finished
 from idp.oidc.errors import PageError
 from idp.web.answers import to_client, to_interaction, trouble
 from idp.web.door import base_path, idp_of, visitor

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.crypto import equal
-from idp.flows.authorize import ToClient, ToInteraction
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.rooms import Barred, Outside, TooOften
+from idp.flows.people.rooms import Barred, Outside, TooOften
+from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.oidc.params import Params
 from idp.policy import UNMET, UNSURE
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from idp import metrics
 from idp.catalogue import languages
 from idp.errors import OAuthError
-from idp.flows import bearer as flow
-from idp.flows.clients import TooMany
-from idp.flows.token import token as issue
+from idp.flows.tokens import bearer as flow
+from idp.flows.tokens.clients import TooMany
+from idp.flows.tokens.token import token as issue
 from idp.oidc import errors, metadata
 from idp.oidc.grants import GrantType
 from idp.oidc.params import Params, once

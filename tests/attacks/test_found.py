@@ -24,7 +24,7 @@ from idp.factors import password as passwords
 from idp.flows.opening import read_clients
 from idp.flows.operate.clients import set_client_disabled
 from idp.serving import server
-from idp.store import clients
+from idp.store.tokens import clients
 from idp.web import door
 from tests.world.asking import offline_code
 from tests.world.listening import served

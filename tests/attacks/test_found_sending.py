@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from idp.flows import deliver, suppressions
+from idp.flows.delivery import deliver, suppressions
 from idp.flows.operate.authenticators import remove_authenticator
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import set_password, set_user_disabled
@@ -25,7 +25,7 @@ from idp.sms.smspm import SmspmGateway
 from idp.sms.smtp import SmtpGateway
 from idp.sms.vonage import VonageGateway
 from idp.sms.wire import Answer, new_client, post
-from idp.store import breakers, denials
+from idp.store.delivery import breakers, denials
 from idp.testing import FakeGateway, a_message
 from idp.testing.provider import fake_provider
 from tests.world.asking import forget_limits

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from idp.spending import Rule, load_spending
-from idp.store import denials
+from idp.store.delivery import denials
 from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, PASSWORD, Browser, Provider
 from tests.world.stage import own_token
 

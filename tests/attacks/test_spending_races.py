@@ -11,11 +11,11 @@ import asyncpg
 import pytest
 
 from idp.crypto import KeyChain
-from idp.flows import spending
-from idp.flows.spending import Cleared
+from idp.flows.delivery import spending
+from idp.flows.delivery.spending import Cleared
 from idp.sms import Outcome, Sent
 from idp.spending import Denied, Period
-from idp.store import denials
+from idp.store.delivery import denials
 from tests.world.parallel import at_once
 from tests.world.provider import Provider
 from tests.world.running import running, settings_for

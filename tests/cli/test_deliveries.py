@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from idp.flows import deliver
-from idp.flows.suppressions import suppress
+from idp.flows.delivery import deliver
+from idp.flows.delivery.suppressions import suppress
 from idp.model.regions import ByRegion
 from idp.serving.place import database, opened, prepare
 from idp.settings import read_settings
 from idp.sms import Channel, Outcome, Reason, Sent
-from idp.store import breakers
+from idp.store.delivery import breakers
 from idp.testing import FakeGateway
 from tests.world.commands import PASSWORD, Run
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from idp.factors import email, sms
 from idp.factors.answers import six_digits
-from idp.flows.judge import parse
+from idp.flows.signin.judge import parse
 from idp.model import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, Factor
 
 KEY = bytes(range(32))

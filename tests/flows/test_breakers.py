@@ -6,9 +6,9 @@ import structlog
 from prometheus_client import generate_latest
 
 from idp import metrics
-from idp.flows import deliver, senders
+from idp.flows.delivery import deliver, senders
 from idp.sms import Gateway, Outcome, Reason, Sent
-from idp.store import breakers
+from idp.store.delivery import breakers
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
 from tests.world.provider import Provider

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from idp.flows import deliver, notices
+from idp.flows.delivery import deliver, notices
 from idp.model.regions import ByRegion
 from idp.sms import Channel, Message, Outcome, Reason, Sent
 from idp.sms.text import Notice
-from idp.store import accounts
+from idp.store.people import accounts
 from idp.store.schema import audit_event, message, suppressed_number
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
@@ -179,7 +179,7 @@ async def test_a_number_that_is_refused_for_good_gets_nothing_any_more(provider:
 
 async def test_a_suppressed_number_stays_so_when_the_secret_keys_change(provider: Provider) -> None:
     from idp.crypto import KeyChain, SecretKey, random_bytes
-    from idp.flows.suppressions import suppress
+    from idp.flows.delivery.suppressions import suppress
 
     person = await accounts.by_username(provider.idp.db, username="alice")
     assert person is not None

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
-from idp.flows import login
 from idp.flows.idp import Visitor
+from idp.flows.signin import login
 from idp.store.schema import rate_limit
 from tests.world.asking import count, forget_limits, wrong
 from tests.world.composed import Statement

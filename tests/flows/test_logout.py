@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import pytest
 
-from idp.flows import keys
+from idp.flows.tokens import keys
 from idp.oidc.jws import Untrusted
 from tests.world.account_pages import come_in, is_signed_in, refresh_token
 from tests.world.provider import ISSUER, Browser, Provider, claims, parameters

@@ -13,10 +13,11 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
-from idp.flows import deliver, receipts
+from idp.flows.delivery import deliver, receipts
 from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, latest, smspm
-from idp.store import leases, sweep
+from idp.store import sweep
+from idp.store.delivery import leases
 from idp.store.schema import message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits

@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
-from idp.flows import sealed_keys, suppressions
+from idp.flows.delivery import suppressions
 from idp.flows.idp import Visitor, address_key, known_device
 from idp.flows.sealed import PHONE_INDEX
+from idp.flows.tokens import sealed_keys
 from idp.model import Account
-from idp.store import accounts
+from idp.store.people import accounts
 from tests.world.account_pages import enrol
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 

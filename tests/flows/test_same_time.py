@@ -6,9 +6,9 @@ import time
 import asyncpg
 import pytest
 
-from idp.flows.suppressions import suppress
+from idp.flows.delivery.suppressions import suppress
 from idp.sms import Message, Outcome, Reason, Sent
-from idp.store import accounts
+from idp.store.people import accounts
 from idp.testing import FakeGateway
 from tests.world.asking import Asked, ask_second_factor, forget_limits
 from tests.world.provider import ALICE_PHONE, Provider

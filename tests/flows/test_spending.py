@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from idp.crypto import KeyChain
-from idp.flows import spending
+from idp.flows.delivery import spending
+from idp.flows.delivery.spending import Cleared
 from idp.flows.operate.spending import explain_number, spending_counters
-from idp.flows.spending import Cleared
 from idp.sms import Outcome, Sent
 from idp.sms.phone import describe
 from idp.spending import Denied, Period, Rule
-from idp.store import denials, suppressions
+from idp.store.delivery import denials, suppressions
 from tests.world.account_pages import come_in
 from tests.world.databases import empty
 from tests.world.provider import PASSWORD, Provider

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import func, select, update
 
-from idp.flows import deliver
+from idp.flows.delivery import deliver
 from idp.model import Swap
 from idp.settings import read_settings
 from idp.sms import Message, Outcome, Reason, Sent
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
-from idp.store import leases, proofs
+from idp.store.delivery import leases
 from idp.store.schema import (
     audit_event,
     authentication_event,
@@ -24,6 +24,7 @@ from idp.store.schema import (
     message_attempt,
     spending_money,
 )
+from idp.store.signin import proofs
 from idp.testing import FakeGateway
 from idp.testing.camara import FakeIntel, Sim, number_of
 from idp.testing.provider import Pace, fake_provider

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from idp.flows import deliver, notices
-from idp.flows.deliver import Delivered
+from idp.flows.delivery import deliver, notices
+from idp.flows.delivery.deliver import Delivered
 from idp.model import Factor
 from idp.sms import Channel, Delivery, Outcome, Reason, Sent
 from idp.sms.text import Notice
-from idp.store import leases, receipts, untold
+from idp.store.delivery import leases, receipts, untold
 from idp.store.schema import account, authenticator, message, message_attempt
 from idp.testing import FakeGateway
 from tests.world.account_pages import apps, come_in, enrol, having

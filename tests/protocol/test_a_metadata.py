@@ -10,7 +10,7 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from idp.crypto import KeyChain
-from idp.flows import bearer, keys
+from idp.flows.tokens import bearer, keys
 from tests.world.provider import ISSUER, Provider
 from tests.world.running import running, settings_for
 from tests.world.stage import header, tokens, userinfo

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy import bindparam, insert, literal, select
 
-from idp.flows import deliver
-from idp.store import breakers
+from idp.flows.delivery import deliver
+from idp.store.delivery import breakers
 from idp.store.schema import gateway_breaker, message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits

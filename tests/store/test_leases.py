@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 from idp.audit import MessageSent
 from idp.sms import Outcome
 from idp.sms.routing import MOST_TRIES
-from idp.store import accounts, leases, messages
-from idp.store.messages import Outgoing
+from idp.store.delivery import leases, messages
+from idp.store.delivery.messages import Outgoing
+from idp.store.people import accounts
 from tests.world.parallel import at_once
 from tests.world.provider import Provider
 

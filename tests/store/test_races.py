@@ -16,22 +16,26 @@ from idp.audit import FactorVerified
 from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
-from idp.flows import challenge, choices, keys, login, token
-from idp.flows.authorize import Gone, ToClient, ToInteraction
-from idp.flows.challenge import DeadCode, Paused, WrongCode
 from idp.flows.idp import Visitor
 from idp.flows.operate.people import set_email
+from idp.flows.signin import challenge, choices, login
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction
+from idp.flows.signin.challenge import DeadCode, Paused, WrongCode
+from idp.flows.tokens import keys, token
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import accounts, attempts, authenticators, clients, consents, migrations, proofs, rate_limits, sessions
-from idp.store import keys as store_keys
-from idp.store.attempts import Attempt, Spent
-from idp.store.challenges import Question
-from idp.store.consuming import Compared, Mailed
-from idp.store.proofs import Proof, Rotation
+from idp.store import migrations, rate_limits
+from idp.store.people import accounts, authenticators
 from idp.store.refunds import Refund
 from idp.store.schema import account
 from idp.store.schema import challenge as challenge_table
+from idp.store.signin import attempts, proofs, sessions
+from idp.store.signin.attempts import Attempt, Spent
+from idp.store.signin.challenges import Question
+from idp.store.signin.consuming import Compared, Mailed
+from idp.store.signin.proofs import Proof, Rotation
+from idp.store.tokens import clients, consents
+from idp.store.tokens import keys as store_keys
 from tests.world.asking import LIVE_REFRESH_TOKENS, Asked, ask_second_factor, count, forget_limits, offline_code, wrong
 from tests.world.composed import Statement
 from tests.world.hashing import hashed

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from idp.model import Factor
-from idp.store import accounts, authenticators, messages, migrations
+from idp.store import migrations
+from idp.store.delivery import messages
+from idp.store.people import accounts, authenticators
 from idp.store.schema import metadata
 from tests.world.asking import ask_second_factor, forget_limits
 from tests.world.provider import ALICE_PHONE, PASSWORD, Provider, parameters

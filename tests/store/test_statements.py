@@ -12,10 +12,11 @@ from sqlalchemy import func, literal_column, select, text
 
 import idp.store
 from idp.policy import default_policy, limits_of
-from idp.store import attempts, challenges, codes, proofs, refusals
-from idp.store.consuming import Compared, Mailed, Saved, Step, Texted, use_of
 from idp.store.engine import Database
+from idp.store.signin import attempts, challenges, proofs, refusals
+from idp.store.signin.consuming import Compared, Mailed, Saved, Step, Texted, use_of
 from idp.store.sql import Sql
+from idp.store.tokens import codes
 from tests.world.asking import ask_second_factor, offline_code
 from tests.world.composed import Statement
 from tests.world.mailing import allow_mail

@@ -10,26 +10,12 @@ import asyncpg
 import pytest
 
 from idp.policy import default_policy
-from idp.store import (
-    attempts,
-    bookings,
-    breakers,
-    challenges,
-    codes,
-    denials,
-    facts,
-    grants,
-    leases,
-    messages,
-    proofs,
-    receipts,
-    refresh_tokens,
-    refunds,
-    spending,
-    sweep,
-)
-from idp.store.consuming import Compared, Saved, Step, Texted, use_of
+from idp.store import refunds, sweep
+from idp.store.delivery import bookings, breakers, denials, leases, messages, receipts, spending
+from idp.store.signin import attempts, challenges, facts, proofs
+from idp.store.signin.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
+from idp.store.tokens import codes, grants, refresh_tokens
 from tests.world.asking import ask_second_factor, count, forget_limits, offline_code
 from tests.world.provider import Provider, parameters
 

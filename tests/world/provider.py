@@ -19,14 +19,15 @@ from starlette.applications import Starlette
 
 from idp.crypto import digest, random_token
 from idp.factors import recovery
-from idp.flows import deliver
+from idp.flows.delivery import deliver
 from idp.flows.idp import Idp
 from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client, Factor
 from idp.policy import ScopeRule
 from idp.sms import phone
-from idp.store import accounts, authenticators, clients, recovery_codes
+from idp.store.people import accounts, authenticators, recovery_codes
 from idp.store.sql import Runnable
+from idp.store.tokens import clients
 from idp.testing import FakeGateway, FrozenClock
 from tests.world import hashing
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, literal_column, select
 
-from idp.flows import deliver
-from idp.flows.deliver import Delivered
+from idp.flows.delivery import deliver
+from idp.flows.delivery.deliver import Delivered
 from idp.model.regions import ByRegion
 from idp.sms import Gateway, Outcome, Reason, Sent
-from idp.store import suppressions
+from idp.store.delivery import suppressions
 from idp.store.schema import message, message_attempt, suppressed_number
 from idp.testing import FakeGateway
 from tests.world.composed import Statement

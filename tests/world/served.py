@@ -27,9 +27,9 @@ from starlette.applications import Starlette
 
 from idp.crypto import KeyChain
 from idp.factors import sms
-from idp.flows import keys
 from idp.flows.opening import open_idp
 from idp.flows.sealed import CODE_KEY
+from idp.flows.tokens import keys
 from idp.store.schema import challenge
 from idp.testing import FakeGateway, FrozenClock
 from tests.world import hashing
@@ -45,7 +45,7 @@ WORKER = f"""
 import sys
 from datetime import timedelta
 from idp.serving.worker import main
-from idp.store import leases
+from idp.store.delivery import leases
 leases.LEASE = timedelta(seconds={LEASE.total_seconds()})
 sys.exit(main())
 """

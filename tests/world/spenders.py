@@ -7,11 +7,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
-from idp.flows import spending
-from idp.flows.spending import Cleared
+from idp.flows.delivery import spending
+from idp.flows.delivery.spending import Cleared
 from idp.spending import Denied, Mode, Period, Rule, load_spending
-from idp.store import denials
-from idp.store.messages import Outgoing
+from idp.store.delivery import denials
+from idp.store.delivery.messages import Outgoing
 from tests.world.provider import Provider
 
 PRICE = Decimal("0.10")

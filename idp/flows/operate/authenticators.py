@@ -6,15 +6,16 @@ from uuid import UUID, uuid4
 from idp.audit import AuthenticatorRemoved, RecoveryCodesMade
 from idp.errors import NotThere
 from idp.factors import recovery, totp
+from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
-from idp.flows.notices import tell
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, end_everything, parse_phone, record_added, store_phone
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, Authenticator, Factor
 from idp.sms.text import Notice
-from idp.store import audits, authenticators, recovery_codes
+from idp.store import audits
 from idp.store.engine import Connection
+from idp.store.people import authenticators, recovery_codes
 
 
 @dataclass(frozen=True, slots=True)

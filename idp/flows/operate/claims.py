@@ -10,7 +10,8 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.oidc.claims import ADDRESS, BY_SCOPE
-from idp.store import accounts, audits
+from idp.store import audits
+from idp.store.people import accounts
 
 ELSEWHERE = frozenset({"name", "preferred_username", "locale", "updated_at"})  # kept as columns, or derived
 SETTABLE = (

@@ -11,7 +11,8 @@ from idp.flows.idp import Idp
 from idp.flows.operate.clients import WITH_SECRET, NewClient, parse
 from idp.flows.operate.finding import find_client
 from idp.model import AuthMethod, Client
-from idp.store import audits, clients
+from idp.store import audits
+from idp.store.tokens import clients
 
 _NEVER = frozenset({"id", "secret_hash", "disabled"})
 

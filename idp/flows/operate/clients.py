@@ -15,7 +15,8 @@ from idp.oidc import assertions, claims, origins, redirects
 from idp.oidc.grants import GrantType
 from idp.oidc.keys import ALGORITHMS
 from idp.policy import Policy, left_out
-from idp.store import audits, clients
+from idp.store import audits
+from idp.store.tokens import clients
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 LONGEST_NAME = 80

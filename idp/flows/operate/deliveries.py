@@ -1,13 +1,13 @@
 """An operator's look at what was sent to a person, and the list of numbers that nothing is sent to."""
 
 from idp.errors import SealBroken
-from idp.flows import suppressions
+from idp.flows.delivery import suppressions
+from idp.flows.delivery.outgoing import address_of, masked
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import find_user
-from idp.flows.outgoing import address_of, masked
 from idp.sms.phone import Phone
-from idp.store import messages
-from idp.store.messages import Logged
+from idp.store.delivery import messages
+from idp.store.delivery.messages import Logged
 
 
 async def sent_to(idp: Idp, username: str, *, limit: int) -> list[tuple[str, Logged]]:

@@ -10,7 +10,9 @@ from idp.flows.idp import Idp
 from idp.flows.sealed import NUMBER, bound
 from idp.model import Account, Authenticator, Client, Factor
 from idp.sms.phone import textable
-from idp.store import accounts, audits, authenticators, clients
+from idp.store import audits
+from idp.store.people import accounts, authenticators
+from idp.store.tokens import clients
 from idp.typed import fold
 
 SEARCHED = 100_000

@@ -10,7 +10,9 @@ from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import known_group
 from idp.model import Account, Client
 from idp.policy import Policy, is_for
-from idp.store import accounts, audits, clients
+from idp.store import audits
+from idp.store.people import accounts
+from idp.store.tokens import clients
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, Password
 from idp.errors import IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
+from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
-from idp.flows.notices import tell
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Factor
@@ -18,8 +18,11 @@ from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.sms.text import Notice
-from idp.store import accounts, audits, authenticators, grants, sessions
+from idp.store import audits
 from idp.store.engine import Connection
+from idp.store.people import accounts, authenticators
+from idp.store.signin import sessions
+from idp.store.tokens import grants
 from idp.typed import fold
 
 LONGEST_USERNAME = 64

@@ -6,13 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+from idp.flows.delivery.spending import facts_of, recipient_of
 from idp.flows.idp import Idp
 from idp.flows.operate.people import parse_phone
-from idp.flows.spending import facts_of, recipient_of
 from idp.sms.phone import describe, mask
 from idp.spending import Country, Facts, Period, Ruling, decide, explain, in_words
-from idp.store import denials
-from idp.store.denials import Denials, Traffic
+from idp.store.delivery import denials
+from idp.store.delivery.denials import Denials, Traffic
 
 LOOK_BACK = timedelta(hours=24)
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from idp import limits
 from idp.audit import AccountChanged
-from idp.flows import enrol
-from idp.flows.destinations import mailbox_key, number_of
+from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
-from idp.flows.outgoing import masked
+from idp.flows.people import enrol
+from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
 from idp.model import Factor
 from idp.store import audits, rate_limits

@@ -1,0 +1,92 @@
+"""What a message says and where it goes, derived when it leaves: nothing of it is stored. Sending is in `deliver`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from idp.errors import SealBroken
+from idp.factors import email
+from idp.factors import sms as codes
+from idp.flows.idp import Idp
+from idp.flows.language import sentences
+from idp.flows.sealed import CODE_KEY, NUMBER, bound
+from idp.sms import Channel
+from idp.sms.phone import mask
+from idp.sms.text import Notice, code_mail, code_subject, code_text, notice_text
+from idp.store.delivery import messages
+from idp.store.delivery.messages import Outgoing
+
+CODE = "code"
+SHOWN_FOR = timedelta(hours=1)  # in the development inbox
+
+
+def address_of(idp: Idp, message: Outgoing) -> str:
+    """The number in E.164, or the e-mail address, that a message goes to. Raises `SealBroken`."""
+    if message.channel == Channel.EMAIL:
+        if message.email is None:
+            raise SealBroken("A person without an e-mail address.")
+        return message.email
+    if message.sealed_number is None or message.authenticator_id is None:
+        raise SealBroken("A phone without a number.")
+    where = bound(message.account_id, message.authenticator_id)
+    return idp.secrets.unseal(message.sealed_number, purpose=NUMBER, bound_to=where).decode()
+
+
+def masked(address: str) -> str:
+    """A number or an e-mail address for people and for logs: `+372•••••045`, `a•••@example.com`."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}•••@{host}" if at else mask(address)
+
+
+def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
+    """The text of a message, and its code if it carries one. Raises `SealBroken`."""
+    brand = idp.settings.brand
+    language, translate = sentences(idp, message.locale)
+    if message.kind != CODE:
+        mail = message.channel == Channel.EMAIL
+        return notice_text(Notice(message.kind), brand=brand, translate=translate, mail=mail), None
+    assert message.nonce is not None
+    assert message.key_id is not None
+    assert message.purpose is not None
+    key = idp.secrets.subkey(CODE_KEY, message.key_id)
+    ttl = message.expires_at - message.created_at
+    if message.channel == Channel.EMAIL:
+        # Derived for where it goes: after a change of address it is another code.
+        to = email.details(address_of(idp, message))
+        code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose, details=to)
+        return code_mail(code=code, brand=brand, ttl=ttl, translate=translate, locale=language), code
+    code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
+    host = urlsplit(idp.issuer).hostname or ""
+    return code_text(code=code, brand=brand, host=host, ttl=ttl, translate=translate, locale=language), code
+
+
+def subject_of(idp: Idp, message: Outgoing, text: str) -> str | None:
+    """What stands above an e-mail: the first sentence of a notice; for a code who sends it, and no more."""
+    if message.channel != Channel.EMAIL:
+        return None
+    if message.kind == CODE:
+        _, translate = sentences(idp, message.locale)
+        return code_subject(brand=idp.settings.brand, translate=translate)
+    return text.partition(". ")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of the development inbox."""
+
+    to: str
+    message: Outgoing
+    text: str
+    code: str | None
+
+
+async def inbox(idp: Idp) -> list[Shown]:
+    """What was sent in the last hour, with its text. Only for development: see `Settings.dev`."""
+    shown = []
+    for message in await messages.recent(idp.db, since=idp.clock.now() - SHOWN_FOR):
+        try:
+            text, code = text_of(idp, message)
+            shown.append(Shown(masked(address_of(idp, message)), message, text, code))
+        except SealBroken:
+            continue
+    return shown

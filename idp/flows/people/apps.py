@@ -1,0 +1,110 @@
+"""The authenticator apps there are: look at one, give it another name, remove it. Adding one is in `enrol`."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp.audit import AuthenticatorRemoved
+from idp.flows.delivery.notices import tell
+from idp.flows.idp import Idp, Visitor
+from idp.flows.language import message_language
+from idp.flows.people import rooms
+from idp.flows.people.account import TWICE, Done
+from idp.flows.people.enrol import LONGEST_LABEL, Slip, label_of
+from idp.flows.people.recovery import Nothing
+from idp.flows.people.rooms import Inside, Outside, end_elsewhere, enter, still
+from idp.flows.signin.authorize import ToClient
+from idp.model import Factor
+from idp.sms.text import Notice
+from idp.store import audits
+from idp.store.people import authenticators
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One authenticator app of a person who may change it. `last`: there is no other."""
+
+    inside: Inside
+    label: str
+    last: bool
+
+
+async def app(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> App | Nothing | Outside:
+    """The app, for whoever could remove it."""
+    inside = await enter(idp, visitor, rooms.authenticator(authenticator_id))
+    return _app(inside, authenticator_id) if isinstance(inside, Inside) else inside
+
+
+def _app(inside: Inside, authenticator_id: UUID) -> App | Nothing:
+    apps = {
+        each.id: each for each in inside.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None
+    }
+    found = apps.get(authenticator_id)
+    return Nothing() if found is None else App(inside, found.label, last=len(apps) == 1)
+
+
+async def rename(
+    idp: Idp, visitor: Visitor, authenticator_id: UUID, *, label: str
+) -> Done | tuple[App, Slip] | Nothing | Outside:
+    """Give an app another name."""
+    found = await app(idp, visitor, authenticator_id)
+    if not isinstance(found, App):
+        return found
+    label = label_of(label)
+    if not 0 < len(label) <= LONGEST_LABEL:
+        return found, Slip.LABEL_TOO_LONG if label else Slip.NO_LABEL
+    account_id = found.inside.account.id
+    renamed = await authenticators.rename(idp.db, authenticator_id=authenticator_id, account_id=account_id, label=label)
+    return Done() if renamed else Nothing()
+
+
+async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
+    """Close an app for ever. Every other session ends, and every grant that was not made in this one.
+
+    Exactly one of any number of callers does; one right behind it hears `Done`.
+    """
+    found = await _remove(idp, visitor, authenticator_id)
+    if not isinstance(found, Done) and await _just_removed(idp, visitor, authenticator_id):
+        return Done()  # who clicks twice sees the second answer alone
+    return found
+
+
+async def _just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> bool:
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return False
+    ended = (each.closed_at for each in inside.loaded.authenticators if each.id == authenticator_id)
+    return any(at is not None and at > inside.now - TWICE for at in ended)
+
+
+async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
+    room = rooms.authenticator(authenticator_id)
+    found = await app(idp, visitor, authenticator_id)
+    if not isinstance(found, App):
+        return found
+    account_id = found.inside.account.id
+    async with idp.db.transaction() as conn:
+        again = await still(conn, idp, visitor, room, account_id=account_id)
+        if again is None:
+            return ToClient(room, ())
+        if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
+            conn,
+            authenticator_id=authenticator_id,
+            account_id=account_id,
+            now=again.now,
+            hold=idp.policy.enrolment.hold,
+        ):
+            return Nothing()
+        await end_elsewhere(conn, again, why="authenticator", here_too=True)
+        removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
+        await audits.add(conn, removed, now=again.now, account_id=account_id)
+        language = message_language(idp, visitor, again.account)
+        await tell(
+            idp,
+            conn,
+            again.account,
+            Notice.AUTHENTICATOR_REMOVED,
+            locale=language,
+            now=again.now,
+            about=authenticator_id,
+        )
+    return Done()

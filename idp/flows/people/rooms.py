@@ -1,0 +1,186 @@
+"""The rooms of a signed-in person: what each asks for, and who may come in. The same `decide` as for every client."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from idp import limits
+from idp.audit import GrantRevoked
+from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
+from idp.flows.signin import authorize
+from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
+from idp.limits import Closed, Refused
+from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
+from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
+from idp.store import rate_limits, refunds
+from idp.store.engine import Conn, Connection
+from idp.store.people import accounts
+from idp.store.signin import facts as store_facts
+from idp.store.signin import sessions
+from idp.store.signin.facts import Loaded
+from idp.store.tokens import grants
+
+PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
+AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
+ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
+RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
+CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Nothing that this person can prove opens the room; `error` is what the policy calls it."""
+
+    error: str
+    account: Account | None
+
+
+Outside = ToInteraction | ToClient | Barred
+
+
+def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | None = None) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        client_id=INTERNAL, redirect_uri=path, scopes=("openid", *scopes), change=change, target=target
+    )
+
+
+HOME = _room(ACCOUNT_PATH)
+PASSWORD = _room(PASSWORD_PATH, "password:write")
+ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD)
+RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.REPLACE)
+
+
+def authenticator(authenticator_id: UUID) -> AuthorizationRequest:
+    """The room of one authenticator app, where it can be removed: whoever may not do that may not rename it either."""
+    path = f"{AUTHENTICATORS_PATH}/{authenticator_id}"
+    return _room(path, "authenticators:write", change=Change.REMOVE, target=authenticator_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Somebody who has proved what the room asks for."""
+
+    now: datetime
+    account: Account
+    session: Session
+    loaded: Loaded
+    facts: Facts
+
+
+async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Inside | Outside:
+    """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else."""
+    now = idp.clock.now()
+    loaded = await _look(idp.db, idp, visitor, now=now)
+    match judge(idp, loaded, room, now=now):
+        case Inside() as inside:
+            if inside.session.seen_at < now - SEEN_EVERY:
+                await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - SEEN_EVERY, now=now)
+            return inside
+        case Refuse(error=error):
+            return Barred(error, loaded.account)
+        case Ask():
+            return await authorize.begin(idp, room, visitor)
+
+
+async def still(
+    conn: Connection,
+    idp: Idp,
+    visitor: Visitor,
+    room: AuthorizationRequest,
+    *,
+    account_id: UUID,
+    as_of: datetime | None = None,
+) -> Inside | None:
+    """Decide once more inside the transaction that changes something; one change at a time for each person.
+
+    None if it is refused now: send them to the room's door again. `as_of` counts the age of proofs to an earlier
+    moment: of an enrolment, its beginning.
+    """
+    now = idp.clock.now()
+    await accounts.lock(conn, account_id=account_id)
+    found = judge(idp, await _look(conn, idp, visitor, now=now), room, now=now, as_of=as_of)
+    return found if isinstance(found, Inside) and found.account.id == account_id else None
+
+
+async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loaded:
+    if visitor.token_hash is None:
+        return store_facts.NOTHING
+    return await store_facts.of_session(
+        conn, token_hash=visitor.token_hash, client_id=INTERNAL, sessions=idp.policy.sessions, now=now
+    )
+
+
+def judge(
+    idp: Idp, loaded: Loaded, room: AuthorizationRequest, *, now: datetime, as_of: datetime | None = None
+) -> Inside | Ask | Refuse:
+    """What `decide` says about a browser at the door of a room."""
+    started = Interaction(
+        id=uuid4(),
+        session_id=loaded.session.id if loaded.session else uuid4(),
+        client_id=INTERNAL,
+        request=room,
+        started_at=now,
+        expires_at=now + idp.policy.interaction.ttl,
+    )
+    facts = facts_of(idp, loaded, started, idp.account_pages(), now=as_of or now)
+    match decide(facts, idp.policy):
+        case Proceed():
+            assert loaded.session is not None
+            assert facts.account is not None
+            return Inside(now, facts.account, loaded.session, loaded, facts)
+        case otherwise:
+            return otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class TooOften:
+    """Nothing was changed; again after `retry_after`."""
+
+    retry_after: timedelta
+    account: Account
+
+
+async def charge(idp: Idp, inside: Inside) -> TooOften | None:
+    """Count one change of how this person signs in, before it is made: each sends text messages, so there is an end."""
+    key = limits.subject(idp.limits.enrolments, inside.account.id)
+    match await rate_limits.spend(idp.db, [(idp.limits.enrolments, key)], now=inside.now):
+        case None:
+            return None
+        case Closed():
+            return TooOften(limits.FOR_EVER, inside.account)
+        case Refused(retry_after):
+            return TooOften(retry_after, inside.account)
+
+
+async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
+    """What `charge` counted was no change after all."""
+    key = limits.subject(idp.limits.enrolments, inside.account.id)
+    await refunds.give_back(conn, [(idp.limits.enrolments, key)], now=inside.now)
+
+
+def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
+    """On what terms somebody inside a room for authenticators may make the change."""
+    request = inside.facts.request
+    assert request.change is not None
+    granted = enrolment(inside.facts, idp.policy, change=request.change, target=request.target)
+    assert isinstance(granted, MayEnrol | MayRemove), "decide lets nobody else in"
+    return granted
+
+
+async def end_elsewhere(conn: Connection, inside: Inside, *, why: str, here_too: bool) -> int:
+    """End every other session of the person and every grant that was not made in this one; how many sessions.
+
+    With `here_too` the grants of this one end as well: an application gets a new one when the person signs in again,
+    and may hold the old one for somebody else (SES-06).
+    """
+    ended = await sessions.end_others(conn, account_id=inside.account.id, keep=inside.session.id, now=inside.now)
+    if here_too:
+        await sessions.new_generation(conn, session_id=inside.session.id)
+    await grants.revoke_of_account(
+        conn,
+        account_id=inside.account.id,
+        except_session=None if here_too else inside.session.id,
+        audit=GrantRevoked(why=why),
+        now=inside.now,
+    )
+    return ended

@@ -1,0 +1,125 @@
+"""Compare a typed answer with its question. Nothing is stored here, and nobody is told before an attempt was spent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from idp.assurance import is_trusted
+from idp.factors import email, recovery, sms, totp
+from idp.factors.answers import six_digits
+from idp.flows.idp import Idp
+from idp.flows.sealed import CODE_KEY, SEED, bound
+from idp.flows.signin.authorize import Show
+from idp.model import Account, AuthenticationEvent, Authenticator, Challenge, Factor
+from idp.store.engine import Conn
+from idp.store.people import recovery_codes
+from idp.store.signin.consuming import Evidence, Mailed, Saved, Step, Texted
+from idp.store.signin.facts import Replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Compared, and not right. `used`: it was right once, and is good for nothing any more."""
+
+    used: bool = False
+
+
+def parse(factor: Factor, posted: object) -> str | None:
+    """The answer that `judge` takes, out of what was posted; None for what cannot be one, before a try is spent."""
+    match factor:
+        case Factor.SMS | Factor.EMAIL | Factor.TOTP:
+            return six_digits(posted)
+        case Factor.RECOVERY:
+            return recovery.normalise_answer(posted)
+        case Factor.PASSWORD:
+            return None  # `login` reads and compares it
+        case _:
+            assert_never(factor)
+
+
+def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: str, *, now: datetime) -> Evidence | Wrong:
+    """What a right answer uses up, for `proofs.answer`. A sent code is right while where it went is still theirs.
+
+    A saved code is only claimed: whether there is such a code is found when it is consumed.
+    """
+    asked = show.loaded.challenges.get(factor)
+    match factor:
+        case Factor.SMS:
+            phone = None if asked is None else asked.authenticator_id
+            known = {each.id for each in show.loaded.authenticators if each.closed_at is None}
+            if asked is not None and phone in known and _is_code(idp, asked, sms.NO_DETAILS, typed):
+                assert phone is not None
+                return Texted(phone, asked.nonce)
+            return Wrong()
+        case Factor.EMAIL:
+            mailbox = account.mailbox
+            if asked is not None and mailbox is not None and _is_code(idp, asked, email.details(mailbox), typed):
+                return Mailed(mailbox, asked.nonce)
+            return Wrong()
+        case Factor.TOTP:
+            used_before = False
+            for app in _usable(show, now=now):
+                match totp.check(seed=_seed_of(idp, app), answer=typed, now=now, last_step=app.last_step):
+                    case totp.Verified(step):
+                        return Step(app.id, step)
+                    case totp.Wrong(used=again):
+                        used_before |= again
+            return Wrong(used_before)
+        case Factor.RECOVERY:
+            for codes in show.loaded.authenticators:
+                if codes.factor is Factor.RECOVERY and codes.closed_at is None:
+                    return Saved(codes.id, recovery.stored(typed, authenticator_id=codes.id))
+            return Wrong()
+        case Factor.PASSWORD:
+            return Wrong()
+        case _:
+            assert_never(factor)
+
+
+async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
+    """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
+    account, challenge = before.loaded.account, before.loaded.challenges.get(event.factor)
+    assert account is not None
+    answered = challenge if challenge is not None and challenge.consumed_at == before.at else None
+    match event.factor:
+        case Factor.SMS:
+            return answered is not None and _is_code(idp, answered, sms.NO_DETAILS, typed)
+        case Factor.EMAIL:
+            if answered is None or account.mailbox is None:
+                return False
+            return _is_code(idp, answered, email.details(account.mailbox), typed)
+        case Factor.TOTP:
+            for app in before.loaded.authenticators:
+                if app.id == event.authenticator_id and app.seed is not None:
+                    seed, step = _seed_of(idp, app), app.last_step
+                    return totp.check(seed=seed, answer=typed, now=before.at, last_step=step - 1) == totp.Verified(step)
+            return False
+        case Factor.RECOVERY:
+            assert event.authenticator_id is not None
+            code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
+            used = await recovery_codes.used_at(conn, authenticator_id=event.authenticator_id, code_hash=code_hash)
+            return used == before.at
+        case Factor.PASSWORD:
+            return False
+        case _:
+            assert_never(event.factor)
+
+
+def _is_code(idp: Idp, asked: Challenge, details: bytes, typed: str) -> bool:
+    key = idp.secrets.subkey(CODE_KEY, asked.key_id)
+    return sms.check(key=key, nonce=asked.nonce, purpose=asked.purpose, details=details, answer=typed)
+
+
+def _usable(show: Show, *, now: datetime) -> list[Authenticator]:
+    """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
+    usable = [each for each in show.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None]
+    if show.ask.factors == (Factor.TOTP,):
+        trusted = [app for app in usable if is_trusted(app, at=now)]
+        return trusted or usable
+    return usable
+
+
+def _seed_of(idp: Idp, app: Authenticator) -> bytes:
+    """The seed of an app. Raises `SealBroken` for a row that was tampered with."""
+    assert app.seed is not None
+    return idp.secrets.unseal(app.seed, purpose=SEED, bound_to=bound(app.account_id, app.id))

@@ -1,0 +1,36 @@
+"""Wrong codes: written down, and told to the person in whose name they were typed. Which are wrong, `judge` says."""
+
+from datetime import datetime
+
+from idp import limits
+from idp.audit import FactorRefused
+from idp.flows.idp import Idp
+from idp.model import Account
+from idp.sms.text import Notice
+from idp.store.signin import refusals
+
+
+async def note_wrong_code(
+    idp: Idp, account: Account, refused: FactorRefused, *, failures: bytes, client_id: str, locale: str, now: datetime
+) -> None:
+    """Write a wrong code down. Somebody gave the right password before it: after a few in a row the person is told.
+
+    Once a day at most, on every channel; `failures` is the row of `code_failures` that counts them.
+    """
+    await refusals.note(
+        idp.db,
+        refused,
+        account_id=account.id,
+        client_id=client_id,
+        failures=failures,
+        told_from=idp.policy.notices.wrong_codes,
+        once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
+        now=now,
+        kind=Notice.CODES_WRONG.value,
+        fields={},
+        locale=locale,
+        expires_at=now + idp.policy.notices.ttl,
+        also=None,
+        about=None,
+        mail=idp.settings.smtp_url is not None,
+    )

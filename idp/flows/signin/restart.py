@@ -1,0 +1,63 @@
+"""A request that was stored, once more from its beginning; what was finished asks for nothing by itself."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp.flows.idp import INTERNAL, Idp, Visitor
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unanswered, at_once, begin, leads_home
+from idp.model import Account, AuthorizationRequest
+from idp.store.signin import facts, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """It was answered in this very browser, and from its beginning it would ask for something again."""
+
+    request: AuthorizationRequest
+    account: Account | None
+
+
+async def restart(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone:
+    """The stored request once more, from its beginning, in whatever browser this is. Answered or not: that stays.
+
+    It is what the address of the authorization endpoint would do that the application made.
+    """
+    request = await stored_request(idp, interaction_id)
+    return Gone() if request is None else await _begin(idp, request, visitor)
+
+
+async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone | Finished:
+    """As `restart`, for who did not ask for that: nobody types a code for what they only came back to."""
+    request = await stored_request(idp, interaction_id)
+    if request is None:
+        return Gone()
+    if visitor.token_hash is not None:
+        now = idp.clock.now()
+        loaded = await facts.of_interaction(
+            idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, sessions=idp.policy.sessions, now=now
+        )
+        if loaded.interaction is not None and loaded.interaction.finished_at is not None:
+            answer = await at_once(idp, request, visitor)
+            if isinstance(answer, Unanswered):
+                return Finished(request, loaded.account)
+            if request.client_id != INTERNAL:
+                return answer
+    return await _begin(idp, request, visitor)
+
+
+async def _begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
+    return ToClient(request, ()) if request.client_id == INTERNAL else await begin(idp, request, visitor)
+
+
+async def stored_request(idp: Idp, interaction_id: UUID) -> AuthorizationRequest | None:
+    """The request that `restart` would begin, if there is one."""
+    request = await sessions.stored_request(idp.db, interaction_id=interaction_id)
+    return request if request is not None and _still_registered(idp, request) else None
+
+
+def _still_registered(idp: Idp, request: AuthorizationRequest) -> bool:
+    client = idp.client(request.client_id)
+    if client is None or client.id == INTERNAL:
+        return client is not None
+    # What was this client's when it asked: its registration may have changed.
+    return leads_home(request, client) and client.scopes.issuperset(request.scopes)

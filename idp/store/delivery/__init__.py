@@ -1,0 +1,1 @@
+"""Messages on their way: the outbox, its tries and receipts, and what they may cost. Knows nothing of sign-in."""

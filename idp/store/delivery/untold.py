@@ -1,0 +1,81 @@
+"""Authenticators whose hold has not begun, because nobody could be told of them so far (design 5)."""
+
+from datetime import datetime, timedelta
+
+from idp.store.delivery.messages import waking
+from idp.store.engine import Conn
+from idp.store.people.authenticators import AGAIN_AFTER
+from idp.store.sql import Sql
+
+AT_MOST = timedelta(days=1)
+REMOVED = "authenticator_removed"
+
+# Begins the hold of the authenticator that `heard` (columns `about`, `kind`) is about. What follows the removal of one
+# begins with the notice of the removal, not with a late one of its enrolment.
+HOLDING = f"""
+    UPDATE authenticator a SET trusted_at = :now::timestamptz + a.hold, hold = NULL, tell_at = NULL
+    FROM heard
+    WHERE a.id = heard.about AND a.hold IS NOT NULL AND a.confirmed_at IS NOT NULL
+      AND (a.closed_at IS NULL OR heard.kind = '{REMOVED}')"""
+
+_TELL_AGAIN = Sql(f"""
+WITH due AS (
+    SELECT id, account_id, closed_at, factor, coalesce(closed_at, confirmed_at) AS since
+    FROM authenticator
+    WHERE tell_at <= :now
+    ORDER BY tell_at
+    LIMIT 500
+    FOR UPDATE SKIP LOCKED
+),
+later AS (
+    UPDATE authenticator
+    SET tell_at = CASE WHEN :now < due.since + :longest::interval
+                       THEN :now + least(:at_most::interval, greatest(:again_after::interval, :now - due.since)) END
+    FROM due
+    WHERE authenticator.id = due.id
+),
+where_to AS (
+    SELECT due.id AS about, phone.id AS authenticator_id, 'sms' AS channel
+    FROM due JOIN authenticator phone ON phone.account_id = due.account_id
+    WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL
+    UNION ALL
+    SELECT due.id, NULL, 'email'
+    FROM due JOIN account ON account.id = due.account_id
+    WHERE account.email IS NOT NULL AND :mail::boolean
+),
+told AS (
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, locale, created_at, expires_at, about)
+    SELECT gen_random_uuid(), account.id, where_to.authenticator_id, where_to.channel,
+           CASE WHEN due.closed_at IS NOT NULL THEN '{REMOVED}' ELSE due.factor || '_added' END,
+           account.locale, :now, :expires_at::timestamptz, due.id
+    FROM due
+    JOIN where_to ON where_to.about = due.id
+    JOIN account ON account.id = due.account_id
+    WHERE NOT EXISTS (
+        SELECT FROM message waiting
+        WHERE waiting.account_id = account.id AND waiting.about = due.id AND waiting.channel = where_to.channel
+          AND waiting.authenticator_id IS NOT DISTINCT FROM where_to.authenticator_id
+          AND waiting.state = 'waiting' AND waiting.expires_at > :now
+    )
+    RETURNING id
+)
+SELECT count(*) AS told, {waking("told")} FROM told""")
+
+
+async def tell_again(conn: Conn, *, expires_at: datetime, tried_for: timedelta, mail: bool, now: datetime) -> int:
+    """Put another notice, to every channel, into the outbox for whom nobody could be told of in time; how many.
+
+    For any number of callers at once each is told of once a round; the rounds become rarer, and end after `tried_for`:
+    then an operator has to vouch.
+    """
+    return int(
+        await conn.value(
+            _TELL_AGAIN,
+            expires_at=expires_at,
+            mail=mail,
+            now=now,
+            again_after=AGAIN_AFTER,
+            at_most=AT_MOST,
+            longest=tried_for,
+        )
+    )

@@ -1,0 +1,140 @@
+"""People: make, find, change. Passwords arrive hashed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from idp.errors import AlreadyThere
+from idp.model import Account, Authenticator
+from idp.store.engine import Conn, Connection, Row
+from idp.store.people.columns import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators
+from idp.store.sql import Sql
+
+_BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.username = :username")
+_BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
+_LIST = Sql(f"SELECT {ACCOUNT} FROM account p ORDER BY p.username LIMIT :limit")
+_ADD = Sql("""
+INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, created_at,
+                     updated_at)
+VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
+        :created_at)""")
+_LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
+_HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
+_PASSWORD = Sql("UPDATE account SET password_hash = :password_hash, updated_at = :now WHERE id = :account_id")
+_REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
+_CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
+_GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
+_DISABLE = Sql("UPDATE account SET disabled_at = :disabled_at, updated_at = :now WHERE id = :account_id")
+_EMAIL = Sql("""
+WITH mailbox AS (
+    UPDATE account SET email = :email, email_verified = :verified, updated_at = :now
+    WHERE id = :account_id AND (email IS DISTINCT FROM :email OR email_verified <> :verified)
+    RETURNING id
+),
+unsent AS (
+    UPDATE message SET state = 'expired', lease_until = NULL
+    WHERE account_id = (SELECT id FROM mailbox) AND channel = 'email' AND kind = 'code' AND state = 'waiting'
+),
+dead AS (
+    -- Out of tries, whatever any node's clock says.
+    UPDATE challenge SET attempts = max_attempts
+    WHERE account_id = (SELECT id FROM mailbox) AND factor = 'email' AND consumed_at IS NULL
+)
+SELECT EXISTS (SELECT FROM mailbox) AS changed""")
+_COUNT = Sql("SELECT count(*) FROM account")
+
+
+async def by_username(conn: Conn, *, username: str) -> tuple[Account, tuple[Authenticator, ...]] | None:
+    """A person and their confirmed, open authenticators."""
+    row = await conn.one(_BY_NAME, username=username, closed_since=None)
+    return None if row is None else _person(row)
+
+
+async def by_id(conn: Conn, *, account_id: UUID) -> tuple[Account, tuple[Authenticator, ...]] | None:
+    """A person and their confirmed, open authenticators."""
+    row = await conn.one(_BY_ID, account_id=account_id, closed_since=None)
+    return None if row is None else _person(row)
+
+
+def _person(row: Row) -> tuple[Account, tuple[Authenticator, ...]]:
+    found = read_account(row)
+    assert found is not None
+    return found, read_authenticators(found.id, row["authenticators"])
+
+
+async def some(conn: Conn, *, limit: int) -> Sequence[Account]:
+    """The first people by username."""
+    people = (read_account(row) for row in await conn.all(_LIST, limit=limit))
+    return [person for person in people if person is not None]
+
+
+async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
+    """Store a new person. Raises `AlreadyThere` when the username is taken."""
+    try:
+        await conn.one(
+            _ADD,
+            id=new.id,
+            username=new.username,
+            password_hash=password_hash,
+            name=new.name,
+            email=new.email,
+            email_verified=new.email_verified,
+            groups=sorted(new.groups),
+            claims=dict(new.claims),
+            locale=new.locale,
+            created_at=new.created_at,
+        )
+    except asyncpg.UniqueViolationError:
+        raise AlreadyThere(f"A user named {new.username!r} exists already.") from None
+
+
+async def lock(conn: Connection, *, account_id: UUID) -> None:
+    """Until the transaction ends, nobody else changes how this person signs in."""
+    await conn.one(_LOCK, account_id=account_id)
+
+
+async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:
+    """The stored hash of a person's password, None without one."""
+    found: str | None = await conn.value(_HASH, account_id=account_id)
+    return found
+
+
+async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now: datetime) -> None:
+    """Replace the password. Ending sessions and grants is the flow's business, in the same transaction."""
+    await conn.one(_PASSWORD, account_id=account_id, password_hash=password_hash, now=now)
+
+
+async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:
+    """The same password under newer parameters, unless it was changed meanwhile."""
+    await conn.one(_REHASH, account_id=account_id, old_hash=old_hash, new_hash=new_hash)
+
+
+async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:
+    """Replace the further standard claims of a person."""
+    await conn.one(_CLAIMS, account_id=account_id, claims=dict(claims), now=now)
+
+
+async def set_groups(conn: Conn, *, account_id: UUID, groups: Iterable[str], now: datetime) -> None:
+    """Put a person into exactly these groups."""
+    await conn.one(_GROUPS, account_id=account_id, groups=sorted(groups), now=now)
+
+
+async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:
+    """Another address, or another word on whether it is theirs; codes that went to the old one die. False: no change.
+
+    A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
+    """
+    return bool(await conn.value(_EMAIL, account_id=account_id, email=email, verified=verified, now=now))
+
+
+async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:
+    """Disable a person, or enable again with None."""
+    await conn.one(_DISABLE, account_id=account_id, disabled_at=disabled_at, now=now)
+
+
+async def count(conn: Conn) -> int:
+    """How many people there are."""
+    return int(await conn.value(_COUNT))

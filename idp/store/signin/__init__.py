@@ -1,0 +1,1 @@
+"""Signing in: sessions, paused requests, questions, and the proofs that answer them."""

@@ -1,0 +1,152 @@
+"""What a right answer uses up and must find unchanged, for the one statement that records a proof (`proofs`)."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, assert_never
+from uuid import UUID
+
+from idp.model import Factor, Swap
+from idp.store.delivery.spending import PROVING
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The password: the hash that it was compared with, which must be the person's still."""
+
+    factor: ClassVar[Factor] = Factor.PASSWORD
+    authenticator_id: ClassVar[None] = None
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Texted:
+    """A code by text message to this phone: that of the question with this nonce."""
+
+    factor: ClassVar[Factor] = Factor.SMS
+    authenticator_id: UUID
+    nonce: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A code by e-mail, of the question with this nonce: where it went must be the person's verified address still."""
+
+    factor: ClassVar[Factor] = Factor.EMAIL
+    authenticator_id: ClassVar[None] = None
+    mailbox: str = field(repr=False)
+    nonce: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A code of this app: that of the time step, which no later proof may use."""
+
+    factor: ClassVar[Factor] = Factor.TOTP
+    authenticator_id: UUID
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One of this set of recovery codes, by its hash."""
+
+    factor: ClassVar[Factor] = Factor.RECOVERY
+    authenticator_id: UUID
+    code_hash: bytes = field(repr=False)
+
+
+Evidence = Compared | Texted | Mailed | Step | Saved
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The text that a kind of evidence brings.
+
+    `same` has a row if what was compared is still the person's: who changes it waits, or we wait and look again. It is
+    locked before the session, as whoever changes a password and then ends the sessions locks them. Of `used`, the CTE
+    of that name has a row for exactly one caller, with what the question says of its SIM and of the places it took.
+    `right`: whether it is one; only of a saved code that is not known before.
+    """
+
+    used: str
+    same: str = "SELECT"
+    right: str = "true"
+
+
+def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
+    """The text for it, one and the same for each kind, and its values."""
+    match evidence:
+        case Compared(password_hash):
+            return _COMPARED, {"password_hash": password_hash}
+        case Texted(_, nonce):
+            return _TEXTED, {"nonce": nonce}
+        case Mailed(mailbox, nonce):
+            return _MAILED, {"mailbox": mailbox, "nonce": nonce}
+        case Step(_, step):
+            return _STEP, {"step": step}
+        case Saved(_, code_hash):
+            return _SAVED, {"code_hash": code_hash}
+        case _:
+            assert_never(evidence)
+
+
+_NOTHING_SAID = "NULL::text AS swap, NULL::int AS address_places"
+
+_COMPARED = Use(
+    f"used AS (SELECT {_NOTHING_SAID} FROM locked)",
+    same="""
+    SELECT FROM account
+    WHERE id = :account_id AND password_hash = :password_hash AND disabled_at IS NULL
+    FOR SHARE""",
+)
+
+_OURS = "interaction_id = :interaction_id AND factor = :factor AND account_id = :account_id AND consumed_at IS NULL"
+
+_MAILED = Use(
+    f"""used AS (
+    UPDATE challenge SET consumed_at = :now, attempts = attempts + 1
+    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND EXISTS (SELECT FROM charged)
+    RETURNING swap, address_places
+)""",
+    same="""
+    SELECT FROM account
+    WHERE id = :account_id AND email = :mailbox AND email_verified AND disabled_at IS NULL
+    FOR SHARE""",
+)
+
+# It may have been closed since it was looked up: a lost phone, a set of codes that was replaced.
+_OPEN = "id = :authenticator_id AND account_id = :account_id AND confirmed_at IS NOT NULL AND closed_at IS NULL"
+
+_TEXTED = Use(f"""used AS (
+    UPDATE challenge SET consumed_at = :now, attempts = attempts + 1
+    WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND authenticator_id = :authenticator_id
+      -- Threat 9: it may have become known since it was compared.
+      AND swap IS DISTINCT FROM '{Swap.SWAPPED}'
+      AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
+      AND EXISTS (SELECT FROM charged)
+    RETURNING swap, address_places
+),
+touched AS (
+    UPDATE authenticator SET last_used_at = :now WHERE id = :authenticator_id AND EXISTS (SELECT FROM used)
+),
+-- Spending rules 6 and 7: a number that was texted is verified, for the first time.
+proving AS ({PROVING} AND EXISTS (SELECT FROM used))""")
+
+# RFC 6238 5.2: a time step is accepted once; design 6: it only grows
+_STEP = Use(f"""used AS (
+    UPDATE authenticator SET last_step = :step, last_used_at = :now
+    WHERE {_OPEN} AND last_step < :step AND EXISTS (SELECT FROM spent)
+    RETURNING {_NOTHING_SAID}
+)""")
+
+_THAT_CODE = "hash = :code_hash AND authenticator_id = :authenticator_id AND used_at IS NULL"
+
+_SAVED = Use(
+    f"""used AS (
+    UPDATE recovery_code SET used_at = :now
+    WHERE {_THAT_CODE}
+      AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
+      AND EXISTS (SELECT FROM spent)
+    RETURNING {_NOTHING_SAID}
+)""",
+    right=f"EXISTS (SELECT FROM recovery_code WHERE {_THAT_CODE})",
+)

@@ -1,0 +1,187 @@
+"""A proof made: consume what was used, add the authentication event, change the session's token. All or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from idp.audit import Event
+from idp.limits import Closed, Limit, Refused
+from idp.store.audits import AUDITED, audit_values
+from idp.store.delivery.messages import waking
+from idp.store.engine import Conn
+from idp.store.rate_limits import FORGIVE, charged
+from idp.store.refunds import Refunds, Shape, refunded
+from idp.store.signin.attempts import LOCKED, TOLD, Attempt, Dead, Spent, attempted, outcome
+from idp.store.signin.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
+from idp.store.signin.consuming import Evidence, Use, use_of
+from idp.store.sql import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The session a proof is made in: its id, the token it must still have, the token it gets.
+
+    `shown` is the token that the browser came with, where that is another: it opened the session before this one.
+    """
+
+    session_id: UUID
+    old_token: bytes
+    new_token: bytes
+    shown: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The authentication event to add, and what it uses up."""
+
+    evidence: Evidence
+    account_id: UUID
+    client_id: str
+    interaction_id: UUID
+
+
+@lru_cache(maxsize=64)
+def _statement(
+    use: Use,
+    refunds: Shape,
+    *,
+    then: tuple[Limit, ...] | None = None,
+    attempt: tuple[Limit, ...] | None = None,
+    asked: bool = False,
+) -> Sql:
+    taken = "(SELECT address_places FROM used)" if asked else None
+    attempting, asking, told = "", "", ""
+    if attempt is not None:
+        attempting = f"{attempted(attempt, asked=asked, right=use.right)},"
+        told = f", {TOLD}, NULL::int AS attempts"
+        if not asked:
+            told = f", {TOLD}, spent.* FROM (SELECT) AS always LEFT JOIN spent ON true"
+    if then is not None:
+        asking, told = _then(then), f", {waking('queued')}"
+    return Sql(f"""
+WITH same AS ({use.same}),
+{LOCKED},
+{attempting}
+{use.used},
+rotated AS (
+    UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
+                       previous_hash = :shown_token, replaced_at = :now
+    WHERE id = :session_id AND EXISTS (SELECT FROM used)
+    RETURNING id, account_id
+),
+event AS (
+    INSERT INTO authentication_event (session_id, account_id, factor, at, client_id, interaction_id, authenticator_id,
+                                      swap)
+    SELECT id, account_id, :factor, :now, :client_id, :interaction_id, :authenticator_id, (SELECT swap FROM used)
+    FROM rotated
+    RETURNING id
+),
+forgiven AS ({FORGIVE} AND EXISTS (SELECT FROM event) RETURNING key),
+-- The trail tells what was known of the SIM; nothing where nobody was asked.
+audited AS (
+    {AUDITED}::jsonb || jsonb_strip_nulls(jsonb_build_object('sim_swap', (SELECT swap FROM used))) FROM event
+),
+{refunded(refunds, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM forgiven) >= 0", of_address=taken)},
+-- Where nothing else is to be asked, the client is answered with what this was proved for.
+finished AS (
+    UPDATE interaction SET finished_at = :now WHERE id = :interaction_id AND :finishes AND EXISTS (SELECT FROM event)
+)
+{asking}
+SELECT EXISTS (SELECT FROM event) AS proved{told}""")
+
+
+def _then(limits: tuple[Limit, ...]) -> str:
+    return f""",
+held AS ({HELD} AND EXISTS (SELECT FROM event) FOR UPDATE),
+-- The count is known only once the question is locked.
+{charged(limits, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM held) >= 0")},
+asked AS ({ASKED}),
+queued AS ({QUEUED}),
+sent AS ({AUDITED.replace(":audit_", ":sent_")} WHERE EXISTS (SELECT FROM queued))"""
+
+
+@dataclass(frozen=True, slots=True)
+class NextQuestion:
+    """The question to ask together with the proof (a text message after the password), and its charges."""
+
+    question: Question
+    charges: Charges
+    audit: Event
+
+
+async def record(
+    conn: Conn,
+    proof: Proof,
+    *,
+    rotation: Rotation,
+    audit: Event,
+    now: datetime,
+    forgive: Sequence[bytes] = (),
+    refunds: Refunds | None = None,
+    then: NextQuestion | None = None,
+) -> bool:
+    """True if the password that was compared is the person's still; then it counts and the session has its new token.
+
+    False: the session's token was already used, or the password changed, and nothing changed here.
+    Whether `then` was asked shows when the interaction is loaded again.
+    """
+    use, values = use_of(proof.evidence)
+    limits = None
+    if then is not None:
+        limits = tuple(limit for limit, _ in then.charges)
+        values |= ask_values(then.question, then.charges)
+        values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
+    statement = _statement(use, () if refunds is None else refunds.shape, then=limits)
+    values |= _values(proof, rotation, audit, forgive, refunds)
+    return bool(await conn.value(statement, **values, finishes=False, now=now))
+
+
+async def answer(
+    conn: Conn,
+    proof: Proof,
+    *,
+    attempt: Attempt,
+    rotation: Rotation,
+    finishes: bool,
+    audit: Event,
+    now: datetime,
+    forgive: Sequence[bytes] = (),
+    refunds: Refunds | None = None,
+) -> bool | Spent | Dead | Refused | Closed:
+    """Spend an attempt for a right answer and record it. True for exactly one caller per one-time thing, ever.
+
+    Then the session has its new token and, with `finishes`, the interaction its answer. Else nothing was proved: False
+    or `Spent` when somebody was first, or where the code went is not theirs any more, or when there is no such saved
+    code.
+    """
+    use, values = use_of(proof.evidence)
+    shape = () if refunds is None else refunds.shape
+    values |= attempt.values() | _values(proof, rotation, audit, forgive, refunds)
+    statement = _statement(use, shape, attempt=attempt.limits, asked=attempt.asked)
+    row = await conn.one(statement, **values, finishes=finishes, now=now)
+    assert row is not None
+    if row["proved"] or (attempt.asked and row["charged"]):
+        return bool(row["proved"])
+    return await outcome(conn, attempt, row, now=now)
+
+
+def _values(
+    proof: Proof, rotation: Rotation, audit: Event, forgive: Sequence[bytes], refunds: Refunds | None
+) -> dict[str, Any]:
+    return {
+        "session_id": rotation.session_id,
+        "old_token": rotation.old_token,
+        "new_token": rotation.new_token,
+        "shown_token": rotation.shown or rotation.old_token,
+        "interaction_id": proof.interaction_id,
+        "factor": proof.evidence.factor.value,
+        "authenticator_id": proof.evidence.authenticator_id,
+        "forgive_keys": forgive,
+        "account_id": proof.account_id,
+        "client_id": proof.client_id,
+        **audit_values(audit, account_id=proof.account_id, client_id=proof.client_id),
+        **({} if refunds is None else refunds.values()),
+    }

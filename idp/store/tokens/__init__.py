@@ -1,0 +1,1 @@
+"""What is issued: codes, grants, refresh tokens; the clients, consents and keys it is issued with."""
