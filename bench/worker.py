@@ -21,11 +21,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from idp import logs
-from idp.app import create_app
-from idp.crypto import KeyChain, parse_secret_keys
-from idp.serving.server import bind, new_event_loop, serve
-from idp.settings import Settings
+from idp.serving.loading import plainly
+
+with plainly():  # as a worker is loaded
+    from idp import logs
+    from idp.app import create_app
+    from idp.crypto import KeyChain, parse_secret_keys
+    from idp.serving.server import bind, new_event_loop, serve
+    from idp.settings import Settings
 
 READ = "SELECT id, at, body FROM bench_floor WHERE id = $1"
 WRITE = "INSERT INTO bench_floor (at, body) VALUES (now(), $1) RETURNING id"
