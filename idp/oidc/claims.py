@@ -87,8 +87,8 @@ def parse(text: str, *, scopes: frozenset[str]) -> ClaimsRequest:
     known = for_scopes(scopes)
     names = known & (userinfo.keys() | id_token.keys())
     return ClaimsRequest(
-        userinfo=known & userinfo.keys(),
-        id_token=known & id_token.keys(),
+        userinfo=known.intersection(userinfo),
+        id_token=known.intersection(id_token),
         scopes=tuple(scope for scope, given in BY_SCOPE.items() if names.intersection(given)),
         essential_acr=requested_acr if essential else (),
         voluntary_acr=() if essential else requested_acr,

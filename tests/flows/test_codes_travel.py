@@ -222,6 +222,14 @@ async def test_another_client_that_got_hold_of_a_used_code_ends_nothing(provider
     assert (await refresh(provider, issued["refresh_token"])).status_code == 200
 
 
+async def test_a_claim_asked_for_alone_travels_with_the_code(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser, scope="openid profile")
+    code = await again(provider, browser, scope="openid", claims='{"id_token": {"name": null}, "userinfo": {}}')
+    issued = (await provider.redeem(code)).json()
+    assert claims(issued["id_token"])["name"] == "Alice Ader"
+
+
 async def test_nobody_can_read_a_code_that_sees_it(provider: Provider) -> None:
     browser = provider.browser()
     await provider.sign_in(browser)

@@ -152,7 +152,8 @@ def running(data_dir: Path) -> Iterator[Demo]:
         status = process.wait(STOPPED)
         rest = process.stdout.read()
         process.stdout.close()
-    assert (status, rest, complaints.read_text()) == (0, b"", "")
+    said = (status, rest, complaints.read_text())
+    assert said == (0, b"", ""), said
     assert _left(data_dir) == []
     for number in range(port, port + 3):
         with free(number):
