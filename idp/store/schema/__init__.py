@@ -1,6 +1,6 @@
 """All tables. Promises that a database can keep are constraints here; the migrations create exactly this."""
 
-from idp.store.schema.base import EMPTY_OBJECT, EMPTY_TEXTS, Texts, Time, metadata
+from idp.store.schema.base import Time, metadata
 from idp.store.schema.people import (
     account,
     authentication_event,

@@ -2,174 +2,134 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    Interval,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from idp.model import SECOND, TRAITS, Factor
-from idp.store.schema.base import EMPTY_OBJECT, EMPTY_TEXTS, Texts, Time, account_id, metadata
+from idp.store.schema.base import EMPTY_OBJECT, Texts, Time, account_id, has, lists, may_have, table
 
 
-def _is_one_of(factors: Iterable[Factor]) -> CheckConstraint:
+def _is_one_of(factors: Iterable[Factor]) -> sa.CheckConstraint:
     names = ", ".join(f"'{each}'" for each in sorted(factors, key=list(Factor).index))
-    return CheckConstraint(f"factor IN ({names})", name="factor")
+    return sa.CheckConstraint(f"factor IN ({names})", name="factor")
 
 
-account = Table(
+account = table(
     "account",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("username", Text, nullable=False, unique=True),
-    Column("password_hash", Text),
-    Column("name", Text),
-    Column("email", Text),
-    Column("email_verified", Boolean, nullable=False, server_default=text("false")),
-    Column("groups", Texts, nullable=False, server_default=EMPTY_TEXTS),
-    Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
-    Column("locale", Text),
-    Column("created_at", Time, nullable=False),
-    Column("updated_at", Time, nullable=False),
-    Column("disabled_at", Time),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("username", sa.Text, nullable=False, unique=True),
+    *may_have(sa.Text, "password_hash", "name", "email"),
+    sa.Column("email_verified", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    *lists("groups"),
+    sa.Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
+    sa.Column("locale", sa.Text),
+    *has(Time, "created_at", "updated_at"),
+    sa.Column("disabled_at", Time),
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
 # `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen.
 # It opens strong scopes from `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when
 # somebody was. `tell_at` is when to try again.
-authenticator = Table(
+authenticator = table(
     "authenticator",
-    metadata,
-    Column("id", Uuid, primary_key=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
     account_id(),
-    Column("factor", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("hint", Text, nullable=False),
-    Column("sealed", LargeBinary),
-    Column("lookup", LargeBinary),
-    Column("created_at", Time, nullable=False),
-    Column("confirmed_at", Time),
-    Column("expires_at", Time),
-    Column("trusted_at", Time),
-    Column("hold", Interval),
-    Column("tell_at", Time),
-    Column("enrolled_in", Uuid),
-    Column("session_id", Uuid),
-    Column("last_step", BigInteger, nullable=False, server_default=text("0")),
-    Column("last_used_at", Time),
-    Column("closed_at", Time),
-    Column("swapped_at", Time),
+    *has(sa.Text, "factor", "label", "hint"),
+    *may_have(sa.LargeBinary, "sealed", "lookup"),
+    sa.Column("created_at", Time, nullable=False),
+    *may_have(Time, "confirmed_at", "expires_at", "trusted_at", "tell_at"),
+    sa.Column("hold", sa.Interval),
+    *may_have(sa.Uuid, "enrolled_in", "session_id"),
+    sa.Column("last_step", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    *may_have(Time, "last_used_at", "closed_at", "swapped_at"),
     _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
-    CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
-    CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
-    Index("ix_authenticator_account_id", "account_id"),
-    Index("ix_authenticator_lookup", "lookup", postgresql_where=text("lookup IS NOT NULL")),
-    Index("ix_authenticator_tell_at", "tell_at", postgresql_where=text("tell_at IS NOT NULL")),
-    Index("ix_authenticator_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+    sa.CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
+    sa.CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
+    sa.Index("ix_authenticator_account_id", "account_id"),
+    sa.Index("ix_authenticator_lookup", "lookup", postgresql_where=sa.text("lookup IS NOT NULL")),
+    sa.Index("ix_authenticator_tell_at", "tell_at", postgresql_where=sa.text("tell_at IS NOT NULL")),
+    sa.Index("ix_authenticator_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
 )
 
-recovery_code = Table(
+recovery_code = table(
     "recovery_code",
-    metadata,
-    Column("hash", LargeBinary, primary_key=True),
-    Column("authenticator_id", Uuid, ForeignKey("authenticator.id", ondelete="CASCADE"), nullable=False),
-    Column("used_at", Time),
-    Index("ix_recovery_code_authenticator_id", "authenticator_id"),
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("authenticator_id", sa.Uuid, sa.ForeignKey("authenticator.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("used_at", Time),
+    sa.Index("ix_recovery_code_authenticator_id", "authenticator_id"),
 )
 
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
 # before, until the new one is used: a form that is sent twice still finds its way. Codes of an earlier `generation`
 # than the session's are good for nothing.
-session = Table(
+session = table(
     "session",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False, unique=True),
     account_id(nullable=True),
-    Column("created_at", Time, nullable=False),
-    Column("seen_at", Time, nullable=False),
-    Column("ended_at", Time),
-    Column("user_agent", Text, nullable=False, server_default=text("''")),
-    Column("previous_hash", LargeBinary),
-    Column("replaced_at", Time),
-    Column("generation", Integer, nullable=False, server_default=text("0")),
-    Index("ix_session_account_id", "account_id", postgresql_where=text("account_id IS NOT NULL")),
-    Index("ix_session_seen_at", "seen_at"),
+    *has(Time, "created_at", "seen_at"),
+    sa.Column("ended_at", Time),
+    sa.Column("user_agent", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("previous_hash", sa.LargeBinary),
+    sa.Column("replaced_at", Time),
+    sa.Column("generation", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Index("ix_session_account_id", "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
+    sa.Index("ix_session_seen_at", "seen_at"),
 )
 
-authentication_event = Table(
+authentication_event = table(
     "authentication_event",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("session_id", Uuid, ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
-    Column("account_id", Uuid, nullable=False),
-    Column("factor", Text, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("interaction_id", Uuid),
-    Column("authenticator_id", Uuid),
-    Column("swap", Text),
-    CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("session_id", sa.Uuid, sa.ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    *has(sa.Text, "factor", "client_id"),
+    sa.Column("at", Time, nullable=False),
+    *may_have(sa.Uuid, "interaction_id", "authenticator_id"),
+    sa.Column("swap", sa.Text),
+    sa.CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
     _is_one_of(Factor),
-    Index("ix_authentication_event_session_id", "session_id"),
+    sa.Index("ix_authentication_event_session_id", "session_id"),
 )
 
 # A paused authorization request. `consented` is the answer to the consent page, NULL until it was given.
-interaction = Table(
+interaction = table(
     "interaction",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("session_id", Uuid, ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("request", JSONB, nullable=False),
-    Column("started_at", Time, nullable=False),
-    Column("expires_at", Time, nullable=False),
-    Column("consented", Texts),
-    Column("account_chosen", Boolean, nullable=False, server_default=text("false")),
-    Column("finished_at", Time),
-    Index("ix_interaction_session_id", "session_id"),
-    Index("ix_interaction_expires_at", "expires_at"),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("session_id", sa.Uuid, sa.ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("request", JSONB, nullable=False),
+    *has(Time, "started_at", "expires_at"),
+    sa.Column("consented", Texts),
+    sa.Column("account_chosen", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("finished_at", Time),
+    sa.Index("ix_interaction_session_id", "session_id"),
+    sa.Index("ix_interaction_expires_at", "expires_at"),
 )
 
 # One outstanding question per factor of an interaction. No code is stored: it is derived from `nonce` (design 6).
 # `swap` is what was known of the SIM when the code was last sent. `address_places`: so many of `sends` took a place of
 # the address that asked.
-challenge = Table(
+challenge = table(
     "challenge",
-    metadata,
-    Column("interaction_id", Uuid, ForeignKey("interaction.id", ondelete="CASCADE"), primary_key=True),
-    Column("factor", Text, primary_key=True),
+    sa.Column("interaction_id", sa.Uuid, sa.ForeignKey("interaction.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("factor", sa.Text, primary_key=True),
     account_id(),
-    Column("authenticator_id", Uuid),
-    Column("purpose", Text, nullable=False),
-    Column("nonce", LargeBinary, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("created_at", Time, nullable=False),
-    Column("expires_at", Time, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("max_attempts", Integer, nullable=False),
-    Column("sends", Integer, nullable=False, server_default=text("0")),
-    Column("address_places", Integer, nullable=False, server_default=text("0")),
-    Column("consumed_at", Time),
-    Column("swap", Text),
-    CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
-    Index("ix_challenge_phone", "authenticator_id", postgresql_where=text("factor = 'sms'")),
-    CheckConstraint("attempts <= max_attempts", name="attempts"),
+    sa.Column("authenticator_id", sa.Uuid),
+    *has(sa.Text, "purpose", "key_id"),
+    sa.Column("nonce", sa.LargeBinary, nullable=False),
+    *has(Time, "created_at", "expires_at"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("sends", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("address_places", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("consumed_at", Time),
+    sa.Column("swap", sa.Text),
+    sa.CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
+    sa.Index("ix_challenge_phone", "authenticator_id", postgresql_where=sa.text("factor = 'sms'")),
+    sa.CheckConstraint("attempts <= max_attempts", name="attempts"),
     _is_one_of(SECOND),
     # An e-mail address is no authenticator: a code that went there can pass for nobody's phone.
-    CheckConstraint("factor <> 'email' OR authenticator_id IS NULL", name="email"),
-    Index("ix_challenge_email", "account_id", postgresql_where=text("factor = 'email'")),
+    sa.CheckConstraint("factor <> 'email' OR authenticator_id IS NULL", name="email"),
+    sa.Index("ix_challenge_email", "account_id", postgresql_where=sa.text("factor = 'email'")),
 )

@@ -1,103 +1,83 @@
 """What the spending rules count: in buckets, so that a million messages cost as much to judge as ten."""
 
-from sqlalchemy import (
-    ARRAY,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    Numeric,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+import sqlalchemy as sa
 
-from idp.store.schema.base import Time, metadata
+from idp.store.schema.base import Time, has, table
 
-_ZERO = text("0")
+_ZERO = sa.text("0")
 
 # A phone that was texted before anybody verified it, for a day. `number` is a keyed hash; `verified_at` is set by the
 # statement that verifies, and added to its region's bucket (`settled`) by whoever sweeps next.
-spending_number = Table(
+spending_number = table(
     "spending_number",
-    metadata,
-    Column("authenticator_id", Uuid, primary_key=True),
-    Column("number", LargeBinary, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("hour", Time, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("sends", Integer, nullable=False),
-    Column("verified_at", Time),
-    Column("settled", Boolean, nullable=False, server_default=text("false")),
-    Index("ix_spending_number_number", "number"),
-    Index("ix_spending_number_at", "at"),
-    Index(
-        "ix_spending_number_unsettled", "region", postgresql_where=text("((verified_at IS NOT NULL) AND (NOT settled))")
+    sa.Column("authenticator_id", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.LargeBinary, nullable=False),
+    sa.Column("region", sa.Text, nullable=False),
+    *has(Time, "hour", "at"),
+    sa.Column("sends", sa.Integer, nullable=False),
+    sa.Column("verified_at", Time),
+    sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Index("ix_spending_number_number", "number"),
+    sa.Index("ix_spending_number_at", "at"),
+    sa.Index(
+        "ix_spending_number_unsettled",
+        "region",
+        postgresql_where=sa.text("((verified_at IS NOT NULL) AND (NOT settled))"),
     ),
 )
 
 # A block of numbers, by keyed hash, and the never-verified ones that were texted lately.
-spending_block = Table(
+spending_block = table(
     "spending_block",
-    metadata,
-    Column("key", LargeBinary, primary_key=True),
-    Column("region", Text, nullable=False),
-    Column("numbers", ARRAY(LargeBinary), nullable=False),
-    Column("times", ARRAY(Time), nullable=False),
-    Column("closed_until", Time),
-    Column("expires_at", Time, nullable=False),
-    Index("ix_spending_block_expires_at", "expires_at"),
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("region", sa.Text, nullable=False),
+    sa.Column("numbers", sa.ARRAY(sa.LargeBinary), nullable=False),
+    sa.Column("times", sa.ARRAY(Time), nullable=False),
+    sa.Column("closed_until", Time),
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Index("ix_spending_block_expires_at", "expires_at"),
 )
 
 # Codes to never-verified numbers: one row for each region and hour.
-spending_region = Table(
+spending_region = table(
     "spending_region",
-    metadata,
-    Column("region", Text, primary_key=True),
-    Column("hour", Time, primary_key=True),
-    Column("sends", Integer, nullable=False, server_default=_ZERO),
-    Column("verified", Integer, nullable=False, server_default=_ZERO),
-    Index("ix_spending_region_hour", "hour"),
+    sa.Column("region", sa.Text, primary_key=True),
+    sa.Column("hour", Time, primary_key=True),
+    sa.Column("sends", sa.Integer, nullable=False, server_default=_ZERO),
+    sa.Column("verified", sa.Integer, nullable=False, server_default=_ZERO),
+    sa.Index("ix_spending_region_hour", "hour"),
 )
 
 # A region that is closed to never-verified numbers for a while; what was sent before it closed counts no more.
-spending_closed = Table(
+spending_closed = table(
     "spending_closed",
-    metadata,
-    Column("region", Text, primary_key=True),
-    Column("closed_at", Time, nullable=False),
-    Column("closed_until", Time, nullable=False),
-    Index("ix_spending_closed_closed_until", "closed_until"),
+    sa.Column("region", sa.Text, primary_key=True),
+    *has(Time, "closed_at", "closed_until"),
+    sa.Index("ix_spending_closed_closed_until", "closed_until"),
 )
 
 # One row: what was spent in this hour, day and month, and which alarms were given (0 none, 1 near, 2 used up, 3 stop).
-spending_money = Table(
+spending_money = table(
     "spending_money",
-    metadata,
-    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
     *(
         column
         for period in ("hour", "day", "month")
         for column in (
-            Column(f"{period}_at", Time, nullable=False),
-            Column(f"{period}_spent", Numeric, nullable=False),
-            Column(f"{period}_told", SmallInteger, nullable=False, server_default=_ZERO),
+            sa.Column(f"{period}_at", Time, nullable=False),
+            sa.Column(f"{period}_spent", sa.Numeric, nullable=False),
+            sa.Column(f"{period}_told", sa.SmallInteger, nullable=False, server_default=_ZERO),
         )
     ),
-    CheckConstraint("id = 1", name="one"),
+    sa.CheckConstraint("id = 1", name="one"),
 )
 
 # What rules denied, or would have denied, by the hour.
-spending_denied = Table(
+spending_denied = table(
     "spending_denied",
-    metadata,
-    Column("hour", Time, primary_key=True),
-    Column("rule", Text, primary_key=True),
-    Column("mode", Text, primary_key=True),
-    Column("region", Text, primary_key=True),
-    Column("count", Integer, nullable=False),
+    sa.Column("hour", Time, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("mode", sa.Text, primary_key=True),
+    sa.Column("region", sa.Text, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
 )
