@@ -105,7 +105,6 @@ async def _notice(conn: Conn, person: UUID) -> None:
         conn,
         account_id=person,
         kind="password_changed",
-        fields={},
         locale=None,
         now=now,
         expires_at=now + timedelta(hours=1),

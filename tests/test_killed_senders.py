@@ -278,7 +278,6 @@ async def test_a_hundred_messages_leave_two_workers_once_each(running: Running) 
             workers.idp.db,
             account_id=person[0].id,
             kind="password_changed",
-            fields={},
             locale=None,
             now=now,
             expires_at=now + timedelta(hours=1),

@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _COMMENT = re.compile(r"\s*--[^\n]*")
 _NAME = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")  # a name; not the type after `::`
@@ -33,3 +37,9 @@ class Sql:
     def prepare(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """See `Runnable`."""
         return self.text, [values[name] for name in self.names]
+
+
+def values_of(noun: "DataclassInstance") -> dict[str, Any]:
+    """The fields of a noun as values of a statement, by their names; of a set its members in order."""
+    every = {each.name: getattr(noun, each.name) for each in fields(noun)}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in every.items()}

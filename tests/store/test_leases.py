@@ -26,7 +26,6 @@ async def some_messages(provider: Provider, how_many: int) -> None:
             provider.idp.db,
             account_id=person[0].id,
             kind="password_changed",
-            fields={},
             locale=None,
             now=now,
             expires_at=now + timedelta(hours=1),

@@ -348,7 +348,7 @@ class Provider:
         number_key = None
         if factor is Factor.SMS and secret is not None:
             number_key = self.idp.secrets.index(secret.decode(), purpose=PHONE_INDEX)
-        await authenticators.add(self.idp.db, made, sealed=sealed, number_key=number_key)
+        await authenticators.add(self.idp.db, replace(made, number_key=number_key), sealed=sealed)
         return made.id
 
     async def rows(self, statement: Runnable, **values: Any) -> list[tuple[Any, ...]]:

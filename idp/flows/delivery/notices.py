@@ -32,7 +32,6 @@ async def tell(
         conn,
         account_id=account.id,
         kind=notice.value,
-        fields={},
         locale=locale or account.locale,
         now=now,
         expires_at=now + idp.policy.notices.ttl,

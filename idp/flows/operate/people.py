@@ -162,13 +162,13 @@ async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phon
         created_at=now,
         trusted_at=now,
         confirmed_at=now,
+        number_key=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
     )
     where = bound(account_id, phone.id)
     await authenticators.add(
         conn,
         phone,
         sealed=idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=where),
-        number_key=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
     )
     await record_added(conn, phone, now=now)
     return phone

@@ -27,7 +27,6 @@ async def note_wrong_code(
         once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
         now=now,
         kind=Notice.CODES_WRONG.value,
-        fields={},
         locale=locale,
         expires_at=now + idp.policy.notices.ttl,
         also=None,

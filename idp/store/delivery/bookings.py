@@ -13,7 +13,7 @@ from idp.spending import Period
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.delivery.spending import CURRENT, LATELY, OTHERS, SPENT_IN, Recipient, beginnings, each, read_spent
 from idp.store.engine import Conn
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 _CHARGED = each(f"""
         {{p}}_at = CASE WHEN {CURRENT} THEN m.{{p}}_at ELSE :{{p}}_at END,
@@ -90,7 +90,7 @@ async def book(
     """
     row = await conn.one(
         _BOOK,
-        **recipient.values(),
+        **values_of(recipient),
         **beginnings(now),
         **{f"{period}_cap": caps[period] for period in Period},
         a_day_ago=now - CONVERSION_WINDOW,
@@ -142,7 +142,7 @@ SELECT count(*) FROM money""")
 
 async def adjust(conn: Conn, recipient: Recipient, *, slot: bool, difference: Decimal, booked_at: datetime) -> None:
     """Correct a booking once the price is known, or give it back: all of it with `slot`, when nothing was sent."""
-    await conn.one(_ADJUST, **recipient.values(), **beginnings(booked_at), slot=slot, difference=difference)
+    await conn.one(_ADJUST, **values_of(recipient), **beginnings(booked_at), slot=slot, difference=difference)
 
 
 _LEAVE = Sql(_left(beside=0))
@@ -150,4 +150,4 @@ _LEAVE = Sql(_left(beside=0))
 
 async def leave_block(conn: Conn, recipient: Recipient) -> None:
     """Give back a place in a block that was taken for nothing: there was no money left."""
-    await conn.one(_LEAVE, **recipient.values())
+    await conn.one(_LEAVE, **values_of(recipient))

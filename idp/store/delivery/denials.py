@@ -11,7 +11,7 @@ from idp.store.audits import AUDITED, audit_values
 from idp.store.batches import LOCKED
 from idp.store.delivery.spending import SPENT, WITHIN_A_DAY, Recipient, beginnings, read_spent
 from idp.store.engine import Conn
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 _RECORD = Sql(f"""
 WITH counted AS (
@@ -23,7 +23,7 @@ WITH counted AS (
 
 async def record(conn: Conn, recipient: Recipient, event: MessageDenied, *, now: datetime) -> None:
     """Count a denial, real or of a shadow rule, and write it into the audit trail."""
-    values = recipient.values() | beginnings(now) | audit_values(event, account_id=recipient.account_id)
+    values = values_of(recipient) | beginnings(now) | audit_values(event, account_id=recipient.account_id)
     await conn.one(_RECORD, **values, rule=event.rule, mode=event.mode)
 
 
@@ -36,7 +36,7 @@ WHERE b.closed_until IS NULL OR b.closed_until <= :now""")
 
 async def close_block(conn: Conn, recipient: Recipient, *, until: datetime, now: datetime) -> None:
     """Close a block of numbers to those that were never verified. One that is closed stays so, no longer."""
-    await conn.one(_CLOSE_BLOCK, **recipient.values(), until=until, now=now)
+    await conn.one(_CLOSE_BLOCK, **values_of(recipient), until=until, now=now)
 
 
 _CLOSE_REGION = Sql(f"""

@@ -75,8 +75,8 @@ def read_outgoing(row: Row) -> Outgoing:
 
 # A notice to every channel of a person, see `notice`. A statement may go on with a condition: `… WHERE …`.
 NOTICED = """
-    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
-    SELECT gen_random_uuid(), account_id, phone_id, channel, :kind, :fields, :locale, :now, :expires_at, :about
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, locale, created_at, expires_at, about)
+    SELECT gen_random_uuid(), account_id, phone_id, channel, :kind, :locale, :now, :expires_at, :about
     FROM (
         SELECT account_id, id AS phone_id, 'sms' AS channel
         FROM authenticator
@@ -96,7 +96,6 @@ async def notice(
     *,
     account_id: UUID,
     kind: str,
-    fields: dict[str, Any],
     locale: str | None,
     now: datetime,
     expires_at: datetime,
@@ -113,7 +112,6 @@ async def notice(
         _NOTICE,
         account_id=account_id,
         kind=kind,
-        fields=fields,
         locale=locale,
         now=now,
         expires_at=expires_at,

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from idp.spending import Period
 from idp.spending.table import CONVERSION_WINDOW
 from idp.store.engine import Conn, Row
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 _LONGEST = {Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(days=1), Period.MONTH: timedelta(days=31)}
 
@@ -31,17 +30,6 @@ class Recipient:
     block_key: bytes
     region: str
     suppressed_keys: tuple[bytes, ...] = ()
-
-    def values(self) -> dict[str, Any]:
-        """What every statement about a phone binds."""
-        return {
-            "account_id": self.account_id,
-            "authenticator_id": self.authenticator_id,
-            "number_key": self.number_key,
-            "block_key": self.block_key,
-            "region": self.region,
-            "suppressed_keys": self.suppressed_keys,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +127,10 @@ CROSS JOIN LATERAL (
 
 async def standing(conn: Conn, recipient: Recipient, *, per: timedelta, now: datetime) -> Standing:
     """How things stand for this phone, in one statement. `per`: how long a number counts as a neighbour."""
-    row = await conn.one(_STANDING, **recipient.values(), **beginnings(now), per=per)
+    row = await conn.one(_STANDING, **values_of(recipient), **beginnings(now), per=per)
     assert row is not None
-    return Standing(
-        suppressed=row["suppressed"],
-        known=row["known"],
-        neighbours=row["neighbours"],
-        block_closed=row["block_closed"],
-        region_closed=row["region_closed"],
-        sends=row["sends"],
-        verified=row["verified"],
-        spent=read_spent(row),
-    )
+    figures = {name: value for name, value in row.items() if not name.endswith("_spent")}
+    return Standing(**figures, spent=read_spent(row))
 
 
 # Notes that a phone which was texted is verified for the first time. A statement may go on: `… AND EXISTS (…)`.

@@ -11,7 +11,7 @@ from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator
 from idp.store.engine import Conn, Connection, Row
 from idp.store.people.columns import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 _BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.username = :username")
 _BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
@@ -74,19 +74,7 @@ async def some(conn: Conn, *, limit: int) -> Sequence[Account]:
 async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
     """Store a new person. Raises `AlreadyThere` when the username is taken."""
     try:
-        await conn.one(
-            _ADD,
-            id=new.id,
-            username=new.username,
-            password_hash=password_hash,
-            name=new.name,
-            email=new.email,
-            email_verified=new.email_verified,
-            groups=sorted(new.groups),
-            claims=dict(new.claims),
-            locale=new.locale,
-            created_at=new.created_at,
-        )
+        await conn.one(_ADD, **values_of(new) | {"claims": dict(new.claims)}, password_hash=password_hash)
     except asyncpg.UniqueViolationError:
         raise AlreadyThere(f"A user named {new.username!r} exists already.") from None
 

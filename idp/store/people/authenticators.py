@@ -6,7 +6,7 @@ from uuid import UUID
 
 from idp.model import Authenticator, Factor
 from idp.store.engine import Conn
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 # The first round of `untold` after the notice itself; each wait is as long as all before.
 AGAIN_AFTER = timedelta(minutes=15)
@@ -57,32 +57,12 @@ async def add(
     new: Authenticator,
     *,
     sealed: bytes | None,
-    number_key: bytes | None = None,
     session_id: UUID | None = None,
     expires_at: datetime | None = None,
-    last_step: int = 0,
 ) -> None:
     """Store an authenticator: confirmed, or pending until `expires_at` and only in `session_id`."""
-    await conn.one(
-        _INSERT,
-        id=new.id,
-        account_id=new.account_id,
-        factor=new.factor.value,
-        label=new.label,
-        hint=new.hint,
-        sealed=sealed,
-        number_key=number_key,
-        created_at=new.created_at,
-        confirmed_at=new.confirmed_at,
-        expires_at=expires_at,
-        trusted_at=new.trusted_at,
-        hold=new.hold,
-        tell_at=_tell_at(new.confirmed_at, new.hold),
-        enrolled_in=new.enrolled_in,
-        session_id=session_id,
-        last_step=last_step,
-        last_used_at=new.last_used_at,
-    )
+    told = {"tell_at": _tell_at(new.confirmed_at, new.hold), "session_id": session_id, "expires_at": expires_at}
+    await conn.one(_INSERT, **values_of(new), **told, sealed=sealed)
 
 
 async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:

@@ -3,29 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
 from idp.errors import AlreadyThere
 from idp.model import AuthMethod, Client
 from idp.store.engine import Conn, Row
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 CHANNEL = "stile_clients"
 
 _TOLD = f"RETURNING pg_notify('{CHANNEL}', '')"
-_COLUMNS = """
-    name, auth_method, redirect_uris, post_logout_redirect_uris, grant_types, scopes, secret_hash, require_pkce,
-    first_party, native, signing_alg, userinfo_alg, rotate_refresh, assertion_audience, jwks, audience,
-    id_token_claims, groups, origins"""
-_VALUES = """
-    :name, :auth_method, :redirect_uris, :post_logout_redirect_uris, :grant_types, :scopes, :secret_hash, :require_pkce,
-    :first_party, :native, :signing_alg, :userinfo_alg, :rotate_refresh, :assertion_audience, :jwks, :audience,
-    :id_token_claims, :groups, :origins"""
+# The columns have the names of the fields.
+_NAMES = [each.name for each in fields(Client) if each.name not in {"id", "disabled"}]
+_COLUMNS = ", ".join(_NAMES)
+_VALUES = ", ".join(f":{name}" for name in _NAMES)
+_CLIENT = f"id, {_COLUMNS}, disabled_at IS NOT NULL AS disabled"
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "audience", "origins")
+_SETS = ("grant_types", "scopes", "id_token_claims", "groups")
 
-_ALL = Sql(f"SELECT id, disabled_at, {_COLUMNS} FROM client ORDER BY name")
-_LOCK = Sql(f"SELECT id, disabled_at, {_COLUMNS} FROM client WHERE id = :client_id FOR UPDATE")
+_ALL = Sql(f"SELECT {_CLIENT} FROM client ORDER BY name")
+_LOCK = Sql(f"SELECT {_CLIENT} FROM client WHERE id = :client_id FOR UPDATE")
 _ADD = Sql(f"INSERT INTO client (id, created_at, {_COLUMNS}) VALUES (:id, :now, {_VALUES}) {_TOLD}")
 _CHANGE = Sql(f"UPDATE client SET ({_COLUMNS}) = ({_VALUES}) WHERE id = :id {_TOLD}")
 _DISABLE = Sql(f"UPDATE client SET disabled_at = :disabled_at WHERE id = :client_id {_TOLD}")
@@ -42,43 +40,17 @@ async def all_clients(conn: Conn) -> Sequence[Client]:
 
 
 def _client(row: Row) -> Client:
-    return Client(
-        id=row["id"],
-        name=row["name"],
-        auth_method=AuthMethod(row["auth_method"]),
-        redirect_uris=tuple(row["redirect_uris"]),
-        post_logout_redirect_uris=tuple(row["post_logout_redirect_uris"]),
-        grant_types=frozenset(row["grant_types"]),
-        scopes=frozenset(row["scopes"]),
-        secret_hash=row["secret_hash"],
-        require_pkce=row["require_pkce"],
-        first_party=row["first_party"],
-        native=row["native"],
-        signing_alg=row["signing_alg"],
-        userinfo_alg=row["userinfo_alg"],
-        rotate_refresh=row["rotate_refresh"],
-        assertion_audience=row["assertion_audience"],
-        jwks=row["jwks"],
-        audience=tuple(row["audience"]),
-        id_token_claims=frozenset(row["id_token_claims"]),
-        groups=frozenset(row["groups"]),
-        origins=tuple(row["origins"]),
-        disabled=row["disabled_at"] is not None,
-    )
+    lists = {name: tuple(row[name]) for name in _LISTS}
+    sets = {name: frozenset(row[name]) for name in _SETS}
+    return Client(**{**row, **lists, **sets, "auth_method": AuthMethod(row["auth_method"])})
 
 
 async def add(conn: Conn, new: Client, *, now: datetime) -> None:
     """Register a client. Raises `AlreadyThere` when its id or name is taken."""
     try:
-        await conn.one(_ADD, now=now, **_values(new))
+        await conn.one(_ADD, now=now, **values_of(new))
     except asyncpg.UniqueViolationError as error:
         raise _taken(new, error) from None
-
-
-def _values(of: Client) -> dict[str, Any]:
-    """By the names of the fields, which are those of the columns."""
-    every = {each.name: getattr(of, each.name) for each in fields(of)}
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in every.items()}
 
 
 def _taken(new: Client, error: asyncpg.UniqueViolationError) -> AlreadyThere:
@@ -95,7 +67,7 @@ async def lock(conn: Conn, *, client_id: str) -> Client | None:
 async def change(conn: Conn, new: Client) -> None:
     """Everything about a client but its id, and whether it is disabled. Raises `AlreadyThere` for a name in use."""
     try:
-        await conn.one(_CHANGE, **_values(new))
+        await conn.one(_CHANGE, **values_of(new))
     except asyncpg.UniqueViolationError as error:
         raise _taken(new, error) from None
 
