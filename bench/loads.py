@@ -249,17 +249,16 @@ class Bench:
     async def login(self, connection: Connection, person: Person) -> None:
         """W5: a browser without cookies, from the authorization request over two pages to the tokens."""
         address = f"X-Forwarded-For: {person.address}\r\n"
-        answer = (await connection.get(self.authorize, address)).want(303)
-        page, cookies = answer.headers["location"], dict(answer.cookies)
+        cookies = dict((await connection.get(self.authorize, address)).want(200).cookies)
         session_id = UUID(hex=cookies["stile"].partition(".")[0])
 
         def headers() -> str:
             return "Cookie: " + "; ".join(f"{name}={value}" for name, value in cookies.items()) + f"\r\n{address}"
 
-        (await connection.get(page, headers())).want(200)
-        path = f"{page}/password"
+        path = self.authorize.replace("?", "/password?", 1)
         form = {"csrf": self.seeds.csrf(session_id, path), "username": person.username, "password": seed.PASSWORD}
-        cookies |= (await connection.post(path, form, headers())).want(303).cookies
+        answer = (await connection.post(path, form, headers())).want(303)
+        page, cookies = answer.headers["location"], cookies | answer.cookies
         (await connection.get(page, headers())).want(200)
         await self.exchange(connection, await self._totp(connection, page, session_id, person, headers()))
 

@@ -1,5 +1,6 @@
 """The tree of errors. Expected outcomes are values in a union; these are for broken rules and broken machines."""
 
+from datetime import timedelta
 from types import TracebackType
 
 _LAST_PLACES = 8
@@ -26,6 +27,14 @@ class OAuthError(IdpError):
 
 class Unavailable(IdpError):
     """The database, a lock or a count cannot be consulted: the answer is "not now", never "yes" (promise 8)."""
+
+
+class TooMany(IdpError):
+    """This was done too often from one address; again after `retry_after`."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("Too many from one address.")
+        self.retry_after = retry_after
 
 
 class SettingsError(IdpError):

@@ -230,6 +230,9 @@ class Limits:
     `enrolments`: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
     `code_notices`: the account. That somebody who gave the right password typed wrong codes is told now and then:
     whoever learnt a password must not be able to have its owner written to at will.
+
+    `stored_requests`: the address. What is stored of requests that have no address of their own, before anybody has
+    signed in: nobody fills the tables. Not for trusted networks.
     """
 
     sms: Sending
@@ -243,6 +246,7 @@ class Limits:
     client_failures: Limit
     enrolments: Limit
     code_notices: Limit
+    stored_requests: Limit
 
 
 def is_of_address(limit: Limit) -> bool:

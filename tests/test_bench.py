@@ -42,7 +42,7 @@ def cells(printed: str, load: str) -> list[str]:
         pytest.param("W2", 1, 1, id="a code is exchanged in one statement"),
         pytest.param("W3", 1, 1, id="a refresh is one statement"),
         pytest.param("W4", 1, 0, id="userinfo reads once"),
-        pytest.param("W5", 9, 5, id="a whole login"),
+        pytest.param("W5", 7, 4, id="a whole login"),
         pytest.param("W6", 2, 1, id="a second factor: load, answer"),
         pytest.param("W7", 1, 0, id="authorize with a session writes nothing"),
         pytest.param("W8", 1, 0, id="introspection reads once"),

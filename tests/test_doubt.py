@@ -79,7 +79,7 @@ async def test_a_table_that_cannot_be_read_or_written_never_means_yes(
             monkeypatch.setattr(middleware, "LIMIT", SOON)
             answers = [
                 await asked.browser.submit("/sms", follow=False, code=code),
-                await second.submit("/password", follow=False, username="alice", password=PASSWORD),
+                await second.submit("/password", follow=False, username="bob", password=PASSWORD),
             ]
             assert [answer.status_code for answer in answers] == [503, 503]
             assert all(answer.headers["retry-after"] for answer in answers)

@@ -26,6 +26,7 @@ INTERNAL = "stile"  # the client id of our own account pages; no registered clie
 ACCOUNT_PATH = "/account"
 _DEVICES = 5  # people one browser is remembered for
 _DEVICE_TAG = 16
+_UNTRIED = len(random_token())
 
 
 @dataclass(slots=True)
@@ -109,6 +110,12 @@ class Visitor:
             return None
 
     @property
+    def untried(self) -> bool:
+        """Whether no proof or change brought this token (`next_token`): nothing rests on the session that it names."""
+        _, _, rest = (self.token or "").partition(".")
+        return len(rest.partition(".")[0]) == _UNTRIED
+
+    @property
     def token_hash(self) -> bytes | None:
         """What the session is found by."""
         return None if self.token is None else digest(self.token)
@@ -140,6 +147,11 @@ def _next_token(secrets: KeyChain, token: str, session_id: UUID, key_id: str) ->
 
 def _sealed_token(secrets: KeyChain, body: str, key_id: str) -> str:
     return f"{body}.{_session_seal(secrets, body, key_id)}"
+
+
+def interaction_id(token: str, asked: str) -> UUID:
+    """The id of what this browser asks for with this very token: one and the same for a form that is sent twice."""
+    return UUID(bytes=digest(f"{token}\n{asked}")[:16], version=4)
 
 
 def is_ours(secrets: KeyChain, token: str) -> bool:

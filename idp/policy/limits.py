@@ -60,6 +60,7 @@ def limits(table: Table) -> Limits:
         client_failures=_limit(table, "client_failures"),
         enrolments=_limit(table, "enrolments"),
         code_notices=_limit(table, "code_notices"),
+        stored_requests=_limit(table, "stored_requests"),
     )
     # Or one stranger could use up what all have, and strangers what is its owner's.
     for less, more, whose in (

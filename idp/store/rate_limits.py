@@ -103,8 +103,9 @@ FORGIVE = "UPDATE rate_limit SET count = 0 WHERE key = ANY (:forgive_keys)"
 
 
 @lru_cache(maxsize=64)
-def _charge_statement(limits: tuple[Limit, ...]) -> Sql:
-    return Sql(f"WITH {charged(limits)} SELECT EXISTS (SELECT FROM charged) AS charged")
+def _charge_statement(limits: tuple[Limit, ...], *, waits: bool) -> Sql:
+    no_wait = "" if waits else ", set_config('synchronous_commit', 'off', true)"
+    return Sql(f"WITH {charged(limits)} SELECT EXISTS (SELECT FROM charged) AS charged{no_wait}")
 
 
 _STATES = Sql("SELECT key, count, last_at, hits FROM rate_limit WHERE key = ANY (:keys)")
@@ -116,10 +117,16 @@ _FORGET_KEYS = Sql(f"{_FORGET} key = ANY (:keys) RETURNING key")
 _FORGET_GROUP = Sql(f"{_FORGET} key BETWEEN :first AND :last RETURNING key")
 
 
-async def spend(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> Refused | Closed | None:
-    """Charge all of them or none. None when charged; otherwise the longest refusal."""
+async def spend(
+    conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime, waits: bool = True
+) -> Refused | Closed | None:
+    """Charge all of them or none. None when charged; otherwise the longest refusal.
+
+    Without `waits` the charge counts at once, but is on the disk with the next commit that waits: for who makes one
+    before anybody is told anything (decision 0012).
+    """
     limits, keys = zip(*charges, strict=True)
-    if await conn.value(_charge_statement(limits), **charge_values(keys), now=now):
+    if await conn.value(_charge_statement(limits, waits=waits), **charge_values(keys), now=now):
         return None
     return await refusal(conn, charges, now=now)
 

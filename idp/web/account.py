@@ -28,7 +28,7 @@ _PROBLEMS = {
     strength.Problem.UNREADABLE: Problem.PASSWORD_UNREADABLE,
 }
 # Plain segments, so that there is no way to write another host (OAU-20).
-_INTERNAL = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+_INTERNAL = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+(\?[A-Za-z0-9._~%+&=-]*)?")
 
 
 async def home(request: Request) -> Response:
@@ -139,7 +139,8 @@ async def language(request: Request) -> Response:
 
 def is_internal(path: str, base: str) -> bool:
     """Whether this is a path of ours and can be read as nothing else."""
-    return len(path) <= MAX_LOCATION and bool(_INTERNAL.fullmatch(path)) and (path + "/").startswith(base + "/")
+    under = f"{path.partition('?')[0]}/".startswith(f"{base}/")
+    return under and len(path) <= MAX_LOCATION and bool(_INTERNAL.fullmatch(path))
 
 
 async def front(request: Request) -> Response:

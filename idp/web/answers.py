@@ -10,9 +10,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL
 from idp.flows.language import page_language
-from idp.flows.people.rooms import CANCELLED_PATH
+from idp.flows.people.rooms import CANCELLED_PATH, SIGN_IN_PATH
 from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.model import Account, Client, ResponseMode
+from idp.oidc import metadata
 from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.redirects import home as leads_home
 from idp.oidc.redirects import leads_on
@@ -40,11 +41,12 @@ def page(
     ui_locales: Sequence[str] = (),
     person: Account | None = None,
     comes_back: bool = True,
+    here: str | None = None,
 ) -> HTMLResponse:
     """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI).
 
     `ui_locales` and `person`, as far as they are known, say which language it speaks: see `page_language`.
-    It offers the others unless its path alone would not show it again (`comes_back`).
+    It offers the others unless its path alone, or `here`, would not show it again (`comes_back`).
     """
     idp, visitor = idp_of(request), read_visitor(request)
     session_id = visitor.session_id
@@ -55,7 +57,7 @@ def page(
         locale=page_language(idp, visitor, ui_locales=ui_locales, person=person),
         overrides=idp.settings.templates,
         base=base_path(idp),
-        here=request.url.path if comes_back else None,
+        here=(here or request.url.path) if comes_back else None,
     )
     headers = page_headers(form_targets, script_hash, secure=idp.settings.secure)
     if retry_after is not None:
@@ -90,6 +92,9 @@ def trouble(
     if again is None and paused is not None and request.method == "POST":
         # What this browser can see no more starts again in one press, as a page of it would only say.
         again = f"{base}/i/{paused}/again" if kind is Trouble.SIGNED_OUT else f"{base}/i/{paused}"
+    for asked in (base + metadata.AUTHORIZE, base + SIGN_IN_PATH):
+        if again is None and request.url.path.startswith(f"{asked}/") and request.method == "POST":
+            again = f"{asked}?{request.url.query}"
     return page(
         request,
         ErrorPage(
@@ -188,10 +193,16 @@ def to_interaction(request: Request, answer: ToInteraction) -> Response:
     return _with_cookies(request, answer, see_other(f"{base_path(idp)}/i/{answer.interaction_id}{chosen}"))
 
 
+def with_token(request: Request, token: str | None, response: Response) -> Response:
+    """An answer that sets this session cookie, if there is a new one."""
+    if token is not None:
+        set_cookie(response, idp_of(request), token)
+    return response
+
+
 def _with_cookies(request: Request, answer: ToInteraction | ToClient, response: Response) -> Response:
     idp = idp_of(request)
-    if answer.token is not None:
-        set_cookie(response, idp, answer.token)
+    with_token(request, answer.token, response)
     if answer.device is not None:
         set_cookie(response, idp, answer.device, kind="-device", lasting=True)
     return response

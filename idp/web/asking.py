@@ -14,6 +14,7 @@ from idp.flows.signin.choices import optional
 from idp.flows.signin.destinations import Destination, destination, phone_of
 from idp.flows.signin.questions import waiting
 from idp.model import SENT, Authenticator, Challenge, Factor
+from idp.oidc.redirects import leads_on
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
 from idp.web.pages import AccountChoice, Activity, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
@@ -74,13 +75,20 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
     here = f"{base}/i/{show.interaction.id}"
     match show.ask.kind:
         case Kind.PASSWORD:
-            return _sign_in(show, policy, here, extra)
+            return sign_in(show, policy, here, extra)
         case Kind.SECOND_FACTOR:
             return _second_factor(show, policy, here, _asked(show, factor), extra)
         case Kind.CONSENT:
             return _consent(show, policy, here, extra)
         case Kind.SELECT_ACCOUNT:
             return _select_account(show, policy, here, extra)
+
+
+def leads_to(show: Show) -> tuple[str, ...]:
+    """Where a redirect after the forms of this page may lead: to the client's, from our own account pages nowhere."""
+    if show.client.id == INTERNAL:
+        return ()
+    return leads_on(show.interaction.request.redirect_uri, show.client.redirect_uris)
 
 
 def destination_of(idp: Idp, show: Show, factor: Factor | None) -> Destination | None:
@@ -115,18 +123,19 @@ def _line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
     return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
 
 
-def _sign_in(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
+def sign_in(show: Show, policy: Policy, here: str, extra: Extra = NOTHING, *, asked: str = "") -> Page:
+    """The page that asks for the password. `asked` is what its forms carry along of a request that is not stored."""
     person = show.facts.account
     again = person if show.ask.reason.why in _AGAIN else None
     username = extra.username
     if username is None:
         username = again.username if again else show.interaction.request.login_hint or ""
     return pages.SignIn(
-        action=f"{here}/password",
+        action=f"{here}/password{asked}",
         purpose=purpose_of(show, policy),
         username=username,
         saved=not _SAVED.isdisjoint(extra.problems),
-        cancel=f"{here}/cancel",
+        cancel=f"{here}/cancel{asked}",
         wait=extra.wait,
         problems=extra.problems,
     )
@@ -194,7 +203,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 problems=extra.problems,
             )
         case Factor.PASSWORD:
-            return _sign_in(show, policy, here, extra)
+            return sign_in(show, policy, here, extra)
         case _:
             assert_never(factor)
 

@@ -1,6 +1,7 @@
 """The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import structlog
 from starlette.requests import Request
@@ -8,16 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.flows.idp import Idp
-from idp.flows.signin import authorize as flow
-from idp.flows.signin.authorize import ToClient
+from idp.flows.signin import begin
+from idp.flows.signin.authorize import Show, ToClient, Unstored
+from idp.flows.signin.choices import cancelled
 from idp.model import AuthorizationRequest, ResponseMode
 from idp.oidc import answer, metadata
 from idp.oidc import request as requests
+from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.errors import PageError, RedirectError
 from idp.oidc.redirects import leads_on
 from idp.policy import left_out
+from idp.web import password_form
 from idp.web.answers import again, came_again, form_post, see_other, to_client, to_interaction, trouble
-from idp.web.door import Unreadable, idp_of, pairs, query, ui_locales, visitor
+from idp.web.door import Unreadable, base_path, idp_of, own_form, pairs, query, ui_locales, visitor
+from idp.web.notes import NOTE, ROOM
 from idp.web.pages import Trouble
 
 _log = structlog.get_logger("idp.web")
@@ -26,11 +31,49 @@ _log = structlog.get_logger("idp.web")
 async def authorize(request: Request) -> Response:
     """GET and POST /authorize."""
     idp = idp_of(request)
-    given: list[tuple[str, str]] = []
     try:
         # OIDC Core 3.1.2.1: parameters of a POST are in the form
-        given = await pairs(request) if request.method == "POST" else query(request)
-        parsed = requests.parse(
+        given = await pairs(request) if request.method == "POST" else _asked(request)
+    except Unreadable as error:
+        return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
+    parsed = _parse(request, given)
+    if isinstance(parsed, Response):
+        return parsed
+    who = visitor(request)
+    if request.method == "POST" and who.token is None and not came_again(request):
+        # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax);
+        # what follows brings it along, where an answer to this request would put a new session over the old one.
+        client = idp.registered(parsed.client_id)
+        leads_to = leads_on(parsed.redirect_uri, client.redirect_uris if client else ())
+        return again(request, metadata.AUTHORIZE, given, leads_to=leads_to, ui_locales=parsed.ui_locales)
+    _tell_left_out(idp, given, parsed)
+    here, written = base_path(idp) + metadata.AUTHORIZE, urlencode(given)
+    fits = len(here) + len(written) + ROOM <= MAX_LOCATION
+    try:
+        begun = await (begin.begin_here if fits else begin.begin)(idp, parsed, who)
+    except PageError as error:
+        return trouble(request, _kind(error), detail=error.description, ui_locales=parsed.ui_locales)
+    match begun:
+        case ToClient() as done:
+            return to_client(request, done)
+        case Show() if request.method == "POST":
+            return see_other(f"{here}?{written}")
+        case Show() as show:
+            return password_form.ask(request, show, here, written)
+        case interaction:
+            return to_interaction(request, interaction)
+
+
+def _asked(request: Request) -> list[tuple[str, str]]:
+    """What an application wrote into the address; what was wrong with our own form is no part of that."""
+    return [(name, value) for name, value in query(request) if name != NOTE]
+
+
+def _parse(request: Request, given: Sequence[tuple[str, str]]) -> AuthorizationRequest | Response:
+    """The request if it is valid, else the answer to it."""
+    idp = idp_of(request)
+    try:
+        return requests.parse(
             given,
             client_lookup=idp.registered,
             issuer=idp.issuer,
@@ -43,25 +86,33 @@ async def authorize(request: Request) -> Response:
         return trouble(request, _kind(error), detail=error.description, ui_locales=ui_locales(given), client=client)
     except RedirectError as error:
         return refused(request, error, ui_locales=ui_locales(given))
-    except Unreadable as error:
-        return trouble(request, Trouble.BAD_REQUEST, detail=str(error))
-    who = visitor(request)
-    if request.method == "POST" and who.token is None and not came_again(request):
-        # OIDC Core 3.1.2.1: POST works as GET does. A form on another site comes without our cookie (SameSite=Lax);
-        # what follows brings it along, where an answer to this request would put a new session over the old one.
-        client = idp.registered(parsed.client_id)
-        leads_to = leads_on(parsed.redirect_uri, client.redirect_uris if client else ())
-        return again(request, metadata.AUTHORIZE, given, leads_to=leads_to, ui_locales=parsed.ui_locales)
-    _tell_left_out(idp, given, parsed)
+
+
+async def password(request: Request) -> Response:
+    """POST /authorize/password: the form of the page at /authorize, with the same query."""
+    form, parsed = await own_form(request), _parse(request, _asked(request))
+    if isinstance(parsed, Response):
+        return parsed
     try:
-        begun = await flow.begin(idp, parsed, who)
+        return await password_form.typed(request, form, Unstored(parsed, request.url.query), here=_here(request))
     except PageError as error:
         return trouble(request, _kind(error), detail=error.description, ui_locales=parsed.ui_locales)
-    match begun:
-        case ToClient() as done:
-            return to_client(request, done)
-        case interaction:
-            return to_interaction(request, interaction)
+
+
+async def cancel(request: Request) -> Response:
+    """POST /authorize/cancel: answer the client with access_denied. Nothing was stored, so nothing is to be ended."""
+    await own_form(request)
+    parsed = _parse(request, _asked(request))
+    return parsed if isinstance(parsed, Response) else to_client(request, cancelled(idp_of(request), parsed))
+
+
+async def back(request: Request) -> Response:
+    """GET where only a POST answers: to the page."""
+    return see_other(_here(request))
+
+
+def _here(request: Request) -> str:
+    return f"{base_path(idp_of(request))}{metadata.AUTHORIZE}?{request.url.query}"
 
 
 def _tell_left_out(idp: Idp, given: Sequence[tuple[str, str]], parsed: AuthorizationRequest) -> None:
@@ -87,4 +138,9 @@ def refused(request: Request, error: RedirectError, *, ui_locales: Sequence[str]
     return see_other(answer.redirect_url(error.redirect_uri, parameters, fragment=error.fragment))
 
 
-ROUTES = [Route(metadata.AUTHORIZE, authorize, methods=["GET", "POST"])]
+ROUTES = [
+    Route(metadata.AUTHORIZE, authorize, methods=["GET", "POST"]),
+    Route(f"{metadata.AUTHORIZE}/password", password, methods=["POST"]),
+    Route(f"{metadata.AUTHORIZE}/cancel", cancel, methods=["POST"]),
+    *(Route(f"{metadata.AUTHORIZE}/{form}", back, methods=["GET"]) for form in ("password", "cancel")),
+]

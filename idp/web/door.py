@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -103,6 +103,11 @@ def machine(request: Request) -> Visitor:
     found = Visitor(address=address(request, idp_of(request).settings.trusted_proxies))
     ORIGIN.set(Origin(found.address))
     return found
+
+
+def meet(request: Request, token: str) -> None:
+    """From here on the browser is who this new session cookie says, which the answer has to set."""
+    request.scope["state"]["visitor"] = replace(visitor(request), token=token)
 
 
 def _visitor(request: Request) -> Visitor:
@@ -238,7 +243,8 @@ def _is_ours(request: Request, idp: Idp, sent: str, *, anybody: bool) -> bool:
     session_id = visitor(request).session_id
     if (session_id is None and not anybody) or not sent.isascii():
         return False
-    return any(equal(sent.encode(), made.encode()) for made in csrfs(idp, session_id, request.url.path))
+    action = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return any(equal(sent.encode(), made.encode()) for made in csrfs(idp, session_id, action))
 
 
 def malformed(why: Unreadable) -> OAuthError:

@@ -8,23 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp import metrics
-from idp.factors import password as passwords
 from idp.flows.delivery import deliver
-from idp.flows.idp import INTERNAL, Idp
-from idp.flows.signin import authorize, challenge, choices, login
+from idp.flows.idp import Idp
+from idp.flows.signin import authorize, challenge, choices
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
 from idp.flows.signin.questions import waiting
 from idp.model import SECOND, SENT, Factor
-from idp.oidc.redirects import leads_on
-from idp.policy import Kind
 from idp.sms import Channel
+from idp.web import password_form
 from idp.web.answers import page, to_client, to_interaction
-from idp.web.asking import NOTHING, WORDS, Extra, destination_of, page_for
+from idp.web.asking import NOTHING, WORDS, Extra, destination_of, leads_to, page_for
 from idp.web.door import base_path, idp_of, own_form, visitor
-from idp.web.notes import ANYTHING, Note, after, note_of, see
+from idp.web.notes import ANYTHING, Note, after, extra_of, note_of, see
 from idp.web.pages import Delivery, Problem
+from idp.web.password_form import count
 from idp.web.restart import again, gone
 
 
@@ -47,9 +45,7 @@ async def _shown(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
         status=status,
-        form_targets=()
-        if show.client.id == INTERNAL
-        else leads_on(show.interaction.request.redirect_uri, show.client.redirect_uris),
+        form_targets=leads_to(show),
         retry_after=extra.wait if status == 429 else None,
         ui_locales=show.interaction.request.ui_locales,
         person=show.facts.account,
@@ -72,12 +68,7 @@ async def show(request: Request) -> Response:
             chosen = request.path_params.get("factor")
             factor = Factor(chosen) if chosen else None
             note = note_of(request, about=chosen or asked.ask.kind.value)
-            extra = Extra(
-                problems=note.problems,
-                username=note.typed,
-                tries_left=note.tries_left,
-                wait=note.wait(idp_of(request).clock.now()),
-            )
+            extra = extra_of(note, now=idp_of(request).clock.now())
             return await _shown(request, asked, factor=factor, extra=extra, status=note.status)
         case ToClient() as done:
             return to_client(request, done)
@@ -89,27 +80,7 @@ async def password(request: Request) -> Response:
     """POST /i/{id}/password."""
     interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
-    idp, here = idp_of(request), _here(request, interaction_id)
-    username, typed = form.get("username"), passwords.parse(form.get("password"))
-    again = Note(400, Kind.PASSWORD.value, typed=username[:254])
-    if not username.strip() or typed is None or len(username) > 254:
-        problems = [] if username.strip() else [Problem.USERNAME_MISSING]
-        problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
-        return see(request, here, replace(again, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,)))
-    saved = form.get("recovery_code")
-    outcome = await login.password(idp, interaction_id, visitor(request), username=username, typed=typed, saved=saved)
-    _count(Factor.PASSWORD, outcome)
-    match outcome:
-        case ToInteraction() as onward:
-            return to_interaction(request, onward)
-        case login.WrongPassword():
-            problem = Problem.SIGN_IN_WRONG_HERE if saved else Problem.SIGN_IN_WRONG
-            return see(request, here, replace(again, problems=(problem,)))
-        case login.Wait(retry_after, strange):
-            problem = Problem.SIGN_IN_WAIT_HERE if strange else Problem.SIGN_IN_WAIT
-            return see(request, here, replace(again, status=429, problems=(problem,), until=after(idp, retry_after)))
-        case Gone():
-            return to_interaction(request, ToInteraction(interaction_id))
+    return await password_form.typed(request, form, interaction_id, here=_here(request, interaction_id))
 
 
 def _here(request: Request, interaction_id: UUID, factor: Factor | None = None) -> str:
@@ -135,7 +106,7 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
         outcome = await challenge.send(idp, interaction_id, who, factor)
     else:
         outcome = await challenge.answer(idp, interaction_id, who, factor, form.get("code"))
-        _count(factor, outcome)
+        count(factor, outcome)
     match outcome:
         case ToInteraction() as onward:
             return to_interaction(request, onward)
@@ -153,16 +124,6 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
 def _elsewhere(request: Request, interaction_id: UUID) -> Response:
     """The form is not that of what is asked now: the page is older than something else that was done."""
     return see(request, _here(request, interaction_id), Note(400, ANYTHING, (Problem.FORM_OLD,)))
-
-
-def _count(factor: Factor, outcome: object) -> None:
-    match outcome:
-        case ToInteraction(token=str()) | ToClient(token=str()):
-            metrics.observe_factor(factor, "verified")
-        case login.WrongPassword() | challenge.WrongCode() | challenge.DeadCode():
-            metrics.observe_factor(factor, "refused")
-        case login.Wait() | challenge.Paused():
-            metrics.observe_factor(factor, "waited")
 
 
 def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challenge.DeadCode | challenge.Paused) -> Note:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from idp import metrics
 from idp.addresses import ORIGIN
 from idp.crypto import random_bytes
-from idp.errors import IdpError, SealBroken, Unavailable, places
+from idp.errors import IdpError, SealBroken, TooMany, Unavailable, places
 from idp.oidc import metadata
 from idp.web import cors
 from idp.web.answers import trouble
@@ -127,7 +127,8 @@ class Around:
             code = "temporarily_unavailable" if kind.status == 503 else "server_error"
             code = "invalid_request" if kind.status < 500 else code
             return JSONResponse({"error": code, "error_description": kind.title}, kind.status, headers)
-        response = trouble(request, kind, detail=detail)
+        retry = error.retry_after if isinstance(error, TooMany) else None
+        response = trouble(request, kind, detail=detail, retry=retry)
         response.headers.update(headers)
         return response
 
@@ -143,12 +144,12 @@ def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:
             return Trouble.TOO_LARGE, None, False
         case Unreadable():
             return Trouble.BAD_REQUEST, str(error), False
+        case TooMany():
+            return Trouble.TOO_MANY, None, False
         case SealBroken() | Unavailable() | TimeoutError():
             return Trouble.UNAVAILABLE, None, True
-        case HTTPException(status_code=404):
-            return Trouble.NOT_FOUND, None, False
-        case HTTPException(status_code=405):
-            return Trouble.METHOD, None, False
+        case HTTPException(status_code=404 | 405 as status):
+            return Trouble.NOT_FOUND if status == 404 else Trouble.METHOD, None, False
         case HTTPException(status_code=status) if status < 500:
             return Trouble.BAD_REQUEST, None, False
         case _:

@@ -18,12 +18,15 @@ from starlette.responses import Response
 
 from idp.errors import SealBroken
 from idp.flows.idp import Idp
+from idp.oidc.answer import MAX_LOCATION
 from idp.web.answers import see_other
+from idp.web.asking import Extra
 from idp.web.door import Unreadable, idp_of, query, visitor
 from idp.web.pages import Problem
 
 NOTE = "note"
 ANYTHING = "*"  # what is said on whatever page is asked now
+ROOM = 600  # characters: the longest note with nothing typed, and a common name
 LIFE = timedelta(minutes=10)
 _PURPOSE = "note"
 
@@ -53,22 +56,34 @@ NOTHING = Note()
 
 
 def see(request: Request, path: str, note: Note) -> Response:
-    """303 to the page at `path`, which says it."""
-    idp = idp_of(request)
-    return see_other(f"{path}?{NOTE}={_seal(idp, _place(request, path), note)}")
+    """303 to the page at `path`, which says it; what was typed only if there is room."""
+    idp, place = idp_of(request), _place(request, path)
+    location = f"{path}{'&' if '?' in path else '?'}{NOTE}="
+    sealed = _seal(idp, place, note)
+    if len(location) + len(sealed) > MAX_LOCATION:
+        sealed = _seal(idp, place, replace(note, typed=None))
+    return see_other(location + sealed)
 
 
-def note_of(request: Request, *, about: str = "") -> Note:
-    """What `see` wrote for this page, in this browser, not long ago; `NOTHING` otherwise, or once its wait is over."""
+def note_of(request: Request, *, about: str = "", path: str | None = None) -> Note:
+    """What `see` wrote for this page, in this browser, not long ago; `NOTHING` otherwise, or once its wait is over.
+
+    `path` is where `see` was told to go, if there is more to that than the path.
+    """
     idp, now = idp_of(request), idp_of(request).clock.now()
     try:
         given = dict(query(request)).get(NOTE)
     except Unreadable:
         return NOTHING
-    note = NOTHING if given is None else _open(idp, _place(request, request.url.path), given, now=now)
+    note = NOTHING if given is None else _open(idp, _place(request, path or request.url.path), given, now=now)
     if note.about not in {about, ANYTHING}:
         return NOTHING
     return note if note.until is None or note.until > now else Note(typed=note.typed, enrolment=note.enrolment)
+
+
+def extra_of(note: Note, *, now: datetime) -> Extra:
+    """What a page that asks shows of it."""
+    return Extra(problems=note.problems, username=note.typed, tries_left=note.tries_left, wait=note.wait(now))
 
 
 def after(idp: Idp, wait: timedelta | None) -> datetime | None:

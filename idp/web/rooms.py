@@ -1,14 +1,14 @@
 """What every page of a signed-in person shares: the way out of a room, and word of what was just done."""
 
 from typing import assert_never
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.crypto import equal
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.people.rooms import Barred, Outside, TooOften
+from idp.flows.people.rooms import SIGN_IN_PATH, Barred, Outside, SignIn, TooOften
 from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.oidc.params import Params
 from idp.policy import UNMET, UNSURE
@@ -38,6 +38,8 @@ def outside(request: Request, answer: Outside) -> Response:
             return to_interaction(request, answer)
         case ToClient():
             return to_client(request, answer)
+        case SignIn(path):
+            return see_other(f"{url(request, SIGN_IN_PATH)}?{urlencode({'to': path})}")
         case Barred(error, person):
             if error not in {UNMET, UNSURE}:
                 return trouble(request, Trouble.FORBIDDEN, person=person)

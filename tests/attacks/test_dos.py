@@ -72,8 +72,8 @@ HOSTILE: list[Any] = [
 @pytest.mark.parametrize("field", ["username", "password", "csrf", "code", "extra"])
 async def test_no_value_of_a_form_breaks_anything(provider: Provider, field: str) -> None:  # DOS-03
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url())
-    action = f"{page.url.path}/password"
+    await browser.get(provider.authorize_url())
+    action = browser.form("/password").action
     good = {**own_token(provider, browser, action), "username": "nobody", "password": "guess"}
     for value in HOSTILE:
         answer = await browser.http.post(action, data={**good, field: value})
@@ -109,16 +109,16 @@ async def test_no_value_of_a_request_breaks_anything(provider: Provider, name: s
     async with provider.browser().http as http:
         for value in HOSTILE:
             answer = await http.get(provider.authorize_url(**{name: value}))
-            assert answer.status_code in {303, 400}, (name, value)
+            assert answer.status_code in {200, 303, 400}, (name, value)
         for raw in ("%ED%A0%80", "%ff", "%", "%zz", "a;b", "%C0%AF"):
             answer = await http.get(provider.authorize_url(**absent) + f"&{name}={raw}")
-            assert answer.status_code in {303, 400}, (name, raw)
+            assert answer.status_code in {200, 303, 400}, (name, raw)
 
 
 async def test_long_passwords_are_bounded_and_long_phrases_work(provider: Provider) -> None:  # DOS-07
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url())
-    action = f"{page.url.path}/password"
+    await browser.get(provider.authorize_url())
+    action = browser.form("/password").action
     form = own_token(provider, browser, action)
     for password, statuses in (
         ("x" * 2**20, {400, 413}),

@@ -15,7 +15,7 @@ from idp.flows.operate.people import set_email
 from tests.world.asking import forget_limits
 from tests.world.databases import empty
 from tests.world.mailing import allow_mail, mails
-from tests.world.provider import BANK_URI, NOTES_URI, PASSWORD, Browser, Provider, claims
+from tests.world.provider import BANK_URI, NOTES_URI, PASSWORD, Browser, Provider, claims, forms
 from tests.world.running import running, settings_for
 from tests.world.stage import own_token
 
@@ -69,6 +69,7 @@ class Walk:
             await self.provider.deliver()
             sent = [each.code for each in mails(self.provider)[-1:] if each.code is not None]
             await self.post(ending, tab, **({"code": sent[0]} if ending == "email" and sent else form))
+            tab = self.tabs[-1:] if ending == "password" else tab
         if self.chance.random() < 0.8:
             await self.post("consent", tab, decision="allow", scope=sorted(SCOPES))
 
@@ -84,10 +85,11 @@ class Walk:
             response = await self.browser.http.get(location)
             assert response.status_code < 500, response.text[:500]
         path = response.url.path
-        if path.startswith("/i/"):
-            here = "/".join(path.split("/")[:3])
-            if here not in self.tabs:
-                self.tabs.append(here)
+        heres = ["/".join(path.split("/")[:3])] if path.startswith("/i/") else []
+        heres += [
+            form.action.replace("/password?", "?") for form in forms(response.text) if "/password?" in form.action
+        ]
+        self.tabs.extend(here for here in heres if here not in self.tabs)
 
     async def redeems(self, client: str, code: str) -> None:
         answer = await self.provider.redeem(code, client_id=client)
@@ -121,7 +123,8 @@ class Walk:
     async def post(self, ending: str, tab: Sequence[str] = (), **form: str | list[str]) -> None:
         if not self.tabs or self.browser.token is None:
             return
-        path = f"{self.chance.choice(tab or self.tabs[-4:])}/{ending}"
+        path, asked, query = self.chance.choice(tab or self.tabs[-4:]).partition("?")
+        path = f"{path}/{ending}{asked}{query}"
         data = {**own_token(self.provider, self.browser, path), **form}
         await self.see(await self.browser.http.post(path, data=data))
 

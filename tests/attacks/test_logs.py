@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ import structlog
 
 from idp import logs
 from idp.crypto import KeyChain
+from idp.flows.idp import session_token
 from tests.world.provider import ALICE_PHONE, PASSWORD, Provider
 from tests.world.running import running, settings_for
 from tests.world.stage import elevate, lasting, next_day, post, refresh, userinfo
@@ -100,10 +102,11 @@ async def test_errors_of_the_database_are_told_without_their_row(
     async with running(database_url, key_chain, settings_for(tmp_path)) as provider:
         await provider.idp.db.close()
         async with provider.browser().http as http:
-            url = provider.authorize_url(login_hint="sentinel-name")
-            answer = await http.get(url, headers={"Cookie": "stile=" + "0" * 32 + ".sentinel-token"})
+            url, token = provider.authorize_url(login_hint="sentinel-name"), session_token(key_chain, uuid4())
+            answer = await http.get(url, headers={"Cookie": f"stile={token}"})
             assert answer.status_code in {400, 500, 503}
             assert "sentinel" not in answer.text
     assert "sentinel" not in written.getvalue()
+    assert not [part for part in token.split(".") if part in written.getvalue()]
     for line in written.getvalue().splitlines():
         json.loads(line)

@@ -35,7 +35,7 @@ async def asked(provider: Provider, username: str, *, address: str, browser: Bro
 
 async def test_a_thousand_tries_without_a_right_password_reach_no_provider(provider: Provider) -> None:  # OTP-14
     browser = provider.browser(address="2001:db8::1")
-    page = await browser.get(provider.authorize_url())
+    page = await provider.store(browser)
     send = f"{page.url.path}/sms/send"
     form = own_token(provider, browser, send)
     password = own_token(provider, browser, f"{page.url.path}/password")

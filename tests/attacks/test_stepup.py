@@ -44,8 +44,8 @@ async def test_a_transfer_asks_for_the_app_whatever_the_client_says(
 
 async def test_a_saved_code_does_not_open_a_transfer(provider: Provider) -> None:  # promise 3
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url())
-    await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
     await browser.get(f"{page.url.path}/recovery")
     answer = await browser.submit("/recovery", code=provider.saved["alice"][0])
     issued = (await provider.redeem(parameters(answer)["code"])).json()
@@ -81,10 +81,10 @@ async def test_a_second_transfer_asks_again(provider: Provider) -> None:  # prom
 
 async def test_no_step_can_be_skipped(provider: Provider) -> None:  # STP-10
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url(scope=TRANSFER, prompt="consent"))
+    page = await provider.store(browser, scope=TRANSFER, prompt="consent")
     here = page.url.path
     other = provider.browser()
-    theirs = (await other.get(provider.authorize_url())).url.path
+    theirs = (await provider.store(other)).url.path
 
     async def nothing_issued(*more: str) -> None:
         for path in ("/consent", "/totp", "/sms", "/sms/send", "/totp/send", "/recovery", *more):

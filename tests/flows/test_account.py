@@ -72,7 +72,7 @@ async def password_only(provider: Provider, username: str = "alice") -> Browser:
 async def test_a_stranger_is_asked_to_sign_in_and_comes_back(provider: Provider, path: str) -> None:
     browser = provider.browser()
     page = await browser.get(path)
-    assert "/i/" in str(page.url)
+    assert page.url.path == "/account/sign-in"
     page = await browser.submit("/password", username="alice", password=PASSWORD)
     if path == "/account":
         page = await browser.submit("/sms", code=await provider.texted(browser))

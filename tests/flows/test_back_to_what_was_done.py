@@ -5,7 +5,7 @@ import pytest
 
 from tests.world.asking import attempts, count
 from tests.world.parallel import at_once
-from tests.world.provider import Browser, Provider, parameters
+from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
 ASKS = ('name="code"', 'name="password"', "asks to")
 
@@ -70,6 +70,8 @@ async def test_so_it_is_with_what_asks_each_time(provider: Provider, prompt: str
     await provider.sign_in(browser)
     await browser.get(provider.authorize_url(prompt=prompt))
     assert browser.page is not None
+    if prompt == "login":
+        await browser.submit("/password", username="alice", password=PASSWORD)
     finished = browser.page.url.path
     assert parameters(await browser.submit("/cancel" if prompt == "login" else "/consent", decision="deny"))["error"]
     assert is_done(await browser.get(finished))
@@ -77,10 +79,10 @@ async def test_so_it_is_with_what_asks_each_time(provider: Provider, prompt: str
 
 async def test_where_nothing_is_asked_the_answer_comes_again(provider: Provider) -> None:
     browser = provider.browser()
-    await browser.get(provider.authorize_url())
+    await provider.half_way(browser)
     assert browser.page is not None
     finished = browser.page.url.path
-    await provider.sign_in(browser)
+    await browser.submit("/sms", code=await provider.texted(browser))
     assert "code" in parameters(await browser.get(finished))
     assert "code" in parameters(await browser.get(finished))
 

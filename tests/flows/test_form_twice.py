@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ from idp.factors import password as passwords
 from idp.flows.idp import Visitor
 from idp.flows.signin import login
 from idp.store.schema import rate_limit
-from tests.world.asking import count, forget_limits, wrong
+from tests.world.asking import asked_here, count, forget_limits, wrong
 from tests.world.composed import Statement
 from tests.world.mailing import allow_mail
 from tests.world.parallel import at_once
@@ -220,21 +219,29 @@ async def test_a_finished_page_starts_the_request_again(provider: Provider) -> N
 
 
 async def test_a_page_that_is_too_old_starts_the_request_again(provider: Provider) -> None:
-    browser, form = await at_password(provider)
-    for late in (timedelta(minutes=11), timedelta(minutes=50)):
+    for late in (timedelta(minutes=11), timedelta(minutes=61)):
+        await forget_limits(provider)
+        browser, form = await at_code(provider, "sms")
         provider.clock.move(late)
-        page = await browser.get(form[0].removesuffix("/password"))
+        page = await browser.get(form[0].removesuffix("/sms"))
         assert page.status_code == 200
         assert page.url.path not in form[0]
-        page = await browser.submit("/password", username="bob", password=PASSWORD)
-        assert "Check your phone" in page.text
-        browser, form = await at_password(provider)
         await forget_limits(provider)
+        if late > timedelta(hours=1):
+            assert page.url.path.startswith("/i/")
+            await browser.submit("/password", username="bob", password=PASSWORD)
+        assert "Check your phone" in (await browser.ask_for_text()).text
+
+
+async def test_a_sign_in_page_that_was_open_all_night_still_signs_in(provider: Provider) -> None:
+    browser, form = await at_password(provider)
+    provider.clock.move(timedelta(hours=20))
+    assert "Check your phone" in (await browser.post(*form)).text
 
 
 async def test_another_browser_starts_the_request_again_by_itself_or_by_one_press(provider: Provider) -> None:
-    _, form = await at_password(provider)
-    there = form[0].removesuffix("/password")
+    _, form = await at_code(provider, "sms")
+    there = form[0].removesuffix("/sms")
     known = provider.browser()
     await known.get(provider.authorize_url("notes"))
     assert "Sign in" in (await known.get(there)).text
@@ -248,8 +255,8 @@ async def test_another_browser_starts_the_request_again_by_itself_or_by_one_pres
 
 
 async def test_a_browser_without_cookies_is_not_sent_in_circles(provider: Provider) -> None:
-    _, form = await at_password(provider)
-    there = form[0].removesuffix("/password")
+    _, form = await at_code(provider, "sms")
+    there = form[0].removesuffix("/sms")
     async with provider.browser().http as http:
         answer = await http.get(f"{there}/again")
         http.cookies.clear()
@@ -265,8 +272,8 @@ async def test_a_request_that_nobody_remembers_leads_to_the_account_page(provide
 
 
 async def test_the_request_of_a_client_that_changed_is_not_begun_again(provider: Provider) -> None:
-    browser, form = await at_password(provider)
-    there = form[0].removesuffix("/password")
+    browser, form = await at_code(provider, "sms")
+    there = form[0].removesuffix("/sms")
     provider.clock.move(timedelta(minutes=11))
     bank = provider.idp.clients["bank"]
     for changed in ({"redirect_uris": ("https://other.example/cb",)}, {"scopes": frozenset({"profile"})}):
@@ -313,8 +320,8 @@ async def test_another_person_in_the_same_browser_who_clicks_twice_goes_on(provi
 async def test_two_nodes_whose_first_key_differs_set_the_same_cookie(provider: Provider) -> None:
     old, new = (SecretKey(name, random_bytes(32)) for name in ("k1", "k2"))
     provider.idp.secrets = KeyChain([old, new])
-    browser, form = await at_password(provider)
-    who, page = Visitor("192.0.2.1", browser.token), UUID(form[0].split("/")[2])
+    browser, _ = await at_password(provider)
+    who, page = Visitor("192.0.2.1", browser.token), asked_here(provider, browser)
     typed = passwords.Password(PASSWORD)
     first = await login.password(provider.idp, page, who, username="bob", typed=typed)
     provider.idp.secrets = KeyChain([new, old])

@@ -213,7 +213,8 @@ async def test_errors_speak_the_language_that_the_request_asked_for(provider: Pr
         page = await browser.get("/authorize?" + urlencode({"ui_locales": "es", **wrong}))
         assert page.status_code == 400
         in_spanish(page)
-    page = await browser.get(provider.authorize_url(ui_locales="es"))
+    in_spanish(await browser.get(provider.authorize_url(ui_locales="es")))
+    page = await browser.submit("/password", username="bob", password=PASSWORD)
     provider.clock.move(provider.idp.policy.interaction.ttl)
     here = str(page.url)
     page = await browser.get(here)

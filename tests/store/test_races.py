@@ -19,7 +19,7 @@ from idp.factors import password as passwords
 from idp.flows.idp import Visitor
 from idp.flows.operate.people import set_email
 from idp.flows.signin import challenge, choices, login
-from idp.flows.signin.authorize import Gone, ToClient, ToInteraction
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, paused
 from idp.flows.signin.challenge import DeadCode, Paused, WrongCode
 from idp.flows.tokens import keys, token
 from idp.model import Authenticator, Factor, Session
@@ -33,10 +33,19 @@ from idp.store.signin import attempts, proofs, sessions
 from idp.store.signin.attempts import Attempt, Spent
 from idp.store.signin.challenges import Question
 from idp.store.signin.consuming import Compared, Mailed
-from idp.store.signin.proofs import Proof, Rotation
+from idp.store.signin.proofs import Beginning, Proof, Rotation
 from idp.store.tokens import clients, consents
 from idp.store.tokens import keys as store_keys
-from tests.world.asking import LIVE_REFRESH_TOKENS, Asked, ask_second_factor, count, forget_limits, offline_code, wrong
+from tests.world.asking import (
+    LIVE_REFRESH_TOKENS,
+    Asked,
+    ask_second_factor,
+    asked_here,
+    count,
+    forget_limits,
+    offline_code,
+    wrong,
+)
 from tests.world.composed import Statement
 from tests.world.hashing import hashed
 from tests.world.mailing import allow_mail, mails
@@ -210,20 +219,24 @@ async def test_a_session_token_changes_for_one_of_many(twins: Twins) -> None:
     person = await accounts.by_username(provider.idp.db, username="alice")
     assert person is not None
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url())
-    interaction_id, session_id = UUID(str(page.url).rsplit("/", 1)[1]), Visitor("", browser.token).session_id
+    await browser.get(provider.authorize_url())
+    session_id = Visitor("", browser.token).session_id
     assert session_id is not None
     assert browser.token is not None
-    old = digest(browser.token)
+    started = paused(provider.idp, asked_here(provider, browser).request, uuid4(), session_id, now=now)
+    interaction_id, old = started.id, digest(browser.token)
     for number in ROUNDS:
         new = [digest(random_token()) for _ in range(20)]
+        # the first of all begins the session, too
+        first = None if number else Beginning(started, new_session=True, user_agent="")
 
-        async def prove(caller: int, old: bytes = old, new: list[bytes] = new) -> bool:
+        async def prove(caller: int, old: bytes = old, new: list[bytes] = new, first: Beginning | None = first) -> bool:
             return await proofs.record(
                 twins[caller % 2].idp.db,
                 Proof(Compared(hashed()), person[0].id, "bank", interaction_id),
                 rotation=Rotation(session_id, old, new[caller]),
                 audit=FactorVerified(factor="password", interaction=str(interaction_id)),
+                beginning=first,
                 now=now,
             )
 
@@ -242,12 +255,12 @@ async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins:
         for _ in range(before):
             assert await rate_limits.spend(twins[0].idp.db, everybody, now=now) is None
         browser = twins[0].browser()
-        page = await browser.get(twins[0].authorize_url())
-        interaction_id = UUID(str(page.url).rsplit("/", 1)[1])
+        await browser.get(twins[0].authorize_url())
+        asked = asked_here(twins[0], browser)
 
         async def guess(
             number: int,
-            interaction_id: UUID = interaction_id,
+            asked: Unstored = asked,
             cookie: str | None = browser.token,
             same_name: bool = same_name,
             same_address: bool = same_address,
@@ -256,7 +269,7 @@ async def test_passwords_are_compared_no_more_often_than_the_limits_allow(twins:
             visitor = Visitor("198.51.100.1" if same_address else f"198.51.100.{number}", cookie)
             return await login.password(
                 twins[number % 2].idp,
-                interaction_id,
+                asked,
                 visitor,
                 username="alice" if same_name else f"nobody{number}",
                 typed=passwords.Password("wrong password"),
@@ -310,12 +323,13 @@ async def test_signing_in_often_at_once_works(twins: Twins) -> None:
     for _ in ROUNDS:
         await forget_limits(twins[0])
         browsers = [twins[number % 2].browser() for number in range(4)]
-        pages = [await browser.get(twins[0].authorize_url()) for browser in browsers]
+        for browser in browsers:
+            await browser.get(twins[0].authorize_url())
 
-        async def sign_in(number: int, browsers: Any = browsers, pages: Any = pages) -> object:
+        async def sign_in(number: int, browsers: Any = browsers) -> object:
             return await login.password(
                 twins[number % 2].idp,
-                UUID(str(pages[number].url).rsplit("/", 1)[1]),
+                asked_here(twins[number % 2], browsers[number]),
                 Visitor("192.0.2.1", browsers[number].token),
                 username="alice",
                 typed=passwords.Password(PASSWORD),

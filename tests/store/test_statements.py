@@ -12,6 +12,7 @@ from sqlalchemy import func, literal_column, select, text
 
 import idp.store
 from idp.policy import default_policy, limits_of
+from idp.store import rate_limits
 from idp.store.engine import Database
 from idp.store.signin import attempts, challenges, proofs, refusals
 from idp.store.signin.consuming import Compared, Mailed, Saved, Step, Texted, use_of
@@ -38,12 +39,15 @@ def every_statement() -> list[Statement | Sql]:
         importlib.import_module(module.name)
     for asked in (None, SMS, SMS[:3]):
         for shape in (STRANGER, STRANGER[:2], ((LIMITS["password_device"], True),)):
-            proofs._statement(use_of(Compared(""))[0], shape, then=asked)
+            for begun in ({}, {"begins": True}, {"begins": True, "new_session": True}):
+                proofs._statement(use_of(Compared(""))[0], shape, then=asked, **begun)
     places = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
     for sent in (Texted(ID, b""), Mailed("", b"")):
         proofs._statement(use_of(sent)[0], places, attempt=FAILURES, asked=True)
     for known in (Step(ID, 1), Saved(ID, b"")):
         proofs._statement(use_of(known)[0], (), attempt=FAILURES)
+    for waits in (True, False):
+        rate_limits._charge_statement(FAILURES, waits=waits)
     for limits in ((), SMS, SMS[:3]):
         challenges._ask_statement(limits)
     for was_asked in (True, False):
@@ -120,12 +124,12 @@ async def test_a_code_by_email_keeps_the_budget_of_a_text_message(provider: Prov
     allow_mail(provider)
     await provider.add_person("dora", email="dora@example.com", email_verified=True)
     browser = provider.browser()
-    page = await browser.get(provider.authorize_url())
+    await browser.get(provider.authorize_url())
     provider.count()
-    await browser.submit("/password", follow=False, username="dora", password=PASSWORD)
+    to = await browser.submit("/password", follow=False, username="dora", password=PASSWORD)
     assert len(provider.statements) == 3
     code = (await provider.deliver())[-1]
-    await browser.get(page.url.path)
+    await browser.get(to.headers["location"])
     provider.count()
     assert parameters(await browser.submit("/email", follow=False, code=code))["code"]
     assert len(provider.statements) == 2

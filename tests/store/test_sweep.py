@@ -12,7 +12,7 @@ import pytest
 from idp.policy import default_policy
 from idp.store import refunds, sweep
 from idp.store.delivery import bookings, breakers, denials, leases, messages, receipts, spending
-from idp.store.signin import attempts, challenges, facts, proofs
+from idp.store.signin import attempts, challenges, facts, proofs, replaced
 from idp.store.signin.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
 from idp.store.tokens import codes, grants, refresh_tokens
@@ -190,7 +190,12 @@ def hot_statements() -> dict[str, Runnable]:
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
         "facts of a username": facts._OF_USERNAME,
+        "facts of a name": facts._OF_NAME,
+        "facts of who left": replaced._OF_LEFT,
         "password": proofs._statement(use_of(Compared(""))[0], STRANGER, then=SMS),
+        "password first of all": proofs._statement(
+            use_of(Compared(""))[0], STRANGER, then=SMS, begins=True, new_session=True
+        ),
         "text message": proofs._statement(
             use_of(Texted(ID, b""))[0],
             ((OURS.sms.places, False), (OURS.sms_address, False)),

@@ -59,8 +59,9 @@ async def contents(provider: Provider) -> dict[str, Any]:
 async def prepared(provider: Provider) -> tuple[Browser, dict[str, str]]:
     """A signed-in browser, and addresses whose plain GET changes something."""
     browser = provider.browser()
-    waiting = await browser.get(provider.authorize_url())
-    answer = parameters(await provider.sign_in(browser))
+    waiting = await provider.half_way(browser)
+    await browser.get(provider.authorize_url())
+    answer = parameters(await browser.submit("/sms", code=await provider.texted(browser)))
     hint = (await provider.redeem(answer["code"])).json()["id_token"]
     message = provider.gateway.sent[-1]
     assert message.receipt_url is not None

@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
 
 from idp.flows.idp import Visitor
-from idp.store.schema import (
-    authentication_event,
-    challenge,
-    grant,
-    message,
-    rate_limit,
-    refresh_token,
-    session,
-)
+from idp.flows.signin.authorize import Unstored
+from idp.oidc.request import parse
+from idp.store.schema import authentication_event, challenge, grant, message, rate_limit, refresh_token, session
 from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider, parameters
 
@@ -54,6 +49,20 @@ class Asked:
     browser: Browser
     interaction_id: UUID
     visitor: Visitor
+
+
+def asked_here(provider: Provider, browser: Browser) -> Unstored:
+    """What the sign-in page before this browser asks for, as its form says it again."""
+    written, idp = urlsplit(browser.form("/password").action).query, provider.idp
+    request = parse(
+        parse_qsl(written, keep_blank_values=True),
+        client_lookup=idp.registered,
+        issuer=idp.issuer,
+        known_scopes=idp.policy.for_people(),
+        acr_supported=idp.policy.levels.values(),
+        keys=idp.keys,
+    )
+    return Unstored(request, written)
 
 
 async def ask_second_factor(

@@ -15,8 +15,8 @@ async def guess(
 ) -> tuple[httpx.Response, float]:
     """Type this on a page of its own: the answer, and how many seconds it took."""
     browser = provider.browser(address=address)
-    page = await browser.get(provider.authorize_url())
-    action = f"{page.url.path}/password"
+    await browser.get(provider.authorize_url())
+    action = browser.form("/password").action
     form = {**own_token(provider, browser, action), "username": username, "password": password}
     started = time.perf_counter()
     answer = await browser.http.post(action, data=form)

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 from idp import limits
 from idp.audit import GrantRevoked
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
-from idp.flows.signin import authorize
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
+from idp.flows.signin.begin import begin
 from idp.limits import Closed, Refused
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
-from idp.policy import Ask, Facts, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
+from idp.policy import Ask, Facts, Kind, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
 from idp.store import rate_limits, refunds
 from idp.store.engine import Conn, Connection
 from idp.store.people import accounts
@@ -24,6 +24,7 @@ PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
 AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
+SIGN_IN_PATH = f"{ACCOUNT_PATH}/sign-in"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
 
 
@@ -35,7 +36,14 @@ class Barred:
     account: Account | None
 
 
-Outside = ToInteraction | ToClient | Barred
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whoever wants in here signs in first, at the account's door; then they come back to this path."""
+
+    path: str
+
+
+Outside = ToInteraction | ToClient | Barred | SignIn
 
 
 def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | None = None) -> AuthorizationRequest:
@@ -54,6 +62,21 @@ def authenticator(authenticator_id: UUID) -> AuthorizationRequest:
     """The room of one authenticator app, where it can be removed: whoever may not do that may not rename it either."""
     path = f"{AUTHENTICATORS_PATH}/{authenticator_id}"
     return _room(path, "authenticators:write", change=Change.REMOVE, target=authenticator_id)
+
+
+_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, RECOVERY)}
+
+
+def room_at(path: str) -> AuthorizationRequest | None:
+    """The room that has this path."""
+    above, _, last = path.rpartition("/")
+    if above != AUTHENTICATORS_PATH or path in _BY_PATH:
+        return _BY_PATH.get(path)
+    try:
+        room = authenticator(UUID(last))
+    except ValueError:
+        return None
+    return room if room.redirect_uri == path else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +101,10 @@ async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Insid
             return inside
         case Refuse(error=error):
             return Barred(error, loaded.account)
+        case Ask(kind=Kind.PASSWORD):
+            return SignIn(room.redirect_uri)
         case Ask():
-            return await authorize.begin(idp, room, visitor)
+            return await begin(idp, room, visitor)
 
 
 async def still(
@@ -106,7 +131,12 @@ async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loa
     if visitor.token_hash is None:
         return store_facts.NOTHING
     return await store_facts.of_session(
-        conn, token_hash=visitor.token_hash, client_id=INTERNAL, sessions=idp.policy.sessions, now=now
+        conn,
+        token_hash=visitor.token_hash,
+        session_id=visitor.session_id,
+        client_id=INTERNAL,
+        sessions=idp.policy.sessions,
+        now=now,
     )
 
 

@@ -5,19 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.crypto import digest
-from idp.flows.idp import INTERNAL, Idp, Visitor, session_token
+from idp.flows.idp import INTERNAL, Idp, Visitor
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
-from idp.model import (
-    AuthorizationCode,
-    AuthorizationRequest,
-    Client,
-    Factor,
-    Grant,
-    Interaction,
-    Session,
-)
+from idp.model import AuthorizationCode, AuthorizationRequest, Client, Factor, Grant, Interaction
 from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
@@ -55,21 +46,28 @@ class ToInteraction:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Show the page that asks. `facts` and `loaded` are what it was decided from."""
+    """Show the page that asks. `facts` and `loaded` are what it was decided from.
+
+    `token` is a new session cookie, None to keep the one there is.
+    """
 
     ask: Ask
     facts: Facts
     loaded: Loaded
     interaction: Interaction
     client: Client
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A request that something has to be asked about, before any of it is stored."""
+class Unstored:
+    """A request of which nothing is stored before a right password: its address is its page.
 
-    started: Interaction
-    loaded: Loaded
+    `written` is its parameters as that address has them.
+    """
+
+    request: AuthorizationRequest
+    written: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +98,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
     )
 
 
-async def begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
-    """A new authorization request: answered at once if nothing has to be asked, else stored and asked about.
-
-    Raises `PageError` as `at_once`.
-    """
-    found = await at_once(idp, request, visitor)
-    if isinstance(found, ToClient):
-        return found
-    started, loaded = found.started, found.loaded
-    if loaded.session is not None:
-        await sessions.begin(idp.db, started=started, now=started.started_at)
-        return ToInteraction(started.id)
-    token = session_token(idp.secrets, started.session_id)
-    anonymous = Session(started.session_id, None, started.started_at, started.started_at, visitor.user_agent)
-    await sessions.begin(
-        idp.db, started=started, now=started.started_at, new_session=anonymous, token_hash=digest(token)
-    )
-    return ToInteraction(started.id, token)
-
-
-async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | Unanswered:
+async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | Show:
     """The answer to a request about which nothing has to be asked; nothing is stored of one that has to be.
 
     Raises `PageError` for a client that is gone, although this process has not heard of it.
@@ -131,18 +109,15 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
     loaded = store_facts.NOTHING
     if visitor.token_hash is not None:
         loaded = await store_facts.of_session(
-            idp.db, token_hash=visitor.token_hash, client_id=client.id, sessions=idp.policy.sessions, now=now
+            idp.db,
+            token_hash=visitor.token_hash,
+            session_id=visitor.session_id,
+            client_id=client.id,
+            sessions=idp.policy.sessions,
+            now=now,
         )
-    if loaded.client_gone and client.id != INTERNAL:
-        raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
-    started = Interaction(
-        id=uuid4(),
-        session_id=loaded.session.id if loaded.session else uuid4(),
-        client_id=client.id,
-        request=request,
-        started_at=now,
-        expires_at=now + idp.policy.interaction.ttl,
-    )
+    check_client(client, loaded)
+    started = paused(idp, request, uuid4(), loaded.session.id if loaded.session else uuid4(), now=now)
     facts = replace(facts_of(idp, loaded, started, client, now=now), interaction_id=None)
     match decide(facts, idp.policy):
         case Proceed() as proceed:
@@ -150,8 +125,20 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
             return await issue(idp, proceed, request, loaded, client, now=now)
         case Refuse() as refuse:
             return refused(idp, request, refuse)
-        case Ask():
-            return Unanswered(started, loaded)
+        case Ask() as ask:
+            return Show(ask, facts, loaded, started, client)
+
+
+def check_client(client: Client, loaded: Loaded) -> None:
+    """Raises `PageError` for a client that is gone, although this process has not heard of it."""
+    if loaded.client_gone and client.id != INTERNAL:
+        raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
+
+
+def paused(idp: Idp, request: AuthorizationRequest, id_: UUID, session_id: UUID, *, now: datetime) -> Interaction:
+    """A request that begins now to be asked about in this session."""
+    expires_at = now + idp.policy.interaction.ttl
+    return Interaction(id_, session_id, request.client_id, request, started_at=now, expires_at=expires_at)
 
 
 def leads_home(request: AuthorizationRequest, client: Client) -> bool:

@@ -8,10 +8,7 @@ from idp.crypto import digest
 from idp.flows.idp import Idp, Visitor, next_token
 from idp.flows.signin import repeat
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load, resume
-from idp.model import (
-    Interaction,
-    Session,
-)
+from idp.model import AuthorizationRequest, Interaction, Session
 from idp.oidc import answer
 from idp.policy import Ask, Kind, Policy, Reason, Why, decide, not_for_this_person
 from idp.store.signin import sessions
@@ -37,8 +34,17 @@ async def cancel(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
 async def _deny(idp: Idp, interaction: Interaction, description: str, *, now: datetime) -> ToClient | Gone:
     if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
         return Gone()
-    refusal = answer.refuse(interaction.request, "access_denied", description)
-    return ToClient(interaction.request, answer.error(refusal, issuer=idp.issuer))
+    return _denied(idp, interaction.request, description)
+
+
+def cancelled(idp: Idp, request: AuthorizationRequest) -> ToClient:
+    """The person does not want to, before anything was stored."""
+    return _denied(idp, request, "The person cancelled.")
+
+
+def _denied(idp: Idp, request: AuthorizationRequest, description: str) -> ToClient:
+    refusal = answer.refuse(request, "access_denied", description)
+    return ToClient(request, answer.error(refusal, issuer=idp.issuer))
 
 
 def optional(policy: Policy, scope: str) -> bool:

@@ -14,7 +14,7 @@ from idp.model import Account, AuthenticationEvent, Authenticator, Challenge, Fa
 from idp.store.engine import Conn
 from idp.store.people import recovery_codes
 from idp.store.signin.consuming import Evidence, Mailed, Saved, Step, Texted
-from idp.store.signin.facts import Replaced
+from idp.store.signin.replaced import Replaced
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,29 +5,22 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from idp import limits
-from idp.audit import FactorRefused, FactorVerified
-from idp.crypto import digest, random_token
+from idp.audit import FactorRefused
 from idp.factors import password as passwords
 from idp.factors import recovery
-from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device, next_token
-from idp.flows.language import message_language
+from idp.flows.idp import Idp, Visitor, address_key, exempt, interaction_id, known_device
 from idp.flows.signin import repeat
-from idp.flows.signin.authorize import Gone, ToInteraction, facts_of, opened
-from idp.flows.signin.destinations import charges as sending_charges
-from idp.flows.signin.destinations import destination
-from idp.flows.signin.questions import question
+from idp.flows.signin.authorize import Gone, ToInteraction, Unstored, check_client, opened, paused
+from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
-from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
-from idp.policy import Ask, Kind, decide, unasked
+from idp.model import Account, Client, Factor, Interaction
 from idp.store import audits, rate_limits
-from idp.store.engine import Conn
 from idp.store.people import accounts, recovery_codes
 from idp.store.refunds import Refund, Refunds, give_back
 from idp.store.signin import facts as store_facts
-from idp.store.signin import proofs, sessions
-from idp.store.signin.consuming import Compared
+from idp.store.signin import sessions
 from idp.store.signin.facts import Loaded
-from idp.store.signin.proofs import NextQuestion, Proof, Rotation
+from idp.store.signin.replaced import Replaced
 from idp.typed import fold
 
 
@@ -46,7 +39,7 @@ class Wait:
 
 async def password(
     idp: Idp,
-    interaction_id: UUID,
+    asked: UUID | Unstored,
     visitor: Visitor,
     *,
     username: str,
@@ -55,28 +48,21 @@ async def password(
 ) -> ToInteraction | WrongPassword | Wait | Gone:
     """Check a password. On success the session has a new token, and a text message is on its way if one is due.
 
+    Of a request that is `asked` at its own address nothing is stored before that; a browser that has no session then
+    begins the one that its cookie names. `Gone`: the cookie names one that it does not open, and needs to be another.
+
     A recovery code (`saved`) makes any browser a known one for this try, and is not used up by it.
     """
-    now = idp.clock.now()
-    if visitor.token_hash is None:
-        return Gone(other_browser=True)
-    name = fold(username)
-    loaded = await store_facts.of_username(
-        idp.db,
-        token_hash=visitor.token_hash,
-        interaction_id=interaction_id,
-        username=name,
-        sessions=idp.policy.sessions,
-        now=now,
-    )
-    found = opened(idp, loaded, now=now)
+    now, name = idp.clock.now(), fold(username)
+    found = await _find(idp, asked, visitor, name, now=now)
     if isinstance(found, Gone):
-        return await _again(idp, interaction_id, visitor, name, typed, saved) or found
-    _, interaction, client = found
+        return await _again(idp, asked, visitor, name, typed, saved) or found
+    loaded, interaction, client = found
     account = loaded.account
     device = await _known(idp, visitor, loaded, saved)
     charges = _charges(idp, visitor, name, device)
-    if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
+    # It is on the disk with what is written before anybody hears of it: the refusal, or the proof.
+    if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
     if not right or account is None or account.disabled or not _has_second_factor(idp, account, loaded, now):
@@ -85,34 +71,106 @@ async def password(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
         return WrongPassword()
-    onward = await _signed_in(idp, visitor, account, loaded, interaction, _harmless(idp, charges, charged_at=now))
+    begins = isinstance(asked, Unstored)
+    refunds = _harmless(idp, charges, charged_at=now)
+    onward = await signed_in(idp, visitor, account, loaded, interaction, refunds, begins=begins)
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await give_back(idp.db, charges, now=now)
-        return await _again(idp, interaction_id, visitor, name, typed, saved) or ToInteraction(interaction_id)
+        again = await _again(idp, asked, visitor, name, typed, saved)
+        return again or (Gone() if begins else ToInteraction(interaction.id))
     await _rehash(idp, account, typed, loaded.password_hash)
     return onward
 
 
-async def _again(
-    idp: Idp, interaction_id: UUID, visitor: Visitor, name: str, typed: passwords.Password, saved: object
-) -> ToInteraction | Wait | None:
-    """The form once more, with the token that the first one replaced: the same password goes on where that is."""
-    before = await repeat.replaced(idp, interaction_id, visitor)
-    if before is None or repeat.proof_of(before, interaction_id, Factor.PASSWORD) is None:
+async def _find(
+    idp: Idp, asked: UUID | Unstored, visitor: Visitor, name: str, *, now: datetime
+) -> tuple[Loaded, Interaction, Client] | Gone:
+    if visitor.token is None or visitor.token_hash is None or visitor.session_id is None:
+        return Gone(other_browser=True)
+    if isinstance(asked, UUID):
+        stored = await store_facts.of_username(
+            idp.db,
+            token_hash=visitor.token_hash,
+            interaction_id=asked,
+            username=name,
+            sessions=idp.policy.sessions,
+            now=now,
+        )
+        return opened(idp, stored, now=now)
+    client = idp.client(asked.request.client_id)
+    assert client is not None, "a parsed request names a client"
+    loaded = await store_facts.of_name(
+        idp.db,
+        token_hash=visitor.token_hash,
+        session_id=visitor.session_id,
+        username=name,
+        client_id=client.id,
+        sessions=idp.policy.sessions,
+        now=now,
+    )
+    check_client(client, loaded)
+    if loaded.session is None and (loaded.taken or not visitor.untried):
+        return Gone()
+    return loaded, _begun(idp, asked, visitor, now=now), client
+
+
+def _begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Interaction:
+    """What a right password stores of the request; the same form has the same id in whatever process."""
+    assert visitor.token is not None
+    assert visitor.session_id is not None
+    id_ = interaction_id(visitor.token, asked.written)
+    return paused(idp, asked.request, id_, visitor.session_id, now=now)
+
+
+async def _before(
+    idp: Idp, asked: UUID | Unstored, visitor: Visitor, *, now: datetime
+) -> tuple[Replaced, Interaction] | None:
+    """What the token opened before the password replaced it; this request's own password, where it was stored."""
+    if isinstance(asked, UUID):
+        before = await repeat.replaced(idp, asked, visitor)
+        if before is None or repeat.proof_of(before, asked, Factor.PASSWORD) is None:
+            return None
+        assert before.loaded.interaction is not None
+        return before, before.loaded.interaction
+    if visitor.token is None:
         return None
-    account, now = before.loaded.account, idp.clock.now()
+    started = _begun(idp, asked, visitor, now=now)
+    before = await repeat.left(idp, started, visitor)
+    if before is None or before.loaded.session is None or repeat.proof_of(before, None, Factor.PASSWORD) is None:
+        return None
+    return before, replace(started, session_id=before.loaded.session.id)
+
+
+async def _again(
+    idp: Idp, asked: UUID | Unstored, visitor: Visitor, name: str, typed: passwords.Password, saved: object
+) -> ToInteraction | Wait | None:
+    """The form once more, with the token that the first one replaced: the same password goes on where that is.
+
+    So does what another tab of this browser asks at its own address: it goes where that wanted to go.
+    """
+    now = idp.clock.now()
+    found = await _before(idp, asked, visitor, now=now)
+    if found is None:
+        return None
+    before, interaction = found
+    account = before.loaded.account
     if account is None or account.username != name:
         return None
     device = await _known(idp, visitor, before.loaded, saved)
     charges = _charges(idp, visitor, name, device)
-    if (refused := await rate_limits.spend(idp.db, charges, now=now)) is not None:
+    if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
     if not await idp.passwords.verify(typed, hashed=before.loaded.password_hash):
-        await repeat.wrong(idp, idp.db, visitor, before, interaction_id, Factor.PASSWORD)
+        await repeat.wrong(idp, idp.db, visitor, before, interaction, Factor.PASSWORD)
         return None
     await give_back(idp.db, charges, now=now)
-    return repeat.onward(idp, visitor, before, interaction_id)
+    onward = repeat.onward(idp, visitor, before, interaction.id)
+    if onward is None or isinstance(asked, UUID):
+        return onward
+    assert visitor.token_hash is not None
+    joined = await sessions.join(idp.db, started=interaction, shown=visitor.token_hash, token_hash=before.token_hash)
+    return onward if joined else None
 
 
 async def _known(idp: Idp, visitor: Visitor, loaded: Loaded, saved: object) -> str | None:
@@ -168,101 +226,3 @@ async def _rehash(idp: Idp, account: Account, typed: passwords.Password, old: st
     if old is not None and passwords.needs_rehash(old):
         new = await idp.passwords.hash_password(typed)
         await accounts.rehash(idp.db, account_id=account.id, old_hash=old, new_hash=new)
-
-
-async def _signed_in(
-    idp: Idp,
-    visitor: Visitor,
-    account: Account,
-    loaded: Loaded,
-    interaction: Interaction,
-    refunds: Refunds,
-) -> ToInteraction | None:
-    """The password is recorded, and the session has the next token. None: somebody was first."""
-    now = idp.clock.now()
-    session, shown = loaded.session, visitor.token_hash
-    assert session is not None
-    assert shown is not None
-    assert visitor.token is not None
-    if session.account_id is None or session.account_id == account.id:
-        token = next_token(idp.secrets, visitor.token, session.id)
-        rotation = Rotation(session.id, shown, digest(token))
-        recorded = await _record(
-            idp, idp.db, visitor, account, loaded, interaction, rotation=rotation, refunds=refunds, now=now
-        )
-        return ToInteraction(interaction.id, token) if recorded else None
-    # Another person in the same browser: nothing of the first one's session may carry over.
-    fresh = Session(uuid4(), None, now, now, visitor.user_agent)
-    token, unused = next_token(idp.secrets, visitor.token, fresh.id), digest(random_token())
-    moved = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)
-    rotation = Rotation(fresh.id, unused, digest(token), shown)
-    async with idp.db.transaction() as conn:
-        if not await sessions.replace(
-            conn, interaction_id=interaction.id, old=session.id, new=fresh, token_hash=unused, shown=shown, now=now
-        ):
-            return None
-        await sessions.end(conn, session_id=session.id, now=now)
-        loaded = replace(loaded, session=fresh, events=())
-        recorded = await _record(
-            idp, conn, visitor, account, loaded, moved, rotation=rotation, refunds=refunds, now=now
-        )
-    return ToInteraction(interaction.id, token if recorded else None)
-
-
-async def _record(
-    idp: Idp,
-    conn: Conn,
-    visitor: Visitor,
-    account: Account,
-    loaded: Loaded,
-    interaction: Interaction,
-    *,
-    rotation: Rotation,
-    refunds: Refunds,
-    now: datetime,
-) -> bool:
-    client = idp.client(interaction.client_id)
-    assert client is not None
-    assert loaded.password_hash is not None
-    event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
-    return await proofs.record(
-        conn,
-        Proof(Compared(loaded.password_hash), account.id, client.id, interaction.id),
-        rotation=rotation,
-        audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
-        refunds=refunds,
-        then=_next_question(idp, visitor, account, loaded, interaction, client, event, now=now),
-        now=now,
-    )
-
-
-def _next_question(
-    idp: Idp,
-    visitor: Visitor,
-    account: Account,
-    loaded: Loaded,
-    interaction: Interaction,
-    client: Client,
-    event: AuthenticationEvent,
-    *,
-    now: datetime,
-) -> NextQuestion | None:
-    """The code to send together with recording the password, if that is what comes next and nothing better is there."""
-    signed_in = replace(
-        loaded,
-        session=Session(interaction.session_id, account.id, now, now),
-        events=(*loaded.events, event),
-    )
-    decision = decide(facts_of(idp, signed_in, interaction, client, now=now), idp.policy)
-    if not isinstance(decision, Ask) or decision.kind is not Kind.SECOND_FACTOR:
-        return None
-    factor = unasked(decision.factors, idp.policy)
-    to = None if factor is None else destination(idp, factor, account, loaded.authenticators)
-    if factor is None or to is None:
-        return None
-    locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
-    return NextQuestion(
-        question=question(idp, interaction, account, factor, to, locale=locale, now=now),
-        charges=sending_charges(idp, visitor, to),
-        audit=to.sent(interaction.id),
-    )

@@ -136,7 +136,12 @@ async def _who(idp: Idp, visitor: Visitor) -> tuple[Session | None, Account | No
     if visitor.token_hash is None:
         return None, None
     loaded = await store_facts.of_session(
-        idp.db, token_hash=visitor.token_hash, client_id=INTERNAL, sessions=idp.policy.sessions, now=idp.clock.now()
+        idp.db,
+        token_hash=visitor.token_hash,
+        session_id=visitor.session_id,
+        client_id=INTERNAL,
+        sessions=idp.policy.sessions,
+        now=idp.clock.now(),
     )
     return loaded.session, loaded.account
 

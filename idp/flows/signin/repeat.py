@@ -15,21 +15,21 @@ from idp.crypto import equal
 from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of, issue, leads_home
 from idp.flows.signin.judge import parse, was_accepted
-from idp.model import AuthenticationEvent, Factor
+from idp.model import AuthenticationEvent, Factor, Interaction
 from idp.policy import Proceed, decide
 from idp.store import audits, rate_limits
 from idp.store.engine import Conn, Connection
 from idp.store.refunds import give_back
 from idp.store.signin import attempts, sessions
-from idp.store.signin import facts as store_facts
-from idp.store.signin.facts import Replaced
+from idp.store.signin import replaced as store_replaced
+from idp.store.signin.replaced import Replaced
 
 
 async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced | None:
     """What the visitor's token opened until it was replaced, if it can be forgiven."""
     if visitor.token_hash is None:
         return None
-    return await store_facts.of_replaced(
+    return await store_replaced.of_replaced(
         idp.db,
         token_hash=visitor.token_hash,
         interaction_id=interaction_id,
@@ -38,19 +38,29 @@ async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced
     )
 
 
-def proof_of(before: Replaced, interaction_id: UUID, factor: Factor) -> AuthenticationEvent | None:
-    """The proof that replaced the token, if it was one of this factor in this interaction."""
+async def left(idp: Idp, started: Interaction, visitor: Visitor) -> Replaced | None:
+    """As `replaced`, for a request that its own form may have stored or not, and so for any that this browser asks."""
+    if visitor.token_hash is None:
+        return None
+    return await store_replaced.of_left(
+        idp.db,
+        token_hash=visitor.token_hash,
+        session_id=visitor.session_id,
+        interaction_id=started.id,
+        client_id=started.client_id,
+        sessions=idp.policy.sessions,
+        now=idp.clock.now(),
+    )
+
+
+def proof_of(before: Replaced, interaction_id: UUID | None, factor: Factor) -> AuthenticationEvent | None:
+    """The proof that replaced the token, if it was one of this factor in this interaction; with None, in any."""
     account, events = before.loaded.account, before.loaded.events
     if account is None or account.disabled or not events:
         return None
     last = events[-1]
-    ours = (last.at, last.factor, last.interaction_id, last.account_id) == (
-        before.at,
-        factor,
-        interaction_id,
-        account.id,
-    )
-    return last if ours else None
+    ours = (last.at, last.factor, last.account_id) == (before.at, factor, account.id)
+    return last if ours and interaction_id in {None, last.interaction_id} else None
 
 
 def onward(
@@ -69,20 +79,19 @@ def _hash(token: str) -> bytes:
     return Visitor("", token).token_hash or b""
 
 
-async def wrong(idp: Idp, conn: Conn, visitor: Visitor, before: Replaced, interaction_id: UUID, factor: Factor) -> None:
+async def wrong(idp: Idp, conn: Conn, visitor: Visitor, before: Replaced, asked: Interaction, factor: Factor) -> None:
     """Whoever holds the old token does not know the answer: it is forgiven no more."""
-    session, account, interaction = before.loaded.session, before.loaded.account, before.loaded.interaction
+    session, account = before.loaded.session, before.loaded.account
     assert session is not None
     assert account is not None
-    assert interaction is not None
     assert visitor.token_hash is not None
     await sessions.forget_previous(conn, session_id=session.id, shown=visitor.token_hash)
     await audits.add(
         conn,
-        FactorRefused(factor=factor, interaction=str(interaction_id)),
+        FactorRefused(factor=factor, interaction=str(asked.id)),
         now=idp.clock.now(),
         account_id=account.id,
-        client_id=interaction.client_id,
+        client_id=asked.client_id,
     )
 
 
@@ -103,8 +112,8 @@ async def code(
         interaction_id, before = asked_in, await replaced(idp, asked_in, visitor)
         if before is None:
             return None
-    event, account = proof_of(before, interaction_id, factor), before.loaded.account
-    if event is None or account is None:
+    event, account, asked = proof_of(before, interaction_id, factor), before.loaded.account, before.loaded.interaction
+    if event is None or account is None or asked is None:
         return None
     now = idp.clock.now()
     charges = [(idp.limits.code_failures, limits.subject(idp.limits.code_failures, account.id, factor.value))]
@@ -114,7 +123,7 @@ async def code(
         held = await _held(conn, visitor, before)
         right = held and await was_accepted(idp, conn, before, event, parsed)
         if held and not right:
-            await wrong(idp, conn, visitor, before, interaction_id, factor)
+            await wrong(idp, conn, visitor, before, asked, factor)
     if held and not right:
         return None
     await give_back(idp.db, charges, now=now)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from idp.flows.idp import INTERNAL, Idp, Visitor
-from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unanswered, at_once, begin, leads_home
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, at_once, leads_home
+from idp.flows.signin.begin import begin
 from idp.model import Account, AuthorizationRequest
 from idp.store.signin import facts, sessions
 
@@ -38,7 +39,7 @@ async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
         )
         if loaded.interaction is not None and loaded.interaction.finished_at is not None:
             answer = await at_once(idp, request, visitor)
-            if isinstance(answer, Unanswered):
+            if isinstance(answer, Show):
                 return Finished(request, loaded.account)
             if request.client_id != INTERNAL:
                 return answer

@@ -36,12 +36,13 @@ class Dead:
 # The session, if it still has the token the browser showed, and the interaction: both ours until we are done. Locks in
 # one order everywhere: session, interaction, challenge, the limits of a person, those of an address. A statement says
 # in `same` what must be unchanged besides.
-LOCKED = """locked_session AS (
+LOCKED_SESSION = """locked_session AS (
     SELECT FROM session
     WHERE id = :session_id AND token_hash = :old_token AND ended_at IS NULL
       AND (account_id IS NULL OR account_id = :account_id) AND EXISTS (SELECT FROM same)
     FOR UPDATE
-),
+)"""
+LOCKED = f"""{LOCKED_SESSION},
 locked AS (
     SELECT FROM interaction
     WHERE id = :interaction_id AND session_id = :session_id AND finished_at IS NULL AND expires_at > :now

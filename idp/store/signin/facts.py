@@ -30,7 +30,7 @@ class Loaded:
 
     `challenges` are the questions of the interaction; `elsewhere` those that others of the same session asked to sign
     in, whoever was asked then, and that nobody has answered. `client_gone`: no such client is registered and enabled;
-    always true of our own account pages.
+    always true of our own account pages. `taken`: the token names a session that there is, but does not open it.
     """
 
     session: Session | None = None
@@ -43,6 +43,7 @@ class Loaded:
     challenges: Mapping[Factor, Challenge] = field(default_factory=dict)
     elsewhere: Sequence[Challenge] = ()
     client_gone: bool = False
+    taken: bool = False
 
 
 NOTHING = Loaded()
@@ -50,7 +51,7 @@ NOTHING = Loaded()
 # Of the session `s`.
 SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation,
     s.previous_hash IS NOT NULL AS forgiving"""
-_LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
+LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
 _PROOFS = """(
     SELECT jsonb_agg(jsonb_build_array(
@@ -73,44 +74,44 @@ _QUESTIONS = f"""(
 # What this process knows of clients by heart may be old; the row decides.
 _GONE = "(SELECT k.disabled_at IS NULL FROM client k WHERE k.id = {}) IS NOT TRUE AS client_gone"
 
-_KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, c.scopes AS remembered"
-_PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
+KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, c.scopes AS remembered"
+PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
     i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
 
+# One row, whether or not the token opens a session.
+_AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken
+FROM (SELECT EXISTS (SELECT FROM session WHERE id = :session_id) AS taken) AS always
+LEFT JOIN session s ON s.token_hash = :token_hash AND {LIVE}"""
+
 _OF_SESSION = Sql(f"""
-SELECT {_KNOWN}, {_GONE.format(":client_id")}
-FROM session s
+SELECT {_AT_THE_DOOR}
 LEFT JOIN account p ON p.id = s.account_id
-LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id
-WHERE s.token_hash = :token_hash AND {_LIVE}""")
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
+
+_OF_NAME = Sql(f"""
+SELECT p.password_hash, {_AT_THE_DOOR}
+LEFT JOIN account p ON p.username = :username
+LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
 
 _OF_INTERACTION = Sql(f"""
-SELECT {_KNOWN}, {_PAUSED}, NULL::text AS password_hash
+SELECT {KNOWN}, {PAUSED}, NULL::text AS password_hash
 FROM session s
 JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
 LEFT JOIN account p ON p.id = s.account_id
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
-WHERE s.token_hash = :token_hash AND {_LIVE}""")
+WHERE s.token_hash = :token_hash AND {LIVE}""")
 
 _OF_USERNAME = Sql(f"""
-SELECT {_KNOWN}, {_PAUSED}, p.password_hash
+SELECT {KNOWN}, {PAUSED}, p.password_hash
 FROM session s
 JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
 LEFT JOIN account p ON p.username = :username
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
-WHERE s.token_hash = :token_hash AND {_LIVE}""")
-
-_OF_REPLACED = Sql(f"""
-SELECT {_KNOWN}, {_PAUSED}, p.password_hash, s.replaced_at, s.token_hash
-FROM session s
-JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
-LEFT JOIN account p ON p.id = s.account_id
-LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
--- Not found by the hash, which has no index, but through the interaction.
-WHERE s.previous_hash = :token_hash AND s.replaced_at > :replaced_since AND {_LIVE}""")
+WHERE s.token_hash = :token_hash AND {LIVE}""")
 
 
-def _moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
+def moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
+    """The values of `LIVE`, `KNOWN` and `PAUSED`."""
     return {
         "now": now,
         "begun_since": now - sessions.life,
@@ -119,10 +120,45 @@ def _moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
     }
 
 
-async def of_session(conn: Conn, *, token_hash: bytes, client_id: str, sessions: Sessions, now: datetime) -> Loaded:
-    """The browser with this session, about to ask something for this client. `NOTHING` if the session is not live."""
-    row = await conn.one(_OF_SESSION, token_hash=token_hash, client_id=client_id, **_moments(sessions, now))
-    return NOTHING if row is None else Loaded(**_known(row))
+async def of_session(
+    conn: Conn, *, token_hash: bytes, session_id: UUID | None, client_id: str, sessions: Sessions, now: datetime
+) -> Loaded:
+    """The browser with this token, about to ask something for this client. No session if it opens none that is live.
+
+    `session_id` is that of the token, whatever it opens.
+    """
+    row = await conn.one(
+        _OF_SESSION, token_hash=token_hash, session_id=session_id, client_id=client_id, **moments(sessions, now)
+    )
+    assert row is not None
+    return Loaded(**known(row), taken=_taken(row))
+
+
+async def of_name(
+    conn: Conn,
+    *,
+    token_hash: bytes,
+    session_id: UUID | None,
+    username: str,
+    client_id: str,
+    sessions: Sessions,
+    now: datetime,
+) -> Loaded:
+    """As `of_session`, but the account, its hash, authenticators and consent are those of the typed username."""
+    row = await conn.one(
+        _OF_NAME,
+        token_hash=token_hash,
+        session_id=session_id,
+        username=username,
+        client_id=client_id,
+        **moments(sessions, now),
+    )
+    assert row is not None
+    return Loaded(**known(row), password_hash=row["password_hash"], taken=_taken(row))
+
+
+def _taken(row: Row) -> bool:
+    return row["taken"] and row["session_id"] is None
 
 
 async def of_interaction(
@@ -130,9 +166,9 @@ async def of_interaction(
 ) -> Loaded:
     """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
     row = await conn.one(
-        _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **_moments(sessions, now)
+        _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **moments(sessions, now)
     )
-    return NOTHING if row is None else _read(row)
+    return NOTHING if row is None else read(row)
 
 
 async def of_username(
@@ -140,32 +176,9 @@ async def of_username(
 ) -> Loaded:
     """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
     row = await conn.one(
-        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **_moments(sessions, now)
+        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **moments(sessions, now)
     )
-    return NOTHING if row is None else _read(row)
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """What the browser's token opened until `at`, as it is now; `token_hash` is of the token that came then."""
-
-    loaded: Loaded
-    at: datetime
-    token_hash: bytes = field(repr=False)
-
-
-async def of_replaced(
-    conn: Conn, *, token_hash: bytes, interaction_id: UUID, sessions: Sessions, now: datetime
-) -> Replaced | None:
-    """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
-    row = await conn.one(
-        _OF_REPLACED,
-        token_hash=token_hash,
-        interaction_id=interaction_id,
-        replaced_since=now - sessions.forgiven,
-        **_moments(sessions, now),
-    )
-    return None if row is None else Replaced(_read(row), row["replaced_at"], row["token_hash"])
+    return NOTHING if row is None else read(row)
 
 
 def read_session(row: Row) -> Session:
@@ -181,10 +194,10 @@ def read_session(row: Row) -> Session:
     )
 
 
-def _known(row: Row) -> dict[str, Any]:
+def known(row: Row) -> dict[str, Any]:
     """What `Loaded` holds whether or not there is an interaction."""
     return {
-        "session": read_session(row),
+        "session": None if row["session_id"] is None else read_session(row),
         "account": read_account(row),
         "events": tuple(_event(item) for item in row["proofs"] or ()),
         "authenticators": read_authenticators(row["person_id"], row["authenticators"]),
@@ -193,11 +206,12 @@ def _known(row: Row) -> dict[str, Any]:
     }
 
 
-def _read(row: Row) -> Loaded:
+def read(row: Row) -> Loaded:
+    """What is known inside an interaction, from `KNOWN` and `PAUSED`."""
     id_, consented = row["interaction_id"], row["consented"]
     questions = [_challenge(item) for item in row["questions"] or ()]
     return Loaded(
-        **_known(row),
+        **known(row),
         password_hash=row["password_hash"],
         interaction=Interaction(
             id=id_,

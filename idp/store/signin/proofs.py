@@ -9,14 +9,16 @@ from uuid import UUID
 
 from idp.audit import Event
 from idp.limits import Closed, Limit, Refused
+from idp.model import Interaction
 from idp.store.audits import AUDITED, audit_values
 from idp.store.delivery.messages import waking
 from idp.store.engine import Conn
 from idp.store.rate_limits import FORGIVE, charged
 from idp.store.refunds import Refunds, Shape, refunded
-from idp.store.signin.attempts import LOCKED, TOLD, Attempt, Dead, Spent, attempted, outcome
+from idp.store.signin.attempts import LOCKED, LOCKED_SESSION, TOLD, Attempt, Dead, Spent, attempted, outcome
 from idp.store.signin.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
 from idp.store.signin.consuming import Evidence, Use, use_of
+from idp.store.signin.sessions import BEGUN, started_values
 from idp.store.sql import Sql
 
 
@@ -43,6 +45,37 @@ class Proof:
     interaction_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A request of which nothing is stored before its password, and whether its session is another one that is."""
+
+    started: Interaction
+    new_session: bool
+    user_agent: str
+
+    def values(self) -> dict[str, Any]:
+        """The values of it."""
+        return {**started_values(self.started), "user_agent": self.user_agent}
+
+
+_ROTATED = """
+    UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
+                       previous_hash = :shown_token, replaced_at = :now
+    WHERE id = :session_id AND EXISTS (SELECT FROM used)
+    RETURNING id, account_id"""
+
+# In place of `LOCKED`, whoever is first with it. The interaction waits for the session, and cannot be there before.
+_BEGINS = f"locked AS ({BEGUN} WHERE EXISTS (SELECT FROM locked_session) RETURNING id)"
+_NEW_SESSION = """locked_session AS (
+    INSERT INTO session (id, account_id, token_hash, created_at, seen_at, user_agent, previous_hash, replaced_at)
+    SELECT :session_id, :account_id, :new_token, :now, :now, :user_agent, :shown_token, :now
+    WHERE EXISTS (SELECT FROM same) AND NOT EXISTS (SELECT FROM interaction WHERE id = :interaction_id)
+    ON CONFLICT DO NOTHING
+    RETURNING id, account_id
+)"""
+_BEGAN = "SELECT id, account_id FROM locked_session WHERE EXISTS (SELECT FROM used)"
+
+
 @lru_cache(maxsize=64)
 def _statement(
     use: Use,
@@ -51,9 +84,16 @@ def _statement(
     then: tuple[Limit, ...] | None = None,
     attempt: tuple[Limit, ...] | None = None,
     asked: bool = False,
+    begins: bool = False,
+    new_session: bool = False,
 ) -> Sql:
     taken = "(SELECT address_places FROM used)" if asked else None
     attempting, asking, told = "", "", ""
+    locked, rotated = LOCKED, _ROTATED
+    if begins:
+        locked = f"{LOCKED_SESSION},\n{_BEGINS}"
+    if new_session:
+        locked, rotated = f"{_NEW_SESSION},\n{_BEGINS}", _BEGAN
     if attempt is not None:
         attempting = f"{attempted(attempt, asked=asked, right=use.right)},"
         told = f", {TOLD}, NULL::int AS attempts"
@@ -63,15 +103,10 @@ def _statement(
         asking, told = _then(then), f", {waking('queued')}"
     return Sql(f"""
 WITH same AS ({use.same}),
-{LOCKED},
+{locked},
 {attempting}
 {use.used},
-rotated AS (
-    UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
-                       previous_hash = :shown_token, replaced_at = :now
-    WHERE id = :session_id AND EXISTS (SELECT FROM used)
-    RETURNING id, account_id
-),
+rotated AS ({rotated}),
 event AS (
     INSERT INTO authentication_event (session_id, account_id, factor, at, client_id, interaction_id, authenticator_id,
                                       swap)
@@ -122,9 +157,11 @@ async def record(
     forgive: Sequence[bytes] = (),
     refunds: Refunds | None = None,
     then: NextQuestion | None = None,
+    beginning: Beginning | None = None,
 ) -> bool:
     """True if the password that was compared is the person's still; then it counts and the session has its new token.
 
+    With `beginning` the request is paused by this, and the session begun if it is new.
     False: the session's token was already used, or the password changed, and nothing changed here.
     Whether `then` was asked shows when the interaction is loaded again.
     """
@@ -134,8 +171,16 @@ async def record(
         limits = tuple(limit for limit, _ in then.charges)
         values |= ask_values(then.question, then.charges)
         values |= audit_values(then.audit, account_id=proof.account_id, client_id=proof.client_id, prefix="sent")
-    statement = _statement(use, () if refunds is None else refunds.shape, then=limits)
+    statement = _statement(
+        use,
+        () if refunds is None else refunds.shape,
+        then=limits,
+        begins=beginning is not None,
+        new_session=beginning is not None and beginning.new_session,
+    )
     values |= _values(proof, rotation, audit, forgive, refunds)
+    if beginning is not None:
+        values |= beginning.values()
     return bool(await conn.value(statement, **values, finishes=False, now=now))
 
 

@@ -15,19 +15,17 @@ _NEW_SESSION = """
     VALUES (:session_id, :token_hash, :now, :now, :user_agent, :shown_token,
             CASE WHEN :shown_token::bytea IS NOT NULL THEN :now::timestamptz END)"""
 
-_PAUSED = """
-INSERT INTO interaction (id, session_id, client_id, request, started_at, expires_at)
-VALUES (:interaction_id, :session_id, :client_id, :request, :started_at, :expires_at)"""
+# A paused request, by itself or together with the password (`proofs`). `started_values` are the values.
+BEGUN = """INSERT INTO interaction (id, session_id, client_id, request, started_at, expires_at)
+    SELECT :interaction_id, :session_id, :client_id, :request, :started_at, :expires_at"""
 
-_BEGIN = Sql(_PAUSED)
-_BEGIN_ANONYMOUS = Sql(f"WITH new_session AS ({_NEW_SESSION}) {_PAUSED}")
+_BEGIN = Sql(BEGUN)
+_BEGIN_ANONYMOUS = Sql(f"WITH new_session AS ({_NEW_SESSION})\n{BEGUN}")
 
 
-async def begin(
-    conn: Conn, *, started: Interaction, now: datetime, new_session: Session | None = None, token_hash: bytes = b""
-) -> None:
-    """Store a paused request, and with `new_session` the anonymous session that it belongs to."""
-    values: dict[str, Any] = {
+def started_values(started: Interaction) -> dict[str, Any]:
+    """The values of `BEGUN`."""
+    return {
         "interaction_id": started.id,
         "session_id": started.session_id,
         "client_id": started.client_id,
@@ -35,6 +33,13 @@ async def begin(
         "started_at": started.started_at,
         "expires_at": started.expires_at,
     }
+
+
+async def begin(
+    conn: Conn, *, started: Interaction, now: datetime, new_session: Session | None = None, token_hash: bytes = b""
+) -> None:
+    """Store a paused request, and with `new_session` the anonymous session that it belongs to."""
+    values = started_values(started)
     if new_session is None:
         await conn.one(_BEGIN, **values)
     else:
@@ -78,6 +83,33 @@ async def replace(
         now=now,
     )
     return row is not None
+
+
+_JOIN = Sql(f"""
+WITH left_before AS (
+    SELECT FROM session
+    WHERE id = :session_id AND token_hash = :token_hash AND previous_hash = :shown_token AND ended_at IS NULL
+    FOR UPDATE
+),
+begun AS ({BEGUN}
+    WHERE EXISTS (SELECT FROM left_before)
+    ON CONFLICT DO NOTHING
+)
+SELECT FROM left_before""")
+
+
+async def join(conn: Conn, *, started: Interaction, shown: bytes, token_hash: bytes) -> bool:
+    """Pause a request in its session, if it is not there yet, and if `shown` is the token before `token_hash` still."""
+    row = await conn.one(_JOIN, **started_values(started), shown_token=shown, token_hash=token_hash)
+    return row is not None
+
+
+_HOLD = Sql("SELECT FROM session WHERE id = :session_id AND token_hash = :token_hash AND ended_at IS NULL FOR UPDATE")
+
+
+async def hold(conn: Connection, *, session_id: UUID, token_hash: bytes) -> bool:
+    """Whether the session goes on and has this token still; then it is ours until we are done."""
+    return await conn.one(_HOLD, session_id=session_id, token_hash=token_hash) is not None
 
 
 _STORED = Sql("SELECT request FROM interaction WHERE id = :interaction_id")

@@ -1,0 +1,77 @@
+"""The form for the password, the same of a stored request and of one whose own address shows it."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp import metrics
+from idp.factors import password as passwords
+from idp.flows.signin import challenge, login
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, Unstored
+from idp.model import Factor
+from idp.policy import Kind
+from idp.web.answers import page, see_other, to_interaction, with_token
+from idp.web.asking import leads_to, sign_in
+from idp.web.door import Form, idp_of, meet, visitor
+from idp.web.notes import Note, after, extra_of, note_of, see
+from idp.web.pages import Problem
+
+
+def ask(request: Request, show: Show, here: str, written: str) -> Response:
+    """The page at the address of the request itself: `here` with what is `written` there. Nothing is stored."""
+    idp = idp_of(request)
+    if show.token is not None:
+        meet(request, show.token)
+    asked = f"?{written}"
+    note = note_of(request, about=Kind.PASSWORD.value, path=here + asked)
+    extra = extra_of(note, now=idp.clock.now())
+    response = page(
+        request,
+        sign_in(show, idp.policy, here, extra, asked=asked),
+        status=note.status,
+        form_targets=leads_to(show),
+        retry_after=extra.wait if note.status == 429 else None,
+        ui_locales=show.interaction.request.ui_locales,
+        person=show.facts.account,
+        here=here + asked,
+    )
+    return with_token(request, show.token, response)
+
+
+async def typed(request: Request, form: Form, asked: UUID | Unstored, *, here: str) -> Response:
+    """The form, sent. `here` is the page it was on, which says what was wrong."""
+    idp = idp_of(request)
+    username, typed = form.get("username"), passwords.parse(form.get("password"))
+    again = Note(400, Kind.PASSWORD.value, typed=username[:254])
+    if not username.strip() or typed is None or len(username) > 254:
+        problems = [] if username.strip() else [Problem.USERNAME_MISSING]
+        problems += [] if form.get("password") else [Problem.PASSWORD_MISSING]
+        return see(request, here, replace(again, problems=tuple(problems) or (Problem.SIGN_IN_WRONG,)))
+    saved = form.get("recovery_code")
+    outcome = await login.password(idp, asked, visitor(request), username=username, typed=typed, saved=saved)
+    count(Factor.PASSWORD, outcome)
+    match outcome:
+        case ToInteraction() as onward:
+            return to_interaction(request, onward)
+        case login.WrongPassword():
+            problem = Problem.SIGN_IN_WRONG_HERE if saved else Problem.SIGN_IN_WRONG
+            return see(request, here, replace(again, problems=(problem,)))
+        case login.Wait(retry_after, strange):
+            problem = Problem.SIGN_IN_WAIT_HERE if strange else Problem.SIGN_IN_WAIT
+            return see(request, here, replace(again, status=429, problems=(problem,), until=after(idp, retry_after)))
+        case Gone():
+            # There the request begins again, or is asked for in a session that this browser may use.
+            return see_other(here)
+
+
+def count(factor: Factor, outcome: object) -> None:
+    """For the figures: how an answer to this factor was judged."""
+    match outcome:
+        case ToInteraction(token=str()) | ToClient(token=str()):
+            metrics.observe_factor(factor, "verified")
+        case login.WrongPassword() | challenge.WrongCode() | challenge.DeadCode():
+            metrics.observe_factor(factor, "refused")
+        case login.Wait() | challenge.Paused():
+            metrics.observe_factor(factor, "waited")
