@@ -73,7 +73,7 @@ async def test_options_and_the_application_s_name_reach_the_server(database_url:
 
 async def test_migrations_take_the_same_urls(database_url: str) -> None:
     url = read_database_url(with_query(database_url, "connect_timeout=10&gssencmode=disable&sslmode=prefer"))
-    assert await migrations.migrate(url) == (revision.wanted(), revision.wanted())
+    assert await migrations.migrate(url) == (revision.WANTED, revision.WANTED)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ TECHNICAL = {
     "deliver.LOST": "a pause between two looks",
     "engine.PATIENCE": "a statement's patience",
     "health.PATIENCE": "a check's patience",
-    "hosts.HEAD_START": "a pause between two hosts",
+    "connecting.HEAD_START": "a pause between two hosts",
     "keys.KEPT_BY_CLIENTS": "what libraries do, whatever we say",
     "sealed_keys.VERIFY_AFTER_RETIREMENT": "follows from the longest life of a token",
     "leases.LEASE": "how long one sender has a message to itself",

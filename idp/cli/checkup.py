@@ -93,7 +93,7 @@ async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator
         where = "embedded" if settings.database_url is None else "IDP_DATABASE_URL"
         yield Finding("database", OK, f"{named} ({where})")
     yield await _clock(db)
-    current, wanted = await revision.current(url), revision.wanted()
+    current, wanted = await revision.current(url), revision.WANTED
     if current != wanted:
         advice = "run `idp migrate`" if settings.database_url is not None else "`idp serve` does it"
         yield Finding("migrations", FAIL, f"at {current or 'nothing'}, needs {wanted}", advice)

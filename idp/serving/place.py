@@ -51,7 +51,7 @@ async def prepare(settings: Settings, url: str, *, migrate: bool) -> Place:
 
     Raises `IdpError` with the command to run where something is missing.
     """
-    current, wanted = await revision.current(url), revision.wanted()
+    current, wanted = await revision.current(url), revision.WANTED
     if current != wanted:
         if not migrate and settings.database_url is not None:
             raise IdpError(_unmigrated(current, wanted))

@@ -1,15 +1,24 @@
-"""One connection to PostgreSQL, as a database URL wants it. What it is asked, and by whom, is elsewhere."""
+"""One connection to PostgreSQL, as a database URL wants it. What it is asked, and by whom, is elsewhere.
 
+Several hosts of one database are asked in order, but one that says nothing keeps nobody from the next.
+"""
+
+import asyncio
 import ssl
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import asyncpg
 
 from idp.errors import Unavailable
 from idp.settings import SYSTEM
-from idp.store import hosts
 
+if TYPE_CHECKING:  # to the interpreter it is no generic
+    Raw = asyncpg.Connection[Any]
+
+HEAD_START = timedelta(seconds=1)  # the driver's own patience is for all hosts together: the first would use it up
 _REFUSED = (
     OSError,
     TimeoutError,
@@ -23,7 +32,7 @@ _REFUSED = (
 
 async def connect(
     url: str, *, patience: float, command_timeout: float | None = None, settings: dict[str, str] | None = None
-) -> "asyncpg.Connection[Any]":
+) -> "Raw":
     """Connect within `patience` seconds; an application_name in the URL is kept. Raises `Unavailable`."""
     parts = urlsplit(url)
     given = dict(parse_qsl(parts.query))
@@ -36,8 +45,8 @@ async def connect(
         url = urlunsplit(parts._replace(query="&".join(f"{name}={quote(value)}" for name, value in given.items())))
     kept = {name: value for name, value in (settings or {}).items() if name != "application_name" or name not in given}
 
-    async def to(one: str) -> "asyncpg.Connection[Any]":
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+    async def to(one: str) -> "Raw":
+        connection: Raw = await asyncpg.connect(
             one,
             timeout=patience,
             command_timeout=command_timeout,
@@ -47,12 +56,71 @@ async def connect(
         )
         return connection
 
-    urls = hosts.each(url)
+    urls = each_host(url)
     try:
-        return await (to(url) if len(urls) == 1 else hosts.first([to(one) for one in urls]))
+        return await (to(url) if len(urls) == 1 else _first([to(one) for one in urls]))
     except _REFUSED as error:
         # Its text may hold a piece of the URL: only its name leaves.
         raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
+
+
+def each_host(url: str) -> list[str]:
+    """The same URL for each host alone, in order."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    if given.get("target_session_attrs") == "prefer-standby":
+        return [url]  # this takes knowing all of them
+    if "host" not in given:
+        login, at, hosts = parts.netloc.rpartition("@")
+        return [urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")]
+    hosts_given, ports = given["host"].split(","), given.get("port", "").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts_given)
+    found = []
+    for host, port in zip(hosts_given, ports, strict=True):
+        alone = given | {"host": host} | ({"port": port} if port else {})
+        query = "&".join(f"{name}={quote(value)}" for name, value in alone.items())
+        found.append(urlunsplit(parts._replace(query=query)))
+    return found
+
+
+async def _first(attempts: Sequence[Coroutine[Any, Any, "Raw"]]) -> "Raw":
+    """The first connection there is; each attempt begins when the one before failed, or has had its head start.
+
+    Raises what the last one did when none succeeds.
+    """
+    waiting = list(attempts)
+    trying: set[asyncio.Task[Raw]] = set()
+    chosen: Raw | None = None
+    failed: BaseException | None = None
+    try:
+        while waiting or trying:
+            if waiting:
+                trying.add(asyncio.create_task(waiting.pop(0)))
+            wait = HEAD_START.total_seconds() if waiting else None
+            done, _ = await asyncio.wait(trying, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                failed = task.exception()
+                if failed is None and chosen is None:
+                    chosen = task.result()
+                    trying.discard(task)
+            if chosen is not None:
+                return chosen
+            trying -= done
+        assert failed is not None
+        raise failed
+    finally:
+        for late in waiting:
+            late.close()
+        for task in trying:
+            task.add_done_callback(_hang_up)
+            task.cancel()
+
+
+def _hang_up(task: "asyncio.Task[Raw]") -> None:
+    """A connection that came too late is nobody's."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().terminate()
 
 
 def _verified(given: dict[str, str]) -> ssl.SSLContext:

@@ -14,9 +14,6 @@ from sqlalchemy.pool import NullPool
 
 from idp.errors import IdpError, Unavailable
 from idp.store.connecting import connect
-from idp.store.revision import current, wanted
-
-__all__ = ["LosesEverything", "MigrationError", "current", "directory", "migrate", "wanted"]
 
 _LOCK = 0x5711_1E00  # any number, the same in every version: one migration at a time
 

@@ -5,13 +5,8 @@ import asyncpg
 from idp.store.engine import Database
 from idp.store.sql import Sql
 
-WANTED = "0012"
+WANTED = "0012"  # the newest of `migrations/`
 _CURRENT = Sql("SELECT version_num FROM alembic_version")
-
-
-def wanted() -> str:
-    """The revision this version of Stile needs: the newest of `migrations/`."""
-    return WANTED
 
 
 async def current(url: str) -> str | None:

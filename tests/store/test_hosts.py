@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import pytest
 
 from idp.errors import Unavailable
-from idp.store import hosts
+from idp.store import connecting
 from idp.store.engine import Database
 from tests.world.proxy import Wire, wire_to
 from tests.world.waiting import NEVER
@@ -55,7 +55,7 @@ async def reach(url: str) -> None:
 async def test_a_host_that_says_nothing_keeps_nobody_from_the_next(
     silent: str, wires: list[Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "HEAD_START", SOON)
+    monkeypatch.setattr(connecting, "HEAD_START", SOON)
     await reach(over(wires[0], silent, address(wires[0])))
     first, _, port = silent.partition(":")
     query = f"host={first},127.0.0.1&port={port},{address(wires[0]).partition(':')[2]}"
@@ -66,7 +66,7 @@ async def test_a_host_that_says_nothing_keeps_nobody_from_the_next(
 async def test_the_first_that_answers_is_taken_and_the_next_not_even_asked(
     wires: list[Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "HEAD_START", NEVER_BEGINS)
+    monkeypatch.setattr(connecting, "HEAD_START", NEVER_BEGINS)
     await reach(over(wires[0], *(address(wire) for wire in wires)))
     assert wires[0].seen > 0
     assert wires[1].seen == 0
@@ -92,4 +92,4 @@ async def test_where_no_host_answers_it_is_said(wires: list[Wire]) -> None:
     ],
 )
 def test_each_host_has_a_url_of_its_own(url: str, alone: list[str] | None) -> None:
-    assert hosts.each(url) == (alone or [url])
+    assert connecting.each_host(url) == (alone or [url])

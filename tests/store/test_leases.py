@@ -101,9 +101,9 @@ async def test_a_sender_that_lost_its_lease_begins_nothing_and_ends_nothing(prov
     quick = await leases.claim(db, channels=["sms"], now=now)
     assert quick is not None
     for gone in (
-        await leases.deny(db, slow, by="x", region="EE", now=now),
-        await leases.give_up(db, slow, region="EE", now=now),
-        await leases.put_back(db, slow, region="EE", again_at=now, now=now),
+        await leases.let_go(db, slow, "denied", denied_by="x", region="EE", now=now),
+        await leases.let_go(db, slow, "failed", region="EE", now=now),
+        await leases.let_go(db, slow, "waiting", region="EE", again_at=now, now=now),
     ):
         assert gone == "gone"
     assert await leases.claim(db, channels=["sms"], now=now) is None

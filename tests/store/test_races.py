@@ -24,7 +24,7 @@ from idp.flows.signin.challenge import DeadCode, Paused, WrongCode
 from idp.flows.tokens import keys, token
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
-from idp.store import migrations, rate_limits
+from idp.store import migrations, rate_limits, revision
 from idp.store.people import accounts, authenticators
 from idp.store.refunds import Refund
 from idp.store.schema import account
@@ -564,8 +564,8 @@ async def test_many_processes_migrate_one_database_once(server_url: str) -> None
     try:
         await connection.execute(f'CREATE DATABASE "{name}"')
         moves = await at_once(4, lambda _: migrations.migrate(url))
-        assert sorted(before or "" for before, _ in moves) == ["", *[migrations.wanted()] * 3]
-        assert {after for _, after in moves} == {migrations.wanted()}
+        assert sorted(before or "" for before, _ in moves) == ["", *[revision.WANTED] * 3]
+        assert {after for _, after in moves} == {revision.WANTED}
     finally:
         await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await connection.close()

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from idp.model import Factor
-from idp.store import migrations
+from idp.store import migrations, revision
 from idp.store.delivery import messages
 from idp.store.people import accounts, authenticators
 from idp.store.schema import metadata
@@ -66,13 +66,13 @@ async def test_the_migrations_make_exactly_the_schema_in_python(database_url: st
 
 
 async def test_the_migrations_go_up_and_down_and_up_again(empty_url: str) -> None:
-    assert await migrations.current(empty_url) is None
-    assert await migrations.migrate(empty_url) == (None, migrations.wanted())
+    assert await revision.current(empty_url) is None
+    assert await migrations.migrate(empty_url) == (None, revision.WANTED)
     first = await catalogue(empty_url)
-    assert await migrations.migrate(empty_url) == (migrations.wanted(), migrations.wanted())
-    assert await migrations.migrate(empty_url, to="base", may_empty=True) == (migrations.wanted(), None)
+    assert await migrations.migrate(empty_url) == (revision.WANTED, revision.WANTED)
+    assert await migrations.migrate(empty_url, to="base", may_empty=True) == (revision.WANTED, None)
     assert await catalogue(empty_url) == [set(), set(), set()]
-    assert await migrations.migrate(empty_url) == (None, migrations.wanted())
+    assert await migrations.migrate(empty_url) == (None, revision.WANTED)
     assert await catalogue(empty_url) == first
 
 

@@ -73,25 +73,27 @@ async def send(idp: Idp, gateways: Sequence[Gateway], message: Outgoing) -> Deli
     """
     now = idp.clock.now()
     if not message.wanted:
-        return Delivered(message.id, await leases.drop(idp.db, message, now=now))
+        return Delivered(message.id, await leases.let_go(idp.db, message, "expired", now=now))
     try:
         to, (text, code) = address_of(idp, message), text_of(idp, message)
     except SealBroken as error:
-        state = await leases.give_up(idp.db, message, region=None, now=now)
+        state = await leases.let_go(idp.db, message, "failed", now=now)
         return Delivered(message.id, state, broke=type(error).__name__)
     ways = _ways(idp, gateways, message, to)
     match await _choose(idp, message, ways):
         case Over():
-            state = await leases.give_up(idp.db, message, region=ways.region, now=now)
+            state = await leases.let_go(idp.db, message, "failed", region=ways.region, now=now)
             return Delivered(message.id, state, ways.place)
         case Later(wait):
             again_at = now + max(wait, LOST)
-            state = await leases.put_back(idp.db, message, region=ways.region, again_at=again_at, now=now)
+            state = await leases.let_go(idp.db, message, "waiting", region=ways.region, again_at=again_at, now=now)
             return Delivered(message.id, state, ways.place)
         case Use(name, probe):
             cleared = await _cleared(idp, message, to, now=now)
             if isinstance(cleared, Denied):
-                state = await leases.deny(idp.db, message, by=cleared.rule, region=ways.region, now=now)
+                state = await leases.let_go(
+                    idp.db, message, "denied", region=ways.region, denied_by=cleared.rule, now=now
+                )
                 await _untried(idp, message, ways, name, probe=probe, since=now)
                 return Delivered(message.id, state, ways.place)
             swap = await swaps.check(idp, message, to)

@@ -117,29 +117,22 @@ WHERE {_OURS}
 RETURNING state""")
 
 
-async def put_back(conn: Conn, outgoing: Outgoing, *, region: str | None, again_at: datetime, now: datetime) -> str:
-    """Let go of a claimed message until then, without a try."""
-    return await _end(conn, outgoing, state="waiting", region=region, again_at=again_at, now=now)
+async def let_go(
+    conn: Conn,
+    outgoing: Outgoing,
+    state: str,
+    *,
+    now: datetime,
+    region: str | None = None,
+    again_at: datetime | None = None,
+    denied_by: str | None = None,
+) -> str:
+    """Let go of a claimed message without a try. The message's state afterwards; `gone` if it was not ours any more.
 
-
-async def give_up(conn: Conn, outgoing: Outgoing, *, region: str | None, now: datetime) -> str:
-    """Nobody can send this message."""
-    return await _end(conn, outgoing, state="failed", region=region, now=now)
-
-
-async def drop(conn: Conn, outgoing: Outgoing, *, now: datetime) -> str:
-    """Nobody waits for this message any more."""
-    return await _end(conn, outgoing, state="expired", region=None, now=now)
-
-
-async def deny(conn: Conn, outgoing: Outgoing, *, by: str, region: str | None, now: datetime) -> str:
-    """This message must not be sent; `by` is the rule that says so."""
-    return await _end(conn, outgoing, state="denied", denied_by=by, region=region, now=now)
-
-
-async def _end(conn: Conn, outgoing: Outgoing, **values: datetime | str | None) -> str:
-    always = {"message_id": outgoing.id, "lease": outgoing.lease, "denied_by": None, "again_at": None}
-    return await conn.value(_END, **always | values) or "gone"
+    waiting: until `again_at`; failed: nobody can send it; expired: nobody waits for it; denied: by this rule.
+    """
+    values = {"state": state, "region": region, "again_at": again_at, "denied_by": denied_by, "now": now}
+    return await conn.value(_END, message_id=outgoing.id, lease=outgoing.lease, **values) or "gone"
 
 
 _MARK = Sql(f"""

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 
 from idp.store.schema.base import Time, has, table
 
+_PERIODS = ("hour", "day", "month")
 _ZERO = sa.text("0")
+_UNSETTLED = sa.text("((verified_at IS NOT NULL) AND (NOT settled))")
 
 # A phone that was texted before anybody verified it, for a day. `number` is a keyed hash; `verified_at` is set by the
 # statement that verifies, and added to its region's bucket (`settled`) by whoever sweeps next.
@@ -19,11 +21,7 @@ spending_number = table(
     sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Index("ix_spending_number_number", "number"),
     sa.Index("ix_spending_number_at", "at"),
-    sa.Index(
-        "ix_spending_number_unsettled",
-        "region",
-        postgresql_where=sa.text("((verified_at IS NOT NULL) AND (NOT settled))"),
-    ),
+    sa.Index("ix_spending_number_unsettled", "region", postgresql_where=_UNSETTLED),
 )
 
 # A block of numbers, by keyed hash, and the never-verified ones that were texted lately.
@@ -60,15 +58,9 @@ spending_closed = table(
 spending_money = table(
     "spending_money",
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
-    *(
-        column
-        for period in ("hour", "day", "month")
-        for column in (
-            sa.Column(f"{period}_at", Time, nullable=False),
-            sa.Column(f"{period}_spent", sa.Numeric, nullable=False),
-            sa.Column(f"{period}_told", sa.SmallInteger, nullable=False, server_default=_ZERO),
-        )
-    ),
+    *has(Time, *(f"{period}_at" for period in _PERIODS)),
+    *has(sa.Numeric, *(f"{period}_spent" for period in _PERIODS)),
+    *(sa.Column(f"{period}_told", sa.SmallInteger, nullable=False, server_default=_ZERO) for period in _PERIODS),
     sa.CheckConstraint("id = 1", name="one"),
 )
 
