@@ -25,7 +25,8 @@ from idp.flows import health
 from idp.localpg import server
 from idp.store import migrations
 from idp.store.engine import Database
-from idp.store.schema import metadata, rate_limit
+from idp.store.schema import metadata
+from idp.store.schema.records import rate_limit
 from idp.web import middleware
 from tests.world.asking import ask_second_factor, attempts, forget_limits, wrong
 from tests.world.composed import Statement

@@ -23,7 +23,8 @@ from idp.crypto import KeyChain, parse_secret_keys
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
 from idp.store.engine import Database
-from idp.store.schema import audit_event, challenge
+from idp.store.schema.people import challenge
+from idp.store.schema.records import audit_event
 from tests.world.asking import Asked, ask_second_factor, count, forget_limits, offline_code, wrong
 from tests.world.composed import Statement
 from tests.world.databases import empty

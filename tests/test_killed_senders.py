@@ -23,7 +23,8 @@ from idp.crypto import KeyChain
 from idp.spending import Period
 from idp.store.delivery import denials, messages
 from idp.store.people import accounts
-from idp.store.schema import Time, message, message_attempt
+from idp.store.schema.base import Time
+from idp.store.schema.records import message, message_attempt
 from tests.world.asking import ask_second_factor, forget_limits
 from tests.world.composed import Statement
 from tests.world.databases import empty

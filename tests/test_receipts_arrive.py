@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.crypto import KeyChain
-from idp.store.schema import message_attempt
+from idp.store.schema.records import message_attempt
 from idp.testing.provider import Pace, fake_provider
 from tests.world.composed import Statement
 from tests.world.databases import empty

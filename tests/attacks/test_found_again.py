@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from idp.audit import FactorRefused
 from idp.flows.operate.client_changes import set_client
-from idp.store.schema import audit_event
+from idp.store.schema.records import audit_event
 from idp.testing import FrozenClock
 from tests.world.asking import count, forget_limits, wrong
 from tests.world.composed import Statement

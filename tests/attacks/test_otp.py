@@ -14,7 +14,7 @@ from sqlalchemy import Uuid, bindparam, func, literal_column, select
 from idp.flows.operate.unlocking import unlock_user
 from idp.sms import Outcome, Sent
 from idp.store.engine import Database
-from idp.store.schema import authentication_event, challenge
+from idp.store.schema.people import authentication_event, challenge
 from tests.world.composed import Statement
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider, parameters
 from tests.world.stage import error_of, own_token

@@ -15,7 +15,7 @@ from idp.flows.idp import session_token
 from idp.settings import Settings
 from idp.sms.text import Notice
 from idp.store import rate_limits
-from idp.store.schema import session
+from idp.store.schema.people import session
 from idp.web import account, authenticators, logout, recovery_codes
 from idp.web.account import is_internal
 from idp.web.door import csrf

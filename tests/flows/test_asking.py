@@ -10,7 +10,7 @@ from idp import limits
 from idp.limits import LimitState
 from idp.policy import default_policy, limits_of
 from idp.sms import Outcome, Reason, Sent
-from idp.store.schema import message
+from idp.store.schema.records import message
 from tests.world.composed import Statement
 from tests.world.mailing import allow_mail
 from tests.world.provider import PASSWORD, Browser, Provider, parameters

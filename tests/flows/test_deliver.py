@@ -11,7 +11,7 @@ from idp.model.regions import ByRegion
 from idp.sms import Channel, Message, Outcome, Reason, Sent
 from idp.sms.text import Notice
 from idp.store.people import accounts
-from idp.store.schema import audit_event, message, suppressed_number
+from idp.store.schema.records import audit_event, message, suppressed_number
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
 from tests.world.composed import Statement

@@ -13,7 +13,7 @@ from sqlalchemy import func, update
 from idp import limits
 from idp.sms.text import Notice
 from idp.store import rate_limits
-from idp.store.schema import authenticator
+from idp.store.schema.people import authenticator
 from tests.world.account_pages import (
     apps,
     code_for,

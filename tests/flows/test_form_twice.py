@@ -11,7 +11,7 @@ from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.factors import password as passwords
 from idp.flows.idp import Visitor
 from idp.flows.signin import login
-from idp.store.schema import rate_limit
+from idp.store.schema.records import rate_limit
 from tests.world.asking import asked_here, count, forget_limits, wrong
 from tests.world.composed import Statement
 from tests.world.mailing import allow_mail

@@ -11,7 +11,8 @@ from sqlalchemy import delete, func, select
 from idp.crypto import digest
 from idp.store import rate_limits
 from idp.store.engine import Database
-from idp.store.schema import audit_event, interaction, message, rate_limit, session
+from idp.store.schema.people import interaction, session
+from idp.store.schema.records import audit_event, message, rate_limit
 from idp.store.sql import Sql
 from tests.world.asking import forget_limits
 from tests.world.composed import Statement

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.model import Factor
-from idp.store.schema import authentication_event
+from idp.store.schema.people import authentication_event
 from tests.world.asking import count, wrong
 from tests.world.composed import Statement
 from tests.world.mailing import allow_mail

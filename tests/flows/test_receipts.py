@@ -18,7 +18,7 @@ from idp.settings import Settings
 from idp.sms import BadSignature, Callback, Delivery, Message, Outcome, Reason, Receipt, Sent, latest, smspm
 from idp.store import sweep
 from idp.store.delivery import leases
-from idp.store.schema import message_attempt
+from idp.store.schema.records import message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
 from tests.world.composed import Statement

@@ -15,15 +15,9 @@ from idp.sms import Message, Outcome, Reason, Sent
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.store.delivery import leases
-from idp.store.schema import (
-    audit_event,
-    authentication_event,
-    authenticator,
-    challenge,
-    message,
-    message_attempt,
-    spending_money,
-)
+from idp.store.schema.people import authentication_event, authenticator, challenge
+from idp.store.schema.records import audit_event, message, message_attempt
+from idp.store.schema.spending import spending_money
 from idp.store.signin import proofs
 from idp.testing import FakeGateway
 from idp.testing.camara import FakeIntel, Sim, number_of

@@ -10,7 +10,7 @@ from idp.addresses import ORIGIN, Origin
 from idp.audit import PasswordChanged
 from idp.sms.text import Notice
 from idp.store import audits
-from idp.store.schema import audit_event, message
+from idp.store.schema.records import audit_event, message
 from tests.world.account_pages import come_in, notices
 from tests.world.composed import Statement
 from tests.world.parallel import at_once

@@ -14,7 +14,8 @@ from idp.model import Factor
 from idp.sms import Channel, Delivery, Outcome, Reason, Sent
 from idp.sms.text import Notice
 from idp.store.delivery import leases, receipts, untold
-from idp.store.schema import account, authenticator, message, message_attempt
+from idp.store.schema.people import account, authenticator
+from idp.store.schema.records import message, message_attempt
 from idp.testing import FakeGateway
 from tests.world.account_pages import apps, come_in, enrol, having
 from tests.world.composed import Statement

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, literal, select
 
 from idp.flows.delivery import deliver
 from idp.store.delivery import breakers
-from idp.store.schema import gateway_breaker, message_attempt
+from idp.store.schema.records import gateway_breaker, message_attempt
 from idp.testing import FakeGateway
 from tests.world.asking import forget_limits
 from tests.world.composed import Statement

@@ -27,8 +27,8 @@ from idp.oidc.keys import ALGORITHMS
 from idp.store import migrations, rate_limits, revision
 from idp.store.people import accounts, authenticators
 from idp.store.refunds import Refund
-from idp.store.schema import account
-from idp.store.schema import challenge as challenge_table
+from idp.store.schema.people import account
+from idp.store.schema.people import challenge as challenge_table
 from idp.store.signin import attempts, proofs, sessions
 from idp.store.signin.attempts import Attempt, Spent
 from idp.store.signin.challenges import Question

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 
 from idp.flows.idp import Visitor
 from idp.sms.text import Notice, notice_text
-from idp.store.schema import account, authenticator
+from idp.store.schema.people import account, authenticator
 from idp.web.door import csrf
 from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider, parameters

@@ -11,7 +11,9 @@ from sqlalchemy import delete, func, select
 from idp.flows.idp import Visitor
 from idp.flows.signin.authorize import Unstored
 from idp.oidc.request import parse
-from idp.store.schema import authentication_event, challenge, grant, message, rate_limit, refresh_token, session
+from idp.store.schema.people import authentication_event, challenge, session
+from idp.store.schema.protocol import grant, refresh_token
+from idp.store.schema.records import message, rate_limit
 from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider, parameters
 

@@ -10,7 +10,7 @@ from idp.flows.delivery.deliver import Delivered
 from idp.model.regions import ByRegion
 from idp.sms import Gateway, Outcome, Reason, Sent
 from idp.store.delivery import suppressions
-from idp.store.schema import message, message_attempt, suppressed_number
+from idp.store.schema.records import message, message_attempt, suppressed_number
 from idp.testing import FakeGateway
 from tests.world.composed import Statement
 from tests.world.provider import PASSWORD, Browser, Provider

@@ -30,7 +30,7 @@ from idp.factors import sms
 from idp.flows.opening import open_idp
 from idp.flows.sealed import CODE_KEY
 from idp.flows.tokens import keys
-from idp.store.schema import challenge
+from idp.store.schema.people import challenge
 from idp.testing import FakeGateway, FrozenClock
 from tests.world import hashing
 from tests.world.composed import Statement
