@@ -83,10 +83,6 @@ class Connection(_Runs):
         return await getattr(self._raw, how)(sql, *arguments)
 
 
-async def _prepare_connection(raw: Any) -> None:  # noqa: ANN401 - asyncpg's own connection type is generic and private
-    await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
-
-
 def _end(pool: Pool, raw: "asyncpg.Connection[Any]", error: BaseException) -> None:
     """Part with a connection after an error. Raises `Unavailable` when it was not the caller's mistake."""
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
@@ -139,7 +135,7 @@ class Database(_Runs):
         )
         raw.add_log_listener(self._notice)
         try:
-            await _prepare_connection(raw)
+            await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
         except BaseException:
             raw.terminate()
             raise

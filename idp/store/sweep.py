@@ -1,5 +1,6 @@
 """Expired rows, swept in small batches by any node (SKIP LOCKED), so that tables stay flat."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -81,13 +82,12 @@ async def sweep(conn: Conn, *, idle: timedelta, now: datetime, kinds: Iterable[s
 
 async def sweep_all(conn: Conn, *, idle: timedelta, now: datetime) -> dict[str, int]:
     """Sweep until nothing dead is left, batch by batch; at most `ROUNDS` of them."""
-    swept = await sweep(conn, idle=idle, now=now)
-    full = [name for name, count in swept.items() if count == BATCH]
-    rounds = 1
-    while full and rounds < ROUNDS:
+    swept: Counter[str] = Counter()
+    full: Iterable[str] = _STATEMENTS
+    for _ in range(ROUNDS):
         again = await sweep(conn, idle=idle, now=now, kinds=full)
-        rounds += 1
-        for name, count in again.items():
-            swept[name] += count
+        swept.update(again)
         full = [name for name, count in again.items() if count == BATCH]
+        if not full:
+            break
     return swept

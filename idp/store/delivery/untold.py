@@ -68,14 +68,5 @@ async def tell_again(conn: Conn, *, expires_at: datetime, tried_for: timedelta, 
     For any number of callers at once each is told of once a round; the rounds become rarer, and end after `tried_for`:
     then an operator has to vouch.
     """
-    return int(
-        await conn.value(
-            _TELL_AGAIN,
-            expires_at=expires_at,
-            mail=mail,
-            now=now,
-            again_after=AGAIN_AFTER,
-            at_most=AT_MOST,
-            longest=tried_for,
-        )
-    )
+    rounds = {"again_after": AGAIN_AFTER, "at_most": AT_MOST, "longest": tried_for}
+    return int(await conn.value(_TELL_AGAIN, expires_at=expires_at, mail=mail, now=now, **rounds))

@@ -79,7 +79,7 @@ PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.exp
     i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
 
 # One row, whether or not the token opens a session.
-_AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken
+_AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken AND s.id IS NULL AS taken
 FROM (SELECT EXISTS (SELECT FROM session WHERE id = :session_id) AS taken) AS always
 LEFT JOIN session s ON s.token_hash = :token_hash AND {LIVE}"""
 
@@ -131,7 +131,7 @@ async def of_session(
         _OF_SESSION, token_hash=token_hash, session_id=session_id, client_id=client_id, **moments(sessions, now)
     )
     assert row is not None
-    return Loaded(**known(row), taken=_taken(row))
+    return Loaded(**known(row), taken=row["taken"])
 
 
 async def of_name(
@@ -154,11 +154,7 @@ async def of_name(
         **moments(sessions, now),
     )
     assert row is not None
-    return Loaded(**known(row), password_hash=row["password_hash"], taken=_taken(row))
-
-
-def _taken(row: Row) -> bool:
-    return row["taken"] and row["session_id"] is None
+    return Loaded(**known(row), password_hash=row["password_hash"], taken=row["taken"])
 
 
 async def of_interaction(
