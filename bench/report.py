@@ -97,8 +97,8 @@ def page(result: Result) -> str:
         connections=CONNECTIONS,
         queue=QUEUE,
         least5=_least(floor, requests=5, reads=3, commits=4, signatures=2),
-        least6=_least(floor, requests=1, reads=1, commits=2),
-        least7=_least(floor, requests=1, reads=1, commits=1),
+        least6=_least(floor, requests=1, reads=1, commits=1),
+        least7=_least(floor, requests=1, reads=1, commits=0),
     )
 
 

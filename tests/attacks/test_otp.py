@@ -336,6 +336,15 @@ async def test_a_gateway_that_fails_tells_the_person(provider: Provider) -> None
     assert "has not reached" in page.text
 
 
+class Impatient(Database):
+    """Waits for no lock, and for everything else as usual."""
+
+    async def _connect(self) -> Any:
+        raw = await super()._connect()
+        await raw.execute("SET lock_timeout = '100ms'")
+        return raw
+
+
 LOCKED = {
     "session": "SELECT FROM session FOR UPDATE",
     "interaction": "SELECT FROM interaction FOR NO KEY UPDATE",
@@ -358,10 +367,11 @@ async def test_an_attempt_that_was_not_spent_tells_nothing(
     form = own_token(provider, browser, action)
     first = {**form, "code": false if factor == "recovery" else wrong(right)}
     assert (await browser.http.post(action, data=first)).status_code == 400  # now there is a row of everything
-    patient, provider.idp.db = provider.idp.db, Database(database_url, patience=timedelta(milliseconds=200))
-    await provider.idp.db.open()
+    patient, impatient = provider.idp.db, Impatient(database_url)
+    await impatient.open()
     holder = await asyncpg.connect(database_url)
     try:
+        provider.idp.db = impatient
         async with holder.transaction():
             await holder.execute(LOCKED[what])
             told = []
@@ -369,9 +379,9 @@ async def test_an_attempt_that_was_not_spent_tells_nothing(
                 answer = await browser.http.post(action, data={**form, "code": code})
                 told.append((answer.status_code, answer.headers.get("location"), "set-cookie" in answer.headers))
     finally:
-        await holder.close()
-        await provider.idp.db.close()
         provider.idp.db = patient
+        await holder.close()
+        await impatient.close()
     assert told[0] == told[1]
     assert told[0][0] == 503
     asked = challenge.c.interaction_id == UUID(action.split("/")[2])
