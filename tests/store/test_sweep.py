@@ -83,6 +83,16 @@ async def test_one_sweep_takes_one_batch_and_waits_for_nobody(provider: Provider
     assert await sweep.sweep(provider.idp.db, idle=IDLE, now=now) == {"client_assertion": 100}
 
 
+async def test_batches_follow_until_nothing_dead_is_left(provider: Provider, raw: Raw) -> None:
+    now = provider.clock.now()
+    await raw.execute(
+        "INSERT INTO client_assertion SELECT decode(md5(n::text), 'hex'), $1 FROM generate_series(1, 1100) n",
+        now - timedelta(days=1),
+    )
+    assert await sweep.sweep_all(provider.idp.db, idle=IDLE, now=now) == {"client_assertion": 1100}
+    assert await raw.fetchval("SELECT count(*) FROM client_assertion") == 0
+
+
 async def test_a_message_nobody_sent_in_time_expires(provider: Provider) -> None:
     asked = await ask_second_factor(provider)
     now = provider.clock.move(timedelta(minutes=6))
