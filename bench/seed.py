@@ -186,7 +186,7 @@ async def codes(raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person]
             strong_at=now,
         )
         code = AuthorizationCode(grant, REDIRECT_URI, CHALLENGE, "n-0", now + timedelta(minutes=10))
-        made.append(written(keys, Carried(code, 0, remembered=False)))
+        made.append(written(keys, Carried(code, 0)))
     return made
 
 

@@ -280,13 +280,9 @@ async def test_a_code_issued_while_its_application_is_disconnected_is_worth_noth
     }
     # The application goes first:
     code = parameters(await browser.get(silently))["code"]
-    withdrawing = raw.transaction()
-    await withdrawing.start()
-    await raw.execute("DELETE FROM consent WHERE client_id = 'shop'")
-    asking = asyncio.create_task(post(provider, "/token", {**exchange, "code": code}))
-    await until_waiting(watch, asking)
-    await withdrawing.commit()
-    assert (await asking).json()["error"] == "invalid_grant"
+    await browser.get("/account")
+    assert (await browser.submit("/account/apps/withdraw")).status_code == 200
+    assert (await post(provider, "/token", {**exchange, "code": code})).json()["error"] == "invalid_grant"
     assert parameters(await browser.get(silently))["error"] == "consent_required"
     # The code goes first:
     await browser.get(provider.authorize_url("shop", redirect_uri=SHOP_URI))

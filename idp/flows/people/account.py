@@ -173,6 +173,8 @@ async def withdraw(idp: Idp, visitor: Visitor, *, client_id: str) -> Done | Outs
         return inside
     account_id, now = inside.account.id, inside.now
     async with idp.db.transaction() as conn:
+        # Codes on their way too, or the next consent would make them good again. Before the consent, as proofs lock it.
+        await sessions.new_generations(conn, account_id=account_id)
         if await consents.withdraw(conn, account_id=account_id, client_id=client_id):
             await grants.revoke_of_client(
                 conn, account_id=account_id, client_id=client_id, audit=GrantRevoked(why="withdrawn"), now=now

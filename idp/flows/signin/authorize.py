@@ -250,5 +250,5 @@ async def issue(
     code = AuthorizationCode(
         grant, request.redirect_uri, request.code_challenge, request.nonce, now + idp.policy.tokens.code
     )
-    carried = Carried(code, loaded.session.generation, remembered=bool(loaded.consented))
+    carried = Carried(code, loaded.session.generation)
     return ToClient(request, answer.success(request, await codes.make(idp, carried, request), issuer=idp.issuer))

@@ -23,11 +23,10 @@ _HANDLE = len(random_token())
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a code says. `generation` is its session's at that moment; `remembered`: a stored consent was relied on."""
+    """What a code says. `generation` is its session's at that moment."""
 
     code: AuthorizationCode
     generation: int
-    remembered: bool
 
 
 _JSON = TypeAdapter(Carried)

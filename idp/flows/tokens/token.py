@@ -58,7 +58,6 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
         idp.db,
         grant,
         generation=carried.generation,
-        remembered=carried.remembered,
         grant_expires_at=now + (idp.policy.tokens.refresh_max if refreshable else LONGEST_ACCESS),
         refresh_hash=None if refresh_token is None else digest(refresh_token),
         refresh_expires_at=now + idp.policy.tokens.refresh,
@@ -70,7 +69,7 @@ async def _redeem(idp: Idp, client: Client, params: Params, *, now: datetime) ->
     )
     if holder is None:
         await _end_if_redeemed(idp, client, grant, now=now)
-        raise judging.invalid_grant("the session, the consent or the client has ended")
+        raise judging.invalid_grant("the session, its generation or the client has ended")
     async with _ending(idp, grant, now=now):
         # Promise 2: from the proofs it carries, again
         scopes = _permitted(idp, client, grant, holder, grant.scopes, refreshing=False, now=now)

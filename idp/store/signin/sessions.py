@@ -152,6 +152,8 @@ forgotten AS (
 )
 SELECT session_id FROM finished""")
 _NEW_GENERATION = Sql("UPDATE session SET generation = generation + 1 WHERE id = :session_id")
+_NEW_GENERATIONS = Sql("""
+UPDATE session SET generation = generation + 1 WHERE account_id = :account_id AND ended_at IS NULL""")
 
 
 async def choose_account(conn: Conn, *, interaction_id: UUID, session_id: UUID) -> bool:
@@ -167,6 +169,11 @@ async def finish(conn: Conn, *, interaction_id: UUID, now: datetime) -> bool:
 async def new_generation(conn: Connection, *, session_id: UUID) -> None:
     """Codes that were made in this session are good for nothing from now on, also one that is being exchanged."""
     await conn.one(_NEW_GENERATION, session_id=session_id)
+
+
+async def new_generations(conn: Connection, *, account_id: UUID) -> None:
+    """As `new_generation`, for every session of this person."""
+    await conn.one(_NEW_GENERATIONS, account_id=account_id)
 
 
 _TOUCH = Sql("""

@@ -12,15 +12,11 @@ from idp.store.tokens.holders import HOLDER, HOLDER_OF, read_holder
 from idp.store.tokens.refresh_tokens import FIRST
 
 _REDEEM = Sql(f"""
--- The remembered consent, held: who withdraws it first wins, and who comes later ends the grant as well.
-WITH agreed AS (
-    SELECT FROM consent WHERE account_id = :account_id AND client_id = :client_id FOR KEY SHARE
-),
--- The session must be alive still: a logout that came first wins, and one that comes later waits and ends the grant.
-may AS (
+-- The session must be alive and of this generation still: a logout, another password or a consent withdrawn that came
+-- first wins, and one that comes later waits and ends the grant.
+WITH may AS (
     SELECT id FROM session
     WHERE id = :session_id AND account_id = :account_id AND ended_at IS NULL AND generation = :generation
-      AND (NOT :remembered OR EXISTS (SELECT FROM agreed))
     FOR NO KEY UPDATE
 ),
 -- Once: the grant has the id that the code carries.
@@ -45,7 +41,6 @@ async def redeem(
     grant: Grant,
     *,
     generation: int,
-    remembered: bool,
     grant_expires_at: datetime,
     refresh_hash: bytes | None,
     refresh_expires_at: datetime,
@@ -54,7 +49,7 @@ async def redeem(
 ) -> Holder | None:
     """Store the grant that a code carries, and its first refresh token if it has the scope `offline_access`.
 
-    The holder for exactly one caller, ever; None for everybody else, and when session, consent or client have ended:
+    The holder for exactly one caller, ever; None for everybody else, and when session, generation or client have ended:
     then nothing has changed.
     """
     granted, issued = audits
@@ -62,7 +57,6 @@ async def redeem(
         _REDEEM,
         **grant_values(grant, expires_at=grant_expires_at),
         generation=generation,
-        remembered=remembered,
         not_since=now - SEEN_EVERY,
         refresh_hash=refresh_hash,
         refresh_expires_at=refresh_expires_at,
