@@ -44,18 +44,24 @@ def lift(
     lifts: Mapping[Factor, AssuranceLevel],
     proved_in: UUID | None,
     deciding: UUID | None,
+    closed_until: datetime | None = None,
 ) -> AssuranceLevel:
     """What one second factor gives at `at`, proved inside `proved_in`, to the interaction `deciding`.
 
     `NONE` from an authenticator enrolled inside `deciding`; never above `TWO_FACTOR` from one that is gone, closed,
-    on hold, or was enrolled in the very interaction of the proof (design 5, the enrolment hole).
+    on hold, or was enrolled in the very interaction of the proof (design 5, the enrolment hole), nor before
+    `closed_until` of the account.
     """
     level = lifts.get(factor, AssuranceLevel.NONE)
     if authenticator is not None and authenticator.enrolled_in is not None and authenticator.enrolled_in == deciding:
         return AssuranceLevel.NONE
     if level <= AssuranceLevel.TWO_FACTOR:
         return level
-    if authenticator is None or not is_trusted(authenticator, at=at):
+    if (
+        authenticator is None
+        or not is_trusted(authenticator, at=at)
+        or (closed_until is not None and at < closed_until)
+    ):
         return AssuranceLevel.TWO_FACTOR
     if authenticator.enrolled_in is not None and authenticator.enrolled_in == proved_in:
         return AssuranceLevel.TWO_FACTOR
@@ -70,6 +76,7 @@ def weigh(
     client_id: str,
     interaction_id: UUID | None,
     lifts: Mapping[Factor, AssuranceLevel],
+    closed_until: datetime | None = None,
 ) -> tuple[Proof, ...]:
     """The proofs of one person that count for one client, oldest first.
 
@@ -91,6 +98,7 @@ def weigh(
                 lifts=lifts,
                 proved_in=event.interaction_id,
                 deciding=interaction_id,
+                closed_until=closed_until,
             )
             if event.client_id != client_id:
                 level = min(level, AssuranceLevel.TWO_FACTOR)
@@ -159,6 +167,7 @@ def within_reach(
     lifts: Mapping[Factor, AssuranceLevel],
     now: datetime,
     mailbox: bool = False,
+    closed_until: datetime | None = None,
 ) -> dict[Factor, AssuranceLevel]:
     """What a person could prove right now and what it would give: by text message, by app, by e-mail, by a saved code.
 
@@ -171,7 +180,15 @@ def within_reach(
         if authenticator.confirmed_at is None or authenticator.closed_at is not None or authenticator.remaining == 0:
             continue
         factor = authenticator.factor
-        level = lift(factor, authenticator, at=now, lifts=lifts, proved_in=interaction_id, deciding=interaction_id)
+        level = lift(
+            factor,
+            authenticator,
+            at=now,
+            lifts=lifts,
+            proved_in=interaction_id,
+            deciding=interaction_id,
+            closed_until=closed_until,
+        )
         if level > found.get(factor, AssuranceLevel.NONE):
             found[factor] = level
     return {factor: found[factor] for factor in SECOND if factor in found}

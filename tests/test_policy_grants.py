@@ -45,7 +45,7 @@ def permitted(
         if each.trusted_at is None:
             continue
         trusted[each.factor] = min(each.trusted_at, trusted.get(each.factor, each.trusted_at))
-    holder = Holder(account.id, account.groups, account.disabled, trusted)
+    holder = Holder(account.id, account.groups, account.disabled, account.closed_until, trusted)
     return recheck(
         grant, how.pop("client", BANK), holder, scopes, how.pop("policy", default_policy()), how.pop("now", NOW), **how
     )
@@ -140,3 +140,11 @@ def test_a_two_factor_scope_with_an_age_looks_at_its_own_proof_and_not_at_an_old
     assert permitted(replace(weak, auth_time=LONG_AGO), scopes=only) == only
     assert permitted(replace(weak, fresh_at=GRANT.created_at - timedelta(seconds=301)), scopes=only) == ()
     assert permitted(replace(weak, fresh_at=None), scopes=only) == ()
+
+
+@pytest.mark.parametrize(
+    "account", [replace(ANNA, frozen_at=NOW - timedelta(days=400)), replace(ANNA, strong_from=NOW + timedelta(hours=3))]
+)
+def test_a_closed_account_gets_nothing_strong_for_what_it_proved_before(account: Account) -> None:
+    assert permitted(account=account) == PLAIN
+    assert permitted(account=replace(ANNA, strong_from=GRANT.strong_at)) == SCOPES

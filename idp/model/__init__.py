@@ -3,6 +3,7 @@
 from idp.model.browsers import SEEN_EVERY, Challenge, Interaction, Session
 from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor
 from idp.model.people import (
+    UNTIL_RECOVERED,
     Account,
     AuthenticationContext,
     AuthenticationEvent,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from idp.model.factors import AssuranceLevel, Factor
+
+UNTIL_RECOVERED = datetime.max.replace(tzinfo=UTC)
 
 
 class Change(StrEnum):
@@ -28,7 +30,11 @@ class Swap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object."""
+    """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object.
+
+    `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
+    `strong_from`: when it may open strong scopes again, after a recovery by less than it takes to open them.
+    """
 
     id: UUID
     username: str
@@ -41,11 +47,21 @@ class Account:
     claims: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
     disabled: bool = False
+    frozen_at: datetime | None = None
+    strong_from: datetime | None = None
 
     @property
     def mailbox(self) -> str | None:
         """The e-mail address that is known to be theirs, the only one that codes go to."""
         return self.email if self.email_verified else None
+
+    @property
+    def closed_until(self) -> datetime | None:
+        """Until then nothing they prove gives more than two factors, and nothing of theirs is changed.
+
+        `UNTIL_RECOVERED` while frozen; None for who was neither frozen nor recovered by less than they had.
+        """
+        return self.strong_from if self.frozen_at is None else UNTIL_RECOVERED
 
 
 @dataclass(frozen=True, slots=True)

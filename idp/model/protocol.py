@@ -191,12 +191,13 @@ class Holder:
     """Who holds a grant, as far as its tokens depend on it: as they are now, not as they were when they signed in.
 
     `trusted` are the factors of which this person has an authenticator, confirmed and not closed, and since when the
-    first of each kind is past its hold.
+    first of each kind is past its hold. Until `closed_until` nothing they prove gives more than two factors.
     """
 
     account_id: UUID
     groups: frozenset[str] = frozenset()
     disabled: bool = False
+    closed_until: datetime | None = None
     trusted: Mapping[Factor, datetime] = field(default_factory=dict)
 
 

@@ -4,7 +4,7 @@ from idp.model import Change
 from idp.policy.checks import CHECKS, decide, not_for_this_person
 from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
-from idp.policy.facts import UNMET, UNSURE, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.facts import UNMET, UNSURE, Ask, Barrier, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for, recheck
 from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of
 from idp.policy.limits import WINDOWS, limits_of, said

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from idp.assurance import amount_to
 from idp.model import NEVER_FRESH, AssuranceLevel, Factor, Prompt
 from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
-from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
 from idp.policy.table import Policy
@@ -101,6 +101,9 @@ def _level_is_within_reach(view: View) -> Refuse | None:
     # No loop and no enrolment inside this request: what cannot be proved now is refused now (design 5).
     for demand in (*view.floors, *essential(view)):
         if demand.level > view.best:
+            closed = None if view.account is None else shut(view.account, view.facts.now)
+            if closed is not None and demand.level > AssuranceLevel.TWO_FACTOR:
+                return closed
             return Refuse(
                 UNMET,
                 "This person cannot be authenticated as strongly as this request needs",

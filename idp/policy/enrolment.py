@@ -6,7 +6,7 @@ from uuid import UUID
 
 from idp.assurance import Proof, is_trusted, weigh, within_reach
 from idp.model import AssuranceLevel, Authenticator, Change, Factor, Swap
-from idp.policy.facts import UNMET, UNSURE, Facts, Refuse
+from idp.policy.facts import UNMET, UNSURE, Facts, Refuse, shut
 from idp.policy.offers import in_order
 from idp.policy.table import Policy
 from idp.policy.view import is_fresh
@@ -62,6 +62,8 @@ def enrolment(
         return Refuse("access_denied", "This account cannot sign in", f"account {account.id} is disabled")
     if ticket:
         return _may(change, AT_ONCE)
+    if (refuse := shut(account, facts.now)) is not None:
+        return refuse
     proofs = weigh(
         facts.events,
         facts.authenticators,

@@ -56,6 +56,13 @@ class Kind(StrEnum):
     SELECT_ACCOUNT = "select_account"
 
 
+class Barrier(StrEnum):
+    """Why nothing sensitive opens for a person now, whatever they prove: said to them in words."""
+
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
 class Why(StrEnum):
     """Why a person is asked. Stable words: pages turn them into sentences, the audit keeps them."""
 
@@ -111,13 +118,27 @@ class Ask:
 class Refuse:
     """Answer the client with an error. `error` and `description` go to it, `detail` to the log only.
 
-    `retry_at` is for the person alone: when an authenticator on hold will be trusted enough.
+    `retry_at` and `barrier` are for the person alone: when an authenticator on hold will be trusted enough, or the
+    account opens again; and what keeps it shut.
     """
 
     error: str
     description: str
     detail: str
     retry_at: datetime | None = None
+    barrier: Barrier | None = None
+
+
+def shut(account: Account, now: datetime) -> Refuse | None:
+    """Why this person can do nothing sensitive now, and change nothing of how they sign in; None for who can."""
+    until = account.closed_until
+    if until is None or until <= now:
+        return None
+    if account.frozen_at is not None:
+        found = f"account {account.id} was frozen at {account.frozen_at.isoformat()}"
+        return Refuse(UNMET, "This account is frozen until it is recovered", found, barrier=Barrier.FROZEN)
+    found = f"account {account.id} was recovered by less than it had"
+    return Refuse(UNMET, "This account opens nothing sensitive yet", found, retry_at=until, barrier=Barrier.CLOSED)
 
 
 Answer = Proceed | Ask | Refuse

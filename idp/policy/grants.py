@@ -58,6 +58,8 @@ def _is_proved(grant: Grant, rule: ScopeRule, holder: Holder, policy: Policy) ->
     strong_at = grant.strong_at
     if grant.level < rule.level or strong_at is None:
         return False
+    if holder.closed_until is not None and strong_at < holder.closed_until:
+        return False
     return any(
         since <= strong_at
         for factor, since in holder.trusted.items()

@@ -95,6 +95,7 @@ def view(facts: Facts, policy: Policy) -> View:
             client_id=facts.client.id,
             interaction_id=facts.interaction_id,
             lifts=policy.factors,
+            closed_until=account.closed_until,
         )
         reach = within_reach(
             facts.authenticators,
@@ -102,6 +103,7 @@ def view(facts: Facts, policy: Policy) -> View:
             lifts=policy.factors,
             now=facts.now,
             mailbox=account.mailbox is not None,
+            closed_until=account.closed_until,
         )
         reach = in_order(reach, facts.authenticators, policy)
     scopes = _grantable(facts, policy, facts.request.scopes)

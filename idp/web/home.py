@@ -20,7 +20,7 @@ from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people.account import Happened, Home
 from idp.flows.people.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
 from idp.model import TRAITS, Authenticator, Factor, Session
-from idp.policy import Policy
+from idp.policy import Barrier, Policy
 from idp.web import pages
 from idp.web.asking import WORDS
 from idp.web.pages import (
@@ -80,6 +80,8 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
         end_others=base + END_OTHERS_PATH if others else None,
+        frozen=home.barrier is Barrier.FROZEN,
+        shut_until=inside.account.strong_from if home.barrier is Barrier.CLOSED else None,
     )
 
 

@@ -11,7 +11,7 @@ from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people.rooms import SIGN_IN_PATH, Barred, Outside, SignIn, TooOften
 from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.oidc.params import Params
-from idp.policy import UNMET, UNSURE
+from idp.policy import UNMET, UNSURE, Barrier, Refuse
 from idp.web.answers import page, see_other, to_client, to_interaction, trouble
 from idp.web.door import base_path, csrfs, idp_of, visitor
 from idp.web.notes import Note, after, see
@@ -40,12 +40,24 @@ def outside(request: Request, answer: Outside) -> Response:
             return to_client(request, answer)
         case SignIn(path):
             return see_other(f"{url(request, SIGN_IN_PATH)}?{urlencode({'to': path})}")
-        case Barred(error, person):
-            if error not in {UNMET, UNSURE}:
+        case Barred(refuse, person):
+            if refuse.error not in {UNMET, UNSURE}:
                 return trouble(request, Trouble.FORBIDDEN, person=person)
-            outcome = Outcome.APP_NEEDED if error == UNMET else Outcome.SIM_UNSURE
-            shown = Message(outcome=outcome, home=url(request, ACCOUNT_PATH))
+            until = refuse.retry_at if refuse.barrier else None
+            shown = Message(outcome=_why(refuse), home=url(request, ACCOUNT_PATH), until=until)
             return page(request, shown, status=Trouble.FORBIDDEN.status, person=person)
+        case never:
+            assert_never(never)
+
+
+def _why(refuse: Refuse) -> Outcome:
+    match refuse.barrier:
+        case Barrier.FROZEN:
+            return Outcome.FROZEN
+        case Barrier.CLOSED:
+            return Outcome.SHUT
+        case None:
+            return Outcome.APP_NEEDED if refuse.error == UNMET else Outcome.SIM_UNSURE
         case never:
             assert_never(never)
 

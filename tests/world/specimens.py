@@ -320,6 +320,8 @@ PAGES: dict[str, Page] = {
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
     "home": HOME,
     "home-new": Home(now=NOW, username="maria", sign_out="/logout"),
+    "home-frozen": replace(HOME, done=None, frozen=True, add_authenticator=None, change_password=None),
+    "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
     "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),
@@ -392,5 +394,6 @@ PAGES: dict[str, Page] = {
         f"message-{outcome.name.lower().replace('_', '-')}": Message(outcome=outcome, home="/account")
         for outcome in Outcome
     },
+    "message-shut-until": Message(outcome=Outcome.SHUT, home="/account", until=NOW + timedelta(hours=20)),
     "message-bare": Message(outcome=Outcome.CLOSE),
 }

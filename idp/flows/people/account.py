@@ -30,7 +30,7 @@ from idp.flows.people.rooms import Inside, Outside, TooOften, charge, end_elsewh
 from idp.flows.signin.authorize import ToClient
 from idp.flows.signin.destinations import destination
 from idp.model import AuthorizationRequest, Factor, Session
-from idp.policy import UNMET, Refuse
+from idp.policy import UNMET, Barrier, Refuse, shut
 from idp.sms.text import Notice
 from idp.store import audits, rate_limits
 from idp.store.people import accounts
@@ -81,7 +81,7 @@ class Home:
     """What the account page shows. `closed` are the factors that too many wrong codes closed.
 
     `mailbox` is the masked address that codes are sent to; None where the policy sends none, or there is none verified.
-    `reached`: there is a channel on which this person is told what happens.
+    `reached`: there is a channel on which this person is told what happens. `barrier`: why nothing sensitive opens now.
     """
 
     inside: Inside
@@ -94,6 +94,7 @@ class Home:
     may_change_password: bool
     may_add_authenticator: bool
     may_renew_codes: bool
+    barrier: Barrier | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
+        barrier=None if (refuse := shut(inside.account, now)) is None else refuse.barrier,
     )
 
 

@@ -30,9 +30,9 @@ CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """Nothing that this person can prove opens the room; `error` is what the policy calls it."""
+    """Nothing that this person can prove opens the room; `refuse` is what the policy says of it."""
 
-    error: str
+    refuse: Refuse
     account: Account | None
 
 
@@ -99,8 +99,8 @@ async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Insid
             if inside.session.seen_at < now - SEEN_EVERY:
                 await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - SEEN_EVERY, now=now)
             return inside
-        case Refuse(error=error):
-            return Barred(error, loaded.account)
+        case Refuse() as refuse:
+            return Barred(refuse, loaded.account)
         case Ask(kind=Kind.PASSWORD):
             return SignIn(room.redirect_uri)
         case Ask():

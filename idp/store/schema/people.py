@@ -24,7 +24,7 @@ account = table(
     sa.Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     sa.Column("locale", sa.Text),
     *has(Time, "created_at", "updated_at"),
-    sa.Column("disabled_at", Time),
+    *may_have(Time, "disabled_at", "frozen_at", "strong_from"),
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from idp.model import Factor, Holder
+from idp.model import UNTIL_RECOVERED, Factor, Holder
 from idp.store.engine import Row
 
-HOLDER = "holder.id AS holder_id, holder.groups, holder.disabled_at, held.factors, held.since"
+HOLDER = """holder.id AS holder_id, holder.groups, holder.disabled_at, holder.frozen_at, holder.strong_from,
+    held.factors, held.since"""
 # Of the grant `g`; nobody for one that a client has for itself.
 HOLDER_OF = """
 LEFT JOIN account holder ON holder.id = g.account_id
@@ -25,4 +26,10 @@ def read_holder(row: Row) -> Holder | None:
             continue  # nobody could be told of it
         factor = Factor(name)
         trusted[factor] = min(at, trusted.get(factor, at))
-    return Holder(row["holder_id"], frozenset(row["groups"]), row["disabled_at"] is not None, trusted)
+    return Holder(
+        row["holder_id"],
+        frozenset(row["groups"]),
+        disabled=row["disabled_at"] is not None,
+        closed_until=row["strong_from"] if row["frozen_at"] is None else UNTIL_RECOVERED,
+        trusted=trusted,
+    )

@@ -20,10 +20,8 @@ from idp.web.pages.answers import (
     ErrorPage,
     FormPost,
     LoggedOut,
-    Message,
     Outbox,
     OutboxMessage,
-    Outcome,
     Trouble,
 )
 from idp.web.pages.brand import Brand, brand_css
@@ -34,6 +32,7 @@ from idp.web.pages.headers import (
     content_security_policy,
     page_headers,
 )
+from idp.web.pages.messages import Message, Outcome
 from idp.web.pages.parts import Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who, Why
 from idp.web.pages.prompts import (
     AccountChoice,

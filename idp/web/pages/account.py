@@ -115,7 +115,7 @@ class Home:
     """The account page. Links (GET) to `add_authenticator`, `new_recovery_codes`, `change_password`; None hides one.
 
     Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is what
-    "2 hours ago" is counted from.
+    "2 hours ago" is counted from. `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed.
     """
 
     template: ClassVar[str] = "home.html"
@@ -132,6 +132,8 @@ class Home:
     new_recovery_codes: str | None = None
     change_password: str | None = None
     end_others: str | None = None
+    frozen: bool = False
+    shut_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,74 @@
+"""Pages that say what was done, or why it cannot be done now. Errors are in `answers`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+from idp.catalogue import mark
+
+
+class Outcome(Enum):
+    """What a message page says: title and sentence."""
+
+    ENROLMENT_CANCELLED = (
+        mark("The authenticator app was removed"),
+        mark("Nobody can use it any more, and every device is signed out. Change your password now."),
+    )
+    ENROLMENT_GONE = (
+        mark("There is nothing to cancel"),
+        mark("This link was used already, or the authenticator app has been removed."),
+    )
+    CANCELLED = (mark("You cancelled"), mark("Nothing was shared and nothing was changed. You can close this page."))
+    APP_NEEDED = (
+        mark("You cannot do this now"),
+        mark(
+            "It needs a confirmation that your account cannot give: a code from an authenticator app that is past its "
+            "waiting time, or a saved recovery code. If you have neither, ask the people who run this service for "
+            "help. Nothing was changed."
+        ),
+    )
+    SIM_UNSURE = (
+        mark("You cannot do this now"),
+        mark(
+            "A text message is not enough for this now: the SIM of your phone was changed lately, or we could not find "
+            "out whether it was. Nothing was changed, and you can go on using your account. Try again in some minutes, "
+            "or use a saved recovery code."
+        ),
+    )
+    FROZEN = (
+        mark("Your account is frozen"),
+        mark(
+            "Somebody told us that it was not you who signed in. You can go on signing in, but nothing sensitive "
+            "opens, and nothing of how you sign in can be changed, until the account is recovered: ask the people who "
+            "run this service. Nothing was changed."
+        ),
+    )
+    SHUT = (
+        mark("You cannot do this yet"),
+        mark(
+            "Your account was recovered a short while ago with less than it had. So that nobody else can use that, "
+            "nothing sensitive opens for a while, and nothing of how you sign in can be changed. Nothing was changed."
+        ),
+    )
+    CLOSE = (mark("All done"), mark("You can close this page."))
+
+    @property
+    def title(self) -> str:
+        """The heading, in English."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """What follows the heading, in English."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something was done, or cannot be done before `until`. `home` leads to the account page."""
+
+    template: ClassVar[str] = "message.html"
+    outcome: Outcome
+    home: str | None = None
+    until: datetime | None = None
