@@ -172,6 +172,13 @@ class PasswordChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ResetAsked(Event):
+    """Somebody forgot a password, and a link was sent; without an account nobody was written to."""
+
+    name = "password.reset_asked"
+
+
+@dataclass(frozen=True, slots=True)
 class SignedOut(Event):
     """A session ended on request; `sessions` says how many."""
 

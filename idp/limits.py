@@ -233,6 +233,9 @@ class Limits:
 
     `stored_requests`: the address. What is stored of requests that have no address of their own, before anybody has
     signed in: nobody fills the tables. Not for trusted networks.
+
+    `reset_person`: the name or address as typed, existing or not. Links for a forgotten password. `reset_address`: the
+    visitor's address, whatever is typed; not for trusted networks.
     """
 
     sms: Sending
@@ -247,6 +250,8 @@ class Limits:
     enrolments: Limit
     code_notices: Limit
     stored_requests: Limit
+    reset_person: Limit
+    reset_address: Limit
 
 
 def is_of_address(limit: Limit) -> bool:

@@ -66,6 +66,7 @@ TECHNICAL = {
     "spending.LOOK_BACK": "what a command shows",
     "sweep.KEEP_DENIALS": "follows from the longest month of a budget",
     "sweep.KEEP_ENDED": "a late answer still finds what it belongs to",
+    "sweep.KEEP_LINKS": "whoever comes late is told so",
     "sweep.KEEP_MESSAGES": "what receipts and figures look back on",
     "totp.PERIOD": "RFC 6238, and every app",
     "untold.AT_MOST": "a pause between two rounds",

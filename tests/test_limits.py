@@ -77,6 +77,8 @@ def test_the_table_says_what_the_threat_model_says() -> None:
         "enrolments": (None, (Window(5, HOUR), Window(10, DAY))),
         "code_notices": (None, (Window(1, DAY),)),
         "stored_requests": (None, (Window(60, HOUR),)),
+        "reset_person": (None, (Window(3, HOUR), Window(6, DAY))),
+        "reset_address": (None, (Window(10, HOUR),)),
     }
 
 

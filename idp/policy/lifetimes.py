@@ -6,7 +6,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from idp.policy.reading import Bounds, Table
-from idp.policy.table import Challenges, Enrolments, Interactions, Notices, Policy, Sessions, Tokens
+from idp.policy.table import Challenges, Enrolments, Interactions, Links, Notices, Policy, Sessions, Tokens
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -71,6 +71,8 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         "notices.tried_for": Bounds(
             _DAY, 90 * _DAY, "a gateway that is down would end a hold for ever", "an operator has to vouch some day"
         ),
+        # NIST SP 800-63B-4 4.2.1.2: a recovery code sent to a verified address is valid for 24 hours at most.
+        "links.reset": Bounds(5 * _MINUTE, _DAY, "mail takes its time", "a mailbox is read by others some day"),
     }
 )
 
@@ -145,6 +147,13 @@ def notices(table: Table) -> Notices:
         tried_for=_span(table, "tried_for"),
         wrong_codes=table.number("wrong_codes", WRONG_CODES),
     )
+    table.close()
+    return read
+
+
+def links(table: Table) -> Links:
+    """`[links]`."""
+    read = Links(reset=_span(table, "reset"))
     table.close()
     return read
 

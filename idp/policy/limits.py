@@ -61,6 +61,8 @@ def limits(table: Table) -> Limits:
         enrolments=_limit(table, "enrolments"),
         code_notices=_limit(table, "code_notices"),
         stored_requests=_limit(table, "stored_requests"),
+        reset_person=_limit(table, "reset_person"),
+        reset_address=_limit(table, "reset_address"),
     )
     # Or one stranger could use up what all have, and strangers what is its owner's.
     for less, more, whose in (

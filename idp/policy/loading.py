@@ -131,6 +131,7 @@ def load_policy(text: str) -> Policy:
         enrolment=lifetimes.enrolment(file.table("enrolment")),
         tokens=tokens,
         notices=lifetimes.notices(file.table("notices")),
+        links=lifetimes.links(file.table("links")),
         limits=limits(file.table("limits")),
     )
     file.close()

@@ -101,6 +101,13 @@ class Notices:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """For how long links of mails work, each by its name (`LinkFor`)."""
+
+    reset: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises."""
 
@@ -114,6 +121,7 @@ class Policy:
     enrolment: Enrolments
     tokens: Tokens
     notices: Notices
+    links: Links
     limits: Limits
 
     def scope_rule(self, scope: str) -> ScopeRule | None:

@@ -13,6 +13,7 @@ from idp.store.sql import Sql
 ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of strangers is swept as fast as it comes
 KEEP_MESSAGES = timedelta(days=30)
 KEEP_DENIALS = timedelta(days=31)
+KEEP_LINKS = timedelta(days=1)  # so that whoever comes late is told that they are late
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
 
@@ -58,6 +59,7 @@ _STATEMENTS: Mapping[str, Sql] = {
     "parked_code": _batch("parked_code", "hash", "expires_at", KEEP_ENDED),
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
+    "link": _batch("link", "hash", "expires_at", KEEP_LINKS),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),
     "rate_limit": _batch("rate_limit", "key", "expires_at"),
     "authenticator": _batch("authenticator", "id", "expires_at", KEEP_ENDED),

@@ -7,10 +7,13 @@ from urllib.parse import urlsplit
 from idp.errors import SealBroken
 from idp.factors import email
 from idp.factors import sms as codes
+from idp.flows.delivery.linking import link_of, sealed_address
 from idp.flows.idp import Idp
 from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
+from idp.model.links import LinkFor
 from idp.sms import Channel
+from idp.sms.letters import LETTERS, link_mail, link_subject
 from idp.sms.phone import mask
 from idp.sms.text import Notice, code_mail, code_subject, code_text, notice_text
 from idp.store.delivery import messages
@@ -23,6 +26,8 @@ SHOWN_FOR = timedelta(hours=1)  # in the development inbox
 def address_of(idp: Idp, message: Outgoing) -> str:
     """The number in E.164, or the e-mail address, that a message goes to. Raises `SealBroken`."""
     if message.channel == Channel.EMAIL:
+        if (elsewhere := sealed_address(idp, message)) is not None:
+            return elsewhere
         if message.email is None:
             raise SealBroken("A person without an e-mail address.")
         return message.email
@@ -42,6 +47,12 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     """The text of a message, and its code if it carries one. Raises `SealBroken`."""
     brand = idp.settings.brand
     language, translate = sentences(idp, message.locale)
+    if (purpose := _letter(message)) is not None:
+        ttl, link = message.expires_at - message.created_at, link_of(idp, message, purpose)
+        said = link_mail(
+            purpose, link=link, brand=brand, ttl=ttl, username=message.username, translate=translate, locale=language
+        )
+        return said, None
     if message.kind != CODE:
         mail = message.channel == Channel.EMAIL
         return notice_text(Notice(message.kind), brand=brand, translate=translate, mail=mail), None
@@ -64,10 +75,17 @@ def subject_of(idp: Idp, message: Outgoing, text: str) -> str | None:
     """What stands above an e-mail: the first sentence of a notice; for a code who sends it, and no more."""
     if message.channel != Channel.EMAIL:
         return None
+    _, translate = sentences(idp, message.locale)
     if message.kind == CODE:
-        _, translate = sentences(idp, message.locale)
         return code_subject(brand=idp.settings.brand, translate=translate)
+    if (purpose := _letter(message)) is not None:
+        return link_subject(purpose, brand=idp.settings.brand, translate=translate)
     return text.partition(". ")[0]
+
+
+def _letter(message: Outgoing) -> LinkFor | None:
+    """What the link is for of a mail that is about nothing else."""
+    return LinkFor(message.kind) if message.kind in LETTERS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
 from idp.model import Factor
 from idp.store import audits, rate_limits
+from idp.typed import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,9 @@ def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
     if account.email is not None:
         yield _sent(idp.limits.email, mailbox_key(idp, account.email), f"codes by e-mail to {masked(account.email)}")
     yield _Waits("changes of apps, phones and recovery codes", (limits.subject(idp.limits.enrolments, account.id),))
+    asked = (name, *(() if account.email is None else (idp.secrets.index(fold(account.email), purpose="username"),)))
+    resets = tuple(limits.subject(idp.limits.reset_person, each) for each in asked)
+    yield _Waits("links for a forgotten password", resets)
 
 
 def _sent(sending: Sending, to: bytes | UUID, why: str) -> _Waits:

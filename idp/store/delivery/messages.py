@@ -34,7 +34,8 @@ class Try:
 class Outgoing:
     """A message: what to say (`kind`, `fields`), how to derive its code, and where it goes.
 
-    `sealed_number` for a text message, `email` for mail. `swapped_at` is when the phone's SIM was last seen changed.
+    `sealed_number` for a text message, `email` for mail, or where mail goes elsewhere `sealed_to`. `swapped_at` is when
+    the phone's SIM was last seen changed.
     `lease` proves to the statements below that it is still ours. `wanted`: a code that could still be used.
     """
 
@@ -52,6 +53,8 @@ class Outgoing:
     nonce: bytes | None = field(repr=False)
     key_id: str | None
     purpose: str | None
+    sealed_to: bytes | None = field(default=None, repr=False)
+    username: str = ""
     swapped_at: datetime | None = None
     lease: datetime | None = None
     tries: tuple[Try, ...] = ()
@@ -60,7 +63,8 @@ class Outgoing:
 
 
 OUTGOING = """m.id, m.account_id, m.authenticator_id, m.channel, m.kind, m.fields, m.locale, m.created_at, m.expires_at,
-    phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, phone.swapped_at"""
+    phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, m.sealed_to, p.username,
+    phone.swapped_at"""
 # Where the message `m` goes: an e-mail message belongs to no phone.
 WHERE_TO = """
 JOIN account p ON p.id = m.account_id

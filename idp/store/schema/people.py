@@ -25,6 +25,7 @@ account = table(
     sa.Column("locale", sa.Text),
     *has(Time, "created_at", "updated_at"),
     *may_have(Time, "disabled_at", "frozen_at", "strong_from"),
+    sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
@@ -58,6 +59,21 @@ recovery_code = table(
     sa.Column("authenticator_id", sa.Uuid, sa.ForeignKey("authenticator.id", ondelete="CASCADE"), nullable=False),
     sa.Column("used_at", Time),
     sa.Index("ix_recovery_code_authenticator_id", "authenticator_id"),
+)
+
+# Links of mails, by the hash of the token. Each works once and until it expires; `about` is what it is about beside the
+# person.
+link = table(
+    "link",
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    account_id(),
+    sa.Column("about", sa.Uuid),
+    sa.Column("fields", JSONB, nullable=False, server_default=EMPTY_OBJECT),
+    *has(Time, "created_at", "expires_at"),
+    sa.Column("used_at", Time),
+    sa.Index("ix_link_account_id", "account_id"),
+    sa.Index("ix_link_expires_at", "expires_at"),
 )
 
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token

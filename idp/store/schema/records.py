@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from idp.store.schema.base import EMPTY_OBJECT, Time, account_id, has, may_have, table
 
 # The outbox. A row says what to send, never the text: a code is derived when it leaves. It goes to a phone, or to the
-# account's e-mail address. A waiting row may be claimed from `lease_until` on; a fresh one at once. A notice may be
-# `about` an authenticator, whose hold begins when a provider took it.
+# account's e-mail address, or to the one that is `sealed_to` it. A waiting row may be claimed from `lease_until` on; a
+# fresh one at once. A notice may be `about` an authenticator, whose hold begins when a provider took it.
 message = table(
     "message",
     sa.Column("id", sa.Uuid, primary_key=True),
@@ -17,7 +17,7 @@ message = table(
     *may_have(sa.Text, "region", "key_id", "purpose"),
     *may_have(sa.Uuid, "interaction_id", "about"),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("nonce", sa.LargeBinary),
+    *may_have(sa.LargeBinary, "nonce", "sealed_to"),
     sa.Column("fields", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     sa.Column("locale", sa.Text),
     *has(Time, "created_at", "expires_at"),

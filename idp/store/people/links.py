@@ -1,0 +1,89 @@
+"""Links of mails by the hashes of their tokens: make, look, spend once. The mail that carries one is put out beside."""
+
+from datetime import datetime
+from uuid import UUID
+
+from idp.model.links import Link, LinkFor
+from idp.store.delivery.messages import CHANNEL
+from idp.store.engine import Conn, Row
+from idp.store.sql import Sql, values_of
+
+_LINK = "l.hash, l.purpose, l.account_id, l.created_at, l.expires_at, l.used_at, l.about, l.fields"
+
+_ADD = Sql("""
+INSERT INTO link (hash, purpose, account_id, about, fields, created_at, expires_at)
+VALUES (:hash, :purpose, :account_id, :about, :fields, :created_at, :expires_at)""")
+
+# The mail that carries a link goes to the person's address, or to `sealed_to`, which is bound to the message's id.
+_MAIL = Sql(f"""
+WITH queued AS (
+    INSERT INTO message (id, account_id, channel, kind, nonce, key_id, purpose, sealed_to, locale, created_at,
+                         expires_at)
+    VALUES (:message_id, :account_id, 'email', :purpose, :nonce, :key_id, :purpose, :sealed_to, :locale, :created_at,
+            :expires_at)
+    RETURNING id
+)
+SELECT id, pg_notify('{CHANNEL}', '') FROM queued""")
+
+_LOOK = Sql(f"SELECT {_LINK} FROM link l WHERE l.hash = :hash AND l.purpose = :purpose")
+
+_SPEND = Sql(f"""
+UPDATE link l SET used_at = :now
+WHERE l.hash = :hash AND l.purpose = :purpose AND l.used_at IS NULL AND l.expires_at > :now
+RETURNING {_LINK}""")
+
+_DROP = Sql("""
+UPDATE link SET used_at = :now
+WHERE account_id = :account_id AND purpose = :purpose AND used_at IS NULL
+RETURNING hash""")
+
+
+def _read(row: Row) -> Link:
+    return Link(**{**row, "purpose": LinkFor(row["purpose"])})
+
+
+async def add(conn: Conn, new: Link) -> None:
+    """Store a link that was just made."""
+    await conn.one(_ADD, **values_of(new) | {"purpose": new.purpose.value, "fields": dict(new.fields)})
+
+
+async def mail(
+    conn: Conn,
+    link: Link,
+    *,
+    message_id: UUID,
+    nonce: bytes,
+    key_id: str,
+    locale: str | None,
+    sealed_to: bytes | None = None,
+) -> None:
+    """Put the mail that carries this link into the outbox. It is worth sending for as long as the link works."""
+    await conn.one(
+        _MAIL,
+        message_id=message_id,
+        account_id=link.account_id,
+        purpose=link.purpose.value,
+        nonce=nonce,
+        key_id=key_id,
+        sealed_to=sealed_to,
+        locale=locale,
+        created_at=link.created_at,
+        expires_at=link.expires_at,
+    )
+
+
+async def look(conn: Conn, *, token_hash: bytes, purpose: LinkFor) -> Link | None:
+    """The link of this token, whether it works still or not. Changes nothing."""
+    row = await conn.one(_LOOK, hash=token_hash, purpose=purpose.value)
+    return None if row is None else _read(row)
+
+
+async def spend(conn: Conn, *, token_hash: bytes, purpose: LinkFor, now: datetime) -> Link | None:
+    """Use a link up. The link for exactly one caller, ever; None for all others, and for one that does not work."""
+    row = await conn.one(_SPEND, hash=token_hash, purpose=purpose.value, now=now)
+    return None if row is None else _read(row)
+
+
+async def drop(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: datetime) -> int:
+    """No link of this kind that the person has works any more; how many did."""
+    return len(await conn.all(_DROP, account_id=account_id, purpose=purpose.value, now=now))
