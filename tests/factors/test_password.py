@@ -1,7 +1,9 @@
 """Passwords: what is one, hashing in bounded threads, and the same work for nobody."""
 
 import asyncio
+import os
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -201,3 +203,13 @@ async def test_closed_threads_take_no_work_and_leave_none_behind() -> None:
 
 async def _ends(tasks: list[asyncio.Task[bool]]) -> list[bool | BaseException]:
     return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_a_hash_gives_way_to_every_other_request(threads: PasswordThreads) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    here = niceness()
+    assert await threads._run(niceness) == min(19, here + 10)
+    assert niceness() == here
