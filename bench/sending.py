@@ -15,6 +15,7 @@ from bench.house import House
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.flows.sealed import NUMBER, bound
 from idp.store.delivery import messages
+from idp.store.delivery.messages import Telling
 from idp.store.engine import Conn, Database
 from idp.testing.faults import Fault, fault_of
 from idp.testing.provider import FakeProvider, Pace, fake_provider
@@ -101,14 +102,8 @@ async def _queue(db: Database, provider: FakeProvider, people: list[UUID]) -> fl
 
 async def _notice(conn: Conn, person: UUID) -> None:
     now = _Wall().now()
-    await messages.notice(
-        conn,
-        account_id=person,
-        kind="password_changed",
-        locale=None,
-        now=now,
-        expires_at=now + timedelta(hours=1),
-    )
+    telling = Telling(person, "password_changed", locale=None, expires_at=now + timedelta(hours=1))
+    await messages.notice(conn, telling, now=now)
 
 
 async def _arrived(provider: FakeProvider, count: int) -> None:

@@ -15,6 +15,28 @@ class Origin:
     browser: str = ""
 
 
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device(browser: str) -> str | None:
+    """A browser as its owner knows it, roughly: what it says of itself is long, and says other browsers' names too.
+
+    None for one that nobody knows: nothing of what it says is repeated, for anybody may write there what they like.
+    """
+    program = next((name for mark, name in _BROWSERS if mark in browser), None)
+    system = next((name for mark, name in _SYSTEMS if mark in browser), None)
+    return ", ".join(name for name in (program, system) if name) or None
+
+
 # Set at the door for as long as a request is answered; None for senders, sweepers and operators.
 ORIGIN: ContextVar[Origin | None] = ContextVar("origin", default=None)
 

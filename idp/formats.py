@@ -1,8 +1,9 @@
 """Dates, spans and money as a language writes them, by babel. No sentences: those are in the catalogue. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_timedelta
@@ -91,10 +92,20 @@ def _day(ordinal: int, locale: str) -> str:
     return format_date(datetime.fromordinal(ordinal), format="medium", locale=formats(locale))
 
 
-def moment(at: datetime, locale: str) -> str:
-    """A date and time, said to be UTC: we do not know where the reader is."""
-    utc = at.astimezone(UTC)
-    return f"{_day(utc.toordinal(), locale)}, {utc:%H:%M} UTC"
+@lru_cache(maxsize=128)
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return UTC if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # no zone, no name, or a directory
+        return UTC
+
+
+def moment(at: datetime, locale: str, zone: str | None = None) -> str:
+    """A date and time in the zone of this name, which is said; in UTC where we do not know where the reader is."""
+    here = at.astimezone(_zone(zone))
+    # Of zones without letters the database has the offset alone: "+03".
+    name = here.tzname() or "UTC"
+    return f"{_day(here.toordinal(), locale)}, {here:%H:%M} {name if name[0].isalpha() else f'UTC{name}'}"
 
 
 def money(amount: Decimal, currency: str, locale: str) -> str:

@@ -230,6 +230,7 @@ class Limits:
     `enrolments`: the account. Phones and apps begun, so that one hostile person cannot have us write to many numbers.
     `code_notices`: the account. That somebody who gave the right password typed wrong codes is told now and then:
     whoever learnt a password must not be able to have its owner written to at will.
+    `browser_notices`: the account. Who signs in from a fresh browser each time is told of some of them only.
 
     `stored_requests`: the address. What is stored of requests that have no address of their own, before anybody has
     signed in: nobody fills the tables. Not for trusted networks.
@@ -249,6 +250,7 @@ class Limits:
     client_failures: Limit
     enrolments: Limit
     code_notices: Limit
+    browser_notices: Limit
     stored_requests: Limit
     reset_person: Limit
     reset_address: Limit

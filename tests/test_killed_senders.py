@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, func, select
 from idp.crypto import KeyChain
 from idp.spending import Period
 from idp.store.delivery import denials, messages
+from idp.store.delivery.messages import Telling
 from idp.store.people import accounts
 from idp.store.schema.base import Time
 from idp.store.schema.records import message, message_attempt
@@ -275,14 +276,8 @@ async def test_a_hundred_messages_leave_two_workers_once_each(running: Running) 
     before, tried_before = len(provider.texts), await tried(workers)
     now = workers.idp.clock.now()
     for _ in range(100):
-        await messages.notice(
-            workers.idp.db,
-            account_id=person[0].id,
-            kind="password_changed",
-            locale=None,
-            now=now,
-            expires_at=now + timedelta(hours=1),
-        )
+        telling = Telling(person[0].id, "password_changed", locale=None, expires_at=now + timedelta(hours=1))
+        await messages.notice(workers.idp.db, telling, now=now)
     await provider.news.until(lambda: len(provider.texts) >= before + 100)
     await all_sent(workers)
     calls = await tried(workers) - tried_before

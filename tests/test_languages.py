@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from html.parser import HTMLParser
@@ -16,7 +16,9 @@ from jinja2 import Environment, nodes
 
 from idp.catalogue import languages, mistakes, read, templates_dir, translations, untranslated, values_in
 from idp.formats import money
-from idp.sms.text import ONE_PART, Notice, approval_text, code_text, gsm7_septets, notice_text
+from idp.model import Notice
+from idp.sms.notices import Circumstances, Ways, notice_mail, notice_text
+from idp.sms.text import ONE_PART, approval_text, code_text, gsm7_septets
 from idp.web.pages import Activity, Done, Outcome, Page, Problem, Trouble, render
 from idp.web.pages.parts import SCOPE_SENTENCES
 from tests.world.cost import in_passwords
@@ -263,19 +265,30 @@ def test_an_approval_is_said_whole_in_one_part_in_every_language(language: str, 
 @each_spoken
 @pytest.mark.parametrize(("notice", "brand"), list(product(Notice, BRANDS)))
 def test_a_notice_is_said_whole_in_one_part_in_every_language(language: str, notice: Notice, brand: str) -> None:
-    text = notice_text(notice, brand=brand, translate=_speak(language))
+    place = f"{HOST}/account"
+    text = notice_text(notice, brand=brand, place=place, device="Firefox, Windows", translate=_speak(language))
     septets = gsm7_septets(text)
     assert septets is not None
     assert septets <= ONE_PART
     assert brand in text
+    assert place in text
     assert {"en": "Not you?", "es": "¿No fue usted?"}[language] in text
-    assert {"en": "under Security", "es": "en Seguridad"}[language] in text
+    unplaced = notice_text(notice, brand=brand, translate=_speak(language))
+    assert {"en": "under Security", "es": "en Seguridad"}[language] in unplaced
 
 
 def test_a_notice_by_mail_keeps_its_accents() -> None:
-    text = notice_text(Notice.TOTP_ADDED, brand="Acme", translate=_speak("es"), mail=True)
-    assert text.startswith("Hay una nueva aplicación de autenticación en su cuenta Acme. ¿No fue usted?")
-    assert text.endswith("anule esto en Seguridad y avise.")
+    text = notice_mail(
+        Notice.TOTP_ADDED,
+        brand="Acme",
+        circumstances=Circumstances(datetime(2026, 1, 15, 12, tzinfo=UTC), "America/Lima", "Chrome, Linux"),
+        ways=Ways(f"https://{HOST}/account"),
+        translate=_speak("es"),
+        locale="es",
+    )
+    happened, when, *_ = text.split("\n\n")
+    assert happened == "Hay una nueva aplicación de autenticación en su cuenta Acme."
+    assert when == "Cuándo: 15 ene 2026, 07:00 UTC-05\nNavegador: Chrome, Linux"
 
 
 @pytest.mark.parametrize("language", OURS)

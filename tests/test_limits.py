@@ -76,6 +76,7 @@ def test_the_table_says_what_the_threat_model_says() -> None:
         "client_failures": (Backoff(10, SECOND, 5 * MINUTE, None, HOUR), ()),
         "enrolments": (None, (Window(5, HOUR), Window(10, DAY))),
         "code_notices": (None, (Window(1, DAY),)),
+        "browser_notices": (None, (Window(5, DAY),)),
         "stored_requests": (None, (Window(60, HOUR),)),
         "reset_person": (None, (Window(3, HOUR), Window(6, DAY))),
         "reset_address": (None, (Window(10, HOUR),)),

@@ -178,6 +178,7 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
 
 def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
     """Lifetimes in seconds and the numbers beside them, by the tables of the file."""
+    from idp.model import Notice
     from idp.policy import lifetimes_of, limits_of
 
     tables: dict[str, dict[str, Any]] = {}
@@ -188,7 +189,10 @@ def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
         "attempts": policy.challenge.attempts,
         "message_at_once": policy.challenge.message_at_once,
     }
-    tables["notices"]["wrong_codes"] = policy.notices.wrong_codes
+    tables["notices"] |= {
+        "wrong_codes": policy.notices.wrong_codes,
+        "texted": {notice.value: policy.notices.texting(notice).value for notice in Notice},
+    }
     tables["limits"] = {row: _numbers(limit) for row, limit in limits_of(policy.limits).items()}
     return tables
 
@@ -225,6 +229,7 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     lines.append(f"A code lives {life} and dies after {tries} wrong {'try' if tries == 1 else 'tries'}.")
     who = "everybody who has a phone" if policy.challenge.message_at_once else "who has nothing better"
     lines.append(f"After the password a code by text message leaves by itself for {who}.")
+    lines += _told_by_text(policy)
     lived = [
         (row, in_units(span), f"{in_units(LIFETIMES[row].least)} to {in_units(LIFETIMES[row].most)}")
         for row, span in lifetimes_of(policy).items()
@@ -233,6 +238,19 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     counted = [(row, said(limit)) for row, limit in limits_of(policy.limits).items()]
     lines += ["", output.table(("LIMIT", "AT MOST"), counted)]
     return lines
+
+
+def _told_by_text(policy: "Policy") -> list[str]:
+    """Which notices cost text messages."""
+    from idp.model import Notice, Texting
+
+    words = {
+        Texting.ALWAYS: "go to every phone, and by e-mail",
+        Texting.UNMAILED: "go by e-mail, and to the phones of people whom no mail reaches",
+        Texting.NEVER: "go by e-mail alone",
+    }
+    told = {each: [notice.value for notice in Notice if policy.notices.texting(notice) is each] for each in Texting}
+    return [f"Of notices these {words[each]}: {', '.join(names)}." for each, names in told.items() if names]
 
 
 def _freshness(rule: "ScopeRule") -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from operator import attrgetter
 from types import MappingProxyType
 
+from idp.model import EVERYWHERE, Notice
 from idp.policy.reading import Bounds, Table
 from idp.policy.table import Challenges, Enrolments, Interactions, Links, Notices, Policy, Sessions, Tokens
 
@@ -146,7 +147,12 @@ def notices(table: Table) -> Notices:
         ttl=_span(table, "ttl"),
         tried_for=_span(table, "tried_for"),
         wrong_codes=table.number("wrong_codes", WRONG_CODES),
+        texts=_which(table, "texts"),
+        no_texts=_which(table, "no_texts"),
     )
+    for notice in sorted(read.no_texts & (read.texts | EVERYWHERE)):
+        why = "stands in notices.texts too" if notice in read.texts else "changes how somebody signs in: it is texted"
+        table.wrong("no_texts", f"{notice.value} {why}")
     table.close()
     return read
 
@@ -156,6 +162,20 @@ def links(table: Table) -> Links:
     read = Links(reset=_span(table, "reset"))
     table.close()
     return read
+
+
+def _which(table: Table, key: str) -> frozenset[Notice]:
+    """The notices of a list."""
+    value = table.left.pop(key, table.usual[key])
+    if not isinstance(value, list):
+        table.wrong(key, f"must be a list of notices, not {value!r}")
+        value = []
+    known = {notice.value for notice in Notice}
+    named = [each for each in value if isinstance(each, str) and each in known]
+    for each in value:
+        if each not in named:
+            table.wrong(key, f"there is no notice {each!r}; there are {', '.join(sorted(known))}")
+    return frozenset(Notice(each) for each in named)
 
 
 def _span(table: Table, key: str) -> timedelta:

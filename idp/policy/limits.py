@@ -60,6 +60,7 @@ def limits(table: Table) -> Limits:
         client_failures=_limit(table, "client_failures"),
         enrolments=_limit(table, "enrolments"),
         code_notices=_limit(table, "code_notices"),
+        browser_notices=_limit(table, "browser_notices"),
         stored_requests=_limit(table, "stored_requests"),
         reset_person=_limit(table, "reset_person"),
         reset_address=_limit(table, "reset_address"),

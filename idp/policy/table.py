@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from idp.limits import Limits
-from idp.model import AssuranceLevel, Factor
+from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Texting
 
 ALWAYS = timedelta(0)
 """The value of `fresh` for a proof made in this very interaction."""
@@ -93,11 +93,20 @@ class Notices:
     """What a person is told: `ttl` of each, and of wrong codes from the `wrong_codes`th in a row of one factor.
 
     `tried_for`: for so long whoever could not be told of an authenticator is written to; then an operator vouches.
+    `texts` go to every phone, `no_texts` to none; all others to those of people alone whom no mail reaches.
     """
 
     ttl: timedelta
     tried_for: timedelta
     wrong_codes: int
+    texts: frozenset[Notice]
+    no_texts: frozenset[Notice]
+
+    def texting(self, notice: Notice) -> Texting:
+        """Whether this notice may cost text messages. A change of how somebody signs in always may (design 5)."""
+        if notice in EVERYWHERE or notice in self.texts:
+            return Texting.ALWAYS
+        return Texting.NEVER if notice in self.no_texts else Texting.UNMAILED
 
 
 @dataclass(frozen=True, slots=True)

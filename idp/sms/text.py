@@ -2,13 +2,12 @@
 
 A code's text starts with the code and ends with the origin-bound line, by which browsers fill it in on our site only.
 Every text fits one GSM-7 part whatever brand or payee is set: accents that GSM-7 lacks are left out ("codigo"), and a
-translation that still does not fit falls back to shorter ones.
+translation that still does not fit falls back to shorter ones. Notices, which carry no code, are in `notices`.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from enum import StrEnum
 
 from idp.formats import in_minutes
 
@@ -16,7 +15,7 @@ Translate = Callable[[str], str]
 
 ONE_PART = 160
 _PAYEE = 22
-_BRAND = 22
+BRAND = 22
 # GSM 03.38 6.2.1: the basic table, and the extension characters that take an escape and so count two.
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -27,18 +26,6 @@ _EXTENSION = frozenset("^{}[]~|€\\")
 _PLAIN = str.maketrans(
     {"\u2026": "..", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
 )
-
-
-class Notice(StrEnum):
-    """What a person is told about at once, on every channel, because it may not have been them."""
-
-    TOTP_ADDED = "totp_added"
-    PHONE_ADDED = "phone_added"
-    RECOVERY_ADDED = "recovery_added"
-    AUTHENTICATOR_REMOVED = "authenticator_removed"
-    RECOVERY_USED = "recovery_used"
-    PASSWORD_CHANGED = "password_changed"
-    CODES_WRONG = "codes_wrong"
 
 
 def gsm7_septets(text: str) -> int | None:
@@ -70,21 +57,21 @@ def code_text(
             _("{code} is your {brand} code. It expires in {span}. Never share it; we will not ask for it."),
             _("{code} is your {brand} code. Never share it."),
         ),
-        {"brand": _name(brand, _BRAND), "span": in_minutes(ttl, locale)},
+        {"brand": harmless(brand, BRAND), "span": in_minutes(ttl, locale)},
     )
 
 
 def code_mail(*, code: str, brand: str, ttl: timedelta, translate: Translate = str, locale: str = "en") -> str:
     """The e-mail that carries a code for signing in: the code first, who asks for it, and what to do about it."""
     _ = translate
-    values = {"code": code, "brand": _name(brand, _BRAND), "span": in_minutes(ttl, locale)}
-    first = _fill(_("{code} is your {brand} code. It expires in {span}."), values)
+    values = {"code": code, "brand": harmless(brand, BRAND), "span": in_minutes(ttl, locale)}
+    first = fill(_("{code} is your {brand} code. It expires in {span}."), values)
     paragraphs = (
         # A translator may move the code; people and mail programs look for it at the start.
         first if first.startswith(code) else f"{code}\n\n{first}",
-        _fill(_("{brand} sends it because somebody is signing in to your account with your password."), values),
+        fill(_("{brand} sends it because somebody is signing in to your account with your password."), values),
         _("Not you? Do not use the code, change your password and tell us."),
-        _fill(_("Never share the code. {brand} will not call, text or email to ask for it."), values),
+        fill(_("Never share the code. {brand} will not call, text or email to ask for it."), values),
     )
     return "\n\n".join(paragraphs)
 
@@ -92,7 +79,7 @@ def code_mail(*, code: str, brand: str, ttl: timedelta, translate: Translate = s
 def code_subject(*, brand: str, translate: Translate = str) -> str:
     """What stands above an e-mail with a code, without the code."""
     _ = translate
-    return _fill(_("Your {brand} code"), {"brand": _name(brand, _BRAND)})
+    return fill(_("Your {brand} code"), {"brand": harmless(brand, BRAND)})
 
 
 def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, translate: Translate = str) -> str:
@@ -109,52 +96,21 @@ def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, 
             _("{code} approves {amount} to {payee}. Not you? Do not enter it."),
             _("{code} approves {amount} to {payee}."),
         ),
-        {"brand": _name(brand, _BRAND), "payee": _name(payee, _PAYEE), "amount": _name(amount, _PAYEE)},
+        {"brand": harmless(brand, BRAND), "payee": harmless(payee, _PAYEE), "amount": harmless(amount, _PAYEE)},
     )
-
-
-def notice_text(notice: Notice, *, brand: str, translate: Translate = str, mail: bool = False) -> str:
-    """What happened to the account, and, if there is room, what to do if it was not them. `mail` has room for all.
-
-    The cancelling link is for e-mail only.
-    """
-    values = {"brand": _name(brand, _BRAND)}
-    if mail:
-        return " ".join(_fill(sentence, values) for sentence in _told(notice, translate))
-    for _ in (translate, str):
-        happened, advice = (plain(_fill(sentence, values)) for sentence in _told(notice, _))
-        for text in (f"{happened} {advice}", happened):
-            if _fits(text):
-                return text
-    raise AssertionError("the English sentences fit")
-
-
-def _told(notice: Notice, translate: Translate) -> tuple[str, str]:
-    _ = translate
-    happened = {
-        Notice.TOTP_ADDED: _("An authenticator app was added to your {brand} account."),
-        Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
-        Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),
-        Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
-        Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
-        Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
-        Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
-    }[notice]
-    if notice is Notice.CODES_WRONG:
-        return happened, _("Not you? Change your password now under Security and tell us.")
-    return happened, _("Not you? Sign in as you always do, undo it under Security and tell us.")
 
 
 def _first_that_fits(code: str, host: str, sentences: tuple[str, ...], values: dict[str, str]) -> str:
     # Origin-bound one-time codes: the last line is exactly this, after an empty one, without a newline behind it.
     bound = f"\n\n@{host} #{code}"
     for text in _texts(code, sentences, values):
-        if _fits(text + bound):
+        if fits(text + bound):
             return text + bound
     return code + bound
 
 
-def _fits(text: str) -> bool:
+def fits(text: str) -> bool:
+    """Whether a text is one part."""
     septets = gsm7_septets(text)
     return septets is not None and septets <= ONE_PART
 
@@ -169,19 +125,20 @@ def plain(text: str) -> str:
 
 def _texts(code: str, sentences: tuple[str, ...], values: dict[str, str]) -> Iterator[str]:
     for sentence in sentences:
-        text = plain(_fill(sentence, {"code": code, **values}))
+        text = plain(fill(sentence, {"code": code, **values}))
         # A translator may move the code; people and phones look for it at the start.
         yield text if text.startswith(code) else f"{code} {text}"
 
 
-def _fill(sentence: str, values: dict[str, str]) -> str:
+def fill(sentence: str, values: Mapping[str, str]) -> str:
+    """A sentence with its values."""
     # Not str.format: a translation with a stray brace or attribute access must not fail or reach anything.
     for name, value in values.items():
         sentence = sentence.replace(f"{{{name}}}", value)
     return sentence
 
 
-def _name(text: str, longest: int) -> str:
+def harmless(text: str, longest: int) -> str:
     """Somebody's text made harmless: no line breaks, nothing that reads as a link or as the last line, GSM-7 only."""
     tidy = unicodedata.normalize("NFC", " ".join(text.translate(_PLAIN).split()))
     kept = "".join(_gsm7(character) for character in tidy if character not in "@#{}[]~|^\\<>")

@@ -57,14 +57,14 @@ def live_hits(limit: Limit, at: str, *, which: str = "true") -> str:
     return f"SELECT hit FROM unnest(rate_limit.hits) hit WHERE {live} AND {which} ORDER BY hit"
 
 
-def charged(limits: Sequence[Limit], *, when: str = "true", forgiven: str | None = None) -> str:
-    """CTEs that charge these limits, the most particular first, if `when` holds; `charged` has a row when all were.
+def charged(limits: Sequence[Limit], *, when: str = "true", forgiven: str | None = None, name: str = "charged") -> str:
+    """CTEs that charge these limits, the most particular first, if `when` holds. `name` has a row when all were.
 
     `charge_values` are their values, and `:now`. Nothing is charged when any is exhausted. A charge for what turned
     out right (`forgiven`) ends the streak that it would have been part of.
     """
     exhausted = (
-        f"AND NOT EXISTS (SELECT FROM rate_limit WHERE key = :limit_{i} AND NOT ({_lets(limit)}))"
+        f"AND NOT EXISTS (SELECT FROM rate_limit WHERE key = :{name}_limit_{i} AND NOT ({_lets(limit)}))"
         for i, limit in enumerate(limits)
     )
     may = "\n      ".join((when, *exhausted))
@@ -76,9 +76,9 @@ def charged(limits: Sequence[Limit], *, when: str = "true", forgiven: str | None
             once, more = (f"CASE WHEN {forgiven} THEN 0 ELSE {each} END" for each in (once, more))
         if limit.windows:
             first, hits = "ARRAY[:now::timestamptz]", f"ARRAY({live_hits(limit, _LATER)}) || {_LATER}"
-        ctes += f"""charged_{i} AS (
+        ctes += f"""{name}_{i} AS (
     INSERT INTO rate_limit (key, count, last_at, hits, expires_at)
-    SELECT :limit_{i}, {once}, :now, {first}, :now::timestamptz + {interval(limit.keep)}
+    SELECT :{name}_limit_{i}, {once}, :now, {first}, :now::timestamptz + {interval(limit.keep)}
     WHERE {may}
     ON CONFLICT (key) DO UPDATE SET
         count = {more},
@@ -89,13 +89,13 @@ def charged(limits: Sequence[Limit], *, when: str = "true", forgiven: str | None
     RETURNING key
 ),
 """
-        may = f"EXISTS (SELECT FROM charged_{i})"
-    return f"{ctes}charged AS (SELECT WHERE {may})"
+        may = f"EXISTS (SELECT FROM {name}_{i})"
+    return f"{ctes}{name} AS (SELECT WHERE {may})"
 
 
-def charge_values(keys: Sequence[bytes]) -> dict[str, bytes]:
+def charge_values(keys: Sequence[bytes], *, name: str = "charged") -> dict[str, bytes]:
     """The values of `charged`, in the order of its limits."""
-    return {f"limit_{i}": key for i, key in enumerate(keys)}
+    return {f"{name}_limit_{i}": key for i, key in enumerate(keys)}
 
 
 # Ends the streak of these rows. The statement says when: `… AND EXISTS (…)`.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, assert_never
 from uuid import UUID
 
+from idp import addresses
 from idp.audit import (
     AuthenticatorAdded,
     AuthenticatorRemoved,
@@ -38,17 +39,6 @@ WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
 END_PATH = f"{ACCOUNT_PATH}/sessions/end"
 END_OTHERS_PATH = f"{ACCOUNT_PATH}/sessions/end-others"
 SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
-
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Macintosh", "Mac"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
 
 
 def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pages.Home:
@@ -137,10 +127,8 @@ def _session(each: Session, current: UUID, base: str) -> SessionRow:
 
 
 def device(user_agent: str) -> str:
-    """A browser as its owner knows it, roughly: what it says of itself is long, and says other browsers' names too."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
-    return ", ".join(name for name in (browser, system) if name) or user_agent.partition("/")[0][:40] or "?"
+    """A browser as its owner knows it; one that nobody knows by the first word it says of itself."""
+    return addresses.device(user_agent) or user_agent.partition("/")[0][:40] or "?"
 
 
 def _activity(rows: Iterable[Happened]) -> Iterable[ActivityRow]:

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from idp import limits
 from idp.crypto import KeyChain, random_token
 from idp.flows.idp import session_token
+from idp.model import Notice
 from idp.settings import Settings
-from idp.sms.text import Notice
 from idp.store import rate_limits
 from idp.store.schema.people import session
 from idp.web import account, authenticators, logout, recovery_codes

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from idp.flows.delivery import deliver, notices
+from idp.model import Notice
 from idp.model.regions import ByRegion
 from idp.sms import Channel, Message, Outcome, Reason, Sent
-from idp.sms.text import Notice
 from idp.store.people import accounts
 from idp.store.schema.records import audit_event, message, suppressed_number
 from idp.testing import FakeGateway

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, update
 
 from idp import limits
-from idp.sms.text import Notice
+from idp.model import Notice
 from idp.store import rate_limits
 from idp.store.schema.people import authenticator
 from tests.world.account_pages import (

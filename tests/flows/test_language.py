@@ -12,7 +12,9 @@ import pytest
 from idp.crypto import KeyChain
 from idp.flows import language as spoken
 from idp.flows.idp import Visitor
-from idp.sms.text import Notice, gsm7_septets, notice_text
+from idp.model import Notice
+from idp.sms.notices import notice_text
+from idp.sms.text import gsm7_septets
 from tests.world.account_pages import come_in, enrol, forged, prove_app
 from tests.world.databases import empty
 from tests.world.provider import BANK_URI, PASSWORD, Browser, Provider, parameters
@@ -188,7 +190,7 @@ async def test_the_account_pages_and_their_notices_speak_the_persons_language(pr
     said = [message.text for message in provider.gateway.sent if message.code is None]
     translate = spoken.sentences(provider.idp, "es")[1]
     assert set(said) == {
-        notice_text(notice, brand="Acme ID", translate=translate)
+        notice_text(notice, brand="Acme ID", place="localhost:8000/account", translate=translate)
         for notice in (Notice.TOTP_ADDED, Notice.RECOVERY_ADDED)
     }
     assert {message.locale for message in provider.gateway.sent} == {"es"}

@@ -4,19 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from idp.policy import load_policy
-from idp.sms.text import Notice
+from idp.model import Notice
 from tests.world.account_pages import apps, code_for, come_in, key_on, notices
 from tests.world.asking import offline_code
-from tests.world.policies import BEFORE
+from tests.world.policies import rule
 from tests.world.provider import PASSWORD, Provider, claims, parameters
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-
-
-def rule(provider: Provider, text: str) -> None:
-    provider.idp.policy = load_policy(BEFORE + text)
 
 
 @pytest.mark.parametrize(

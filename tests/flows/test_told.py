@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from idp.addresses import ORIGIN, Origin
 from idp.audit import PasswordChanged
-from idp.sms.text import Notice
+from idp.model import Notice
 from idp.store import audits
 from idp.store.schema.records import audit_event, message
 from tests.world.account_pages import come_in, notices

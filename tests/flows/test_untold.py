@@ -10,9 +10,8 @@ from sqlalchemy import select, update
 
 from idp.flows.delivery import deliver, notices
 from idp.flows.delivery.deliver import Delivered
-from idp.model import Factor
+from idp.model import Factor, Notice
 from idp.sms import Channel, Delivery, Outcome, Reason, Sent
-from idp.sms.text import Notice
 from idp.store.delivery import leases, receipts, untold
 from idp.store.schema.people import account, authenticator
 from idp.store.schema.records import message, message_attempt

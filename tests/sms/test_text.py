@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.sms.text import Notice, approval_text, code_text, gsm7_septets, notice_text, parts
+from idp.model import Notice
+from idp.sms.notices import notice_text
+from idp.sms.text import approval_text, code_text, gsm7_septets, parts
 
 FIVE = timedelta(minutes=5)
 LINK = re.compile(r"https?:|www\.|[a-z]\.[a-z]{2,}(/|\b)|@\w", re.IGNORECASE)

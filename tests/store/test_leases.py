@@ -7,7 +7,7 @@ from idp.audit import MessageSent
 from idp.sms import Outcome
 from idp.sms.routing import MOST_TRIES
 from idp.store.delivery import leases, messages
-from idp.store.delivery.messages import Outgoing
+from idp.store.delivery.messages import Outgoing, Telling
 from idp.store.people import accounts
 from tests.world.parallel import at_once
 from tests.world.provider import Provider
@@ -22,14 +22,8 @@ async def some_messages(provider: Provider, how_many: int) -> None:
     person = await accounts.by_username(provider.idp.db, username="bob")
     assert person is not None
     for _ in range(how_many):
-        await messages.notice(
-            provider.idp.db,
-            account_id=person[0].id,
-            kind="password_changed",
-            locale=None,
-            now=now,
-            expires_at=now + timedelta(hours=1),
-        )
+        telling = Telling(person[0].id, "password_changed", locale=None, expires_at=now + timedelta(hours=1))
+        await messages.notice(provider.idp.db, telling, now=now)
 
 
 async def claim_many(twins: Twins, times: int) -> list[Outgoing]:

@@ -43,9 +43,11 @@ def every_statement() -> list[Statement | Sql]:
                 proofs._statement(use_of(Compared(""))[0], shape, then=asked, **begun)
     places = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
     for sent in (Texted(ID, b""), Mailed("", b"")):
-        proofs._statement(use_of(sent)[0], places, attempt=FAILURES, asked=True)
+        for strange in (None, LIMITS["browser_notices"]):
+            proofs._statement(use_of(sent)[0], places, attempt=FAILURES, asked=True, strange=strange)
     for known in (Step(ID, 1), Saved(ID, b"")):
-        proofs._statement(use_of(known)[0], (), attempt=FAILURES)
+        for strange in (None, LIMITS["browser_notices"]):
+            proofs._statement(use_of(known)[0], (), attempt=FAILURES, strange=strange)
     for waits in (True, False):
         rate_limits._charge_statement(FAILURES, waits=waits)
     for limits in ((), SMS, SMS[:3]):

@@ -10,8 +10,9 @@ import httpx
 import pyotp
 from sqlalchemy import bindparam, select
 
-from idp.flows.idp import Visitor
-from idp.sms.text import Notice, notice_text
+from idp.flows.idp import ACCOUNT_PATH, Visitor
+from idp.model import Notice
+from idp.sms.notices import Ways, notice_text
 from idp.store.schema.people import account, authenticator
 from idp.web.door import csrf
 from tests.world.composed import Statement
@@ -82,7 +83,8 @@ async def apps(provider: Provider, username: str) -> list[dict[str, Any]]:
 async def notices(provider: Provider, notice: Notice) -> list[str]:
     """The numbers that this notice was sent to."""
     await provider.deliver()
-    text = notice_text(notice, brand=provider.idp.settings.brand)
+    place = Ways(provider.idp.issuer + ACCOUNT_PATH).place
+    text = notice_text(notice, brand=provider.idp.settings.brand, place=place)
     return [message.to for message in provider.gateway.sent if message.text == text]
 
 

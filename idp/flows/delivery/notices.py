@@ -2,13 +2,51 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from idp.addresses import ORIGIN, UNKNOWN_ADDRESS, address_bucket, device
 from idp.flows.idp import Idp
-from idp.model import Account, Authenticator, Factor
-from idp.sms.text import Notice
+from idp.model import Account, Authenticator, Factor, Notice
 from idp.store.delivery import messages, untold
+from idp.store.delivery.messages import Telling
 from idp.store.engine import Conn
+
+
+def telling(
+    idp: Idp,
+    account: Account,
+    notice: Notice,
+    *,
+    now: datetime,
+    locale: str | None = None,
+    also: UUID | None = None,
+    about: UUID | None = None,
+) -> Telling:
+    """A notice as it is put into the outbox, by `tell` or in the statement that makes what it tells of.
+
+    It says from where the request came that did it; what no request did, those did who run the service. `locale` is
+    what `message_language` says; without a visitor it is the language of the person.
+    """
+    return Telling(
+        account_id=account.id,
+        kind=notice.value,
+        fields=_circumstances(),
+        locale=locale or account.locale,
+        expires_at=now + idp.policy.notices.ttl,
+        texting=idp.policy.notices.texting(notice),
+        mail=idp.settings.smtp_url is not None,
+        also=also,
+        about=about,
+    )
+
+
+def _circumstances() -> dict[str, Any]:
+    """What a message keeps of whoever did it: no more of a browser than its kind, of an address whom it stands for."""
+    if (origin := ORIGIN.get()) is None:
+        return {"by": "operator"}
+    told = {"device": device(origin.browser), "address": address_bucket(origin.address)}
+    return {name: value for name, value in told.items() if value not in {None, UNKNOWN_ADDRESS}}
 
 
 async def tell(
@@ -24,21 +62,11 @@ async def tell(
 ) -> int:
     """Put a notice to every open phone (and the closed one `also`) into the outbox, in the transaction of `conn`.
 
-    Where mail can be sent, one goes to the e-mail address too. `locale` is what `message_language` says; without a
-    visitor it is the language of the person. The hold of the authenticator that it is `about` begins when a provider
-    took one of them.
+    Where mail can be sent, one goes to the e-mail address too; the policy says which may cost text messages. The hold
+    of the authenticator that it is `about` begins when a provider took one of them.
     """
-    return await messages.notice(
-        conn,
-        account_id=account.id,
-        kind=notice.value,
-        locale=locale or account.locale,
-        now=now,
-        expires_at=now + idp.policy.notices.ttl,
-        also=also,
-        mail=idp.settings.smtp_url is not None,
-        about=about,
-    )
+    made = telling(idp, account, notice, now=now, locale=locale, also=also, about=about)
+    return await messages.notice(conn, made, now=now)
 
 
 async def tell_again(idp: Idp) -> int:

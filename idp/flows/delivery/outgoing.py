@@ -1,21 +1,24 @@
 """What a message says and where it goes, derived when it leaves: nothing of it is stored. Sending is in `deliver`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from idp.errors import SealBroken
 from idp.factors import email
 from idp.factors import sms as codes
 from idp.flows.delivery.linking import link_of, sealed_address
-from idp.flows.idp import Idp
+from idp.flows.idp import ACCOUNT_PATH, Idp
 from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
+from idp.model import Notice
 from idp.model.links import LinkFor
 from idp.sms import Channel
 from idp.sms.letters import LETTERS, link_mail, link_subject
+from idp.sms.notices import Circumstances, Ways, notice_mail, notice_text
 from idp.sms.phone import mask
-from idp.sms.text import Notice, code_mail, code_subject, code_text, notice_text
+from idp.sms.text import code_mail, code_subject, code_text
 from idp.store.delivery import messages
 from idp.store.delivery.messages import Outgoing
 
@@ -54,8 +57,7 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
         )
         return said, None
     if message.kind != CODE:
-        mail = message.channel == Channel.EMAIL
-        return notice_text(Notice(message.kind), brand=brand, translate=translate, mail=mail), None
+        return _notice(idp, message, language, translate), None
     assert message.nonce is not None
     assert message.key_id is not None
     assert message.purpose is not None
@@ -71,6 +73,20 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
     return code_text(code=code, brand=brand, host=host, ttl=ttl, translate=translate, locale=language), code
 
 
+def _notice(idp: Idp, message: Outgoing, language: str, translate: Callable[[str], str]) -> str:
+    notice, brand = Notice(message.kind), idp.settings.brand
+    told, ways = message.fields, Ways(idp.issuer + ACCOUNT_PATH)
+    if message.channel != Channel.EMAIL:
+        return notice_text(notice, brand=brand, place=ways.place, device=told.get("device"), translate=translate)
+    # What was told before happened before its message was made.
+    at = datetime.fromisoformat(told["at"]) if "at" in told else message.created_at
+    by_operator = told.get("by") == "operator"
+    circumstances = Circumstances(at, message.zone, told.get("device"), told.get("address"), by_operator=by_operator)
+    return notice_mail(
+        notice, brand=brand, circumstances=circumstances, ways=ways, translate=translate, locale=language
+    )
+
+
 def subject_of(idp: Idp, message: Outgoing, text: str) -> str | None:
     """What stands above an e-mail: the first sentence of a notice; for a code who sends it, and no more."""
     if message.channel != Channel.EMAIL:
@@ -80,7 +96,7 @@ def subject_of(idp: Idp, message: Outgoing, text: str) -> str | None:
         return code_subject(brand=idp.settings.brand, translate=translate)
     if (purpose := _letter(message)) is not None:
         return link_subject(purpose, brand=idp.settings.brand, translate=translate)
-    return text.partition(". ")[0]
+    return text.partition("\n")[0].removesuffix(".")
 
 
 def _letter(message: Outgoing) -> LinkFor | None:

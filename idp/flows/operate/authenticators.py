@@ -11,8 +11,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, end_everything, parse_phone, record_added, store_phone
 from idp.flows.sealed import SEED, bound
-from idp.model import Account, Authenticator, Factor
-from idp.sms.text import Notice
+from idp.model import Account, Authenticator, Factor, Notice
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators, recovery_codes

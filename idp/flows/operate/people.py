@@ -13,11 +13,10 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
-from idp.model import Account, Authenticator, Factor
+from idp.model import Account, Authenticator, Factor, Notice
 from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
-from idp.sms.text import Notice
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators

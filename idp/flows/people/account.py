@@ -29,9 +29,8 @@ from idp.flows.people import rooms
 from idp.flows.people.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
 from idp.flows.signin.authorize import ToClient
 from idp.flows.signin.destinations import destination
-from idp.model import AuthorizationRequest, Factor, Session
+from idp.model import AuthorizationRequest, Factor, Notice, Session
 from idp.policy import UNMET, Barrier, Refuse, shut
-from idp.sms.text import Notice
 from idp.store import audits, rate_limits
 from idp.store.people import accounts
 from idp.store.signin import sessions

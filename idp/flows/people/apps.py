@@ -13,8 +13,7 @@ from idp.flows.people.enrol import LONGEST_LABEL, Slip, label_of
 from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import Inside, Outside, end_elsewhere, enter, still
 from idp.flows.signin.authorize import ToClient
-from idp.model import Factor
-from idp.sms.text import Notice
+from idp.model import Factor, Notice
 from idp.store import audits
 from idp.store.people import authenticators
 

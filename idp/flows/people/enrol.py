@@ -19,9 +19,8 @@ from idp.flows.people.rooms import Inside, Outside, TooOften, charge, enter, giv
 from idp.flows.sealed import SEED, bound
 from idp.flows.signin.authorize import ToClient
 from idp.limits import Closed, Refused
-from idp.model import Account, Authenticator, Factor
+from idp.model import Account, Authenticator, Factor, Notice
 from idp.policy import MayEnrol
-from idp.sms.text import Notice
 from idp.store import audits, rate_limits
 from idp.store.engine import Conn
 from idp.store.people import authenticators

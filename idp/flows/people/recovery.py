@@ -12,9 +12,8 @@ from idp.flows.language import message_language
 from idp.flows.people import rooms
 from idp.flows.people.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
 from idp.flows.signin.authorize import ToClient
-from idp.model import Account, Authenticator, Factor
+from idp.model import Account, Authenticator, Factor, Notice
 from idp.policy import MayEnrol
-from idp.sms.text import Notice
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators, recovery_codes

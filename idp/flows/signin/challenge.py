@@ -10,16 +10,15 @@ from idp.crypto import digest
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
 from idp.flows.language import message_language
-from idp.flows.signin import repeat
+from idp.flows.signin import repeat, strange
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, issue, load
 from idp.flows.signin.destinations import charges, destination, pace, refunds
 from idp.flows.signin.judge import Wrong, judge, parse
 from idp.flows.signin.questions import question, waiting
 from idp.flows.signin.refusals import note_wrong_code
 from idp.limits import Closed, Refused
-from idp.model import SENT, Account, AuthenticationEvent, Factor, Swap
+from idp.model import SENT, Account, AuthenticationEvent, Factor, Notice, Swap
 from idp.policy import Kind, Proceed, decide
-from idp.sms.text import Notice
 from idp.store import audits
 from idp.store.engine import Conn
 from idp.store.refunds import Refund
@@ -254,6 +253,7 @@ async def _right(
             ),
             forgive=[] if to is None else [pace(idp, visitor, to)],
             refunds=refunded,
+            new_browser=None if isinstance(found, Saved) else strange.browser(idp, show, visitor, now=now),
             now=now,
         )
 

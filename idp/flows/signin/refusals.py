@@ -4,9 +4,9 @@ from datetime import datetime
 
 from idp import limits
 from idp.audit import FactorRefused
+from idp.flows.delivery.notices import telling
 from idp.flows.idp import Idp
-from idp.model import Account
-from idp.sms.text import Notice
+from idp.model import Account, Notice
 from idp.store.signin import refusals
 
 
@@ -25,11 +25,6 @@ async def note_wrong_code(
         failures=failures,
         told_from=idp.policy.notices.wrong_codes,
         once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
+        telling=telling(idp, account, Notice.CODES_WRONG, locale=locale, now=now),
         now=now,
-        kind=Notice.CODES_WRONG.value,
-        locale=locale,
-        expires_at=now + idp.policy.notices.ttl,
-        also=None,
-        about=None,
-        mail=idp.settings.smtp_url is not None,
     )

@@ -3,12 +3,13 @@
 Codes are put into it with their question, in `challenges`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from idp.model import Texting
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql
 
@@ -34,8 +35,8 @@ class Try:
 class Outgoing:
     """A message: what to say (`kind`, `fields`), how to derive its code, and where it goes.
 
-    `sealed_number` for a text message, `email` for mail, or where mail goes elsewhere `sealed_to`. `swapped_at` is when
-    the phone's SIM was last seen changed.
+    `sealed_number` for a text message, `email` for mail, or where mail goes elsewhere `sealed_to`; to somebody in this
+    time `zone`, as far as that is known. `swapped_at` is when the phone's SIM was last seen changed.
     `lease` proves to the statements below that it is still ours. `wanted`: a code that could still be used.
     """
 
@@ -56,6 +57,7 @@ class Outgoing:
     sealed_to: bytes | None = field(default=None, repr=False)
     username: str = ""
     swapped_at: datetime | None = None
+    zone: str | None = None
     lease: datetime | None = None
     tries: tuple[Try, ...] = ()
     blocked: tuple[tuple[str, str, timedelta], ...] = ()
@@ -64,7 +66,7 @@ class Outgoing:
 
 OUTGOING = """m.id, m.account_id, m.authenticator_id, m.channel, m.kind, m.fields, m.locale, m.created_at, m.expires_at,
     phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, m.sealed_to, p.username,
-    phone.swapped_at"""
+    phone.swapped_at, p.claims ->> 'zoneinfo' AS zone"""
 # Where the message `m` goes: an e-mail message belongs to no phone.
 WHERE_TO = """
 JOIN account p ON p.id = m.account_id
@@ -77,17 +79,46 @@ def read_outgoing(row: Row) -> Outgoing:
     return Outgoing(**{name: value for name, value in row.items() if name in _NAMES})
 
 
-# A notice to every channel of a person, see `notice`. A statement may go on with a condition: `… WHERE …`.
-NOTICED = """
-    INSERT INTO message (id, account_id, authenticator_id, channel, kind, locale, created_at, expires_at, about)
-    SELECT gen_random_uuid(), account_id, phone_id, channel, :kind, :locale, :now, :expires_at, :about
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A notice to every channel of a person, as it is put into the outbox: what happened (`kind`, `fields`).
+
+    It goes to every phone as far as `texting` says (to the closed phone `also` too), and with `mail` to the e-mail
+    address, if there is one. The hold of the authenticator that it is `about` begins when a provider took it
+    (`untold`).
+    """
+
+    account_id: UUID
+    kind: str
+    locale: str | None
+    expires_at: datetime
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    texting: Texting = Texting.ALWAYS
+    mail: bool = False
+    also: UUID | None = None
+    about: UUID | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The values of `NOTICED`, besides `now`."""
+        return {f"notice_{each.name}": getattr(self, each.name) for each in fields(self)}
+
+
+_MAILED = "SELECT id FROM account WHERE id = :notice_account_id AND email IS NOT NULL AND :notice_mail::boolean"
+
+# See `Telling`. A statement may go on with a condition: `… WHERE …`.
+NOTICED = f"""
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
+    SELECT gen_random_uuid(), account_id, phone_id, channel, :notice_kind, :notice_fields, :notice_locale, :now,
+           :notice_expires_at::timestamptz, :notice_about::uuid
     FROM (
         SELECT account_id, id AS phone_id, 'sms' AS channel
         FROM authenticator
-        WHERE account_id = :account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
-          AND (closed_at IS NULL OR id = :also)
+        WHERE account_id = :notice_account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
+          AND (closed_at IS NULL OR id = :notice_also::uuid)
+          AND (:notice_texting = '{Texting.ALWAYS}'
+               OR :notice_texting = '{Texting.UNMAILED}' AND NOT EXISTS ({_MAILED}))
         UNION ALL
-        SELECT id, NULL, 'email' FROM account WHERE id = :account_id AND email IS NOT NULL AND :mail
+        SELECT id, NULL, 'email' FROM ({_MAILED}) mailed
     ) where_to"""
 
 _NOTICE = Sql(f"""
@@ -95,35 +126,9 @@ WITH noticed AS ({NOTICED} RETURNING id)
 SELECT id, pg_notify('{CHANNEL}', '') FROM noticed""")
 
 
-async def notice(
-    conn: Conn,
-    *,
-    account_id: UUID,
-    kind: str,
-    locale: str | None,
-    now: datetime,
-    expires_at: datetime,
-    also: UUID | None = None,
-    mail: bool = False,
-    about: UUID | None = None,
-) -> int:
-    """Put a notice to every phone of a person into the outbox (and to the closed phone `also`); how many.
-
-    With `mail` one goes to the e-mail address too, if there is one. The hold of the authenticator that it is `about`
-    begins when a provider took it (`untold`).
-    """
-    rows = await conn.all(
-        _NOTICE,
-        account_id=account_id,
-        kind=kind,
-        locale=locale,
-        now=now,
-        expires_at=expires_at,
-        also=also,
-        mail=mail,
-        about=about,
-    )
-    return len(rows)
+async def notice(conn: Conn, telling: Telling, *, now: datetime) -> int:
+    """Put a notice into the outbox, once for each phone and mailbox that it goes to; how many these are."""
+    return len(await conn.all(_NOTICE, **telling.values(), now=now))
 
 
 _RECENT = Sql(f"""

@@ -44,10 +44,10 @@ where_to AS (
     WHERE account.email IS NOT NULL AND :mail::boolean
 ),
 told AS (
-    INSERT INTO message (id, account_id, authenticator_id, channel, kind, locale, created_at, expires_at, about)
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
     SELECT gen_random_uuid(), account.id, where_to.authenticator_id, where_to.channel,
            CASE WHEN due.closed_at IS NOT NULL THEN '{REMOVED}' ELSE due.factor || '_added' END,
-           account.locale, :now, :expires_at::timestamptz, due.id
+           jsonb_build_object('at', due.since), account.locale, :now, :expires_at::timestamptz, due.id
     FROM due
     JOIN where_to ON where_to.about = due.id
     JOIN account ON account.id = due.account_id

@@ -7,19 +7,21 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from idp.audit import Event
+from idp.audit import Event, FactorVerified
 from idp.limits import Closed, Limit, Refused
-from idp.model import Interaction
+from idp.model import Factor, Interaction
 from idp.store.audits import AUDITED, audit_values
-from idp.store.delivery.messages import waking
+from idp.store.delivery.messages import NOTICED, Telling, waking
 from idp.store.engine import Conn
-from idp.store.rate_limits import FORGIVE, charged
+from idp.store.rate_limits import FORGIVE, charge_values, charged
 from idp.store.refunds import Refunds, Shape, refunded
 from idp.store.signin.attempts import LOCKED, LOCKED_SESSION, TOLD, Attempt, Dead, Spent, attempted, outcome
 from idp.store.signin.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
 from idp.store.signin.consuming import Evidence, Use, use_of
 from idp.store.signin.sessions import BEGUN, started_values
 from idp.store.sql import Sql
+
+STRANGE = "strange"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,17 @@ _NEW_SESSION = """locked_session AS (
 _BEGAN = "SELECT id, account_id FROM locked_session WHERE EXISTS (SELECT FROM used)"
 
 
+# A browser that this person never finished a sign-in in. The first one ever tells nobody anything new.
+def _strange(limit: Limit) -> str:
+    before = f"name = '{FactorVerified.name}' AND fields ->> 'factor' <> '{Factor.PASSWORD}'"
+    came = (
+        f"EXISTS (SELECT FROM event) AND EXISTS (SELECT FROM audit_event WHERE account_id = :account_id AND {before})"
+    )
+    return f""",
+{charged((limit,), when=f"EXISTS (SELECT FROM event) AND {came}", name=STRANGE)},
+noticed AS ({NOTICED} WHERE EXISTS (SELECT FROM {STRANGE}) RETURNING id)"""
+
+
 @lru_cache(maxsize=64)
 def _statement(
     use: Use,
@@ -86,9 +99,10 @@ def _statement(
     asked: bool = False,
     begins: bool = False,
     new_session: bool = False,
+    strange: Limit | None = None,
 ) -> Sql:
     taken = "(SELECT address_places FROM used)" if asked else None
-    attempting, asking, told = "", "", ""
+    attempting, asking, told, of = "", "", "", ""
     locked, rotated = LOCKED, _ROTATED
     if begins:
         locked = f"{LOCKED_SESSION},\n{_BEGINS}"
@@ -98,9 +112,11 @@ def _statement(
         attempting = f"{attempted(attempt, asked=asked, right=use.right)},"
         told = f", {TOLD}, NULL::int AS attempts"
         if not asked:
-            told = f", {TOLD}, spent.* FROM (SELECT) AS always LEFT JOIN spent ON true"
+            told, of = f", {TOLD}, spent.*", " FROM (SELECT) AS always LEFT JOIN spent ON true"
     if then is not None:
         asking, told = _then(then), f", {waking('queued')}"
+    if strange is not None:
+        asking, told = asking + _strange(strange), f"{told}, {waking('noticed')}"
     return Sql(f"""
 WITH same AS ({use.same}),
 {locked},
@@ -125,7 +141,7 @@ finished AS (
     UPDATE interaction SET finished_at = :now WHERE id = :interaction_id AND :finishes AND EXISTS (SELECT FROM event)
 )
 {asking}
-SELECT EXISTS (SELECT FROM event) AS proved{told}""")
+SELECT EXISTS (SELECT FROM event) AS proved{told}{of}""")
 
 
 def _then(limits: tuple[Limit, ...]) -> str:
@@ -145,6 +161,19 @@ class NextQuestion:
     question: Question
     charges: Charges
     audit: Event
+
+
+@dataclass(frozen=True, slots=True)
+class NewBrowser:
+    """What a person is told of a sign-in in a browser that they never finished one in, as often as the limit lets."""
+
+    telling: Telling
+    limit: Limit
+    key: bytes
+
+    def values(self) -> dict[str, Any]:
+        """The values of it."""
+        return {**self.telling.values(), **charge_values([self.key], name=STRANGE)}
 
 
 async def record(
@@ -195,17 +224,21 @@ async def answer(
     now: datetime,
     forgive: Sequence[bytes] = (),
     refunds: Refunds | None = None,
+    new_browser: NewBrowser | None = None,
 ) -> bool | Spent | Dead | Refused | Closed:
     """Spend an attempt for a right answer and record it. True for exactly one caller per one-time thing, ever.
 
-    Then the session has its new token and, with `finishes`, the interaction its answer. Else nothing was proved: False
-    or `Spent` when somebody was first, or where the code went is not theirs any more, or when there is no such saved
-    code.
+    Then the session has its new token and, with `finishes`, the interaction its answer; of a `new_browser` the person
+    is told, unless it is the first they ever signed in with. Else nothing was proved: False or `Spent` when somebody
+    was first, or where the code went is not theirs any more, or when there is no such saved code.
     """
     use, values = use_of(proof.evidence)
     shape = () if refunds is None else refunds.shape
     values |= attempt.values() | _values(proof, rotation, audit, forgive, refunds)
-    statement = _statement(use, shape, attempt=attempt.limits, asked=attempt.asked)
+    strange = None
+    if new_browser is not None:
+        strange, values = new_browser.limit, values | new_browser.values()
+    statement = _statement(use, shape, attempt=attempt.limits, asked=attempt.asked, strange=strange)
     row = await conn.one(statement, **values, finishes=finishes, now=now)
     assert row is not None
     if row["proved"] or (attempt.asked and row["charged"]):

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
 from idp.limits import Limit
 from idp.store.audits import AUDITED, audit_values
-from idp.store.delivery.messages import NOTICED, waking
+from idp.store.delivery.messages import NOTICED, Telling, waking
 from idp.store.engine import Conn
 from idp.store.rate_limits import charge_values, charged
 from idp.store.sql import Sql
@@ -33,10 +32,10 @@ async def note(
     failures: bytes,
     told_from: int,
     once: tuple[Limit, bytes],
+    telling: Telling,
     now: datetime,
-    **notice: Any,  # noqa: ANN401 - the values of `NOTICED`
 ) -> None:
-    """Write a wrong code down. From `told_from` in a row on, as `failures` counts them, a notice goes out.
+    """Write a wrong code down. From `told_from` in a row on, as `failures` counts them, the person is told.
 
     As often as `once` allows. One statement, whatever it does: wrong codes cost as much as before.
     """
@@ -44,9 +43,8 @@ async def note(
         _note(once[0]),
         failures=failures,
         told_from=told_from,
-        account_id=account_id,
         now=now,
         **charge_values([once[1]]),
         **audit_values(event, account_id=account_id, client_id=client_id),
-        **notice,
+        **telling.values(),
     )

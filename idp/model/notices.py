@@ -1,0 +1,30 @@
+"""What people are told of their account, and by what. What is said of each is in `sms.notices`."""
+
+from enum import StrEnum
+
+
+class Notice(StrEnum):
+    """What a person is told about at once, because it may not have been them."""
+
+    TOTP_ADDED = "totp_added"
+    PHONE_ADDED = "phone_added"
+    RECOVERY_ADDED = "recovery_added"
+    AUTHENTICATOR_REMOVED = "authenticator_removed"
+    RECOVERY_USED = "recovery_used"
+    PASSWORD_CHANGED = "password_changed"
+    CODES_WRONG = "codes_wrong"
+    NEW_BROWSER = "new_browser"
+
+
+# How somebody signs in was changed: told on every channel, whatever it costs, for a hold may begin with it (design 5).
+EVERYWHERE = frozenset(
+    {Notice.TOTP_ADDED, Notice.PHONE_ADDED, Notice.RECOVERY_ADDED, Notice.AUTHENTICATOR_REMOVED, Notice.RECOVERY_USED}
+)
+
+
+class Texting(StrEnum):
+    """Whether a notice may cost text messages: to every phone, to those of people whom no mail reaches, or never."""
+
+    ALWAYS = "always"
+    UNMAILED = "unmailed"
+    NEVER = "never"

@@ -1,0 +1,131 @@
+"""What notices say: by text message in one part, by e-mail in full. No code, and no link but those of e-mails."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from idp.formats import moment
+from idp.model import Notice
+from idp.sms.text import BRAND, Translate, fill, fits, harmless, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When something happened to an account, in which time zone its person lives, and from where it was done.
+
+    What is not known is None. `by_operator`: by those who run the service, and so in no browser of the person.
+    """
+
+    at: datetime
+    zone: str | None = None
+    device: str | None = None
+    address: str | None = None
+    by_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where the account page is, and the link that freezes the account until `until`; None: none was made."""
+
+    account: str
+    freeze: str | None = field(default=None, repr=False)
+    until: datetime | None = None
+
+    @property
+    def place(self) -> str:
+        """The account page as somebody would type it."""
+        return self.account.partition("://")[2]
+
+
+def notice_text(
+    notice: Notice, *, brand: str, place: str | None = None, device: str | None = None, translate: Translate = str
+) -> str:
+    """What happened to the account, and, as far as there is room, with which browser and where to go.
+
+    `place` is the address of the account page without a scheme: it is to be typed, for no text of ours is a link.
+    """
+    values = {"brand": harmless(brand, BRAND), "place": place or "", "device": device or ""}
+    for _ in (translate, str):
+        for text in _texts(notice, _, values):
+            if fits(text):
+                return text
+    raise AssertionError("the English sentences fit")
+
+
+def _texts(notice: Notice, _: Translate, values: Mapping[str, str]) -> Iterator[str]:
+    """From the one that says most to the one that says least."""
+    happened = plain(fill(said(notice, _), values))
+    advice = [plain(fill(sentence, values)) for sentence in _advice(notice, _, placed=bool(values["place"]))]
+    if notice is Notice.NEW_BROWSER and values["device"]:
+        named = plain(fill(_("New sign-in to your {brand} account: {device}."), values))
+        yield from (f"{named} {each}" for each in advice)
+    yield from (f"{happened} {each}" for each in advice)
+    yield happened
+
+
+def _advice(notice: Notice, _: Translate, *, placed: bool) -> Iterator[str]:
+    """What to do if it was not them, the best first."""
+    if notice in {Notice.CODES_WRONG, Notice.NEW_BROWSER}:
+        if placed:
+            yield _("Not you? Change your password at {place} and tell us.")
+        yield _("Not you? Change your password now under Security and tell us.")
+        return
+    if placed:
+        yield _("Not you? Sign in at {place}, undo it and tell us.")
+    yield _("Not you? Sign in as you always do, undo it under Security and tell us.")
+
+
+def notice_mail(
+    notice: Notice,
+    *,
+    brand: str,
+    circumstances: Circumstances,
+    ways: Ways,
+    translate: Translate = str,
+    locale: str = "en",
+) -> str:
+    """The whole e-mail. Its first line is what happened, and stands above it too."""
+    _ = translate
+    values = {"brand": harmless(brand, BRAND), "account": ways.account}
+    paragraphs = [fill(said(notice, _), values), _circumstances(circumstances, values, _, locale)]
+    paragraphs.append(_("Was it you? Then there is nothing to do."))
+    if ways.freeze is not None and ways.until is not None:
+        until = moment(ways.until, locale, circumstances.zone)
+        freeze = _(
+            "Not you? Open this address and press the button. It signs you out everywhere and closes sensitive actions "
+            "and changes until you have recovered your account. It works without a password, once, until {until}:"
+        )
+        paragraphs += [fill(freeze, {"until": until}), ways.freeze]
+    else:
+        paragraphs.append(_("Not you? Sign in as you always do, undo it under Security and tell us."))
+    paragraphs.append(fill(_("Your account is at {account}"), values))
+    paragraphs.append(
+        fill(_("{brand} will not call, text or email to ask for a password or a code."), values),
+    )
+    return "\n\n".join(paragraphs)
+
+
+def _circumstances(known: Circumstances, values: Mapping[str, str], _: Translate, locale: str) -> str:
+    lines = [fill(_("When: {when}"), {"when": moment(known.at, locale, known.zone)})]
+    if known.by_operator:
+        lines.append(fill(_("By: the people who run {brand}"), values))
+    if known.device is not None:
+        lines.append(fill(_("Browser: {browser}"), {"browser": known.device}))
+    if known.address is not None:
+        lines.append(fill(_("Network address: {address}"), {"address": known.address}))
+    return "\n".join(lines)
+
+
+def said(notice: Notice, translate: Callable[[str], str]) -> str:
+    """What happened, in one sentence."""
+    _ = translate
+    return {
+        Notice.TOTP_ADDED: _("An authenticator app was added to your {brand} account."),
+        Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
+        Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),
+        Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
+        Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
+        Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
+        Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
+        Notice.NEW_BROWSER: _("A new browser signed in to your {brand} account."),
+    }[notice]
