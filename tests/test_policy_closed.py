@@ -68,7 +68,7 @@ def test_nothing_opens_a_strong_scope_while_it_is_shut(
 
 
 @pytest.mark.parametrize("account", [FROZEN, SHUT])
-@pytest.mark.parametrize("change", [Change.ADD, Change.REPLACE, Change.REMOVE])
+@pytest.mark.parametrize("change", [Change.ADD_APP, Change.RENEW_CODES, Change.REMOVE_APP])
 def test_nothing_of_how_one_signs_in_is_changed_while_it_is_shut(account: Account, change: Change) -> None:
     found = ask(PASSWORD, SMS, RECOVERY, TOTP, having=(PHONE, PAPER, APP), change=change, target=APP, account=account)
     assert isinstance(found, Refuse)

@@ -25,15 +25,16 @@ from idp.policy import (
     Ask,
     Facts,
     Kind,
-    MayEnrol,
+    May,
     NeedsProof,
     Proceed,
     Refuse,
     decide,
     default_policy,
-    enrolment,
     load_policy,
+    permission,
 )
+from tests.world.histories import BY_ONESELF
 from tests.world.mailing import ALLOWED, POLICY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -173,11 +174,11 @@ def test_in_another_application_it_counts_as_a_sign_in() -> None:
 # --- changing how one signs in: a code by e-mail is worth nothing there -------------------------
 
 
-@pytest.mark.parametrize("change", list(Change))
+@pytest.mark.parametrize("change", BY_ONESELF)
 @pytest.mark.parametrize("having", [(), (PHONE,), (APP,), (PHONE, APP, PAPER)])
 def test_it_permits_no_change_of_authenticators(change: Change, having: tuple[Authenticator, ...]) -> None:
     given = facts(having=having, events=(PASSWORD, MAIL), internal=True)
-    found = enrolment(given, POLICY, change=change, target=having[0].id if having else None)
+    found = permission(given, POLICY, change=change, target=having[0].id if having else None)
     match found:
         case NeedsProof(factors):
             assert having
@@ -190,5 +191,5 @@ def test_it_permits_no_change_of_authenticators(change: Change, having: tuple[Au
 
 
 def test_beside_a_text_message_it_ends_no_hold() -> None:
-    found = enrolment(facts(having=(PHONE,), events=(PASSWORD, MAIL, SMS)), POLICY)
-    assert found == MayEnrol(POLICY.enrolment.hold, ends_others=False)
+    found = permission(facts(having=(PHONE,), events=(PASSWORD, MAIL, SMS)), POLICY, change=Change.ADD_APP)
+    assert found == May(POLICY.enrolment.hold)

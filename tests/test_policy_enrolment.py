@@ -13,10 +13,11 @@ from idp.model import (
 from idp.policy import (
     UNMET,
     Change,
-    MayEnrol,
-    MayRemove,
+    Ends,
+    May,
     NeedsProof,
     Refuse,
+    Vouched,
     load_policy,
 )
 from tests.world.histories import (
@@ -45,8 +46,8 @@ def test_nobody_enrols_without_signing_in() -> None:
     assert ask(SMS, having=(PHONE,)) == NeedsProof((Factor.PASSWORD,))
 
 
-def test_a_disabled_account_changes_nothing_even_with_a_ticket() -> None:
-    found = ask(PASSWORD, SMS, having=(PHONE,), account=replace(ANNA, disabled=True), ticket=True)
+def test_a_disabled_account_changes_nothing() -> None:
+    found = ask(PASSWORD, SMS, having=(PHONE,), account=replace(ANNA, disabled=True))
     assert isinstance(found, Refuse)
     assert found.error == "access_denied"
 
@@ -106,11 +107,13 @@ def test_less_than_all_three_is_on_hold(
 
 
 def test_an_operator_vouches_at_once() -> None:
-    assert ask(having=(), ticket=True) == AT_ONCE
-    assert ask(having=(APP,), ticket=True, change=Change.REPLACE) == MayEnrol(NOTHING, ends_others=True)
+    assert ask(having=(), vouched=Vouched.OPERATOR, change=Change.OPERATOR_ADDS) == AT_ONCE
+    replaced = ask(having=(APP,), vouched=Vouched.OPERATOR, change=Change.OPERATOR_REPLACES)
+    assert replaced == May(NOTHING, Ends.EVERYTHING)
+    assert isinstance(ask(PASSWORD, TOTP, having=(APP,), change=Change.OPERATOR_ADDS), Refuse)
 
 
-@pytest.mark.parametrize("change", [Change.ADD, Change.REPLACE, Change.REMOVE])
+@pytest.mark.parametrize("change", [Change.ADD_APP, Change.RENEW_CODES, Change.REMOVE_APP])
 @pytest.mark.parametrize("app", [APP, HELD])
 def test_once_there_is_an_app_sms_changes_nothing(change: Change, app: Authenticator) -> None:
     by_sms = ask(PASSWORD, SMS, having=(PHONE, PAPER, app), change=change, target=app)
@@ -119,16 +122,16 @@ def test_once_there_is_an_app_sms_changes_nothing(change: Change, app: Authentic
 
 
 def test_replacing_and_removing_an_app_end_the_other_sessions() -> None:
-    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REPLACE, target=APP) == MayEnrol(NOTHING, ends_others=True)
-    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REMOVE, target=APP) == MayRemove()
+    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.RENEW_CODES) == May(NOTHING, Ends.OTHERS)
+    assert ask(PASSWORD, TOTP, having=(APP,), change=Change.REMOVE_APP, target=APP) == May(HOLD, Ends.OTHERS)
 
 
 def test_a_saved_recovery_code_replaces_a_lost_app_but_the_hold_applies() -> None:
-    held = MayEnrol(HOLD, ends_others=True)
-    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REPLACE, target=APP) == held
-    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP), change=Change.REPLACE, target=APP) == held
+    held = May(HOLD, Ends.OTHERS)
+    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.RENEW_CODES, target=APP) == held
+    assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP), change=Change.RENEW_CODES, target=APP) == held
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, APP)) == LATER
-    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REMOVE, target=APP) == MayRemove()
+    assert ask(PASSWORD, RECOVERY, having=(PAPER, APP), change=Change.REMOVE_APP, target=APP) == May(HOLD, Ends.OTHERS)
 
 
 def test_removing_the_app_first_does_not_get_round_the_hold() -> None:
@@ -146,31 +149,35 @@ def test_removing_the_app_first_does_not_get_round_the_hold() -> None:
         pytest.param(NOW, AT_ONCE, id="told, and the hold is over"),
     ],
 )
-def test_after_a_removal_the_hold_runs_from_when_it_was_told(counts_from: datetime | None, outcome: MayEnrol) -> None:
+def test_after_a_removal_the_hold_runs_from_when_it_was_told(counts_from: datetime | None, outcome: May) -> None:
     gone = replace(APP, closed_at=NOW - 3 * HOLD, trusted_at=counts_from, hold=None if counts_from else HOLD)
     assert ask(PASSWORD, SMS, RECOVERY, having=(PHONE, PAPER, gone)) == outcome
 
 
 def test_recovery_codes_made_with_sms_alone_are_no_way_round_an_app() -> None:
     new = replace(PAPER, trusted_at=NOW + HOLD)
-    assert ask(PASSWORD, RECOVERY, having=(new, APP), change=Change.REMOVE, target=APP) == NeedsProof((Factor.TOTP,))
+    assert ask(PASSWORD, RECOVERY, having=(new, APP), change=Change.REMOVE_APP, target=APP) == NeedsProof(
+        (Factor.TOTP,)
+    )
 
 
 def test_an_app_on_hold_may_change_itself_but_not_a_trusted_one() -> None:
     by_held = proved(Factor.TOTP, by=HELD)
-    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE, target=HELD) == MayRemove()
-    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE, target=APP) == NeedsProof((Factor.TOTP,))
+    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE_APP, target=HELD) == May(HOLD, Ends.OTHERS)
+    assert ask(PASSWORD, by_held, having=(HELD, APP), change=Change.REMOVE_APP, target=APP) == NeedsProof(
+        (Factor.TOTP,)
+    )
     assert ask(PASSWORD, by_held, having=(HELD,)) == LATER
-    by_app = ask(PASSWORD, TOTP, having=(HELD, APP), change=Change.REMOVE, target=HELD)
-    assert by_app == MayRemove()
+    by_app = ask(PASSWORD, TOTP, having=(HELD, APP), change=Change.REMOVE_APP, target=HELD)
+    assert by_app == May(HOLD, Ends.OTHERS)
 
 
 def test_a_phone_is_changed_by_whoever_may_change_the_app() -> None:
-    assert isinstance(ask(PASSWORD, SMS, having=(PHONE, APP), change=Change.REPLACE, target=PHONE), NeedsProof)
-    by_app = ask(PASSWORD, TOTP, having=(PHONE, APP), change=Change.REPLACE, target=PHONE)
-    assert by_app == MayEnrol(NOTHING, ends_others=True)
-    without_app = ask(PASSWORD, SMS, having=(PHONE,), change=Change.REPLACE, target=PHONE)
-    assert without_app == MayEnrol(HOLD, ends_others=True)
+    assert isinstance(ask(PASSWORD, SMS, having=(PHONE, APP), change=Change.REPLACE_PHONE, target=PHONE), NeedsProof)
+    by_app = ask(PASSWORD, TOTP, having=(PHONE, APP), change=Change.REPLACE_PHONE, target=PHONE)
+    assert by_app == May(NOTHING, Ends.OTHERS)
+    without_app = ask(PASSWORD, SMS, having=(PHONE,), change=Change.REPLACE_PHONE, target=PHONE)
+    assert without_app == May(2 * HOLD, Ends.OTHERS)
 
 
 def test_an_app_enrolled_in_this_very_session_vouches_for_nothing() -> None:

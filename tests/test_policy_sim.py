@@ -14,8 +14,7 @@ from idp.policy import (
     Ask,
     Change,
     Facts,
-    MayEnrol,
-    MayRemove,
+    May,
     NeedsProof,
     Proceed,
     Refuse,
@@ -43,11 +42,11 @@ from tests.world.histories import (
 )
 
 SURE, UNSURE_SMS = proved(Factor.SMS, swap=Swap.NOT_SWAPPED), proved(Factor.SMS, swap=Swap.UNKNOWN)
-CHANGES = (Change.ADD, Change.REPLACE, Change.REMOVE)
+CHANGES = (Change.ADD_APP, Change.RENEW_CODES, Change.REMOVE_APP)
 DOUBTED = [pytest.param(UNSURE_SMS, id="unknown"), pytest.param(SMS, id="never asked")]
 
 
-def refused(*events: AuthenticationEvent, having: tuple[Authenticator, ...], change: Change = Change.ADD) -> str:
+def refused(*events: AuthenticationEvent, having: tuple[Authenticator, ...], change: Change = Change.ADD_APP) -> str:
     found = ask(*events, having=having, change=change, numbers_checked=True)
     assert isinstance(found, Refuse), found
     return found.error
@@ -144,7 +143,7 @@ def test_no_walk_changes_anything_by_a_doubted_text_message_alone_or_goes_in_cir
                 ends += 1
                 assert worth - {Factor.PASSWORD}
                 terms = ask(*facts.events, having=having, change=change, now=facts.now, numbers_checked=checked)
-                assert isinstance(terms, MayEnrol | MayRemove)
+                assert isinstance(terms, May)
             case Refuse(error=error):
                 ends += 1
                 doubted = {event.factor for event in facts.events} - worth

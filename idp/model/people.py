@@ -13,11 +13,27 @@ UNTIL_RECOVERED = datetime.max.replace(tzinfo=UTC)
 
 
 class Change(StrEnum):
-    """What is to happen to a person's authenticators."""
+    """What may happen to what a person can prove: the rows of `idp.policy.transitions`."""
 
-    ADD = "add"
-    REPLACE = "replace"
-    REMOVE = "remove"
+    ADD_APP = "add"
+    REMOVE_APP = "remove"
+    RENEW_CODES = "replace"
+    ADD_PHONE = "add_phone"
+    REPLACE_PHONE = "replace_phone"
+    REMOVE_PHONE = "remove_phone"
+    CHANGE_EMAIL = "change_email"
+    VERIFY_EMAIL = "verify_email"
+    REMOVE_EMAIL = "remove_email"
+    CHANGE_PASSWORD = "change_password"
+    RESET_PASSWORD = "reset_password"
+    RECOVER = "recover"
+    FREEZE = "freeze"
+    OPERATOR_ADDS = "operator_adds"
+    OPERATOR_REPLACES = "operator_replaces"
+    OPERATOR_REMOVES = "operator_removes"
+    OPERATOR_SETS_PASSWORD = "operator_sets_password"
+    OPERATOR_INVITES = "operator_invites"
+    OPERATOR_RECOVERS = "operator_recovers"
 
 
 class Swap(StrEnum):

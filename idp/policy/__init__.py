@@ -1,8 +1,8 @@
 """What a request must have proved. Pure: no clock, no database, no HTTP."""
 
 from idp.model import Change
+from idp.policy.changes import Ends, May, NeedsProof, Vouched
 from idp.policy.checks import CHECKS, decide, not_for_this_person
-from idp.policy.enrolment import MayEnrol, MayRemove, NeedsProof, enrolment
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Ask, Barrier, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for, recheck
@@ -11,3 +11,4 @@ from idp.policy.limits import WINDOWS, limits_of, said
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
+from idp.policy.transitions import TRANSITIONS, permission

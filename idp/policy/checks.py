@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from idp.assurance import amount_to
 from idp.model import NEVER_FRESH, AssuranceLevel, Factor, Prompt
-from idp.policy.enrolment import SCOPE, NeedsProof, enrolment
+from idp.policy.changes import NeedsProof
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
 from idp.policy.table import Policy
+from idp.policy.transitions import TRANSITIONS, permission
 from idp.policy.view import Demand, View, essential, may_be_fresh, preferences, view, voluntary
 
 
@@ -118,9 +119,14 @@ def _change_is_permitted(view: View) -> Ask | Refuse | None:
     request = view.facts.request
     if not view.facts.internal or request.change is None:
         return None
-    match enrolment(view.facts, view.policy, change=request.change, target=request.target):
+    scope = TRANSITIONS[request.change].scope
+    match permission(view.facts, view.policy, change=request.change, target=request.target):
         case NeedsProof(factors):
-            return Ask(Kind.SECOND_FACTOR, Reason(Why.SCOPE_NEEDS_FRESH, scope=SCOPE), factors=factors)
+            return Ask(
+                Kind.SECOND_FACTOR,
+                Reason(Why.SCOPE_NEEDS_FRESH, scope=scope),
+                factors=factors,
+            )
         case Refuse() as refuse:
             return refuse
         case _:

@@ -22,7 +22,6 @@ from idp.flows.people.rooms import (
     enter,
     permission,
 )
-from idp.policy import MayEnrol
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import idp_of, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
@@ -56,7 +55,6 @@ async def new(request: Request) -> Response:
     if not isinstance(inside, Inside):
         return outside(request, inside)
     may, note = permission(idp, inside), note_of(request)
-    assert isinstance(may, MayEnrol)
     wait = note.wait(inside.now)
     shown = BeginEnrolment(
         action=url(request, ENROL_PATH),

@@ -15,15 +15,16 @@ from idp.model import (
     Factor,
 )
 from idp.policy import (
+    TRANSITIONS,
     Change,
     Facts,
-    MayEnrol,
-    MayRemove,
+    May,
     NeedsProof,
     Policy,
     Refuse,
+    Vouched,
     default_policy,
-    enrolment,
+    permission,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,6 +48,10 @@ PAGES = Client("account", "Account", AuthMethod.NONE)
 HERE = uuid4()
 
 
+# What a person does on the account pages, with nobody to vouch for them.
+BY_ONESELF = [change for change, row in TRANSITIONS.items() if row.counts and not row.recovers]
+
+
 def enrolled(factor: Factor, **changes: Any) -> Authenticator:
     made = Authenticator(uuid4(), ANNA.id, factor, factor, "", LONG_AGO, LONG_AGO, confirmed_at=LONG_AGO)
     return replace(made, **changes)
@@ -58,7 +63,7 @@ PHONE, APP, PAPER = enrolled(Factor.SMS), enrolled(Factor.TOTP), enrolled(Factor
 HELD = enrolled(Factor.TOTP, trusted_at=NOW + timedelta(hours=3))
 
 
-AT_ONCE, LATER = MayEnrol(NOTHING, ends_others=False), MayEnrol(HOLD, ends_others=False)
+AT_ONCE, LATER = May(NOTHING), May(HOLD)
 
 
 def proved(factor: Factor, seconds_ago: float = 60, by: Authenticator | None = None, **changes: Any) -> Any:
@@ -79,18 +84,18 @@ PASSWORD, SMS, RECOVERY, TOTP = (
 def ask(
     *events: AuthenticationEvent,
     having: tuple[Authenticator, ...],
-    change: Change = Change.ADD,
+    change: Change = Change.ADD_APP,
     target: Authenticator | None = None,
     policy: Policy | None = None,
     **changes: Any,
-) -> MayEnrol | MayRemove | NeedsProof | Refuse:
+) -> May | NeedsProof | Refuse:
     request = AuthorizationRequest("account", "https://idp.example/account", ())
     facts = Facts(NOW, PAGES, request, LONG_AGO, HERE, ANNA, events, having, internal=True)
-    ticket = changes.pop("ticket", False)
-    return enrolment(
+    vouched = changes.pop("vouched", Vouched.NOBODY)
+    return permission(
         replace(facts, **changes),
         policy or default_policy(),
         change=change,
         target=target.id if target else None,
-        ticket=ticket,
+        vouched=vouched,
     )

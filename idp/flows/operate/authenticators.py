@@ -9,9 +9,10 @@ from idp.factors import recovery, totp
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
-from idp.flows.operate.people import NotAcceptable, end_everything, parse_phone, record_added, store_phone
+from idp.flows.operate.people import NotAcceptable, parse_phone, record_added, store_phone
+from idp.flows.operate.terms import settle
 from idp.flows.sealed import SEED, bound
-from idp.model import Account, Authenticator, Factor, Notice
+from idp.model import Account, Authenticator, Change, Factor, Notice
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators, recovery_codes
@@ -118,7 +119,7 @@ async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -
     async with idp.db.transaction() as conn:
         await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now)
         await _record_removed(conn, idp, account, found[0].id, found[0].factor)
-        await end_everything(conn, account, why="authenticator", now=now)
+        await settle(conn, idp, account, Change.OPERATOR_REMOVES, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
     return found[0], len(person.authenticators) - 1
 
@@ -135,7 +136,7 @@ async def _close_others(conn: Connection, idp: Idp, account: Account, keep: Auth
     closed = await authenticators.close_kind(conn, account_id=account.id, factor=keep.factor, now=now, keep=keep.id)
     for each in closed:
         await _record_removed(conn, idp, account, each, keep.factor)
-    await end_everything(conn, account, why="authenticator", now=now)
+    await settle(conn, idp, account, Change.OPERATOR_REPLACES, why="authenticator", now=now)
 
 
 async def _record_removed(conn: Connection, idp: Idp, account: Account, which: UUID, factor: Factor) -> None:

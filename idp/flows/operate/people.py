@@ -5,23 +5,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.audit import AccountChanged, AuthenticatorAdded, GrantRevoked, PasswordChanged, SignedOut
+from idp.audit import AccountChanged, AuthenticatorAdded, PasswordChanged
 from idp.errors import IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, by_mail, find_user
+from idp.flows.operate.terms import end_everything, settle
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
-from idp.model import Account, Authenticator, Factor, Notice
+from idp.model import Account, Authenticator, Change, Factor, Notice
 from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators
-from idp.store.signin import sessions
-from idp.store.tokens import grants
 from idp.typed import fold
 
 LONGEST_USERNAME = 64
@@ -190,7 +189,7 @@ async def set_password(idp: Idp, username: str, password: str) -> Person:
     async with idp.db.transaction() as conn:
         await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now)
         await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
-        await end_everything(conn, account, why="password", now=now)
+        await settle(conn, idp, account, Change.OPERATOR_SETS_PASSWORD, why="password", now=now)
         await tell(idp, conn, account, Notice.PASSWORD_CHANGED, now=now)
     return person
 
@@ -220,13 +219,3 @@ async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Perso
         if disabled:
             await end_everything(conn, person.account, why="disabled", now=now)
     return person
-
-
-async def end_everything(conn: Connection, account: Account, *, why: str, now: datetime) -> None:
-    """All sessions and all tokens of a person, in the transaction of what made it necessary."""
-    ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
-    if ended:
-        await audits.add(conn, SignedOut(why=why, sessions=ended), now=now, account_id=account.id)
-    await grants.revoke_of_account(
-        conn, account_id=account.id, except_session=None, audit=GrantRevoked(why=why), now=now
-    )

@@ -11,7 +11,7 @@ from idp.flows.people import rooms
 from idp.flows.people.account import TWICE, Done
 from idp.flows.people.enrol import LONGEST_LABEL, Slip, label_of
 from idp.flows.people.recovery import Nothing
-from idp.flows.people.rooms import Inside, Outside, end_elsewhere, enter, still
+from idp.flows.people.rooms import Inside, Outside, enter, permission, settle, still
 from idp.flows.signin.authorize import ToClient
 from idp.model import Factor, Notice
 from idp.store import audits
@@ -85,15 +85,16 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | 
         again = await still(conn, idp, visitor, room, account_id=account_id)
         if again is None:
             return ToClient(room, ())
+        may = permission(idp, again)
         if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
             conn,
             authenticator_id=authenticator_id,
             account_id=account_id,
             now=again.now,
-            hold=idp.policy.enrolment.hold,
+            hold=may.hold or None,
         ):
             return Nothing()
-        await end_elsewhere(conn, again, why="authenticator", here_too=True)
+        await settle(conn, again, may, why="authenticator")
         removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
         language = message_language(idp, visitor, again.account)

@@ -20,7 +20,6 @@ from idp.flows.sealed import SEED, bound
 from idp.flows.signin.authorize import ToClient
 from idp.limits import Closed, Refused
 from idp.model import Account, Authenticator, Factor, Notice
-from idp.policy import MayEnrol
 from idp.store import audits, rate_limits
 from idp.store.engine import Conn
 from idp.store.people import authenticators
@@ -87,7 +86,6 @@ async def begin(idp: Idp, visitor: Visitor) -> Enrolling | TooOften | Outside:
         if again is None:
             return ToClient(rooms.ENROL, ())
         may = permission(idp, again)
-        assert isinstance(may, MayEnrol)
         before = await _pending(idp, again, conn)
         if before is not None and before.begun_at > again.now - idp.policy.sessions.forgiven:
             await give_back(conn, idp, inside)
@@ -211,7 +209,6 @@ async def _add(
         if again is None:
             return ToClient(rooms.ENROL, ())
         may = permission(idp, again)
-        assert isinstance(may, MayEnrol)
         hold = may.hold or None
         if not await authenticators.confirm(
             conn,

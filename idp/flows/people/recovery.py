@@ -10,10 +10,9 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.people import rooms
-from idp.flows.people.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, permission, still
+from idp.flows.people.rooms import Inside, Outside, TooOften, charge, enter, permission, settle, still
 from idp.flows.signin.authorize import ToClient
 from idp.model import Account, Authenticator, Factor, Notice
-from idp.policy import MayEnrol
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators, recovery_codes
@@ -76,9 +75,8 @@ async def renew(idp: Idp, visitor: Visitor) -> Codes | TooOften | Outside:
         if again is None:
             return ToClient(rooms.RECOVERY, ())
         may = permission(idp, again)
-        assert isinstance(may, MayEnrol)
-        if may.ends_others and open_set(again) is not None:
-            await end_elsewhere(conn, again, why="authenticator", here_too=True)
+        if open_set(again) is not None:
+            await settle(conn, again, may, why="authenticator")
         return await new_set(idp, conn, again, visitor, hold=may.hold or None)
 
 

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 from uuid import UUID, uuid4
 
-from idp import limits
+from idp import limits, policy
 from idp.audit import GrantRevoked
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.signin.begin import begin
 from idp.limits import Closed, Refused
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
-from idp.policy import Ask, Facts, Kind, MayEnrol, MayRemove, Proceed, Refuse, decide, enrolment
+from idp.policy import Ask, Ends, Facts, Kind, May, Proceed, Refuse, decide
 from idp.store import rate_limits, refunds
 from idp.store.engine import Conn, Connection
 from idp.store.people import accounts
@@ -54,14 +55,14 @@ def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | 
 
 HOME = _room(ACCOUNT_PATH)
 PASSWORD = _room(PASSWORD_PATH, "password:write")
-ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD)
-RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.REPLACE)
+ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD_APP)
+RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.RENEW_CODES)
 
 
 def authenticator(authenticator_id: UUID) -> AuthorizationRequest:
     """The room of one authenticator app, where it can be removed: whoever may not do that may not rename it either."""
     path = f"{AUTHENTICATORS_PATH}/{authenticator_id}"
-    return _room(path, "authenticators:write", change=Change.REMOVE, target=authenticator_id)
+    return _room(path, "authenticators:write", change=Change.REMOVE_APP, target=authenticator_id)
 
 
 _BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, RECOVERY)}
@@ -188,13 +189,26 @@ async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
     await refunds.give_back(conn, [(idp.limits.enrolments, key)], now=inside.now)
 
 
-def permission(idp: Idp, inside: Inside) -> MayEnrol | MayRemove:
-    """On what terms somebody inside a room for authenticators may make the change."""
+def permission(idp: Idp, inside: Inside) -> May:
+    """On what terms somebody inside a room may make its change: what the table of the policy says."""
     request = inside.facts.request
     assert request.change is not None
-    granted = enrolment(inside.facts, idp.policy, change=request.change, target=request.target)
-    assert isinstance(granted, MayEnrol | MayRemove), "decide lets nobody else in"
+    granted = policy.permission(inside.facts, idp.policy, change=request.change, target=request.target)
+    assert isinstance(granted, May), "decide lets nobody else in"
     return granted
+
+
+async def settle(conn: Connection, inside: Inside, may: May, *, why: str) -> None:
+    """What follows from a change on these terms beside what it changes: in the transaction that makes it."""
+    match may.ends:
+        case Ends.NOTHING:
+            pass
+        case Ends.OTHERS | Ends.EVERYTHING:
+            await end_elsewhere(conn, inside, why=why, here_too=True)
+        case _:
+            assert_never(may.ends)
+    if may.closed:
+        await accounts.close_strong(conn, account_id=inside.account.id, until=inside.now + may.closed)
 
 
 async def end_elsewhere(conn: Connection, inside: Inside, *, why: str, here_too: bool) -> int:

@@ -28,6 +28,9 @@ _REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
 _GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
 _DISABLE = Sql("UPDATE account SET disabled_at = :disabled_at, updated_at = :now WHERE id = :account_id")
+# Never earlier than it was to be, so that a second recovery does not shorten the first.
+_CLOSE_STRONG = Sql("""
+UPDATE account SET strong_from = greatest(strong_from, :until) WHERE id = :account_id""")
 _EMAIL = Sql("""
 WITH mailbox AS (
     UPDATE account SET email = :email, email_verified = :verified, updated_at = :now
@@ -108,6 +111,11 @@ async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any],
 async def set_groups(conn: Conn, *, account_id: UUID, groups: Iterable[str], now: datetime) -> None:
     """Put a person into exactly these groups."""
     await conn.one(_GROUPS, account_id=account_id, groups=sorted(groups), now=now)
+
+
+async def close_strong(conn: Conn, *, account_id: UUID, until: datetime) -> None:
+    """Until then the person opens nothing strong and changes nothing of how they sign in (decision 0014)."""
+    await conn.one(_CLOSE_STRONG, account_id=account_id, until=until)
 
 
 async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:
