@@ -73,6 +73,14 @@ ChangedOrigins = Annotated[
 ]
 
 
+HomeUri = Annotated[
+    str | None,
+    typer.Option(
+        "--home-uri", metavar="URL", help="Where people begin to use it: a link on their account page; '' for none."
+    ),
+]
+
+
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - values of every kind of option
     """What was said: nothing for None, a tuple without empty words for a list."""
     said = ((name, value) for name, value in options.items() if value is not None)

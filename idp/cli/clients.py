@@ -39,6 +39,7 @@ def _client(client: "Client") -> dict[str, Any]:
         "id_token_claims": client.id_token_claims,
         "groups": client.groups,
         "origins": client.origins,
+        "home_uri": client.home_uri,
         "browser_origins": sorted(origins.of(client)),
         "jwks": client.jwks,
         "disabled": client.disabled,
@@ -94,6 +95,7 @@ def add(
     id_token_claim: options.IdTokenClaims = None,
     group: options.Groups = None,
     origin: options.Origins = None,
+    home_uri: options.HomeUri = None,
     client_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own choice.")] = None,
     as_json: output.Json = False,
 ) -> None:
@@ -112,6 +114,7 @@ def add(
         id_token_claims=id_token_claim,
         groups=group,
         origins=origin,
+        home_uri=home_uri,
         client_id=client_id,
     )
     from idp.flows.operate.clients import NewClient, add_client
@@ -167,6 +170,7 @@ def set_(
     id_token_claim: options.IdTokenClaims = None,
     group: options.Groups = None,
     origin: options.ChangedOrigins = None,
+    home_uri: options.HomeUri = None,
     as_json: output.Json = False,
 ) -> None:
     """Change what a client was registered with, and say what follows.
@@ -193,6 +197,7 @@ def set_(
         id_token_claims=id_token_claim,
         groups=group,
         origins=origin,
+        home_uri=home_uri,
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")

@@ -7,6 +7,7 @@ from idp.demo.start import DemoPerson
 from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.authenticators import totp_ticket
+from idp.flows.operate.client_changes import set_client
 from idp.flows.operate.clients import NewClient, add_client, new_client_secret
 from idp.flows.operate.finding import find_client, find_user
 from idp.flows.operate.people import add_user
@@ -40,6 +41,7 @@ async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Se
                 client_id=BANK,
                 redirect_uris=(f"{bank}/callback",),
                 post_logout_redirect_uris=(f"{bank}/signed-out",),
+                home_uri=f"{bank}/",
                 scopes=("openid", "profile", "transfers:write"),
                 first_party=True,
                 audience=(f"{bank}/api",),
@@ -52,6 +54,7 @@ async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Se
                 client_id=NOTES,
                 redirect_uris=(f"{notes}/callback",),
                 post_logout_redirect_uris=(f"{notes}/signed-out",),
+                home_uri=f"{notes}/",
                 scopes=("openid", "profile", "offline_access"),
                 first_party=True,
             ),
@@ -66,6 +69,7 @@ async def _client(idp: Idp, new: NewClient) -> str:
     except NotThere:
         registered = await add_client(idp, new)
     else:
+        await set_client(idp, new.client_id or new.name, {"home_uri": new.home_uri})
         registered = await new_client_secret(idp, new.client_id or new.name)
     assert registered.secret is not None
     return registered.secret

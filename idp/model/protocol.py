@@ -60,6 +60,7 @@ class Client:
     id_token_claims: frozenset[str] = frozenset()  # put there whenever their scope is granted (OIDC Core 5.4)
     groups: frozenset[str] = frozenset()  # only members of one of them may use it; empty: everybody
     origins: tuple[str, ...] = ()  # where its pages in browsers live; empty: the origins of its redirect URIs
+    home_uri: str | None = None  # where people begin to use it (RFC 7591 2, client_uri): listed on their account page
     disabled: bool = False
 
 

@@ -11,7 +11,9 @@ from idp.catalogue import languages
 from idp.factors import strength
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people import account as flow
-from idp.flows.people.account import Home, Weak
+from idp.flows.people import home as home_flow
+from idp.flows.people.account import Weak
+from idp.flows.people.home import Home
 from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
@@ -34,7 +36,7 @@ _INTERNAL = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+(\?[A-Za-z0-9._~%+&=-]*
 async def home(request: Request) -> Response:
     """GET /account."""
     idp = idp_of(request)
-    found = await flow.home(idp, visitor(request))
+    found = await home_flow.home(idp, visitor(request))
     if not isinstance(found, Home):
         return outside(request, found)
     done = done_of(request, collect(query(request)).values)

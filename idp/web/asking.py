@@ -17,7 +17,7 @@ from idp.model import SENT, Authenticator, Challenge, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
-from idp.web.pages import AccountChoice, Activity, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
+from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
 
 _SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
 _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
@@ -25,27 +25,26 @@ _AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said of a factor: nothing was typed, it cannot be an answer, it is wrong; and of a proof made."""
+    """What is said of a factor: nothing was typed, it cannot be an answer, it is wrong."""
 
     missing: Problem
     malformed: Problem
     wrong: Problem
-    verified: Activity | None
 
 
 def _words(factor: Factor) -> Words:
     match factor:
-        case Factor.PASSWORD:  # of a right one only the second factor's line is shown
-            return Words(Problem.PASSWORD_MISSING, Problem.SIGN_IN_WRONG, Problem.SIGN_IN_WRONG, None)
+        case Factor.PASSWORD:
+            return Words(Problem.PASSWORD_MISSING, Problem.SIGN_IN_WRONG, Problem.SIGN_IN_WRONG)
         case Factor.SMS:
-            return Words(Problem.SMS_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.SIGNED_IN)
+            return Words(Problem.SMS_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
         case Factor.EMAIL:
-            return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.SIGNED_IN)
+            return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
         case Factor.TOTP:
-            return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG, Activity.STEPPED_UP)
+            return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
         case Factor.RECOVERY:
             wrong = Problem.RECOVERY_WRONG
-            return Words(Problem.RECOVERY_MISSING, wrong, wrong, Activity.RECOVERY_USED)
+            return Words(Problem.RECOVERY_MISSING, wrong, wrong)
         case _:
             assert_never(factor)
 
@@ -113,13 +112,14 @@ def purpose_of(show: Show, policy: Policy) -> Purpose:
     if reason.scope is not None and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
         if reason.scope == "openid":
             return Purpose(why=pages.Why.SIGN_IN, client_name=name)
-        return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=(_line(reason.scope, policy),))
+        return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=(scope_line(reason.scope, policy),))
     if reason.why in _AGAIN:
         return Purpose(why=pages.Why.AGAIN, client_name=name)
     return Purpose(why=pages.Why.SIGN_IN, client_name=name)
 
 
-def _line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
+def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
+    """A scope as pages say it."""
     return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
 
 
@@ -239,7 +239,7 @@ def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
         action=f"{here}/consent",
         client_name=show.client.name,
         scopes=tuple(
-            _line(scope, policy, new=scope not in show.facts.consented and bool(show.facts.consented))
+            scope_line(scope, policy, new=scope not in show.facts.consented and bool(show.facts.consented))
             for scope in show.ask.scopes
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,

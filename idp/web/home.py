@@ -1,39 +1,19 @@
 """From what the account flow loaded to the account page. No request is read and nothing is decided here."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, assert_never
-from uuid import UUID
+from collections.abc import Iterator
+from typing import assert_never
 
-from idp import addresses
-from idp.audit import (
-    AuthenticatorAdded,
-    AuthenticatorRemoved,
-    CodeSent,
-    ConsentGiven,
-    ConsentWithdrawn,
-    FactorRefused,
-    FactorVerified,
-    PasswordChanged,
-    RecoveryCodesMade,
-    SignedOut,
-)
 from idp.flows.idp import ACCOUNT_PATH
-from idp.flows.people.account import Happened, Home
+from idp.flows.people.home import App, Home
 from idp.flows.people.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
-from idp.model import TRAITS, Authenticator, Factor, Session
+from idp.model import TRAITS, Authenticator, Factor
 from idp.policy import Barrier, Policy
+from idp.policy.advice import guard, next_step
+from idp.store.people.home import Browser
 from idp.web import pages
-from idp.web.asking import WORDS
-from idp.web.pages import (
-    Activity,
-    ActivityRow,
-    AuthenticatorRow,
-    ConnectedApp,
-    Done,
-    ScopeLine,
-    SessionRow,
-    Standing,
-)
+from idp.web.activity import activity, device
+from idp.web.asking import scope_line
+from idp.web.pages import AppRow, AuthenticatorRow, Done, Fixed, SessionRow, Standing
 
 WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
 END_PATH = f"{ACCOUNT_PATH}/sessions/end"
@@ -44,34 +24,48 @@ SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
 def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pages.Home:
     """The account page."""
     inside = home.inside
-    others = [each for each in home.sessions if each.id != inside.session.id]
+    others = [each for each in home.browsers if each.session_id != inside.session.id]
+    here = Browser(inside.session.id, inside.now, inside.session.user_agent)
     open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
     has_codes = any(each.factor is Factor.RECOVERY for each in open_)
     return pages.Home(
         now=inside.now,
+        zone=inside.account.claims.get("zoneinfo"),
         username=inside.account.username,
         name=inside.account.name,
         sign_out=base + SIGN_OUT_PATH,
         done=done,
-        authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),
-        apps=tuple(
-            ConnectedApp(
-                name=app.name,
-                value=app.client_id,
-                scopes=tuple(ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope)) for scope in app.scopes),
-                since=app.since,
-                withdraw=base + WITHDRAW_PATH,
-            )
-            for app in home.consents
+        guard=guard(open_, mailbox=home.mailbox is not None, closed=home.closed, now=inside.now),
+        step=next_step(
+            open_,
+            offered=policy.factors,
+            closed=home.closed,
+            may_add=home.may_add_authenticator,
+            may_renew=home.may_renew_codes,
         ),
-        sessions=tuple(_session(each, inside.session.id, base) for each in (inside.session, *others)),
-        activity=tuple(_activity(home.activity)),
+        apps=tuple(_app(each, policy, base) for each in home.apps),
+        authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),
+        sessions=(_session(here, base, current=True), *(_session(each, base, current=False) for each in others)),
+        activity=tuple(activity(home.activity)),
         add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
+        renew_codes=base + RECOVERY_PATH if home.may_renew_codes else None,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
         end_others=base + END_OTHERS_PATH if others else None,
         frozen=home.barrier is Barrier.FROZEN,
         shut_until=inside.account.strong_from if home.barrier is Barrier.CLOSED else None,
+    )
+
+
+def _app(app: App, policy: Policy, base: str) -> AppRow:
+    return AppRow(
+        name=app.name,
+        value=app.client_id,
+        open=app.home_uri,
+        # That it is they is what every application learns.
+        scopes=tuple(scope_line(scope, policy) for scope in app.scopes if scope != "openid" or len(app.scopes) == 1),
+        used_at=app.used_at or app.agreed_at,
+        withdraw=base + WITHDRAW_PATH if app.used_at or app.agreed_at else None,
     )
 
 
@@ -83,6 +77,7 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         standing = Standing.UNTOLD if home.reached else Standing.NOBODY
     elif TRAITS[each.factor].strong and each.trusted_at is not None and each.trusted_at > home.inside.now:
         standing = Standing.ON_HOLD
+    leads_to = _change(each, home)
     return AuthenticatorRow(
         factor=each.factor,
         label=each.label,
@@ -92,18 +87,22 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         hold=each.hold,
         last_used_at=each.last_used_at,
         remaining=each.remaining,
-        change=_change(each, home, base),
+        change=base + leads_to if isinstance(leads_to, str) else None,
+        fixed=leads_to if isinstance(leads_to, Fixed) else None,
     )
 
 
-def _change(each: Authenticator, home: Home, base: str) -> str | None:
+def _change(each: Authenticator, home: Home) -> str | Fixed:
+    """Where this can be changed, or why it cannot."""
     match each.factor:
         case Factor.TOTP:
-            return f"{base}{AUTHENTICATORS_PATH}/{each.id}"
+            return f"{AUTHENTICATORS_PATH}/{each.id}"
         case Factor.RECOVERY:
-            return base + RECOVERY_PATH if home.may_renew_codes else None
-        case Factor.PASSWORD | Factor.SMS | Factor.EMAIL:
-            return None
+            return RECOVERY_PATH if home.may_renew_codes else Fixed.CODES
+        case Factor.SMS:
+            return Fixed.PHONE
+        case Factor.EMAIL | Factor.PASSWORD:
+            return Fixed.ADDRESS
         case _:
             assert_never(each.factor)
 
@@ -112,55 +111,14 @@ def _mailbox(home: Home) -> Iterator[AuthenticatorRow]:
     """The address codes go to, which is no authenticator: it cannot be changed here, and nobody wrote down its use."""
     if home.mailbox is not None:
         standing = Standing.CLOSED if Factor.EMAIL in home.closed else Standing.TRUSTED
-        yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing)
+        yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing, fixed=Fixed.ADDRESS)
 
 
-def _session(each: Session, current: UUID, base: str) -> SessionRow:
-    here = each.id == current
+def _session(each: Browser, base: str, *, current: bool) -> SessionRow:
     return SessionRow(
         device=device(each.user_agent),
-        value=str(each.id),
+        value=str(each.session_id),
         last_seen_at=each.seen_at,
-        current=here,
-        end=None if here else base + END_PATH,
+        current=current,
+        end=None if current else base + END_PATH,
     )
-
-
-def device(user_agent: str) -> str:
-    """A browser as its owner knows it; one that nobody knows by the first word it says of itself."""
-    return addresses.device(user_agent) or user_agent.partition("/")[0][:40] or "?"
-
-
-def _activity(rows: Iterable[Happened]) -> Iterable[ActivityRow]:
-    for row in rows:
-        what = _what(row.name, row.fields)
-        if what is not None:
-            browser = row.fields.get("browser")
-            from_where = None if browser is None else device(browser)
-            yield ActivityRow(what=what, at=row.at, device=from_where, client_name=row.client_name)
-
-
-def _what(name: str, fields: Mapping[str, Any]) -> Activity | None:
-    """The sentence for an audit event; None for what would only repeat the next one."""
-    factor = fields.get("factor")
-    if name == FactorVerified.name:
-        return words.verified if (words := WORDS.get(str(factor))) else None
-    if name == FactorRefused.name:
-        return Activity.SIGN_IN_FAILED if factor == Factor.PASSWORD else Activity.CODE_FAILED
-    if name == AuthenticatorAdded.name and factor == Factor.SMS:
-        return Activity.PHONE_ADDED
-    if name == CodeSent.name:
-        return Activity.EMAIL_SENT if fields.get("email") else Activity.SMS_SENT
-    if name == SignedOut.name:
-        return Activity.SESSION_ENDED if fields.get("why") in {"one", "others"} else Activity.SIGNED_OUT
-    return _HAPPENED.get(name)
-
-
-_HAPPENED = {
-    ConsentGiven.name: Activity.CONSENT_GIVEN,
-    ConsentWithdrawn.name: Activity.CONSENT_WITHDRAWN,
-    AuthenticatorAdded.name: Activity.AUTHENTICATOR_ADDED,
-    AuthenticatorRemoved.name: Activity.AUTHENTICATOR_REMOVED,
-    RecoveryCodesMade.name: Activity.RECOVERY_MADE,
-    PasswordChanged.name: Activity.PASSWORD_CHANGED,
-}

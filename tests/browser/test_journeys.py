@@ -85,7 +85,7 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     assert await visitor.balance() == "€4,280.50"
 
     await visitor.follows("Manage how you sign in")
-    await visitor.sees("Your security", "signed in as bob", "Text message")
+    await visitor.sees("Your account", "signed in as bob", "Text message")
     await visitor.follows("Add an authenticator app")
     if await visitor.heading.inner_text() != "Set up an authenticator app":
         await visitor.sees("You are about to change how you sign in")
@@ -94,7 +94,7 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     await visitor.sees("Set up an authenticator app", "only 24 hours after")
     await visitor.presses("Show the QR code")
     await visitor.follows("Back")
-    await visitor.sees("Your security")
+    await visitor.sees("Your account")
     await visitor.follows("Add an authenticator app")
     await visitor.presses("Show the QR code")
     await visitor.sees("1. Scan this with your authenticator app")
@@ -106,7 +106,7 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     await visitor.sees("Save your recovery codes")
     await visitor.page.get_by_label("I have put these codes somewhere safe").check()
     await visitor.presses("Continue")
-    await visitor.sees("Your security", "Bob’s phone", "On hold", "opens sensitive actions")
+    await visitor.sees("Your account", "Bob’s phone", "On hold", "opens sensitive actions")
     assert any("app was added to your" in text for text in (await demo.texts(bob))[:2])  # and one about the codes
 
     await visitor.prepares_transfer("Jana Nováková", "25")

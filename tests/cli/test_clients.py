@@ -216,6 +216,7 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
         "id_token_claims": ("--id-token-claim", "email"),
         "groups": ("--group", "finance"),
         "origins": ("--origin", "capacitor://localhost"),
+        "home_uri": ("--home-uri", "https://shop.example.com/start"),
     }
     before = idp("client", "add", name, *HERE, "--json").json
     ran = idp("client", "set", before["client_id"], *(word for each in words.values() for word in each), "--json")

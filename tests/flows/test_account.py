@@ -173,7 +173,7 @@ async def test_an_application_that_was_agreed_to_is_disconnected_with_its_tokens
     assert "See your name and profile" in page.text
     page = await browser.submit("/withdraw")
     assert "The application is disconnected." in page.text
-    assert "You have not connected any application." in page.text
+    assert "You use no application with this account so far." in page.text
     assert (await provider.introspect(tokens["access_token"], "forum"))["active"] is False
     refused = await provider.token("forum", grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert refused.json()["error"] == "invalid_grant"

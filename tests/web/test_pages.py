@@ -413,9 +413,9 @@ def test_every_sentence_goes_through_gettext(page: Page, german: Path) -> None:
     assert re.fullmatch(r"(«Error:» )?«.*»", title[1])
 
 
-def test_dates_are_written_in_the_persons_language_and_say_utc(german: Path) -> None:
+def test_dates_are_written_in_the_persons_language_and_say_their_zone(german: Path) -> None:
     shown = render(HOME, brand=BRAND, csrf=lambda _: "t", locale="de", overrides=german)
-    assert "23.11.2026, 10:05 UTC" in shown
+    assert "23.11.2026, 12:05 EET" in shown
     assert "vor 5 Minuten" in shown
     assert "23 Nov 2026, 10:05 UTC (in 14 hours)" in " ".join(Outline(html(HOME)).texts)
 

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from idp.model import Factor
+from idp.model import SECOND, Factor
+from idp.policy.advice import Guard, Step
 from idp.web.pages import (
     AccountChoice,
     Activity,
     ActivityRow,
     Alternative,
+    AppRow,
     AuthenticatorCode,
     AuthenticatorRow,
     BeginEnrolment,
@@ -16,7 +18,6 @@ from idp.web.pages import (
     CancelEnrolment,
     ChangePassword,
     ConfirmLogout,
-    ConnectedApp,
     Consent,
     Delivery,
     Done,
@@ -24,6 +25,7 @@ from idp.web.pages import (
     EmailCode,
     EnrolAuthenticator,
     ErrorPage,
+    Fixed,
     FormPost,
     Home,
     LoggedOut,
@@ -134,6 +136,8 @@ SELECT = SelectAccount(
     cancel="/i/1/cancel",
 )
 HOME = Home(
+    guard=Guard.APP,
+    zone="Europe/Tallinn",
     now=NOW,
     username="maria",
     name="Maria Tamm",
@@ -159,18 +163,23 @@ HOME = Home(
         ),
         AuthenticatorRow(factor=Factor.TOTP, label="Old phone", standing=Standing.NOBODY, change="/account/totp/5"),
         AuthenticatorRow(factor=Factor.TOTP, standing=Standing.CLOSED, change="/account/totp/3"),
-        AuthenticatorRow(factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2)),
-        AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com"),
+        AuthenticatorRow(
+            factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2), fixed=Fixed.PHONE
+        ),
+        AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com", fixed=Fixed.ADDRESS),
         AuthenticatorRow(factor=Factor.RECOVERY, remaining=8),
     ),
     apps=(
-        ConnectedApp(
+        AppRow(
             name="Acme Bank",
             value="bank",
-            scopes=(ScopeLine(name="openid"), ScopeLine(name="email"), TRANSFERS),
-            since=NOW - timedelta(days=40),
+            open="https://bank.acme.example/",
+            scopes=(ScopeLine(name="email"), TRANSFERS),
+            used_at=NOW - timedelta(days=40),
             withdraw="/account/apps/withdraw",
         ),
+        AppRow(name="Acme Notes", value="notes", open="https://notes.acme.example/"),
+        AppRow(name="Forum", value="forum", used_at=NOW - timedelta(days=2), withdraw="/account/apps/withdraw"),
     ),
     sessions=(
         SessionRow(device="Chrome on Linux", value="a", last_seen_at=NOW, place="Tallinn", current=True),
@@ -183,9 +192,16 @@ HOME = Home(
         ),
     ),
     activity=(
-        ActivityRow(what=Activity.STEPPED_UP, at=NOW, device="Chrome on Linux", client_name="Acme Bank"),
-        ActivityRow(what=Activity.SIGN_IN_FAILED, at=NOW - timedelta(hours=3), device="Unknown browser"),
-        ActivityRow(what=Activity.SMS_SENT, at=NOW - timedelta(days=1)),
+        ActivityRow(
+            what=Activity.STEPPED_UP, at=NOW, device="Chrome, Linux", client_name="Acme Bank", factor=Factor.TOTP
+        ),
+        ActivityRow(what=Activity.OWN_CODE_WRONG, at=NOW - timedelta(minutes=1), device="Chrome, Linux", times=2),
+        ActivityRow(what=Activity.PASSWORD_WRONG, at=NOW - timedelta(hours=3), device="?", place="198.51.100.7"),
+        *(
+            ActivityRow(what=Activity.SIGNED_IN, at=NOW - timedelta(days=day), factor=factor)
+            for day, factor in enumerate((*SECOND, *SECOND), 1)
+        ),
+        ActivityRow(what=Activity.SMS_SENT, at=NOW - timedelta(days=20)),
     ),
     add_authenticator="/account/totp",
     new_recovery_codes="/account/codes",
@@ -319,9 +335,11 @@ PAGES: dict[str, Page] = {
     "select-refused": replace(SELECT, accounts=(), refused=SELECT.accounts[0]),
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
     "home": HOME,
-    "home-new": Home(now=NOW, username="maria", sign_out="/logout"),
     "home-frozen": replace(HOME, done=None, frozen=True, add_authenticator=None, change_password=None),
     "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
+    "home-new": Home(now=NOW, username="maria", sign_out="/logout", guard=Guard.PHONE),
+    **{f"home-{guard}": replace(HOME, guard=guard) for guard in Guard},
+    **{f"home-next-{step}": replace(HOME, step=step, guard=Guard.PHONE, renew_codes="/account/codes") for step in Step},
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
     "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),

@@ -103,6 +103,8 @@ def _consequences(before: Client, after: Client) -> Iterator[str]:
         yield f"Its next access tokens are for {whom}; those that it holds stay as they are."
     if after.rotate_refresh is not before.rotate_refresh:
         yield f"Its refresh tokens {'change' if after.rotate_refresh else 'stay the same'} at each use."
+    if after.home_uri != before.home_uri:
+        yield f"People find it on their account page{'' if after.home_uri else ' only while they use it'}."
     if after.name != before.name:
         yield f"People see the name {after.name!r}; what they agreed to stays."
 

@@ -53,6 +53,7 @@ class NewClient:
     id_token_claims: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    home_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
         id_token_claims=_id_token_claims(new.id_token_claims, scopes),
         groups=_groups(new.groups, policy, kept=frozenset() if kept is None else kept.groups),
         origins=_origins(new.origins),
+        home_uri=new.home_uri or None,
     )
 
 
@@ -161,7 +163,11 @@ def _grant_types(new: NewClient, method: AuthMethod) -> frozenset[str]:
 def _check_uris(new: NewClient, kinds: frozenset[str]) -> None:
     if "authorization_code" in kinds and not new.redirect_uris:
         raise NotAcceptable("A client that signs people in needs a redirect URI: give one with --redirect-uri.")
-    for what, uris in (("redirect URI", new.redirect_uris), ("post-logout URI", new.post_logout_redirect_uris)):
+    for what, uris in (
+        ("redirect URI", new.redirect_uris),
+        ("post-logout URI", new.post_logout_redirect_uris),
+        ("home page", (new.home_uri,) if new.home_uri else ()),
+    ):
         for uri in uris:
             problem = redirects.problem(uri, native=new.native)
             if problem is None and len(uri) > LONGEST_URI:

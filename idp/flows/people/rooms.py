@@ -91,13 +91,16 @@ class Inside:
     facts: Facts
 
 
-async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Inside | Outside:
-    """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else."""
+async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest, *, noting: bool = True) -> Inside | Outside:
+    """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else.
+
+    Without `noting` it is for the caller to note that the browser was here.
+    """
     now = idp.clock.now()
     loaded = await _look(idp.db, idp, visitor, now=now)
     match judge(idp, loaded, room, now=now):
         case Inside() as inside:
-            if inside.session.seen_at < now - SEEN_EVERY:
+            if noting and inside.session.seen_at < now - SEEN_EVERY:
                 await sessions.touch(idp.db, session_id=inside.session.id, not_since=now - SEEN_EVERY, now=now)
             return inside
         case Refuse() as refuse:

@@ -29,6 +29,7 @@ client = table(
     sa.Column("assertion_audience", sa.Text, nullable=False, server_default=sa.text("'any'")),
     sa.Column("jwks", JSONB),
     *lists("audience", "id_token_claims", "groups", "origins"),
+    sa.Column("home_uri", sa.Text),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("disabled_at", Time),
     sa.CheckConstraint("require_pkce OR auth_method <> 'none'", name="public_needs_pkce"),

@@ -1,4 +1,4 @@
-"""The pages of a signed-in person: ways to sign in, applications, sessions, activity. What they show, nothing else."""
+"""The pages of a signed-in person: applications, ways to sign in, sessions, activity. What they show, nothing else."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from idp.catalogue import mark
 from idp.model import TRAITS, Factor
+from idp.policy.advice import Guard, Step
 from idp.web.pages.parts import Problem, ScopeLine
 
 
@@ -24,12 +25,13 @@ class Activity(Enum):
     """What happened, as a sentence for the person it happened to."""
 
     SIGNED_IN = mark("Signed in")
-    SIGN_IN_FAILED = mark("Somebody typed a wrong password")
-    CODE_FAILED = mark("Somebody typed wrong codes")
-    STEPPED_UP = mark("Confirmed with the authenticator app")
+    STEPPED_UP = mark("Confirmed that it was you")
+    PASSWORD_WRONG = mark("Somebody typed a wrong password")
+    OWN_PASSWORD_WRONG = mark("You typed a wrong password")
+    CODE_WRONG = mark("Somebody typed a wrong code")
+    OWN_CODE_WRONG = mark("You typed a wrong code")
     SMS_SENT = mark("Asked for a code by text message")
     EMAIL_SENT = mark("Asked for a code by email")
-    RECOVERY_USED = mark("Signed in with a recovery code")
     RECOVERY_MADE = mark("New recovery codes made")
     AUTHENTICATOR_ADDED = mark("Authenticator app added")
     AUTHENTICATOR_REMOVED = mark("Authenticator app removed")
@@ -39,6 +41,14 @@ class Activity(Enum):
     CONSENT_WITHDRAWN = mark("Application disconnected")
     SIGNED_OUT = mark("Signed out")
     SESSION_ENDED = mark("Signed out on another device")
+
+
+class Fixed(Enum):
+    """Why a row offers no change, and what would."""
+
+    PHONE = mark("To change the number, ask the people who run this service.")
+    ADDRESS = mark("To change the address, ask the people who run this service.")
+    CODES = mark("To get new ones, use your authenticator app or one of these codes first.")
 
 
 class Done(Enum):
@@ -58,7 +68,8 @@ class Done(Enum):
 class AuthenticatorRow:
     """One way to sign in. `hint` is the authenticator's, `remaining` counts codes, `change` leads to a page.
 
-    Of e-mail, `hint` is the masked address, and it says nothing of its last use.
+    Without that, `fixed` says why there is none. Of e-mail, `hint` is the masked address, and it says nothing of its
+    last use.
     """
 
     factor: Factor
@@ -70,6 +81,7 @@ class AuthenticatorRow:
     last_used_at: datetime | None = None
     remaining: int | None = None
     change: str | None = None
+    fixed: Fixed | None = None
 
     @property
     def strong(self) -> bool:
@@ -78,14 +90,19 @@ class AuthenticatorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectedApp:
-    """One application with a consent. `withdraw` is the action of its button, which posts `client` = `value`."""
+class AppRow:
+    """One application of this person: `open` leads there, where anybody knows the way.
+
+    `scopes` are what it may do; `used_at` is when it was last given something. `withdraw` is the action of the button
+    that takes all that back, which posts `client` = `value`; None where it holds nothing.
+    """
 
     name: str
     value: str
-    scopes: tuple[ScopeLine, ...]
-    since: datetime
-    withdraw: str
+    open: str | None = None
+    scopes: tuple[ScopeLine, ...] = ()
+    used_at: datetime | None = None
+    withdraw: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,34 +119,43 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityRow:
-    """One thing that happened."""
+    """One thing that happened, so many `times`. `place` is the address that it came from, `factor` what was proved."""
 
     what: Activity
     at: datetime
     device: str | None = None
+    place: str | None = None
     client_name: str | None = None
+    factor: Factor | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The account page. Links (GET) to `add_authenticator`, `new_recovery_codes`, `change_password`; None hides one.
+    """The account page. `guard` is what protects now, `step` the one thing to do next, for codes at `renew_codes`.
 
-    Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is what
-    "2 hours ago" is counted from. `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed.
+    Links (GET) to `add_authenticator`, `new_recovery_codes` (the first), `change_password`; None hides one. Without
+    `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is what "2 hours
+    ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in. `frozen`, or
+    `shut_until` then: nothing sensitive opens, and nothing can be changed.
     """
 
     template: ClassVar[str] = "home.html"
     now: datetime
     username: str
     sign_out: str
+    guard: Guard
+    step: Step | None = None
+    zone: str | None = None
     name: str | None = None
     done: Done | None = None
     authenticators: tuple[AuthenticatorRow, ...] = ()
-    apps: tuple[ConnectedApp, ...] = ()
+    apps: tuple[AppRow, ...] = ()
     sessions: tuple[SessionRow, ...] = ()
     activity: tuple[ActivityRow, ...] = ()
     add_authenticator: str | None = None
     new_recovery_codes: str | None = None
+    renew_codes: str | None = None
     change_password: str | None = None
     end_others: str | None = None
     frozen: bool = False

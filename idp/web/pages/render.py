@@ -118,7 +118,7 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         plain=plain,
         wait=lambda span: wait(span, locale),
         lasting=lambda span: lasting(span, locale),
-        moment=lambda at: moment(at, locale),
+        moment=lambda at, zone=None: moment(at, locale, zone),
         relative=lambda at, now: relative(at, now=now, locale=locale),
         scope=lambda line: scope_sentence(line, catalogue.gettext),
         grouped=grouped,
