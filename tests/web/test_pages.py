@@ -417,7 +417,7 @@ def test_dates_are_written_in_the_persons_language_and_say_their_zone(german: Pa
     shown = render(HOME, brand=BRAND, csrf=lambda _: "t", locale="de", overrides=german)
     assert "23.11.2026, 12:05 EET" in shown
     assert "vor 5 Minuten" in shown
-    assert "23 Nov 2026, 10:05 UTC (in 14 hours)" in " ".join(Outline(html(HOME)).texts)
+    assert "23 Nov 2026, 12:05 EET (in 14 hours)" in " ".join(Outline(html(HOME)).texts)
 
 
 def test_the_language_chooser_offers_every_language_by_its_own_name(german: Path) -> None:
