@@ -40,10 +40,14 @@ class FactorRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class CodeSent(Event):
-    """A one-time code was put into the outbox, for this (masked) phone or e-mail address."""
+    """A one-time code was put into the outbox, for this (masked) phone or e-mail address.
+
+    Of no interaction is the code that verifies a new phone, the `authenticator`.
+    """
 
     name = "code.sent"
-    interaction: str
+    interaction: str | None = None
+    authenticator: str | None = None
     phone: str | None = None
     email: str | None = None
 

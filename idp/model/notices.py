@@ -8,6 +8,7 @@ class Notice(StrEnum):
 
     TOTP_ADDED = "totp_added"
     PHONE_ADDED = "phone_added"
+    PHONE_CHANGED = "phone_changed"
     RECOVERY_ADDED = "recovery_added"
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     RECOVERY_USED = "recovery_used"
@@ -18,7 +19,14 @@ class Notice(StrEnum):
 
 # How somebody signs in was changed: told on every channel, whatever it costs, for a hold may begin with it (design 5).
 EVERYWHERE = frozenset(
-    {Notice.TOTP_ADDED, Notice.PHONE_ADDED, Notice.RECOVERY_ADDED, Notice.AUTHENTICATOR_REMOVED, Notice.RECOVERY_USED}
+    {
+        Notice.TOTP_ADDED,
+        Notice.PHONE_ADDED,
+        Notice.PHONE_CHANGED,
+        Notice.RECOVERY_ADDED,
+        Notice.AUTHENTICATOR_REMOVED,
+        Notice.RECOVERY_USED,
+    }
 )
 
 

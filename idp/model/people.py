@@ -87,6 +87,7 @@ class Authenticator:
     `hint` is what a page may show ("ending 55"). `trusted_at` is when it may start to open strong scopes (design 5):
     None until its owner could be told of it, and then `hold` later. `enrolled_in` is the interaction during which it
     was enrolled, which it can never satisfy. `number_key` is the same for every phone with this number, whosever it is.
+    Of several phones codes go to the one with the latest `preferred_at`, else to the newest.
     `seed` is an app's, sealed; `last_step` the last time step it was accepted for.
     """
 
@@ -105,6 +106,7 @@ class Authenticator:
     number_key: bytes | None = field(default=None, repr=False)
     hold: timedelta | None = None
     swapped_at: datetime | None = None  # a phone whose SIM was seen changed, and not seen otherwise since
+    preferred_at: datetime | None = None
     seed: bytes | None = field(default=None, repr=False)
     last_step: int = 0
 

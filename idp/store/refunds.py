@@ -87,7 +87,11 @@ def _refund_statement(shape: Shape) -> Sql:
     return Sql(f"WITH {refunded(shape)} SELECT FROM refunded")
 
 
+async def refund(conn: Conn, refunds: Refunds, *, now: datetime) -> None:
+    """Give all of them back."""
+    await conn.one(_refund_statement(refunds.shape), **refunds.values(), now=now)
+
+
 async def give_back(conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime) -> None:
     """Give back one charge of each that was made `now`: what was charged was right."""
-    refunds = Refunds(tuple(Refund(limit, key) for limit, key in charges), since=now)
-    await conn.one(_refund_statement(refunds.shape), **refunds.values(), now=now)
+    await refund(conn, Refunds(tuple(Refund(limit, key) for limit, key in charges), since=now), now=now)

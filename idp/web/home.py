@@ -5,7 +5,14 @@ from typing import assert_never
 
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people.home import App, Home
-from idp.flows.people.rooms import AUTHENTICATORS_PATH, ENROL_PATH, PASSWORD_PATH, RECOVERY_PATH
+from idp.flows.people.rooms import (
+    AUTHENTICATORS_PATH,
+    ENROL_PATH,
+    NEW_PHONE_PATH,
+    PASSWORD_PATH,
+    PHONES_PATH,
+    RECOVERY_PATH,
+)
 from idp.model import TRAITS, Authenticator, Factor
 from idp.policy import Barrier, Policy
 from idp.policy.advice import guard, next_step
@@ -48,6 +55,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         sessions=(_session(here, base, current=True), *(_session(each, base, current=False) for each in others)),
         activity=tuple(activity(home.activity)),
         add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
+        add_phone=base + NEW_PHONE_PATH if home.may_add_phone else None,
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         renew_codes=base + RECOVERY_PATH if home.may_renew_codes else None,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
@@ -100,7 +108,7 @@ def _change(each: Authenticator, home: Home) -> str | Fixed:
         case Factor.RECOVERY:
             return RECOVERY_PATH if home.may_renew_codes else Fixed.CODES
         case Factor.SMS:
-            return Fixed.PHONE
+            return f"{PHONES_PATH}/{each.id}" if home.may_add_phone else Fixed.PHONE
         case Factor.EMAIL | Factor.PASSWORD:
             return Fixed.ADDRESS
         case _:

@@ -12,6 +12,7 @@ from idp.web import (
     interaction,
     logout,
     operations,
+    phones,
     receipts,
     recovery_codes,
     tokens,
@@ -31,6 +32,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *account.ROUTES,
         *entrance.ROUTES,
         *authenticators.ROUTES,
+        *phones.ROUTES,
         *recovery_codes.ROUTES,
         *logout.ROUTES,
     ]

@@ -31,7 +31,7 @@ BRANDS = {
 LOOKS = [
     name
     for name in PAGES
-    if not name.startswith(("error-", "message-", "form-post"))
+    if not name.startswith(("error-", "message-", "form-post", "new-phone-phone"))
     and name.removeprefix("sms-") not in {"sending", "missing", "shape", "resend-wait", "wait"}
     and name.removeprefix("totp-") not in {"used", "wait", "missing", "account"}
 ] + ["error-too-many", "error-home", "error-signed-out", "error-finished", "message-bare"]

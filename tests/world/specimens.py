@@ -22,14 +22,18 @@ from idp.web.pages import (
     Delivery,
     Done,
     EditAuthenticator,
+    EditPhone,
     EmailCode,
     EnrolAuthenticator,
     ErrorPage,
     Fixed,
     FormPost,
     Home,
+    Kept,
     LoggedOut,
+    Loss,
     Message,
+    NewPhone,
     NewRecoveryCodes,
     Outbox,
     OutboxMessage,
@@ -46,6 +50,7 @@ from idp.web.pages import (
     SmsCode,
     Standing,
     Trouble,
+    VerifyPhone,
     Who,
     Why,
 )
@@ -204,6 +209,7 @@ HOME = Home(
         ActivityRow(what=Activity.SMS_SENT, at=NOW - timedelta(days=20)),
     ),
     add_authenticator="/account/totp",
+    add_phone="/account/phones/new",
     new_recovery_codes="/account/codes",
     change_password="/account/password",
     end_others="/account/sessions/others",
@@ -215,6 +221,29 @@ EDIT = EditAuthenticator(
     back="/account",
     last=True,
     hold=timedelta(hours=24),
+)
+NEW_PHONE = NewPhone(action="/account/phones/new", back="/account", hold=timedelta(hours=24))
+VERIFY_PHONE = VerifyPhone(
+    action="/account/phones/confirm",
+    resend="/account/phones/confirm/send",
+    other="/account/phones/new",
+    back="/account",
+    hint="ending 45",
+    hold=timedelta(hours=24),
+    valid_for=timedelta(minutes=5),
+    resend_in=timedelta(seconds=50),
+    delivery=Delivery.SENDING,
+)
+EDIT_PHONE = EditPhone(
+    hint="ending 45",
+    label="Work phone",
+    rename="/account/phones/1/rename",
+    replace="/account/phones/1/number",
+    remove="/account/phones/1/remove",
+    prefer="/account/phones/1/first",
+    others=True,
+    back="/account",
+    loss=Loss(),
 )
 PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
 FORM_POST = FormPost(
@@ -342,6 +371,34 @@ PAGES: dict[str, Page] = {
     **{f"home-next-{step}": replace(HOME, step=step, guard=Guard.PHONE, renew_codes="/account/codes") for step in Step},
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
+    "new-phone": NEW_PHONE,
+    "new-phone-wrong": replace(NEW_PHONE, number="12345", hold=None, problems=(Problem.PHONE_SHAPE,)),
+    **{
+        f"new-phone-{problem.name.lower()}": replace(NEW_PHONE, problems=(problem,))
+        for problem in (
+            Problem.PHONE_MISSING,
+            Problem.PHONE_NOT_MOBILE,
+            Problem.PHONE_COUNTRY,
+            Problem.PHONE_THERE,
+            Problem.PHONES_ENOUGH,
+        )
+    },
+    "new-phone-wait": replace(NEW_PHONE, wait=timedelta(minutes=2), problems=(Problem.PHONE_WAIT,)),
+    "new-number": replace(NEW_PHONE, replaces="ending 45"),
+    "verify-phone": VERIFY_PHONE,
+    "verify-phone-sent": replace(VERIFY_PHONE, delivery=Delivery.SENT, hold=None, resend_in=None, replaces=True),
+    "verify-phone-arrived": replace(VERIFY_PHONE, delivery=Delivery.DELIVERED, label="Work phone"),
+    "verify-phone-failed": replace(VERIFY_PHONE, delivery=Delivery.FAILED, resend_in=None),
+    "verify-phone-wrong": replace(VERIFY_PHONE, tries_left=1, problems=(Problem.CODE_WRONG, Problem.LABEL_TOO_LONG)),
+    "verify-phone-expired": replace(
+        VERIFY_PHONE, valid_for=None, resend_in=None, problems=(Problem.CODE_EXPIRED,), tries_left=0
+    ),
+    "verify-phone-swapped": replace(VERIFY_PHONE, delivery=Delivery.SWAPPED),
+    "edit-phone": EDIT_PHONE,
+    "edit-phone-first": replace(EDIT_PHONE, prefer=None, loss=Loss(no_phone=True)),
+    "edit-phone-alone": replace(EDIT_PHONE, others=False, prefer=None, loss=Loss(codes_only=True)),
+    "edit-phone-kept": replace(EDIT_PHONE, others=False, prefer=None, loss=Loss(kept=Kept.LAST)),
+    "edit-phone-kept-by-group": replace(EDIT_PHONE, loss=Loss(kept=Kept.GROUP), problems=(Problem.LABEL_MISSING,)),
     "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),
     "begin-enrolment-nobody": BeginEnrolment(
         action="/account/authenticators/new", back="/account", hold=timedelta(hours=24), reached=False

@@ -276,12 +276,16 @@ _REPORTED = {"delivered": "delivered", "undelivered": "failed", "expired": "fail
 
 async def delivery_of(idp: Idp, interaction_id: UUID, channel: Channel = Channel.SMS) -> str:
     """How far an interaction's latest code of a channel got: unknown, sending, sent, delivered, failed or swapped."""
-    found = await messages.state_of(idp.db, interaction_id=interaction_id, channel=channel)
+    return how_far(await messages.state_of(idp.db, interaction_id=interaction_id, channel=channel), idp.clock.now())
+
+
+def how_far(found: messages.Progress | None, now: datetime) -> str:
+    """The same of a message that is known already."""
     if found is None:
         return "unknown"
     if found.denied_by == swaps.DENIED_BY:
         return "swapped"
-    if found.state == "waiting" and found.expires_at <= idp.clock.now() + messages.MARGIN:
+    if found.state == "waiting" and found.expires_at <= now + messages.MARGIN:
         return "failed"  # nobody sends it any more
     known = _DELIVERY[found.state]
     return _REPORTED.get(found.reported or "", known) if known == "sent" else known

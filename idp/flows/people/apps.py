@@ -62,12 +62,13 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | N
     Exactly one of any number of callers does; one right behind it hears `Done`.
     """
     found = await _remove(idp, visitor, authenticator_id)
-    if not isinstance(found, Done) and await _just_removed(idp, visitor, authenticator_id):
+    if not isinstance(found, Done) and await just_removed(idp, visitor, authenticator_id):
         return Done()  # who clicks twice sees the second answer alone
     return found
 
 
-async def _just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> bool:
+async def just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> bool:
+    """Whether one of theirs was closed a moment ago: by the first of two presses."""
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
         return False

@@ -89,6 +89,7 @@ class Home:
     reached: bool
     may_change_password: bool
     may_add_authenticator: bool
+    may_add_phone: bool
     may_renew_codes: bool
     barrier: Barrier | None
 
@@ -124,6 +125,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         reached=reaches(idp, inside.account, inside.loaded.authenticators),
         may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
+        may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
         barrier=None if (refuse := shut(inside.account, now)) is None else refuse.barrier,
     )

@@ -24,6 +24,8 @@ from idp.store.tokens import grants
 PASSWORD_PATH = f"{ACCOUNT_PATH}/password"
 AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
+PHONES_PATH = f"{ACCOUNT_PATH}/phones"
+NEW_PHONE_PATH = f"{PHONES_PATH}/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 SIGN_IN_PATH = f"{ACCOUNT_PATH}/sign-in"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
@@ -56,6 +58,7 @@ def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | 
 HOME = _room(ACCOUNT_PATH)
 PASSWORD = _room(PASSWORD_PATH, "password:write")
 ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD_APP)
+NEW_PHONE = _room(NEW_PHONE_PATH, "authenticators:write", change=Change.ADD_PHONE)
 RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.RENEW_CODES)
 
 
@@ -65,19 +68,33 @@ def authenticator(authenticator_id: UUID) -> AuthorizationRequest:
     return _room(path, "authenticators:write", change=Change.REMOVE_APP, target=authenticator_id)
 
 
-_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, RECOVERY)}
+def phone(phone_id: UUID) -> AuthorizationRequest:
+    """The room of one phone, where it can be named, put first and removed."""
+    return _room(f"{PHONES_PATH}/{phone_id}", "authenticators:write", change=Change.REMOVE_PHONE, target=phone_id)
+
+
+def new_number(phone_id: UUID) -> AuthorizationRequest:
+    """The room where another phone takes the place of this one."""
+    return _room(
+        f"{PHONES_PATH}/{phone_id}/number", "authenticators:write", change=Change.REPLACE_PHONE, target=phone_id
+    )
+
+
+_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, NEW_PHONE, RECOVERY)}
+_OF_ONE = (authenticator, phone, new_number)
 
 
 def room_at(path: str) -> AuthorizationRequest | None:
     """The room that has this path."""
-    above, _, last = path.rpartition("/")
-    if above != AUTHENTICATORS_PATH or path in _BY_PATH:
-        return _BY_PATH.get(path)
-    try:
-        room = authenticator(UUID(last))
-    except ValueError:
-        return None
-    return room if room.redirect_uri == path else None
+    if path in _BY_PATH:
+        return _BY_PATH[path]
+    for part in path.split("/"):
+        try:
+            rooms = [room(UUID(part)) for room in _OF_ONE]
+        except ValueError:
+            continue
+        return next((room for room in rooms if room.redirect_uri == path), None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

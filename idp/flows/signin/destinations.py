@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
@@ -70,9 +70,14 @@ def destination(
 
 
 def phone_of(authenticators: Sequence[Authenticator]) -> Authenticator | None:
-    """The phone that codes go to: the newest one that is open."""
+    """The phone that codes go to, if nothing else is said."""
+    return next(iter(phones_of(authenticators)), None)
+
+
+def phones_of(authenticators: Sequence[Authenticator]) -> list[Authenticator]:
+    """The open phones of a person: the one preferred last, then the newest."""
     phones = [each for each in authenticators if each.factor is Factor.SMS and each.closed_at is None]
-    return max(phones, key=lambda each: each.created_at, default=None)
+    return sorted(phones, key=lambda each: each.preferred_at or each.created_at, reverse=True)
 
 
 def number_of(phone: Authenticator) -> bytes | UUID:
@@ -107,12 +112,15 @@ def refunds(idp: Idp, visitor: Visitor, to: Destination, asked: Challenge | None
 
     A code that was sent again gives back all that it took.
     """
-    if asked is None:
-        return None
+    return None if asked is None else refunds_since(idp, visitor, to, since=asked.created_at, places=asked.sends)
+
+
+def refunds_since(idp: Idp, visitor: Visitor, to: Destination, *, since: datetime, places: int) -> Refunds:
+    """The same of a code that was asked for then, and sent so often."""
     rows = [Refund(to.sending.places, _places(to))]
     if (address := _address_slots(idp, visitor, to.account_id)) is not None:
         rows.append(Refund(*address))
-    return Refunds(tuple(rows), since=asked.created_at, places=asked.sends)
+    return Refunds(tuple(rows), since=since, places=places)
 
 
 def pace(idp: Idp, visitor: Visitor, to: Destination) -> bytes:

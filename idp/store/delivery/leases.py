@@ -36,14 +36,18 @@ SELECT {OUTGOING}, m.lease_until AS lease,
      FROM message_attempt WHERE message_id = m.id) AS tries,
     ({BLOCKED}) AS blocked,
     -- A notice always is. A code is while its question is open, in a session that goes on, to an open phone.
-    m.kind <> 'code' OR p.disabled_at IS NULL AND phone.closed_at IS NULL AND EXISTS (
+    m.kind <> 'code' OR p.disabled_at IS NULL AND phone.closed_at IS NULL AND (EXISTS (
         SELECT FROM challenge c
         JOIN interaction i ON i.id = c.interaction_id
         JOIN session s ON s.id = i.session_id
         WHERE c.interaction_id = m.interaction_id AND c.factor = m.channel AND c.nonce = m.nonce
           AND c.consumed_at IS NULL AND c.attempts < c.max_attempts
           AND i.finished_at IS NULL AND s.ended_at IS NULL
-    ) AS wanted
+    ) OR EXISTS (
+        SELECT FROM verification v JOIN session s ON s.id = phone.session_id
+        WHERE v.authenticator_id = phone.id AND v.nonce = m.nonce AND v.attempts < v.max_attempts
+          AND phone.confirmed_at IS NULL AND s.ended_at IS NULL
+    )) AS wanted
 FROM claimed m {WHERE_TO}""")
 
 

@@ -117,6 +117,8 @@ NOTICED = f"""
           AND (closed_at IS NULL OR id = :notice_also::uuid)
           AND (:notice_texting = '{Texting.ALWAYS}'
                OR :notice_texting = '{Texting.UNMAILED}' AND NOT EXISTS ({_MAILED}))
+          -- A new phone tells nobody but its holder of itself.
+          AND id IS DISTINCT FROM :notice_about::uuid
         UNION ALL
         SELECT id, NULL, 'email' FROM ({_MAILED}) mailed
     ) where_to"""
@@ -154,14 +156,16 @@ class Progress:
     denied_by: str | None
 
 
-_STATE = Sql("""
-SELECT m.state, m.expires_at, m.denied_by, (
+# Of the message `m`.
+PROGRESS = """m.state, m.expires_at, m.denied_by, (
     SELECT delivery FROM message_attempt
     WHERE message_id = m.id AND delivery IS NOT NULL
     -- One of two tries that arrived is enough.
     ORDER BY delivery = 'delivered' DESC, started_at DESC
     LIMIT 1
-) AS reported
+) AS reported"""
+_STATE = Sql(f"""
+SELECT {PROGRESS}
 FROM message m
 WHERE m.interaction_id = :interaction_id AND m.channel = :channel
 ORDER BY m.created_at DESC

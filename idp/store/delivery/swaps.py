@@ -23,10 +23,16 @@ noted AS (
       AND c.swap IS DISTINCT FROM 'swapped'
     RETURNING 1
 ),
+noted_new AS (
+    UPDATE verification v SET swap = :swap FROM begun
+    WHERE :swap IS NOT NULL AND v.authenticator_id = begun.authenticator_id AND v.nonce = begun.nonce
+      AND v.swap IS DISTINCT FROM 'swapped'
+    RETURNING 1
+),
 cleared AS (
     UPDATE authenticator a SET swapped_at = NULL FROM begun
     WHERE :swap = 'not_swapped' AND a.id = begun.authenticator_id AND a.swapped_at IS NOT NULL
-      AND (SELECT count(*) FROM noted) >= 0
+      AND (SELECT count(*) FROM noted) + (SELECT count(*) FROM noted_new) >= 0
 )"""
 
 _DENY = Sql(f"""
@@ -55,9 +61,14 @@ dead AS (
       AND (SELECT count(*) FROM denied) >= 0
     RETURNING 1
 ),
+dead_new AS (
+    UPDATE verification SET attempts = max_attempts, swap = 'swapped'
+    WHERE authenticator_id IN (SELECT id FROM phones) AND (SELECT count(*) FROM dead) >= 0
+    RETURNING 1
+),
 seen AS (
     UPDATE authenticator SET swapped_at = :now
-    WHERE id IN (SELECT id FROM phones) AND (SELECT count(*) FROM dead) >= 0
+    WHERE id IN (SELECT id FROM phones) AND (SELECT count(*) FROM dead_new) >= 0
 ),
 this AS (SELECT account_id FROM denied WHERE id = :message_id),
 audited AS (

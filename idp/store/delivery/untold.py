@@ -37,7 +37,7 @@ later AS (
 where_to AS (
     SELECT due.id AS about, phone.id AS authenticator_id, 'sms' AS channel
     FROM due JOIN authenticator phone ON phone.account_id = due.account_id
-    WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL
+    WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL AND phone.id <> due.id
     UNION ALL
     SELECT due.id, NULL, 'email'
     FROM due JOIN account ON account.id = due.account_id
@@ -46,7 +46,9 @@ where_to AS (
 told AS (
     INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
     SELECT gen_random_uuid(), account.id, where_to.authenticator_id, where_to.channel,
-           CASE WHEN due.closed_at IS NOT NULL THEN '{REMOVED}' ELSE due.factor || '_added' END,
+           CASE WHEN due.closed_at IS NOT NULL THEN '{REMOVED}'
+                WHEN due.factor = 'sms' THEN 'phone_added'
+                ELSE due.factor || '_added' END,
            jsonb_build_object('at', due.since), account.locale, :now, :expires_at::timestamptz, due.id
     FROM due
     JOIN where_to ON where_to.about = due.id

@@ -15,9 +15,10 @@ _OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT 
 
 _INSERT = Sql("""
 INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at, expires_at,
-                           trusted_at, hold, tell_at, enrolled_in, session_id, last_step, last_used_at, swapped_at)
+                           trusted_at, hold, tell_at, enrolled_in, session_id, last_step, last_used_at, preferred_at,
+                           swapped_at)
 VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :number_key, :created_at, :confirmed_at, :expires_at,
-        :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at,
+        :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at, :preferred_at,
         -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
         (SELECT max(swapped_at) FROM authenticator WHERE lookup = :number_key))""")
 _DROP_PENDING = Sql("""
@@ -45,6 +46,7 @@ _CLOSE_KIND = Sql(f"""
 UPDATE authenticator SET closed_at = :now, trusted_at = coalesce(trusted_at, :now), hold = NULL, tell_at = NULL
 WHERE {_OPEN} AND factor = :factor AND id IS DISTINCT FROM :keep
 RETURNING id""")
+_PREFER = Sql(f"UPDATE authenticator SET preferred_at = :now WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 _RENAME = Sql(f"UPDATE authenticator SET label = :label WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 
 
@@ -144,3 +146,9 @@ async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label:
     """Change what a person calls one of theirs."""
     named = await conn.one(_RENAME, authenticator_id=authenticator_id, account_id=account_id, label=label)
     return named is not None
+
+
+async def prefer(conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: datetime) -> bool:
+    """Put one of a person's phones before the others."""
+    put = await conn.one(_PREFER, authenticator_id=authenticator_id, account_id=account_id, now=now)
+    return put is not None

@@ -29,7 +29,8 @@ account = table(
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
-# `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen.
+# `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen. Of
+# several phones codes go to the one with the latest `preferred_at`, else to the newest.
 # It opens strong scopes from `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when
 # somebody was. `tell_at` is when to try again.
 authenticator = table(
@@ -43,7 +44,7 @@ authenticator = table(
     sa.Column("hold", sa.Interval),
     *may_have(sa.Uuid, "enrolled_in", "session_id"),
     sa.Column("last_step", sa.BigInteger, nullable=False, server_default=sa.text("0")),
-    *may_have(Time, "last_used_at", "closed_at", "swapped_at"),
+    *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at"),
     _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
     sa.CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     sa.CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
@@ -51,6 +52,23 @@ authenticator = table(
     sa.Index("ix_authenticator_lookup", "lookup", postgresql_where=sa.text("lookup IS NOT NULL")),
     sa.Index("ix_authenticator_tell_at", "tell_at", postgresql_where=sa.text("tell_at IS NOT NULL")),
     sa.Index("ix_authenticator_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
+)
+
+# The code that went to a phone which somebody wants to add: as a challenge, but of no interaction. `replaces` is the
+# phone that it takes the place of.
+verification = table(
+    "verification",
+    sa.Column("authenticator_id", sa.Uuid, sa.ForeignKey("authenticator.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("replaces", sa.Uuid),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("nonce", sa.LargeBinary, nullable=False),
+    *has(Time, "asked_at", "expires_at"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("sends", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("swap", sa.Text),
+    sa.CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
+    sa.CheckConstraint("attempts <= max_attempts", name="attempts"),
 )
 
 recovery_code = table(

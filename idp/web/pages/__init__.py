@@ -35,6 +35,7 @@ from idp.web.pages.headers import (
 )
 from idp.web.pages.messages import Message, Outcome
 from idp.web.pages.parts import Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who, Why
+from idp.web.pages.phones import EditPhone, Kept, Loss, NewPhone, VerifyPhone
 from idp.web.pages.prompts import (
     AccountChoice,
     AuthenticatorCode,

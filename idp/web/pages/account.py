@@ -58,6 +58,13 @@ class Done(Enum):
     AUTHENTICATOR_ADDED = mark("Your authenticator app is set up.")
     AUTHENTICATOR_RENAMED = mark("The authenticator app has a new name.")
     AUTHENTICATOR_REMOVED = mark("The authenticator app was removed. Every other browser has to sign in again.")
+    PHONE_ADDED = mark("The phone was added. Codes can be sent there from now on.")
+    PHONE_CHANGED = mark(
+        "Your phone was changed. Codes go to the new one, and every other browser has to sign in again."
+    )
+    PHONE_RENAMED = mark("The phone has a new name.")
+    PHONE_FIRST = mark("Codes by text message go to this phone first from now on.")
+    PHONE_REMOVED = mark("The phone was removed. Every other browser has to sign in again.")
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
@@ -134,10 +141,10 @@ class ActivityRow:
 class Home:
     """The account page. `guard` is what protects now, `step` the one thing to do next, for codes at `renew_codes`.
 
-    Links (GET) to `add_authenticator`, `new_recovery_codes` (the first), `change_password`; None hides one. Without
-    `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is what "2 hours
-    ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in. `frozen`, or
-    `shut_until` then: nothing sensitive opens, and nothing can be changed.
+    Links (GET) to `add_authenticator`, `add_phone`, `new_recovery_codes` (the first), `change_password`; None hides
+    one. Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is
+    what "2 hours ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in.
+    `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed.
     """
 
     template: ClassVar[str] = "home.html"
@@ -154,6 +161,7 @@ class Home:
     sessions: tuple[SessionRow, ...] = ()
     activity: tuple[ActivityRow, ...] = ()
     add_authenticator: str | None = None
+    add_phone: str | None = None
     new_recovery_codes: str | None = None
     renew_codes: str | None = None
     change_password: str | None = None
