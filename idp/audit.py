@@ -169,10 +169,11 @@ class RecoveryCodesMade(Event):
 
 @dataclass(frozen=True, slots=True)
 class PasswordChanged(Event):
-    """A password was set."""
+    """A password was set; strong scopes are closed for `hold` seconds where it took less than the person has."""
 
     name = "password.changed"
     by: str = "person"
+    hold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,13 @@ class ResetAsked(Event):
     """Somebody forgot a password, and a link was sent; without an account nobody was written to."""
 
     name = "password.reset_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetBegun(Event):
+    """The link for a forgotten password was used; what it leads to asks for a second factor."""
+
+    name = "password.reset_begun"
 
 
 @dataclass(frozen=True, slots=True)

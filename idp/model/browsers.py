@@ -14,6 +14,7 @@ SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a browser was h
 class Session:
     """One browser. Anonymous (`account_id` None) until a password was right. The token itself is not kept.
 
+    `link`: what the link was for that opened it (`LinkFor`); it is good for that alone, and nobody is signed in to it.
     `generation`: codes made in an earlier one are good for nothing. `forgiving`: nobody has used the token yet that the
     last proof brought, so for a moment the one before may bring the same answer again.
     """
@@ -25,6 +26,7 @@ class Session:
     user_agent: str = ""
     generation: int = 0
     forgiving: bool = False
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
             "resetting a forgotten password",
             (
                 Way((MAILBOX, BY_STRONG)),
-                *(Way((MAILBOX, *when), closes=True) for when in ((NO_APP, BY_SECOND), (BY_HELD,))),
+                *(Way((MAILBOX, *when), closes=True) for when in ((NO_APP, BY_SECOND), (BY_CODE,), (BY_HELD,))),
             ),
             (ENABLED,),
             PROVED,

@@ -24,7 +24,7 @@ from idp.web.notes import Note, note_of, see
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
 from idp.web.rooms import done_of, home_with, outside, too_often, url
 
-_PROBLEMS = {
+NEW_PASSWORD = {
     strength.Problem.TOO_SHORT: Problem.PASSWORD_SHORT,
     strength.Problem.TOO_LONG: Problem.PASSWORD_LONG,
     strength.Problem.UNREADABLE: Problem.PASSWORD_UNREADABLE,
@@ -110,7 +110,7 @@ async def change_password(request: Request) -> Response:
         case Weak(same=True):
             return _wrong(request, Problem.PASSWORD_SAME)
         case Weak(problems):
-            told = dict.fromkeys(_PROBLEMS.get(each, Problem.PASSWORD_COMMON) for each in problems)
+            told = dict.fromkeys(NEW_PASSWORD.get(each, Problem.PASSWORD_COMMON) for each in problems)
             return _wrong(request, *told)
         case TooOften() as refused:
             return too_often(request, PASSWORD_PATH, refused)

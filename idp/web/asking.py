@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import INTERNAL, Idp
+from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.choices import optional
 from idp.flows.signin.destinations import Destination, destination, phone_of
 from idp.flows.signin.questions import waiting
-from idp.model import SENT, Authenticator, Challenge, Factor
+from idp.model import SENT, Authenticator, Challenge, Change, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
@@ -74,7 +75,7 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
     here = f"{base}/i/{show.interaction.id}"
     match show.ask.kind:
         case Kind.PASSWORD:
-            return sign_in(show, policy, here, extra)
+            return sign_in(show, policy, here, extra, forgot=base + FORGOT_PATH)
         case Kind.SECOND_FACTOR:
             return _second_factor(show, policy, here, _asked(show, factor), extra)
         case Kind.CONSENT:
@@ -123,7 +124,9 @@ def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
     return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
 
 
-def sign_in(show: Show, policy: Policy, here: str, extra: Extra = NOTHING, *, asked: str = "") -> Page:
+def sign_in(
+    show: Show, policy: Policy, here: str, extra: Extra = NOTHING, *, asked: str = "", forgot: str | None = None
+) -> Page:
     """The page that asks for the password. `asked` is what its forms carry along of a request that is not stored."""
     person = show.facts.account
     again = person if show.ask.reason.why in _AGAIN else None
@@ -134,6 +137,7 @@ def sign_in(show: Show, policy: Policy, here: str, extra: Extra = NOTHING, *, as
         action=f"{here}/password{asked}",
         purpose=purpose_of(show, policy),
         username=username,
+        forgot=forgot,
         saved=not _SAVED.isdisjoint(extra.problems),
         cancel=f"{here}/cancel{asked}",
         wait=extra.wait,
@@ -160,7 +164,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 action=f"{here}/totp",
                 purpose=purpose,
                 who=who,
-                strong=not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN,
+                strong=_nothing_less(show),
                 has_phone=phone_of(show.loaded.authenticators) is not None,
                 hold=policy.enrolment.hold,
                 label=_label(show.loaded.authenticators),
@@ -206,6 +210,12 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             return sign_in(show, policy, here, extra)
         case _:
             assert_never(factor)
+
+
+def _nothing_less(show: Show) -> bool:
+    """Whether the page says that text messages still sign in: not to whoever forgot the password."""
+    asks_for_app = not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN
+    return asks_for_app and show.interaction.request.change is not Change.RESET_PASSWORD
 
 
 def _who(show: Show, here: str) -> Who | None:

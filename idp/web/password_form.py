@@ -8,13 +8,14 @@ from starlette.responses import Response
 
 from idp import metrics
 from idp.factors import password as passwords
+from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.signin import challenge, login
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, Unstored
 from idp.model import Factor
 from idp.policy import Kind
 from idp.web.answers import page, see_other, to_interaction, with_token
 from idp.web.asking import leads_to, sign_in
-from idp.web.door import Form, idp_of, meet, visitor
+from idp.web.door import Form, base_path, idp_of, meet, visitor
 from idp.web.notes import Note, after, extra_of, note_of, see
 from idp.web.pages import Problem
 
@@ -29,7 +30,7 @@ def ask(request: Request, show: Show, here: str, written: str) -> Response:
     extra = extra_of(note, now=idp.clock.now())
     response = page(
         request,
-        sign_in(show, idp.policy, here, extra, asked=asked),
+        sign_in(show, idp.policy, here, extra, asked=asked, forgot=base_path(idp) + FORGOT_PATH),
         status=note.status,
         form_targets=leads_to(show),
         retry_after=extra.wait if note.status == 429 else None,

@@ -15,6 +15,7 @@ from idp.web import (
     phones,
     receipts,
     recovery_codes,
+    reset,
     tokens,
 )
 from idp.web.glances import unmoved
@@ -34,6 +35,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *authenticators.ROUTES,
         *phones.ROUTES,
         *recovery_codes.ROUTES,
+        *reset.ROUTES,
         *logout.ROUTES,
     ]
     base = urlsplit(issuer).path

@@ -27,12 +27,15 @@ from idp.web.pages import (
     EnrolAuthenticator,
     ErrorPage,
     Fixed,
+    Forgot,
+    ForgotSent,
     FormPost,
     Home,
     Kept,
     LoggedOut,
     Loss,
     Message,
+    NewPassword,
     NewPhone,
     NewRecoveryCodes,
     Outbox,
@@ -43,6 +46,7 @@ from idp.web.pages import (
     Purpose,
     RecoveryCode,
     RecoveryCodes,
+    ResetLink,
     ScopeLine,
     SelectAccount,
     SessionRow,
@@ -246,6 +250,7 @@ EDIT_PHONE = EditPhone(
     loss=Loss(),
 )
 PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
+FORGOT = Forgot(action="/forgot", back="/account")
 FORM_POST = FormPost(
     redirect_uri="https://bank.acme.example/callback",
     client_name="Acme Bank",
@@ -421,6 +426,17 @@ PAGES: dict[str, Page] = {
     "password-wrong": replace(
         PASSWORD, least=15, problems=(Problem.PASSWORD_SHORT, Problem.PASSWORD_COMMON, Problem.PASSWORD_REPEAT)
     ),
+    "forgot": FORGOT,
+    "forgot-missing": replace(FORGOT, problems=(Problem.WHO_MISSING,)),
+    "forgot-wait": replace(FORGOT, username="maria", wait=timedelta(minutes=41), problems=(Problem.LINK_WAIT,)),
+    "forgot-no-mail": replace(FORGOT, action=None),
+    "forgot-sent": ForgotSent(valid_for=timedelta(minutes=20), again="/forgot"),
+    "reset-link": ResetLink(action="/link/reset/1"),
+    "new-password": NewPassword(action="/reset", username="maria"),
+    "new-password-held": NewPassword(
+        action="/reset", username="maria", hold=timedelta(hours=24), problems=(Problem.PASSWORD_SHORT,)
+    ),
+    "message-again": Message(outcome=Outcome.LINK_OVER, again="/forgot"),
     "confirm-logout": ConfirmLogout(action="/logout", username="maria", client_name="Acme Bank"),
     "logged-out": LoggedOut(client_name="Acme Bank", back="https://bank.acme.example/bye", sign_in="/account"),
     "logged-out-bare": LoggedOut(),

@@ -8,7 +8,17 @@ from uuid import UUID, uuid4
 from idp.flows.idp import INTERNAL, Idp, Visitor
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
-from idp.model import AuthorizationCode, AuthorizationRequest, Client, Factor, Grant, Interaction
+from idp.model import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    Change,
+    Client,
+    Factor,
+    Grant,
+    Interaction,
+    Session,
+)
+from idp.model.links import LinkFor
 from idp.oidc import answer, claims
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
@@ -80,7 +90,7 @@ class Gone:
 
 def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client, *, now: datetime) -> Facts:
     """What `decide` looks at, for one browser inside one request."""
-    account = loaded.account if loaded.session is not None and loaded.session.account_id is not None else None
+    account = loaded.account if _is_theirs(loaded.session, interaction.request) else None
     return Facts(
         now=now,
         client=client,
@@ -88,7 +98,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         started_at=interaction.started_at,
         interaction_id=interaction.id,
         account=account,
-        events=loaded.events,
+        events=() if account is None else loaded.events,
         authenticators=loaded.authenticators,
         consented=loaded.consented,
         consented_here=interaction.consented,
@@ -96,6 +106,13 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         internal=client.id == INTERNAL,
         numbers_checked=idp.intel is not None,
     )
+
+
+def _is_theirs(session: Session | None, request: AuthorizationRequest) -> bool:
+    """Whether the session is somebody's for this request: one that a link opened is for what the link is for alone."""
+    if session is None or session.account_id is None:
+        return False
+    return session.link == (LinkFor.RESET if request.change is Change.RESET_PASSWORD else None)
 
 
 async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | Show:

@@ -270,7 +270,9 @@ async def _right(
         return done
     if not done:
         return None
-    device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
+    device = None
+    if loaded.session is None or loaded.session.link is None:  # a link that was opened is no sign-in
+        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
     if proceed is None:
         return ToInteraction(interaction.id, token, device)
     told = await issue(idp, proceed, interaction.request, loaded, show.client, now=now)

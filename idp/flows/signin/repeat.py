@@ -129,7 +129,9 @@ async def code(
     await give_back(idp.db, charges, now=now)
     if not held:
         return None
-    device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
+    device = None
+    if before.loaded.session is None or before.loaded.session.link is None:
+        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
     next_ = onward(idp, visitor, before, here, device=device)
     answer = None if next_ is None or interaction_id != here else await _told_again(idp, before, now=now)
     return next_ if next_ is None or answer is None else replace(answer, token=next_.token, device=device)

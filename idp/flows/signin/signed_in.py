@@ -37,7 +37,7 @@ async def signed_in(
     session, shown = loaded.session, visitor.token_hash
     assert shown is not None
     assert visitor.token is not None
-    if session is None or session.account_id is None or session.account_id == account.id:
+    if session is None or (session.link is None and session.account_id in {None, account.id}):
         token = next_token(idp.secrets, visitor.token, interaction.session_id)
         rotation = Rotation(interaction.session_id, shown, digest(token))
         beginning = Beginning(interaction, session is None, visitor.user_agent) if begins else None
@@ -54,7 +54,7 @@ async def signed_in(
             now=now,
         )
         return ToInteraction(interaction.id, token) if recorded else None
-    # Another person in the same browser: nothing of the first one's session may carry over.
+    # Another person in the same browser, or a session that a link opened: nothing of that one may carry over.
     fresh = Session(uuid4(), None, now, now, visitor.user_agent)
     token, unused = next_token(idp.secrets, visitor.token, fresh.id), digest(random_token())
     moved = replace(interaction, session_id=fresh.id, consented=None, account_chosen=False)

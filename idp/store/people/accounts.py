@@ -47,6 +47,7 @@ dead AS (
     WHERE account_id = (SELECT id FROM mailbox) AND factor = 'email' AND consumed_at IS NULL
 )
 SELECT EXISTS (SELECT FROM mailbox) AS changed""")
+_THAW = Sql("UPDATE account SET frozen_at = NULL WHERE id = :account_id")
 _COUNT = Sql("SELECT count(*) FROM account")
 
 
@@ -129,6 +130,11 @@ async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified
 async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:
     """Disable a person, or enable again with None."""
     await conn.one(_DISABLE, account_id=account_id, disabled_at=disabled_at, now=now)
+
+
+async def thaw(conn: Conn, *, account_id: UUID) -> None:
+    """The account is recovered: it is frozen no more. When it opens is another matter (`close_strong`)."""
+    await conn.one(_THAW, account_id=account_id)
 
 
 async def count(conn: Conn) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from idp.audit import Event
+from idp.audit import Event, PasswordChanged
 from idp.model.links import LinkFor
 from idp.store.audits import audit_values
 from idp.store.delivery.messages import CHANNEL
@@ -40,6 +40,16 @@ audited AS (
     SELECT :now, :audit_name, q.account_id, :audit_fields FROM (SELECT) AS always LEFT JOIN queued q ON true
 )
 SELECT count(*) AS asked, pg_notify('{CHANNEL}', '') FROM queued""")
+
+
+_JUST_DONE = Sql("""
+SELECT FROM session s JOIN audit_event e ON e.account_id = s.account_id AND e.at = s.ended_at
+WHERE s.token_hash = :token_hash AND s.link IS NOT NULL AND s.ended_at > :since AND e.name = :audit_name""")
+
+
+async def just_done(conn: Conn, *, token_hash: bytes, since: datetime) -> bool:
+    """Whether the session with this token ended, lately, with the password that was chosen in it."""
+    return await conn.one(_JUST_DONE, token_hash=token_hash, since=since, audit_name=PasswordChanged.name) is not None
 
 
 async def ask(

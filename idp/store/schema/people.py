@@ -96,7 +96,7 @@ link = table(
 
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
 # before, until the new one is used: a form that is sent twice still finds its way. Codes of an earlier `generation`
-# than the session's are good for nothing.
+# than the session's are good for nothing. One that a link opened (`link`) is good for what the link is for alone.
 session = table(
     "session",
     sa.Column("id", sa.Uuid, primary_key=True),
@@ -108,6 +108,7 @@ session = table(
     sa.Column("previous_hash", sa.LargeBinary),
     sa.Column("replaced_at", Time),
     sa.Column("generation", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("link", sa.Text),
     sa.Index("ix_session_account_id", "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
     sa.Index("ix_session_seen_at", "seen_at"),
 )

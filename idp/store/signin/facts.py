@@ -49,7 +49,7 @@ class Loaded:
 NOTHING = Loaded()
 
 # Of the session `s`.
-SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation,
+SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation, s.link,
     s.previous_hash IS NOT NULL AS forgiving"""
 LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
@@ -187,6 +187,7 @@ def read_session(row: Row) -> Session:
         row["user_agent"],
         row["generation"],
         row["forgiving"],
+        row["link"],
     )
 
 

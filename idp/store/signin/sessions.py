@@ -47,6 +47,32 @@ async def begin(
         await conn.one(_BEGIN_ANONYMOUS, **values, **session_values, now=now)
 
 
+_OPEN = Sql("""
+INSERT INTO session (id, token_hash, account_id, created_at, seen_at, user_agent, link)
+VALUES (:session_id, :token_hash, :account_id, :now, :now, :user_agent, :link)""")
+_IS_IN = Sql("""
+SELECT FROM session s JOIN interaction i ON i.session_id = s.id
+WHERE s.token_hash = :token_hash AND s.ended_at IS NULL AND i.id = :interaction_id""")
+
+
+async def open_by_link(conn: Connection, opened: Session, *, token_hash: bytes, now: datetime) -> None:
+    """Begin the session that a link opens, good for what the link is for alone."""
+    await conn.one(
+        _OPEN,
+        session_id=opened.id,
+        token_hash=token_hash,
+        account_id=opened.account_id,
+        user_agent=opened.user_agent,
+        link=opened.link,
+        now=now,
+    )
+
+
+async def is_in(conn: Conn, *, interaction_id: UUID, token_hash: bytes) -> bool:
+    """Whether the session with this token goes on, and the interaction is in it."""
+    return await conn.one(_IS_IN, interaction_id=interaction_id, token_hash=token_hash) is not None
+
+
 _MOVE = Sql(f"""
 -- The session before the interaction, as whoever issues a code locks them.
 WITH old_session AS (
@@ -189,6 +215,7 @@ _LIVE_OF_ACCOUNT = Sql(f"""
 SELECT {SESSION}
 FROM session s
 WHERE s.account_id = :account_id AND s.ended_at IS NULL AND s.seen_at > :idle_since AND s.created_at > :life_since
+  AND s.link IS NULL
   -- Somebody who only knows the password is not signed in anywhere.
   AND EXISTS (
     SELECT FROM authentication_event e

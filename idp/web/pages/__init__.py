@@ -26,6 +26,7 @@ from idp.web.pages.answers import (
     Trouble,
 )
 from idp.web.pages.brand import Brand, brand_css
+from idp.web.pages.forgotten import Forgot, ForgotSent, NewPassword, ResetLink
 from idp.web.pages.headers import (
     FORM_POST_SCRIPT_HASH,
     HSTS,

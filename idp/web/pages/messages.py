@@ -51,6 +51,24 @@ class Outcome(Enum):
             "nothing sensitive opens for a while, and nothing of how you sign in can be changed. Nothing was changed."
         ),
     )
+    LINK_OVER = (
+        mark("This link does not work any more"),
+        mark("It was used already, or is too old. Nothing was changed."),
+    )
+    RESET_DONE = (
+        mark("Your new password is set"),
+        mark(
+            "Every browser has to sign in again, this one too. Go back to the application you came from, or sign in to "
+            "your account."
+        ),
+    )
+    RESET_BARRED = (
+        mark("You cannot do this now"),
+        mark(
+            "Your account has nothing with which we could tell that it is you, or it was disabled. Ask the people who "
+            "run this service for help. Your password was not changed."
+        ),
+    )
     CLOSE = (mark("All done"), mark("You can close this page."))
 
     @property
@@ -66,9 +84,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something was done, or cannot be done before `until`. `home` leads to the account page."""
+    """Something was done, or cannot be done before `until`. Links to the account page (`home`) or to begin `again`."""
 
     template: ClassVar[str] = "message.html"
     outcome: Outcome
     home: str | None = None
+    again: str | None = None
     until: datetime | None = None

@@ -142,6 +142,8 @@ class Problem(Enum):
     SEND_FAILED = ("resend", mark("The text message could not be sent, but nothing is wrong with your account"))
     RECOVERY_MISSING = ("code", mark("Enter one of your recovery codes"))
     RECOVERY_WRONG = ("code", mark("The recovery code is not right, or was used already"))
+    WHO_MISSING = ("username", mark("Enter your email address or your username"))
+    LINK_WAIT = ("username", mark("You can ask for another link in %(wait)s. One that you have still works"))
     LABEL_TOO_LONG = ("label", mark("Use a name of at most 60 characters"))
     LABEL_MISSING = ("label", mark("Enter a name"))
     PHONE_MISSING = ("number", mark("Enter a mobile number"))
