@@ -51,8 +51,8 @@ sentences: env ## bring new sentences into the catalogues of templates/locale, t
 bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision; PEER=1: beside node-oidc-provider
 	@$(BIN)/python -m bench $(if $(VS),--vs $(VS)) $(if $(PEER),--peer)
 
-wheel: env ## build the distribution into dist/
-	@$(BIN)/uv build --quiet --wheel
+wheel: env ## build the distributions, ours and the kit, into dist/
+	@$(BIN)/uv build --quiet --wheel --all-packages
 
 clean: ## remove the environment and what tools left; data directories stay
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache screenshots

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "idp").rglob("*.py"))
+KIT = sorted((ROOT / "kits" / "python" / "stile_rp").rglob("*.py"))
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path.parent.name != "world")
 
 
@@ -20,19 +21,24 @@ def _id(path: Path) -> str:
 
 
 def test_a_module_is_one_room() -> None:
-    lines = {_id(path): len(path.read_text().splitlines()) for path in MODULES}
+    lines = {_id(path): len(path.read_text().splitlines()) for path in MODULES + KIT}
     assert {name: count for name, count in lines.items() if count > 300} == {}, "two rooms"
 
 
 def test_a_module_says_first_what_is_here() -> None:
-    modules = [path for path in MODULES if path.stat().st_size]
+    modules = [path for path in MODULES + KIT if path.stat().st_size]
     first = {_id(path): (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0] for path in modules}
     assert {name: line for name, line in first.items() if not line.endswith((".", "?", ":"))} == {}
 
 
 def test_no_module_is_named_for_nothing() -> None:
     meaningless = {"utils", "util", "helpers", "helper", "common", "misc", "services", "managers", "handlers"}
-    assert not {path.stem for path in MODULES} & meaningless
+    assert not {path.stem for path in MODULES + KIT} & meaningless
+
+
+def test_the_kit_knows_nothing_of_the_provider() -> None:
+    imports = re.compile(r"^\s*(?:from|import) idp\b", re.MULTILINE)
+    assert [_id(path) for path in KIT if imports.search(path.read_text())] == []
 
 
 def test_only_the_clock_reads_the_clock() -> None:

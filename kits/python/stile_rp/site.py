@@ -1,0 +1,279 @@
+"""Signing in to a web application, whatever its framework: what its session holds, and where the browser goes. Steps.
+
+Everything is kept in the framework's own session, as JSON under one key, and no access token is: a confirmation is
+redeemed where it is used, so that the provider lets it count once, however often a session comes back.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+from stile_rp import jose, pages
+from stile_rp.answers import Declined, Pending, Received, SignedIn, canonical
+from stile_rp.claims import Person, SignedOutThere
+from stile_rp.effects import Keep, Recall, Steps
+from stile_rp.errors import Misconfigured, Outdated, ProviderUnavailable, StileError, Untrusted
+from stile_rp.party import Party
+from stile_rp.settings import local
+
+KEY = "stile_rp"
+KEPT = 3  # sign-ins that wait, and confirmations, of one browser: its session may be a cookie
+SOON = 30.0  # seconds before its end, an access token is renewed
+TOO_LARGE = 2900  # characters of JSON: a cookie that holds more is dropped by browsers
+
+Session: TypeAlias = MutableMapping[str, Any]
+Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
+log = logging.getLogger("stile_rp")
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """Send the browser there. With `renew`, the session gets a new id first, where it has one."""
+
+    url: str
+    renew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The person confirmed this very action, a moment ago. Do it now: nobody gets this twice.
+
+    `details` are those that were confirmed, as the provider says; `access_token` is good for the API, for minutes.
+    """
+
+    person: Person
+    action: str
+    details: tuple[Mapping[str, Any], ...]
+    access_token: str = field(repr=False)
+    expires_at: float
+
+
+class Site:
+    """The steps of one web application."""
+
+    def __init__(self, party: Party) -> None:
+        self.party = party
+        self.settings = party.settings
+
+    def sign_in(self, session: Session, *, then: str | None = None, **asked: Any) -> Steps[To]:  # noqa: ANN401 - as `start`
+        """Off to the provider."""
+        there = then if then is not None and local(then) else self.settings.home
+        return To((yield from self._start(session, then=there, **asked)))
+
+    def callback(self, session: Session, answer: Sequence[tuple[str, str]]) -> Steps[To | pages.Problem]:
+        """Back from the provider: somebody signed in, or confirmed something, or did not."""
+        mine = _mine(session)
+        before = self._person(mine)
+        again = f"{self.settings.prefix}/login"
+        try:
+            outcome = yield from self._received(mine, answer)
+            _put(session, mine)
+            asked = outcome if isinstance(outcome, Declined) else outcome.pending
+            if asked.action is not None:
+                kept = list(
+                    {
+                        **mine.get("waiting", {}),
+                        _name(asked.action, asked.details, asked.then): _to_json(outcome),
+                    }.items()
+                )
+                _put(session, {**mine, "waiting": dict(kept[-KEPT:])})
+                return To(asked.then)
+            if isinstance(outcome, Declined):
+                return pages.of_declined(outcome, again)
+            signed_in = yield from self.party.redeem(outcome)
+        except StileError as error:
+            _put(session, mine)
+            log.log(logging.INFO if isinstance(error, Outdated) else logging.WARNING, "nobody was signed in: %s", error)
+            # Back over the provider's page, or a second tab: who is signed in goes on
+            if isinstance(error, Outdated) and before is not None:
+                return To(self.settings.home)
+            return pages.of_error(error, again)
+        if before is not None and before.subject != signed_in.person.subject:
+            session.clear()  # somebody else's things
+            mine = {}
+        mine |= {"who": {**signed_in.person.to_json(), "at": self.party.clock()}, "id_token": signed_in.id_token}
+        _put(session, {**mine, **self._tokens(signed_in)})
+        return To(signed_in.then, renew=True)
+
+    def person(self, session: Session) -> Steps[Person | None]:
+        """Who is signed in here; nobody, once they signed out at the provider and it said so."""
+        mine = _mine(session)
+        person = self._person(mine)
+        if person is None:
+            return None
+        for name in (f"sub:{person.subject}", f"sid:{person.sid}"):
+            out: str | None = yield Recall(f"out:{name}")
+            if out is not None and float(out) >= mine["who"]["at"]:
+                session.clear()
+                return None
+        return person
+
+    def access_token(self, session: Session) -> Steps[str | None]:
+        """An access token of who is signed in, refreshed if need be; None when the provider has ended it."""
+        if not self.settings.keep_tokens:
+            raise Misconfigured(
+                "there is no access token in the session: set keep_tokens, and keep sessions on the server"
+            )
+        mine = _mine(session)
+        person, kept = self._person(mine), mine.get("tokens")
+        if person is None or kept is None:
+            return None
+        if kept["expires_at"] - SOON > self.party.clock():
+            return str(kept["access_token"])
+        before = SignedIn(person, "/", (), **kept, id_token=mine["id_token"])
+        after = yield from self.party.refresh(before)
+        if after is None:
+            session.clear()
+            return None
+        _put(session, {**_mine(session), "id_token": after.id_token, **self._tokens(after)})
+        return after.access_token
+
+    def confirm(
+        self,
+        session: Session,
+        *,
+        action: str,
+        details: Details = None,
+        then: str,
+        acr: Sequence[str] = (),
+        max_age: timedelta | None = None,
+    ) -> Steps[To]:
+        """Off to the provider, for this action alone; the browser comes back to `then`, which asks `confirmed`."""
+        if not local(then):
+            raise Misconfigured(f"then is {then[:100]!r}: give the path of the page that asks confirmed()")
+        if self._person(_mine(session)) is None:
+            return (yield from self.sign_in(session, then=then))
+        url = yield from self._start(
+            session,
+            then=then,
+            scopes=("openid", *action.split()),
+            acr_values=acr,
+            max_age=max_age,
+            details=_listed(details),
+            action=action,
+        )
+        return To(url)
+
+    def confirmed(
+        self, session: Session, *, action: str, details: Details = None, here: str
+    ) -> Steps[Confirmed | Declined | None]:
+        """What came of `confirm` with this action and these details, and `here` for `then`: once, then None."""
+        mine = _mine(session)
+        person, asked = self._person(mine), _listed(details)
+        waiting = dict(mine.get("waiting", {}))
+        name = _name(action, None if asked is None else canonical(asked), here)
+        outcome = _from_json(waiting.pop(name, None))
+        if outcome is None:
+            return None
+        _put(session, {**mine, "waiting": waiting})
+        if isinstance(outcome, Declined):
+            return outcome
+        late = Declined("expired", "This confirmation was used already, or came too late. Please confirm again.", here)
+        try:
+            signed_in = yield from self.party.redeem(outcome)
+        except (Untrusted, ProviderUnavailable) as error:
+            log.warning("a confirmation was not believed: %s", error)
+            return late
+        if person is None or person.subject != signed_in.person.subject:
+            return Declined("another_person", "Somebody else confirmed this than is signed in here.", here)
+        if not set(action.split()) <= set(signed_in.scopes):
+            return Declined("insufficient_scope", "The sign-in service did not allow this.", here)
+        return Confirmed(signed_in.person, action, signed_in.details, signed_in.access_token, signed_in.expires_at)
+
+    def sign_out(self, session: Session) -> Steps[To]:
+        """End our session first, then the provider's; ours ends even if the provider does not answer."""
+        id_token = _mine(session).get("id_token")
+        session.clear()
+        try:
+            return To((yield from self.party.sign_out(id_token)), renew=True)
+        except (ProviderUnavailable, Misconfigured) as error:
+            log.warning("signed out here alone: %s", error)
+            return To(self.settings.signed_out, renew=True)
+
+    def back_channel(self, body: bytes) -> Steps[SignedOutThere]:
+        """The provider says that somebody signed out (OIDC Back-Channel Logout 2.5). `Untrusted` if it is not it."""
+        try:
+            form = dict(parse_qsl(body.decode("ascii"), max_num_fields=20))
+        except ValueError as error:
+            raise Untrusted("this is no form") from error
+        out = yield from self.party.signed_out_there(form.get("logout_token", ""))
+        first: bool = yield Keep(f"logout:{out.jti}", "", until=out.until, new=True)
+        if first:
+            now = self.party.clock()
+            name = f"sub:{out.subject}" if out.sid is None else f"sid:{out.sid}"
+            yield Keep(f"out:{name}", str(now), until=now + self.settings.session_life.total_seconds())
+        return out
+
+    def signed_out(self) -> pages.Problem:
+        """Where the provider sends people who signed out."""
+        title, text, press = pages.SIGNED_OUT
+        return pages.Problem(200, title, text, f"{self.settings.prefix}/login", press)
+
+    def ours(self, headers: Mapping[str, str]) -> bool:
+        """Whether a form of this application sent this, and no other site: for what has no CSRF token."""
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        parts = urlsplit(self.settings.base_url or "")
+        return headers.get("origin", f"{parts.scheme}://{parts.netloc}") == f"{parts.scheme}://{parts.netloc}"
+
+    def _start(self, session: Session, **asked: Any) -> Steps[str]:  # noqa: ANN401 - as `start`
+        mine = _mine(session)
+        logins = dict(list(mine.get("logins", {}).items())[1 - KEPT :])
+        url = yield from self.party.start(logins, **asked)
+        _put(session, {**mine, "logins": logins})
+        return url
+
+    def _received(self, mine: dict[str, Any], answer: Sequence[tuple[str, str]]) -> Steps[Received | Declined]:
+        mine["logins"] = dict(mine.get("logins", {}))
+        return (yield from self.party.receive(mine["logins"], answer))
+
+    def _person(self, mine: Mapping[str, Any]) -> Person | None:
+        who = dict(mine.get("who", {}))
+        if not who or self.party.clock() - who.pop("at") > self.settings.session_life.total_seconds():
+            return None
+        return Person.from_json(who)
+
+    def _tokens(self, signed_in: SignedIn) -> dict[str, Any]:
+        if not self.settings.keep_tokens:
+            return {}
+        names = ("access_token", "refresh_token", "expires_at")
+        return {"tokens": {name: getattr(signed_in, name) for name in names}}
+
+
+def _mine(session: Session) -> dict[str, Any]:
+    return dict(session.get(KEY, {}))
+
+
+def _put(session: Session, mine: Mapping[str, Any]) -> None:
+    told = {name: value for name, value in mine.items() if value}
+    if (size := len(canonical(told))) > TOO_LARGE:
+        log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
+    session[KEY] = told  # assigned anew: or a framework might not see that it changed
+
+
+def _listed(details: Details) -> Sequence[Mapping[str, Any]] | None:
+    return [details] if isinstance(details, Mapping) else details
+
+
+def _name(action: str, details: str | None, then: str) -> str:
+    return jose.encoded(hashlib.sha256(canonical([action, details, then]).encode()).digest()[:16])
+
+
+def _to_json(outcome: Received | Declined) -> dict[str, Any]:
+    if isinstance(outcome, Received):
+        return {"pending": outcome.pending.to_json(), "code": outcome.code}
+    return asdict(outcome)
+
+
+def _from_json(told: Any) -> Received | Declined | None:  # noqa: ANN401 - what a session holds
+    if told is None:
+        return None
+    if "code" not in told:
+        return Declined(**told)
+    pending = Pending.from_json(told["pending"])
+    return None if pending is None else Received(pending, told["code"])

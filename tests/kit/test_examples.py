@@ -1,0 +1,92 @@
+"""The kit's examples, each run as it stands against a real provider, in Debian's Chromium."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.world.applications import EXAMPLES, Served, example, free_port, served
+from tests.world.chromium import PATIENCE, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+BANKS = ["starlette_bank.py"]
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("provider") / "data") as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_is_read_in_a_minute(name: str) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 60
+
+
+@pytest.mark.parametrize("name", BANKS)
+async def test_a_bank_signs_in_and_has_a_transfer_confirmed(
+    name: str, provider: Served, page: Page, tmp_path: Path
+) -> None:
+    port = free_port()
+    registered = provider.client(name, f"http://localhost:{port}")
+    with example(name, tmp_path / "log", port, registered) as bank:
+        await page.goto(bank)
+        await _types(page, {"Username": "alice", "Password": provider.alice.password})
+        await page.get_by_role("button", name="Continue", exact=True).click()
+        await _gives_app_code(page, provider)
+        await expect(page.get_by_role("heading")).to_have_text("Hello, Alice Ader")
+
+        await _types(page, {"To": "Jana <Nováková>"})
+        await page.get_by_role("button", name="Send €25").click()
+        await _gives_app_code(page, provider)
+        await page.get_by_role("button", name="Allow", exact=True).click()
+        await expect(page.get_by_role("heading")).to_contain_text("€25 sent to Jana <Nováková>")
+        await expect(page.get_by_role("heading")).to_contain_text("urn:stile:2fa-strong")
+        done = page.url
+        await page.reload()
+        await expect(page.get_by_role("heading")).to_contain_text("€25 sent")
+        assert page.url == done
+
+        # Declined: no money, and the person is still signed in
+        await page.goto(bank)
+        await _types(page, {"To": "Mallory"})
+        await page.get_by_role("button", name="Send €25").click()
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_role("heading")).to_contain_text("Nothing was sent")
+
+        await page.goto(bank)
+        await expect(page.get_by_role("heading")).to_have_text("Hello, Alice Ader")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading")).to_have_text("You are signed out")
+        await page.goto(bank)
+        await expect(page.get_by_label("Username", exact=True)).to_be_visible()
+
+
+async def _types(page: Page, told: dict[str, str]) -> None:
+    for label, text in told.items():
+        await page.get_by_label(label, exact=True).fill(text)
+
+
+async def _gives_app_code(page: Page, provider: Served) -> None:
+    link = page.get_by_role("link", name="Use your authenticator app", exact=True)
+    await expect(page.get_by_role("heading").first).to_be_visible()
+    if await link.count():
+        await link.click()
+    await _types(page, {"Code from your authenticator app": provider.alice.app_code()})
+    await page.get_by_role("button", name="Continue", exact=True).click()

@@ -1,0 +1,98 @@
+"""A provider in a process of its own, with alice and her app; and the examples of the kit beside it, as processes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from tests.world import processes
+from tests.world.demonstration import Person
+from tests.world.waiting import NEVER, until
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "kits" / "python" / "examples"
+PASSWORD = "tulip gravel 77 ocean"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running `idp serve`."""
+
+    issuer: str
+    home: Path
+    alice: Person
+
+    def client(self, name: str, base_url: str, *more: str) -> dict[str, str]:
+        """An application, as an operator registers it; its id and secret as an example wants them."""
+        told = command(
+            self.home,
+            *("client", "add", name, "--first-party", "--redirect-uri", f"{base_url}/callback"),
+            *("--post-logout-uri", f"{base_url}/signed-out", "--scope", "openid profile transfers:write", *more),
+        )
+        return {"ISSUER": self.issuer, "CLIENT_ID": told["client_id"], "CLIENT_SECRET": told["client_secret"]}
+
+
+def command(home: Path, *arguments: str, given: str = "") -> dict[str, Any]:
+    """What a command says in JSON."""
+    environ = processes.environment(home)
+    line = [*processes.IDP, *arguments, "--json"]
+    done = subprocess.run(line, env=environ, input=given, capture_output=True, text=True, check=False, timeout=NEVER)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def served(home: Path) -> Iterator[Served]:
+    """A provider and alice."""
+    port = free_port()
+    settings = {"IDP_ISSUER": f"http://localhost:{port}", "IDP_SMS_COUNTRIES": "EE"}
+    with processes.serving(home, "--port", str(port), **settings):
+        person = ("user", "add", "alice", "--phone", "+37256789045", "--name", "Alice Ader", "--password-stdin")
+        command(home, *person, given=PASSWORD)
+        uri = command(home, "user", "totp", "alice")["otpauth_uri"]
+        secret = parse_qs(urlsplit(uri).query)["secret"][0]
+        yield Served(settings["IDP_ISSUER"], home, Person("alice", PASSWORD, "+37256789045", secret))
+
+
+@contextmanager
+def example(name: str, log: Path, port: int, environ: dict[str, str]) -> Iterator[str]:
+    """One of the kit's examples, started as its reader would."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / name)],
+            env={**os.environ, **environ, "PORT": str(port)},
+            stdout=said,
+            stderr=said,
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(f"http://localhost:{port}/nothing-here", timeout=NEVER)
+        except httpx.TransportError:
+            return False
+        return True
+
+    try:
+        assert until(answers)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(NEVER)
+    assert "Traceback" not in log.read_text(), log.read_text()
