@@ -14,7 +14,7 @@ from idp.flows.people import account as flow
 from idp.flows.people import home as home_flow
 from idp.flows.people.account import Weak
 from idp.flows.people.home import Home
-from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter
+from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter, permission
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
@@ -86,6 +86,7 @@ async def password(request: Request) -> Response:
         username=found.account.username,
         back=url(request, ACCOUNT_PATH),
         least=strength.MIN_CHARACTERS,
+        hold=permission(idp_of(request), found).closed or None,
         wait=wait,
         problems=note.problems,
     )
@@ -97,9 +98,6 @@ async def change_password(request: Request) -> Response:
     form = await own_form(request)
     idp, who = idp_of(request), visitor(request)
     new = form.get("password")
-    inside = await enter(idp, who, PASSWORD)
-    if not isinstance(inside, Inside):
-        return outside(request, inside)
     if not new:
         return _wrong(request, Problem.NEW_PASSWORD_MISSING)
     if new != form.get("repeat"):

@@ -285,13 +285,52 @@ async def test_what_was_proved_for_an_application_does_not_open_a_room(provider:
     assert await is_signed_in(browser)
 
 
-async def test_without_an_app_the_password_stays_and_the_page_says_why(provider: Provider) -> None:
-    browser = provider.browser()
+async def test_with_a_phone_alone_the_password_changes_and_what_is_strong_is_closed_for_the_hold(
+    provider: Provider,
+) -> None:
+    browser, other = provider.browser(), provider.browser(address="192.0.2.9")
+    await come_in(provider, other, "bob")
+    provider.clock.move(6 * MINUTE)
     page = await come_in(provider, browser, "bob")
-    assert "Change password" not in page.text
+    assert "Change password" in page.text
     page = await browser.get(ROOM)
-    assert page.status_code == 403
-    assert "You cannot do this now" in page.text
+    assert "nothing sensitive opens for 24 hours" in page.text
+    form = {each.name: each.value for each in browser.form(ROOM).fields}
+    typed = {**form, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD}
+    for _ in range(2):  # a press that comes twice is one press
+        page = await browser.post(ROOM, typed)
+        assert "Your password was changed." in page.text
+    assert not await is_signed_in(other)
+    assert len(await notices(provider, Notice.PASSWORD_CHANGED)) == 1
+    for room in ("/account/authenticators/new", ROOM):
+        page = await browser.get(room)
+        assert page.status_code == 403
+        assert "You cannot do this yet" in page.text
+    provider.clock.move(timedelta(hours=24))
+    browser = provider.browser()
+    await browser.get(ROOM)
+    await browser.submit("/password", username="bob", password=NEW_PASSWORD)
+    page = await browser.submit("/sms", code=await provider.texted(browser))
+    assert page.status_code == 200
+
+
+async def test_a_phone_that_was_proved_long_ago_is_asked_for_again(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "bob")
+    provider.clock.move(6 * MINUTE)
+    page = await browser.get(ROOM)
+    assert page.url.path.startswith("/i/")
+    page = await browser.submit("/sms", code=await provider.texted(browser))
+    assert page.url.path == ROOM
+
+
+async def test_who_has_an_app_never_pays_with_a_phone(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    page = await browser.get(ROOM)
+    assert page.url.path.startswith("/i/")
+    assert "text message" not in page.text.partition("What")[0] or "/sms" not in page.text
+    assert f'action="{page.url.path}/sms' not in page.text
 
 
 @pytest.mark.parametrize(

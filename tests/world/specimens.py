@@ -423,6 +423,7 @@ PAGES: dict[str, Page] = {
     "first-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=None),
     "new-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=8),
     "password": PASSWORD,
+    "password-held": replace(PASSWORD, hold=timedelta(hours=24)),
     "password-wrong": replace(
         PASSWORD, least=15, problems=(Problem.PASSWORD_SHORT, Problem.PASSWORD_COMMON, Problem.PASSWORD_REPEAT)
     ),

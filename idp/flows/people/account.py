@@ -11,7 +11,18 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.people import rooms
-from idp.flows.people.rooms import Inside, Outside, TooOften, charge, end_elsewhere, enter, still
+from idp.flows.people.rooms import (
+    Barred,
+    Inside,
+    Outside,
+    TooOften,
+    charge,
+    end_elsewhere,
+    enter,
+    permission,
+    settle,
+    still,
+)
 from idp.flows.signin.authorize import ToClient
 from idp.model import Notice
 from idp.store import audits
@@ -81,11 +92,17 @@ async def _just_changed(idp: Idp, inside: Inside) -> bool:
     return any(at > inside.now - TWICE for at, *_ in rows)
 
 
+async def _repeated(idp: Idp, visitor: Visitor, barred: Outside) -> Done | Outside:
+    """Who clicks twice sees the second answer alone: a change that closes what is strong closes the room it is in."""
+    inside = await enter(idp, visitor, rooms.HOME) if isinstance(barred, Barred) else barred
+    return Done() if isinstance(inside, Inside) and await _just_changed(idp, inside) else barred
+
+
 async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Weak | TooOften | Outside:
     """Set another password. Every other session ends, and every grant, those made in this one too."""
     inside = await enter(idp, visitor, rooms.PASSWORD)
     if not isinstance(inside, Inside):
-        return inside
+        return await _repeated(idp, visitor, inside)
     account = inside.account
     words = (idp.settings.brand, account.name or "", (account.email or "").partition("@")[0])
     problems = acceptable(new, username=account.username, words=words)
@@ -103,8 +120,10 @@ async def change_password(idp: Idp, visitor: Visitor, *, new: str) -> Done | Wea
         again = await still(conn, idp, visitor, rooms.PASSWORD, account_id=account.id)
         if again is not None:
             await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=again.now)
-            await end_elsewhere(conn, again, why="password", here_too=True)
-            await audits.add(conn, PasswordChanged(), now=again.now, account_id=account.id)
+            may = permission(idp, again)
+            await settle(conn, again, may, why="password")
+            changed = PasswordChanged(hold=round(may.closed.total_seconds()) or None)
+            await audits.add(conn, changed, now=again.now, account_id=account.id)
             await tell(
                 idp,
                 conn,

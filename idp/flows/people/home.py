@@ -123,7 +123,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         closed=frozenset(factor for factor, state in states.items() if limits.wait(failures, state, now=now) is None),
         mailbox=_mailbox(idp, inside),
         reached=reaches(idp, inside.account, inside.loaded.authenticators),
-        may_change_password=not isinstance(rooms.judge(idp, inside.loaded, rooms.PASSWORD, now=now), Refuse),
+        may_change_password=_has_proof_for(idp, inside, rooms.PASSWORD),
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
         may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
@@ -177,6 +177,7 @@ def _mailbox(idp: Idp, inside: Inside) -> str | None:
 
 def _has_proof_for(idp: Idp, inside: Inside, room: AuthorizationRequest) -> bool:
     """Whether anything this person has opens the room; one that is shut for some minutes (`UNSURE`) says so itself."""
+    room = rooms.possible(idp, inside.loaded, room, now=inside.now)
     match rooms.judge(idp, inside.loaded, room, now=inside.now):
         case Refuse(error=error):
             return error != UNMET

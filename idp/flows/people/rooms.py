@@ -12,7 +12,7 @@ from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.signin.begin import begin
 from idp.limits import Closed, Refused
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
-from idp.policy import Ask, Ends, Facts, Kind, May, Proceed, Refuse, decide
+from idp.policy import UNMET, Ask, Ends, Facts, Kind, May, Proceed, Refuse, decide
 from idp.store import rate_limits, refunds
 from idp.store.engine import Conn, Connection
 from idp.store.people import accounts
@@ -57,6 +57,8 @@ def _room(path: str, *scopes: str, change: Change | None = None, target: UUID | 
 
 HOME = _room(ACCOUNT_PATH)
 PASSWORD = _room(PASSWORD_PATH, "password:write")
+# For who has no app, or only one on hold: at the price that the row of the table says.
+_PASSWORD_FOR_LESS = _room(PASSWORD_PATH, change=Change.CHANGE_PASSWORD)
 ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD_APP)
 NEW_PHONE = _room(NEW_PHONE_PATH, "authenticators:write", change=Change.ADD_PHONE)
 RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.RENEW_CODES)
@@ -115,6 +117,7 @@ async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest, *, notin
     """
     now = idp.clock.now()
     loaded = await _look(idp.db, idp, visitor, now=now)
+    room = possible(idp, loaded, room, now=now)
     match judge(idp, loaded, room, now=now):
         case Inside() as inside:
             if noting and inside.session.seen_at < now - SEEN_EVERY:
@@ -144,7 +147,8 @@ async def still(
     """
     now = idp.clock.now()
     await accounts.lock(conn, account_id=account_id)
-    found = judge(idp, await _look(conn, idp, visitor, now=now), room, now=now, as_of=as_of)
+    loaded = await _look(conn, idp, visitor, now=now)
+    found = judge(idp, loaded, possible(idp, loaded, room, now=now), now=now, as_of=as_of)
     return found if isinstance(found, Inside) and found.account.id == account_id else None
 
 
@@ -159,6 +163,17 @@ async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loa
         sessions=idp.policy.sessions,
         now=now,
     )
+
+
+def possible(idp: Idp, loaded: Loaded, room: AuthorizationRequest, *, now: datetime) -> AuthorizationRequest:
+    """The same room, by what this person could prove for it: who can never reach its level may pay for that."""
+    if room is not PASSWORD:
+        return room
+    match judge(idp, loaded, room, now=now):
+        case Refuse(error=error, barrier=None) if error == UNMET:
+            return _PASSWORD_FOR_LESS
+        case _:
+            return room
 
 
 def judge(
@@ -212,7 +227,8 @@ async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
 def permission(idp: Idp, inside: Inside) -> May:
     """On what terms somebody inside a room may make its change: what the table of the policy says."""
     request = inside.facts.request
-    assert request.change is not None
+    if request.change is None:  # the password, by what its own scope asks for
+        return May(ends=Ends.OTHERS)
     granted = policy.permission(inside.facts, idp.policy, change=request.change, target=request.target)
     assert isinstance(granted, May), "decide lets nobody else in"
     return granted

@@ -218,12 +218,16 @@ class NewRecoveryCodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePassword:
-    """A new password. Posts `password` and `repeat`. `least` is the number of characters it needs."""
+    """A new password. Posts `password` and `repeat`. `least` is the number of characters it needs.
+
+    `hold` is for how long nothing sensitive opens afterwards; None where that is not so.
+    """
 
     template: ClassVar[str] = "change_password.html"
     action: str
     username: str
     back: str
     least: int = 8
+    hold: timedelta | None = None
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
