@@ -20,13 +20,25 @@ from idp.model import (
 class Proof(NamedTuple):
     """An event that counts, and the level it gives on top of what came before.
 
-    `in_full`: it gives all that its factor can give. Only then a client hears the factor's name: whoever looks for
-    `otp` in `amr` must not find an app that its `acr` does not count, of another client's step-up or on hold.
+    `amr` are its names for clients. `in_full`: it gives all that its factor can give. Only then a client hears them:
+    whoever looks for `otp` in `amr` must not find an app that its `acr` does not count, of another client's step-up or
+    on hold.
     """
 
     event: AuthenticationEvent
     level: AssuranceLevel
     in_full: bool = True
+    amr: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> bool:
+        """Whether it needs no password before it: it is one, or a passkey that made sure who held it."""
+        return self.event.factor is Factor.PASSWORD or is_both(self.event)
+
+
+def is_both(event: AuthenticationEvent) -> bool:
+    """Whether this one proof is two factors: something that one has, which asked for what one knows or is."""
+    return event.factor is Factor.PASSKEY and event.verified
 
 
 def is_trusted(authenticator: Authenticator, *, at: datetime) -> bool:
@@ -65,7 +77,21 @@ def lift(
         return AssuranceLevel.TWO_FACTOR
     if authenticator.enrolled_in is not None and authenticator.enrolled_in == proved_in:
         return AssuranceLevel.TWO_FACTOR
+    if level is AssuranceLevel.PHISHING_RESISTANT and _is_attested(authenticator):
+        return AssuranceLevel.HARDWARE_BOUND
     return level
+
+
+def _is_attested(authenticator: Authenticator) -> bool:
+    return authenticator.passkey is not None and authenticator.passkey.attested
+
+
+def _amr(factor: Factor, authenticator: Authenticator | None) -> tuple[str, ...]:
+    # RFC 8176 2: `hwk` where a maker that the operator named says so; of others nobody knows, and `swk` says less
+    names = TRAITS[factor].amr
+    if authenticator is None or not _is_attested(authenticator):
+        return names
+    return tuple("hwk" if name == "swk" else name for name in names)
 
 
 def weigh(
@@ -80,8 +106,8 @@ def weigh(
 ) -> tuple[Proof, ...]:
     """The proofs of one person that count for one client, oldest first.
 
-    A second factor counts only after a password. Made for another client it counts, but not above `TWO_FACTOR`:
-    signing in is shared between applications, elevation is not (promise 4).
+    A second factor counts only after a password, or by itself where it is both. Made for another client it counts, but
+    not above `TWO_FACTOR`: signing in is shared between applications, elevation is not (promise 4).
     """
     enrolled = {authenticator.id: authenticator for authenticator in authenticators}
     proofs: list[Proof] = []
@@ -89,11 +115,12 @@ def weigh(
         if event.account_id != account_id:
             continue
         if event.factor is Factor.PASSWORD:
-            proofs.append(Proof(event, AssuranceLevel.ONE_FACTOR))
-        elif proofs:
+            proofs.append(Proof(event, AssuranceLevel.ONE_FACTOR, amr=_amr(event.factor, None)))
+        elif proofs or is_both(event):
+            by = None if event.authenticator_id is None else enrolled.get(event.authenticator_id)
             level = lift(
                 event.factor,
-                None if event.authenticator_id is None else enrolled.get(event.authenticator_id),
+                by,
                 at=event.at,
                 lifts=lifts,
                 proved_in=event.interaction_id,
@@ -103,7 +130,8 @@ def weigh(
             if event.client_id != client_id:
                 level = min(level, AssuranceLevel.TWO_FACTOR)
             if level is not AssuranceLevel.NONE:
-                proofs.append(Proof(event, level, in_full=level == lifts[event.factor]))
+                in_full = level >= lifts[event.factor]
+                proofs.append(Proof(event, level, in_full, _amr(event.factor, by)))
     return tuple(proofs)
 
 
@@ -113,29 +141,34 @@ def amount_to(
     """The context that weighed proofs make, None without any. `acr` is the level's own, empty below `TWO_FACTOR`.
 
     `asserted` is the level that the client is told, at most the one reached; without it, that one. `amr` and
-    `auth_time` are those of two proofs, the last password and the last that gives what is asserted, and no others:
+    `auth_time` are those of two proofs, the last first factor and the last that gives what is asserted, and no others:
     everything that `amr` names was proved at `auth_time` or later (promise 10).
     """
     if not proofs:
         return None
     level = max(proof.level for proof in proofs)
     told = level if asserted is None else asserted
-    password = next(proof for proof in reversed(proofs) if proof.event.factor is Factor.PASSWORD)
+    first = next(proof for proof in reversed(proofs) if proof.first)
     giving = next(proof for proof in reversed(proofs) if proof.level >= told)
-    named = {proof.event.factor for proof in (password, giving) if proof.in_full}
-    amr = [name for factor in Factor if factor in named and (name := TRAITS[factor].amr)]
+    named = {proof.event.factor: proof.amr for proof in (first, giving) if proof.in_full}
+    amr = [name for factor in Factor for name in named.get(factor, ())]
     if told >= AssuranceLevel.TWO_FACTOR:
         amr.append("mfa")
     strong = [proof.event.at for proof in proofs if proof.level >= AssuranceLevel.STRONG]
     return AuthenticationContext(
         level=level,
-        acr=acrs.get(told, ""),
+        acr=_acr(told, acrs),
         amr=tuple(amr),
         # OIDC Core 2, RFC 9470 6.2: the client measures the age of what `acr` says by it
-        auth_time=min(password.event.at, giving.event.at),
+        auth_time=min(first.event.at, giving.event.at),
         strong_at=strong[-1] if strong else None,
         proofs=tuple(proof.event for proof in proofs),
     )
+
+
+def _acr(told: AssuranceLevel, acrs: Mapping[AssuranceLevel, str]) -> str:
+    """The name of the level, or of the next one below that has a name."""
+    return acrs[max(named)] if (named := [level for level in acrs if level <= told]) else ""
 
 
 def context_of(

@@ -39,6 +39,15 @@ class FactorRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyBehind(Event):
+    """A passkey told a lower count of signatures than before: there may be two of it, or two tabs were at once."""
+
+    name = "passkey.behind"
+    authenticator: str
+    interaction: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeSent(Event):
     """A one-time code was put into the outbox, for this (masked) phone or e-mail address.
 

@@ -17,12 +17,12 @@ def listed() -> list[str]:
 
 def test_mypy_names_every_place_that_must_know_a_new_factor(tmp_path: Path) -> None:
     house = copytree(ROOT / "idp", tmp_path / "idp")
-    put(house / "model/factors.py", before="\n\n@dataclass", what='    PASSKEY = "passkey"\n')
-    put(house / "store/signin/consuming.py", before="Evidence = ", what="class Signed: ...\n\n\n")
+    put(house / "model/factors.py", before="\n\n@dataclass", what='    SMARTCARD = "smartcard"\n')
+    put(house / "store/signin/consuming.py", before="Evidence = ", what="class Inserted: ...\n\n\n")
     put(
         house / "store/signin/consuming.py",
         before="\n\n\n@dataclass(frozen=True, slots=True)\nclass Use",
-        what=" | Signed",
+        what=" | Inserted",
     )
     # What names no factor need not know one: without the rest and the libraries it takes two seconds, not fifteen.
     asked = [path.relative_to(tmp_path) for path in sorted(house.rglob("*.py")) if names_factors(path)]

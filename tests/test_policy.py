@@ -397,7 +397,12 @@ def test_an_essential_acr_is_reached_and_asserted() -> None:
 
 
 def test_an_essential_acr_nobody_can_reach_is_refused_before_anybody_types_anything() -> None:
-    assert refuses(facts(request=must(PHR), account=None)).error == UNMET
+    usual = default_policy()
+    without: dict[Factor, AssuranceLevel] = {
+        factor: level for factor, level in usual.factors.items() if factor is not Factor.PASSKEY
+    }
+    assert refuses(facts(request=must(PHR), account=None), replace(usual, factors=without)).error == UNMET
+    assert asks(facts(request=must(PHR), account=None)).kind is Kind.PASSWORD
     assert refuses(facts(request=must("unheard-of"), account=None)).error == UNMET
 
 

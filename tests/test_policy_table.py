@@ -43,11 +43,14 @@ def test_the_default_policy_says_what_the_design_says() -> None:
     assert dict(policy.levels) == {
         AssuranceLevel.TWO_FACTOR: "urn:stile:2fa",
         AssuranceLevel.STRONG: "urn:stile:2fa-strong",
+        AssuranceLevel.PHISHING_RESISTANT: "phr",
+        AssuranceLevel.HARDWARE_BOUND: "phrh",
     }
     assert dict(policy.factors) == {
         Factor.SMS: AssuranceLevel.TWO_FACTOR,
         Factor.RECOVERY: AssuranceLevel.TWO_FACTOR,
         Factor.TOTP: AssuranceLevel.STRONG,
+        Factor.PASSKEY: AssuranceLevel.PHISHING_RESISTANT,
     }
     plain = ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), refresh=True, internal=False)
     assert dict(policy.scopes) == {
@@ -98,7 +101,8 @@ def test_acrs_are_looked_up_both_ways() -> None:
     policy = default_policy()
     assert policy.acr_of(AssuranceLevel.STRONG) == "urn:stile:2fa-strong"
     assert policy.level_of("urn:stile:2fa") is AssuranceLevel.TWO_FACTOR
-    assert policy.level_of("phr") is None
+    assert policy.level_of("phr") is AssuranceLevel.PHISHING_RESISTANT
+    assert policy.level_of("urn:stile:1fa") is None
     with pytest.raises(KeyError):
         policy.acr_of(AssuranceLevel.ONE_FACTOR)
 
@@ -162,7 +166,7 @@ acces = "1m"
 [shoes]
 """
     assert problems(text) == [
-        "levels.one_factor: unknown level; there are two_factor, strong, phishing_resistant",
+        "levels.one_factor: unknown level; there are two_factor, strong, phishing_resistant, hardware_bound",
         "levels.two_factor: an acr is printable ASCII without spaces, not 'a b'",
         "levels.phishing_resistant: the acr 'same' stands for another level already",
         "levels.two_factor: this level must have an acr",
@@ -170,7 +174,7 @@ acces = "1m"
         "tokens.acces: unknown key",
         "factors.sms: sms never gives more than two_factor",
         "factors.recovery: must be a level of [levels], not 'phishing_resistant'",
-        "factors.fax: unknown factor; there are sms, email, recovery, totp",
+        "factors.fax: unknown factor; there are sms, email, recovery, totp, passkey",
         "factors.email: email never gives more than two_factor",
         "scopes.profile.level: nothing is granted below two_factor",
         "scopes.email.level: must be a level of [levels], not 'medium'",

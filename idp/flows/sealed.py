@@ -7,6 +7,7 @@ from idp.model import Factor
 
 CODE_KEY = "sms-code"
 SEED = "totp-seed"
+PASSKEY = "passkey"
 NUMBER = "phone-number"
 PHONE_INDEX = "phone"  # purpose of the keyed hash by which a number is looked up
 
@@ -18,6 +19,8 @@ def purpose_of(factor: Factor) -> str | None:
             return SEED
         case Factor.SMS:
             return NUMBER
+        case Factor.PASSKEY:
+            return PASSKEY
         case Factor.PASSWORD | Factor.EMAIL | Factor.RECOVERY:
             return None
         case _:
@@ -25,5 +28,5 @@ def purpose_of(factor: Factor) -> str | None:
 
 
 def bound(account_id: UUID, authenticator_id: UUID) -> str:
-    """What a sealed seed or number is bound to: table, column, person and row."""
+    """What a sealed seed, number or key is bound to: table, column, person and row."""
     return f"authenticator.sealed/{account_id}/{authenticator_id}"

@@ -10,6 +10,7 @@ from idp.model.people import (
     AuthenticationEvent,
     Authenticator,
     Change,
+    Passkey,
     Swap,
 )
 from idp.model.protocol import (

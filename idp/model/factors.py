@@ -19,6 +19,7 @@ class AssuranceLevel(IntEnum):
     TWO_FACTOR = 2
     STRONG = 3
     PHISHING_RESISTANT = 4
+    HARDWARE_BOUND = 5
 
 
 class Factor(StrEnum):
@@ -29,20 +30,21 @@ class Factor(StrEnum):
     EMAIL = "email"
     TOTP = "totp"
     RECOVERY = "recovery"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """What is so of a factor by its nature, whatever an operator's policy says.
 
-    `most` is the level that it can lift to at best. `amr` is its name for clients. `sent`: a code has to travel first,
-    so asking costs money and is limited. `place` orders the second factors on a page, the smaller the earlier. `fresh`:
+    `most` is the level that it can lift to at best. `amr` are its names for clients. `sent`: a code travels first, so
+    asking costs money and is limited. `place` orders the second factors on a page, the smaller the earlier. `fresh`:
     it can prove that somebody is there now. `once`: each proof uses up one of a few, so it is offered last. `enrolled`:
     it is proved by an authenticator of the person's.
     """
 
     most: AssuranceLevel
-    amr: str | None
+    amr: tuple[str, ...]
     place: int = 0
     sent: bool = False
     fresh: bool = True
@@ -68,16 +70,22 @@ def _traits(factor: Factor) -> Traits:
     # Promise 3: what was sent or written on paper never opens what needs an app. Nor does an app stop phishing.
     match factor:
         case Factor.PASSWORD:
-            return Traits(most=AssuranceLevel.ONE_FACTOR, amr="pwd", enrolled=False)
+            return Traits(most=AssuranceLevel.ONE_FACTOR, amr=("pwd",), enrolled=False)
         case Factor.SMS:
-            return Traits(most=AssuranceLevel.TWO_FACTOR, amr="sms", place=1, sent=True)
+            return Traits(most=AssuranceLevel.TWO_FACTOR, amr=("sms",), place=1, sent=True)
         case Factor.EMAIL:
             # Whoever reads somebody's mail reads it for days: a code sent there signs in, and proves nothing afresh.
-            return Traits(most=AssuranceLevel.TWO_FACTOR, amr="email", place=3, sent=True, fresh=False, enrolled=False)
+            return Traits(
+                most=AssuranceLevel.TWO_FACTOR, amr=("email",), place=3, sent=True, fresh=False, enrolled=False
+            )
         case Factor.TOTP:
-            return Traits(most=AssuranceLevel.STRONG, amr="otp", place=2)
+            return Traits(most=AssuranceLevel.STRONG, amr=("otp",), place=2)
         case Factor.RECOVERY:
-            return Traits(most=AssuranceLevel.TWO_FACTOR, amr=None, place=4, once=True)
+            return Traits(most=AssuranceLevel.TWO_FACTOR, amr=(), place=4, once=True)
+        case Factor.PASSKEY:
+            # A browser signs for the page that it is on, so a copy of ours gets nothing. Where the key is kept is said
+            # only of one whose maker vouched for it (`assurance`); that somebody touched it is always checked.
+            return Traits(most=AssuranceLevel.HARDWARE_BOUND, amr=("swk", "user"), place=0)
         case _:
             assert_never(factor)
 

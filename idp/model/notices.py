@@ -7,6 +7,8 @@ class Notice(StrEnum):
     """What a person is told about at once, because it may not have been them."""
 
     TOTP_ADDED = "totp_added"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_BEHIND = "passkey_behind"
     PHONE_ADDED = "phone_added"
     PHONE_CHANGED = "phone_changed"
     RECOVERY_ADDED = "recovery_added"
@@ -23,6 +25,7 @@ EVERYWHERE = frozenset(
         Notice.TOTP_ADDED,
         Notice.PHONE_ADDED,
         Notice.PHONE_CHANGED,
+        Notice.PASSKEY_ADDED,
         Notice.RECOVERY_ADDED,
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RECOVERY_USED,

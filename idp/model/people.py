@@ -81,6 +81,25 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Passkey:
+    """What is so of a passkey, beside what every authenticator has.
+
+    `eligible`: it may be copied to other devices of its owner, which never changes; `copied`: it was, when last used.
+    `attested`: its maker vouches that the key cannot leave the hardware, by a root that the operator named. `count` is
+    the last count of signatures that it told, 0 for ever from those that count none.
+    """
+
+    credential_id: bytes
+    public_key: bytes = field(repr=False)  # sealed
+    count: int
+    eligible: bool
+    copied: bool
+    attested: bool = False
+    transports: tuple[str, ...] = ()
+    aaguid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """One enrolled phone, app or set of recovery codes of one account.
 
@@ -109,6 +128,7 @@ class Authenticator:
     preferred_at: datetime | None = None
     seed: bytes | None = field(default=None, repr=False)
     last_step: int = 0
+    passkey: Passkey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +136,7 @@ class AuthenticationEvent:
     """One proof, made once: this factor, at this time, for this client, inside this interaction.
 
     `swap` is what was known of the SIM when the code was sent; None for other factors, and where nobody was asked.
+    `verified`: a passkey that made sure who held it, by a PIN or a finger, which is two factors in one.
     """
 
     factor: Factor
@@ -125,6 +146,7 @@ class AuthenticationEvent:
     interaction_id: UUID | None = None
     authenticator_id: UUID | None = None
     swap: Swap | None = None
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def _some_scope_is_known(view: View) -> Refuse | None:
 def _essential_acr_exists(view: View) -> Refuse | None:
     # OIDC Core 5.5.1.1: an essential acr that cannot be met is a failed authentication. Nobody could: do not ask.
     values = view.facts.request.claims.essential_acr
-    most = max(view.policy.factors.values())
+    most = view.policy.most
     levels = [view.policy.level_of(acr) for acr in values]
     if values and not any(level is not None and level <= most for level in levels):
         return Refuse(UNMET, "None of the essential acr values can be reached here", f"asked for: {' '.join(values)}")

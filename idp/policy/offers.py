@@ -21,7 +21,8 @@ def in_order(
 ) -> dict[Factor, AssuranceLevel]:
     """What is within reach, as a page offers it to who has an app: what they used last, then the app, then the rest.
 
-    A saved code is never first while there is anything else: each works only once.
+    A passkey is first wherever there is one: nothing else stops a copy of the page. A saved code is never first while
+    there is anything else: each works only once.
     """
     strong = [factor for factor in reach if TRAITS[factor].strong]
     if policy.challenge.message_at_once or not strong:
@@ -32,6 +33,8 @@ def in_order(
         if lasting and each.closed_at is None and each.last_used_at:
             used[each.factor] = max(each.last_used_at, used.get(each.factor, each.last_used_at))
     first = max(used, key=lambda factor: used[factor], default=strong[0])
+    if Factor.PASSKEY in strong:
+        first = Factor.PASSKEY
     return {factor: reach[factor] for factor in dict.fromkeys((first, *strong, *reach))}
 
 

@@ -145,6 +145,14 @@ class Policy:
         """The scopes that a client may have for itself."""
         return frozenset(scope for scope, rule in self.scopes.items() if rule.machines)
 
+    @property
+    def most(self) -> AssuranceLevel:
+        """The most that anybody can prove here."""
+        most = max(self.factors.values())
+        # A passkey whose maker vouches for it gives one more.
+        attested = most is AssuranceLevel.PHISHING_RESISTANT and AssuranceLevel.HARDWARE_BOUND in self.levels
+        return AssuranceLevel.HARDWARE_BOUND if attested else most
+
     def acr_of(self, level: AssuranceLevel) -> str:
         """The acr that clients see for a level. KeyError for a level that is never asserted."""
         return self.levels[level]

@@ -17,6 +17,7 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
@@ -24,6 +25,7 @@ from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 from idp.settings.database import read_database_url
 from idp.settings.networks import Network, unmapped
+from idp.settings.passkeys import Certificates, Domain, check_domain, check_origins
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
@@ -55,6 +57,7 @@ Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
 MailServers = Annotated[MailServer, BeforeValidator(read_mail_server)]
 Mailboxes = Annotated[Mailbox, BeforeValidator(read_mailbox)]
 Age = Annotated[timedelta, BeforeValidator(_age)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(check_origins)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_words), AfterValidator(unmapped)]
 
 
@@ -110,6 +113,9 @@ class Settings(BaseModel):
     camara_client_secret: SecretStr | None = Field(None, description="Its secret")
     camara_token_url: str | None = Field(None, description="Where it fetches them")
     camara_scope: str | None = Field("sim-swap:check", description="The scope it asks for")
+    passkey_rp_id: Domain | None = Field(None, description="Domain of passkeys: the issuer's host, or one above it")
+    passkey_origins: Origins = Field((), description="Other origins that may use them, as in https://bank.example.org")
+    passkey_roots: Certificates | None = Field(None, description="PEM file of makers whose word counts on hardware")
     trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
     dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
@@ -145,6 +151,11 @@ class Settings(BaseModel):
         if value is not None and (problems := parse_secret_keys(value.get_secret_value())[1]):
             raise ValueError("; ".join(problems))
         return value
+
+    @model_validator(mode="after")
+    def _above_the_issuer(self) -> "Settings":
+        check_domain(self.passkey_rp_id, self.issuer)
+        return self
 
     @field_validator("policy", "spending", "brand_logo")
     @classmethod

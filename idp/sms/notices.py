@@ -121,6 +121,8 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
     _ = translate
     return {
         Notice.TOTP_ADDED: _("An authenticator app was added to your {brand} account."),
+        Notice.PASSKEY_ADDED: _("A passkey was added to your {brand} account."),
+        Notice.PASSKEY_BEHIND: _("A passkey of your {brand} account was refused: it may be a copy."),
         Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
         Notice.PHONE_CHANGED: _("The phone of your {brand} account was changed."),
         Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),

@@ -60,6 +60,7 @@ _STATEMENTS: Mapping[str, Sql] = {
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
     "link": _batch("link", "hash", "expires_at", KEEP_LINKS),
+    "used_challenge": _batch("used_challenge", "hash", "expires_at"),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),
     "rate_limit": _batch("rate_limit", "key", "expires_at"),
     "authenticator": _batch("authenticator", "id", "expires_at", KEEP_ENDED),

@@ -13,6 +13,7 @@ from idp.audit import (
     ConsentWithdrawn,
     FactorRefused,
     FactorVerified,
+    PasskeyBehind,
     PasswordChanged,
     RecoveryCodesMade,
     SignedOut,
@@ -22,6 +23,7 @@ from idp.model import Factor
 from idp.web.pages import Activity, ActivityRow
 
 _HAPPENED = {
+    PasskeyBehind.name: Activity.PASSKEY_BEHIND,
     ConsentGiven.name: Activity.CONSENT_GIVEN,
     ConsentWithdrawn.name: Activity.CONSENT_WITHDRAWN,
     AuthenticatorAdded.name: Activity.AUTHENTICATOR_ADDED,
@@ -29,6 +31,8 @@ _HAPPENED = {
     RecoveryCodesMade.name: Activity.RECOVERY_MADE,
     PasswordChanged.name: Activity.PASSWORD_CHANGED,
 }
+
+_ADDED: Mapping[str, Activity] = {Factor.SMS: Activity.PHONE_ADDED, Factor.PASSKEY: Activity.PASSKEY_ADDED}
 
 
 def device(user_agent: str) -> str:
@@ -84,8 +88,10 @@ def _what(event: Happened, events: Iterable[Happened]) -> Activity | None:
         if factor == Factor.PASSWORD:
             return Activity.OWN_PASSWORD_WRONG if own else Activity.PASSWORD_WRONG
         return Activity.OWN_CODE_WRONG if own else Activity.CODE_WRONG
-    if event.name == AuthenticatorAdded.name and factor == Factor.SMS:
-        return Activity.PHONE_ADDED
+    if event.name == AuthenticatorAdded.name and factor in _ADDED:
+        return _ADDED[str(factor)]
+    if event.name == AuthenticatorRemoved.name and factor == Factor.PASSKEY:
+        return Activity.PASSKEY_REMOVED
     if event.name == CodeSent.name:
         return Activity.EMAIL_SENT if fields.get("email") else Activity.SMS_SENT
     if event.name == SignedOut.name:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,7 +19,17 @@ from idp.oidc.redirects import home as leads_home
 from idp.oidc.redirects import leads_on
 from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
-from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, ErrorPage, FormPost, Page, Trouble, page_headers, render
+from idp.web.pages import (
+    FORM_POST_SCRIPT_HASH,
+    PASSKEY_SCRIPT,
+    Brand,
+    ErrorPage,
+    FormPost,
+    Page,
+    Trouble,
+    page_headers,
+    render,
+)
 
 _AGAIN = "again"
 
@@ -36,7 +46,7 @@ def page(
     *,
     status: int = 200,
     form_targets: Sequence[str] = (),
-    script_hash: str | None = None,
+    script: str | None = None,
     retry_after: timedelta | None = None,
     ui_locales: Sequence[str] = (),
     person: Account | None = None,
@@ -45,6 +55,7 @@ def page(
 ) -> HTMLResponse:
     """A page for a person. `form_targets` are where a redirect after its forms may lead (a client's redirect URI).
 
+    `script` is the source of the one script that the page may run; one that asks for a passkey has its own.
     `ui_locales` and `person`, as far as they are known, say which language it speaks: see `page_language`.
     It offers the others unless its path alone, or `here`, would not show it again (`comes_back`).
     """
@@ -59,7 +70,11 @@ def page(
         base=base_path(idp),
         here=(here or request.url.path) if comes_back else None,
     )
-    headers = page_headers(form_targets, script_hash, secure=idp.settings.secure)
+    if script is None and getattr(shown, "options", None):
+        # CSP 3 6.7.2.8: an address without a query stands for exactly that file
+        parts = urlsplit(idp.issuer)
+        script = f"{parts.scheme}://{parts.netloc}{parts.path}/static/{PASSKEY_SCRIPT}"
+    headers = page_headers(form_targets, script, secure=idp.settings.secure)
     if retry_after is not None:
         headers["Retry-After"] = seconds(retry_after)
     return HTMLResponse(html, status, headers)
@@ -142,7 +157,7 @@ def again(
         # We could not tell the second from the first.
         return trouble(request, Trouble.TOO_LARGE, ui_locales=ui_locales)
     shown = FormPost(redirect_uri=f"{address}?{_AGAIN}", fields=tuple(given), ours=True)
-    return page(request, shown, form_targets=leads_to, script_hash=FORM_POST_SCRIPT_HASH, ui_locales=ui_locales)
+    return page(request, shown, form_targets=leads_to, script=f"'{FORM_POST_SCRIPT_HASH}'", ui_locales=ui_locales)
 
 
 def came_again(request: Request) -> bool:
@@ -181,7 +196,7 @@ def form_post(
         request,
         FormPost(redirect_uri=redirect_uri, fields=tuple(parameters), client_name=name),
         form_targets=leads_on(redirect_uri, registered),
-        script_hash=FORM_POST_SCRIPT_HASH,
+        script=f"'{FORM_POST_SCRIPT_HASH}'",
         ui_locales=ui_locales,
     )
 

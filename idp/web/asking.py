@@ -1,7 +1,7 @@
 """From what `decide` asks to the page that asks it. No request is read and nothing is decided here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import assert_never
@@ -43,6 +43,8 @@ def _words(factor: Factor) -> Words:
             return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
         case Factor.TOTP:
             return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
+        case Factor.PASSKEY:
+            return Words(Problem.PASSKEY_MISSING, Problem.PASSKEY_WRONG, Problem.PASSKEY_WRONG)
         case Factor.RECOVERY:
             wrong = Problem.RECOVERY_WRONG
             return Words(Problem.RECOVERY_MISSING, wrong, wrong)
@@ -65,6 +67,7 @@ class Extra:
     tries_left: int | None = None
     to: Destination | None = None
     delivery: Delivery = Delivery.UNKNOWN
+    options: str = field(default="", repr=False)
 
 
 NOTHING = Extra()
@@ -77,7 +80,7 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
         case Kind.PASSWORD:
             return sign_in(show, policy, here, extra, forgot=base + FORGOT_PATH)
         case Kind.SECOND_FACTOR:
-            return _second_factor(show, policy, here, _asked(show, factor), extra)
+            return _second_factor(show, policy, here, asked(show, factor), extra)
         case Kind.CONSENT:
             return _consent(show, policy, here, extra)
         case Kind.SELECT_ACCOUNT:
@@ -96,10 +99,11 @@ def destination_of(idp: Idp, show: Show, factor: Factor | None) -> Destination |
     account = show.facts.account
     if show.ask.kind is not Kind.SECOND_FACTOR or account is None:
         return None
-    return destination(idp, _asked(show, factor), account, show.loaded.authenticators)
+    return destination(idp, asked(show, factor), account, show.loaded.authenticators)
 
 
-def _asked(show: Show, factor: Factor | None) -> Factor:
+def asked(show: Show, factor: Factor | None) -> Factor:
+    """The second factor that the page asks for: the one that was chosen, if it would do."""
     return factor if factor is not None and factor in show.ask.factors else show.ask.factors[0]
 
 
@@ -169,6 +173,19 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 hold=policy.enrolment.hold,
                 label=_label(show.loaded.authenticators),
                 tries_left=tries,
+                again=again,
+                alternatives=others,
+                cancel=cancel,
+                wait=extra.wait,
+                problems=extra.problems,
+            )
+        case Factor.PASSKEY:
+            return pages.UsePasskey(
+                action=f"{here}/passkey",
+                purpose=purpose,
+                who=who,
+                options="" if again else extra.options,
+                strong=not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN,
                 again=again,
                 alternatives=others,
                 cancel=cancel,

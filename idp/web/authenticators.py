@@ -1,4 +1,4 @@
-"""The pages of authenticator apps: read, one flow, answer."""
+"""The pages of authenticator apps, and of what passkeys are called: read, one flow, answer."""
 
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from idp.flows.people.rooms import (
     enter,
     permission,
 )
+from idp.model import Factor
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import idp_of, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
@@ -150,6 +151,7 @@ def _edit_page(request: Request, app: App, note: Note) -> Response:
     idp = idp_of(request)
     here = url(request, f"{AUTHENTICATORS_PATH}/{request.path_params['id']}")
     shown = EditAuthenticator(
+        factor=app.factor,
         label=app.label if note.typed is None else note.typed,
         rename=f"{here}/rename",
         remove=f"{here}/remove",
@@ -166,8 +168,9 @@ async def rename(request: Request) -> Response:
     app_id: UUID = request.path_params["id"]
     form = await own_form(request)
     match await apps.rename(idp_of(request), visitor(request), app_id, label=form.get("label")):
-        case Changed():
-            return home_with(request, Done.AUTHENTICATOR_RENAMED)
+        case Factor() as factor:
+            passkey = factor is Factor.PASSKEY
+            return home_with(request, Done.PASSKEY_RENAMED if passkey else Done.AUTHENTICATOR_RENAMED)
         case (App(), slip):
             typed = form.get("label")[: 4 * enrol.LONGEST_LABEL]
             here = url(request, f"{AUTHENTICATORS_PATH}/{app_id}")
@@ -183,8 +186,9 @@ async def remove(request: Request) -> Response:
     app_id: UUID = request.path_params["id"]
     await own_form(request)
     match await apps.remove(idp_of(request), visitor(request), app_id):
-        case Changed():
-            return home_with(request, Done.AUTHENTICATOR_REMOVED)
+        case Factor() as factor:
+            passkey = factor is Factor.PASSKEY
+            return home_with(request, Done.PASSKEY_REMOVED if passkey else Done.AUTHENTICATOR_REMOVED)
         case Nothing():
             return trouble(request, Trouble.NOT_FOUND)
         case otherwise:

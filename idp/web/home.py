@@ -9,6 +9,7 @@ from idp.flows.people.rooms import (
     AUTHENTICATORS_PATH,
     ENROL_PATH,
     NEW_PHONE_PATH,
+    PASSKEY_PATH,
     PASSWORD_PATH,
     PHONES_PATH,
     RECOVERY_PATH,
@@ -56,6 +57,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         activity=tuple(activity(home.activity)),
         add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
         add_phone=base + NEW_PHONE_PATH if home.may_add_phone else None,
+        add_passkey=base + PASSKEY_PATH if home.may_add_authenticator and home.passkeys else None,
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         renew_codes=base + RECOVERY_PATH if home.may_renew_codes else None,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
@@ -97,13 +99,14 @@ def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorR
         remaining=each.remaining,
         change=base + leads_to if isinstance(leads_to, str) else None,
         fixed=leads_to if isinstance(leads_to, Fixed) else None,
+        copied=None if each.passkey is None else each.passkey.eligible and each.passkey.copied,
     )
 
 
 def _change(each: Authenticator, home: Home) -> str | Fixed:
     """Where this can be changed, or why it cannot."""
     match each.factor:
-        case Factor.TOTP:
+        case Factor.TOTP | Factor.PASSKEY:
             return f"{AUTHENTICATORS_PATH}/{each.id}"
         case Factor.RECOVERY:
             return RECOVERY_PATH if home.may_renew_codes else Fixed.CODES

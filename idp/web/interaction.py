@@ -14,11 +14,13 @@ from idp.flows.signin import authorize, challenge, choices
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
 from idp.flows.signin.questions import waiting
+from idp.flows.signin.signed import second_options
 from idp.model import SECOND, SENT, Factor
+from idp.policy import Kind
 from idp.sms import Channel
 from idp.web import password_form
 from idp.web.answers import page, to_client, to_interaction
-from idp.web.asking import NOTHING, WORDS, Extra, destination_of, leads_to, page_for
+from idp.web.asking import NOTHING, WORDS, Extra, asked, destination_of, leads_to, page_for
 from idp.web.door import base_path, idp_of, own_form, visitor
 from idp.web.notes import ANYTHING, Note, after, extra_of, note_of, see
 from idp.web.pages import Delivery, Problem
@@ -41,6 +43,8 @@ async def _shown(
             last_for=coming.then if coming.then > idp.policy.challenge.ttl else None,
             delivery=await _delivery(request, show, to.factor),
         )
+    if show.ask.kind is Kind.SECOND_FACTOR and asked(show, factor) is Factor.PASSKEY:
+        extra = replace(extra, options=second_options(idp, show))
     return page(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
@@ -64,12 +68,12 @@ async def show(request: Request) -> Response:
     """GET /i/{id} and /i/{id}/{factor}: decide again; ask, or answer the client."""
     interaction_id: UUID = request.path_params["id"]
     match await authorize.resume(idp_of(request), interaction_id, visitor(request)):
-        case Show() as asked:
+        case Show() as shown:
             chosen = request.path_params.get("factor")
             factor = Factor(chosen) if chosen else None
-            note = note_of(request, about=chosen or asked.ask.kind.value)
+            note = note_of(request, about=chosen or shown.ask.kind.value)
             extra = extra_of(note, now=idp_of(request).clock.now())
-            return await _shown(request, asked, factor=factor, extra=extra, status=note.status)
+            return await _shown(request, shown, factor=factor, extra=extra, status=note.status)
         case ToClient() as done:
             return to_client(request, done)
         case Gone():
@@ -135,6 +139,8 @@ def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challen
             return Note(400, problems=(WORDS[factor].malformed,))
         case challenge.WrongCode(attempts_left=0, factor=factor) if factor in SENT:
             return Note(400, problems=(Problem.CODE_DEAD,), tries_left=0)
+        case challenge.WrongCode(behind=True):
+            return Note(400, problems=(Problem.PASSKEY_BEHIND,))
         case challenge.WrongCode(used=True, attempts_left=left):
             return Note(400, problems=(Problem.CODE_USED,), tries_left=left)
         case challenge.WrongCode(factor=factor, attempts_left=left):

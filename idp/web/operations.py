@@ -19,7 +19,7 @@ from idp.web.door import base_path, idp_of, visitor
 from idp.web.pages import Outbox, OutboxMessage, Trouble, brand_css
 
 _LONGEST_NAME = 100  # a file system would complain of a longer one than it can hold
-_KINDS = {".css", ".svg", ".png", ".ico", ".txt"}
+_KINDS = {".css", ".js", ".svg", ".png", ".ico", ".txt"}
 
 
 async def live(request: Request) -> Response:  # noqa: ARG001 - it answers, so it lives

@@ -133,10 +133,10 @@ def test_a_code_for_one_address_is_none_for_another_nor_for_a_phone() -> None:
 def test_every_factor_has_a_row_and_texts_and_mail_are_sent() -> None:
     assert set(TRAITS) == set(Factor)
     assert {Factor.SMS, Factor.EMAIL} == SENT
-    assert SECOND == (Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
-    assert {Factor.TOTP} == STRONG
+    assert SECOND == (Factor.PASSKEY, Factor.SMS, Factor.TOTP, Factor.EMAIL, Factor.RECOVERY)
+    assert {Factor.TOTP, Factor.PASSKEY} == STRONG
     assert {Factor.EMAIL} == NEVER_FRESH
-    assert [row.amr for row in TRAITS.values()] == ["pwd", "sms", "email", "otp", None]
+    assert [row.amr for row in TRAITS.values()] == [("pwd",), ("sms",), ("email",), ("otp",), (), ("swk", "user")]
 
 
 @pytest.mark.parametrize("factor", list(Factor))

@@ -66,7 +66,7 @@ async def test_the_metadata_says_what_we_do_and_nothing_else(provider: Provider)
     assert {"sub", "acr", "amr", "auth_time", "name", "email", "phone_number"} <= set(said["claims_supported"])
     assert said["code_challenge_methods_supported"] == ["S256"]
     assert said["authorization_response_iss_parameter_supported"] is True
-    assert said["acr_values_supported"] == ["urn:stile:2fa", "urn:stile:2fa-strong"]
+    assert said["acr_values_supported"] == ["urn:stile:2fa", "urn:stile:2fa-strong", "phr", "phrh"]
     assert set(said["response_modes_supported"]) == {"query", "form_post"}
     assert said["request_parameter_supported"] is False
     assert said["request_uri_parameter_supported"] is False

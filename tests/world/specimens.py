@@ -35,6 +35,7 @@ from idp.web.pages import (
     LoggedOut,
     Loss,
     Message,
+    NewPasskey,
     NewPassword,
     NewPhone,
     NewRecoveryCodes,
@@ -54,6 +55,7 @@ from idp.web.pages import (
     SmsCode,
     Standing,
     Trouble,
+    UsePasskey,
     VerifyPhone,
     Who,
     Why,
@@ -172,6 +174,8 @@ HOME = Home(
         ),
         AuthenticatorRow(factor=Factor.TOTP, label="Old phone", standing=Standing.NOBODY, change="/account/totp/5"),
         AuthenticatorRow(factor=Factor.TOTP, standing=Standing.CLOSED, change="/account/totp/3"),
+        AuthenticatorRow(factor=Factor.PASSKEY, label="My phone", copied=True, change="/account/totp/6"),
+        AuthenticatorRow(factor=Factor.PASSKEY, label="Security key", copied=False, change="/account/totp/7"),
         AuthenticatorRow(
             factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2), fixed=Fixed.PHONE
         ),
@@ -249,6 +253,16 @@ EDIT_PHONE = EditPhone(
     back="/account",
     loss=Loss(),
 )
+USE_PASSKEY = UsePasskey(
+    who=WHO,
+    action="/i/1/passkey",
+    purpose=STEP_UP,
+    options='{"challenge": "AAAA"}',
+    strong=True,
+    alternatives=(Alternative(Factor.TOTP, "/i/1/totp"),),
+    cancel="/i/1/cancel",
+)
+NEW_PASSKEY = NewPasskey(action="/account/passkeys/new", back="/account", options='{"challenge": "AAAA"}')
 PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
 FORGOT = Forgot(action="/forgot", back="/account")
 FORM_POST = FormPost(
@@ -420,6 +434,19 @@ PAGES: dict[str, Page] = {
         wait=timedelta(minutes=20),
         problems=(Problem.CHANGES_WAIT,),
     ),
+    "use-passkey": USE_PASSKEY,
+    "use-passkey-to-sign-in": replace(USE_PASSKEY, strong=False, purpose=Purpose(client_name="Acme Bank")),
+    "use-passkey-wrong": replace(USE_PASSKEY, problems=(Problem.PASSKEY_WRONG,)),
+    "use-passkey-no-script": replace(USE_PASSKEY, problems=(Problem.PASSKEY_MISSING,)),
+    "use-passkey-behind": replace(USE_PASSKEY, problems=(Problem.PASSKEY_BEHIND,)),
+    "use-passkey-again": replace(USE_PASSKEY, options="", again="/i/1/passkey/send"),
+    "new-passkey": NEW_PASSKEY,
+    "new-passkey-held": replace(NEW_PASSKEY, hold=timedelta(hours=24), problems=(Problem.PASSKEY_UNFIT,)),
+    "new-passkey-nobody": replace(NEW_PASSKEY, hold=timedelta(hours=24), reached=False),
+    "new-passkey-old": replace(NEW_PASSKEY, problems=(Problem.PASSKEY_OLD,)),
+    "new-passkey-there": replace(NEW_PASSKEY, problems=(Problem.PASSKEY_THERE,)),
+    "edit-passkey": replace(EDIT, factor=Factor.PASSKEY, label="My phone"),
+    "edit-passkey-no-hold": replace(EDIT, factor=Factor.PASSKEY, label="My phone", hold=None),
     "first-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=None),
     "new-codes": NewRecoveryCodes(action="/account/codes", back="/account", remaining=8),
     "password": PASSWORD,

@@ -1,4 +1,4 @@
-"""The authenticator apps there are: look at one, give it another name, remove it. Adding one is in `enrol`."""
+"""The authenticator apps and passkeys there are: look at one, give it another name, remove it. Adding is elsewhere."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,21 +8,22 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.people import rooms
-from idp.flows.people.account import TWICE, Done
+from idp.flows.people.account import TWICE
 from idp.flows.people.enrol import LONGEST_LABEL, Slip, label_of
 from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import Inside, Outside, enter, permission, settle, still
 from idp.flows.signin.authorize import ToClient
-from idp.model import Factor, Notice
+from idp.model import STRONG, Factor, Notice
 from idp.store import audits
 from idp.store.people import authenticators
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One authenticator app of a person who may change it. `last`: there is no other."""
+    """One authenticator app or passkey of a person who may change it. `last`: there is no other of either."""
 
     inside: Inside
+    factor: Factor
     label: str
     last: bool
 
@@ -34,17 +35,15 @@ async def app(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> App | Nothi
 
 
 def _app(inside: Inside, authenticator_id: UUID) -> App | Nothing:
-    apps = {
-        each.id: each for each in inside.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None
-    }
+    apps = {each.id: each for each in inside.loaded.authenticators if each.factor in STRONG and each.closed_at is None}
     found = apps.get(authenticator_id)
-    return Nothing() if found is None else App(inside, found.label, last=len(apps) == 1)
+    return Nothing() if found is None else App(inside, found.factor, found.label, last=len(apps) == 1)
 
 
 async def rename(
     idp: Idp, visitor: Visitor, authenticator_id: UUID, *, label: str
-) -> Done | tuple[App, Slip] | Nothing | Outside:
-    """Give an app another name."""
+) -> Factor | tuple[App, Slip] | Nothing | Outside:
+    """Give an app or a passkey another name; which of the two it is."""
     found = await app(idp, visitor, authenticator_id)
     if not isinstance(found, App):
         return found
@@ -53,35 +52,39 @@ async def rename(
         return found, Slip.LABEL_TOO_LONG if label else Slip.NO_LABEL
     account_id = found.inside.account.id
     renamed = await authenticators.rename(idp.db, authenticator_id=authenticator_id, account_id=account_id, label=label)
-    return Done() if renamed else Nothing()
+    return found.factor if renamed else Nothing()
 
 
-async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
-    """Close an app for ever. Every other session ends, and every grant that was not made in this one.
+async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Nothing | Outside:
+    """Close an app or a passkey for ever; which of the two it was.
 
-    Exactly one of any number of callers does; one right behind it hears `Done`.
+    Every other session ends, and every grant that was not made in this one.
+
+    Exactly one of any number of callers does; one right behind it hears the same.
     """
     found = await _remove(idp, visitor, authenticator_id)
-    if not isinstance(found, Done) and await just_removed(idp, visitor, authenticator_id):
-        return Done()  # who clicks twice sees the second answer alone
-    return found
+    if isinstance(found, Factor):
+        return found
+    return await just_removed(idp, visitor, authenticator_id) or found  # who clicks twice sees the second answer alone
 
 
-async def just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> bool:
-    """Whether one of theirs was closed a moment ago: by the first of two presses."""
+async def just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | None:
+    """What kind of theirs was closed a moment ago, by the first of two presses; None if that one was not."""
     inside = await enter(idp, visitor, rooms.HOME)
     if not isinstance(inside, Inside):
-        return False
-    ended = (each.closed_at for each in inside.loaded.authenticators if each.id == authenticator_id)
-    return any(at is not None and at > inside.now - TWICE for at in ended)
+        return None
+    for each in inside.loaded.authenticators:
+        if each.id == authenticator_id and each.closed_at is not None and each.closed_at > inside.now - TWICE:
+            return each.factor
+    return None
 
 
-async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | Nothing | Outside:
+async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Nothing | Outside:
     room = rooms.authenticator(authenticator_id)
     found = await app(idp, visitor, authenticator_id)
     if not isinstance(found, App):
         return found
-    account_id = found.inside.account.id
+    account_id, factor = found.inside.account.id, found.factor
     async with idp.db.transaction() as conn:
         again = await still(conn, idp, visitor, room, account_id=account_id)
         if again is None:
@@ -96,7 +99,7 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | 
         ):
             return Nothing()
         await settle(conn, again, may, why="authenticator")
-        removed = AuthenticatorRemoved(Factor.TOTP, str(authenticator_id))
+        removed = AuthenticatorRemoved(factor, str(authenticator_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
         language = message_language(idp, visitor, again.account)
         await tell(
@@ -108,4 +111,4 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Done | 
             now=again.now,
             about=authenticator_id,
         )
-    return Done()
+    return factor

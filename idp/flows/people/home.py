@@ -14,10 +14,12 @@ from idp.audit import (
     ConsentWithdrawn,
     FactorRefused,
     FactorVerified,
+    PasskeyBehind,
     PasswordChanged,
     RecoveryCodesMade,
     SignedOut,
 )
+from idp.flows import passkeys
 from idp.flows.delivery.notices import reaches
 from idp.flows.idp import Idp, Visitor
 from idp.flows.people import rooms
@@ -34,6 +36,7 @@ _SHOWN = [
     for event in (
         FactorVerified,
         FactorRefused,
+        PasskeyBehind,
         CodeSent,
         ConsentGiven,
         ConsentWithdrawn,
@@ -77,7 +80,8 @@ class Home:
     """What the account page shows. `closed` are the factors that too many wrong codes closed.
 
     `mailbox` is the masked address that codes are sent to; None where the policy sends none, or there is none verified.
-    `reached`: there is a channel on which this person is told what happens. `barrier`: why nothing sensitive opens now.
+    `reached`: there is a channel on which this person is told what happens. `passkeys`: there can be some. `barrier`:
+    why nothing sensitive opens now.
     """
 
     inside: Inside
@@ -91,6 +95,7 @@ class Home:
     may_add_authenticator: bool
     may_add_phone: bool
     may_renew_codes: bool
+    passkeys: bool
     barrier: Barrier | None
 
 
@@ -127,6 +132,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
         may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
+        passkeys=passkeys.relying(idp) is not None,
         barrier=None if (refuse := shut(inside.account, now)) is None else refuse.barrier,
     )
 

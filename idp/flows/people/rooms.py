@@ -26,6 +26,7 @@ AUTHENTICATORS_PATH = f"{ACCOUNT_PATH}/authenticators"
 ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 PHONES_PATH = f"{ACCOUNT_PATH}/phones"
 NEW_PHONE_PATH = f"{PHONES_PATH}/new"
+PASSKEY_PATH = f"{ACCOUNT_PATH}/passkeys/new"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 SIGN_IN_PATH = f"{ACCOUNT_PATH}/sign-in"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
@@ -61,6 +62,7 @@ PASSWORD = _room(PASSWORD_PATH, "password:write")
 _PASSWORD_FOR_LESS = _room(PASSWORD_PATH, change=Change.CHANGE_PASSWORD)
 ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD_APP)
 NEW_PHONE = _room(NEW_PHONE_PATH, "authenticators:write", change=Change.ADD_PHONE)
+PASSKEY = _room(PASSKEY_PATH, "authenticators:write", change=Change.ADD_APP)
 RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.RENEW_CODES)
 
 
@@ -82,7 +84,7 @@ def new_number(phone_id: UUID) -> AuthorizationRequest:
     )
 
 
-_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, NEW_PHONE, RECOVERY)}
+_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, PASSKEY, NEW_PHONE, RECOVERY)}
 _OF_ONE = (authenticator, phone, new_number)
 
 
@@ -150,6 +152,18 @@ async def still(
     loaded = await _look(conn, idp, visitor, now=now)
     found = judge(idp, loaded, possible(idp, loaded, room, now=now), now=now, as_of=as_of)
     return found if isinstance(found, Inside) and found.account.id == account_id else None
+
+
+async def here(
+    conn: Connection, idp: Idp, visitor: Visitor, room: AuthorizationRequest, *, as_of: datetime
+) -> Inside | None:
+    """As `still`, for the person of this session, whoever that is."""
+    now = idp.clock.now()
+    if visitor.token_hash is None:
+        return None
+    await accounts.lock_of_session(conn, token_hash=visitor.token_hash)
+    found = judge(idp, await _look(conn, idp, visitor, now=now), room, now=now, as_of=as_of)
+    return found if isinstance(found, Inside) else None
 
 
 async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loaded:

@@ -13,9 +13,10 @@ from idp.flows.language import message_language
 from idp.flows.signin import repeat, strange
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, issue, load
 from idp.flows.signin.destinations import charges, destination, pace, refunds
-from idp.flows.signin.judge import Wrong, judge, parse
+from idp.flows.signin.judge import judge, parse
 from idp.flows.signin.questions import question, waiting
-from idp.flows.signin.refusals import note_wrong_code
+from idp.flows.signin.refusals import note_behind, note_wrong_code
+from idp.flows.signin.signed import Wrong
 from idp.limits import Closed, Refused
 from idp.model import SENT, Account, AuthenticationEvent, Factor, Notice, Swap
 from idp.policy import Kind, Proceed, decide
@@ -44,12 +45,16 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class WrongCode:
-    """Compared, and not right. `used`: it is the code that was accepted last, and cost no try."""
+    """Compared, and not right. `used`: it is the code that was accepted last, and cost no try.
+
+    `behind`: a passkey that there may be two of, which cost none either.
+    """
 
     show: Show
     factor: Factor
     attempts_left: int
     used: bool = False
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,7 @@ async def _answered(
     account = show.facts.account
     assert account is not None
     parsed = parse(factor, typed)
-    if not isinstance(parsed, str):
+    if parsed is None:
         return Malformed(show, factor, empty=not typed)
     session = show.loaded.session
     assert session is not None
@@ -183,6 +188,7 @@ async def _answered(
         case Spent() | None:
             pass
     used = isinstance(found, Wrong) and found.used
+    behind = found.behind if isinstance(found, Wrong) else None
     if used or not isinstance(found, Wrong):
         # Somebody was first: another tab of the same browser, or the same code twice. Look again.
         again = await repeat.code(idp, interaction_id, visitor, factor, typed)
@@ -191,9 +197,12 @@ async def _answered(
         if again is not None:
             return again
     left = 0 if spent is None else spent.attempts_left
-    if used and spent is not None:
+    if (used or behind) and spent is not None:
         # Whoever has it knows the code, so this tells a guesser nothing; it never opens anything again.
         await attempts.give_back(idp.db, asked, nonce=spent.nonce, refund=Refund(*failures), now=now)
+    if behind is not None:
+        await note_behind(idp, visitor, show, account, behind, now=now)
+        return WrongCode(show, factor, left + 1, behind=True)
     return await _wrong(idp, visitor, show, account, factor, attempts_left=left + used, used=used, now=now)
 
 

@@ -63,7 +63,7 @@ def destination(
                 return None
             where = mailbox_key(idp, account.mailbox)
             return Destination(factor, account.id, None, masked(account.mailbox), idp.limits.email, where, used=True)
-        case Factor.PASSWORD | Factor.TOTP | Factor.RECOVERY:
+        case Factor.PASSWORD | Factor.TOTP | Factor.RECOVERY | Factor.PASSKEY:
             return None
         case _:
             assert_never(factor)

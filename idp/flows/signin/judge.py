@@ -1,47 +1,46 @@
 """Compare a typed answer with its question. Nothing is stored here, and nobody is told before an attempt was spent."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from idp.assurance import is_trusted
-from idp.factors import email, recovery, sms, totp
+from idp.factors import credentials, email, recovery, sms, totp
 from idp.factors.answers import six_digits
+from idp.factors.credentials import Assertion
 from idp.flows.idp import Idp
 from idp.flows.sealed import CODE_KEY, SEED, bound
 from idp.flows.signin.authorize import Show
+from idp.flows.signin.signed import Wrong, signed, usable, was_signed
 from idp.model import Account, AuthenticationEvent, Authenticator, Challenge, Factor
 from idp.store.engine import Conn
 from idp.store.people import recovery_codes
 from idp.store.signin.consuming import Evidence, Mailed, Saved, Step, Texted
 from idp.store.signin.replaced import Replaced
 
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Compared, and not right. `used`: it was right once, and is good for nothing any more."""
-
-    used: bool = False
+Answer = str | Assertion
 
 
-def parse(factor: Factor, posted: object) -> str | None:
+def parse(factor: Factor, posted: object) -> Answer | None:
     """The answer that `judge` takes, out of what was posted; None for what cannot be one, before a try is spent."""
     match factor:
         case Factor.SMS | Factor.EMAIL | Factor.TOTP:
             return six_digits(posted)
         case Factor.RECOVERY:
             return recovery.normalise_answer(posted)
+        case Factor.PASSKEY:
+            return credentials.parse(posted)
         case Factor.PASSWORD:
             return None  # `login` reads and compares it
         case _:
             assert_never(factor)
 
 
-def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: str, *, now: datetime) -> Evidence | Wrong:
+def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: Answer, *, now: datetime) -> Evidence | Wrong:
     """What a right answer uses up, for `proofs.answer`. A sent code is right while where it went is still theirs.
 
     A saved code is only claimed: whether there is such a code is found when it is consumed.
     """
+    if isinstance(typed, Assertion):
+        return signed(idp, show, account, typed, now=now) if factor is Factor.PASSKEY else Wrong()
     asked = show.loaded.challenges.get(factor)
     match factor:
         case Factor.SMS:
@@ -50,15 +49,13 @@ def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: str, *,
             if asked is not None and phone in known and _is_code(idp, asked, sms.NO_DETAILS, typed):
                 assert phone is not None
                 return Texted(phone, asked.nonce)
-            return Wrong()
         case Factor.EMAIL:
             mailbox = account.mailbox
             if asked is not None and mailbox is not None and _is_code(idp, asked, email.details(mailbox), typed):
                 return Mailed(mailbox, asked.nonce)
-            return Wrong()
         case Factor.TOTP:
             used_before = False
-            for app in _usable(show, now=now):
+            for app in usable(show, factor, now=now):
                 match totp.check(seed=_seed_of(idp, app), answer=typed, now=now, last_step=app.last_step):
                     case totp.Verified(step):
                         return Step(app.id, step)
@@ -69,17 +66,19 @@ def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: str, *,
             for codes in show.loaded.authenticators:
                 if codes.factor is Factor.RECOVERY and codes.closed_at is None:
                     return Saved(codes.id, recovery.stored(typed, authenticator_id=codes.id))
-            return Wrong()
-        case Factor.PASSWORD:
-            return Wrong()
+        case Factor.PASSKEY | Factor.PASSWORD:
+            pass
         case _:
             assert_never(factor)
+    return Wrong()
 
 
-async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: str) -> bool:
+async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: Answer) -> bool:
     """Whether this is the code that made the proof: of the question it consumed, of that step, or that saved one."""
     account, challenge = before.loaded.account, before.loaded.challenges.get(event.factor)
     assert account is not None
+    if isinstance(typed, Assertion):
+        return await was_signed(idp, conn, before, event, typed)
     answered = challenge if challenge is not None and challenge.consumed_at == before.at else None
     match event.factor:
         case Factor.SMS:
@@ -99,7 +98,7 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
             code_hash = recovery.stored(typed, authenticator_id=event.authenticator_id)
             used = await recovery_codes.used_at(conn, authenticator_id=event.authenticator_id, code_hash=code_hash)
             return used == before.at
-        case Factor.PASSWORD:
+        case Factor.PASSKEY | Factor.PASSWORD:
             return False
         case _:
             assert_never(event.factor)
@@ -108,15 +107,6 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
 def _is_code(idp: Idp, asked: Challenge, details: bytes, typed: str) -> bool:
     key = idp.secrets.subkey(CODE_KEY, asked.key_id)
     return sms.check(key=key, nonce=asked.nonce, purpose=asked.purpose, details=details, answer=typed)
-
-
-def _usable(show: Show, *, now: datetime) -> list[Authenticator]:
-    """The apps whose code would do here: where nothing else is offered, those on hold would only loop."""
-    usable = [each for each in show.loaded.authenticators if each.factor is Factor.TOTP and each.closed_at is None]
-    if show.ask.factors == (Factor.TOTP,):
-        trusted = [app for app in usable if is_trusted(app, at=now)]
-        return trusted or usable
-    return usable
 
 
 def _seed_of(idp: Idp, app: Authenticator) -> bytes:

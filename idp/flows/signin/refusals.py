@@ -1,12 +1,15 @@
 """Wrong codes: written down, and told to the person in whose name they were typed. Which are wrong, `judge` says."""
 
 from datetime import datetime
+from uuid import UUID
 
 from idp import limits
-from idp.audit import FactorRefused
+from idp.audit import FactorRefused, PasskeyBehind
 from idp.flows.delivery.notices import telling
-from idp.flows.idp import Idp
-from idp.model import Account, Notice
+from idp.flows.idp import Idp, Visitor
+from idp.flows.language import message_language
+from idp.flows.signin.authorize import Show
+from idp.model import Account, Factor, Notice
 from idp.store.signin import refusals
 
 
@@ -26,5 +29,24 @@ async def note_wrong_code(
         told_from=idp.policy.notices.wrong_codes,
         once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id)),
         telling=telling(idp, account, Notice.CODES_WRONG, locale=locale, now=now),
+        now=now,
+    )
+
+
+async def note_behind(idp: Idp, visitor: Visitor, show: Show, account: Account, which: UUID, *, now: datetime) -> None:
+    """Write down that a passkey told a lower count than before, and tell the person, once a day at most.
+
+    It stays open (WebAuthn 6.1.1): a second tab that was slower is the likelier reason, and they can judge.
+    """
+    locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
+    await refusals.note(
+        idp.db,
+        PasskeyBehind(authenticator=str(which), interaction=str(show.interaction.id)),
+        account_id=account.id,
+        client_id=show.client.id,
+        failures=limits.subject(idp.limits.code_failures, account.id, Factor.PASSKEY.value),
+        told_from=0,
+        once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id, Factor.PASSKEY.value)),
+        telling=telling(idp, account, Notice.PASSKEY_BEHIND, locale=locale, now=now),
         now=now,
     )

@@ -104,7 +104,7 @@ async def code(
     """
     parsed = parse(factor, typed)
     here, before = interaction_id, await replaced(idp, interaction_id, visitor)
-    if before is None or not isinstance(parsed, str):
+    if before is None or parsed is None:
         return None
     if (asked_in := _proved_in(before)) not in {None, interaction_id}:
         # the question that was answered is another tab's

@@ -22,6 +22,8 @@ INSERT INTO account (id, username, password_hash, name, email, email_verified, g
 VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
         :created_at)""")
 _LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
+_LOCK_OF_SESSION = Sql("""
+SELECT FROM account WHERE id = (SELECT account_id FROM session WHERE token_hash = :token_hash) FOR NO KEY UPDATE""")
 _HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
 _PASSWORD = Sql("UPDATE account SET password_hash = :password_hash, updated_at = :now WHERE id = :account_id")
 _REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
@@ -86,6 +88,11 @@ async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
 async def lock(conn: Connection, *, account_id: UUID) -> None:
     """Until the transaction ends, nobody else changes how this person signs in."""
     await conn.one(_LOCK, account_id=account_id)
+
+
+async def lock_of_session(conn: Connection, *, token_hash: bytes) -> None:
+    """As `lock`, for the person of the session with this token."""
+    await conn.one(_LOCK_OF_SESSION, token_hash=token_hash)
 
 
 async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:

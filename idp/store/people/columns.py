@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from idp.model import Account, Authenticator, Factor
+from idp.model import Account, Authenticator, Factor, Passkey
 from idp.store.engine import Row
 
 # Of the account `p`.
@@ -21,6 +21,9 @@ AUTHENTICATORS = """(
                t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at, t.preferred_at,
                encode(t.lookup, 'hex') AS number_key, t.last_step,
                CASE WHEN t.factor = 'totp' THEN encode(t.sealed, 'hex') END AS seed,
+               CASE WHEN t.factor = 'passkey' THEN jsonb_build_array(
+                   encode(t.credential_id, 'hex'), encode(t.sealed, 'hex'), t.sign_count, t.eligible, t.copied,
+                   t.attested, t.transports, t.aaguid) END AS passkey,
                (SELECT count(*) FROM recovery_code r WHERE r.authenticator_id = t.id AND r.used_at IS NULL) AS unused
         FROM authenticator t
         WHERE t.account_id = p.id AND t.confirmed_at IS NOT NULL
@@ -76,6 +79,23 @@ def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
         preferred_at=read_time(item["preferred_at"]),
         seed=None if item["seed"] is None else bytes.fromhex(item["seed"]),
         last_step=item["last_step"],
+        passkey=_passkey(item["passkey"]),
+    )
+
+
+def _passkey(item: Sequence[Any] | None) -> Passkey | None:
+    if item is None:
+        return None
+    credential_id, public_key, count, eligible, copied, attested, transports, aaguid = item  # as in `AUTHENTICATORS`
+    return Passkey(
+        credential_id=bytes.fromhex(credential_id),
+        public_key=bytes.fromhex(public_key),
+        count=count,
+        eligible=eligible,
+        copied=bool(copied),
+        attested=bool(attested),
+        transports=tuple(transports or ()),
+        aaguid=aaguid or "",
     )
 
 

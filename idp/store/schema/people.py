@@ -32,7 +32,8 @@ account = table(
 # `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen. Of
 # several phones codes go to the one with the latest `preferred_at`, else to the newest.
 # It opens strong scopes from `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when
-# somebody was. `tell_at` is when to try again.
+# somebody was. `tell_at` is when to try again. Of a passkey `sealed` is its public key, so that nobody plants another,
+# and `sign_count` the last that it told.
 authenticator = table(
     "authenticator",
     sa.Column("id", sa.Uuid, primary_key=True),
@@ -45,11 +46,26 @@ authenticator = table(
     *may_have(sa.Uuid, "enrolled_in", "session_id"),
     sa.Column("last_step", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at"),
+    sa.Column("credential_id", sa.LargeBinary),
+    sa.Column("sign_count", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    *may_have(sa.Boolean, "eligible", "copied", "attested"),
+    sa.Column("transports", Texts),
+    sa.Column("aaguid", sa.Text),
     _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
     sa.CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     sa.CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
     sa.Index("ix_authenticator_account_id", "account_id"),
     sa.Index("ix_authenticator_lookup", "lookup", postgresql_where=sa.text("lookup IS NOT NULL")),
+    sa.CheckConstraint(
+        "factor <> 'passkey' OR (sealed IS NOT NULL AND credential_id IS NOT NULL AND eligible IS NOT NULL)",
+        name="passkey",
+    ),
+    sa.Index(
+        "ix_authenticator_credential_id",
+        "credential_id",
+        unique=True,
+        postgresql_where=sa.text("credential_id IS NOT NULL"),
+    ),
     sa.Index("ix_authenticator_tell_at", "tell_at", postgresql_where=sa.text("tell_at IS NOT NULL")),
     sa.Index("ix_authenticator_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
 )
@@ -94,6 +110,14 @@ link = table(
     sa.Index("ix_link_expires_at", "expires_at"),
 )
 
+# A challenge of a passkey that was answered, by its hash: until then nothing is stored of it.
+used_challenge = table(
+    "used_challenge",
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    *has(Time, "used_at", "expires_at"),
+    sa.Index("ix_used_challenge_expires_at", "expires_at"),
+)
+
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
 # before, until the new one is used: a form that is sent twice still finds its way. Codes of an earlier `generation`
 # than the session's are good for nothing. One that a link opened (`link`) is good for what the link is for alone.
@@ -122,6 +146,7 @@ authentication_event = table(
     sa.Column("at", Time, nullable=False),
     *may_have(sa.Uuid, "interaction_id", "authenticator_id"),
     sa.Column("swap", sa.Text),
+    sa.Column("verified", sa.Boolean),
     sa.CheckConstraint("swap IN ('swapped', 'not_swapped', 'unknown')", name="swap"),
     _is_one_of(Factor),
     sa.Index("ix_authentication_event_session_id", "session_id"),

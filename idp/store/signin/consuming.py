@@ -1,6 +1,7 @@
 """What a right answer uses up and must find unchanged, for the one statement that records a proof (`proofs`)."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, assert_never
 from uuid import UUID
 
@@ -54,7 +55,24 @@ class Saved:
     code_hash: bytes = field(repr=False)
 
 
-Evidence = Compared | Texted | Mailed | Step | Saved
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An answer of this passkey: the challenge with this hash, which no later proof may use, and the count it told.
+
+    `verified`: it made sure who held it. `alone`: it is password and second factor in one, so no attempt is spent.
+    """
+
+    factor: ClassVar[Factor] = Factor.PASSKEY
+    authenticator_id: UUID
+    challenge: bytes = field(repr=False)
+    expires_at: datetime
+    count: int
+    copied: bool
+    verified: bool
+    alone: bool = False
+
+
+Evidence = Compared | Texted | Mailed | Step | Saved | Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +103,19 @@ def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
             return _STEP, {"step": step}
         case Saved(_, code_hash):
             return _SAVED, {"code_hash": code_hash}
+        case Signed() as signed:
+            return _ALONE if signed.alone else _SIGNED, {
+                "challenge": signed.challenge,
+                "challenge_expires_at": signed.expires_at,
+                "count": signed.count,
+                "copied": signed.copied,
+                "proved_verified": signed.verified,
+            }
         case _:
             assert_never(evidence)
 
 
-_NOTHING_SAID = "NULL::text AS swap, NULL::int AS address_places"
+_NOTHING_SAID = "NULL::text AS swap, NULL::int AS address_places, NULL::boolean AS verified"
 
 _COMPARED = Use(
     f"used AS (SELECT {_NOTHING_SAID} FROM locked)",
@@ -105,7 +131,7 @@ _MAILED = Use(
     f"""used AS (
     UPDATE challenge SET consumed_at = :now, attempts = attempts + 1
     WHERE {_OURS} AND nonce = :nonce AND expires_at > :now AND EXISTS (SELECT FROM charged)
-    RETURNING swap, address_places
+    RETURNING swap, address_places, NULL::boolean AS verified
 )""",
     same="""
     SELECT FROM account
@@ -123,7 +149,7 @@ _TEXTED = Use(f"""used AS (
       AND swap IS DISTINCT FROM '{Swap.SWAPPED}'
       AND EXISTS (SELECT FROM authenticator WHERE {_OPEN})
       AND EXISTS (SELECT FROM charged)
-    RETURNING swap, address_places
+    RETURNING swap, address_places, NULL::boolean AS verified
 ),
 touched AS (
     UPDATE authenticator SET last_used_at = :now WHERE id = :authenticator_id AND EXISTS (SELECT FROM used)
@@ -137,6 +163,28 @@ _STEP = Use(f"""used AS (
     WHERE {_OPEN} AND last_step < :step AND EXISTS (SELECT FROM spent)
     RETURNING {_NOTHING_SAID}
 )""")
+
+
+def _signed(when: str, *, same: str = "SELECT") -> Use:
+    """WebAuthn 13.4.3: a challenge is good for one answer. 6.1.1: a count only grows, or is zero for ever."""
+    return Use(
+        f"""unused AS (
+    INSERT INTO used_challenge (hash, used_at, expires_at)
+    SELECT :challenge, :now, :challenge_expires_at WHERE EXISTS (SELECT FROM {when})
+    ON CONFLICT DO NOTHING
+    RETURNING hash
+),
+used AS (
+    UPDATE authenticator SET sign_count = :count, copied = :copied, last_used_at = :now
+    WHERE {_OPEN} AND (sign_count < :count OR (sign_count = 0 AND :count = 0)) AND EXISTS (SELECT FROM unused)
+    RETURNING NULL::text AS swap, NULL::int AS address_places, :proved_verified::boolean AS verified
+)""",
+        same=same,
+    )
+
+
+_SIGNED = _signed("spent")
+_ALONE = _signed("locked", same="SELECT FROM account WHERE id = :account_id AND disabled_at IS NULL FOR SHARE")
 
 _THAT_CODE = "hash = :code_hash AND authenticator_id = :authenticator_id AND used_at IS NULL"
 

@@ -55,7 +55,8 @@ LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen
 
 _PROOFS = """(
     SELECT jsonb_agg(jsonb_build_array(
-        e.factor, e.at, e.account_id, e.client_id, e.interaction_id, e.authenticator_id, e.swap) ORDER BY e.id)
+        e.factor, e.at, e.account_id, e.client_id, e.interaction_id, e.authenticator_id, e.swap,
+        e.verified) ORDER BY e.id)
     FROM authentication_event e
     WHERE e.session_id = s.id
 ) AS proofs"""
@@ -227,7 +228,7 @@ def read(row: Row) -> Loaded:
 
 
 def _event(item: Sequence[Any]) -> AuthenticationEvent:
-    factor, at, account_id, client_id, interaction_id, authenticator_id, swap = item  # as in `_PROOFS`
+    factor, at, account_id, client_id, interaction_id, authenticator_id, swap, verified = item  # as in `_PROOFS`
     return AuthenticationEvent(
         factor=Factor(factor),
         at=datetime.fromisoformat(at),
@@ -236,6 +237,7 @@ def _event(item: Sequence[Any]) -> AuthenticationEvent:
         interaction_id=read_uuid(interaction_id),
         authenticator_id=read_uuid(authenticator_id),
         swap=None if swap is None else Swap(swap),
+        verified=bool(verified),
     )
 
 

@@ -125,8 +125,9 @@ WITH same AS ({use.same}),
 rotated AS ({rotated}),
 event AS (
     INSERT INTO authentication_event (session_id, account_id, factor, at, client_id, interaction_id, authenticator_id,
-                                      swap)
-    SELECT id, account_id, :factor, :now, :client_id, :interaction_id, :authenticator_id, (SELECT swap FROM used)
+                                      swap, verified)
+    SELECT id, account_id, :factor, :now, :client_id, :interaction_id, :authenticator_id, (SELECT swap FROM used),
+           (SELECT verified FROM used)
     FROM rotated
     RETURNING id
 ),

@@ -11,6 +11,7 @@ from idp.web.pages.account import (
     EditAuthenticator,
     Fixed,
     Home,
+    NewPasskey,
     NewRecoveryCodes,
     SessionRow,
     Standing,
@@ -30,6 +31,7 @@ from idp.web.pages.forgotten import Forgot, ForgotSent, NewPassword, ResetLink
 from idp.web.pages.headers import (
     FORM_POST_SCRIPT_HASH,
     HSTS,
+    PASSKEY_SCRIPT,
     SECURITY_HEADERS,
     content_security_policy,
     page_headers,
@@ -48,5 +50,6 @@ from idp.web.pages.prompts import (
     SelectAccount,
     SignIn,
     SmsCode,
+    UsePasskey,
 )
 from idp.web.pages.render import render

@@ -1,6 +1,6 @@
 """The pages of a signed-in person: applications, ways to sign in, sessions, activity. What they show, nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import ClassVar
@@ -35,6 +35,9 @@ class Activity(Enum):
     RECOVERY_MADE = mark("New recovery codes made")
     AUTHENTICATOR_ADDED = mark("Authenticator app added")
     AUTHENTICATOR_REMOVED = mark("Authenticator app removed")
+    PASSKEY_BEHIND = mark("A passkey was refused, because it may have been copied")
+    PASSKEY_ADDED = mark("Passkey added")
+    PASSKEY_REMOVED = mark("Passkey removed")
     PHONE_ADDED = mark("Phone added")
     PASSWORD_CHANGED = mark("Password changed")
     CONSENT_GIVEN = mark("Application allowed")
@@ -65,6 +68,9 @@ class Done(Enum):
     PHONE_RENAMED = mark("The phone has a new name.")
     PHONE_FIRST = mark("Codes by text message go to this phone first from now on.")
     PHONE_REMOVED = mark("The phone was removed. Every other browser has to sign in again.")
+    PASSKEY_ADDED = mark("Your passkey is set up.")
+    PASSKEY_RENAMED = mark("The passkey has a new name.")
+    PASSKEY_REMOVED = mark("The passkey was removed. Every other browser has to sign in again.")
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
@@ -76,7 +82,7 @@ class AuthenticatorRow:
     """One way to sign in. `hint` is the authenticator's, `remaining` counts codes, `change` leads to a page.
 
     Without that, `fixed` says why there is none. Of e-mail, `hint` is the masked address, and it says nothing of its
-    last use.
+    last use. `copied`, of a passkey: it is on other devices of its owner too; None of everything else.
     """
 
     factor: Factor
@@ -89,6 +95,7 @@ class AuthenticatorRow:
     remaining: int | None = None
     change: str | None = None
     fixed: Fixed | None = None
+    copied: bool | None = None
 
     @property
     def strong(self) -> bool:
@@ -162,6 +169,7 @@ class Home:
     activity: tuple[ActivityRow, ...] = ()
     add_authenticator: str | None = None
     add_phone: str | None = None
+    add_passkey: str | None = None
     new_recovery_codes: str | None = None
     renew_codes: str | None = None
     change_password: str | None = None
@@ -188,10 +196,29 @@ class BeginEnrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewPasskey:
+    """A new passkey. The script asks the browser for `options`, and posts its answer, `code`, and `label` to `action`.
+
+    `hold` and `reached` as of `BeginEnrolment`.
+    """
+
+    template: ClassVar[str] = "new_passkey.html"
+    action: str
+    back: str
+    options: str = field(repr=False)
+    label: str = ""
+    hold: timedelta | None = None
+    reached: bool = True
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EditAuthenticator:
-    """One authenticator app. Posts `label` to `rename`, an empty form to `remove`."""
+    """One authenticator app or passkey. Posts `label` to `rename`, an empty form to `remove`."""
 
     template: ClassVar[str] = "edit_authenticator.html"
+    factor: Factor = Factor.TOTP
     label: str
     rename: str
     remove: str

@@ -6,28 +6,31 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-# The only script of the product. Its hash is in the policy of the one page that holds it.
+# The only script in a page. Its hash is in the policy of the one page that holds it.
 FORM_POST_SCRIPT = 'document.getElementById("answer").submit()'
 FORM_POST_SCRIPT_HASH = f"sha256-{base64.b64encode(hashlib.sha256(FORM_POST_SCRIPT.encode()).digest()).decode()}"
+
+PASSKEY_SCRIPT = "passkey.js"  # the only file with a script, for the pages that ask a browser for a passkey
 
 HSTS = "max-age=31536000; includeSubDomains"
 
 
-def content_security_policy(form_targets: Sequence[str] = (), script_hash: str | None = None) -> str:
+def content_security_policy(form_targets: Sequence[str] = (), script: str | None = None) -> str:
     """The policy of a page whose forms may lead to us and wherever the clients at `form_targets` (absolute URIs) lead.
 
     Chromium holds every redirect that follows a form to `form-action`, the client's own further ones included, and
-    where those go is the client's business (decision 0009). So it names the scheme of the URI, and no origin.
+    where those go is the client's business (decision 0009). So it names the scheme of the URI, and no origin. `script`
+    is the source of the one script that may run: a hash in quotes, or the address of a file.
     ValueError for what no form may lead to.
     """
     targets = dict.fromkeys(_source(uri) for uri in form_targets)
-    script = () if script_hash is None else (f"script-src '{script_hash}'",)
+    scripts = () if script is None else (f"script-src {script}",)
     return "; ".join(
         (
             "default-src 'none'",
             "style-src 'self'",
             "img-src 'self'",
-            *script,
+            *scripts,
             " ".join(("form-action 'self'", *targets)),
             "frame-ancestors 'none'",
             "base-uri 'none'",
@@ -57,13 +60,11 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def page_headers(
-    form_targets: Sequence[str] = (), script_hash: str | None = None, *, secure: bool = True
-) -> dict[str, str]:
+def page_headers(form_targets: Sequence[str] = (), script: str | None = None, *, secure: bool = True) -> dict[str, str]:
     """Every header of an HTML page. `secure`: browsers reach us over https; HSTS is for https only (RFC 6797 7.2)."""
     return {
         **SECURITY_HEADERS,
-        "Content-Security-Policy": content_security_policy(form_targets, script_hash),
+        "Content-Security-Policy": content_security_policy(form_targets, script),
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
         **({"Strict-Transport-Security": HSTS} if secure else {}),

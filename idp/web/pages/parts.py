@@ -144,6 +144,18 @@ class Problem(Enum):
     RECOVERY_WRONG = ("code", mark("The recovery code is not right, or was used already"))
     WHO_MISSING = ("username", mark("Enter your email address or your username"))
     LINK_WAIT = ("username", mark("You can ask for another link in %(wait)s. One that you have still works"))
+    PASSKEY_MISSING = (
+        "passkey",
+        mark("Your browser sent no passkey. Passkeys need scripts: allow them for this page, or use another way"),
+    )
+    PASSKEY_WRONG = ("passkey", mark("This passkey was not accepted. Try again, or use another way"))
+    PASSKEY_BEHIND = (
+        "passkey",
+        mark("This passkey may have been copied, so we did not accept it. Use another way, and tell us"),
+    )
+    PASSKEY_OLD = ("passkey", mark("This page was open for too long. Press the button again"))
+    PASSKEY_UNFIT = ("passkey", mark("This passkey cannot be used here. Try again, or choose another kind"))
+    PASSKEY_THERE = ("passkey", mark("This passkey is set up already"))
     LABEL_TOO_LONG = ("label", mark("Use a name of at most 60 characters"))
     LABEL_MISSING = ("label", mark("Enter a name"))
     PHONE_MISSING = ("number", mark("Enter a mobile number"))

@@ -106,6 +106,26 @@ class AuthenticatorCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsePasskey:
+    """A passkey as the second factor. The script asks for `options` and posts the answer, `code`, to `action`.
+
+    `strong` when nothing less will do; `again` as of `AuthenticatorCode`.
+    """
+
+    template: ClassVar[str] = "use_passkey.html"
+    action: str
+    purpose: Purpose
+    options: str = field(repr=False)
+    strong: bool = False
+    again: str | None = None
+    who: Who | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    cancel: str | None = None
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCode:
     """One of the saved codes. Posts `code` to `action`; `cancel` to `cancel`. `again` as of `AuthenticatorCode`."""
 

@@ -1,0 +1,85 @@
+"""A passkey of our own, for what no browser shows: each flag, each count, each lie (WebAuthn 6.1, 6.5)."""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+ORIGIN = "http://localhost:8000"
+UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
+
+
+def text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def raw(written: str) -> bytes:
+    return base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))
+
+
+def options_in(page: str) -> dict[str, Any]:
+    """What a page asks the browser for."""
+    found = re.search(r'data-options="([^"]*)"', page)
+    assert found is not None, page[:3000]
+    options: dict[str, Any] = json.loads(unescape(found[1]))
+    return options
+
+
+@dataclass(slots=True)
+class Key:
+    """One passkey. `flags` are what it says of itself, `count` its next count; None: it counts nothing."""
+
+    flags: int = UP | UV
+    count: int | None = 1
+    rp_id: str = "localhost"
+    origin: str = ORIGIN
+    id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    handle: bytes | None = None
+
+    def cose(self) -> bytes:
+        numbers = self.key.public_key().public_numbers()
+        return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")})
+
+    def data(self, flags: int, extra: bytes = b"") -> bytes:
+        count = 0 if self.count is None else self.count
+        if self.count is not None:
+            self.count += 1
+        return hashlib.sha256(self.rp_id.encode()).digest() + bytes((flags,)) + count.to_bytes(4, "big") + extra
+
+    def said(self, kind: str, challenge: str, **more: Any) -> bytes:
+        given = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False, **more}
+        return json.dumps(given).encode()
+
+    def made(self, options: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """The answer to `navigator.credentials.create`, without attestation."""
+        self.handle = raw(options["user"]["id"])
+        extra = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + self.cose()
+        attestation = {"fmt": "none", "attStmt": {}, "authData": self.data(self.flags | AT, extra)}
+        response = {
+            "clientDataJSON": text(self.said("webauthn.create", options["challenge"], **more)),
+            "attestationObject": text(cbor2.dumps(attestation)),
+            "transports": ["internal", "hybrid"],
+        }
+        return {"id": text(self.id), "rawId": text(self.id), "type": "public-key", "response": response}
+
+    def answer(self, options: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """The answer to `navigator.credentials.get`."""
+        said = self.said("webauthn.get", options["challenge"], **more)
+        data = self.data(self.flags)
+        signature = self.key.sign(data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
+        response = {
+            "clientDataJSON": text(said),
+            "authenticatorData": text(data),
+            "signature": text(signature),
+            "userHandle": None if self.handle is None else text(self.handle),
+        }
+        return {"id": text(self.id), "rawId": text(self.id), "type": "public-key", "response": response}
