@@ -8,6 +8,7 @@ from idp.web import (
     account,
     authenticators,
     authorize,
+    devices,
     entrance,
     interaction,
     logout,
@@ -38,6 +39,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *passkeys.ROUTES,
         *recovery_codes.ROUTES,
         *reset.ROUTES,
+        *devices.ROUTES,
         *logout.ROUTES,
     ]
     base = urlsplit(issuer).path
