@@ -11,7 +11,6 @@ from idp.audit import (
     CodeSent,
     ConsentGiven,
     ConsentWithdrawn,
-    DeviceForgotten,
     FactorRefused,
     FactorVerified,
     PasskeyBehind,
@@ -31,7 +30,6 @@ _HAPPENED = {
     AuthenticatorRemoved.name: Activity.AUTHENTICATOR_REMOVED,
     RecoveryCodesMade.name: Activity.RECOVERY_MADE,
     PasswordChanged.name: Activity.PASSWORD_CHANGED,
-    DeviceForgotten.name: Activity.DEVICE_FORGOTTEN,
 }
 
 _ADDED: Mapping[str, Activity] = {Factor.SMS: Activity.PHONE_ADDED, Factor.PASSKEY: Activity.PASSKEY_ADDED}

@@ -11,17 +11,16 @@ from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.signin.authorize import Show
-from idp.flows.signin.choices import optional
-from idp.flows.signin.destinations import Destination, destination, phone_of
-from idp.flows.signin.questions import waiting
+from idp.flows.signin.destinations import Destination, destination, phone_of, phones_of
+from idp.flows.signin.questions import asked_phone, waiting
 from idp.model import SENT, Authenticator, Challenge, Change, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind, Policy, Why
 from idp.web import pages
-from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who
+from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem
+from idp.web.purposes import AGAIN, purpose_of, scope_line, who_of
 
 _SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
-_AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,9 @@ def destination_of(idp: Idp, show: Show, factor: Factor | None) -> Destination |
     account = show.facts.account
     if show.ask.kind is not Kind.SECOND_FACTOR or account is None:
         return None
-    return destination(idp, asked(show, factor), account, show.loaded.authenticators)
+    which = asked(show, factor)
+    to = asked_phone(show, which, idp.policy)
+    return destination(idp, which, account, show.loaded.authenticators, phone_id=to)
 
 
 def asked(show: Show, factor: Factor | None) -> Factor:
@@ -107,33 +108,12 @@ def asked(show: Show, factor: Factor | None) -> Factor:
     return factor if factor is not None and factor in show.ask.factors else show.ask.factors[0]
 
 
-def purpose_of(show: Show, policy: Policy) -> Purpose:
-    """Why this is asked, in the words of the pages."""
-    internal = show.client.id == INTERNAL
-    name = None if internal else show.client.name
-    reason = show.ask.reason
-    if internal and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
-        return Purpose(why=pages.Why.ACCOUNT)
-    if reason.scope is not None and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
-        if reason.scope == "openid":
-            return Purpose(why=pages.Why.SIGN_IN, client_name=name)
-        return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=(scope_line(reason.scope, policy),))
-    if reason.why in _AGAIN:
-        return Purpose(why=pages.Why.AGAIN, client_name=name)
-    return Purpose(why=pages.Why.SIGN_IN, client_name=name)
-
-
-def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
-    """A scope as pages say it."""
-    return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
-
-
 def sign_in(
     show: Show, policy: Policy, here: str, extra: Extra = NOTHING, *, asked: str = "", forgot: str | None = None
 ) -> Page:
     """The page that asks for the password. `asked` is what its forms carry along of a request that is not stored."""
     person = show.facts.account
-    again = person if show.ask.reason.why in _AGAIN else None
+    again = person if show.ask.reason.why in AGAIN else None
     username = extra.username
     if username is None:
         username = again.username if again else show.interaction.request.login_hint or ""
@@ -155,7 +135,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
     tries = extra.tries_left
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
         tries = challenge.max_attempts - challenge.attempts
-    purpose, cancel, who = purpose_of(show, policy), f"{here}/cancel", _who(show, here)
+    purpose, cancel, who = purpose_of(show, policy), f"{here}/cancel", who_of(show, here)
     again = None
     if factor not in SENT:
         if challenge is not None and challenge.stuck(show.facts.now):
@@ -206,6 +186,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
             )
         case Factor.SMS | Factor.EMAIL:
             page = pages.EmailCode if factor is Factor.EMAIL else pages.SmsCode
+            phones = _other_phones(show, here, extra.to)
             return page(
                 action=f"{here}/{factor.value}",
                 purpose=purpose,
@@ -218,7 +199,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 last_for=extra.last_for,
                 tries_left=tries,
                 delivery=extra.delivery,
-                alternatives=others,
+                alternatives=(*phones, *others),
                 cancel=cancel,
                 wait=extra.wait,
                 problems=extra.problems,
@@ -235,11 +216,6 @@ def _nothing_less(show: Show) -> bool:
     return asks_for_app and show.interaction.request.change is not Change.RESET_PASSWORD
 
 
-def _who(show: Show, here: str) -> Who | None:
-    person = show.facts.account
-    return None if person is None else Who(person.username, f"{here}/account")
-
-
 def _other(show: Show, policy: Policy, here: str, factor: Factor) -> Alternative:
     account = show.facts.account
     address = account.mailbox if account is not None and factor is Factor.EMAIL else None
@@ -247,6 +223,18 @@ def _other(show: Show, policy: Policy, here: str, factor: Factor) -> Alternative
     waits = challenge is not None and challenge.alive(show.facts.now)
     send = f"{page}/send" if factor in SENT and not waits else None
     return Alternative(factor, page, None if address is None else masked(address), send)
+
+
+def _other_phones(show: Show, here: str, to: Destination | None) -> tuple[Alternative, ...]:
+    """The other phones of who is asked for a code by text message."""
+    if to is None or to.factor is not Factor.SMS:
+        return ()
+    page, theirs = f"{here}/{Factor.SMS.value}", phones_of(show.loaded.authenticators)
+    return tuple(
+        Alternative(Factor.SMS, page, each.hint, f"{page}/send", phone=str(each.id), label=each.label)
+        for each in theirs
+        if each.id != to.authenticator_id
+    )
 
 
 def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedelta | None:
@@ -270,7 +258,7 @@ def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
             for scope in show.ask.scopes
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
-        who=_who(show, here),
+        who=who_of(show, here),
         problems=extra.problems,
     )
 

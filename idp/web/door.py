@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from idp.web.address import address
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
-A_YEAR = timedelta(days=365)
+_LONG = 365 * 24 * 3600
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
@@ -60,12 +59,12 @@ def cookie_name(idp: Idp, kind: str = "") -> str:
     return f"__Host-stile{kind}" if idp.settings.secure else f"stile{kind}"
 
 
-def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", life: timedelta | None = None) -> None:
-    """HttpOnly, SameSite=Lax, for the whole host; Secure wherever there is https. No `life`: as long as it is open."""
+def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", lasting: bool = False) -> None:
+    """HttpOnly, SameSite=Lax, for the whole host; Secure wherever there is https."""
     response.set_cookie(
         cookie_name(idp, kind),
         value,
-        max_age=None if life is None else int(life.total_seconds()),
+        max_age=_LONG if lasting else None,
         path="/",
         secure=idp.settings.secure,
         httponly=True,

@@ -35,7 +35,7 @@ async def _shown(
     idp = idp_of(request)
     to = destination_of(idp, show, factor)
     if to is not None:
-        coming = await next_send(idp, visitor(request), to, show.loaded.device)
+        coming = await next_send(idp, visitor(request), to)
         extra = replace(
             extra,
             to=to,
@@ -107,7 +107,7 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
     idp, who, factor = idp_of(request), visitor(request), Factor(request.path_params["factor"])
     form = await own_form(request)
     if send:
-        outcome = await challenge.send(idp, interaction_id, who, factor)
+        outcome = await challenge.send(idp, interaction_id, who, factor, phone_id=_phone(form.get("phone")))
     else:
         outcome = await challenge.answer(idp, interaction_id, who, factor, form.get("code"))
         count(factor, outcome)
@@ -123,6 +123,14 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
         case refused:
             note = replace(_note(idp, refused), about=factor.value)
             return see(request, _here(request, interaction_id, factor), note)
+
+
+def _phone(posted: str) -> UUID | None:
+    """Which of several phones; whose it is, the flow sees."""
+    try:
+        return UUID(posted)
+    except ValueError:
+        return None
 
 
 def _elsewhere(request: Request, interaction_id: UUID) -> Response:

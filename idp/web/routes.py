@@ -8,7 +8,6 @@ from idp.web import (
     account,
     authenticators,
     authorize,
-    devices,
     entrance,
     interaction,
     logout,
@@ -39,7 +38,6 @@ def routes(issuer: str) -> list[BaseRoute]:
         *passkeys.ROUTES,
         *recovery_codes.ROUTES,
         *reset.ROUTES,
-        *devices.ROUTES,
         *logout.ROUTES,
     ]
     base = urlsplit(issuer).path

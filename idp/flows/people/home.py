@@ -12,7 +12,6 @@ from idp.audit import (
     CodeSent,
     ConsentGiven,
     ConsentWithdrawn,
-    DeviceForgotten,
     FactorRefused,
     FactorVerified,
     PasskeyBehind,
@@ -29,7 +28,6 @@ from idp.flows.signin.destinations import destination
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Client, Factor
 from idp.policy import UNMET, Barrier, Refuse, is_for, shut
 from idp.store.people import home as store
-from idp.store.people.devices import Known
 from idp.store.people.home import Browser, Seen
 
 ACTIVITY = 30
@@ -47,7 +45,6 @@ _SHOWN = [
         RecoveryCodesMade,
         PasswordChanged,
         SignedOut,
-        DeviceForgotten,
     )
 ]
 
@@ -90,7 +87,6 @@ class Home:
     inside: Inside
     apps: Sequence[App]
     browsers: Sequence[Browser]
-    devices: Sequence[Known]
     activity: Sequence[Happened]
     closed: frozenset[Factor]
     mailbox: str | None
@@ -128,7 +124,6 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         inside=inside,
         apps=apps(idp.clients, inside.account, seen),
         browsers=seen.browsers,
-        devices=seen.devices,
         activity=[Happened(each.at, each.name, _name_of(idp, each.client_id), each.fields) for each in seen.happened],
         closed=frozenset(factor for factor, state in states.items() if limits.wait(failures, state, now=now) is None),
         mailbox=_mailbox(idp, inside),

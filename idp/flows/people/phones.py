@@ -79,7 +79,7 @@ async def remove(idp: Idp, visitor: Visitor, phone_id: UUID) -> Done | Last | No
     Exactly one of any number of callers does; one right behind it hears `Done`. The last way to sign in stays.
     """
     found = await _remove(idp, visitor, phone_id)
-    if isinstance(found, Nothing | ToClient) and await just_removed(idp, visitor, phone_id):
+    if not isinstance(found, Done | Last) and await just_removed(idp, visitor, phone_id):
         return Done()  # who clicks twice sees the second answer alone
     return found
 

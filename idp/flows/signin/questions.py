@@ -56,3 +56,9 @@ def waiting(show: Show, factor: Factor, policy: Policy) -> Challenge | None:
         if each.factor is factor and each.account_id == account.id and each.alive(show.facts.now)
     ]
     return max(lent, key=lambda each: each.created_at, default=own)
+
+
+def asked_phone(show: Show, factor: Factor, policy: Policy) -> UUID | None:
+    """The phone that the code went to which may be answered here, or that the last one went to."""
+    asked = waiting(show, factor, policy)
+    return None if asked is None else asked.authenticator_id

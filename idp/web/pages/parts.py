@@ -79,13 +79,16 @@ class Purpose:
 class Alternative:
     """Another factor that would do here, and the link (GET, changes nothing) to its page. `hint` masks where to.
 
-    `send` is the form's action where a message has to leave before there is anything to type.
+    `send` is the form's action where a message has to leave before there is anything to type. It posts `phone`, which
+    of several it goes to: `hint` is its own then, `label` what the person calls it.
     """
 
     factor: Factor
     href: str
     hint: str | None = None
     send: str | None = None
+    phone: str | None = None
+    label: str = ""
 
     @property
     def sent(self) -> bool:
