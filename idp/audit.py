@@ -124,7 +124,7 @@ class TokensIssued(Event):
 
 @dataclass(frozen=True, slots=True)
 class GrantRevoked(Event):
-    """A grant and all its tokens died; `why` is reuse, revoked, logout, withdrawn, password or authenticator."""
+    """A grant and all its tokens died; `why` is reuse, revoked, logout, withdrawn, password and so on."""
 
     name = "grant.revoked"
     why: str
@@ -215,6 +215,16 @@ class AccountChanged(Event):
     name = "account.changed"
     change: str
     by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFrozen(Event):
+    """Nothing sensitive opens until the account is recovered: the person said so by a link, or an operator did."""
+
+    name = "account.frozen"
+    by: str
+    sessions: int
+    about: str | None = None  # the notice whose link it was
 
 
 @dataclass(frozen=True, slots=True)

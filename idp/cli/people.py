@@ -26,6 +26,8 @@ def account_json(account: "Account") -> dict[str, Any]:
         "email_verified": account.email_verified,
         "groups": account.groups,
         "disabled": account.disabled,
+        "frozen_at": account.frozen_at,
+        "strong_from": account.strong_from,
         "created_at": account.created_at,
     }
 
@@ -64,6 +66,7 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
         ("groups", " ".join(sorted(account.groups))),
         ("added", output.when(account.created_at)),
         ("signs in", "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app"),
+        *_closed(account),
     ]
     theirs = [
         (str(one.id)[:8], one.factor, f"{one.label} {one.hint}".strip(), _trusted(one), output.when(one.last_used_at))
@@ -87,6 +90,15 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
         ]
         lines += ["", output.table(("LATELY", "EVENT", "CLIENT", "FROM", "BROWSER"), lately)]
     return lines
+
+
+def _closed(account: "Account") -> list[tuple[str, str]]:
+    """Why nothing sensitive opens for somebody who may sign in."""
+    if account.frozen_at is not None:
+        return [("frozen", f"since {output.when(account.frozen_at)}: nothing sensitive opens until it is recovered")]
+    if account.strong_from is not None:
+        return [("recovered", f"nothing sensitive opens before {output.when(account.strong_from)}")]
+    return []
 
 
 def _trusted(one: "Authenticator") -> str:

@@ -231,6 +231,25 @@ def _set_disabled(name: str, *, disabled: bool, as_json: bool) -> None:
     output.show({"username": name, "disabled": disabled}, line, as_json=as_json)
 
 
+@app.command(
+    "freeze",
+    epilog="\b\nExamples:\n  idp user freeze ada      somebody else has her phone or her password",
+)
+def freeze(name: Name, as_json: output.Json = False) -> None:
+    """Sign a person out everywhere and close what is sensitive until they have recovered the account.
+
+    They can go on signing in, and are told on every channel. Nothing is deleted.
+    """
+    from idp.flows.operate.people import freeze_user
+    from idp.serving.place import run
+
+    new = run(lambda idp: freeze_user(idp, name))
+    line = f"{name} is signed out everywhere, and nothing sensitive opens until the account is recovered."
+    if not new:
+        line = f"{name} was frozen already, and is signed out everywhere."
+    output.show({"username": name, "frozen": True, "new": new}, line, as_json=as_json)
+
+
 @app.command("unlock", epilog="\b\nExamples:\n  idp user unlock ada")
 def unlock(name: Name, as_json: output.Json = False) -> None:
     """End the waits after wrong passwords, wrong codes and too many messages, in every browser, and say which.

@@ -2,7 +2,7 @@
 
 from idp.model.browsers import SEEN_EVERY, Challenge, Interaction, Session
 from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor
-from idp.model.notices import EVERYWHERE, Notice, Texting
+from idp.model.notices import EVERYWHERE, LINKLESS, Notice, Texting
 from idp.model.people import (
     UNTIL_RECOVERED,
     Account,

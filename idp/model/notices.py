@@ -17,6 +17,7 @@ class Notice(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     CODES_WRONG = "codes_wrong"
     NEW_BROWSER = "new_browser"
+    FROZEN = "frozen"
 
 
 # How somebody signs in was changed: told on every channel, whatever it costs, for a hold may begin with it (design 5).
@@ -31,6 +32,8 @@ EVERYWHERE = frozenset(
         Notice.RECOVERY_USED,
     }
 )
+# The mails of these carry no link that freezes: it is done.
+LINKLESS = frozenset({Notice.FROZEN})
 
 
 class Texting(StrEnum):

@@ -114,6 +114,7 @@ class Links:
     """For how long links of mails work, each by its name (`LinkFor`)."""
 
     reset: timedelta
+    freeze: timedelta
 
 
 @dataclass(frozen=True, slots=True)

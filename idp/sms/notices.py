@@ -65,14 +65,19 @@ def _texts(notice: Notice, _: Translate, values: Mapping[str, str]) -> Iterator[
 
 def _advice(notice: Notice, _: Translate, *, placed: bool) -> Iterator[str]:
     """What to do if it was not them, the best first."""
+    if notice is Notice.FROZEN:
+        if placed:
+            yield _("Not you? Recover it at {place} or ask us.")
+        yield _("Not you? Recover it, or ask us.")
+        return
     if notice in {Notice.CODES_WRONG, Notice.NEW_BROWSER}:
         if placed:
             yield _("Not you? Change your password at {place} and tell us.")
-        yield _("Not you? Change your password now under Security and tell us.")
+        yield _("Not you? Change your password now and tell us.")
         return
     if placed:
         yield _("Not you? Sign in at {place}, undo it and tell us.")
-    yield _("Not you? Sign in as you always do, undo it under Security and tell us.")
+    yield _("Not you? Sign in as you always do, undo it and tell us.")
 
 
 def notice_mail(
@@ -87,22 +92,34 @@ def notice_mail(
     """The whole e-mail. Its first line is what happened, and stands above it too."""
     _ = translate
     values = {"brand": harmless(brand, BRAND), "account": ways.account}
-    paragraphs = [fill(said(notice, _), values), _circumstances(circumstances, values, _, locale)]
-    paragraphs.append(_("Was it you? Then there is nothing to do."))
-    if ways.freeze is not None and ways.until is not None:
-        until = moment(ways.until, locale, circumstances.zone)
-        freeze = _(
-            "Not you? Open this address and press the button. It signs you out everywhere and closes sensitive actions "
-            "and changes until you have recovered your account. It works without a password, once, until {until}:"
-        )
-        paragraphs += [fill(freeze, {"until": until}), ways.freeze]
-    else:
-        paragraphs.append(_("Not you? Sign in as you always do, undo it under Security and tell us."))
-    paragraphs.append(fill(_("Your account is at {account}"), values))
-    paragraphs.append(
-        fill(_("{brand} will not call, text or email to ask for a password or a code."), values),
+    paragraphs = (
+        said(notice, _),
+        _circumstances(circumstances, values, _, locale),
+        *_to_do(notice, ways, circumstances.zone, _, locale),
+        _("Your account is at {account}"),
+        _("{brand} will not call, text or email to ask for a password or a code."),
     )
-    return "\n\n".join(paragraphs)
+    return "\n\n".join(fill(paragraph, values) for paragraph in paragraphs)
+
+
+def _to_do(notice: Notice, ways: Ways, zone: str | None, _: Translate, locale: str) -> Iterator[str]:
+    if notice is Notice.FROZEN:
+        yield _(
+            "Nothing sensitive opens, and nothing of how you sign in can be changed, until the account is recovered. "
+            "Press “Forgot your password?” where you sign in, and confirm the new password with what you still have; "
+            "or ask the people who run this service."
+        )
+        return
+    yield _("Was it you? Then there is nothing to do.")
+    if ways.freeze is None or ways.until is None:
+        yield _("Not you? Sign in as you always do, undo it and tell us.")
+        return
+    freeze = _(
+        "Not you? Open this address and press the button. It signs you out everywhere and closes sensitive actions "
+        "and changes until you have recovered your account. It works without a password, once, until {until}:"
+    )
+    yield fill(freeze, {"until": moment(ways.until, locale, zone)})
+    yield ways.freeze
 
 
 def _circumstances(known: Circumstances, values: Mapping[str, str], _: Translate, locale: str) -> str:
@@ -131,4 +148,5 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
         Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
         Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
         Notice.NEW_BROWSER: _("A new browser signed in to your {brand} account."),
+        Notice.FROZEN: _("Your {brand} account was frozen and signed out everywhere."),
     }[notice]

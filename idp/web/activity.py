@@ -6,6 +6,7 @@ from typing import Any
 
 from idp import addresses
 from idp.audit import (
+    AccountFrozen,
     AuthenticatorAdded,
     AuthenticatorRemoved,
     CodeSent,
@@ -30,6 +31,7 @@ _HAPPENED = {
     AuthenticatorRemoved.name: Activity.AUTHENTICATOR_REMOVED,
     RecoveryCodesMade.name: Activity.RECOVERY_MADE,
     PasswordChanged.name: Activity.PASSWORD_CHANGED,
+    AccountFrozen.name: Activity.FROZEN,
 }
 
 _ADDED: Mapping[str, Activity] = {Factor.SMS: Activity.PHONE_ADDED, Factor.PASSKEY: Activity.PASSKEY_ADDED}

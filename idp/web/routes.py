@@ -9,6 +9,7 @@ from idp.web import (
     authenticators,
     authorize,
     entrance,
+    freezing,
     interaction,
     logout,
     operations,
@@ -39,6 +40,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *recovery_codes.ROUTES,
         *reset.ROUTES,
         *logout.ROUTES,
+        *freezing.ROUTES,
     ]
     base = urlsplit(issuer).path
     ours: list[BaseRoute] = [unmoved(route) for route in from_here]

@@ -46,6 +46,7 @@ COMMANDS = [
             "password",
             "disable",
             "enable",
+            "freeze",
             "unlock",
             "claims",
             "email",

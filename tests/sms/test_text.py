@@ -117,8 +117,7 @@ def test_a_notice_fits_one_part_names_the_brand_and_holds_no_link(notice: Notice
 
 def test_an_added_app_is_told_in_these_words() -> None:
     assert notice_text(Notice.TOTP_ADDED, brand="Acme") == (
-        "An authenticator app was added to your Acme account. "
-        "Not you? Sign in as you always do, undo it under Security and tell us."
+        "An authenticator app was added to your Acme account. Not you? Sign in as you always do, undo it and tell us."
     )
 
 

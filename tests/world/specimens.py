@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from idp.model import SECOND, Factor
+from idp.model import SECOND, Factor, Notice
 from idp.policy.advice import Guard, Step
 from idp.web.pages import (
     AccountChoice,
@@ -15,7 +15,6 @@ from idp.web.pages import (
     AuthenticatorRow,
     BeginEnrolment,
     Brand,
-    CancelEnrolment,
     ChangePassword,
     ConfirmLogout,
     Consent,
@@ -30,6 +29,8 @@ from idp.web.pages import (
     Forgot,
     ForgotSent,
     FormPost,
+    Freeze,
+    Frozen,
     Home,
     Kept,
     LoggedOut,
@@ -480,7 +481,17 @@ PAGES: dict[str, Page] = {
     "form-post-again": FormPost(redirect_uri="/authorize?again", fields=(("client_id", "bank"),), ours=True),
     "outbox": OUTBOX,
     "outbox-empty": Outbox(here="/dev/outbox", messages=()),
-    "was-it-you": CancelEnrolment(action="/cancel/1", added_at=NOW, label="Pixel"),
+    "freeze": Freeze(
+        action="/link/freeze/1",
+        notice=Notice.NEW_BROWSER,
+        at=NOW,
+        zone="Europe/Tallinn",
+        device="Chrome, Windows",
+        address="203.0.113.7",
+    ),
+    "freeze-operator": Freeze(action="/link/freeze/1", notice=Notice.PASSWORD_CHANGED, at=NOW),
+    "frozen": Frozen(home="/account", forgot="/forgot"),
+    "frozen-ask": Frozen(home="/account"),
     "long-sign-in": replace(SIGN_IN, username=LONG, purpose=Purpose(client_name=LONG)),
     "long-totp": replace(
         TOTP, label=LONG, purpose=Purpose(why=Why.SCOPE, client_name=LONG, scopes=(ScopeLine(name=LONG),))

@@ -6,11 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from idp.addresses import ORIGIN, UNKNOWN_ADDRESS, address_bucket, device
+from idp.crypto import digest, random_bytes
+from idp.flows.delivery.linking import link_token
 from idp.flows.idp import Idp
-from idp.model import Account, Authenticator, Factor, Notice
+from idp.model import LINKLESS, Account, Authenticator, Factor, Notice
+from idp.model.links import LinkFor
 from idp.store.delivery import messages, untold
-from idp.store.delivery.messages import Telling
+from idp.store.delivery.messages import FreezeLink, Telling
 from idp.store.engine import Conn
+
+_NONCE_BYTES = 16
 
 
 def telling(
@@ -38,7 +43,15 @@ def telling(
         mail=idp.settings.smtp_url is not None,
         also=also,
         about=about,
+        link=None if notice in LINKLESS else freeze_link(idp, now=now),
     )
+
+
+def freeze_link(idp: Idp, *, now: datetime) -> FreezeLink:
+    """A link that nobody stored yet, for the mail of one notice."""
+    nonce, key_id = random_bytes(_NONCE_BYTES), idp.secrets.current
+    token = link_token(idp, LinkFor.FREEZE, nonce=nonce, key_id=key_id)
+    return FreezeLink(digest(token), nonce, key_id, now + idp.policy.links.freeze)
 
 
 def _circumstances() -> dict[str, Any]:
@@ -74,7 +87,11 @@ async def tell_again(idp: Idp) -> int:
     now = idp.clock.now()
     mail = idp.settings.smtp_url is not None
     told = idp.policy.notices
-    return await untold.tell_again(idp.db, expires_at=now + told.ttl, tried_for=told.tried_for, mail=mail, now=now)
+    async with idp.db.transaction() as conn:
+        made = await untold.tell_again(conn, expires_at=now + told.ttl, tried_for=told.tried_for, mail=mail, now=now)
+        links = {message_id: freeze_link(idp, now=now) for message_id in made.linkless}
+        await untold.link(conn, links, now=now)
+    return made.told
 
 
 def reaches(idp: Idp, account: Account, authenticators: Iterable[Authenticator]) -> bool:

@@ -1,7 +1,7 @@
 """What a message says and where it goes, derived when it leaves: nothing of it is stored. Sending is in `deliver`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -76,6 +76,9 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
 def _notice(idp: Idp, message: Outgoing, language: str, translate: Callable[[str], str]) -> str:
     notice, brand = Notice(message.kind), idp.settings.brand
     told, ways = message.fields, Ways(idp.issuer + ACCOUNT_PATH)
+    if message.nonce is not None:
+        freeze = link_of(idp, message, LinkFor.FREEZE)
+        ways = replace(ways, freeze=freeze, until=message.created_at + idp.policy.links.freeze)
     if message.channel != Channel.EMAIL:
         return notice_text(notice, brand=brand, place=ways.place, device=told.get("device"), translate=translate)
     # What was told before happened before its message was made.

@@ -13,9 +13,10 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.terms import end_everything, settle
+from idp.flows.people.freezing import freeze
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Change, Factor, Notice
-from idp.policy import Policy
+from idp.policy import Policy, Vouched
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
@@ -206,6 +207,16 @@ async def set_email(idp: Idp, username: str, email: str | None, *, verified: boo
         if await accounts.set_email(conn, account_id=person.account.id, email=address, verified=verified, now=now):
             await audits.add(conn, AccountChanged(change="email"), now=now, account_id=person.account.id)
     return await find_user(idp, username)
+
+
+async def freeze_user(idp: Idp, username: str) -> bool:
+    """Sign a person out everywhere and close what is sensitive until they recover. False: it was closed already.
+
+    They are told on every channel. Raises `NotThere`.
+    """
+    person = await find_user(idp, username)
+    async with idp.db.transaction() as conn:
+        return await freeze(conn, idp, person.account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
 
 
 async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Person:

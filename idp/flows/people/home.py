@@ -7,6 +7,7 @@ from typing import Any
 
 from idp import limits
 from idp.audit import (
+    AccountFrozen,
     AuthenticatorAdded,
     AuthenticatorRemoved,
     CodeSent,
@@ -44,6 +45,7 @@ _SHOWN = [
         AuthenticatorRemoved,
         RecoveryCodesMade,
         PasswordChanged,
+        AccountFrozen,
         SignedOut,
     )
 ]

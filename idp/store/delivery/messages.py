@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from idp.model import Texting
+from idp.model.links import LinkFor
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql
 
@@ -80,12 +81,22 @@ def read_outgoing(row: Row) -> Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeLink:
+    """A link by which a person freezes their account: the hash of its token, and from what that is derived."""
+
+    hash: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+    key_id: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """A notice to every channel of a person, as it is put into the outbox: what happened (`kind`, `fields`).
 
     It goes to every phone as far as `texting` says (to the closed phone `also` too), and with `mail` to the e-mail
     address, if there is one. The hold of the authenticator that it is `about` begins when a provider took it
-    (`untold`).
+    (`untold`). The mail carries a link that freezes, if the address is known to be theirs.
     """
 
     account_id: UUID
@@ -97,21 +108,29 @@ class Telling:
     mail: bool = False
     also: UUID | None = None
     about: UUID | None = None
+    link: FreezeLink | None = None
 
     def values(self) -> dict[str, Any]:
         """The values of `NOTICED`, besides `now`."""
-        return {f"notice_{each.name}": getattr(self, each.name) for each in fields(self)}
+        link = {f"link_{each.name}": getattr(self.link, each.name, None) for each in fields(FreezeLink)}
+        return {f"notice_{each.name}": getattr(self, each.name) for each in fields(self)} | link
 
 
-_MAILED = "SELECT id FROM account WHERE id = :notice_account_id AND email IS NOT NULL AND :notice_mail::boolean"
+_MAILED = """
+        SELECT id, email_verified FROM account
+        WHERE id = :notice_account_id AND email IS NOT NULL AND :notice_mail::boolean"""
 
-# See `Telling`. A statement may go on with a condition: `… WHERE …`.
-NOTICED = f"""
-    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
+
+def noticed(when: str = "true") -> str:
+    """CTEs that put a notice out, see `Telling`, if `when` holds. `noticed` has a row for each phone and mailbox."""
+    return f"""noticed AS (
+    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about,
+                         nonce, key_id)
     SELECT gen_random_uuid(), account_id, phone_id, channel, :notice_kind, :notice_fields, :notice_locale, :now,
-           :notice_expires_at::timestamptz, :notice_about::uuid
+           :notice_expires_at::timestamptz, :notice_about::uuid,
+           CASE WHEN linked THEN :link_nonce::bytea END, CASE WHEN linked THEN :link_key_id::text END
     FROM (
-        SELECT account_id, id AS phone_id, 'sms' AS channel
+        SELECT account_id, id AS phone_id, 'sms' AS channel, false AS linked
         FROM authenticator
         WHERE account_id = :notice_account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
           AND (closed_at IS NULL OR id = :notice_also::uuid)
@@ -120,11 +139,21 @@ NOTICED = f"""
           -- A new phone tells nobody but its holder of itself.
           AND id IS DISTINCT FROM :notice_about::uuid
         UNION ALL
-        SELECT id, NULL, 'email' FROM ({_MAILED}) mailed
-    ) where_to"""
+        SELECT id, NULL, 'email', email_verified FROM ({_MAILED}) mailed
+    ) where_to
+    WHERE {when}
+    RETURNING id, account_id, kind, fields, nonce
+),
+linked AS (
+    INSERT INTO link (hash, purpose, account_id, fields, created_at, expires_at)
+    SELECT :link_hash, '{LinkFor.FREEZE}', account_id, fields || jsonb_build_object('kind', kind), :now,
+           :link_until::timestamptz
+    FROM noticed WHERE nonce IS NOT NULL
+)"""
+
 
 _NOTICE = Sql(f"""
-WITH noticed AS ({NOTICED} RETURNING id)
+WITH {noticed()}
 SELECT id, pg_notify('{CHANNEL}', '') FROM noticed""")
 
 

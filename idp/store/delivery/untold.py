@@ -1,9 +1,13 @@
 """Authenticators whose hold has not begun, because nobody could be told of them so far (design 5)."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from idp.store.delivery.messages import waking
-from idp.store.engine import Conn
+from idp.model.links import LinkFor
+from idp.store.delivery.messages import FreezeLink, waking
+from idp.store.engine import Connection
 from idp.store.people.authenticators import AGAIN_AFTER
 from idp.store.sql import Sql
 
@@ -59,16 +63,55 @@ told AS (
           AND waiting.authenticator_id IS NOT DISTINCT FROM where_to.authenticator_id
           AND waiting.state = 'waiting' AND waiting.expires_at > :now
     )
-    RETURNING id
+    RETURNING id, account_id, channel
 )
-SELECT count(*) AS told, {waking("told")} FROM told""")
+SELECT told.id, told.channel = 'email' AND account.email_verified AS linkless, {waking("told")}
+FROM told JOIN account ON account.id = told.account_id""")
+
+_LINK = Sql(f"""
+WITH made AS (
+    SELECT * FROM unnest(:ids::uuid[], :hashes::bytea[], :nonces::bytea[], :keys::text[]) AS made (id, hash, nonce, key)
+),
+carrying AS (
+    UPDATE message SET nonce = made.nonce, key_id = made.key FROM made WHERE message.id = made.id
+    RETURNING made.hash, message.account_id, message.kind, message.fields
+)
+INSERT INTO link (hash, purpose, account_id, fields, created_at, expires_at)
+SELECT hash, '{LinkFor.FREEZE}', account_id, fields || jsonb_build_object('kind', kind), :now, :until::timestamptz
+FROM carrying""")
 
 
-async def tell_again(conn: Conn, *, expires_at: datetime, tried_for: timedelta, mail: bool, now: datetime) -> int:
-    """Put another notice, to every channel, into the outbox for whom nobody could be told of in time; how many.
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """How many notices were put out, and which of them are mails that may carry a link."""
+
+    told: int
+    linkless: Sequence[UUID]
+
+
+async def tell_again(
+    conn: Connection, *, expires_at: datetime, tried_for: timedelta, mail: bool, now: datetime
+) -> Retold:
+    """Put another notice, to every channel, into the outbox for whom nobody could be told of in time.
 
     For any number of callers at once each is told of once a round; the rounds become rarer, and end after `tried_for`:
     then an operator has to vouch.
     """
     rounds = {"again_after": AGAIN_AFTER, "at_most": AT_MOST, "longest": tried_for}
-    return int(await conn.value(_TELL_AGAIN, expires_at=expires_at, mail=mail, now=now, **rounds))
+    rows = await conn.all(_TELL_AGAIN, expires_at=expires_at, mail=mail, now=now, **rounds)
+    return Retold(len(rows), [row["id"] for row in rows if row["linkless"]])
+
+
+async def link(conn: Connection, links: Mapping[UUID, FreezeLink], *, now: datetime) -> None:
+    """Give these mails, which nobody could have sent yet, the links that they carry."""
+    if links:
+        made = list(links.values())
+        await conn.one(
+            _LINK,
+            ids=list(links),
+            hashes=[each.hash for each in made],
+            nonces=[each.nonce for each in made],
+            keys=[each.key_id for each in made],
+            until=made[0].until,
+            now=now,
+        )

@@ -50,6 +50,8 @@ dead AS (
 )
 SELECT EXISTS (SELECT FROM mailbox) AS changed""")
 _THAW = Sql("UPDATE account SET frozen_at = NULL WHERE id = :account_id")
+_FREEZE = Sql("""
+UPDATE account SET frozen_at = :now, updated_at = :now WHERE id = :account_id AND frozen_at IS NULL RETURNING id""")
 _COUNT = Sql("SELECT count(*) FROM account")
 
 
@@ -142,6 +144,11 @@ async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | 
 async def thaw(conn: Conn, *, account_id: UUID) -> None:
     """The account is recovered: it is frozen no more. When it opens is another matter (`close_strong`)."""
     await conn.one(_THAW, account_id=account_id)
+
+
+async def freeze(conn: Connection, *, account_id: UUID, now: datetime) -> bool:
+    """Close what is sensitive until the account is recovered. True for exactly one caller, until then."""
+    return await conn.one(_FREEZE, account_id=account_id, now=now) is not None
 
 
 async def count(conn: Conn) -> int:

@@ -9,7 +9,7 @@ from idp.audit import Event
 from idp.limits import Limit
 from idp.model import Authenticator
 from idp.store.audits import AUDITED, audit_values
-from idp.store.delivery.messages import NOTICED, Telling, waking
+from idp.store.delivery.messages import Telling, noticed, waking
 from idp.store.engine import Conn
 from idp.store.people.authenticators import AGAIN_AFTER
 from idp.store.rate_limits import charge_values, charged
@@ -48,7 +48,7 @@ added AS (
     RETURNING id
 ),
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM added)),
-noticed AS ({NOTICED} WHERE EXISTS (SELECT FROM added) RETURNING id)
+{noticed("EXISTS (SELECT FROM added)")}
 SELECT EXISTS (SELECT FROM added) AS added, EXISTS (SELECT FROM unused) AS fresh,
        EXISTS (SELECT FROM charged) AS charged, {waking("noticed")}""")
 

@@ -11,7 +11,7 @@ from idp.audit import Event, FactorVerified
 from idp.limits import Closed, Limit, Refused
 from idp.model import Factor, Interaction
 from idp.store.audits import AUDITED, audit_values
-from idp.store.delivery.messages import NOTICED, Telling, waking
+from idp.store.delivery.messages import Telling, noticed, waking
 from idp.store.engine import Conn
 from idp.store.rate_limits import FORGIVE, charge_values, charged
 from idp.store.refunds import Refunds, Shape, refunded
@@ -86,7 +86,7 @@ def _strange(limit: Limit) -> str:
     )
     return f""",
 {charged((limit,), when=f"EXISTS (SELECT FROM event) AND {came}", name=STRANGE)},
-noticed AS ({NOTICED} WHERE EXISTS (SELECT FROM {STRANGE}) RETURNING id)"""
+{noticed(f"EXISTS (SELECT FROM {STRANGE})")}"""
 
 
 @lru_cache(maxsize=64)

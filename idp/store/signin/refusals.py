@@ -7,7 +7,7 @@ from uuid import UUID
 from idp.audit import Event
 from idp.limits import Limit
 from idp.store.audits import AUDITED, audit_values
-from idp.store.delivery.messages import NOTICED, Telling, waking
+from idp.store.delivery.messages import Telling, noticed, waking
 from idp.store.engine import Conn
 from idp.store.rate_limits import charge_values, charged
 from idp.store.sql import Sql
@@ -19,7 +19,7 @@ def _note(limit: Limit) -> Sql:
     return Sql(f"""
 WITH audited AS ({AUDITED}),
 {charged((limit,), when=often)},
-noticed AS ({NOTICED} WHERE EXISTS (SELECT FROM charged) RETURNING id)
+{noticed("EXISTS (SELECT FROM charged)")}
 SELECT {waking("noticed")}""")
 
 

@@ -17,7 +17,6 @@ from idp.web.pages.account import (
     Standing,
 )
 from idp.web.pages.answers import (
-    CancelEnrolment,
     ConfirmLogout,
     ErrorPage,
     FormPost,
@@ -28,6 +27,7 @@ from idp.web.pages.answers import (
 )
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.forgotten import Forgot, ForgotSent, NewPassword, ResetLink
+from idp.web.pages.freezing import Freeze, Frozen
 from idp.web.pages.headers import (
     FORM_POST_SCRIPT_HASH,
     HSTS,

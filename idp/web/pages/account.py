@@ -44,6 +44,7 @@ class Activity(Enum):
     CONSENT_WITHDRAWN = mark("Application disconnected")
     SIGNED_OUT = mark("Signed out")
     SESSION_ENDED = mark("Signed out on another device")
+    FROZEN = mark("Account frozen")
 
 
 class Fixed(Enum):

@@ -233,13 +233,3 @@ class Outbox:
     template: ClassVar[str] = "outbox.html"
     messages: tuple[OutboxMessage, ...]
     here: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelEnrolment:
-    """Where the link of a notice leads: a question, because GET changes nothing. An empty form to `action`."""
-
-    template: ClassVar[str] = "cancel_enrolment.html"
-    action: str
-    added_at: datetime
-    label: str = ""

@@ -11,13 +11,16 @@ from idp.catalogue import mark
 class Outcome(Enum):
     """What a message page says: title and sentence."""
 
-    ENROLMENT_CANCELLED = (
-        mark("The authenticator app was removed"),
-        mark("Nobody can use it any more, and every device is signed out. Change your password now."),
+    THAWED = (
+        mark("This link has done its work"),
+        mark("Your account was frozen with it, and has been recovered since. Nothing was changed now."),
     )
-    ENROLMENT_GONE = (
-        mark("There is nothing to cancel"),
-        mark("This link was used already, or the authenticator app has been removed."),
+    NO_FREEZE = (
+        mark("This link does not work any more"),
+        mark(
+            "It is too old, or was not copied whole. To stop somebody else, sign in and sign out every other browser, "
+            "or ask the people who run this service. Nothing was changed."
+        ),
     )
     CANCELLED = (mark("You cancelled"), mark("Nothing was shared and nothing was changed. You can close this page."))
     APP_NEEDED = (
@@ -40,8 +43,9 @@ class Outcome(Enum):
         mark("Your account is frozen"),
         mark(
             "Somebody told us that it was not you who signed in. You can go on signing in, but nothing sensitive "
-            "opens, and nothing of how you sign in can be changed, until the account is recovered: ask the people who "
-            "run this service. Nothing was changed."
+            "opens, and nothing of how you sign in can be changed, until the account is recovered: sign out, press "
+            "“Forgot your password?” and confirm with all that you have, or ask the people who run this service. "
+            "Nothing was changed."
         ),
     )
     SHUT = (
