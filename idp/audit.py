@@ -30,12 +30,13 @@ class FactorVerified(Event):
 
 @dataclass(frozen=True, slots=True)
 class FactorRefused(Event):
-    """A wrong answer was compared and counted."""
+    """A wrong answer was compared and counted; `known` where it was typed in a browser that this person has used."""
 
     name = "factor.refused"
     factor: str
     interaction: str
     attempts_left: int | None = None
+    known: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,30 @@ class SignedOut(Event):
     name = "session.ended"
     why: str
     sessions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRenamed(Event):
+    """A person gave a browser that they know a name; `device` is its key."""
+
+    name = "device.renamed"
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceForgotten(Event):
+    """A browser is known no more, and was signed out; `device` is its key."""
+
+    name = "device.forgotten"
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceChanged(Event):
+    """A person said which second factor they want to be asked for first; None: whatever fits."""
+
+    name = "preference.changed"
+    factor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def test_only_the_clock_reads_the_clock() -> None:
 
 # What is no operator's to choose: waits of machines, what a standard fixes, what follows from a bound of the policy.
 TECHNICAL = {
+    "door.A_YEAR": "what a browser keeps of a language somebody chose",
     "account.TWICE": "a press that comes twice is one press",
     "authenticators.AGAIN_AFTER": "a pause between two rounds",
     "breakers.OPEN_FOR": "how a gateway that fails is tried again",

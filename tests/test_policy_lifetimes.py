@@ -45,6 +45,7 @@ def test_the_lifetimes_are_those_of_the_threat_model() -> None:
         "sessions.idle": 60,
         "sessions.life": 24 * 60,
         "sessions.forgiven": 0.5,
+        "sessions.known": 365 * 24 * 60,
         "interaction.ttl": 10,
         "challenge.ttl": 5,
         "enrolment.hold": 24 * 60,

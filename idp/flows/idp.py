@@ -12,7 +12,7 @@ from idp.crypto import KeyChain, digest, equal, mac, random_token
 from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
 from idp.limits import Limits
-from idp.model import Account, AuthMethod, Client
+from idp.model import AuthMethod, Client
 from idp.policy import Policy
 from idp.settings import Settings
 from idp.spending import Spending
@@ -24,8 +24,6 @@ if TYPE_CHECKING:  # what only a server needs: a command has no time to load it
 
 INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
 ACCOUNT_PATH = "/account"
-_DEVICES = 5  # people one browser is remembered for
-_DEVICE_TAG = 16
 _UNTRIED = len(random_token())
 
 
@@ -179,46 +177,33 @@ def address_key(idp: Idp, visitor: Visitor) -> bytes:
     return idp.secrets.index(address_bucket(visitor.address), purpose="address")
 
 
-def known_device(idp: Idp, visitor: Visitor, account_id: UUID) -> str | None:
-    """The id of this browser if this person finished a sign-in on it before, else None (threats 11)."""
-    device, tags = _read_device(idp, visitor.device)
-    return device if device is not None and not _tags(idp, device, account_id).isdisjoint(tags) else None
+def device_key(idp: Idp, visitor: Visitor) -> bytes | None:
+    """What this browser is found by, whoever signed in from it; None without a cookie of ours (threats 11)."""
+    device = _read_device(idp, visitor.device)
+    return None if device is None else digest(device)
 
 
-def device_of(idp: Idp, visitor: Visitor) -> str:
-    """The id for a browser that has none: derived, so that two answers to a form sent twice give the same one."""
-    return mac(idp.secrets.subkey("device/new"), (visitor.token or random_token()).encode()).hex()
+def device_cookie(idp: Idp, visitor: Visitor) -> str:
+    """The cookie by which this browser is known after a sign-in: the id it has, or a new one.
 
-
-def remember_device(idp: Idp, visitor: Visitor, account: Account, *, fresh: str) -> str:
-    """The device cookie after this person finished a sign-in; `fresh` is a new id for a browser that has none."""
-    device, tags = _read_device(idp, visitor.device)
-    device = device or fresh
-    mine = _tags(idp, device, account.id)
-    tag = _tag(idp, device, account.id, idp.secrets.current)
-    kept = [tag, *(other for other in tags if other not in mine)][:_DEVICES]
-    body = ".".join((device, *kept))
-    return f"{body}.{_seal(idp, body, idp.secrets.current)}"
-
-
-def _tags(idp: Idp, device: str, account_id: UUID) -> set[str]:
-    return {_tag(idp, device, account_id, key_id) for key_id in idp.secrets.ids()}
-
-
-def _tag(idp: Idp, device: str, account_id: UUID, key_id: str) -> str:
-    return mac(idp.secrets.subkey("device", key_id), device.encode(), account_id.bytes).hex()[:_DEVICE_TAG]
+    That is derived, so that two answers to a form sent twice give the same one.
+    """
+    device = _read_device(idp, visitor.device)
+    if device is None:
+        device = mac(idp.secrets.subkey("device/new"), (visitor.token or random_token()).encode()).hex()
+    return f"{device}.{_seal(idp, device, idp.secrets.current)}"
 
 
 def _seal(idp: Idp, body: str, key_id: str) -> str:
     return mac(idp.secrets.subkey("device", key_id), b"cookie", body.encode()).hex()
 
 
-def _read_device(idp: Idp, cookie: str | None) -> tuple[str | None, list[str]]:
+def _read_device(idp: Idp, cookie: str | None) -> str | None:
+    """The id in a device cookie that we sealed. What stands behind it was put there by older versions."""
     if cookie is None or len(cookie) > 512 or not cookie.isascii():
-        return None, []
+        return None
     body, _, seal = cookie.rpartition(".")
     seals = (_seal(idp, body, key_id) for key_id in idp.secrets.ids())
     if not body or not any(equal(seal.encode(), made.encode()) for made in seals):
-        return None, []
-    device, *tags = body.split(".")
-    return device, tags
+        return None
+    return body.partition(".")[0]

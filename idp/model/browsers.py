@@ -30,6 +30,23 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A browser that a person signed in from before, with two factors: it is known to be theirs, and proves nothing.
+
+    `key` is the hash of the id in its cookie. `factor` is the second factor that they used last there, of those that
+    last; None while there is none.
+    """
+
+    key: bytes = field(repr=False)
+    factor: Factor | None = None
+
+    @property
+    def subject(self) -> str:
+        """What its own limits count by."""
+        return self.key.hex()
+
+
+@dataclass(frozen=True, slots=True)
 class Interaction:
     """A paused authorization request. `consented` is None until the consent page was answered."""
 

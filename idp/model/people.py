@@ -48,6 +48,7 @@ class Swap(StrEnum):
 class Account:
     """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object.
 
+    `prefers` is the second factor that they want to be asked for first.
     `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
     `strong_from`: when it may open strong scopes again, after a recovery by less than it takes to open them.
     """
@@ -62,6 +63,7 @@ class Account:
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
+    prefers: Factor | None = None
     disabled: bool = False
     frozen_at: datetime | None = None
     strong_from: datetime | None = None

@@ -37,6 +37,7 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
             5 * _MINUTE, 30 * _DAY, "it would end while somebody signs in", "a person signs in once a month at least"
         ),
         "sessions.forgiven": Bounds(_SECOND, _MINUTE, _PRESSED_TWICE, _COPIED),
+        "sessions.known": Bounds(_DAY, 400 * _DAY, "everybody would be a stranger", "browsers keep no cookie longer"),
         "interaction.ttl": Bounds(
             2 * _MINUTE, LONGEST_INTERACTION, _SOON, "what was proved before would count as made in the same request"
         ),
@@ -94,6 +95,7 @@ def sessions(table: Table) -> Sessions:
         idle=_span(table, "idle"),
         life=_span(table, "life"),
         forgiven=_span(table, "forgiven"),
+        known=_span(table, "known"),
     )
     if read.life < read.idle:
         table.wrong("life", "must not be shorter than sessions.idle")

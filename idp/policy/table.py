@@ -44,12 +44,14 @@ class ScopeRule:
 class Sessions:
     """A browser's session: `idle` from its last use, `life` in all.
 
-    `forgiven`: for how long what is done is done for a form that comes again with the token before.
+    `forgiven`: for how long what is done is done for a form that comes again with the token before. `known`: for how
+    long a browser is known to whom it was signed in by.
     """
 
     idle: timedelta
     life: timedelta
     forgiven: timedelta
+    known: timedelta
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Insi
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
-from idp.web.door import base_path, idp_of, own_form, query, set_cookie, visitor
+from idp.web.door import A_YEAR, base_path, idp_of, own_form, query, set_cookie, visitor
 from idp.web.home import END_OTHERS_PATH, END_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
 from idp.web.notes import Note, note_of, see
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
@@ -133,7 +133,7 @@ async def language(request: Request) -> Response:
     if chosen not in languages(idp.settings.templates) or not is_internal(here, base):
         return trouble(request, Trouble.BAD_REQUEST, detail="No such language, or no page of ours to go back to.")
     response = see_other(here)
-    set_cookie(response, idp, chosen, kind="-language", lasting=True)
+    set_cookie(response, idp, chosen, kind="-language", life=A_YEAR)
     return response
 
 

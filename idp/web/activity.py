@@ -12,6 +12,7 @@ from idp.audit import (
     CodeSent,
     ConsentGiven,
     ConsentWithdrawn,
+    DeviceForgotten,
     FactorRefused,
     FactorVerified,
     PasskeyBehind,
@@ -32,6 +33,7 @@ _HAPPENED = {
     RecoveryCodesMade.name: Activity.RECOVERY_MADE,
     PasswordChanged.name: Activity.PASSWORD_CHANGED,
     AccountFrozen.name: Activity.FROZEN,
+    DeviceForgotten.name: Activity.DEVICE_FORGOTTEN,
 }
 
 _ADDED: Mapping[str, Activity] = {Factor.SMS: Activity.PHONE_ADDED, Factor.PASSKEY: Activity.PASSKEY_ADDED}

@@ -219,5 +219,5 @@ def _with_cookies(request: Request, answer: ToInteraction | ToClient, response: 
     idp = idp_of(request)
     with_token(request, answer.token, response)
     if answer.device is not None:
-        set_cookie(response, idp, answer.device, kind="-device", lasting=True)
+        set_cookie(response, idp, answer.device, kind="-device", life=idp.policy.sessions.known)
     return response

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from idp.web.address import address
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 100
-_LONG = 365 * 24 * 3600
+A_YEAR = timedelta(days=365)
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,512}")
 
@@ -59,12 +60,12 @@ def cookie_name(idp: Idp, kind: str = "") -> str:
     return f"__Host-stile{kind}" if idp.settings.secure else f"stile{kind}"
 
 
-def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", lasting: bool = False) -> None:
-    """HttpOnly, SameSite=Lax, for the whole host; Secure wherever there is https."""
+def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", life: timedelta | None = None) -> None:
+    """HttpOnly, SameSite=Lax, for the whole host; Secure wherever there is https. No `life`: as long as it is open."""
     response.set_cookie(
         cookie_name(idp, kind),
         value,
-        max_age=_LONG if lasting else None,
+        max_age=None if life is None else int(life.total_seconds()),
         path="/",
         secure=idp.settings.secure,
         httponly=True,

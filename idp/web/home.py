@@ -17,23 +17,29 @@ from idp.flows.people.rooms import (
 from idp.model import TRAITS, Authenticator, Factor
 from idp.policy import Barrier, Policy
 from idp.policy.advice import guard, next_step
+from idp.store.people.devices import Known
 from idp.store.people.home import Browser
 from idp.web import pages
 from idp.web.activity import activity, device
-from idp.web.pages import AppRow, AuthenticatorRow, Done, Fixed, SessionRow, Standing
+from idp.web.pages import AppRow, AuthenticatorRow, DeviceRow, Done, Fixed, Standing
 from idp.web.purposes import scope_line
 
 WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
 END_PATH = f"{ACCOUNT_PATH}/sessions/end"
 END_OTHERS_PATH = f"{ACCOUNT_PATH}/sessions/end-others"
 SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
+DEVICES_PATH = f"{ACCOUNT_PATH}/devices"
+
+
+def device_path(key: bytes) -> str:
+    """The page of a known browser."""
+    return f"{DEVICES_PATH}/{key.hex()}"
 
 
 def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pages.Home:
     """The account page."""
     inside = home.inside
     others = [each for each in home.browsers if each.session_id != inside.session.id]
-    here = Browser(inside.session.id, inside.now, inside.session.user_agent)
     open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
     has_codes = any(each.factor is Factor.RECOVERY for each in open_)
     return pages.Home(
@@ -53,7 +59,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         ),
         apps=tuple(_app(each, policy, base) for each in home.apps),
         authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),
-        sessions=(_session(here, base, current=True), *(_session(each, base, current=False) for each in others)),
+        devices=tuple(_devices(home, base)),
         activity=tuple(activity(home.activity)),
         add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
         add_phone=base + NEW_PHONE_PATH if home.may_add_phone else None,
@@ -125,11 +131,35 @@ def _mailbox(home: Home) -> Iterator[AuthenticatorRow]:
         yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing, fixed=Fixed.ADDRESS)
 
 
-def _session(each: Browser, base: str, *, current: bool) -> SessionRow:
-    return SessionRow(
-        device=device(each.user_agent),
-        value=str(each.session_id),
-        last_seen_at=each.seen_at,
-        current=current,
-        end=None if current else base + END_PATH,
-    )
+def _devices(home: Home, base: str) -> Iterator[DeviceRow]:
+    """The browser that asks, the others that are signed in, and those that are known and signed out."""
+    inside, known = home.inside, {each.key: each for each in home.devices}
+    key = None if inside.loaded.device is None else inside.loaded.device.key
+    here = Browser(inside.session.id, inside.now, inside.session.user_agent, key)
+    signed_in = (here, *(each for each in home.browsers if each.session_id != here.session_id))
+    for each in signed_in:
+        current = each is here
+        device = None if each.device is None else known.get(each.device)
+        yield DeviceRow(
+            name=_name(each.user_agent, device),
+            last_seen_at=each.seen_at,
+            place=None if device is None else device.address,
+            current=current,
+            value=str(each.session_id),
+            end=None if current else base + END_PATH,
+            change=None if device is None else base + device_path(device.key),
+        )
+    for device in home.devices:
+        if device.key in {each.device for each in signed_in}:
+            continue
+        yield DeviceRow(
+            name=_name(device.user_agent, device),
+            last_seen_at=device.seen_at,
+            place=device.address,
+            signed_in=False,
+            change=base + device_path(device.key),
+        )
+
+
+def _name(user_agent: str, known: Known | None) -> str:
+    return (known.label if known else "") or device(user_agent)

@@ -35,7 +35,7 @@ async def _shown(
     idp = idp_of(request)
     to = destination_of(idp, show, factor)
     if to is not None:
-        coming = await next_send(idp, visitor(request), to)
+        coming = await next_send(idp, visitor(request), to, show.loaded.device)
         extra = replace(
             extra,
             to=to,

@@ -8,6 +8,7 @@ from idp.web import (
     account,
     authenticators,
     authorize,
+    devices,
     entrance,
     freezing,
     interaction,
@@ -39,6 +40,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *passkeys.ROUTES,
         *recovery_codes.ROUTES,
         *reset.ROUTES,
+        *devices.ROUTES,
         *logout.ROUTES,
         *freezing.ROUTES,
     ]

@@ -26,6 +26,7 @@ from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
 from idp.store import migrations, rate_limits, revision
 from idp.store.people import accounts, authenticators
+from idp.store.people.devices import Browser
 from idp.store.refunds import Refund
 from idp.store.schema.people import account
 from idp.store.schema.people import challenge as challenge_table
@@ -708,6 +709,7 @@ async def test_a_proof_by_mail_needs_the_address_it_went_to_to_be_theirs_still(t
                 attempt=Attempt(question, [], session_id, asked.visitor.token_hash),
                 finishes=False,
                 rotation=Rotation(session_id, asked.visitor.token_hash, digest(random_token())),
+                browser=Browser(b"", "", None, Factor.EMAIL, provider.clock.now()),
                 audit=FactorVerified(factor="email", interaction=str(asked.interaction_id)),
                 now=provider.clock.now(),
             )

@@ -44,10 +44,10 @@ def every_statement() -> list[Statement | Sql]:
     places = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
     for sent in (Texted(ID, b""), Mailed("", b"")):
         for strange in (None, LIMITS["browser_notices"]):
-            proofs._statement(use_of(sent)[0], places, attempt=FAILURES, asked=True, strange=strange)
+            proofs._statement(use_of(sent)[0], places, attempt=FAILURES, asked=True, strange=strange, remembers=True)
     for known in (Step(ID, 1), Saved(ID, b"")):
         for strange in (None, LIMITS["browser_notices"]):
-            proofs._statement(use_of(known)[0], (), attempt=FAILURES, strange=strange)
+            proofs._statement(use_of(known)[0], (), attempt=FAILURES, strange=strange, remembers=True)
     for waits in (True, False):
         rate_limits._charge_statement(FAILURES, waits=waits)
     for limits in ((), SMS, SMS[:3]):

@@ -19,8 +19,10 @@ from idp.web.pages import (
     ConfirmLogout,
     Consent,
     Delivery,
+    DeviceRow,
     Done,
     EditAuthenticator,
+    EditDevice,
     EditPhone,
     EmailCode,
     EnrolAuthenticator,
@@ -51,7 +53,6 @@ from idp.web.pages import (
     ResetLink,
     ScopeLine,
     SelectAccount,
-    SessionRow,
     SignIn,
     SmsCode,
     Standing,
@@ -195,14 +196,17 @@ HOME = Home(
         AppRow(name="Acme Notes", value="notes", open="https://notes.acme.example/"),
         AppRow(name="Forum", value="forum", used_at=NOW - timedelta(days=2), withdraw="/account/apps/withdraw"),
     ),
-    sessions=(
-        SessionRow(device="Chrome on Linux", value="a", last_seen_at=NOW, place="Tallinn", current=True),
-        SessionRow(
-            device="Safari on iPhone",
-            value="b",
-            last_seen_at=NOW - timedelta(days=2),
-            place="Riga",
-            end="/account/sessions/end",
+    devices=(
+        DeviceRow(
+            name="Chrome, Linux", last_seen_at=NOW, place="203.0.113.7", current=True, change="/account/devices/1"
+        ),
+        DeviceRow(name="My old laptop", last_seen_at=NOW - timedelta(days=2), value="b", end="/account/sessions/end"),
+        DeviceRow(
+            name="Safari, iPhone",
+            last_seen_at=NOW - timedelta(days=40),
+            place="2001:db8::7",
+            signed_in=False,
+            change="/account/devices/3",
         ),
     ),
     activity=(
@@ -264,6 +268,14 @@ USE_PASSKEY = UsePasskey(
     cancel="/i/1/cancel",
 )
 NEW_PASSKEY = NewPasskey(action="/account/passkeys/new", back="/account", options='{"challenge": "AAAA"}')
+DEVICE = EditDevice(
+    told="Safari, iPhone",
+    label="My phone",
+    since=NOW - timedelta(days=90),
+    rename="/account/devices/3/rename",
+    forget="/account/devices/3/forget",
+    back="/account",
+)
 PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
 FORGOT = Forgot(action="/forgot", back="/account")
 FORM_POST = FormPost(
@@ -427,6 +439,8 @@ PAGES: dict[str, Page] = {
     "edit-phone-alone": replace(EDIT_PHONE, others=False, prefer=None, loss=Loss(codes_only=True)),
     "edit-phone-kept": replace(EDIT_PHONE, others=False, prefer=None, loss=Loss(kept=Kept.LAST)),
     "edit-phone-kept-by-group": replace(EDIT_PHONE, loss=Loss(kept=Kept.GROUP), problems=(Problem.LABEL_MISSING,)),
+    "device": DEVICE,
+    "device-here": replace(DEVICE, current=True, label="", problems=(Problem.LABEL_TOO_LONG,)),
     "begin-enrolment": BeginEnrolment(action="/account/authenticators/new", back="/account"),
     "begin-enrolment-nobody": BeginEnrolment(
         action="/account/authenticators/new", back="/account", hold=timedelta(hours=24), reached=False
@@ -504,7 +518,7 @@ PAGES: dict[str, Page] = {
         username=LONG,
         authenticators=(replace(HOME.authenticators[0], label=LONG),),
         apps=(replace(HOME.apps[0], name=LONG),),
-        sessions=(replace(HOME.sessions[1], device=LONG, place=LONG),),
+        devices=(replace(HOME.devices[1], name=LONG, place=LONG),),
     ),
     "long-error": ErrorPage(
         trouble=Trouble.BAD_REDIRECT_URI, request_id="01JD5", detail=f"redirect_uri=https://{LONG}"

@@ -13,6 +13,7 @@ from idp.audit import (
     CodeSent,
     ConsentGiven,
     ConsentWithdrawn,
+    DeviceForgotten,
     FactorRefused,
     FactorVerified,
     PasskeyBehind,
@@ -29,6 +30,7 @@ from idp.flows.signin.destinations import destination
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Client, Factor
 from idp.policy import UNMET, Barrier, Refuse, is_for, shut
 from idp.store.people import home as store
+from idp.store.people.devices import Known
 from idp.store.people.home import Browser, Seen
 
 ACTIVITY = 30
@@ -47,6 +49,7 @@ _SHOWN = [
         PasswordChanged,
         AccountFrozen,
         SignedOut,
+        DeviceForgotten,
     )
 ]
 
@@ -89,6 +92,7 @@ class Home:
     inside: Inside
     apps: Sequence[App]
     browsers: Sequence[Browser]
+    devices: Sequence[Known]
     activity: Sequence[Happened]
     closed: frozenset[Factor]
     mailbox: str | None
@@ -126,6 +130,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         inside=inside,
         apps=apps(idp.clients, inside.account, seen),
         browsers=seen.browsers,
+        devices=seen.devices,
         activity=[Happened(each.at, each.name, _name_of(idp, each.client_id), each.fields) for each in seen.happened],
         closed=frozenset(factor for factor, state in states.items() if limits.wait(failures, state, now=now) is None),
         mailbox=_mailbox(idp, inside),

@@ -107,7 +107,7 @@ async def begin(
             return Sent()
         key = idp.secrets.index(wanted.e164, purpose=PHONE_INDEX)
         to = _destination(idp, again, uuid4(), phones.hint(wanted.e164), key)
-        refusal = await rate_limits.spend(conn, charges(idp, visitor, to), now=again.now)
+        refusal = await rate_limits.spend(conn, charges(idp, visitor, to, inside.loaded.device), now=again.now)
         if refusal is not None:
             await give_back(conn, idp, inside)
             return NotNow(_wait(refusal))
@@ -249,7 +249,7 @@ async def send(idp: Idp, visitor: Visitor) -> Sent | Again | Nothing | Outside:
         if again is None or found is None:
             return Nothing()
         to = to_of(idp, again, found)
-        refusal = await rate_limits.spend(conn, charges(idp, visitor, to), now=again.now)
+        refusal = await rate_limits.spend(conn, charges(idp, visitor, to, inside.loaded.device), now=again.now)
         if refusal is not None:
             return Again(Slip.PACED, retry_after=_wait(refusal))
         nonce = found.nonce if found.alive(again.now) else random_bytes(sms.NONCE_BYTES)

@@ -14,7 +14,7 @@ from idp.crypto import digest
 from idp.factors import password as passwords
 from idp.factors.strength import acceptable
 from idp.flows.delivery.notices import tell
-from idp.flows.idp import INTERNAL, Idp, Visitor, address_key, known_device, next_token
+from idp.flows.idp import INTERNAL, Idp, Visitor, address_key, device_key, next_token
 from idp.flows.language import message_language
 from idp.flows.people import links
 from idp.flows.people.account import TWICE, Done, Weak
@@ -22,7 +22,7 @@ from idp.flows.people.rooms import TooOften
 from idp.flows.signin.authorize import ToInteraction, facts_of, paused
 from idp.flows.signin.begin import begin
 from idp.limits import Closed, Refused
-from idp.model import Account, AuthorizationRequest, Change, Notice, Session
+from idp.model import Account, AuthorizationRequest, Change, Device, Notice, Session
 from idp.model.links import Link, LinkFor
 from idp.policy import Ask, May, Refuse, resetting
 from idp.store import audits, rate_limits
@@ -59,6 +59,7 @@ class Opened:
     now: datetime
     account: Account
     session: Session
+    device: Device | None
     may: May
 
 
@@ -133,6 +134,7 @@ async def _judge(conn: Conn, idp: Idp, visitor: Visitor) -> Opened | Ask | Barre
         token_hash=visitor.token_hash,
         session_id=visitor.session_id,
         client_id=INTERNAL,
+        device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=now,
     )
@@ -144,7 +146,7 @@ async def _judge(conn: Conn, idp: Idp, visitor: Visitor) -> Opened | Ask | Barre
         return Over()
     match resetting(facts, idp.policy):
         case May() as may:
-            return Opened(now, facts.account, loaded.session, may)
+            return Opened(now, facts.account, loaded.session, loaded.device, may)
         case Refuse() as refuse:
             return Barred(refuse, facts.account)
         case Ask() as ask:
@@ -205,15 +207,15 @@ async def _set(conn: Connection, idp: Idp, visitor: Visitor, opened: Opened, has
     )
     held = round(closed.total_seconds()) or None
     await audits.add(conn, PasswordChanged(by="reset", hold=held), now=now, account_id=account.id)
-    await rate_limits.forget(conn, _waits(idp, visitor, account))
+    await rate_limits.forget(conn, _waits(idp, visitor, opened))
     locale = message_language(idp, visitor, account)
     await tell(idp, conn, account, Notice.PASSWORD_CHANGED, locale=locale, now=now)
 
 
-def _waits(idp: Idp, visitor: Visitor, account: Account) -> list[bytes]:
+def _waits(idp: Idp, visitor: Visitor, opened: Opened) -> list[bytes]:
     """Whoever tried the old password until they had to wait does not wait with the new one, in this place."""
-    name, address = idp.secrets.index(account.username, purpose="username"), address_key(idp, visitor)
+    name, address = idp.secrets.index(opened.account.username, purpose="username"), address_key(idp, visitor)
     rows = [limits.subject_in(idp.limits.password_stranger, name, address)]
-    if (device := known_device(idp, visitor, account.id)) is not None:
-        rows.append(limits.subject_in(idp.limits.password_device, name, device))
+    if opened.device is not None:
+        rows.append(limits.subject_in(idp.limits.password_device, name, opened.device.subject))
     return rows

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from idp import limits, policy
 from idp.audit import GrantRevoked
-from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor
+from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor, device_key
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.signin.begin import begin
 from idp.limits import Closed, Refused
@@ -174,6 +174,7 @@ async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loa
         token_hash=visitor.token_hash,
         session_id=visitor.session_id,
         client_id=INTERNAL,
+        device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=now,
     )

@@ -58,7 +58,7 @@ async def verifying(idp: Idp, visitor: Visitor) -> Verifying | Done | Nothing | 
     found = await pending_of(idp, inside)
     if found is None:
         return Done() if _just_added(inside) else Nothing()
-    coming = await next_send(idp, visitor, to_of(idp, inside, found))
+    coming = await next_send(idp, visitor, to_of(idp, inside, found), inside.loaded.device)
     alive = found.alive(inside.now)
     return Verifying(
         inside.account,
@@ -152,8 +152,8 @@ async def _add(
         notice = Notice.PHONE_ADDED if old is None else Notice.PHONE_CHANGED
         await tell(idp, conn, again.account, notice, locale=language, now=again.now, also=old, about=new)
         to = to_of(idp, again, pending)
-        await rate_limits.forget(conn, [failures, pace(idp, visitor, to)])
-        places = refunds_since(idp, visitor, to, since=pending.asked_at, places=pending.sends)
+        await rate_limits.forget(conn, [failures, pace(to, again.loaded.device)])
+        places = refunds_since(idp, visitor, to, again.loaded.device, since=pending.asked_at, places=pending.sends)
         await refunds.refund(conn, places, now=again.now)
     return Done() if old is None else Replaced()
 

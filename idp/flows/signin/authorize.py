@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.flows.idp import INTERNAL, Idp, Visitor
+from idp.flows.idp import INTERNAL, Idp, Visitor, device_key
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
 from idp.model import (
@@ -130,6 +130,7 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
             token_hash=visitor.token_hash,
             session_id=visitor.session_id,
             client_id=client.id,
+            device=device_key(idp, visitor),
             sessions=idp.policy.sessions,
             now=now,
         )
@@ -184,7 +185,12 @@ async def find(
     if visitor.token_hash is None:
         return Gone(other_browser=True)
     loaded = await store_facts.of_interaction(
-        idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, sessions=idp.policy.sessions, now=now
+        idp.db,
+        token_hash=visitor.token_hash,
+        interaction_id=interaction_id,
+        device=device_key(idp, visitor),
+        sessions=idp.policy.sessions,
+        now=now,
     )
     return opened(idp, loaded, now=now)
 

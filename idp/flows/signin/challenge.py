@@ -8,9 +8,9 @@ from idp import limits
 from idp.audit import CodeSent, FactorRefused, FactorVerified
 from idp.crypto import digest
 from idp.flows.delivery.notices import tell
-from idp.flows.idp import Idp, Visitor, device_of, next_token, remember_device
+from idp.flows.idp import Idp, Visitor, device_cookie, next_token
 from idp.flows.language import message_language
-from idp.flows.signin import repeat, strange
+from idp.flows.signin import devices, repeat, strange
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, issue, load
 from idp.flows.signin.destinations import charges, destination, pace, refunds
 from idp.flows.signin.judge import judge, parse
@@ -129,7 +129,7 @@ async def send(
     asked = await challenges.ask(
         idp.db,
         question(idp, show.interaction, account, factor, to, locale=locale, now=now),
-        charges=charges(idp, visitor, to) if to else [],
+        charges=charges(idp, visitor, to, show.loaded.device) if to else [],
         audit=to.sent(interaction_id) if to else CodeSent(interaction=str(interaction_id)),
         client_id=show.client.id,
         now=now,
@@ -225,7 +225,12 @@ async def _wrong(
     now: datetime,
 ) -> WrongCode:
     """Write it down, and tell the person when there were several. A code that was used is no guess."""
-    refused = FactorRefused(factor=factor, interaction=str(show.interaction.id), attempts_left=attempts_left)
+    refused = FactorRefused(
+        factor=factor,
+        interaction=str(show.interaction.id),
+        attempts_left=attempts_left,
+        known=None if show.loaded.device is None else True,
+    )
     if used:
         await audits.add(idp.db, refused, now=now, account_id=account.id, client_id=show.client.id)
     else:
@@ -249,8 +254,10 @@ async def _right(
     decision = decide(replace(show.facts, events=(*show.facts.events, event)), idp.policy)
     proceed = decision if isinstance(decision, Proceed) and interaction.id == here else None
     token = next_token(idp.secrets, visitor.token, attempt.session_id)
+    signs_in = loaded.session is None or loaded.session.link is None  # a link that was opened is no sign-in
+    device = device_cookie(idp, visitor) if signs_in else None
     to = destination(idp, factor, account, [each for each in loaded.authenticators if each.id == by])
-    refunded = None if to is None else refunds(idp, visitor, to, loaded.challenges.get(factor))
+    refunded = None if to is None else refunds(idp, visitor, to, loaded.challenges.get(factor), loaded.device)
 
     async def recorded(conn: Conn) -> bool | Spent | Dead | Refused | Closed:
         return await proofs.answer(
@@ -267,8 +274,9 @@ async def _right(
                 # In the trail unless more was known: what is written on the question goes over it.
                 sim_swap=Swap.UNKNOWN if factor is Factor.SMS and idp.intel is not None else None,
             ),
-            forgive=[] if to is None else [pace(idp, visitor, to)],
+            forgive=[] if to is None else [pace(to, loaded.device)],
             refunds=refunded,
+            browser=None if device is None else devices.browser(idp, visitor, device, factor, now=now),
             new_browser=None if isinstance(found, Saved) else strange.browser(idp, show, visitor, now=now),
             now=now,
         )
@@ -286,9 +294,6 @@ async def _right(
         return done
     if not done:
         return None
-    device = None
-    if loaded.session is None or loaded.session.link is None:  # a link that was opened is no sign-in
-        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
     if proceed is None:
         return ToInteraction(interaction.id, token, device)
     told = await issue(idp, proceed, interaction.request, loaded, show.client, now=now)

@@ -9,9 +9,9 @@ from uuid import UUID
 from idp import limits
 from idp.audit import CodeSent
 from idp.flows.delivery.outgoing import masked
-from idp.flows.idp import Idp, Visitor, address_key, exempt, known_device
+from idp.flows.idp import Idp, Visitor, address_key, exempt
 from idp.limits import Limit, Sending
-from idp.model import Account, Authenticator, Challenge, Factor, Interaction
+from idp.model import Account, Authenticator, Challenge, Device, Factor, Interaction
 from idp.policy import Policy, serves_signing_in
 from idp.store import rate_limits
 from idp.store.refunds import Refund, Refunds
@@ -100,52 +100,56 @@ def mailbox_key(idp: Idp, address: str) -> bytes:
     return idp.secrets.index(address.casefold(), purpose=EMAIL_INDEX)
 
 
-def charges(idp: Idp, visitor: Visitor, to: Destination) -> Charges:
+def charges(idp: Idp, visitor: Visitor, to: Destination, device: Device | None) -> Charges:
     """What sending one code costs: a place of where it goes, and one of the visitor's address unless it is trusted.
 
     Where it goes has one budget for all browsers. Strangers leave a part of it to known devices, which have a pace of
     their own too: whoever learnt the password cannot use up what its owner needs (threats 11).
     """
-    known = known_device(idp, visitor, to.account_id) is not None
     found = [
-        (to.sending.pace, pace(idp, visitor, to)),
-        (to.sending.places if known or not to.used else to.sending.strangers, _places(to)),
+        (to.sending.pace, pace(to, device)),
+        (to.sending.places if device is not None or not to.used else to.sending.strangers, _places(to)),
         (to.sending.day, limits.subject(to.sending.day, to.subject)),
     ]
-    if (address := _address_slots(idp, visitor, to.account_id)) is not None:
+    if (address := _address_slots(idp, visitor, device)) is not None:
         found.append(address)
     return found
 
 
-def refunds(idp: Idp, visitor: Visitor, to: Destination, asked: Challenge | None) -> Refunds | None:
+def refunds(
+    idp: Idp, visitor: Visitor, to: Destination, asked: Challenge | None, device: Device | None
+) -> Refunds | None:
     """What a verified code gives back: its places of where it went and of the visitor's address, not those of the day.
 
     A code that was sent again gives back all that it took.
     """
-    return None if asked is None else refunds_since(idp, visitor, to, since=asked.created_at, places=asked.sends)
+    return (
+        None if asked is None else refunds_since(idp, visitor, to, device, since=asked.created_at, places=asked.sends)
+    )
 
 
-def refunds_since(idp: Idp, visitor: Visitor, to: Destination, *, since: datetime, places: int) -> Refunds:
+def refunds_since(
+    idp: Idp, visitor: Visitor, to: Destination, device: Device | None, *, since: datetime, places: int
+) -> Refunds:
     """The same of a code that was asked for then, and sent so often."""
     rows = [Refund(to.sending.places, _places(to))]
-    if (address := _address_slots(idp, visitor, to.account_id)) is not None:
+    if (address := _address_slots(idp, visitor, device)) is not None:
         rows.append(Refund(*address))
     return Refunds(tuple(rows), since=since, places=places)
 
 
-def pace(idp: Idp, visitor: Visitor, to: Destination) -> bytes:
+def pace(to: Destination, device: Device | None) -> bytes:
     """The row that says when this browser may send there again."""
-    device = known_device(idp, visitor, to.account_id)
-    return limits.subject_in(to.sending.pace, to.subject, device or "unknown")
+    return limits.subject_in(to.sending.pace, to.subject, "unknown" if device is None else device.subject)
 
 
 def _places(to: Destination) -> bytes:
     return limits.subject(to.sending.places, to.subject)
 
 
-def _address_slots(idp: Idp, visitor: Visitor, account_id: UUID) -> tuple[Limit, bytes] | None:
+def _address_slots(idp: Idp, visitor: Visitor, device: Device | None) -> tuple[Limit, bytes] | None:
     """The row that counts the codes asked for from this visitor's address, None for whom it does not count."""
-    if known_device(idp, visitor, account_id) is not None or exempt(idp, visitor):
+    if device is not None or exempt(idp, visitor):
         return None
     return idp.limits.sms_address, limits.subject(idp.limits.sms_address, address_key(idp, visitor))
 
@@ -158,10 +162,10 @@ class Next:
     then: timedelta
 
 
-async def next_send(idp: Idp, visitor: Visitor, to: Destination) -> Next:
+async def next_send(idp: Idp, visitor: Visitor, to: Destination, device: Device | None) -> Next:
     """What the limits say of the next code and of the one after it. Closed limits wait for ever, so never closed."""
     now = idp.clock.now()
-    charged = charges(idp, visitor, to)
+    charged = charges(idp, visitor, to, device)
     states = await rate_limits.states(idp.db, [key for _, key in charged])
     waits = [limits.wait(limit, states.get(key), now=now) for limit, key in charged]
     longest = max(limits.FOR_EVER if wait is None else wait for wait in waits)

@@ -8,7 +8,7 @@ from idp import limits
 from idp.audit import FactorRefused
 from idp.factors import password as passwords
 from idp.factors import recovery
-from idp.flows.idp import Idp, Visitor, address_key, exempt, interaction_id, known_device
+from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt, interaction_id
 from idp.flows.signin import repeat
 from idp.flows.signin.authorize import Gone, ToInteraction, Unstored, check_client, opened, paused
 from idp.flows.signin.signed_in import signed_in
@@ -59,14 +59,16 @@ async def password(
         return await _again(idp, asked, visitor, name, typed, saved) or found
     loaded, interaction, client = found
     account = loaded.account
-    device = await _known(idp, visitor, loaded, saved)
+    device = await _known(idp, loaded, saved)
     charges = _charges(idp, visitor, name, device)
     # It is on the disk with what is written before anybody hears of it: the refusal, or the proof.
     if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
     if not right or account is None or account.disabled or not _has_second_factor(idp, account, loaded, now):
-        refused_event = FactorRefused(factor=Factor.PASSWORD, interaction=str(interaction.id))
+        refused_event = FactorRefused(
+            factor=Factor.PASSWORD, interaction=str(interaction.id), known=None if loaded.device is None else True
+        )
         await audits.add(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
         )
@@ -94,6 +96,7 @@ async def _find(
             token_hash=visitor.token_hash,
             interaction_id=asked,
             username=name,
+            device=device_key(idp, visitor),
             sessions=idp.policy.sessions,
             now=now,
         )
@@ -106,6 +109,7 @@ async def _find(
         session_id=visitor.session_id,
         username=name,
         client_id=client.id,
+        device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=now,
     )
@@ -157,7 +161,7 @@ async def _again(
     account = before.loaded.account
     if account is None or account.username != name:
         return None
-    device = await _known(idp, visitor, before.loaded, saved)
+    device = await _known(idp, before.loaded, saved)
     charges = _charges(idp, visitor, name, device)
     if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
@@ -173,16 +177,17 @@ async def _again(
     return onward if joined else None
 
 
-async def _known(idp: Idp, visitor: Visitor, loaded: Loaded, saved: object) -> str | None:
+async def _known(idp: Idp, loaded: Loaded, saved: object) -> str | None:
     """What tells this browser from strangers' ones: its own mark, or the set of an unused recovery code.
 
     Nobody guesses 80 bits, so a right one is the owner or who has the paper, and that one waits as a browser does. The
     same is done for a name that nobody has.
     """
-    account = loaded.account
-    device = None if account is None else known_device(idp, visitor, account.id)
-    if device is not None or (code := recovery.normalise_answer(saved)) is None:
-        return device
+    account, device = loaded.account, loaded.device
+    if device is not None:
+        return device.subject
+    if (code := recovery.normalise_answer(saved)) is None:
+        return None
     sets = [each.id for each in loaded.authenticators if each.factor is Factor.RECOVERY] or [uuid4()]
     hashes = [recovery.stored(code, authenticator_id=each) for each in sets]
     person = uuid4() if account is None else account.id

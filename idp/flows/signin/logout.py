@@ -140,6 +140,7 @@ async def _who(idp: Idp, visitor: Visitor) -> tuple[Session | None, Account | No
         token_hash=visitor.token_hash,
         session_id=visitor.session_id,
         client_id=INTERNAL,
+        device=None,
         sessions=idp.policy.sessions,
         now=idp.clock.now(),
     )

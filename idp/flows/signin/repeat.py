@@ -12,7 +12,7 @@ from uuid import UUID
 from idp import limits
 from idp.audit import FactorRefused
 from idp.crypto import equal
-from idp.flows.idp import Idp, Visitor, device_of, next_tokens, remember_device
+from idp.flows.idp import Idp, Visitor, device_cookie, device_key, next_tokens
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of, issue, leads_home
 from idp.flows.signin.judge import parse, was_accepted
 from idp.model import AuthenticationEvent, Factor, Interaction
@@ -33,6 +33,7 @@ async def replaced(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Replaced
         idp.db,
         token_hash=visitor.token_hash,
         interaction_id=interaction_id,
+        device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=idp.clock.now(),
     )
@@ -48,6 +49,7 @@ async def left(idp: Idp, started: Interaction, visitor: Visitor) -> Replaced | N
         session_id=visitor.session_id,
         interaction_id=started.id,
         client_id=started.client_id,
+        device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=idp.clock.now(),
     )
@@ -129,9 +131,8 @@ async def code(
     await give_back(idp.db, charges, now=now)
     if not held:
         return None
-    device = None
-    if before.loaded.session is None or before.loaded.session.link is None:
-        device = remember_device(idp, visitor, account, fresh=device_of(idp, visitor))
+    signs_in = before.loaded.session is None or before.loaded.session.link is None
+    device = device_cookie(idp, visitor) if signs_in else None
     next_ = onward(idp, visitor, before, here, device=device)
     answer = None if next_ is None or interaction_id != here else await _told_again(idp, before, now=now)
     return next_ if next_ is None or answer is None else replace(answer, token=next_.token, device=device)

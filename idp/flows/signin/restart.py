@@ -35,7 +35,12 @@ async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
     if visitor.token_hash is not None:
         now = idp.clock.now()
         loaded = await facts.of_interaction(
-            idp.db, token_hash=visitor.token_hash, interaction_id=interaction_id, sessions=idp.policy.sessions, now=now
+            idp.db,
+            token_hash=visitor.token_hash,
+            interaction_id=interaction_id,
+            device=None,
+            sessions=idp.policy.sessions,
+            now=now,
         )
         if loaded.interaction is not None and loaded.interaction.finished_at is not None:
             answer = await at_once(idp, request, visitor)

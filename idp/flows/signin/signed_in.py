@@ -144,6 +144,6 @@ def _next_question(
     locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
     return NextQuestion(
         question=question(idp, interaction, account, factor, to, locale=locale, now=now),
-        charges=sending_charges(idp, visitor, to),
+        charges=sending_charges(idp, visitor, to, loaded.device),
         audit=to.sent(interaction.id),
     )

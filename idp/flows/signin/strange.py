@@ -4,7 +4,7 @@ from datetime import datetime
 
 from idp import limits
 from idp.flows.delivery.notices import telling
-from idp.flows.idp import Idp, Visitor, known_device
+from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.signin.authorize import Show
 from idp.model import Factor, Notice
@@ -15,7 +15,7 @@ def browser(idp: Idp, show: Show, visitor: Visitor, *, now: datetime) -> NewBrow
     """What is told of a second factor that is the first in a browser which this person never signed in from."""
     account = show.facts.account
     assert account is not None
-    if known_device(idp, visitor, account.id) is not None:
+    if show.loaded.device is not None:
         return None
     if any(event.account_id == account.id and event.factor is not Factor.PASSWORD for event in show.loaded.events):
         return None

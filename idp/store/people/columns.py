@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from idp.model import Account, Authenticator, Factor, Passkey
+from idp.model import Account, Authenticator, Device, Factor, Passkey
 from idp.store.engine import Row
 
 # Of the account `p`.
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
-    p.name, p.email, p.email_verified, p.groups, p.claims AS person_claims, p.locale, p.disabled_at, p.frozen_at,
-    p.strong_from"""
+    p.name, p.email, p.email_verified, p.groups, p.claims AS person_claims, p.locale, p.prefers,
+    p.disabled_at, p.frozen_at, p.strong_from"""
 # A JSON array of the confirmed authenticators of the account `p`, oldest first: open ones, and those closed after
 # `closed_since`, if it is given, for a hold must not end because the app it is about was removed.
 AUTHENTICATORS = """(
@@ -31,6 +31,12 @@ AUTHENTICATORS = """(
     ) a
 ) AS authenticators"""
 
+# The browser of this cookie, as far as the account `p` was signed in to from it.
+DEVICE = """(
+    SELECT jsonb_build_array(encode(d.key, 'hex'), d.factor) FROM device d
+    WHERE d.account_id = p.id AND d.key = :device AND d.expires_at > :now
+) AS device"""
+
 
 def read_account(row: Row) -> Account | None:
     """The account in the columns `ACCOUNT`, None where the join found none."""
@@ -47,6 +53,7 @@ def read_account(row: Row) -> Account | None:
         groups=frozenset(row["groups"]),
         claims=row["person_claims"],
         locale=row["locale"],
+        prefers=None if row["prefers"] is None else Factor(row["prefers"]),
         disabled=row["disabled_at"] is not None,
         frozen_at=row["frozen_at"],
         strong_from=row["strong_from"],
@@ -97,6 +104,14 @@ def _passkey(item: Sequence[Any] | None) -> Passkey | None:
         transports=tuple(transports or ()),
         aaguid=aaguid or "",
     )
+
+
+def read_device(item: Sequence[Any] | None) -> Device | None:
+    """What `DEVICE` wrote."""
+    if item is None:
+        return None
+    key, factor = item
+    return Device(bytes.fromhex(key), None if factor is None else Factor(factor))
 
 
 def read_time(value: str | None) -> datetime | None:

@@ -8,16 +8,18 @@ from uuid import UUID
 
 from idp.limits import LimitState
 from idp.store.engine import Conn, Row
+from idp.store.people.devices import Known
 from idp.store.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A browser that this person is signed in to with two factors."""
+    """A browser that this person is signed in to with two factors; `device` is the key of the one that it is."""
 
     session_id: UUID
     seen_at: datetime
     user_agent: str
+    device: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,10 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found. Browsers and events are newest first, of both the newest alone."""
+    """What was found. Browsers, devices and events are newest first, of each the newest alone."""
 
     browsers: Sequence[Browser]
+    devices: Sequence[Known]
     agreed: Sequence[Agreed]
     held: Sequence[Held]
     happened: Sequence[Happened]
@@ -61,14 +64,20 @@ class Seen:
 
 _ROWS = "(SELECT coalesce(jsonb_agg(r), '[]') FROM ({}) r) AS {}"
 _BROWSERS = """
-    SELECT s.id, s.seen_at, s.user_agent FROM session s
+    SELECT s.id, s.seen_at, s.user_agent, encode(s.device_key, 'hex') AS device FROM session s
     WHERE s.account_id = :account_id AND s.ended_at IS NULL AND s.seen_at > :seen_since AND s.created_at > :begun_since
+      AND s.link IS NULL
       -- Somebody who only knows the password is not signed in anywhere.
       AND EXISTS (
         SELECT FROM authentication_event e
         WHERE e.session_id = s.id AND e.account_id = s.account_id AND e.factor <> 'password')
     ORDER BY s.seen_at DESC
     LIMIT 50"""
+_DEVICES = """
+    SELECT encode(key, 'hex') AS key, label, user_agent, address, created_at, seen_at FROM device
+    WHERE account_id = :account_id AND expires_at > :now
+    ORDER BY seen_at DESC
+    LIMIT 20"""
 _AGREED = "SELECT client_id, scopes, granted_at FROM consent WHERE account_id = :account_id ORDER BY granted_at DESC"
 _HELD = """
     SELECT g.client_id, max(g.created_at) AS last_at, array_agg(DISTINCT scope) AS scopes
@@ -88,6 +97,7 @@ WITH here AS (
     UPDATE session SET seen_at = :now WHERE id = :session_id AND ended_at IS NULL AND seen_at < :not_since
 )
 SELECT {_ROWS.format(_BROWSERS, "browsers")},
+       {_ROWS.format(_DEVICES, "devices")},
        {_ROWS.format(_AGREED, "agreed")},
        {_ROWS.format(_HELD, "held")},
        {_ROWS.format(_HAPPENED, "happened")},
@@ -129,12 +139,30 @@ async def load(
 
 def _seen(row: Row) -> Seen:
     return Seen(
-        browsers=[Browser(UUID(one["id"]), _time(one["seen_at"]), one["user_agent"]) for one in row["browsers"]],
+        browsers=[
+            Browser(UUID(one["id"]), _time(one["seen_at"]), one["user_agent"], _key(one["device"]))
+            for one in row["browsers"]
+        ],
+        devices=[
+            Known(
+                key=bytes.fromhex(one["key"]),
+                label=one["label"],
+                user_agent=one["user_agent"],
+                address=one["address"],
+                created_at=_time(one["created_at"]),
+                seen_at=_time(one["seen_at"]),
+            )
+            for one in row["devices"]
+        ],
         agreed=[Agreed(one["client_id"], tuple(one["scopes"]), _time(one["granted_at"])) for one in row["agreed"]],
         held=[Held(one["client_id"], tuple(one["scopes"]), _time(one["last_at"])) for one in row["held"]],
         happened=[Happened(_time(one["at"]), one["name"], one["client_id"], one["fields"]) for one in row["happened"]],
         limits={bytes.fromhex(one["key"]): _state(one) for one in row["limits"]},
     )
+
+
+def _key(value: str | None) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
 
 
 def _state(one: Mapping[str, Any]) -> LimitState:

@@ -22,7 +22,7 @@ account = table(
     sa.Column("email_verified", sa.Boolean, nullable=False, server_default=sa.text("false")),
     *lists("groups"),
     sa.Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
-    sa.Column("locale", sa.Text),
+    *may_have(sa.Text, "locale", "prefers"),
     *has(Time, "created_at", "updated_at"),
     *may_have(Time, "disabled_at", "frozen_at", "strong_from"),
     sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
@@ -118,9 +118,23 @@ used_challenge = table(
     sa.Index("ix_used_challenge_expires_at", "expires_at"),
 )
 
+# A browser that this person signed in from with two factors, by the hash of the id in its cookie. `factor` is what they
+# used there last, `address` from where.
+device = table(
+    "device",
+    sa.Column("account_id", sa.Uuid, sa.ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("label", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("user_agent", sa.Text, nullable=False),
+    *may_have(sa.Text, "address", "factor"),
+    *has(Time, "created_at", "seen_at", "expires_at"),
+    sa.Index("ix_device_expires_at", "expires_at"),
+)
+
 # One browser. Anonymous until a password was right; the token changes with every proof. `previous_hash` is of the token
 # before, until the new one is used: a form that is sent twice still finds its way. Codes of an earlier `generation`
 # than the session's are good for nothing. One that a link opened (`link`) is good for what the link is for alone.
+# `device_key` is that of the browser in which a second factor was proved.
 session = table(
     "session",
     sa.Column("id", sa.Uuid, primary_key=True),
@@ -133,6 +147,7 @@ session = table(
     sa.Column("replaced_at", Time),
     sa.Column("generation", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("link", sa.Text),
+    sa.Column("device_key", sa.LargeBinary),
     sa.Index("ix_session_account_id", "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
     sa.Index("ix_session_seen_at", "seen_at"),
 )

@@ -12,6 +12,7 @@ from idp.model import (
     Authenticator,
     AuthorizationRequest,
     Challenge,
+    Device,
     Factor,
     Interaction,
     Session,
@@ -19,7 +20,16 @@ from idp.model import (
 )
 from idp.policy import LONGEST_HOLD, Sessions
 from idp.store.engine import Conn, Row
-from idp.store.people.columns import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators, read_time, read_uuid
+from idp.store.people.columns import (
+    ACCOUNT,
+    AUTHENTICATORS,
+    DEVICE,
+    read_account,
+    read_authenticators,
+    read_device,
+    read_time,
+    read_uuid,
+)
 from idp.store.signin.challenges import SIGN_IN
 from idp.store.sql import Sql
 
@@ -31,6 +41,7 @@ class Loaded:
     `challenges` are the questions of the interaction; `elsewhere` those that others of the same session asked to sign
     in, whoever was asked then, and that nobody has answered. `client_gone`: no such client is registered and enabled;
     always true of our own account pages. `taken`: the token names a session that there is, but does not open it.
+    `device`: the browser is one that this person signed in from before.
     """
 
     session: Session | None = None
@@ -44,6 +55,7 @@ class Loaded:
     elsewhere: Sequence[Challenge] = ()
     client_gone: bool = False
     taken: bool = False
+    device: Device | None = None
 
 
 NOTHING = Loaded()
@@ -51,6 +63,7 @@ NOTHING = Loaded()
 # Of the session `s`.
 SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_agent, s.generation, s.link,
     s.previous_hash IS NOT NULL AS forgiving"""
+_SESSION = ("session_id", "account_id", "created_at", "seen_at", "user_agent", "generation", "forgiving", "link")
 LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
 _PROOFS = """(
@@ -75,7 +88,7 @@ _QUESTIONS = f"""(
 # What this process knows of clients by heart may be old; the row decides.
 _GONE = "(SELECT k.disabled_at IS NULL FROM client k WHERE k.id = {}) IS NOT TRUE AS client_gone"
 
-KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, c.scopes AS remembered"
+KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, {DEVICE}, c.scopes AS remembered"
 PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
     i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
 
@@ -112,7 +125,7 @@ WHERE s.token_hash = :token_hash AND {LIVE}""")
 
 
 def moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
-    """The values of `LIVE`, `KNOWN` and `PAUSED`."""
+    """The values of `LIVE`, `KNOWN` and `PAUSED`, besides `device`."""
     return {
         "now": now,
         "begun_since": now - sessions.life,
@@ -122,14 +135,26 @@ def moments(sessions: Sessions, now: datetime) -> dict[str, datetime]:
 
 
 async def of_session(
-    conn: Conn, *, token_hash: bytes, session_id: UUID | None, client_id: str, sessions: Sessions, now: datetime
+    conn: Conn,
+    *,
+    token_hash: bytes,
+    session_id: UUID | None,
+    client_id: str,
+    device: bytes | None,
+    sessions: Sessions,
+    now: datetime,
 ) -> Loaded:
     """The browser with this token, about to ask something for this client. No session if it opens none that is live.
 
-    `session_id` is that of the token, whatever it opens.
+    `session_id` is that of the token, whatever it opens; `device` the key of the browser's cookie, if it has one.
     """
     row = await conn.one(
-        _OF_SESSION, token_hash=token_hash, session_id=session_id, client_id=client_id, **moments(sessions, now)
+        _OF_SESSION,
+        token_hash=token_hash,
+        session_id=session_id,
+        client_id=client_id,
+        device=device,
+        **moments(sessions, now),
     )
     assert row is not None
     return Loaded(**known(row), taken=row["taken"])
@@ -142,6 +167,7 @@ async def of_name(
     session_id: UUID | None,
     username: str,
     client_id: str,
+    device: bytes | None,
     sessions: Sessions,
     now: datetime,
 ) -> Loaded:
@@ -152,6 +178,7 @@ async def of_name(
         session_id=session_id,
         username=username,
         client_id=client_id,
+        device=device,
         **moments(sessions, now),
     )
     assert row is not None
@@ -159,48 +186,53 @@ async def of_name(
 
 
 async def of_interaction(
-    conn: Conn, *, token_hash: bytes, interaction_id: UUID, sessions: Sessions, now: datetime
+    conn: Conn,
+    *,
+    token_hash: bytes,
+    interaction_id: UUID,
+    device: bytes | None,
+    sessions: Sessions,
+    now: datetime,
 ) -> Loaded:
     """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
     row = await conn.one(
-        _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, **moments(sessions, now)
+        _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, device=device, **moments(sessions, now)
     )
     return NOTHING if row is None else read(row)
 
 
 async def of_username(
-    conn: Conn, *, token_hash: bytes, interaction_id: UUID, username: str, sessions: Sessions, now: datetime
+    conn: Conn,
+    *,
+    token_hash: bytes,
+    interaction_id: UUID,
+    username: str,
+    device: bytes | None,
+    sessions: Sessions,
+    now: datetime,
 ) -> Loaded:
     """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
     row = await conn.one(
-        _OF_USERNAME, token_hash=token_hash, interaction_id=interaction_id, username=username, **moments(sessions, now)
+        _OF_USERNAME,
+        token_hash=token_hash,
+        interaction_id=interaction_id,
+        username=username,
+        device=device,
+        **moments(sessions, now),
     )
     return NOTHING if row is None else read(row)
-
-
-def read_session(row: Row) -> Session:
-    """The session in the columns `SESSION`."""
-    return Session(
-        row["session_id"],
-        row["account_id"],
-        row["created_at"],
-        row["seen_at"],
-        row["user_agent"],
-        row["generation"],
-        row["forgiving"],
-        row["link"],
-    )
 
 
 def known(row: Row) -> dict[str, Any]:
     """What `Loaded` holds whether or not there is an interaction."""
     return {
-        "session": None if row["session_id"] is None else read_session(row),
+        "session": None if row["session_id"] is None else Session(*(row[name] for name in _SESSION)),
         "account": read_account(row),
         "events": tuple(_event(item) for item in row["proofs"] or ()),
         "authenticators": read_authenticators(row["person_id"], row["authenticators"]),
         "consented": frozenset(row["remembered"] or ()),
         "client_gone": row["client_gone"],
+        "device": read_device(row["device"]),
     }
 
 

@@ -13,6 +13,7 @@ from idp.model import Factor, Interaction
 from idp.store.audits import AUDITED, audit_values
 from idp.store.delivery.messages import Telling, noticed, waking
 from idp.store.engine import Conn
+from idp.store.people.devices import REMEMBERED, Browser
 from idp.store.rate_limits import FORGIVE, charge_values, charged
 from idp.store.refunds import Refunds, Shape, refunded
 from idp.store.signin.attempts import LOCKED, LOCKED_SESSION, TOLD, Attempt, Dead, Spent, attempted, outcome
@@ -62,7 +63,8 @@ class Beginning:
 
 _ROTATED = """
     UPDATE session SET token_hash = :new_token, account_id = :account_id, seen_at = :now,
-                       previous_hash = :shown_token, replaced_at = :now
+                       previous_hash = :shown_token, replaced_at = :now,
+                       device_key = coalesce(:device_key, device_key)
     WHERE id = :session_id AND EXISTS (SELECT FROM used)
     RETURNING id, account_id"""
 
@@ -100,9 +102,11 @@ def _statement(
     begins: bool = False,
     new_session: bool = False,
     strange: Limit | None = None,
+    remembers: bool = False,
 ) -> Sql:
     taken = "(SELECT address_places FROM used)" if asked else None
     attempting, asking, told, of = "", "", "", ""
+    remembered = f"remembered AS ({REMEMBERED})," if remembers else ""
     locked, rotated = LOCKED, _ROTATED
     if begins:
         locked = f"{LOCKED_SESSION},\n{_BEGINS}"
@@ -131,6 +135,7 @@ event AS (
     FROM rotated
     RETURNING id
 ),
+{remembered}
 forgiven AS ({FORGIVE} AND EXISTS (SELECT FROM event) RETURNING key),
 -- The trail tells what was known of the SIM; nothing where nobody was asked.
 audited AS (
@@ -211,7 +216,7 @@ async def record(
     values |= _values(proof, rotation, audit, forgive, refunds)
     if beginning is not None:
         values |= beginning.values()
-    return bool(await conn.value(statement, **values, finishes=False, now=now))
+    return bool(await conn.value(statement, **values, finishes=False, device_key=None, now=now))
 
 
 async def answer(
@@ -220,6 +225,7 @@ async def answer(
     *,
     attempt: Attempt,
     rotation: Rotation,
+    browser: Browser | None,
     finishes: bool,
     audit: Event,
     now: datetime,
@@ -229,17 +235,21 @@ async def answer(
 ) -> bool | Spent | Dead | Refused | Closed:
     """Spend an attempt for a right answer and record it. True for exactly one caller per one-time thing, ever.
 
-    Then the session has its new token and, with `finishes`, the interaction its answer; of a `new_browser` the person
-    is told, unless it is the first they ever signed in with. Else nothing was proved: False or `Spent` when somebody
-    was first, or where the code went is not theirs any more, or when there is no such saved code.
+    Then the session has its new token, the `browser` is known to be the person's and, with `finishes`, the interaction
+    has its answer; of a `new_browser` the person is told, unless it is the first they ever signed in with. Else nothing
+    was proved: False or `Spent` when somebody was first, or where the code went is not theirs any more, or when there
+    is no such saved code.
     """
     use, values = use_of(proof.evidence)
     shape = () if refunds is None else refunds.shape
     values |= attempt.values() | _values(proof, rotation, audit, forgive, refunds)
+    values |= {"device_key": None} if browser is None else browser.values()
     strange = None
     if new_browser is not None:
         strange, values = new_browser.limit, values | new_browser.values()
-    statement = _statement(use, shape, attempt=attempt.limits, asked=attempt.asked, strange=strange)
+    statement = _statement(
+        use, shape, attempt=attempt.limits, asked=attempt.asked, strange=strange, remembers=browser is not None
+    )
     row = await conn.one(statement, **values, finishes=finishes, now=now)
     assert row is not None
     if row["proved"] or (attempt.asked and row["charged"]):

@@ -38,7 +38,7 @@ class Replaced:
 
 
 async def of_replaced(
-    conn: Conn, *, token_hash: bytes, interaction_id: UUID, sessions: Sessions, now: datetime
+    conn: Conn, *, token_hash: bytes, interaction_id: UUID, device: bytes | None, sessions: Sessions, now: datetime
 ) -> Replaced | None:
     """As `of_interaction`, with the person's password hash, for a token that another replaced and nobody used yet."""
     row = await conn.one(
@@ -46,6 +46,7 @@ async def of_replaced(
         token_hash=token_hash,
         interaction_id=interaction_id,
         replaced_since=now - sessions.forgiven,
+        device=device,
         **moments(sessions, now),
     )
     return None if row is None else Replaced(read(row), row["replaced_at"], row["token_hash"])
@@ -58,6 +59,7 @@ async def of_left(
     session_id: UUID | None,
     interaction_id: UUID,
     client_id: str,
+    device: bytes | None,
     sessions: Sessions,
     now: datetime,
 ) -> Replaced | None:
@@ -69,6 +71,7 @@ async def of_left(
         interaction_id=interaction_id,
         client_id=client_id,
         replaced_since=now - sessions.forgiven,
+        device=device,
         **moments(sessions, now),
     )
     if row is None:

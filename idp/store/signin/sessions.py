@@ -1,13 +1,11 @@
 """Browsers and their paused requests: begin, move, finish, end."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from idp.model import AuthorizationRequest, Interaction, Session
 from idp.store.engine import Conn, Connection
-from idp.store.signin.facts import SESSION, read_session
 from idp.store.sql import Sql
 
 _NEW_SESSION = """
@@ -209,25 +207,6 @@ UPDATE session SET seen_at = :now WHERE id = :session_id AND ended_at IS NULL AN
 async def touch(conn: Conn, *, session_id: UUID, not_since: datetime, now: datetime) -> None:
     """The browser was here: its idle time starts again, unless that was noted since `not_since`."""
     await conn.one(_TOUCH, session_id=session_id, not_since=not_since, now=now)
-
-
-_LIVE_OF_ACCOUNT = Sql(f"""
-SELECT {SESSION}
-FROM session s
-WHERE s.account_id = :account_id AND s.ended_at IS NULL AND s.seen_at > :idle_since AND s.created_at > :life_since
-  AND s.link IS NULL
-  -- Somebody who only knows the password is not signed in anywhere.
-  AND EXISTS (
-    SELECT FROM authentication_event e
-    WHERE e.session_id = s.id AND e.account_id = s.account_id AND e.factor <> 'password')
-ORDER BY s.seen_at DESC
-LIMIT 50""")
-
-
-async def of_account(conn: Conn, *, account_id: UUID, idle_since: datetime, life_since: datetime) -> Sequence[Session]:
-    """This person's live sessions in which two factors were proved, the latest used first, at most 50."""
-    rows = await conn.all(_LIVE_OF_ACCOUNT, account_id=account_id, idle_since=idle_since, life_since=life_since)
-    return [read_session(row) for row in rows]
 
 
 def _end(which: str) -> Sql:

@@ -30,8 +30,6 @@ remembered AS (
 ),
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM answered))
 SELECT EXISTS (SELECT FROM answered) AS answered""")
-_OF_ACCOUNT = Sql("""
-SELECT client_id, scopes, granted_at FROM consent WHERE account_id = :account_id ORDER BY granted_at DESC""")
 _WITHDRAW = Sql("DELETE FROM consent WHERE account_id = :account_id AND client_id = :client_id RETURNING client_id")
 
 
@@ -66,12 +64,6 @@ async def answer(
             **audit_values(audit, account_id=account_id, client_id=client_id),
         )
     )
-
-
-async def of_account(conn: Conn, *, account_id: UUID) -> Sequence[tuple[str, tuple[str, ...], datetime]]:
-    """Client id, scopes and time of every consent of a person, newest first."""
-    rows = await conn.all(_OF_ACCOUNT, account_id=account_id)
-    return [(row["client_id"], tuple(row["scopes"]), row["granted_at"]) for row in rows]
 
 
 async def withdraw(conn: Conn, *, account_id: UUID, client_id: str) -> bool:

@@ -7,13 +7,14 @@ from idp.web.pages.account import (
     AuthenticatorRow,
     BeginEnrolment,
     ChangePassword,
+    DeviceRow,
     Done,
     EditAuthenticator,
+    EditDevice,
     Fixed,
     Home,
     NewPasskey,
     NewRecoveryCodes,
-    SessionRow,
     Standing,
 )
 from idp.web.pages.answers import (

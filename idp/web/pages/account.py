@@ -45,6 +45,7 @@ class Activity(Enum):
     SIGNED_OUT = mark("Signed out")
     SESSION_ENDED = mark("Signed out on another device")
     FROZEN = mark("Account frozen")
+    DEVICE_FORGOTTEN = mark("Device forgotten")
 
 
 class Fixed(Enum):
@@ -75,6 +76,8 @@ class Done(Enum):
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
+    DEVICE_RENAMED = mark("The device has a new name.")
+    DEVICE_FORGOTTEN = mark("The device is forgotten, and signed out.")
     OTHERS_SIGNED_OUT = mark("Every other browser has to sign in again.")
 
 
@@ -121,15 +124,21 @@ class AppRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """One signed-in browser. `end` is the action of its button, which posts `session` = `value`; None for this one."""
+class DeviceRow:
+    """One browser that this person signed in from, or is signed in to. `place` is the address of its last sign-in.
 
-    device: str
-    value: str
+    `end` is the action of the button that signs it out, which posts `session` = `value`; None for this one, and where
+    nobody is signed in. `change` leads to the page of one that is known.
+    """
+
+    name: str
     last_seen_at: datetime
     place: str | None = None
     current: bool = False
+    signed_in: bool = True
+    value: str = ""
     end: str | None = None
+    change: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +175,7 @@ class Home:
     done: Done | None = None
     authenticators: tuple[AuthenticatorRow, ...] = ()
     apps: tuple[AppRow, ...] = ()
-    sessions: tuple[SessionRow, ...] = ()
+    devices: tuple[DeviceRow, ...] = ()
     activity: tuple[ActivityRow, ...] = ()
     add_authenticator: str | None = None
     add_phone: str | None = None
@@ -226,6 +235,22 @@ class EditAuthenticator:
     back: str
     last: bool = False  # the last one: nothing sensitive works afterwards
     hold: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditDevice:
+    """One known browser, `told` as it tells of itself. Posts `label` to `rename`, an empty form to `forget`."""
+
+    template: ClassVar[str] = "edit_device.html"
+    told: str
+    label: str
+    since: datetime
+    rename: str
+    forget: str
+    back: str
+    zone: str | None = None
+    current: bool = False
     problems: tuple[Problem, ...] = ()
 
 
