@@ -50,10 +50,7 @@ class PasskeyBehind(Event):
 
 @dataclass(frozen=True, slots=True)
 class CodeSent(Event):
-    """A one-time code was put into the outbox, for this (masked) phone or e-mail address.
-
-    Of no interaction is the code that verifies a new phone, the `authenticator`.
-    """
+    """A one-time code was put into the outbox, for this (masked) phone or address; `authenticator`: to verify it."""
 
     name = "code.sent"
     interaction: str | None = None
