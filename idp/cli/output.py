@@ -86,6 +86,11 @@ def ask_secret(what: str) -> str:
     return typed
 
 
+def from_stdin() -> str:
+    """A secret on standard input, never on the command line, where everybody on the machine could read it."""
+    return sys.stdin.read(5000).removesuffix("\n").removesuffix("\r")
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as wide as their longest entry; the empty string for no rows at all."""
     cells = [[str("" if value is None else value) for value in row] for row in rows]

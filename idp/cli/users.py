@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, groups, output
+from idp.cli import authenticators, groups, output, resets
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 def _password(from_stdin: bool) -> str:
     """The password, never from the command line, where everybody on the machine could read it."""
     if from_stdin:
-        return sys.stdin.read(5000).removesuffix("\n").removesuffix("\r")
+        return output.from_stdin()
     if not sys.stdin.isatty():
         raise typer.BadParameter("give the password on standard input", param_hint="'--password-stdin'")
     return output.ask_secret("Password")
@@ -267,6 +267,7 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 
+app.command("reset", epilog=resets.EXAMPLES)(resets.reset)
 app.command("groups", epilog=groups.EXAMPLES)(groups.groups)
 app.command(
     "totp",

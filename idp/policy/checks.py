@@ -11,7 +11,7 @@ from idp.policy.changes import NeedsProof
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
-from idp.policy.resetting import answered
+from idp.policy.resetting import answered, password_is_own
 from idp.policy.table import Policy
 from idp.policy.transitions import TRANSITIONS, permission
 from idp.policy.view import Demand, View, essential, may_be_fresh, preferences, view, voluntary
@@ -188,6 +188,7 @@ CHECKS = (
     Check("reach", "everything due can be proved by this person", _level_is_within_reach),
     Check("change", "no change of authenticators is asked for, or what it takes was proved", _change_is_permitted),
     Check("level", "everything due was proved", _level_is_proved),
+    Check("own password", "the password is not one that an operator gave for once", password_is_own),
     Check("silence", "nothing has to be asked each time, or asking is allowed", _nothing_fresh_in_silence),
     Check("consent", "no consent is needed, or it was answered", _consent_is_given),
     Check("rest", "some scope is left", _something_is_granted),
@@ -221,7 +222,7 @@ def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
             error = "consent_required"
         case Kind.SELECT_ACCOUNT:
             error = "account_selection_required"
-        case Kind.SECOND_FACTOR if view.level >= AssuranceLevel.TWO_FACTOR:
+        case Kind.SECOND_FACTOR | Kind.NEW_PASSWORD if view.level >= AssuranceLevel.TWO_FACTOR:
             error = "interaction_required"
         case _:
             error = "login_required"

@@ -54,6 +54,7 @@ class Kind(StrEnum):
     SECOND_FACTOR = "second_factor"
     CONSENT = "consent"
     SELECT_ACCOUNT = "select_account"
+    NEW_PASSWORD = "new_password"
 
 
 class Barrier(StrEnum):
@@ -79,6 +80,7 @@ class Why(StrEnum):
     CONSENT_NEW = "consent_new"
     CONSENT_EACH_TIME = "consent_each_time"
     CLIENT_ASKED_CONSENT = "client_asked_consent"
+    TEMPORARY_PASSWORD = "temporary_password"
 
 
 @dataclass(frozen=True, slots=True)

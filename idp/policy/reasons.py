@@ -16,6 +16,7 @@ _SAID = {
     Why.ACR_ASKED: "the application asks for",
     Why.CONSENT_NEW: "the person has not agreed to it yet",
     Why.CONSENT_EACH_TIME: "it has to be agreed to each time",
+    Why.TEMPORARY_PASSWORD: "an operator gave the password, and the person chooses one of their own first",
     Why.CLIENT_ASKED_CONSENT: "the application wants consent (prompt=consent)",
 }
 

@@ -5,6 +5,7 @@ from idp.policy.changes import May, NeedsProof, Vouched
 from idp.policy.facts import Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
 from idp.policy.table import Policy
 from idp.policy.transitions import TRANSITIONS, permission
+from idp.policy.view import View
 
 
 def resetting(facts: Facts, policy: Policy) -> May | Ask | Refuse:
@@ -21,6 +22,16 @@ def resetting(facts: Facts, policy: Policy) -> May | Ask | Refuse:
             return Ask(Kind.SECOND_FACTOR, reason, factors=factors)
         case otherwise:
             return otherwise
+
+
+def password_is_own(view: View) -> Ask | None:
+    """The check for a password that an operator gave: known to two, it opens nothing before the person chose another.
+
+    It is about the account and not about a session, so no session gets round it.
+    """
+    if view.account is None or view.account.password_until is None:
+        return None
+    return Ask(Kind.NEW_PASSWORD, Reason(Why.TEMPORARY_PASSWORD))
 
 
 def answered(facts: Facts, policy: Policy) -> Answer:

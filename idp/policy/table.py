@@ -113,9 +113,10 @@ class Notices:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """For how long links of mails work, each by its name (`LinkFor`)."""
+    """For how long links of mails work, each by its name (`LinkFor`). `ticket`: what an operator gives instead."""
 
     reset: timedelta
+    ticket: timedelta
     freeze: timedelta
 
 

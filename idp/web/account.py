@@ -22,13 +22,9 @@ from idp.web.door import A_YEAR, base_path, idp_of, own_form, query, set_cookie,
 from idp.web.home import END_OTHERS_PATH, END_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
 from idp.web.notes import Note, note_of, see
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
+from idp.web.password_form import unfit
 from idp.web.rooms import done_of, home_with, outside, too_often, url
 
-NEW_PASSWORD = {
-    strength.Problem.TOO_SHORT: Problem.PASSWORD_SHORT,
-    strength.Problem.TOO_LONG: Problem.PASSWORD_LONG,
-    strength.Problem.UNREADABLE: Problem.PASSWORD_UNREADABLE,
-}
 # Plain segments, so that there is no way to write another host (OAU-20).
 _INTERNAL = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+(\?[A-Za-z0-9._~%+&=-]*)?")
 
@@ -105,11 +101,8 @@ async def change_password(request: Request) -> Response:
     match await flow.change_password(idp, who, new=new):
         case flow.Done():
             return home_with(request, Done.PASSWORD_CHANGED)
-        case Weak(same=True):
-            return _wrong(request, Problem.PASSWORD_SAME)
-        case Weak(problems):
-            told = dict.fromkeys(NEW_PASSWORD.get(each, Problem.PASSWORD_COMMON) for each in problems)
-            return _wrong(request, *told)
+        case Weak() as weak:
+            return _wrong(request, *unfit(weak))
         case TooOften() as refused:
             return too_often(request, PASSWORD_PATH, refused)
         case otherwise:

@@ -1,12 +1,11 @@
 """From what `decide` asks to the page that asks it. No request is read and nothing is decided here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from idp.factors.strength import MIN_CHARACTERS
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.people.forgotten import FORGOT_PATH
@@ -21,37 +20,6 @@ from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem
 from idp.web.purposes import AGAIN, purpose_of, scope_line, who_of
 
 _SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What is said of a factor: nothing was typed, it cannot be an answer, it is wrong."""
-
-    missing: Problem
-    malformed: Problem
-    wrong: Problem
-
-
-def _words(factor: Factor) -> Words:
-    match factor:
-        case Factor.PASSWORD:
-            return Words(Problem.PASSWORD_MISSING, Problem.SIGN_IN_WRONG, Problem.SIGN_IN_WRONG)
-        case Factor.SMS:
-            return Words(Problem.SMS_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
-        case Factor.EMAIL:
-            return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
-        case Factor.TOTP:
-            return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
-        case Factor.PASSKEY:
-            return Words(Problem.PASSKEY_MISSING, Problem.PASSKEY_WRONG, Problem.PASSKEY_WRONG)
-        case Factor.RECOVERY:
-            wrong = Problem.RECOVERY_WRONG
-            return Words(Problem.RECOVERY_MISSING, wrong, wrong)
-        case _:
-            assert_never(factor)
-
-
-WORDS: Mapping[str, Words] = MappingProxyType({factor: _words(factor) for factor in Factor})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +52,8 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
             return _consent(show, policy, here, extra)
         case Kind.SELECT_ACCOUNT:
             return _select_account(show, policy, here, extra)
+        case Kind.NEW_PASSWORD:
+            return _new_password(show, here, extra)
 
 
 def leads_to(show: Show) -> tuple[str, ...]:
@@ -259,6 +229,19 @@ def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
         who=who_of(show, here),
+        problems=extra.problems,
+    )
+
+
+def _new_password(show: Show, here: str, extra: Extra) -> Page:
+    assert show.facts.account is not None
+    return pages.NewPassword(
+        action=f"{here}/new-password",
+        username=show.facts.account.username,
+        least=MIN_CHARACTERS,
+        given=True,
+        cancel=f"{here}/cancel",
+        wait=extra.wait,
         problems=extra.problems,
     )
 

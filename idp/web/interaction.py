@@ -10,6 +10,9 @@ from starlette.routing import Route
 
 from idp.flows.delivery import deliver
 from idp.flows.idp import Idp
+from idp.flows.people import temporary
+from idp.flows.people.account import Weak
+from idp.flows.people.rooms import TooOften
 from idp.flows.signin import authorize, challenge, choices
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
@@ -20,12 +23,13 @@ from idp.policy import Kind
 from idp.sms import Channel
 from idp.web import password_form
 from idp.web.answers import page, to_client, to_interaction
-from idp.web.asking import NOTHING, WORDS, Extra, asked, destination_of, leads_to, page_for
+from idp.web.asking import NOTHING, Extra, asked, destination_of, leads_to, page_for
 from idp.web.door import base_path, idp_of, own_form, visitor
 from idp.web.notes import ANYTHING, Note, after, extra_of, note_of, see
 from idp.web.pages import Delivery, Problem
-from idp.web.password_form import count
+from idp.web.password_form import count, unfit
 from idp.web.restart import again, gone
+from idp.web.words import WORDS
 
 
 async def _shown(
@@ -183,6 +187,23 @@ async def consent(request: Request) -> Response:
     )
 
 
+async def new_password(request: Request) -> Response:
+    """POST /i/{id}/new-password: one of the person's own in place of the one that an operator gave."""
+    interaction_id: UUID = request.path_params["id"]
+    form, idp = await own_form(request), idp_of(request)
+    new, here, about = form.get("password"), _here(request, interaction_id), Kind.NEW_PASSWORD.value
+    if not new or new != form.get("repeat"):
+        problem = Problem.PASSWORD_REPEAT if new else Problem.NEW_PASSWORD_MISSING
+        return see(request, here, Note(400, about, (problem,)))
+    match await temporary.choose(idp, interaction_id, visitor(request), new=new):
+        case Weak() as weak:
+            return see(request, here, Note(400, about, unfit(weak)))
+        case TooOften(retry_after):
+            return see(request, here, Note(429, about, (Problem.CHANGES_WAIT,), until=after(idp, retry_after)))
+        case otherwise:
+            return _onward(request, interaction_id, otherwise)
+
+
 async def account(request: Request) -> Response:
     """POST /i/{id}/account: go on as this person, or as somebody else."""
     interaction_id: UUID = request.path_params["id"]
@@ -239,12 +260,13 @@ ROUTES = [
     Route("/i/{id:uuid}/password", password, methods=["POST"]),
     Route("/i/{id:uuid}/consent", consent, methods=["POST"]),
     Route("/i/{id:uuid}/account", account, methods=["POST"]),
+    Route("/i/{id:uuid}/new-password", new_password, methods=["POST"]),
     Route("/i/{id:uuid}/cancel", cancel, methods=["POST"]),
     Route("/i/{id:uuid}/{factor:factor}", show, methods=["GET"]),
     Route("/i/{id:uuid}/{factor:factor}", code, methods=["POST"]),
     Route("/i/{id:uuid}/{factor:factor}/send", send, methods=["POST"]),
     *(
         Route(f"/i/{{id:uuid}}/{step}", back, methods=["GET"])
-        for step in ("password", "consent", "account", "cancel", "{factor:factor}/send")
+        for step in ("password", "new-password", "consent", "account", "cancel", "{factor:factor}/send")
     ),
 ]

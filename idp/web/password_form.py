@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from idp import metrics
 from idp.factors import password as passwords
+from idp.factors import strength
+from idp.flows.people.account import Weak
 from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.signin import challenge, login
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, Unstored
@@ -18,6 +20,12 @@ from idp.web.asking import leads_to, sign_in
 from idp.web.door import Form, base_path, idp_of, meet, visitor
 from idp.web.notes import Note, after, extra_of, note_of, see
 from idp.web.pages import Problem
+
+_UNFIT = {
+    strength.Problem.TOO_SHORT: Problem.PASSWORD_SHORT,
+    strength.Problem.TOO_LONG: Problem.PASSWORD_LONG,
+    strength.Problem.UNREADABLE: Problem.PASSWORD_UNREADABLE,
+}
 
 
 def ask(request: Request, show: Show, here: str, written: str) -> Response:
@@ -65,6 +73,13 @@ async def typed(request: Request, form: Form, asked: UUID | Unstored, *, here: s
         case Gone():
             # There the request begins again, or is asked for in a session that this browser may use.
             return see_other(here)
+
+
+def unfit(weak: Weak) -> tuple[Problem, ...]:
+    """Why a password cannot be the new one."""
+    if weak.same:
+        return (Problem.PASSWORD_SAME,)
+    return tuple(dict.fromkeys(_UNFIT.get(each, Problem.PASSWORD_COMMON) for each in weak.problems))
 
 
 def count(factor: Factor, outcome: object) -> None:

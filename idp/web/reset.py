@@ -18,11 +18,11 @@ from idp.flows.people.rooms import TooOften
 from idp.flows.signin.authorize import ToInteraction
 from idp.model.links import Link, LinkFor
 from idp.policy import UNSURE
-from idp.web.account import NEW_PASSWORD
 from idp.web.answers import page, see_other, to_interaction, with_token
 from idp.web.door import idp_of, meet, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
 from idp.web.pages import Forgot, ForgotSent, Message, NewPassword, Outcome, Problem, ResetLink
+from idp.web.password_form import unfit
 from idp.web.rooms import url
 
 SENT_PATH = f"{FORGOT_PATH}/sent"
@@ -122,9 +122,8 @@ async def chosen(request: Request) -> Response:
         problem = Problem.PASSWORD_REPEAT if new else Problem.NEW_PASSWORD_MISSING
         return see(request, here, Note(400, problems=(problem,)))
     match await reset.choose(idp_of(request), visitor(request), new=new):
-        case Weak(problems):
-            told = dict.fromkeys(NEW_PASSWORD.get(each, Problem.PASSWORD_COMMON) for each in problems)
-            return see(request, here, Note(400, problems=tuple(told)))
+        case Weak() as weak:
+            return see(request, here, Note(400, problems=unfit(weak)))
         case TooOften(retry_after):
             until = after(idp_of(request), retry_after)
             return see(request, here, Note(429, problems=(Problem.CHANGES_WAIT,), until=until))

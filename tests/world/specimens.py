@@ -487,6 +487,7 @@ PAGES: dict[str, Page] = {
     "new-password-held": NewPassword(
         action="/reset", username="maria", hold=timedelta(hours=24), problems=(Problem.PASSWORD_SHORT,)
     ),
+    "new-password-given": NewPassword(action="/i/1/new-password", username="maria", given=True, cancel="/i/1/cancel"),
     "message-again": Message(outcome=Outcome.LINK_OVER, again="/forgot"),
     "confirm-logout": ConfirmLogout(action="/logout", username="maria", client_name="Acme Bank"),
     "logged-out": LoggedOut(client_name="Acme Bank", back="https://bank.acme.example/bye", sign_in="/account"),

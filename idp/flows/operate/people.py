@@ -179,8 +179,11 @@ async def record_added(conn: Connection, added: Authenticator, *, now: datetime)
     await audits.add(conn, event, now=now, account_id=added.account_id)
 
 
-async def set_password(idp: Idp, username: str, password: str) -> Person:
-    """Set a password. All sessions and tokens of the person end, and every phone is told."""
+async def set_password(idp: Idp, username: str, password: str, *, temporary: bool = False) -> Person:
+    """Set a password. All sessions and tokens of the person end, and every phone is told.
+
+    A `temporary` one has to be changed when it is used first, within the time that the policy says.
+    """
     person = await find_user(idp, username)
     account = person.account
     words = [*(account.name or "").split(), (account.email or "").partition("@")[0]]
@@ -188,7 +191,8 @@ async def set_password(idp: Idp, username: str, password: str) -> Person:
     hashed = await idp.passwords.hash_password(typed)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now)
+        until = now + idp.policy.links.ticket if temporary else None
+        await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now, until=until)
         await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
         await settle(conn, idp, account, Change.OPERATOR_SETS_PASSWORD, why="password", now=now)
         await tell(idp, conn, account, Notice.PASSWORD_CHANGED, now=now)

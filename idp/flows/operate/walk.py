@@ -174,3 +174,6 @@ def _answered(facts: Facts, ask: Ask, account: Account, authenticators: Sequence
             return replace(facts, now=now, consented_here=frozenset(ask.scopes)), "ticks everything"
         case Kind.SELECT_ACCOUNT:
             return replace(facts, now=now, account_chosen=True), "continues as the same person"
+        case Kind.NEW_PASSWORD:
+            own = replace(account, password_until=None)
+            return replace(facts, now=now, account=own), "chooses a password of their own"

@@ -65,7 +65,7 @@ async def password(
     if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
-    if not right or account is None or account.disabled or not _has_second_factor(idp, account, loaded, now):
+    if not right or account is None or not _may_sign_in(idp, account, loaded, now):
         refused_event = FactorRefused(
             factor=Factor.PASSWORD, interaction=str(interaction.id), known=None if loaded.device is None else True
         )
@@ -218,6 +218,12 @@ def _harmless(idp: Idp, charges: list[tuple[Limit, bytes]], *, charged_at: datet
     """What a right password gives back. Of an address only its own try: see `Limits`."""
     rows = (Refund(limit, key, forgive=limit is not idp.limits.password_address) for limit, key in charges)
     return Refunds(tuple(rows), since=charged_at)
+
+
+def _may_sign_in(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
+    """Whether a right password is right: not of who is kept out, nor one that an operator gave and nobody used."""
+    over = account.password_until is not None and account.password_until <= now
+    return not account.disabled and not over and _has_second_factor(idp, account, loaded, now)
 
 
 def _has_second_factor(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:

@@ -25,7 +25,13 @@ _LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
 _LOCK_OF_SESSION = Sql("""
 SELECT FROM account WHERE id = (SELECT account_id FROM session WHERE token_hash = :token_hash) FOR NO KEY UPDATE""")
 _HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
-_PASSWORD = Sql("UPDATE account SET password_hash = :password_hash, updated_at = :now WHERE id = :account_id")
+_PASSWORD = Sql("""
+UPDATE account SET password_hash = :password_hash, password_until = :until, updated_at = :now
+WHERE id = :account_id""")
+_OWN_PASSWORD = Sql("""
+UPDATE account SET password_hash = :password_hash, password_until = NULL, updated_at = :now
+WHERE id = :account_id AND password_until IS NOT NULL AND password_hash = :old_hash
+RETURNING id""")
 _REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
 _GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
@@ -103,9 +109,22 @@ async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:
     return found
 
 
-async def set_password(conn: Conn, *, account_id: UUID, password_hash: str, now: datetime) -> None:
-    """Replace the password. Ending sessions and grants is the flow's business, in the same transaction."""
-    await conn.one(_PASSWORD, account_id=account_id, password_hash=password_hash, now=now)
+async def set_password(
+    conn: Conn, *, account_id: UUID, password_hash: str, now: datetime, until: datetime | None = None
+) -> None:
+    """Replace the password, for good or `until` then: the person is to choose one of their own.
+
+    Ending sessions and grants is the flow's business, in the same transaction.
+    """
+    await conn.one(_PASSWORD, account_id=account_id, password_hash=password_hash, until=until, now=now)
+
+
+async def set_own_password(
+    conn: Conn, *, account_id: UUID, old_hash: str | None, password_hash: str, now: datetime
+) -> bool:
+    """In place of the one that an operator gave. True for exactly one caller."""
+    values = {"account_id": account_id, "old_hash": old_hash, "password_hash": password_hash, "now": now}
+    return await conn.one(_OWN_PASSWORD, **values) is not None
 
 
 async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:

@@ -44,6 +44,7 @@ class NewPassword:
     """Another password instead of the forgotten one. Posts `password` and `repeat`, of at least `least` characters.
 
     `hold` is for how long nothing sensitive opens afterwards; None where all that the person has was proved.
+    `given`: it comes in the place of one that an operator gave, and signing in goes on.
     """
 
     template: ClassVar[str] = "new_password.html"
@@ -51,5 +52,7 @@ class NewPassword:
     username: str
     least: int = 8
     hold: timedelta | None = None
+    given: bool = False
+    cancel: str | None = None
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()

@@ -1,19 +1,17 @@
 """The names and fields of all audit events. Pure. None holds a code, a token, a password or a whole phone number."""
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Base of all events: `name` is stable, the fields are JSON values."""
-
-    name: ClassVar[str]
-
-    def fields(self) -> dict[str, Any]:
-        """The fields as a JSON object, without those that are None."""
-        named = ((each.name, getattr(self, each.name)) for each in fields(self))
-        return {name: value for name, value in named if value is not None}
+from idp.audit.event import Event
+from idp.audit.messages import (
+    BudgetReached,
+    CountryClosed,
+    MessageDenied,
+    MessageSent,
+    NumberSuppressed,
+    NumberUnblocked,
+    SimSwapped,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +55,6 @@ class CodeSent(Event):
     authenticator: str | None = None
     phone: str | None = None
     email: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MessageSent(Event):
-    """A provider took a message; `provider_id` is its name for it, `to` the masked number or address."""
-
-    name = "message.sent"
-    message: str
-    gateway: str
-    provider_id: str | None
-    kind: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class SimSwapped(Event):
-    """The SIM of this (masked) number was changed lately: no code was sent, and all that were sent died."""
-
-    name = "number.sim_swapped"
-    message: str
-    phone: str
-
-
-@dataclass(frozen=True, slots=True)
-class NumberSuppressed(Event):
-    """Nothing is sent to this (masked) number any more: a provider said why."""
-
-    name = "number.suppressed"
-    phone: str
-    reason: str
-    gateway: str
-    account: str
-
-
-@dataclass(frozen=True, slots=True)
-class NumberUnblocked(Event):
-    """An operator lets messages go to this (masked) number again."""
-
-    name = "number.unblocked"
-    phone: str
-    by: str = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +148,15 @@ class ResetAsked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ResetGiven(Event):
+    """An operator gave somebody a link for a new password, printed or mailed."""
+
+    name = "password.reset_given"
+    mailed: bool
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
 class ResetBegun(Event):
     """The link for a forgotten password was used; what it leads to asks for a second factor."""
 
@@ -264,36 +230,3 @@ class KeysRotated(Event):
 
     name = "keys.rotated"
     current: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDenied(Event):
-    """A spending rule denied a message, or would have: `mode` is enforce or shadow."""
-
-    name = "sms.denied"
-    message: str
-    phone: str
-    rule: str
-    mode: str
-    region: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CountryClosed(Event):
-    """Too few codes were verified: the country is closed to never-verified numbers for a while."""
-
-    name = "sms.country_closed"
-    region: str
-    mode: str
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetReached(Event):
-    """Money for text messages: a budget is `near`, `used_up`, or at its hard `stop`."""
-
-    name = "sms.budget"
-    period: str
-    reached: str
-    budget: str
-    currency: str

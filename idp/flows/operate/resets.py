@@ -1,0 +1,50 @@
+"""An operator's help for whoever forgot the password: a link, printed or mailed, that does what the mailed one does."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from idp.audit import ResetGiven
+from idp.flows.delivery.linking import link_address, link_token
+from idp.flows.idp import Idp
+from idp.flows.operate.finding import Person, find_user
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.people import links
+from idp.model.links import LinkFor
+from idp.store import audits
+from idp.store.people import links as store_links
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A link for one person. `address` is None where it was mailed: nobody but its reader has it."""
+
+    person: Person
+    expires_at: datetime
+    address: str | None = field(repr=False)
+
+
+async def give_link(idp: Idp, username: str, *, mail: bool) -> Given:
+    """A link with which this person chooses another password, after the strongest factor they have.
+
+    Nothing ends before it is used; links that were given before work no more. Raises `NotThere` or `NotAcceptable`.
+    """
+    person = await find_user(idp, username)
+    account = person.account
+    if account.disabled:
+        raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
+    if mail and idp.settings.smtp_url is None:
+        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or print the link without --mail.")
+    if mail and account.mailbox is None:
+        raise NotAcceptable(f"{account.username} has no verified e-mail address: print the link without --mail.")
+    now = idp.clock.now()
+    made = links.new(idp, LinkFor.RESET, account.id, ttl=idp.policy.links.ticket, now=now)
+    async with idp.db.transaction() as conn:
+        await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
+        if mail:
+            await links.make(conn, made, idp, locale=account.locale)
+        else:
+            await store_links.add(conn, made.link)
+        await audits.add(conn, ResetGiven(mailed=mail), now=now, account_id=account.id)
+    token = link_token(idp, LinkFor.RESET, nonce=made.nonce, key_id=made.key_id)
+    address = None if mail else link_address(idp, LinkFor.RESET, token)
+    return Given(person, made.link.expires_at, address)
