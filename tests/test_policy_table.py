@@ -135,6 +135,25 @@ def test_a_group_has_a_floor() -> None:
     assert policy.floor_of({"choir"}) is policy.floor_of({"staff"}) is AssuranceLevel.TWO_FACTOR
 
 
+def test_a_group_may_say_which_factors_count_and_says_so_rightly() -> None:
+    rows = 'treasury = { factors = ["totp", "sms"] }\nit = { factors = ["totp"] }\n'
+    policy = load_policy(f"{SMALL}[groups]\n{rows}")
+    assert policy.floor_of({"treasury"}) is AssuranceLevel.TWO_FACTOR
+    assert set(policy.of({"treasury"}).factors) == {Factor.TOTP, Factor.SMS}
+    assert set(policy.of({"treasury", "it"}).factors) == {Factor.TOTP}
+    assert policy.of({"choir"}) is policy
+    for row, wrong in (
+        ('{ level = "strong", factors = ["sms"] }', "none of them gives strong"),
+        ("{ factors = [] }", "must be a list of one or more of"),
+        ('{ factors = ["password"] }', "must be a list of one or more of"),
+        ('{ factors = ["email"] }', "must be a list of one or more of"),
+        ('{ factors = "totp" }', "must be a list of one or more of"),
+        ("{ factors = [1, {}] }", "must be a list of one or more of"),
+    ):
+        (told,) = problems(f"{SMALL}[groups]\ntreasury = {row}\n")
+        assert told.startswith(f"groups.treasury.factors: {wrong}"), row
+
+
 def test_every_mistake_is_reported_at_once() -> None:
     text = """
 [levels]

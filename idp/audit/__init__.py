@@ -173,14 +173,6 @@ class SignedOut(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceRenamed(Event):
-    """A person gave a browser that they know a name; `device` is its key."""
-
-    name = "device.renamed"
-    device: str
-
-
-@dataclass(frozen=True, slots=True)
 class DeviceForgotten(Event):
     """A browser is known no more, and was signed out; `device` is its key."""
 
@@ -189,16 +181,8 @@ class DeviceForgotten(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class PreferenceChanged(Event):
-    """A person said which second factor they want to be asked for first; None: whatever fits."""
-
-    name = "preference.changed"
-    factor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AccountChanged(Event):
-    """An operator made, disabled, unlocked or changed an account; `change` says what."""
+    """An account was made, disabled, unlocked or changed, `by` an operator or its person; `change` says what."""
 
     name = "account.changed"
     change: str

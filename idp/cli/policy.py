@@ -171,6 +171,7 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
             for name, rule in policy.scopes.items()
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
+        "group_factors": {name: sorted(factors) for name, factors in policy.only.items()},
         "hold_seconds": policy.enrolment.hold.total_seconds(),
         **_by_table(policy),
     }
@@ -211,6 +212,11 @@ def _numbers(limit: "Limit") -> dict[str, Any]:
     return numbers | {key: counts[per] for key, per in WINDOWS.items() if per in counts}
 
 
+def _only(policy: "Policy", group: str) -> str:
+    named = policy.only.get(group)
+    return "" if named is None else f", and for them only {' and '.join(sorted(named))} counts"
+
+
 def _lines(policy: "Policy", where: str) -> list[str]:
     from idp.policy import LIFETIMES, in_units, lifetimes_of, limits_of, said
 
@@ -222,7 +228,10 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     ]
     lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
     lines.append("")
-    lines += [f"Members of {name} need {level.name.lower()} for anything." for name, level in policy.groups.items()]
+    lines += [
+        f"Members of {name} need {level.name.lower()} for anything{_only(policy, name)}."
+        for name, level in policy.groups.items()
+    ]
     hold, life = in_units(policy.enrolment.hold), in_units(policy.challenge.ttl)
     lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {hold}.")
     tries = policy.challenge.attempts

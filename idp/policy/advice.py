@@ -1,11 +1,11 @@
 """What protects a person now, and the one thing that would protect them best from here. Pure; pages say it in words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from datetime import datetime
 from enum import StrEnum
 
 from idp.assurance import is_trusted
-from idp.model import TRAITS, AssuranceLevel, Authenticator, Factor
+from idp.model import STRONG, TRAITS, Authenticator, Factor
 
 FEW_CODES = 2
 
@@ -45,21 +45,21 @@ def guard(authenticators: Iterable[Authenticator], *, mailbox: bool, closed: fro
 def next_step(
     authenticators: Iterable[Authenticator],
     *,
-    offered: Mapping[Factor, AssuranceLevel],
+    offered: Container[Factor],
     closed: frozenset[Factor],
     may_add: bool,
     may_renew: bool,
 ) -> Step | None:
     """The most worthwhile step among those that this person can take in this installation. None: all is well.
 
-    `offered` are the factors of the policy; `may_add` and `may_renew`: they can prove what adding an app and getting
-    codes take.
+    `offered` are the factors that count for this person; `may_add` and `may_renew`: they can prove what adding an app
+    and getting codes take.
     """
     open_ = [each for each in authenticators if each.closed_at is None]
     strong = [each for each in open_ if TRAITS[each.factor].strong and each.factor in offered]
     if strong and all(each.factor in closed for each in strong):
         return Step.UNLOCK
-    if not strong and may_add and any(TRAITS[factor].strong for factor in offered):
+    if not strong and may_add and any(factor in offered for factor in STRONG):
         return Step.ADD_APP
     if Factor.RECOVERY not in offered or not may_renew:
         return None

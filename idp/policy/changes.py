@@ -195,6 +195,7 @@ def permitted(
     account = facts.account
     if account is None:
         return NeedsProof((Factor.PASSWORD,))
+    policy = policy.of(account.groups)
     row = table[change]
     case = Case(facts, policy, account, row.scope, vouched, target, _shown(facts, policy, account, vouched))
     for guard in row.guards:
@@ -249,7 +250,7 @@ def _what_would_do(row: Transition, case: Case) -> NeedsProof | Refuse:
     reach = within_reach(
         facts.authenticators, interaction_id=facts.interaction_id, lifts=case.policy.factors, now=case.now
     )
-    factors = in_order(reach, facts.authenticators, case.policy)
+    factors = in_order(reach, facts, case.policy)
     for size in (1, 2):
         found = {each for some in combinations(factors, size) if _would(row, case, some) for each in some}
         if not found:

@@ -111,6 +111,7 @@ def _level_is_within_reach(view: View) -> Refuse | None:
                 "This person cannot be authenticated as strongly as this request needs",
                 f"{because(demand.reason)}; within reach is {view.best.name.lower()}{_until_told(view, demand.level)}",
                 retry_at=_trusted_later(view, demand.level),
+                barrier=view.barrier,
             )
     return None
 

@@ -30,6 +30,7 @@ class Facts:
     very interaction, None while the consent page has not been answered. `account_chosen`: "continue as" was pressed in
     this interaction. `internal`: our own account pages ask, so nobody has to be asked for consent. `numbers_checked`:
     somebody is asked whether a SIM was changed before a code goes to it, so that what is not known is doubt.
+    `used_here` is the second factor that this person used last in this very browser: it orders, and counts for nothing.
     """
 
     now: datetime
@@ -45,6 +46,7 @@ class Facts:
     account_chosen: bool = False
     internal: bool = False
     numbers_checked: bool = False
+    used_here: Factor | None = None
 
 
 class Kind(StrEnum):
@@ -62,6 +64,7 @@ class Barrier(StrEnum):
 
     FROZEN = "frozen"
     CLOSED = "closed"
+    GROUP = "group"  # a group of theirs lets only factors count that they do not have
 
 
 class Why(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from idp.model import AssuranceLevel, Client, Grant, Holder
+from idp.model import TRAITS, AssuranceLevel, Client, Factor, Grant, Holder
 from idp.policy.lifetimes import LONGEST_INTERACTION
 from idp.policy.table import Policy, ScopeRule
 
@@ -27,8 +27,11 @@ def recheck(
     person's groups need today, or a client that is for other groups. Without what the client is no longer registered
     for and, with `refreshing`, without the scopes a refresh token may not carry.
     """
+    policy = policy.of(holder.groups)
     stopped = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
     if stopped or grant.level < policy.floor_of(holder.groups) or not is_for(client, holder.groups):
+        return ()
+    if not holder.groups.isdisjoint(policy.only) and not _by_what_counts(grant, policy):
         return ()
     kept = []
     for scope in scopes:
@@ -44,6 +47,17 @@ def recheck(
         if _is_proved(grant, rule, holder, policy) and _is_fresh(grant, rule, now):
             kept.append(scope)
     return tuple(kept)
+
+
+def _by_what_counts(grant: Grant, policy: Policy) -> bool:
+    """Whether the second factor is one that counts for the person's groups today, as far as the grant names it.
+
+    What `amr` does not name was a saved code, or something on hold (RFC 8176; `assurance.Proof.in_full`).
+    """
+    named = set(grant.amr).difference(TRAITS[Factor.PASSWORD].amr, ("mfa",))
+    if not named:
+        return any(TRAITS[factor].once or TRAITS[factor].strong for factor in policy.factors)
+    return any(not named.isdisjoint(TRAITS[factor].amr) for factor in policy.factors)
 
 
 def is_for(client: Client, groups: frozenset[str]) -> bool:

@@ -99,13 +99,32 @@ def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) 
     return scopes
 
 
-def _groups(table: Table, levels: dict[AssuranceLevel, str]) -> dict[str, AssuranceLevel]:
+def _groups(
+    table: Table, levels: dict[AssuranceLevel, str], factors: dict[Factor, AssuranceLevel]
+) -> tuple[dict[str, AssuranceLevel], dict[str, frozenset[Factor]]]:
+    """The level that each group needs, and the factors that count for it, of those that name some."""
     groups: dict[str, AssuranceLevel] = {}
+    only: dict[str, frozenset[Factor]] = {}
     for name in table.each():
         row = table.table(name)
-        groups[name] = row.level("level", levels)
+        if "factors" in row.left:
+            only[name] = _only(row, factors)
+        # Which factors count says enough; none of them gives less.
+        needs_level = name not in only or "level" in row.left
+        groups[name] = row.level("level", levels) if needs_level else AssuranceLevel.TWO_FACTOR
+        if name in only and max((factors[each] for each in only[name]), default=groups[name]) < groups[name]:
+            row.wrong("factors", f"none of them gives {groups[name].name.lower()}, so its members could not sign in")
         row.close()
-    return groups
+    return groups, only
+
+
+def _only(row: Table, factors: dict[Factor, AssuranceLevel]) -> frozenset[Factor]:
+    named = row.left.pop("factors")
+    known = {factor.value for factor in factors}
+    if not isinstance(named, list) or not named or not all(isinstance(each, str) and each in known for each in named):
+        row.wrong("factors", f"must be a list of one or more of {', '.join(factors)}, not {named!r}")
+        return frozenset(factors)
+    return frozenset(Factor(each) for each in named)
 
 
 def load_policy(text: str) -> Policy:
@@ -120,11 +139,15 @@ def load_policy(text: str) -> Policy:
     file = Table(raw, "", problems, _shipped())
     levels = _levels(file.table("levels"))
     tokens = lifetimes.tokens(file.table("tokens"))
+    factors = _factors(file.table("factors"), levels)
+    scopes = _scopes(file.table("scopes"), levels, tokens.access)
+    groups, only = _groups(file.table("groups"), levels, factors)
     policy = Policy(
         levels=MappingProxyType(levels),
-        factors=MappingProxyType(_factors(file.table("factors"), levels)),
-        scopes=MappingProxyType(_scopes(file.table("scopes"), levels, tokens.access)),
-        groups=MappingProxyType(_groups(file.table("groups"), levels)),
+        factors=MappingProxyType(factors),
+        scopes=MappingProxyType(scopes),
+        groups=MappingProxyType(groups),
+        only=MappingProxyType(only),
         sessions=lifetimes.sessions(file.table("sessions")),
         interaction=lifetimes.interaction(file.table("interaction")),
         challenge=lifetimes.challenge(file.table("challenge")),

@@ -1,9 +1,9 @@
 """Which way to prove a second factor comes first on the page, and whether its message leaves unasked. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
-from idp.model import SENT, STRONG, TRAITS, AssuranceLevel, Authenticator, AuthorizationRequest, Factor, Prompt
+from idp.model import SENT, STRONG, TRAITS, AssuranceLevel, AuthorizationRequest, Factor, Prompt
+from idp.policy.facts import Facts
 from idp.policy.table import ALWAYS, Policy
 
 
@@ -16,26 +16,18 @@ def serves_signing_in(request: AuthorizationRequest, policy: Policy) -> bool:
     return not alone and not any(policy.is_fresh_scope(scope) for scope in request.scopes)
 
 
-def in_order(
-    reach: Mapping[Factor, AssuranceLevel], authenticators: Iterable[Authenticator], policy: Policy
-) -> dict[Factor, AssuranceLevel]:
-    """What is within reach, as a page offers it to who has an app: what they used last, then the app, then the rest.
+def in_order(reach: Mapping[Factor, AssuranceLevel], facts: Facts, policy: Policy) -> dict[Factor, AssuranceLevel]:
+    """What is within reach, the right one first: what the person prefers, else what they used last in this browser.
 
-    A passkey is first wherever there is one: nothing else stops a copy of the page. A saved code is never first while
-    there is anything else: each works only once.
+    Else the strongest. The others follow, the strong ones before the rest. A saved code is never first while there is
+    anything else: each works only once. Where messages leave at once, or there is nothing strong, the order is that of
+    the factors themselves but for what is preferred or was used here.
     """
-    strong = [factor for factor in reach if TRAITS[factor].strong]
-    if policy.challenge.message_at_once or not strong:
-        return dict(reach)
-    used: dict[Factor, datetime] = {}
-    for each in authenticators:
-        lasting = each.factor in reach and not TRAITS[each.factor].once
-        if lasting and each.closed_at is None and each.last_used_at:
-            used[each.factor] = max(each.last_used_at, used.get(each.factor, each.last_used_at))
-    first = max(used, key=lambda factor: used[factor], default=strong[0])
-    if Factor.PASSKEY in strong:
-        first = Factor.PASSKEY
-    return {factor: reach[factor] for factor in dict.fromkeys((first, *strong, *reach))}
+    account, at_once = facts.account, policy.challenge.message_at_once
+    wanted = (None if account is None else account.prefers, None if at_once else facts.used_here)
+    first = [each for each in wanted if each is not None and each in reach and not TRAITS[each].once][:1]
+    strong = [] if at_once else sorted((each for each in reach if TRAITS[each].strong), key=lambda each: -reach[each])
+    return {factor: reach[factor] for factor in dict.fromkeys((*first, *strong, *reach))}
 
 
 def unasked(offered: Sequence[Factor], policy: Policy) -> Factor | None:

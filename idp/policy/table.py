@@ -1,7 +1,7 @@
 """The policy as values: levels, factors, scopes, groups and lifetimes. Reading the file is in `loading`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from idp.limits import Limits
@@ -122,12 +122,17 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises."""
+    """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises.
+
+    `groups` are the levels that their members need for anything, `only` the factors that count for them, of those
+    groups that name some.
+    """
 
     levels: Mapping[AssuranceLevel, str]
     factors: Mapping[Factor, AssuranceLevel]
     scopes: Mapping[str, ScopeRule]
     groups: Mapping[str, AssuranceLevel]
+    only: Mapping[str, frozenset[Factor]]
     sessions: Sessions
     interaction: Interactions
     challenge: Challenges
@@ -171,6 +176,14 @@ class Policy:
     def floor_of(self, groups: Iterable[str]) -> AssuranceLevel:
         """The least that members of these groups must prove for anything at all."""
         return max((self.groups[group] for group in groups if group in self.groups), default=AssuranceLevel.TWO_FACTOR)
+
+    def of(self, groups: Iterable[str]) -> "Policy":
+        """The policy as it is for members of these groups: without the factors that a row of theirs does not name."""
+        named = [self.only[group] for group in groups if group in self.only]
+        if not named:
+            return self
+        kept = frozenset.intersection(*named)
+        return replace(self, factors={each: level for each, level in self.factors.items() if each in kept})
 
     def access_token_ttl(self, scopes: Iterable[str]) -> timedelta:
         """The life of an access token with these scopes: the shortest that any of them allows."""

@@ -15,7 +15,7 @@ from idp.model import (
     Factor,
     Prompt,
 )
-from idp.policy.facts import Facts, Reason, Why
+from idp.policy.facts import Barrier, Facts, Reason, Why
 from idp.policy.offers import in_order
 from idp.policy.table import ALWAYS, Policy
 
@@ -57,6 +57,12 @@ class View:
     best: AssuranceLevel
     floors: tuple[Demand, ...]
 
+    @property
+    def barrier(self) -> Barrier | None:
+        """What lets less count than this person could prove: a group of theirs says which factors do."""
+        groups = frozenset[str]() if self.account is None else self.account.groups
+        return None if groups.isdisjoint(self.policy.only) else Barrier.GROUP
+
     def is_met(self, demand: Demand) -> bool:
         """Whether the counted proofs give what is demanded, freshly enough and for this client (promise 4)."""
         if demand.fresh is None:
@@ -79,8 +85,9 @@ def is_fresh(event: AuthenticationEvent, fresh: timedelta, facts: Facts) -> bool
 
 
 def view(facts: Facts, policy: Policy) -> View:
-    """Weigh the facts."""
+    """Weigh the facts, by the policy as it is for this person."""
     account = facts.account
+    policy = policy if account is None else policy.of(account.groups)
     here = account is not None and any(
         event.factor is Factor.PASSWORD and event.account_id == account.id and _made_here(event, facts)
         for event in facts.events
@@ -105,7 +112,7 @@ def view(facts: Facts, policy: Policy) -> View:
             mailbox=account.mailbox is not None,
             closed_until=account.closed_until,
         )
-        reach = in_order(reach, facts.authenticators, policy)
+        reach = in_order(reach, facts, policy)
     scopes = _grantable(facts, policy, facts.request.scopes)
     told = _told(facts, policy)
     ticks = _ticks(facts, policy, tuple(dict.fromkeys((*scopes, *told))))

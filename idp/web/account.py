@@ -12,14 +12,17 @@ from idp.factors import strength
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people import account as flow
 from idp.flows.people import home as home_flow
+from idp.flows.people import preference
 from idp.flows.people.account import Weak
 from idp.flows.people.home import Home
+from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter, permission
+from idp.model import SECOND, Factor
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import A_YEAR, base_path, idp_of, own_form, query, set_cookie, visitor
-from idp.web.home import END_OTHERS_PATH, END_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
+from idp.web.home import END_OTHERS_PATH, END_PATH, PREFER_PATH, SIGN_OUT_PATH, WITHDRAW_PATH, home_page
 from idp.web.notes import Note, note_of, see
 from idp.web.pages import ChangePassword, Done, Message, Outcome, Problem, Trouble
 from idp.web.password_form import unfit
@@ -63,6 +66,21 @@ async def end_others(request: Request) -> Response:
     await own_form(request)
     found = await flow.end_other_sessions(idp_of(request), visitor(request))
     return home_with(request, Done.OTHERS_SIGNED_OUT) if isinstance(found, flow.Done) else outside(request, found)
+
+
+async def prefer(request: Request) -> Response:
+    """POST /account/first: which second factor to be asked for first; empty for whatever fits."""
+    form = await own_form(request)
+    named = form.get("factor")
+    if named and named not in SECOND:
+        return trouble(request, Trouble.BAD_REQUEST, detail="factor is none that there is.")
+    match await preference.prefer(idp_of(request), visitor(request), Factor(named) if named else None):
+        case flow.Done():
+            return home_with(request, Done.PREFERENCE_SAVED)
+        case Nothing():
+            return see_other(url(request, ACCOUNT_PATH))
+        case otherwise:
+            return outside(request, otherwise)
 
 
 async def back(request: Request) -> Response:
@@ -147,9 +165,13 @@ ROUTES = [
     Route(WITHDRAW_PATH, withdraw, methods=["POST"]),
     Route(END_PATH, end_session, methods=["POST"]),
     Route(END_OTHERS_PATH, end_others, methods=["POST"]),
+    Route(PREFER_PATH, prefer, methods=["POST"]),
     Route(PASSWORD_PATH, password, methods=["GET"]),
     Route(PASSWORD_PATH, change_password, methods=["POST"]),
     Route(CANCELLED_PATH, cancelled, methods=["GET"]),
-    *(Route(path, back, methods=["GET"]) for path in (WITHDRAW_PATH, END_PATH, END_OTHERS_PATH, SIGN_OUT_PATH)),
+    *(
+        Route(path, back, methods=["GET"])
+        for path in (WITHDRAW_PATH, PREFER_PATH, END_PATH, END_OTHERS_PATH, SIGN_OUT_PATH)
+    ),
     Route("/language", language, methods=["POST"]),
 ]

@@ -28,6 +28,7 @@ WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
 END_PATH = f"{ACCOUNT_PATH}/sessions/end"
 END_OTHERS_PATH = f"{ACCOUNT_PATH}/sessions/end-others"
 SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
+PREFER_PATH = f"{ACCOUNT_PATH}/first"
 DEVICES_PATH = f"{ACCOUNT_PATH}/devices"
 
 
@@ -41,6 +42,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
     inside = home.inside
     others = [each for each in home.browsers if each.session_id != inside.session.id]
     open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
+    counting = [each for each in open_ if each.factor in home.counting]
     has_codes = any(each.factor is Factor.RECOVERY for each in open_)
     return pages.Home(
         now=inside.now,
@@ -49,10 +51,10 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         name=inside.account.name,
         sign_out=base + SIGN_OUT_PATH,
         done=done,
-        guard=guard(open_, mailbox=home.mailbox is not None, closed=home.closed, now=inside.now),
+        guard=guard(counting, mailbox=home.mailbox is not None, closed=home.closed, now=inside.now),
         step=next_step(
-            open_,
-            offered=policy.factors,
+            counting,
+            offered=home.counting,
             closed=home.closed,
             may_add=home.may_add_authenticator,
             may_renew=home.may_renew_codes,
@@ -60,6 +62,9 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         apps=tuple(_app(each, policy, base) for each in home.apps),
         authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),
         devices=tuple(_devices(home, base)),
+        choices=tuple(home.choices) if len(home.choices) > 1 else (),
+        prefers=inside.account.prefers,
+        prefer=base + PREFER_PATH,
         activity=tuple(activity(home.activity)),
         add_authenticator=base + ENROL_PATH if home.may_add_authenticator else None,
         add_phone=base + NEW_PHONE_PATH if home.may_add_phone else None,
@@ -87,7 +92,9 @@ def _app(app: App, policy: Policy, base: str) -> AppRow:
 
 def _authenticator(each: Authenticator, home: Home, base: str) -> AuthenticatorRow:
     standing = Standing.TRUSTED
-    if each.factor in home.closed:
+    if each.factor not in home.counting:
+        standing = Standing.BARRED
+    elif each.factor in home.closed:
         standing = Standing.CLOSED
     elif TRAITS[each.factor].strong and each.trusted_at is None:
         standing = Standing.UNTOLD if home.reached else Standing.NOBODY

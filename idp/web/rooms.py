@@ -56,6 +56,8 @@ def _why(refuse: Refuse) -> Outcome:
             return Outcome.FROZEN
         case Barrier.CLOSED:
             return Outcome.SHUT
+        case Barrier.GROUP:
+            return Outcome.GROUP
         case None:
             return Outcome.APP_NEEDED if refuse.error == UNMET else Outcome.SIM_UNSURE
         case never:

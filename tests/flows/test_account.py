@@ -34,6 +34,7 @@ POSTS = {
     "/account/apps/withdraw": {"client": "forum"},
     "/account/sessions/end": {"session": "{session}"},
     "/account/sessions/end-others": {},
+    "/account/first": {"factor": "sms"},
     "/account/password": {"password": NEW_PASSWORD, "repeat": NEW_PASSWORD},
     "/account/authenticators/new": {},
     "/account/authenticators/confirm": {"code": "123456", "label": ""},

@@ -1,13 +1,16 @@
 """Known browsers: limits of their own and the right question first; named, forgotten; and they never prove anything."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 from sqlalchemy import func, select
 
-from idp.audit import DeviceForgotten, DeviceRenamed
+from idp.audit import AccountChanged, DeviceForgotten
 from idp.flows.idp import Visitor, device_key
+from idp.flows.operate.groups import set_groups
+from idp.model import AssuranceLevel, Factor
 from idp.store.schema.people import device
 from idp.store.schema.records import audit_event
 from tests.world.account_pages import come_in, forged, is_signed_in
@@ -137,7 +140,7 @@ async def test_a_name_of_ones_own_is_shown_and_taken_back(provider: Provider) ->
     assert "Use a name of at most 60 characters" in page.text
     page = await browser.submit("/rename", label="")
     assert "Laptop" not in page.text
-    assert await happened(provider, DeviceRenamed.name) == 2
+    assert await happened(provider, AccountChanged.name) == 2
 
 
 async def test_nobody_sees_or_changes_a_browser_of_somebody_else(provider: Provider) -> None:
@@ -199,3 +202,71 @@ async def stranger(provider: Provider) -> httpx.Response:
     await other.get("/account")
     await other.submit("/password", username="bob", password=PASSWORD)
     return await other.submit("/sms", code=await provider.texted(other))
+
+
+async def sign_in_page(provider: Provider, browser: Browser) -> str:
+    """What alice is asked for after her password."""
+    await browser.get(provider.authorize_url(prompt="login"))
+    page = await browser.submit("/password", username="alice", password=PASSWORD)
+    return page.text
+
+
+async def test_what_was_used_last_in_this_browser_is_asked_first_and_sends_nothing_by_itself(
+    provider: Provider,
+) -> None:
+    phone, app = provider.browser(), provider.browser(address="198.51.100.7")
+    assert "Confirm with your authenticator app" in await sign_in_page(provider, phone)
+    await phone.ask_for_text()
+    await phone.submit("/sms", code=await provider.texted(phone))
+    provider.clock.move(timedelta(minutes=2))
+    assert "Confirm with your authenticator app" in await sign_in_page(provider, app)
+    await app.submit("/totp", code=provider.totp())
+    provider.clock.move(timedelta(minutes=2))
+    sent = len(await provider.deliver())
+    assert "Get a code by text message" in await sign_in_page(provider, phone)
+    assert "Confirm with your authenticator app" in await sign_in_page(provider, app)
+    assert len(await provider.deliver()) == sent
+
+
+async def test_what_a_person_prefers_is_asked_first_in_every_browser(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "alice")
+    for factor, asked in (("sms", "Get a code by text message"), ("totp", "Confirm with your authenticator app")):
+        await browser.get("/account")
+        page = await browser.submit("/account/first", factor=factor)
+        assert "It is saved what we ask you for first." in page.text
+        assert f'value="{factor}" selected' in page.text
+        assert asked in await sign_in_page(provider, provider.browser(address="198.51.100.9"))
+    await browser.get("/account")
+    page = await browser.submit("/account/first", factor="")
+    assert "selected" not in page.text.partition('id="factor"')[2].partition("</select>")[0]
+    assert await happened(provider, AccountChanged.name) == 3
+
+
+async def test_nobody_prefers_what_they_do_not_have(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser, "bob")
+    assert 'id="factor"' not in (await browser.get("/account")).text
+    for factor, status in (("totp", 303), ("recovery", 303), ("password", 400), ("x", 400), ("\u0661", 400)):
+        assert (await forged(provider, browser, "/account/first", factor=factor)).status_code == status
+    assert await happened(provider, AccountChanged.name) == 0
+
+
+async def test_whoever_has_nothing_that_counts_for_their_group_is_told_so(provider: Provider) -> None:
+    only = {"treasury": frozenset({Factor.TOTP})}
+    provider.idp.policy = replace(provider.idp.policy, groups={"treasury": AssuranceLevel.TWO_FACTOR}, only=only)
+    await set_groups(provider.idp, "alice", ["treasury"])
+    await set_groups(provider.idp, "bob", ["treasury"])
+    browser = provider.browser()
+    await browser.get("/account")
+    page = await browser.submit("/password", username="bob", password=PASSWORD)
+    assert page.status_code == 403
+    assert "Your group asks for more" in page.text
+    own = provider.browser()
+    await own.get("/account")
+    page = await own.submit("/password", username="alice", password=PASSWORD)
+    assert "text message" not in page.text
+    assert (await forged(provider, own, f"{page.url.path}/sms/send")).status_code == 400
+    page = await own.submit("/totp", code=provider.totp())
+    assert "Does not count for your group" in page.text
+    assert not provider.gateway.sent

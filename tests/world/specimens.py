@@ -181,6 +181,7 @@ HOME = Home(
         AuthenticatorRow(
             factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2), fixed=Fixed.PHONE
         ),
+        AuthenticatorRow(factor=Factor.SMS, hint="ending 99", standing=Standing.BARRED, change="/account/phones/2"),
         AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com", fixed=Fixed.ADDRESS),
         AuthenticatorRow(factor=Factor.RECOVERY, remaining=8),
     ),
@@ -196,6 +197,9 @@ HOME = Home(
         AppRow(name="Acme Notes", value="notes", open="https://notes.acme.example/"),
         AppRow(name="Forum", value="forum", used_at=NOW - timedelta(days=2), withdraw="/account/apps/withdraw"),
     ),
+    choices=(Factor.SMS, Factor.TOTP),
+    prefers=Factor.TOTP,
+    prefer="/account/first",
     devices=(
         DeviceRow(
             name="Chrome, Linux", last_seen_at=NOW, place="203.0.113.7", current=True, change="/account/devices/1"

@@ -55,6 +55,8 @@ def _consequences(before: Account, after: Account, registered: Sequence[Client],
         yield f"{need}; what applications hold from less ends at their next refresh."
     elif new < old:
         yield f"They need {new.name.lower()} for what does not ask for more by itself."
+    if (counts := set(policy.of(after.groups).factors)) != set(policy.of(before.groups).factors):
+        yield f"What counts for them as a second factor: {', '.join(sorted(counts)) or 'nothing'}."
     for client in registered:
         was, is_now = is_for(client, before.groups), is_for(client, after.groups)
         if was and not is_now:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from idp.audit import DeviceForgotten, DeviceRenamed
+from idp.audit import AccountChanged, DeviceForgotten
 from idp.flows.idp import Idp, Visitor
 from idp.flows.people import rooms
 from idp.flows.people.account import Done
@@ -49,7 +49,8 @@ async def rename(
     async with idp.db.transaction() as conn:
         if not await devices.rename(conn, account_id=account_id, key=key, label=label):
             return Nothing()
-        await audits.add(conn, DeviceRenamed(device=key.hex()), now=found.inside.now, account_id=account_id)
+        renamed = AccountChanged(change=f"device renamed: {key.hex()}", by="person")
+        await audits.add(conn, renamed, now=found.inside.now, account_id=account_id)
     return Done()
 
 

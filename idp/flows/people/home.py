@@ -25,6 +25,7 @@ from idp.flows import passkeys
 from idp.flows.delivery.notices import reaches
 from idp.flows.idp import Idp, Visitor
 from idp.flows.people import rooms
+from idp.flows.people.preference import choices
 from idp.flows.people.rooms import Inside, Outside, enter
 from idp.flows.signin.destinations import destination
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Client, Factor
@@ -86,7 +87,8 @@ class Home:
 
     `mailbox` is the masked address that codes are sent to; None where the policy sends none, or there is none verified.
     `reached`: there is a channel on which this person is told what happens. `passkeys`: there can be some. `barrier`:
-    why nothing sensitive opens now.
+    why nothing sensitive opens now. `counting` are the factors that count for this person, `choices` those
+    that they may be asked for first.
     """
 
     inside: Inside
@@ -103,6 +105,8 @@ class Home:
     may_renew_codes: bool
     passkeys: bool
     barrier: Barrier | None
+    counting: frozenset[Factor]
+    choices: Sequence[Factor]
 
 
 async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
@@ -140,6 +144,8 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
         passkeys=passkeys.relying(idp) is not None,
+        counting=frozenset(idp.policy.of(inside.account.groups).factors),
+        choices=choices(idp, inside),
         barrier=None if (refuse := shut(inside.account, now)) is None else refuse.barrier,
     )
 
@@ -184,7 +190,8 @@ def _failures(idp: Idp, inside: Inside) -> Mapping[Factor, bytes]:
 
 
 def _mailbox(idp: Idp, inside: Inside) -> str | None:
-    to = destination(idp, Factor.EMAIL, inside.account, ()) if Factor.EMAIL in idp.policy.factors else None
+    offered = Factor.EMAIL in idp.policy.of(inside.account.groups).factors
+    to = destination(idp, Factor.EMAIL, inside.account, ()) if offered else None
     return None if to is None else to.hint
 
 

@@ -30,7 +30,7 @@ class Loses:
 
 def without(idp: Idp, inside: Inside, authenticator_id: UUID) -> Last | Loses:
     """What a person has left without one of theirs."""
-    account, policy = inside.account, idp.policy
+    account, policy = inside.account, idp.policy.of(inside.account.groups)
     open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
     rest = [each for each in open_ if each.id != authenticator_id]
     before, after = (

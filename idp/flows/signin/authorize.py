@@ -105,6 +105,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         account_chosen=interaction.account_chosen,
         internal=client.id == INTERNAL,
         numbers_checked=idp.intel is not None,
+        used_here=None if loaded.device is None else loaded.device.factor,
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from idp.errors import AlreadyThere
-from idp.model import Account, Authenticator
+from idp.model import Account, Authenticator, Factor
 from idp.store.engine import Conn, Connection, Row
 from idp.store.people.columns import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators
 from idp.store.sql import Sql, values_of
@@ -35,6 +35,10 @@ RETURNING id""")
 _REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
 _GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
+_PREFERS = Sql("""
+UPDATE account SET prefers = :factor
+WHERE id = :account_id AND prefers IS DISTINCT FROM :factor
+RETURNING id""")
 _DISABLE = Sql("UPDATE account SET disabled_at = :disabled_at, updated_at = :now WHERE id = :account_id")
 # Never earlier than it was to be, so that a second recovery does not shorten the first.
 _CLOSE_STRONG = Sql("""
@@ -153,6 +157,11 @@ async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified
     A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
     """
     return bool(await conn.value(_EMAIL, account_id=account_id, email=email, verified=verified, now=now))
+
+
+async def set_prefers(conn: Conn, *, account_id: UUID, factor: Factor | None) -> bool:
+    """What this person is asked for first; None for whatever fits. False if that is so already."""
+    return await conn.one(_PREFERS, account_id=account_id, factor=factor) is not None
 
 
 async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | None, now: datetime) -> None:

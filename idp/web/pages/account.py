@@ -19,6 +19,7 @@ class Standing(StrEnum):
     UNTOLD = "untold"  # nor before `hold` has passed since its owner was told of it, which nobody was so far
     NOBODY = "nobody"  # and there is no channel to tell on
     CLOSED = "closed"  # too many wrong codes
+    BARRED = "barred"  # a group of the person's lets it count for nothing
 
 
 class Activity(Enum):
@@ -76,6 +77,7 @@ class Done(Enum):
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
+    PREFERENCE_SAVED = mark("It is saved what we ask you for first.")
     DEVICE_RENAMED = mark("The device has a new name.")
     DEVICE_FORGOTTEN = mark("The device is forgotten, and signed out.")
     OTHERS_SIGNED_OUT = mark("Every other browser has to sign in again.")
@@ -158,6 +160,7 @@ class ActivityRow:
 class Home:
     """The account page. `guard` is what protects now, `step` the one thing to do next, for codes at `renew_codes`.
 
+    A form to `prefer` posts `factor`, one of `choices` or nothing, to be asked for first; `prefers` is so now.
     Links (GET) to `add_authenticator`, `add_phone`, `new_recovery_codes` (the first), `change_password`; None hides
     one. Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is
     what "2 hours ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in.
@@ -177,6 +180,9 @@ class Home:
     apps: tuple[AppRow, ...] = ()
     devices: tuple[DeviceRow, ...] = ()
     activity: tuple[ActivityRow, ...] = ()
+    choices: tuple[Factor, ...] = ()
+    prefers: Factor | None = None
+    prefer: str = ""
     add_authenticator: str | None = None
     add_phone: str | None = None
     add_passkey: str | None = None

@@ -55,6 +55,14 @@ class Outcome(Enum):
             "nothing sensitive opens for a while, and nothing of how you sign in can be changed. Nothing was changed."
         ),
     )
+    GROUP = (
+        mark("Your group asks for more"),
+        mark(
+            "You are in a group whose members confirm with certain means only, such as an authenticator app, and your "
+            "account has none of them that works now. A code by text message does not count. Ask the people who run "
+            "this service to set one up for you. Nothing was changed."
+        ),
+    )
     LINK_OVER = (
         mark("This link does not work any more"),
         mark("It was used already, or is too old. Nothing was changed."),
