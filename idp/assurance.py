@@ -30,11 +30,6 @@ class Proof(NamedTuple):
     in_full: bool = True
     amr: tuple[str, ...] = ()
 
-    @property
-    def first(self) -> bool:
-        """Whether it needs no password before it: it is one, or a passkey that made sure who held it."""
-        return self.event.factor is Factor.PASSWORD or is_both(self.event)
-
 
 def is_both(event: AuthenticationEvent) -> bool:
     """Whether this one proof is two factors: something that one has, which asked for what one knows or is."""
@@ -141,14 +136,15 @@ def amount_to(
     """The context that weighed proofs make, None without any. `acr` is the level's own, empty below `TWO_FACTOR`.
 
     `asserted` is the level that the client is told, at most the one reached; without it, that one. `amr` and
-    `auth_time` are those of two proofs, the last first factor and the last that gives what is asserted, and no others:
-    everything that `amr` names was proved at `auth_time` or later (promise 10).
+    `auth_time` are those of two proofs, the last password (or what needs none) and the last that gives what is
+    asserted, and no others: everything that `amr` names was proved at `auth_time` or later (promise 10).
     """
     if not proofs:
         return None
     level = max(proof.level for proof in proofs)
     told = level if asserted is None else asserted
-    first = next(proof for proof in reversed(proofs) if proof.first)
+    passwords = [proof for proof in proofs if proof.event.factor is Factor.PASSWORD]
+    first = (passwords or [proof for proof in proofs if is_both(proof.event)])[-1]
     giving = next(proof for proof in reversed(proofs) if proof.level >= told)
     named = {proof.event.factor: proof.amr for proof in (first, giving) if proof.in_full}
     amr = [name for factor in Factor for name in named.get(factor, ())]

@@ -34,7 +34,7 @@ class Extra:
     tries_left: int | None = None
     to: Destination | None = None
     delivery: Delivery = Delivery.UNKNOWN
-    options: str = field(default="", repr=False)
+    options: str | None = field(default=None, repr=False)
 
 
 NOTHING = Extra()
@@ -93,6 +93,8 @@ def sign_in(
         username=username,
         forgot=forgot,
         saved=not _SAVED.isdisjoint(extra.problems),
+        passkey=f"{here}/with-passkey{asked}",
+        options=extra.options,
         cancel=f"{here}/cancel{asked}",
         wait=extra.wait,
         problems=extra.problems,
@@ -134,7 +136,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 action=f"{here}/passkey",
                 purpose=purpose,
                 who=who,
-                options="" if again else extra.options,
+                options=None if again else extra.options,
                 strong=not SENT & set(show.ask.factors) and show.ask.reason.why is not Why.SIGN_IN,
                 again=again,
                 alternatives=others,

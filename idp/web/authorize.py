@@ -90,11 +90,20 @@ def _parse(request: Request, given: Sequence[tuple[str, str]]) -> AuthorizationR
 
 async def password(request: Request) -> Response:
     """POST /authorize/password: the form of the page at /authorize, with the same query."""
+    return await _typed(request, password_form.typed)
+
+
+async def with_passkey(request: Request) -> Response:
+    """POST /authorize/with-passkey: the other form of that page."""
+    return await _typed(request, password_form.with_passkey)
+
+
+async def _typed(request: Request, answered: password_form.Answered) -> Response:
     form, parsed = await own_form(request), _parse(request, _asked(request))
     if isinstance(parsed, Response):
         return parsed
     try:
-        return await password_form.typed(request, form, Unstored(parsed, request.url.query), here=_here(request))
+        return await answered(request, form, Unstored(parsed, request.url.query), here=_here(request))
     except PageError as error:
         return trouble(request, _kind(error), detail=error.description, ui_locales=parsed.ui_locales)
 
@@ -141,6 +150,7 @@ def refused(request: Request, error: RedirectError, *, ui_locales: Sequence[str]
 ROUTES = [
     Route(metadata.AUTHORIZE, authorize, methods=["GET", "POST"]),
     Route(f"{metadata.AUTHORIZE}/password", password, methods=["POST"]),
+    Route(f"{metadata.AUTHORIZE}/with-passkey", with_passkey, methods=["POST"]),
     Route(f"{metadata.AUTHORIZE}/cancel", cancel, methods=["POST"]),
-    *(Route(f"{metadata.AUTHORIZE}/{form}", back, methods=["GET"]) for form in ("password", "cancel")),
+    *(Route(f"{metadata.AUTHORIZE}/{form}", back, methods=["GET"]) for form in ("password", "with-passkey", "cancel")),
 ]

@@ -44,6 +44,14 @@ async def password(request: Request) -> Response:
     return await password_form.typed(request, form, Unstored(room, request.url.query), here=_here(request))
 
 
+async def with_passkey(request: Request) -> Response:
+    """POST /account/sign-in/with-passkey."""
+    form, room = await own_form(request), _room(request)
+    if room is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    return await password_form.with_passkey(request, form, Unstored(room, request.url.query), here=_here(request))
+
+
 async def cancel(request: Request) -> Response:
     """POST /account/sign-in/cancel."""
     await own_form(request)
@@ -67,6 +75,7 @@ def _here(request: Request) -> str:
 ROUTES = [
     Route(SIGN_IN_PATH, sign_in, methods=["GET"]),
     Route(f"{SIGN_IN_PATH}/password", password, methods=["POST"]),
+    Route(f"{SIGN_IN_PATH}/with-passkey", with_passkey, methods=["POST"]),
     Route(f"{SIGN_IN_PATH}/cancel", cancel, methods=["POST"]),
-    *(Route(f"{SIGN_IN_PATH}/{form}", back, methods=["GET"]) for form in ("password", "cancel")),
+    *(Route(f"{SIGN_IN_PATH}/{form}", back, methods=["GET"]) for form in ("password", "with-passkey", "cancel")),
 ]

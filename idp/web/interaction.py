@@ -13,7 +13,7 @@ from idp.flows.idp import Idp
 from idp.flows.people import temporary
 from idp.flows.people.account import Weak
 from idp.flows.people.rooms import TooOften
-from idp.flows.signin import authorize, challenge, choices
+from idp.flows.signin import alone, authorize, challenge, choices
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
 from idp.flows.signin.questions import waiting
@@ -49,6 +49,8 @@ async def _shown(
         )
     if show.ask.kind is Kind.SECOND_FACTOR and asked(show, factor) is Factor.PASSKEY:
         extra = replace(extra, options=second_options(idp, show))
+    elif show.ask.kind is Kind.PASSWORD:
+        extra = replace(extra, options=alone.options(idp, visitor(request), str(show.interaction.id)))
     return page(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
@@ -89,6 +91,13 @@ async def password(request: Request) -> Response:
     interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
     return await password_form.typed(request, form, interaction_id, here=_here(request, interaction_id))
+
+
+async def with_passkey(request: Request) -> Response:
+    """POST /i/{id}/with-passkey."""
+    interaction_id: UUID = request.path_params["id"]
+    form = await own_form(request)
+    return await password_form.with_passkey(request, form, interaction_id, here=_here(request, interaction_id))
 
 
 def _here(request: Request, interaction_id: UUID, factor: Factor | None = None) -> str:
@@ -258,6 +267,7 @@ ROUTES = [
     Route("/i/{id:uuid}", show, methods=["GET"]),
     Route("/i/{id:uuid}/again", again, methods=["GET"]),
     Route("/i/{id:uuid}/password", password, methods=["POST"]),
+    Route("/i/{id:uuid}/with-passkey", with_passkey, methods=["POST"]),
     Route("/i/{id:uuid}/consent", consent, methods=["POST"]),
     Route("/i/{id:uuid}/account", account, methods=["POST"]),
     Route("/i/{id:uuid}/new-password", new_password, methods=["POST"]),
@@ -267,6 +277,14 @@ ROUTES = [
     Route("/i/{id:uuid}/{factor:factor}/send", send, methods=["POST"]),
     *(
         Route(f"/i/{{id:uuid}}/{step}", back, methods=["GET"])
-        for step in ("password", "new-password", "consent", "account", "cancel", "{factor:factor}/send")
+        for step in (
+            "password",
+            "with-passkey",
+            "new-password",
+            "consent",
+            "account",
+            "cancel",
+            "{factor:factor}/send",
+        )
     ),
 ]

@@ -1,6 +1,7 @@
 """The form for the password, the same of a stored request and of one whose own address shows it."""
 
 from dataclasses import replace
+from typing import Protocol
 from uuid import UUID
 
 from starlette.requests import Request
@@ -11,11 +12,11 @@ from idp.factors import password as passwords
 from idp.factors import strength
 from idp.flows.people.account import Weak
 from idp.flows.people.forgotten import FORGOT_PATH
-from idp.flows.signin import challenge, login
+from idp.flows.signin import alone, challenge, login
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, Unstored
 from idp.model import Factor
 from idp.policy import Kind
-from idp.web.answers import page, see_other, to_interaction, with_token
+from idp.web.answers import page, see_other, to_client, to_interaction, with_token
 from idp.web.asking import leads_to, sign_in
 from idp.web.door import Form, base_path, idp_of, meet, visitor
 from idp.web.notes import Note, after, extra_of, note_of, see
@@ -28,6 +29,14 @@ _UNFIT = {
 }
 
 
+class Answered(Protocol):
+    """What answers a form of the page: `typed` or `with_passkey`."""
+
+    async def __call__(self, request: Request, form: Form, asked: UUID | Unstored, *, here: str) -> Response:
+        """Answer it."""
+        ...
+
+
 def ask(request: Request, show: Show, here: str, written: str) -> Response:
     """The page at the address of the request itself: `here` with what is `written` there. Nothing is stored."""
     idp = idp_of(request)
@@ -35,7 +44,7 @@ def ask(request: Request, show: Show, here: str, written: str) -> Response:
         meet(request, show.token)
     asked = f"?{written}"
     note = note_of(request, about=Kind.PASSWORD.value, path=here + asked)
-    extra = extra_of(note, now=idp.clock.now())
+    extra = replace(extra_of(note, now=idp.clock.now()), options=alone.options(idp, visitor(request), written))
     response = page(
         request,
         sign_in(show, idp.policy, here, extra, asked=asked, forgot=base_path(idp) + FORGOT_PATH),
@@ -82,12 +91,39 @@ def unfit(weak: Weak) -> tuple[Problem, ...]:
     return tuple(dict.fromkeys(_UNFIT.get(each, Problem.PASSWORD_COMMON) for each in weak.problems))
 
 
+async def with_passkey(request: Request, form: Form, asked: UUID | Unstored, *, here: str) -> Response:
+    """The form of a passkey that does instead of a password, sent. `here` is the page it was on."""
+    idp = idp_of(request)
+    outcome = await alone.passkey(idp, asked, visitor(request), answer=form.get("code"))
+    count(Factor.PASSKEY, outcome)
+    again = Note(400, Kind.PASSWORD.value)
+    match outcome:
+        case ToInteraction() as onward:
+            return to_interaction(request, onward)
+        case ToClient() as done:
+            return to_client(request, done)
+        case alone.NotAccepted(empty, old, behind):
+            words = (
+                (empty, Problem.PASSKEY_MISSING),
+                (behind, Problem.PASSKEY_BEHIND),
+                (old, Problem.PASSKEY_OLD),
+                (True, Problem.PASSKEY_WRONG),
+            )
+            problem = next(problem for so, problem in words if so)
+            return see(request, here, replace(again, problems=(problem,)))
+        case alone.Wait(retry_after):
+            until = after(idp, retry_after)
+            return see(request, here, replace(again, status=429, problems=(Problem.SIGN_IN_WAIT,), until=until))
+        case Gone():
+            return see_other(here)
+
+
 def count(factor: Factor, outcome: object) -> None:
     """For the figures: how an answer to this factor was judged."""
     match outcome:
         case ToInteraction(token=str()) | ToClient(token=str()):
             metrics.observe_factor(factor, "verified")
-        case login.WrongPassword() | challenge.WrongCode() | challenge.DeadCode():
+        case login.WrongPassword() | alone.NotAccepted() | challenge.WrongCode() | challenge.DeadCode():
             metrics.observe_factor(factor, "refused")
-        case login.Wait() | challenge.Paused():
+        case login.Wait() | alone.Wait() | challenge.Paused():
             metrics.observe_factor(factor, "waited")

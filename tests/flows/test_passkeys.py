@@ -31,3 +31,14 @@ async def test_a_passkey_is_set_up_and_confirms_the_next_sign_in(provider: Provi
     told = await provider.redeem(parameters(answered)["code"])
     found = claims(told.json()["id_token"])
     assert (found["acr"], found["amr"]) == ("phr", ["pwd", "swk", "user", "mfa"])
+
+
+async def test_a_passkey_that_knows_who_holds_it_signs_in_without_a_password(provider: Provider) -> None:
+    key = Key()
+    await set_up(provider, key)
+    browser = provider.browser()
+    page = await browser.get(provider.authorize_url())
+    answered = await browser.submit("/with-passkey", code=json.dumps(key.answer(options_in(page.text))))
+    told = await provider.redeem(parameters(answered)["code"])
+    found = claims(told.json()["id_token"])
+    assert (found["acr"], found["amr"]) == ("phr", ["swk", "user", "mfa"])

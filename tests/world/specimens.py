@@ -271,6 +271,13 @@ USE_PASSKEY = UsePasskey(
     alternatives=(Alternative(Factor.TOTP, "/i/1/totp"),),
     cancel="/i/1/cancel",
 )
+SIGN_IN_PASSKEY = SignIn(
+    action="/authorize/password?x=1",
+    purpose=Purpose(client_name="Acme Bank"),
+    passkey="/authorize/with-passkey?x=1",
+    options='{"challenge": "AAAA"}',
+    cancel="/authorize/cancel?x=1",
+)
 NEW_PASSKEY = NewPasskey(action="/account/passkeys/new", back="/account", options='{"challenge": "AAAA"}')
 DEVICE = EditDevice(
     told="Safari, iPhone",
@@ -461,12 +468,14 @@ PAGES: dict[str, Page] = {
         wait=timedelta(minutes=20),
         problems=(Problem.CHANGES_WAIT,),
     ),
+    "sign-in-passkey": SIGN_IN_PASSKEY,
+    "sign-in-passkey-wrong": replace(SIGN_IN_PASSKEY, problems=(Problem.PASSKEY_WRONG,)),
     "use-passkey": USE_PASSKEY,
     "use-passkey-to-sign-in": replace(USE_PASSKEY, strong=False, purpose=Purpose(client_name="Acme Bank")),
     "use-passkey-wrong": replace(USE_PASSKEY, problems=(Problem.PASSKEY_WRONG,)),
     "use-passkey-no-script": replace(USE_PASSKEY, problems=(Problem.PASSKEY_MISSING,)),
     "use-passkey-behind": replace(USE_PASSKEY, problems=(Problem.PASSKEY_BEHIND,)),
-    "use-passkey-again": replace(USE_PASSKEY, options="", again="/i/1/passkey/send"),
+    "use-passkey-again": replace(USE_PASSKEY, options=None, again="/i/1/passkey/send"),
     "new-passkey": NEW_PASSKEY,
     "new-passkey-held": replace(NEW_PASSKEY, hold=timedelta(hours=24), problems=(Problem.PASSKEY_UNFIT,)),
     "new-passkey-nobody": replace(NEW_PASSKEY, hold=timedelta(hours=24), reached=False),

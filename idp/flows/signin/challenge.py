@@ -25,7 +25,7 @@ from idp.store.engine import Conn
 from idp.store.refunds import Refund
 from idp.store.signin import attempts, challenges, proofs
 from idp.store.signin.attempts import Attempt, Dead, Spent
-from idp.store.signin.consuming import Evidence, Saved
+from idp.store.signin.consuming import Evidence, Saved, Signed
 from idp.store.signin.proofs import Proof, Rotation
 
 
@@ -208,7 +208,7 @@ async def _answered(
         # Whoever has it knows the code, so this tells a guesser nothing; it never opens anything again.
         await attempts.give_back(idp.db, asked, nonce=spent.nonce, refund=Refund(*failures), now=now)
     if behind is not None:
-        await note_behind(idp, visitor, show, account, behind, now=now)
+        await note_behind(idp, visitor, show.interaction, account, behind, now=now)
         return WrongCode(show, factor, left + 1, behind=True)
     return await _wrong(idp, visitor, show, account, factor, attempts_left=left + used, used=used, now=now)
 
@@ -250,7 +250,8 @@ async def _right(
     assert account is not None
     assert visitor.token is not None
     factor, by = found.factor, found.authenticator_id
-    event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by)
+    verified = isinstance(found, Signed) and found.verified
+    event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by, verified=verified)
     decision = decide(replace(show.facts, events=(*show.facts.events, event)), idp.policy)
     proceed = decision if isinstance(decision, Proceed) and interaction.id == here else None
     token = next_token(idp.secrets, visitor.token, attempt.session_id)

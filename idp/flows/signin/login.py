@@ -10,7 +10,7 @@ from idp.factors import password as passwords
 from idp.factors import recovery
 from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt, interaction_id
 from idp.flows.signin import repeat
-from idp.flows.signin.authorize import Gone, ToInteraction, Unstored, check_client, opened, paused
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, check_client, opened, paused
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Client, Factor, Interaction
@@ -19,6 +19,7 @@ from idp.store.people import accounts, recovery_codes
 from idp.store.refunds import Refund, Refunds, give_back
 from idp.store.signin import facts as store_facts
 from idp.store.signin import sessions
+from idp.store.signin.consuming import Compared
 from idp.store.signin.facts import Loaded
 from idp.store.signin.replaced import Replaced
 from idp.typed import fold
@@ -75,7 +76,10 @@ async def password(
         return WrongPassword()
     begins = isinstance(asked, Unstored)
     refunds = _harmless(idp, charges, charged_at=now)
-    onward = await signed_in(idp, visitor, account, loaded, interaction, refunds, begins=begins)
+    assert loaded.password_hash is not None
+    evidence = Compared(loaded.password_hash)
+    onward = await signed_in(idp, visitor, account, loaded, interaction, refunds, evidence=evidence, begins=begins)
+    assert not isinstance(onward, ToClient), "a password is one factor"
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await give_back(idp.db, charges, now=now)
@@ -116,10 +120,10 @@ async def _find(
     check_client(client, loaded)
     if loaded.session is None and (loaded.taken or not visitor.untried):
         return Gone()
-    return loaded, _begun(idp, asked, visitor, now=now), client
+    return loaded, begun(idp, asked, visitor, now=now), client
 
 
-def _begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Interaction:
+def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Interaction:
     """What a right password stores of the request; the same form has the same id in whatever process."""
     assert visitor.token is not None
     assert visitor.session_id is not None
@@ -139,7 +143,7 @@ async def _before(
         return before, before.loaded.interaction
     if visitor.token is None:
         return None
-    started = _begun(idp, asked, visitor, now=now)
+    started = begun(idp, asked, visitor, now=now)
     before = await repeat.left(idp, started, visitor)
     if before is None or before.loaded.session is None or repeat.proof_of(before, None, Factor.PASSWORD) is None:
         return None

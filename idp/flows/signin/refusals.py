@@ -8,8 +8,7 @@ from idp.audit import FactorRefused, PasskeyBehind
 from idp.flows.delivery.notices import telling
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
-from idp.flows.signin.authorize import Show
-from idp.model import Account, Factor, Notice
+from idp.model import Account, Factor, Interaction, Notice
 from idp.store.signin import refusals
 
 
@@ -33,17 +32,19 @@ async def note_wrong_code(
     )
 
 
-async def note_behind(idp: Idp, visitor: Visitor, show: Show, account: Account, which: UUID, *, now: datetime) -> None:
+async def note_behind(
+    idp: Idp, visitor: Visitor, asked: Interaction, account: Account, which: UUID, *, now: datetime
+) -> None:
     """Write down that a passkey told a lower count than before, and tell the person, once a day at most.
 
     It stays open (WebAuthn 6.1.1): a second tab that was slower is the likelier reason, and they can judge.
     """
-    locale = message_language(idp, visitor, account, ui_locales=show.interaction.request.ui_locales)
+    locale = message_language(idp, visitor, account, ui_locales=asked.request.ui_locales)
     await refusals.note(
         idp.db,
-        PasskeyBehind(authenticator=str(which), interaction=str(show.interaction.id)),
+        PasskeyBehind(authenticator=str(which), interaction=str(asked.id)),
         account_id=account.id,
-        client_id=show.client.id,
+        client_id=asked.client_id,
         failures=limits.subject(idp.limits.code_failures, account.id, Factor.PASSKEY.value),
         told_from=0,
         once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id, Factor.PASSKEY.value)),

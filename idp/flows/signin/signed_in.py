@@ -1,23 +1,25 @@
-"""What a right password brings: the proof, the session's next token, and the next question where it leaves unasked."""
+"""What a right first factor brings: the proof, the session's next token, and what comes next where nothing is asked."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
 from idp.audit import FactorVerified
 from idp.crypto import digest, random_token
-from idp.flows.idp import Idp, Visitor, next_token
+from idp.flows.idp import Idp, Visitor, device_cookie, next_token
 from idp.flows.language import message_language
-from idp.flows.signin.authorize import ToInteraction, facts_of
+from idp.flows.signin import devices, strange
+from idp.flows.signin.authorize import Show, ToClient, ToInteraction, facts_of, issue
 from idp.flows.signin.destinations import charges as sending_charges
 from idp.flows.signin.destinations import destination
 from idp.flows.signin.questions import question
-from idp.model import Account, AuthenticationEvent, Client, Factor, Interaction, Session
-from idp.policy import Ask, Kind, decide, unasked
+from idp.model import Account, AuthenticationEvent, Interaction, Session
+from idp.policy import Ask, Kind, Proceed, Reason, Refuse, Why, decide, unasked
 from idp.store.engine import Conn
+from idp.store.people.devices import Browser
 from idp.store.refunds import Refunds
 from idp.store.signin import proofs, sessions
-from idp.store.signin.consuming import Compared
+from idp.store.signin.consuming import Compared, Signed
 from idp.store.signin.facts import Loaded
 from idp.store.signin.proofs import Beginning, NextQuestion, Proof, Rotation
 
@@ -28,11 +30,15 @@ async def signed_in(
     account: Account,
     loaded: Loaded,
     interaction: Interaction,
-    refunds: Refunds,
+    refunds: Refunds | None,
     *,
+    evidence: Compared | Signed,
     begins: bool,
-) -> ToInteraction | None:
-    """The password is recorded, and the session has the next token. None: somebody was first."""
+) -> ToInteraction | ToClient | None:
+    """The password, or the passkey that needs none, is recorded, and the session has the next token.
+
+    The client is answered where a passkey was all that it asks. None: somebody was first.
+    """
     now = idp.clock.now()
     session, shown = loaded.session, visitor.token_hash
     assert shown is not None
@@ -41,19 +47,9 @@ async def signed_in(
         token = next_token(idp.secrets, visitor.token, interaction.session_id)
         rotation = Rotation(interaction.session_id, shown, digest(token))
         beginning = Beginning(interaction, session is None, visitor.user_agent) if begins else None
-        recorded = await _record(
-            idp,
-            idp.db,
-            visitor,
-            account,
-            loaded,
-            interaction,
-            rotation=rotation,
-            refunds=refunds,
-            beginning=beginning,
-            now=now,
-        )
-        return ToInteraction(interaction.id, token) if recorded else None
+        step = _next(idp, visitor, account, loaded, interaction, evidence, now=now)
+        recorded = await _record(idp, idp.db, step, rotation=rotation, refunds=refunds, beginning=beginning, now=now)
+        return await _onward(idp, step, token, now=now) if recorded else None
     # Another person in the same browser, or a session that a link opened: nothing of that one may carry over.
     fresh = Session(uuid4(), None, now, now, visitor.user_agent)
     token, unused = next_token(idp.secrets, visitor.token, fresh.id), digest(random_token())
@@ -70,71 +66,110 @@ async def signed_in(
         if not mine:
             return None
         loaded = replace(loaded, session=fresh, events=())
-        recorded = await _record(
-            idp,
-            conn,
-            visitor,
-            account,
-            loaded,
-            moved,
-            rotation=rotation,
-            refunds=refunds,
-            beginning=beginning,
-            now=now,
-        )
+        step = _next(idp, visitor, account, loaded, moved, evidence, now=now)
+        recorded = await _record(idp, conn, step, rotation=rotation, refunds=refunds, beginning=beginning, now=now)
         if begins and not recorded:
             return None
         await sessions.end(conn, session_id=session.id, now=now)
-    return ToInteraction(interaction.id, token if recorded else None)
+    return await _onward(idp, step, token, now=now) if recorded else ToInteraction(interaction.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The proof about to be recorded, and what the policy asks after it."""
+
+    visitor: Visitor
+    evidence: Compared | Signed
+    show: Show
+    decision: Ask | Proceed | Refuse
+    device: str | None
+
+    @property
+    def proceed(self) -> Proceed | None:
+        """What the client is answered at once: after a passkey. A password goes on at the page of its request."""
+        return self.decision if isinstance(self.decision, Proceed) and isinstance(self.evidence, Signed) else None
+
+
+def _next(
+    idp: Idp,
+    visitor: Visitor,
+    account: Account,
+    loaded: Loaded,
+    interaction: Interaction,
+    evidence: Compared | Signed,
+    *,
+    now: datetime,
+) -> _Step:
+    client = idp.client(interaction.client_id)
+    assert client is not None
+    by, verified = evidence.authenticator_id, isinstance(evidence, Signed) and evidence.verified
+    event = AuthenticationEvent(evidence.factor, now, account.id, client.id, interaction.id, by, verified=verified)
+    generation = 0 if loaded.session is None else loaded.session.generation
+    session = Session(interaction.session_id, account.id, now, now, generation=generation)
+    signed_in = replace(loaded, account=account, session=session, events=(*loaded.events, event))
+    facts = facts_of(idp, signed_in, interaction, client, now=now)
+    decision = decide(facts, idp.policy)
+    ask = decision if isinstance(decision, Ask) else Ask(Kind.PASSWORD, Reason(Why.SIGN_IN))
+    device = device_cookie(idp, visitor) if isinstance(evidence, Signed) else None
+    return _Step(visitor, evidence, Show(ask, facts, signed_in, interaction, client), decision, device)
 
 
 async def _record(
     idp: Idp,
     conn: Conn,
-    visitor: Visitor,
-    account: Account,
-    loaded: Loaded,
-    interaction: Interaction,
+    step: _Step,
     *,
     rotation: Rotation,
-    refunds: Refunds,
+    refunds: Refunds | None,
     beginning: Beginning | None,
     now: datetime,
 ) -> bool:
-    client = idp.client(interaction.client_id)
-    assert client is not None
-    assert loaded.password_hash is not None
-    event = AuthenticationEvent(Factor.PASSWORD, now, account.id, client.id, interaction.id)
+    show, evidence, by = step.show, step.evidence, step.evidence.authenticator_id
+    account = show.facts.account
+    assert account is not None
+    finishes = step.proceed is not None
+    if beginning is not None and finishes:
+        beginning = replace(beginning, started=replace(beginning.started, finished_at=now))
+    before = replace(show, loaded=replace(show.loaded, events=show.loaded.events[:-1]))
     return await proofs.record(
         conn,
-        Proof(Compared(loaded.password_hash), account.id, client.id, interaction.id),
+        Proof(evidence, account.id, show.client.id, show.interaction.id),
         rotation=rotation,
-        audit=FactorVerified(factor=Factor.PASSWORD, interaction=str(interaction.id)),
+        audit=FactorVerified(
+            factor=evidence.factor,
+            interaction=str(show.interaction.id),
+            authenticator=None if by is None else str(by),
+            for_client=None if by is None else show.client.id,
+        ),
         refunds=refunds,
-        then=_next_question(idp, visitor, account, loaded, interaction, client, event, now=now),
+        then=_next_question(idp, step, now=now),
         beginning=beginning,
+        finishes=finishes,
+        browser=_browser(idp, step, now=now),
+        new_browser=None if by is None else strange.browser(idp, before, step.visitor, now=now),
         now=now,
     )
 
 
-def _next_question(
-    idp: Idp,
-    visitor: Visitor,
-    account: Account,
-    loaded: Loaded,
-    interaction: Interaction,
-    client: Client,
-    event: AuthenticationEvent,
-    *,
-    now: datetime,
-) -> NextQuestion | None:
+def _browser(idp: Idp, step: _Step, *, now: datetime) -> Browser | None:
+    if step.device is None:
+        return None
+    return devices.browser(idp, step.visitor, step.device, step.evidence.factor, now=now)
+
+
+async def _onward(idp: Idp, step: _Step, token: str, *, now: datetime) -> ToInteraction | ToClient:
+    show, device = step.show, step.device
+    if step.proceed is None:
+        return ToInteraction(show.interaction.id, token, device)
+    told = await issue(idp, step.proceed, show.interaction.request, show.loaded, show.client, now=now)
+    return replace(told, token=token, device=device)
+
+
+def _next_question(idp: Idp, step: _Step, *, now: datetime) -> NextQuestion | None:
     """The code to send together with recording the password, if that is what comes next and nothing better is there."""
-    signed_in = replace(
-        loaded,
-        session=Session(interaction.session_id, account.id, now, now),
-        events=(*loaded.events, event),
-    )
-    decision = decide(facts_of(idp, signed_in, interaction, client, now=now), idp.policy)
+    decision, interaction, loaded = step.decision, step.show.interaction, step.show.loaded
+    account, visitor = step.show.facts.account, step.visitor
+    assert account is not None
     if not isinstance(decision, Ask) or decision.kind is not Kind.SECOND_FACTOR:
         return None
     factor = unasked(decision.factors, idp.policy)

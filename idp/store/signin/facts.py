@@ -92,18 +92,18 @@ KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, {DEVICE}, c.scopes 
 PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
     i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
 
-# One row, whether or not the token opens a session.
-_AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken AND s.id IS NULL AS taken
+# One row, whether or not the token opens a session; without the person `p` and the consent `c`.
+AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken AND s.id IS NULL AS taken
 FROM (SELECT EXISTS (SELECT FROM session WHERE id = :session_id) AS taken) AS always
 LEFT JOIN session s ON s.token_hash = :token_hash AND {LIVE}"""
 
 _OF_SESSION = Sql(f"""
-SELECT {_AT_THE_DOOR}
+SELECT {AT_THE_DOOR}
 LEFT JOIN account p ON p.id = s.account_id
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
 
 _OF_NAME = Sql(f"""
-SELECT p.password_hash, {_AT_THE_DOOR}
+SELECT p.password_hash, {AT_THE_DOOR}
 LEFT JOIN account p ON p.username = :username
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
 

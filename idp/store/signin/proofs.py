@@ -71,8 +71,9 @@ _ROTATED = """
 # In place of `LOCKED`, whoever is first with it. The interaction waits for the session, and cannot be there before.
 _BEGINS = f"locked AS ({BEGUN} WHERE EXISTS (SELECT FROM locked_session) RETURNING id)"
 _NEW_SESSION = """locked_session AS (
-    INSERT INTO session (id, account_id, token_hash, created_at, seen_at, user_agent, previous_hash, replaced_at)
-    SELECT :session_id, :account_id, :new_token, :now, :now, :user_agent, :shown_token, :now
+    INSERT INTO session (id, account_id, token_hash, created_at, seen_at, user_agent, previous_hash, replaced_at,
+                         device_key)
+    SELECT :session_id, :account_id, :new_token, :now, :now, :user_agent, :shown_token, :now, :device_key
     WHERE EXISTS (SELECT FROM same) AND NOT EXISTS (SELECT FROM interaction WHERE id = :interaction_id)
     ON CONFLICT DO NOTHING
     RETURNING id, account_id
@@ -193,9 +194,13 @@ async def record(
     refunds: Refunds | None = None,
     then: NextQuestion | None = None,
     beginning: Beginning | None = None,
+    finishes: bool = False,
+    browser: Browser | None = None,
+    new_browser: NewBrowser | None = None,
 ) -> bool:
     """True if the password that was compared is the person's still; then it counts and the session has its new token.
 
+    So it is with a passkey that needs none, with which `browser`, `finishes` and `new_browser` are as of `answer`.
     With `beginning` the request is paused by this, and the session begun if it is new.
     False: the session's token was already used, or the password changed, and nothing changed here.
     Whether `then` was asked shows when the interaction is loaded again.
@@ -212,11 +217,15 @@ async def record(
         then=limits,
         begins=beginning is not None,
         new_session=beginning is not None and beginning.new_session,
+        strange=None if new_browser is None else new_browser.limit,
+        remembers=browser is not None,
     )
     values |= _values(proof, rotation, audit, forgive, refunds)
+    values |= {"device_key": None} if browser is None else browser.values()
+    values |= {} if new_browser is None else new_browser.values()
     if beginning is not None:
         values |= beginning.values()
-    return bool(await conn.value(statement, **values, finishes=False, device_key=None, now=now))
+    return bool(await conn.value(statement, **values, finishes=finishes, now=now))
 
 
 async def answer(

@@ -14,8 +14,8 @@ _NEW_SESSION = """
             CASE WHEN :shown_token::bytea IS NOT NULL THEN :now::timestamptz END)"""
 
 # A paused request, by itself or together with the password (`proofs`). `started_values` are the values.
-BEGUN = """INSERT INTO interaction (id, session_id, client_id, request, started_at, expires_at)
-    SELECT :interaction_id, :session_id, :client_id, :request, :started_at, :expires_at"""
+BEGUN = """INSERT INTO interaction (id, session_id, client_id, request, started_at, expires_at, finished_at)
+    SELECT :interaction_id, :session_id, :client_id, :request, :started_at, :expires_at, :finished_at"""
 
 _BEGIN = Sql(BEGUN)
 _BEGIN_ANONYMOUS = Sql(f"WITH new_session AS ({_NEW_SESSION})\n{BEGUN}")
@@ -30,6 +30,7 @@ def started_values(started: Interaction) -> dict[str, Any]:
         "request": started.request.as_json(),
         "started_at": started.started_at,
         "expires_at": started.expires_at,
+        "finished_at": started.finished_at,
     }
 
 

@@ -12,6 +12,7 @@ class SignIn:
     """Username and password. Posts `username`, `password` to `action`; an empty form with `cancel` to `cancel`.
 
     `saved`: a recovery code helps now, and is posted as `recovery_code`.
+    With `options` a passkey does instead: the script asks for them and posts the answer, `code`, to `passkey`.
     `username` is what was typed or hinted; `fixed` when only this person may go on, who then cannot be edited.
     `another` is where to sign in as somebody else, `forgot` where a forgotten password leads.
     """
@@ -24,6 +25,8 @@ class SignIn:
     another: str | None = None
     forgot: str | None = None
     saved: bool = False
+    passkey: str | None = None
+    options: str | None = field(default=None, repr=False)
     cancel: str | None = None
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
@@ -115,7 +118,7 @@ class UsePasskey:
     template: ClassVar[str] = "use_passkey.html"
     action: str
     purpose: Purpose
-    options: str = field(repr=False)
+    options: str | None = field(repr=False)
     strong: bool = False
     again: str | None = None
     who: Who | None = None
