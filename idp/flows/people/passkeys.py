@@ -11,7 +11,7 @@ from idp.factors import credentials, passkey
 from idp.factors.passkey import Registered
 from idp.flows import passkeys
 from idp.flows.delivery.notices import telling
-from idp.flows.idp import Idp, Visitor
+from idp.flows.idp import Idp, Visitor, device_key
 from idp.flows.language import message_language
 from idp.flows.people import rooms
 from idp.flows.people.account import Done
@@ -139,6 +139,7 @@ async def _add(
         challenge=passkeys.hash_of(challenge),
         challenge_expires_at=now + passkeys.life(idp),
         charge=changes,
+        device=device_key(idp, visitor),
         audit=AuthenticatorAdded(
             Factor.PASSKEY,
             str(id_),

@@ -25,7 +25,7 @@ from idp.store.engine import Conn
 from idp.store.refunds import Refund
 from idp.store.signin import attempts, challenges, proofs
 from idp.store.signin.attempts import Attempt, Dead, Spent
-from idp.store.signin.consuming import Evidence, Saved, Signed
+from idp.store.signin.consuming import Evidence, Saved, is_both
 from idp.store.signin.proofs import Proof, Rotation
 
 
@@ -250,8 +250,7 @@ async def _right(
     assert account is not None
     assert visitor.token is not None
     factor, by = found.factor, found.authenticator_id
-    verified = isinstance(found, Signed) and found.verified
-    event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by, verified=verified)
+    event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by, verified=is_both(found))
     decision = decide(replace(show.facts, events=(*show.facts.events, event)), idp.policy)
     proceed = decision if isinstance(decision, Proceed) and interaction.id == here else None
     token = next_token(idp.secrets, visitor.token, attempt.session_id)

@@ -19,7 +19,7 @@ from idp.store.engine import Conn
 from idp.store.people.devices import Browser
 from idp.store.refunds import Refunds
 from idp.store.signin import proofs, sessions
-from idp.store.signin.consuming import Compared, Signed
+from idp.store.signin.consuming import Compared, Signed, is_both
 from idp.store.signin.facts import Loaded
 from idp.store.signin.proofs import Beginning, NextQuestion, Proof, Rotation
 
@@ -102,8 +102,8 @@ def _next(
 ) -> _Step:
     client = idp.client(interaction.client_id)
     assert client is not None
-    by, verified = evidence.authenticator_id, isinstance(evidence, Signed) and evidence.verified
-    event = AuthenticationEvent(evidence.factor, now, account.id, client.id, interaction.id, by, verified=verified)
+    by, both = evidence.authenticator_id, is_both(evidence)
+    event = AuthenticationEvent(evidence.factor, now, account.id, client.id, interaction.id, by, verified=both)
     generation = 0 if loaded.session is None else loaded.session.generation
     session = Session(interaction.session_id, account.id, now, now, generation=generation)
     signed_in = replace(loaded, account=account, session=session, events=(*loaded.events, event))

@@ -47,6 +47,11 @@ added AS (
     ON CONFLICT (credential_id) WHERE credential_id IS NOT NULL DO NOTHING
     RETURNING id
 ),
+-- Where it was made it is asked for first, whatever was used here before.
+used_here AS (
+    UPDATE device SET factor = 'passkey'
+    WHERE account_id = :account_id AND key = :device AND EXISTS (SELECT FROM added)
+),
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM added)),
 {noticed("EXISTS (SELECT FROM added)")}
 SELECT EXISTS (SELECT FROM added) AS added, EXISTS (SELECT FROM unused) AS fresh,
@@ -60,6 +65,7 @@ async def add(
     challenge: bytes,
     challenge_expires_at: datetime,
     charge: tuple[Limit, bytes],
+    device: bytes | None,
     audit: Event,
     telling: Telling,
     now: datetime,
@@ -76,6 +82,7 @@ async def add(
         **audit_values(audit, account_id=new.account_id),
         challenge=challenge,
         challenge_expires_at=challenge_expires_at,
+        device=device,
         tell_at=None if new.hold is None else now + AGAIN_AFTER,
         now=now,
     )
