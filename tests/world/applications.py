@@ -1,4 +1,4 @@
-"""A provider in a process of its own, with alice and her app; and the examples of the kit beside it, as processes."""
+"""A provider in a process of its own, people with apps, and the examples of the kit beside it, as processes."""
 
 import json
 import os
@@ -28,16 +28,31 @@ class Served:
 
     issuer: str
     home: Path
-    alice: Person
+
+    def person(self, username: str, phone: str) -> Person:
+        """Somebody with an authenticator app that is trusted."""
+        given = ("--phone", phone, "--name", f"{username.title()} Ader", "--password-stdin")
+        command(self.home, "user", "add", username, *given, given=PASSWORD)
+        uri = command(self.home, "user", "totp", username)["otpauth_uri"]
+        return Person(username, PASSWORD, phone, parse_qs(urlsplit(uri).query)["secret"][0])
 
     def client(self, name: str, base_url: str, *more: str) -> dict[str, str]:
         """An application, as an operator registers it; its id and secret as an example wants them."""
         told = command(
             self.home,
             *("client", "add", name, "--first-party", "--redirect-uri", f"{base_url}/callback"),
-            *("--post-logout-uri", f"{base_url}/signed-out", "--scope", "openid profile transfers:write", *more),
+            *(
+                "--audience",
+                f"{base_url}/api",
+                "--post-logout-uri",
+                f"{base_url}/signed-out",
+                "--scope",
+                "openid profile transfers:write",
+                *more,
+            ),
         )
-        return {"ISSUER": self.issuer, "CLIENT_ID": told["client_id"], "CLIENT_SECRET": told["client_secret"]}
+        secret = {"OIDC_CLIENT_ID": told["client_id"], "OIDC_CLIENT_SECRET": told["client_secret"]}
+        return {"OIDC_ISSUER": self.issuer, "OIDC_BASE_URL": base_url, "OIDC_AUDIENCE": f"{base_url}/api", **secret}
 
 
 def command(home: Path, *arguments: str, given: str = "") -> dict[str, Any]:
@@ -59,15 +74,11 @@ def free_port() -> int:
 
 @contextmanager
 def served(home: Path) -> Iterator[Served]:
-    """A provider and alice."""
+    """A provider with nobody in it."""
     port = free_port()
     settings = {"IDP_ISSUER": f"http://localhost:{port}", "IDP_SMS_COUNTRIES": "EE"}
     with processes.serving(home, "--port", str(port), **settings):
-        person = ("user", "add", "alice", "--phone", "+37256789045", "--name", "Alice Ader", "--password-stdin")
-        command(home, *person, given=PASSWORD)
-        uri = command(home, "user", "totp", "alice")["otpauth_uri"]
-        secret = parse_qs(urlsplit(uri).query)["secret"][0]
-        yield Served(settings["IDP_ISSUER"], home, Person("alice", PASSWORD, "+37256789045", secret))
+        yield Served(settings["IDP_ISSUER"], home)
 
 
 @contextmanager

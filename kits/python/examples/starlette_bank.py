@@ -1,4 +1,4 @@
-"""A bank of three pages in Starlette: sign in, ask for a transfer, confirm it. Set ISSUER, CLIENT_ID, CLIENT_SECRET."""
+"""A bank of three pages in Starlette: sign in, ask for a transfer, confirm it. OIDC_ISSUER and the like say where."""
 
 import os
 import secrets
@@ -9,21 +9,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from stile_rp import Settings
 from stile_rp.starlette import Auth, Confirmed, Declined
 
 PORT = int(os.environ.get("PORT", "3000"))
-auth = Auth(
-    Settings(
-        issuer=os.environ["ISSUER"],
-        client_id=os.environ["CLIENT_ID"],
-        client_secret=os.environ["CLIENT_SECRET"],
-        base_url=f"http://localhost:{PORT}",
-    )
-)
+auth = Auth(Settings.from_environ())
 sent: dict[str, str] = {}  # what became of each transfer
 FORM = '<form method="post" action="/transfers"><label>To <input name="payee"></label><button>Send €25</button></form>'
 OUT = '<form method="post" action="/logout"><button>Sign out</button></form>'
@@ -45,7 +38,6 @@ async def transfer(request: Request) -> Response:
     match await auth.confirmed(request, action="transfers:write"):
         case Confirmed() as by:
             sent[request.url.path] = f"€25 sent to {request.session['payee']}, confirmed with {by.person.acr}"
-            return RedirectResponse(request.url.path, 303)
         case Declined() as no:
             sent[request.url.path] = f"Nothing was sent. {no.description}"
     return HTMLResponse(f"<h1>{escape(sent.get(request.url.path, 'Nothing was sent'))}</h1><a href='/'>Home</a>")

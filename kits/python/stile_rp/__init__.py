@@ -15,10 +15,12 @@ from stile_rp.errors import (
 )
 from stile_rp.party import AsyncRelyingParty, RelyingParty
 from stile_rp.settings import Settings
+from stile_rp.step_up import BearerAuth, StepUp, step_up
 
 __all__ = [
     "AccessToken",
     "AsyncRelyingParty",
+    "BearerAuth",
     "Declined",
     "Memory",
     "Misconfigured",
@@ -32,8 +34,10 @@ __all__ = [
     "Settings",
     "SignedIn",
     "SignedOutThere",
+    "StepUp",
     "StepUpRequired",
     "StileError",
     "Untrusted",
     "require",
+    "step_up",
 ]

@@ -28,16 +28,45 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token that was checked. `details` are its `authorization_details`, `claims` is all that it says."""
+    """An access token that was checked. `claims` is all that it says."""
 
-    subject: str
-    client_id: str
-    scopes: frozenset[str]
-    acr: str | None
-    auth_time: float | None
-    expires_at: float
-    details: tuple[Mapping[str, Any], ...]
     claims: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        """Whose it is: `(issuer, subject)` names the person for ever."""
+        return str(self.claims["sub"])
+
+    @property
+    def client_id(self) -> str:
+        """The application that it was given to."""
+        return str(self.claims.get("client_id") or self.claims["azp"])
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may be used for."""
+        return frozenset(self.claims.get("scope", "").split())
+
+    @property
+    def acr(self) -> str | None:
+        """How strongly the person signed in."""
+        acr = self.claims.get("acr")
+        return acr if isinstance(acr, str) else None
+
+    @property
+    def auth_time(self) -> float | None:
+        """Since when all that `acr` says was proved, in seconds since 1970."""
+        return date(self.claims.get("auth_time"))
+
+    @property
+    def expires_at(self) -> float:
+        """When it ends, in seconds since 1970."""
+        return float(self.claims["exp"])
+
+    @property
+    def details(self) -> tuple[Mapping[str, Any], ...]:
+        """What was confirmed, as the person saw it: `authorization_details` (RFC 9396 9.1)."""
+        return tuple(self.claims.get("authorization_details", ()))
 
 
 def require(
@@ -109,22 +138,12 @@ class Access:
         # RFC 7800 3, RFC 9449 6: bound to a key that a bearer does not show
         if "cnf" in claims:
             raise Refused(401, "invalid_token", "this access token is bound to a key")
-        subject, client = claims.get("sub"), claims.get("client_id", claims.get("azp"))
-        if not isinstance(subject, str) or not subject or not isinstance(client, str) or not client:
+        if not _named(claims.get("sub")) or not _named(claims.get("client_id", claims.get("azp"))):
             raise Refused(401, "invalid_token", "this access token lacks claims (sub, client_id)")
-        scope, acr, details = claims.get("scope", ""), claims.get("acr"), claims.get("authorization_details", [])
-        if not isinstance(scope, str) or not isinstance(details, list) or not all(isinstance(x, dict) for x in details):
+        details = claims.get("authorization_details")
+        if not isinstance(claims.get("scope", ""), str) or not (details is None or _objects(details)):
             raise Refused(401, "invalid_token", "this access token makes no sense (scope, authorization_details)")
-        return AccessToken(
-            subject=subject,
-            client_id=client,
-            scopes=frozenset(scope.split()),
-            acr=acr if isinstance(acr, str) else None,
-            auth_time=date(claims.get("auth_time")),
-            expires_at=claims["exp"],
-            details=tuple(details),
-            claims=claims,
-        )
+        return AccessToken(claims)
 
     def judge(self, token: AccessToken, need: Need) -> None:
         """`Refused` unless this token has what is needed."""
@@ -133,8 +152,10 @@ class Access:
             raise Refused(403, "insufficient_scope", f"this needs the scope {scope}", scope=scope)
         if need.details is not None and need.details not in (one.get("type") for one in token.details):
             raise Refused(403, "insufficient_scope", f"this needs authorization_details of {need.details}", scope=scope)
-        age = None if token.auth_time is None else self._clock() - token.auth_time
-        stale = need.max_age is not None and (age is None or age > need.max_age + self._leeway)
+        stale = False
+        if need.max_age is not None:
+            proved_at = token.auth_time
+            stale = proved_at is None or self._clock() - proved_at > need.max_age + self._leeway
         if stale or (need.acr_values and token.acr not in need.acr_values):
             # RFC 9470 3: what to ask for, so that the client can
             raise Refused(
@@ -163,3 +184,11 @@ def bearer(authorization: Sequence[str]) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Refused(401)
     return token.strip()
+
+
+def _named(name: object) -> bool:
+    return isinstance(name, str) and name != ""
+
+
+def _objects(details: object) -> bool:
+    return isinstance(details, list) and all(isinstance(one, dict) for one in details)

@@ -82,9 +82,15 @@ class Counter:
     def _assertion(self) -> str:
         key, client_id, now = self._settings.private_key, self._settings.client_id, int(self._clock())
         assert key is not None
-        claims = {"iss": client_id, "sub": client_id, "aud": self._settings.issuer, "jti": secrets.token_urlsafe(16)}
+        claims: dict[str, Any] = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": self._settings.issuer,
+            "jti": secrets.token_urlsafe(16),
+        }
         header = {"alg": str(key.get("alg")), **({"kid": key.kid} if key.kid else {})}
-        return jwt.encode(header, {**claims, "iat": now, "exp": now + ASSERTION_LIFE}, key)
+        claims |= {"iat": now, "exp": now + ASSERTION_LIFE}
+        return jwt.encode(header, claims, key, algorithms=[header["alg"]])
 
 
 def with_query(endpoint: str, asked: Mapping[str, str]) -> str:

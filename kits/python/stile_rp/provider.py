@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from joserfc.jwk import Key
-
 from stile_rp import jose
 from stile_rp.effects import Alone, Ask, Reply, Steps
 from stile_rp.errors import Misconfigured, ProviderUnavailable, Untrusted
@@ -29,7 +27,7 @@ class Provider:
         self.clock = clock
         self._metadata: Mapping[str, Any] = {}
         self._metadata_due = 0.0
-        self._keys: dict[tuple[str | None, str], Key] = {}
+        self._keys: dict[tuple[str | None, str], jose.Verify] = {}
         self._keys_at = float("-inf")  # when they were last read
         self._asked_at = float("-inf")  # when somebody last set out to read them
         self._headers: dict[str, jose.Header] = {}
@@ -69,14 +67,14 @@ class Provider:
             raise Untrusted(f"the token is signed with another algorithm than {', '.join(self.settings.algorithms)}")
         if read.header.typ not in types:
             raise Untrusted("the token is of another kind (typ)")
-        key = yield from self._key(read.header.kid, read.header.alg)
+        key = self._keys.get((read.header.kid, read.header.alg))
+        if key is None or self.clock() - self._keys_at >= KEYS_LIFE:
+            key = yield from self._key(read.header.kid, read.header.alg)
         return jose.claims(read, key)
 
-    def _key(self, kid: str | None, alg: str) -> Steps[Key]:
+    def _key(self, kid: str | None, alg: str) -> Steps[jose.Verify]:
         now = self.clock()
         key = self._keys.get((kid, alg))
-        if key is not None and now - self._keys_at < KEYS_LIFE:
-            return key
         if key is not None and now - self._asked_at < PAUSE and now - self._keys_at < OFFLINE:
             return key  # somebody is at it: nobody else waits
         if key is not None and now - self._keys_at < OFFLINE:

@@ -1,9 +1,10 @@
 """What an application says about itself and its provider. Every mistake is reported at once, at the start."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from joserfc.jwk import Key
@@ -12,6 +13,7 @@ from stile_rp.errors import Misconfigured
 from stile_rp.jose import ALGORITHMS
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+ENVIRON = ("issuer", "client_id", "client_secret", "base_url", "audience")
 ClientAuth = Literal["basic", "post", "private_key", "none"]
 
 
@@ -40,6 +42,16 @@ class Settings:
     client_auth: ClientAuth | None = None  # "basic" with a secret, "none" without, unless told
     private_key: Key | None = field(default=None, repr=False)  # signs assertions for "private_key", by its `alg`
     leeway: timedelta = timedelta(seconds=30)  # between the provider's clock and ours
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ, **more: Any) -> Self:  # noqa: ANN401 - as the class
+        """What `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_CLIENT_SECRET`, `OIDC_BASE_URL` and `OIDC_AUDIENCE` say."""
+        told = {name: environ[f"OIDC_{name.upper()}"] for name in ENVIRON if environ.get(f"OIDC_{name.upper()}")}
+        if "issuer" not in {**told, **more}:
+            raise Misconfigured(
+                "OIDC_ISSUER is not set: set it to the provider's address, as in https://id.example.com"
+            )
+        return cls(**{**told, **more})
 
     def __post_init__(self) -> None:
         """Everything that is wrong, in one error."""

@@ -16,7 +16,7 @@ from stile_rp import jose, pages
 from stile_rp.answers import Declined, Pending, Received, SignedIn, canonical
 from stile_rp.claims import Person, SignedOutThere
 from stile_rp.effects import Keep, Recall, Steps
-from stile_rp.errors import Misconfigured, Outdated, ProviderUnavailable, StileError, Untrusted
+from stile_rp.errors import Misconfigured, Outdated, ProviderUnavailable, StepUpRequired, StileError, Untrusted
 from stile_rp.party import Party
 from stile_rp.settings import local
 
@@ -183,6 +183,12 @@ class Site:
         if not set(action.split()) <= set(signed_in.scopes):
             return Declined("insufficient_scope", "The sign-in service did not allow this.", here)
         return Confirmed(signed_in.person, action, signed_in.details, signed_in.access_token, signed_in.expires_at)
+
+    def step_up(self, session: Session, error: StepUpRequired) -> To:
+        """Where an API's `StepUpRequired` says, and the session knows it."""
+        mine = _mine(session)
+        _put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}})
+        return To(error.url)
 
     def sign_out(self, session: Session) -> Steps[To]:
         """End our session first, then the provider's; ours ends even if the provider does not answer."""

@@ -16,7 +16,7 @@ from stile_rp.access import AccessToken, Need, require
 from stile_rp.answers import Declined
 from stile_rp.claims import Person
 from stile_rp.effects import Memory, Steps
-from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, Untrusted
+from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpRequired, Untrusted
 from stile_rp.party import AsyncRelyingParty, Clock, local_clock
 from stile_rp.settings import Settings
 from stile_rp.site import Confirmed, Details, Session, Site, To
@@ -130,6 +130,12 @@ class Auth:
         except (ProviderUnavailable, Misconfigured) as error:
             log.warning("an access token could not be checked: %s", error)
             raise HTTPException(503, "access tokens cannot be checked now", {"retry-after": "10"}) from error
+
+    async def step_up(self, request: Request, error: Exception) -> Response:
+        """For `exception_handlers={StepUpRequired: auth.step_up}`: send the browser where an API's answer leads."""
+        if not isinstance(error, StepUpRequired):
+            raise error
+        return self._answer(self._site.step_up(_session(request), error))
 
     async def _login(self, request: Request) -> Response:
         return await self.sign_in(request, then=request.query_params.get("then"))

@@ -108,7 +108,9 @@ class FakeProvider:
         by = key or self.keys[0]
         said = {"alg": str(by.get("alg")), "kid": by.kid, "typ": typ, **header}
         told = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode({name: value for name, value in said.items() if value is not None}, told, by)
+        return jwt.encode(
+            {name: value for name, value in said.items() if value is not None}, told, by, algorithms=[said["alg"]]
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.down:
