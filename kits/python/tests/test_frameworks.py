@@ -190,7 +190,10 @@ def flask_shop(provider: FakeProvider) -> Shop:
     auth = stile_rp.flask.Auth(provider.settings(), app, http=provider.http, clock=provider.clock)
     app.add_url_rule("/account", "account", auth.signed_in(lambda: f"Hello, {getattr(auth.person(), 'name', None)}"))
     app.add_url_rule("/who", "who", lambda: getattr(auth.person(), "subject", "nobody"))
-    ask = lambda: auth.confirm(action=SCOPE, details=DETAILS, then="/done")  # noqa: E731
+
+    def ask() -> ResponseReturnValue:
+        return auth.confirm(action=SCOPE, details=DETAILS, then="/done")
+
     app.add_url_rule("/ask", "ask", ask, methods=["POST"])
     app.add_url_rule("/done", "done", lambda: outcome(auth.confirmed(action=SCOPE, details=DETAILS)))
 
