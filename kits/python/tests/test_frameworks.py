@@ -188,7 +188,12 @@ def flask_shop(provider: FakeProvider) -> Shop:
     app = Flask("shop")
     app.secret_key = "x"
     auth = stile_rp.flask.Auth(provider.settings(), app, http=provider.http, clock=provider.clock)
-    app.add_url_rule("/account", "account", auth.signed_in(lambda: f"Hello, {getattr(auth.person(), 'name', None)}"))
+
+    @auth.signed_in
+    def account() -> ResponseReturnValue:
+        return f"Hello, {getattr(auth.person(), 'name', None)}"
+
+    app.add_url_rule("/account", "account", account)
     app.add_url_rule("/who", "who", lambda: getattr(auth.person(), "subject", "nobody"))
 
     def ask() -> ResponseReturnValue:
