@@ -18,6 +18,7 @@ from idp.catalogue import SOURCE, languages, template_dirs, translations
 from idp.formats import html_language, lasting, moment, own_name, relative, wait
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.headers import FORM_POST_SCRIPT
+from idp.web.pages.help import help_of
 from idp.web.pages.parts import SCOPE_SENTENCES, Page, Problem, ScopeLine
 
 # Controls, line separators and everything that turns the direction of what follows (UAX #9): never shown.
@@ -111,6 +112,7 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         asset=lambda name: _asset(name, overrides),
         brand_version=_brand_version,
         qr_svg=qr_svg,
+        help_of=help_of,
         form_post_script=Markup(FORM_POST_SCRIPT),  # noqa: S704 - a constant
     )
     environment.filters.update(
