@@ -1,13 +1,13 @@
 """Dates, spans and money as a language writes them, by babel. No sentences: those are in the catalogue. Pure."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_timedelta
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 # A language without a country, as most of its readers write: 22 Nov 2026, not Nov 22; Spanish as from Mexico to Peru.
@@ -106,6 +106,16 @@ def moment(at: datetime, locale: str, zone: str | None = None) -> str:
     # Of zones without letters the database has the offset alone: "+03".
     name = here.tzname() or "UTC"
     return f"{_day(here.toordinal(), locale)}, {here:%H:%M} {name if name[0].isalpha() else f'UTC{name}'}"
+
+
+def day(at: date, locale: str) -> str:
+    """A day of the calendar."""
+    return _day(at.toordinal(), locale)
+
+
+def number(count: int, locale: str) -> str:
+    """A whole number."""
+    return format_decimal(count, locale=formats(locale))
 
 
 def money(amount: Decimal, currency: str, locale: str) -> str:

@@ -472,6 +472,17 @@ def test_our_own_applications_do_not_ask_for_consent() -> None:
     assert proceeds(facts("profile", "offline_access")).scopes == ("openid", "profile", "offline_access")
 
 
+def test_a_fresh_scope_of_our_own_application_is_agreed_to_on_the_page_of_its_proof() -> None:
+    given = facts("email", "transfers:write", "password:write", events=(PASSWORD, SMS), consented=EVERY_SCOPE)
+    assert asks(given).scopes == ("transfers:write", "password:write")
+    answered = replace(given, events=(PASSWORD, TOTP_HERE), consented_here=frozenset(asks(given).scopes))
+    assert proceeds(answered).scopes == ("openid", "email", "transfers:write", "password:write")
+    somebody_elses = replace(given, client=replace(BANK, first_party=False))
+    assert asks(somebody_elses).scopes == ()
+    with_consent = replace(given, request=replace(given.request, prompts=frozenset({Prompt.CONSENT})))
+    assert asks(with_consent).scopes == ()
+
+
 def test_a_fresh_scope_is_consented_to_each_time_even_by_our_own_applications() -> None:
     given = facts("email", "transfers:write", events=(PASSWORD, TOTP_HERE), consented=EVERY_SCOPE)
     assert asks(given) == Ask(Kind.CONSENT, Reason(Why.CONSENT_EACH_TIME), scopes=("transfers:write",))
@@ -594,7 +605,8 @@ def test_prompt_none_never_yields_a_fresh_scope(scope: str) -> None:
         pytest.param(facts(), "proceed: openid as urn:stile:2fa (pwd+sms+mfa)", id="proceed"),
         pytest.param(
             facts("transfers:write"),
-            "ask for second_factor by totp, because transfers:write needs strong, made in this request",
+            "ask for second_factor by totp for transfers:write, "
+            "because transfers:write needs strong, made in this request",
             id="totp",
         ),
         pytest.param(

@@ -56,6 +56,7 @@ def test_the_lifetimes_are_those_of_the_threat_model() -> None:
         "tokens.refresh": 30 * 24 * 60,
         "tokens.refresh_max": 90 * 24 * 60,
         "tokens.forgiven": 0.5,
+        "tokens.pushed": 1.5,
         "notices.ttl": 24 * 60,
         "notices.tried_for": 30 * 24 * 60,
         "links.reset": 20,

@@ -193,7 +193,9 @@ def replies(
             if facts.numbers_checked and factor is Factor.SMS:
                 event = replace(event, swap=Swap.UNKNOWN)
             events = (*facts.events, event)
-            yield replace(facts, now=now, account=person, authenticators=having, events=events)
+            proved = replace(facts, now=now, account=person, authenticators=having, events=events)
+            # Who gives a second factor agrees to what its page names.
+            yield replace(proved, consented_here=frozenset(ask.scopes)) if ask.scopes else proved
 
 
 def check_ask(facts: Facts, ask: Ask) -> None:

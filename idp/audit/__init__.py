@@ -87,6 +87,27 @@ class GrantRevoked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalGiven(Event):
+    """A person approved details, with at least this level: `digest` is the SHA-256 of what stood on the page."""
+
+    name = "approval.given"
+    transaction: str
+    types: list[str]
+    digest: str
+    level: str
+    amount: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRefused(Event):
+    """A person said that what they were to approve was not theirs."""
+
+    name = "approval.refused"
+    transaction: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentGiven(Event):
     """The consent page was answered with yes."""
 

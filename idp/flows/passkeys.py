@@ -20,7 +20,7 @@ from idp.errors import SealBroken
 from idp.factors.credentials import ALGORITHMS, Relying, written
 from idp.flows.idp import Idp
 from idp.flows.sealed import PASSKEY, bound
-from idp.model import Account, AssuranceLevel, Authenticator, Factor
+from idp.model import Account, AssuranceLevel, Authenticator, Factor, Interaction
 
 _PURPOSE = "passkey-challenge"
 _AT, _RANDOM, _MAC = 8, 16, 32
@@ -56,9 +56,10 @@ def _certificates(path: Path) -> tuple[bytes, ...]:
     return tuple(each.lstrip() + end for each in path.read_bytes().split(end) if b"-----BEGIN CERTIFICATE-----" in each)
 
 
-def second(interaction_id: UUID) -> str:
-    """The place of a challenge: the second factor of this request."""
-    return f"second/{interaction_id}"
+def second(interaction: Interaction) -> str:
+    """The place of a challenge: the second factor of this request, and what is approved by it (design 6)."""
+    approves = "" if interaction.request.details is None else f"/{interaction.request.approves.hex()}"
+    return f"second/{interaction.id}{approves}"
 
 
 def alone(asked: str) -> str:

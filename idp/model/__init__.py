@@ -1,6 +1,7 @@
 """The nouns. Frozen, without behaviour beyond reading themselves; no SQL, no HTTP, no policy."""
 
 from idp.model.browsers import SEEN_EVERY, Challenge, Device, Interaction, Session
+from idp.model.details import APPROVE, Approved, Details
 from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor
 from idp.model.notices import EVERYWHERE, LINKLESS, Notice, Texting
 from idp.model.people import (

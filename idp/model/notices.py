@@ -18,9 +18,11 @@ class Notice(StrEnum):
     CODES_WRONG = "codes_wrong"
     NEW_BROWSER = "new_browser"
     FROZEN = "frozen"
+    APPROVAL_REFUSED = "approval_refused"
 
 
 # How somebody signs in was changed: told on every channel, whatever it costs, for a hold may begin with it (design 5).
+# So is that something waited for approval which they did not ask for.
 EVERYWHERE = frozenset(
     {
         Notice.TOTP_ADDED,
@@ -30,6 +32,7 @@ EVERYWHERE = frozenset(
         Notice.RECOVERY_ADDED,
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RECOVERY_USED,
+        Notice.APPROVAL_REFUSED,
     }
 )
 # The mails of these carry no link that freezes: it is done.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
+from idp.model.details import NOTHING_APPROVED, Approved, Details
 from idp.model.factors import AssuranceLevel, Factor
 from idp.model.people import Change
 
@@ -61,6 +62,8 @@ class Client:
     groups: frozenset[str] = frozenset()  # only members of one of them may use it; empty: everybody
     origins: tuple[str, ...] = ()  # where its pages in browsers live; empty: the origins of its redirect URIs
     home_uri: str | None = None  # where people begin to use it (RFC 7591 2, client_uri): listed on their account page
+    details_types: frozenset[str] = frozenset()  # of authorization_details that it may ask for (RFC 9396 10)
+    require_pushed: bool = False  # it asks by pushed requests alone (RFC 9126 6)
     disabled: bool = False
 
 
@@ -84,7 +87,7 @@ class AuthorizationRequest:
     """A valid authorization request: the client and redirect_uri are registered, every value has been checked.
 
     Only `idp.oidc.request.parse` and `from_json` make one. `scopes` are those this client may ask for, in the order
-    asked; unknown ones are already gone. `max_age` is None when not asked for.
+    asked; unknown ones are already gone; with `details` there may be none. `max_age` is None when not asked for.
     """
 
     client_id: str
@@ -103,6 +106,13 @@ class AuthorizationRequest:
     ui_locales: tuple[str, ...] = ()
     change: Change | None = None  # of our own account pages only, with the authenticator that it is about
     target: UUID | None = None
+    details: Details | None = None  # what the person is asked to approve (RFC 9396)
+    pushed: bool = False  # by RFC 9126: it is good for one answer, and never begins again
+
+    @property
+    def approves(self) -> bytes:
+        """The SHA-256 of what answering approves, of nothing where that is only a sign-in: codes are made with it."""
+        return NOTHING_APPROVED if self.details is None else self.details.digest
 
     def as_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal request."""
@@ -130,6 +140,8 @@ class AuthorizationRequest:
             "ui_locales": list(self.ui_locales),
             "change": self.change,
             "target": None if self.target is None else str(self.target),
+            **({} if self.details is None else {"details": self.details.written}),
+            **({"pushed": True} if self.pushed else {}),
         }
 
     @classmethod
@@ -160,6 +172,8 @@ class AuthorizationRequest:
             ui_locales=tuple(stored["ui_locales"]),
             change=None if stored["change"] is None else Change(stored["change"]),
             target=None if stored["target"] is None else UUID(stored["target"]),
+            details=Details(stored["details"]) if "details" in stored else None,
+            pushed=stored.get("pushed", False),
         )
 
 
@@ -185,6 +199,7 @@ class Grant:
     fresh_at: datetime | None = None
     claims: ClaimsRequest = ClaimsRequest()
     revoked_at: datetime | None = None
+    approved: Approved | None = None  # carried by the code and told by its one access token; not stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ def client_id_of(token: str) -> str:
     return subject
 
 
-def verify(token: str, *, client: Client, audiences: tuple[str, str], now: datetime) -> Assertion:
-    """A good assertion of this client for us. `audiences` are the issuer and the token endpoint. Raises `Untrusted`."""
+def verify(token: str, *, client: Client, audiences: tuple[str, ...], now: datetime) -> Assertion:
+    """A good assertion of this client for us. `audiences`: the issuer, then endpoints. Raises `Untrusted`."""
     header = jws.read_header(token)
     algorithm = header["alg"]
     # FAPI 2.0 Security Profile 5.4 has no RS256
@@ -87,8 +87,8 @@ def _candidates(keys: Sequence[Mapping[str, Any]], kid: str | None, algorithm: s
             yield key
 
 
-def _check_audience(audience: object, client: Client, audiences: tuple[str, str]) -> None:
-    issuer, _ = audiences
+def _check_audience(audience: object, client: Client, audiences: tuple[str, ...]) -> None:
+    issuer = audiences[0]
     if client.assertion_audience == "issuer":
         # FAPI 2.0 Security Profile 5.3.2.1: only the issuer, as a string
         if audience != issuer:

@@ -43,11 +43,13 @@ def authenticate(
     token_endpoint: str,
     now: datetime,
     allow_public: bool = True,
+    also_for: str | None = None,
 ) -> Authenticated:
     """Who is asking, by the one method this client is registered for.
 
     `authorization` is the request's Authorization header. Raises invalid_client, status 401 with a Basic challenge, or
     invalid_request for two methods at once. With `allow_public` False a client without credentials is refused, too.
+    `also_for` is one more endpoint that an assertion may be for.
     """
     # RFC 6749 2.3: MUST NOT use more than one method in each request
     if (authorization is not None) + ("client_secret" in params) + ("client_assertion" in params) > 1:
@@ -58,7 +60,9 @@ def authenticate(
             raise OAuthError("invalid_request", "client_id differs from the one in the Authorization header.")
         return Authenticated(_with_secret(client_lookup(client_id), secret, AuthMethod.BASIC))
     if "client_assertion" in params or "client_assertion_type" in params:
-        return _with_assertion(params, client_lookup, audiences=(issuer, token_endpoint), now=now)
+        # RFC 9126 2: the issuer, the token endpoint and the PAR endpoint, for there was no agreement which
+        audiences = (issuer, token_endpoint) if also_for is None else (issuer, token_endpoint, also_for)
+        return _with_assertion(params, client_lookup, audiences=audiences, now=now)
     client = client_lookup(params.get("client_id", ""))
     if "client_secret" in params:
         return Authenticated(_with_secret(client, params["client_secret"], AuthMethod.POST))
@@ -117,7 +121,7 @@ def _with_secret(client: Client | None, secret: str, method: AuthMethod) -> Clie
 
 
 def _with_assertion(
-    params: Params, client_lookup: ClientLookup, *, audiences: tuple[str, str], now: datetime
+    params: Params, client_lookup: ClientLookup, *, audiences: tuple[str, ...], now: datetime
 ) -> Authenticated:
     # RFC 7521 4.2
     if params.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in params:

@@ -16,6 +16,7 @@ USERINFO = "/userinfo"
 JWKS = "/jwks"
 INTROSPECT = "/introspect"
 REVOKE = "/revoke"
+PAR = "/par"
 LOGOUT = "/logout"
 
 
@@ -30,7 +31,12 @@ def oauth_path(issuer: str) -> str:
 
 
 def discovery(
-    issuer: str, *, scopes: Iterable[str], acr_values: Iterable[str], ui_locales: Sequence[str] = ()
+    issuer: str,
+    *,
+    scopes: Iterable[str],
+    acr_values: Iterable[str],
+    ui_locales: Sequence[str] = (),
+    details_types: Sequence[str] = (),
 ) -> dict[str, Any]:
     """One document for both places. `acr_values` weakest first, every level that is issued (RFC 9470 7)."""
     methods = [method.value for method in AuthMethod]
@@ -45,6 +51,9 @@ def discovery(
         "introspection_endpoint": issuer + INTROSPECT,
         "revocation_endpoint": issuer + REVOKE,
         "end_session_endpoint": issuer + LOGOUT,
+        # RFC 9126 5; whether a client must push is its registration's affair
+        "pushed_authorization_request_endpoint": issuer + PAR,
+        "require_pushed_authorization_requests": False,
         # the scopes first that every provider has
         "scopes_supported": sorted(set(scopes) | {"openid"}, key=lambda scope: (scope != "openid", scope)),
         "response_types_supported": ["code"],
@@ -69,5 +78,7 @@ def discovery(
         # Discovery 3: true if omitted
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,
+        # RFC 9396 10
+        **({"authorization_details_types_supported": list(details_types)} if details_types else {}),
         **({"ui_locales_supported": list(ui_locales)} if ui_locales else {}),
     }

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from joserfc.util import urlsafe_b64decode
 
@@ -11,11 +12,14 @@ from idp.errors import OAuthError
 from idp.model import AuthorizationRequest, ClaimsRequest, Client, Prompt, ResponseMode
 from idp.oidc import claims, grants, hints, judge, redirects
 from idp.oidc.answer import fits
+from idp.oidc.details import PARAMETER as DETAILS
+from idp.oidc.details import parse as parse_details
 from idp.oidc.errors import PageError, RedirectError
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import KeyRing
 from idp.oidc.params import Params, collect, refusal
 from idp.oidc.strictjson import Malformed, parse_object
+from idp.policy import DetailsRule
 
 ClientLookup = Callable[[str], Client | None]
 
@@ -61,11 +65,14 @@ def parse(
     known_scopes: frozenset[str],
     acr_supported: Iterable[str],
     keys: KeyRing,
+    details_rules: Mapping[str, DetailsRule] = MappingProxyType({}),
+    pushed: bool = False,
 ) -> AuthorizationRequest:
     """A valid request, whose client and redirect_uri are registered and whose every value has been checked.
 
     `pairs` are the decoded parameters as they came, repeated ones too. Raises `PageError` while client_id or
-    redirect_uri is not proved, whatever else is wrong, and `RedirectError` after (RFC 6749 4.1.2.1).
+    redirect_uri is not proved, whatever else is wrong, and `RedirectError` after (RFC 6749 4.1.2.1). `pushed`: the
+    client pushed it, after it proved who it is (RFC 9126 2.1).
     """
     collected = collect(pairs)
     params, unusable = collected.values, collected.unusable
@@ -77,10 +84,25 @@ def parse(
         for name, reason in unusable.items():
             raise refusal(name, reason)
         return _read(
-            params, proved, issuer=issuer, known_scopes=known_scopes, acr_supported=tuple(acr_supported), keys=keys
+            params,
+            proved,
+            issuer=issuer,
+            known_scopes=known_scopes,
+            acr_supported=tuple(acr_supported),
+            keys=keys,
+            details_rules=details_rules,
+            pushed=pushed,
         )
     except OAuthError as error:
         raise proved.refuse(error) from None
+
+
+def refuse_unknown(params: Params, *, client: Client, error: OAuthError) -> PageError | RedirectError:
+    """The error of a request of which nothing is known but what stands beside it, its redirect_uri perhaps."""
+    try:
+        return _prove(params, {}, {client.id: client}.get).refuse(error)
+    except PageError:
+        return PageError(error.code, error.description)
 
 
 def _prove(params: Params, unusable: Mapping[str, str], client_lookup: ClientLookup) -> _Proved:
@@ -129,7 +151,15 @@ def _read(
     known_scopes: frozenset[str],
     acr_supported: tuple[str, ...],
     keys: KeyRing,
+    details_rules: Mapping[str, DetailsRule],
+    pushed: bool,
 ) -> AuthorizationRequest:
+    # RFC 9126 6: a client that said so is served by pushed requests alone
+    if proved.client.require_pushed and not pushed:
+        raise OAuthError("invalid_request", "This client must push its requests to the /par endpoint (RFC 9126).")
+    details = None
+    if DETAILS in params:
+        details = parse_details(params[DETAILS], client=proved.client, rules=details_rules, pushed=pushed)
     for name, code in _NOT_SUPPORTED.items():
         if name in params:
             raise OAuthError(code, f"The parameter {name} is not supported.")
@@ -139,7 +169,7 @@ def _read(
     return AuthorizationRequest(
         client_id=proved.client.id,
         redirect_uri=proved.redirect_uri,
-        scopes=_scopes(params, proved.client, known_scopes),
+        scopes=_scopes(params, proved.client, known_scopes, approval=details is not None),
         state=proved.state,
         nonce=params.get("nonce"),
         code_challenge=params.get("code_challenge"),
@@ -152,6 +182,8 @@ def _read(
         login_hint=params.get("login_hint"),
         hint_subject=_hint_subject(params, proved.client, issuer, keys),
         ui_locales=tuple(v for v in params.get("ui_locales", "").split()[:10] if _LOCALE.fullmatch(v)),
+        details=details,
+        pushed=pushed,
     )
 
 
@@ -171,13 +203,17 @@ def _check_response(params: Params, proved: _Proved) -> None:
     judge.authorization(params, client=proved.client)
 
 
-def _scopes(params: Params, client: Client, known: frozenset[str]) -> tuple[str, ...]:
+def _scopes(params: Params, client: Client, known: frozenset[str], *, approval: bool) -> tuple[str, ...]:
     asked, allowed = params.get("scope", ""), known & client.scopes
+    # RFC 9396 3: details may stand alone
+    if approval and "scope" not in params:
+        return ()
     # RFC 6749 3.3: without a default scope the request MUST fail
     if not _SCOPE.fullmatch(asked):
         raise OAuthError("invalid_scope", "scope is missing or malformed.")
     # OIDC Core 11: without prompt=consent too, since the operator registered it; whether consent is due, policy says
-    if "refresh_token" not in client.grant_types:
+    # One approval is one access token: nothing comes back for more of it
+    if "refresh_token" not in client.grant_types or approval:
         allowed -= {"offline_access"}
     scopes = tuple(dict.fromkeys(scope for scope in asked.split(" ") if scope in allowed))
     if not scopes:

@@ -17,18 +17,31 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     Refused besides broken syntax: a member twice (RFC 7515 4, RFC 7519 4), NaN and infinities, integers of thousands of
     digits, more than `MAX_DEPTH` levels, lone surrogates and NUL, encodings other than UTF-8.
     """
-    try:
-        # json.loads would guess UTF-16 and UTF-32 from bytes
-        decoded = text if isinstance(text, str) else text.decode("utf-8")
-        value = json.loads(decoded, object_pairs_hook=_unique)
-    except Malformed:
-        raise
-    except (ValueError, RecursionError):
-        raise Malformed("not JSON in UTF-8") from None
+    value = _parse(text)
     if not isinstance(value, dict):
         raise Malformed("not an object")
     _check(value, MAX_DEPTH)
     return value
+
+
+def parse_array(text: str) -> list[Any]:
+    """The array in `text`, with the same care."""
+    value = _parse(text)
+    if not isinstance(value, list):
+        raise Malformed("not an array")
+    _check(value, MAX_DEPTH)
+    return value
+
+
+def _parse(text: str | bytes) -> object:
+    try:
+        # json.loads would guess UTF-16 and UTF-32 from bytes
+        decoded = text if isinstance(text, str) else text.decode("utf-8")
+        return json.loads(decoded, object_pairs_hook=_unique)
+    except Malformed:
+        raise
+    except (ValueError, RecursionError):
+        raise Malformed("not JSON in UTF-8") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -69,6 +69,11 @@ def issue(
         "expires_in": int(access_ttl.total_seconds()),
         "scope": " ".join(scopes),
     }
+    if grant.approved is not None:
+        # RFC 9396 7: the details that were granted
+        body["authorization_details"] = list(grant.approved.objects)
+        if not scopes:
+            del body["scope"]
     if refresh_token is not None:
         body["refresh_token"] = refresh_token
     # OIDC Core 3.1.2.1: without openid this is plain OAuth
@@ -121,6 +126,9 @@ def _access_token(
         "scope": " ".join(scopes),
         **_context(grant),
     }
+    if grant.approved is not None:
+        # RFC 9396 9.1: as far as they are for those that the token is for, and it is for one
+        claims["authorization_details"] = list(grant.approved.objects)
     return keys.sign(claims, algorithm=client.signing_alg, typ=ACCESS_TOKEN)
 
 

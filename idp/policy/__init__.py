@@ -3,9 +3,26 @@
 from idp.model import Change
 from idp.policy.changes import Ends, May, NeedsProof, Vouched
 from idp.policy.checks import CHECKS, decide, not_for_this_person
+from idp.policy.details import (
+    DAY,
+    TYPE,
+    Amount,
+    Charge,
+    DetailsRule,
+    Due,
+    FieldKind,
+    FieldRule,
+    Sums,
+    Tier,
+    amount_of,
+    charge_of,
+    due,
+    headline,
+)
 from idp.policy.explain import Line, explain, in_words, left_out
 from idp.policy.facts import UNMET, UNSURE, Ask, Barrier, Facts, Kind, Proceed, Reason, Refuse, Why, shut
-from idp.policy.grants import is_for, recheck
+from idp.policy.fields import misfit
+from idp.policy.grants import is_for, recheck, still_approved
 from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of
 from idp.policy.limits import WINDOWS, limits_of, said
 from idp.policy.loading import default_policy, load_policy

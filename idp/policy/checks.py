@@ -7,6 +7,13 @@ from typing import NamedTuple
 
 from idp.assurance import amount_to
 from idp.model import NEVER_FRESH, AssuranceLevel, Change, Factor, Prompt
+from idp.policy.agreeing import (
+    consent_is_given,
+    details_are_approved,
+    details_fit,
+    nothing_fresh_in_silence,
+    something_is_granted,
+)
 from idp.policy.changes import NeedsProof
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
@@ -14,7 +21,16 @@ from idp.policy.reasons import because
 from idp.policy.resetting import answered, password_is_own
 from idp.policy.table import Policy
 from idp.policy.transitions import TRANSITIONS, permission
-from idp.policy.view import Demand, View, essential, may_be_fresh, preferences, view, voluntary
+from idp.policy.view import (
+    Demand,
+    View,
+    agreed_by_proving,
+    essential,
+    may_be_fresh,
+    preferences,
+    view,
+    voluntary,
+)
 
 
 class Check(NamedTuple):
@@ -32,7 +48,7 @@ def _client_is_enabled(view: View) -> Refuse | None:
 
 
 def _some_scope_is_known(view: View) -> Refuse | None:
-    if not view.scopes:
+    if not view.scopes and view.facts.request.details is None:
         asked = " ".join(view.facts.request.scopes)
         return Refuse("invalid_scope", "None of these scopes can be granted", f"asked for: {asked}")
     return None
@@ -138,7 +154,8 @@ def _level_is_proved(view: View) -> Ask | Refuse | None:
     highest = max(demand.level for demand in unmet)
     reason = next(demand.reason for demand in unmet if demand.level == highest)
     # Promise 3: only what gives the level that is due is offered, so that SMS is not even there beside TOTP.
-    never = NEVER_FRESH if any(demand.fresh is not None for demand in unmet) else frozenset()
+    alone = view.facts.request.details is not None  # RTS on SCA 5: the code is good for these details alone
+    never = NEVER_FRESH if alone or any(demand.fresh is not None for demand in unmet) else frozenset()
     factors = tuple(factor for factor, level in view.reach.items() if level >= highest and factor not in never)
     if any(demand.reason.level is not None and demand.reason.level > highest for demand in unmet):
         # The client would rather have more than it must: what gives more comes first (OIDC Core 3.1.2.1).
@@ -147,39 +164,14 @@ def _level_is_proved(view: View) -> Ask | Refuse | None:
         return Refuse(
             UNMET, "This person cannot prove this again now", f"{because(reason)}; no factor is left to ask for"
         )
-    return Ask(Kind.SECOND_FACTOR, reason, factors=factors)
-
-
-def _nothing_fresh_in_silence(view: View) -> Refuse | None:
-    # Threat 6: prompt=none never yields a scope that has to be proved and agreed to each time.
-    if Prompt.NONE in view.facts.request.prompts and not view.facts.internal:
-        for scope in view.granted:
-            if view.policy.is_fresh_scope(scope):
-                return Refuse("interaction_required", f"{scope} is never granted without asking", "prompt=none")
-    return None
-
-
-def _consent_is_given(view: View) -> Ask | None:
-    if not view.ticks or view.facts.consented_here is not None:
-        return None
-    if Prompt.CONSENT in view.facts.request.prompts:
-        why = Why.CLIENT_ASKED_CONSENT
-    elif any(view.policy.is_fresh_scope(scope) for scope in view.ticks):
-        why = Why.CONSENT_EACH_TIME
-    else:
-        why = Why.CONSENT_NEW
-    return Ask(Kind.CONSENT, Reason(why), scopes=view.ticks)
-
-
-def _something_is_granted(view: View) -> Refuse | None:
-    if not view.granted:
-        return Refuse("access_denied", "The person agreed to none of the scopes", "every scope was unticked")
-    return None
+    scopes = agreed_by_proving(view) if view.facts.request.details is None else view.ticks
+    return Ask(Kind.SECOND_FACTOR, reason, factors=factors, scopes=scopes)
 
 
 CHECKS = (
     Check("client", "the client is enabled", _client_is_enabled),
     Check("scopes", "some scope asked for can be granted", _some_scope_is_known),
+    Check("details", "no details, or those that this client may ask for", details_fit),
     Check("essential acr", "no essential acr, or one that can be reached here", _essential_acr_exists),
     Check("person", "nobody else is asked for", _is_the_right_person),
     Check("account", "the account may sign in", _account_is_enabled),
@@ -190,9 +182,10 @@ CHECKS = (
     Check("change", "no change of authenticators is asked for, or what it takes was proved", _change_is_permitted),
     Check("level", "everything due was proved", _level_is_proved),
     Check("own password", "the password is not one that an operator gave for once", password_is_own),
-    Check("silence", "nothing has to be asked each time, or asking is allowed", _nothing_fresh_in_silence),
-    Check("consent", "no consent is needed, or it was answered", _consent_is_given),
-    Check("rest", "some scope is left", _something_is_granted),
+    Check("silence", "nothing has to be asked each time, or asking is allowed", nothing_fresh_in_silence),
+    Check("approval", "no details, or they were approved here", details_are_approved),
+    Check("consent", "no consent is needed, or it was answered", consent_is_given),
+    Check("rest", "some scope is left", something_is_granted),
 )
 
 
@@ -221,6 +214,8 @@ def settled(view: View, answer: Ask | Refuse) -> Ask | Refuse:
             return not_for_this_person(view.facts)
         case Kind.CONSENT:
             error = "consent_required"
+        case Kind.APPROVAL:
+            error = "interaction_required"
         case Kind.SELECT_ACCOUNT:
             error = "account_selection_required"
         case Kind.SECOND_FACTOR | Kind.NEW_PASSWORD if view.level >= AssuranceLevel.TWO_FACTOR:
@@ -247,7 +242,7 @@ def proceed(view: View) -> Proceed:
         for proof in view.proofs
         if proof.level >= AssuranceLevel.TWO_FACTOR and may_be_fresh(proof.event, view.facts)
     )
-    return Proceed(replace(told, fresh_at=max(fresh, default=None)), view.granted, view.told)
+    return Proceed(replace(told, fresh_at=max(fresh, default=None)), view.granted, view.told, view.dues)
 
 
 def _asserted(view: View, reached: AssuranceLevel) -> AssuranceLevel:

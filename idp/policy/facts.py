@@ -1,6 +1,6 @@
 """What a decision is made from, and what it can be. Values only; deciding is in `checks`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -15,6 +15,7 @@ from idp.model import (
     Client,
     Factor,
 )
+from idp.policy.details import Due, Sums
 
 UNSURE = "temporarily_unavailable"  # RFC 6749 4.1.2.1: try again later; a change is refused in doubt
 UNMET = "unmet_authentication_requirements"  # OpenID Connect Core Error Code unmet_authentication_requirements 1.0
@@ -31,6 +32,8 @@ class Facts:
     this interaction. `internal`: our own account pages ask, so nobody has to be asked for consent. `numbers_checked`:
     somebody is asked whether a SIM was changed before a code goes to it, so that what is not known is doubt.
     `used_here` is the second factor that this person used last in this very browser: it orders, and counts for nothing.
+    `approved_here`: the person approved the details of this very request; `sums` are what they approved in the last 24
+    hours by rows that take less.
     """
 
     now: datetime
@@ -47,6 +50,8 @@ class Facts:
     internal: bool = False
     numbers_checked: bool = False
     used_here: Factor | None = None
+    approved_here: bool = False
+    sums: Sums = field(default_factory=dict)
 
 
 class Kind(StrEnum):
@@ -55,6 +60,7 @@ class Kind(StrEnum):
     PASSWORD = "password"
     SECOND_FACTOR = "second_factor"
     CONSENT = "consent"
+    APPROVAL = "approval"
     SELECT_ACCOUNT = "select_account"
     NEW_PASSWORD = "new_password"
 
@@ -84,6 +90,7 @@ class Why(StrEnum):
     CONSENT_EACH_TIME = "consent_each_time"
     CLIENT_ASKED_CONSENT = "client_asked_consent"
     TEMPORARY_PASSWORD = "temporary_password"
+    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +108,23 @@ class Reason:
 class Proceed:
     """Issue the code: this person, proved like this, for these scopes (in the order asked, never more).
 
-    `told` are the scopes whose claims may be told where the `claims` parameter asked for them one by one.
+    `told` are the scopes whose claims may be told where the `claims` parameter asked for them one by one. `dues` are
+    what the details took that were approved, with what is charged for them.
     """
 
     context: AuthenticationContext
     scopes: tuple[str, ...]
     told: tuple[str, ...] = ()
+    dues: tuple[Due, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Show one page. `factors` are all that may be offered and accepted, best first; `scopes` those to be ticked."""
+    """Show one page. `factors` are all that may be offered and accepted, best first; `scopes` those to be ticked.
+
+    The scopes of a second factor are agreed to by giving it. Where the request has details the page shows them,
+    whatever else it asks for: who answers it approves them.
+    """
 
     kind: Kind
     reason: Reason

@@ -28,10 +28,7 @@ def recheck(
     for and, with `refreshing`, without the scopes a refresh token may not carry.
     """
     policy = policy.of(holder.groups)
-    stopped = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
-    if stopped or grant.level < policy.floor_of(holder.groups) or not is_for(client, holder.groups):
-        return ()
-    if not holder.groups.isdisjoint(policy.only) and not _by_what_counts(grant, policy):
+    if _is_stopped(grant, client, holder, policy):
         return ()
     kept = []
     for scope in scopes:
@@ -44,7 +41,7 @@ def recheck(
             or (refreshing and not rule.refresh)
         ):
             continue
-        if _is_proved(grant, rule, holder, policy) and _is_fresh(grant, rule, now):
+        if _is_proved(grant, rule.level, holder, policy) and _is_fresh(grant, rule, now):
             kept.append(scope)
     return tuple(kept)
 
@@ -60,24 +57,45 @@ def _by_what_counts(grant: Grant, policy: Policy) -> bool:
     return any(not named.isdisjoint(TRAITS[factor].amr) for factor in policy.factors)
 
 
+def still_approved(grant: Grant, client: Client, holder: Holder, policy: Policy, now: datetime) -> bool:
+    """Whether what was approved may be told to its client now, by the proof that it took; true where nothing was."""
+    approved = grant.approved
+    if approved is None:
+        return True
+    policy = policy.of(holder.groups)
+    if _is_stopped(grant, client, holder, policy) or now - grant.created_at > LONGEST_CODE:
+        return False
+    if holder.closed_until is not None and grant.created_at < holder.closed_until:
+        return False
+    known = all(name in client.details_types and name in policy.details for name in approved.types)
+    return known and grant.level >= approved.level and _is_proved(grant, approved.level, holder, policy)
+
+
+def _is_stopped(grant: Grant, client: Client, holder: Holder, policy: Policy) -> bool:
+    ended = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
+    if ended or grant.level < policy.floor_of(holder.groups) or not is_for(client, holder.groups):
+        return True
+    return not holder.groups.isdisjoint(policy.only) and not _by_what_counts(grant, policy)
+
+
 def is_for(client: Client, groups: frozenset[str]) -> bool:
     """Whether a member of these groups may use the client at all."""
     return not client.groups or not client.groups.isdisjoint(groups)
 
 
-def _is_proved(grant: Grant, rule: ScopeRule, holder: Holder, policy: Policy) -> bool:
+def _is_proved(grant: Grant, level: AssuranceLevel, holder: Holder, policy: Policy) -> bool:
     """Whether the level was reached, and for a strong one by an authenticator the person still has."""
-    if rule.level <= AssuranceLevel.TWO_FACTOR:
+    if level <= AssuranceLevel.TWO_FACTOR:
         return True
     strong_at = grant.strong_at
-    if grant.level < rule.level or strong_at is None:
+    if grant.level < level or strong_at is None:
         return False
     if holder.closed_until is not None and strong_at < holder.closed_until:
         return False
     return any(
         since <= strong_at
         for factor, since in holder.trusted.items()
-        if policy.factors.get(factor, AssuranceLevel.NONE) >= rule.level
+        if policy.factors.get(factor, AssuranceLevel.NONE) >= level
     )
 
 

@@ -69,6 +69,10 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         ),
         # RFC 9700 4.14.2: what comes back later is theft.
         "tokens.forgiven": Bounds(_SECOND, _MINUTE, "an application that lost an answer would be refused", _COPIED),
+        # RFC 9126 2.2: 5 to 600 seconds
+        "tokens.pushed": Bounds(
+            5 * _SECOND, 10 * _MINUTE, "no browser could get there", "whoever asked for it comes at once (RFC 9126)"
+        ),
         "notices.ttl": Bounds(_HOUR, 7 * _DAY, "a phone that is off would miss it", "it would be news no more"),
         "notices.tried_for": Bounds(
             _DAY, 90 * _DAY, "a gateway that is down would end a hold for ever", "an operator has to vouch some day"
@@ -138,6 +142,7 @@ def tokens(table: Table) -> Tokens:
         refresh=_span(table, "refresh"),
         refresh_max=_span(table, "refresh_max"),
         forgiven=_span(table, "forgiven"),
+        pushed=_span(table, "pushed"),
     )
     if read.refresh_max < read.refresh:
         table.wrong("refresh_max", "must not be shorter than tokens.refresh")

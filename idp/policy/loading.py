@@ -13,13 +13,11 @@ from idp.model import SECOND, TRAITS, AssuranceLevel, Factor
 from idp.policy import lifetimes
 from idp.policy.limits import limits
 from idp.policy.reading import LEVELS, Table
-from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, in_units
+from idp.policy.reading_details import details
+from idp.policy.table import ALWAYS, LONGEST_FRESH_TOKEN, PERSONAL, SHORTEST_FRESH, Policy, ScopeRule, in_units
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 ACR = re.compile(r"[\x21-\x7e]+")  # acr_values are separated by spaces (OIDC Core 3.1.2.1)
-
-LONGEST_FRESH_TOKEN = timedelta(minutes=5)
-SHORTEST_FRESH = timedelta(seconds=30)  # less could not be typed in time; "always" is what is meant
 
 
 def _levels(table: Table) -> dict[AssuranceLevel, str]:
@@ -156,6 +154,7 @@ def load_policy(text: str) -> Policy:
         notices=lifetimes.notices(file.table("notices")),
         links=lifetimes.links(file.table("links")),
         limits=limits(file.table("limits")),
+        details=details(file.table("details"), levels),
     )
     file.close()
     if problems:

@@ -10,9 +10,10 @@ from idp.policy.table import ALWAYS, Policy
 def serves_signing_in(request: AuthorizationRequest, policy: Policy) -> bool:
     """Whether a second factor for this request counts for others like it, and for nothing more than signing in.
 
-    Not where the client asks for a sign-in of its own, nor where the proof of a sensitive scope is at stake.
+    Not where the client asks for a sign-in of its own, nor where the proof of a sensitive scope or an
+    approval is at stake.
     """
-    alone = Prompt.LOGIN in request.prompts or request.max_age == ALWAYS
+    alone = Prompt.LOGIN in request.prompts or request.max_age == ALWAYS or request.details is not None
     return not alone and not any(policy.is_fresh_scope(scope) for scope in request.scopes)
 
 

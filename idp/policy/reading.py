@@ -116,6 +116,16 @@ class Table:
             return default
         return value
 
+    def words(self, key: str, most: int) -> str | None:
+        """One line of at most so many characters; None when it is missing or wrong."""
+        value = self.left.pop(key, None)
+        if value is None:
+            return None
+        if isinstance(value, str) and 0 < len(value) <= most and value.isprintable():
+            return value
+        self.wrong(key, f"must be one line of at most {most} characters, not {value!r}")
+        return None
+
     def level(self, key: str, known: dict[AssuranceLevel, str]) -> AssuranceLevel:
         """A level of `[levels]`. `TWO_FACTOR` when it is wrong, so that reading can go on."""
         if self.misspelt(key):

@@ -18,6 +18,7 @@ _SAID = {
     Why.CONSENT_EACH_TIME: "it has to be agreed to each time",
     Why.TEMPORARY_PASSWORD: "an operator gave the password, and the person chooses one of their own first",
     Why.CLIENT_ASKED_CONSENT: "the application wants consent (prompt=consent)",
+    Why.APPROVAL: "has to be approved",
 }
 
 
@@ -27,6 +28,6 @@ def because(reason: Reason) -> str:
         None if reason.age is None else f"at most {in_units(reason.age)} old" if reason.age else "made in this request"
     )
     level = None if reason.level is None else reason.level.name.lower()
-    of = "of" if reason.why is Why.SCOPE_NEEDS_FRESH and level else None
+    of = {Why.SCOPE_NEEDS_FRESH: "of", Why.APPROVAL: "with"}.get(reason.why) if level else None
     what = " ".join(part for part in (reason.scope, _SAID[reason.why], of, level or reason.acr) if part is not None)
     return what if age is None else f"{what}, {age}"

@@ -1,14 +1,18 @@
 """The policy as values: levels, factors, scopes, groups and lifetimes. Reading the file is in `loading`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from idp.limits import Limits
 from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Texting
+from idp.policy.details import DetailsRule
 
 ALWAYS = timedelta(0)
 """The value of `fresh` for a proof made in this very interaction."""
+
+LONGEST_FRESH_TOKEN = timedelta(minutes=5)
+SHORTEST_FRESH = timedelta(seconds=30)  # less could not be typed in time; "always" is what is meant
 
 
 def in_units(span: timedelta) -> str:
@@ -80,7 +84,10 @@ class Enrolments:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What clients are given. `forgiven`: for how long a refresh whose answer was lost may be repeated (design 7)."""
+    """What clients are given. `forgiven`: for how long a refresh whose answer was lost may be repeated (design 7).
+
+    `pushed`: a pushed request waits so long for its browser, and then `interaction.ttl` for its person.
+    """
 
     code: timedelta
     id_token: timedelta
@@ -88,6 +95,7 @@ class Tokens:
     refresh: timedelta
     refresh_max: timedelta
     forgiven: timedelta
+    pushed: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,7 @@ class Policy:
     notices: Notices
     links: Links
     limits: Limits
+    details: Mapping[str, DetailsRule] = field(default_factory=dict)
 
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""
@@ -185,9 +194,11 @@ class Policy:
         kept = frozenset.intersection(*named)
         return replace(self, factors={each: level for each, level in self.factors.items() if each in kept})
 
-    def access_token_ttl(self, scopes: Iterable[str]) -> timedelta:
-        """The life of an access token with these scopes: the shortest that any of them allows."""
-        return min((self.scopes[scope].ttl for scope in scopes if scope in self.scopes), default=self.tokens.access)
+    def access_token_ttl(self, scopes: Iterable[str], types: Iterable[str] = ()) -> timedelta:
+        """The life of an access token with these scopes and types of details: the shortest that any of them allows."""
+        lives = [self.scopes[scope].ttl for scope in scopes if scope in self.scopes]
+        lives += [self.details[name].ttl for name in types if name in self.details]
+        return min(lives, default=self.tokens.access)
 
     def refreshable(self, scopes: Iterable[str]) -> tuple[str, ...]:
         """Those of these scopes that a refresh token may carry, in the same order."""

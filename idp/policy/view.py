@@ -15,6 +15,8 @@ from idp.model import (
     Factor,
     Prompt,
 )
+from idp.policy.approvals import dues_of
+from idp.policy.details import Due
 from idp.policy.facts import Barrier, Facts, Reason, Why
 from idp.policy.offers import in_order
 from idp.policy.table import ALWAYS, Policy
@@ -39,7 +41,7 @@ class View:
     what the server demands whatever the client says. `account` is the person whose proofs may count, `signed_in_here`
     whether that person gave the password in this interaction. `scopes` can be granted at all; `ticks` are those of them
     the person must be asked about; `granted` are left after the answer. `told` are the scopes that give what the
-    `claims` parameter asks for one by one: the person is asked about those too.
+    `claims` parameter asks for one by one: the person is asked about those too. `dues` are what the details take.
     """
 
     facts: Facts
@@ -56,6 +58,7 @@ class View:
     level: AssuranceLevel
     best: AssuranceLevel
     floors: tuple[Demand, ...]
+    dues: tuple[Due, ...] = ()
 
     @property
     def barrier(self) -> Barrier | None:
@@ -65,6 +68,13 @@ class View:
 
     def is_met(self, demand: Demand) -> bool:
         """Whether the counted proofs give what is demanded, freshly enough and for this client (promise 4)."""
+        if demand.reason.why is Why.APPROVAL and demand.fresh == ALWAYS:
+            # RTS on SCA 5: proved on the page that shows what is approved, and so as the last thing there is.
+            last = self.facts.events[-1:] if self.facts.approved_here else ()
+            return any(
+                proof.level >= demand.level and proof.event in last and is_fresh(proof.event, ALWAYS, self.facts)
+                for proof in self.proofs
+            )
         if demand.fresh is None:
             return self.level >= demand.level
         return any(
@@ -123,6 +133,7 @@ def view(facts: Facts, policy: Policy) -> View:
         told = tuple(scope for scope in told if scope not in unticked)
     context = amount_to(proofs, policy.levels)
     level = AssuranceLevel.NONE if context is None else context.level
+    dues = dues_of(facts, policy.details)
     return View(
         facts=facts,
         policy=policy,
@@ -137,7 +148,8 @@ def view(facts: Facts, policy: Policy) -> View:
         told=told,
         level=level,
         best=max((level, *reach.values())),
-        floors=tuple(_floors(account, granted, level, policy)),
+        floors=tuple(_floors(account, granted, level, policy, dues)),
+        dues=dues,
     )
 
 
@@ -145,7 +157,11 @@ _TWO_FACTORS = Demand(AssuranceLevel.TWO_FACTOR, Reason(Why.SIGN_IN))
 
 
 def _floors(
-    account: Account | None, granted: tuple[str, ...], reached: AssuranceLevel, policy: Policy
+    account: Account | None,
+    granted: tuple[str, ...],
+    reached: AssuranceLevel,
+    policy: Policy,
+    dues: tuple[Due, ...],
 ) -> Iterator[Demand]:
     """What the server demands whatever the client says (promises 1 and 2)."""
     yield _TWO_FACTORS
@@ -153,6 +169,8 @@ def _floors(
         floor = policy.floor_of(account.groups)
         if floor > AssuranceLevel.TWO_FACTOR:
             yield Demand(floor, Reason(Why.GROUP_NEEDS_LEVEL, level=floor))
+    for each in dues:
+        yield Demand(each.level, Reason(Why.APPROVAL, scope=each.type, level=each.level, age=each.fresh), each.fresh)
     for scope in granted:
         rule = policy.scopes[scope]
         if rule.level > AssuranceLevel.TWO_FACTOR or rule.fresh is not None:
@@ -252,3 +270,15 @@ def _ticks(facts: Facts, policy: Policy, scopes: tuple[str, ...]) -> tuple[str, 
         return scopes
     known = frozenset(scopes) if facts.client.first_party else facts.consented
     return tuple(scope for scope in scopes if scope not in known or policy.is_fresh_scope(scope))
+
+
+def agreed_by_proving(view: View) -> tuple[str, ...]:
+    """The fresh scopes of a first-party client that are agreed to on the page of the proof, which names them all.
+
+    Nobody is asked twice for what they were told: a page for consent follows only where there is more to agree to.
+    """
+    facts = view.facts
+    asked = facts.consented_here is not None or Prompt.CONSENT in facts.request.prompts
+    if facts.internal or not facts.client.first_party or asked:
+        return ()
+    return tuple(scope for scope in view.granted if view.policy.is_fresh_scope(scope))

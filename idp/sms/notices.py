@@ -70,7 +70,7 @@ def _advice(notice: Notice, _: Translate, *, placed: bool) -> Iterator[str]:
             yield _("Not you? Recover it at {place} or ask us.")
         yield _("Not you? Recover it, or ask us.")
         return
-    if notice in {Notice.CODES_WRONG, Notice.NEW_BROWSER}:
+    if notice in {Notice.CODES_WRONG, Notice.NEW_BROWSER, Notice.APPROVAL_REFUSED}:
         if placed:
             yield _("Not you? Change your password at {place} and tell us.")
         yield _("Not you? Change your password now and tell us.")
@@ -149,4 +149,5 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
         Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
         Notice.NEW_BROWSER: _("A new browser signed in to your {brand} account."),
         Notice.FROZEN: _("Your {brand} account was frozen and signed out everywhere."),
+        Notice.APPROVAL_REFUSED: _("An approval asked of your {brand} account was refused as not yours."),
     }[notice]

@@ -100,6 +100,20 @@ def approval_text(*, code: str, amount: str, payee: str, brand: str, host: str, 
     )
 
 
+def other_approval_text(*, code: str, what: str, brand: str, host: str, translate: Translate = str) -> str:
+    """The message whose code approves one thing that is no payment to anybody: `what` is said of it on its page too."""
+    _ = translate
+    return _first_that_fits(
+        code,
+        host,
+        (
+            _("{code} approves this at {brand}: {what}. Not you? Do not enter it."),
+            _("{code} approves this: {what}. Not you? Do not enter it."),
+        ),
+        {"brand": harmless(brand, BRAND), "what": harmless(what, 2 * _PAYEE)},
+    )
+
+
 def _first_that_fits(code: str, host: str, sentences: tuple[str, ...], values: dict[str, str]) -> str:
     # Origin-bound one-time codes: the last line is exactly this, after an empty one, without a newline behind it.
     bound = f"\n\n@{host} #{code}"

@@ -57,6 +57,8 @@ _STATEMENTS: Mapping[str, Sql] = {
     "session": _batch("session", "id", "seen_at", KEEP_ENDED, " - :idle::interval"),
     # Kept beyond its end, as grants are: a code that comes back later still ends what it brought (RFC 6749 4.1.2).
     "parked_code": _batch("parked_code", "hash", "expires_at", KEEP_ENDED),
+    "pushed_request": _batch("pushed_request", "hash", "expires_at", KEEP_ENDED),
+    "approved_sum": _batch("approved_sum", "ctid", "expires_at"),
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
     "link": _batch("link", "hash", "expires_at", KEEP_LINKS),

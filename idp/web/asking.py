@@ -1,7 +1,9 @@
 """From what `decide` asks to the page that asks it. No request is read and nothing is decided here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -20,6 +22,37 @@ from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem
 from idp.web.purposes import AGAIN, purpose_of, scope_line, who_of
 
 _SAVED = {Problem.SIGN_IN_WAIT_HERE, Problem.SIGN_IN_WRONG_HERE}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a factor: nothing was typed, it cannot be an answer, it is wrong."""
+
+    missing: Problem
+    malformed: Problem
+    wrong: Problem
+
+
+def _words(factor: Factor) -> Words:
+    match factor:
+        case Factor.PASSWORD:
+            return Words(Problem.PASSWORD_MISSING, Problem.SIGN_IN_WRONG, Problem.SIGN_IN_WRONG)
+        case Factor.SMS:
+            return Words(Problem.SMS_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
+        case Factor.EMAIL:
+            return Words(Problem.EMAIL_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
+        case Factor.TOTP:
+            return Words(Problem.APP_CODE_MISSING, Problem.CODE_SHAPE, Problem.CODE_WRONG)
+        case Factor.PASSKEY:
+            return Words(Problem.PASSKEY_MISSING, Problem.PASSKEY_WRONG, Problem.PASSKEY_WRONG)
+        case Factor.RECOVERY:
+            wrong = Problem.RECOVERY_WRONG
+            return Words(Problem.RECOVERY_MISSING, wrong, wrong)
+        case _:
+            assert_never(factor)
+
+
+WORDS: Mapping[str, Words] = MappingProxyType({factor: _words(factor) for factor in Factor})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +81,11 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
             return sign_in(show, policy, here, extra, forgot=base + FORGOT_PATH)
         case Kind.SECOND_FACTOR:
             return _second_factor(show, policy, here, asked(show, factor), extra)
+        case Kind.APPROVAL:
+            purpose, who, cancel = purpose_of(show, policy, here), who_of(show, here), f"{here}/cancel"
+            return pages.Approve(
+                action=f"{here}/approve", purpose=purpose, who=who, cancel=cancel, problems=extra.problems
+            )
         case Kind.CONSENT:
             return _consent(show, policy, here, extra)
         case Kind.SELECT_ACCOUNT:
@@ -89,7 +127,7 @@ def sign_in(
         username = again.username if again else show.interaction.request.login_hint or ""
     return pages.SignIn(
         action=f"{here}/password{asked}",
-        purpose=purpose_of(show, policy),
+        purpose=purpose_of(show, policy, here),
         username=username,
         forgot=forgot,
         saved=not _SAVED.isdisjoint(extra.problems),
@@ -107,7 +145,7 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
     tries = extra.tries_left
     if tries is None and challenge is not None and challenge.alive(show.facts.now) and challenge.attempts:
         tries = challenge.max_attempts - challenge.attempts
-    purpose, cancel, who = purpose_of(show, policy), f"{here}/cancel", who_of(show, here)
+    purpose, cancel, who = purpose_of(show, policy, here), f"{here}/cancel", who_of(show, here)
     again = None
     if factor not in SENT:
         if challenge is not None and challenge.stuck(show.facts.now):
@@ -254,7 +292,7 @@ def _select_account(show: Show, policy: Policy, here: str, extra: Extra) -> Page
     refused = show.ask.reason.why is Why.NOT_IN_GROUP
     return pages.SelectAccount(
         action=f"{here}/account",
-        purpose=purpose_of(show, policy),
+        purpose=purpose_of(show, policy, here),
         accounts=() if refused or choice is None else (choice,),
         cancel=f"{here}/cancel",
         refused=choice if refused else None,

@@ -12,7 +12,7 @@ from idp.model import Client
 from idp.oidc import metadata, origins
 
 PUBLIC = (metadata.JWKS, metadata.openid_path(""), metadata.oauth_path(""))
-REGISTERED = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE)
+REGISTERED = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE, metadata.PAR)
 READABLE = (*PUBLIC, *REGISTERED)  # how every path begins whose answers have such headers
 _ALLOWED = {"Access-Control-Max-Age": "600", "Access-Control-Allow-Methods": "GET, POST"}
 

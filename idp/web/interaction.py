@@ -13,7 +13,7 @@ from idp.flows.idp import Idp
 from idp.flows.people import temporary
 from idp.flows.people.account import Weak
 from idp.flows.people.rooms import TooOften
-from idp.flows.signin import alone, authorize, challenge, choices
+from idp.flows.signin import alone, authorize, challenge, choices, outcomes
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
 from idp.flows.signin.questions import waiting
@@ -23,19 +23,24 @@ from idp.policy import Kind
 from idp.sms import Channel
 from idp.web import password_form
 from idp.web.answers import page, to_client, to_interaction
-from idp.web.asking import NOTHING, Extra, asked, destination_of, leads_to, page_for
+from idp.web.asking import NOTHING, WORDS, Extra, asked, destination_of, leads_to, page_for
 from idp.web.door import base_path, idp_of, own_form, visitor
 from idp.web.notes import ANYTHING, Note, after, extra_of, note_of, see
 from idp.web.pages import Delivery, Problem
 from idp.web.password_form import count, unfit
 from idp.web.restart import again, gone
-from idp.web.words import WORDS
 
 
-async def _shown(
-    request: Request, show: Show, *, factor: Factor | None = None, extra: Extra = NOTHING, status: int = 200
+async def shown(
+    request: Request,
+    show: Show,
+    *,
+    factor: Factor | None = None,
+    extra: Extra = NOTHING,
+    status: int = 200,
+    here: str | None = None,
 ) -> Response:
-    """The page of a question, with what else the person needs to know to answer it."""
+    """The page of a question, with what else the person needs to know to answer it; `here` is its address."""
     idp = idp_of(request)
     to = destination_of(idp, show, factor)
     if to is not None:
@@ -59,6 +64,7 @@ async def _shown(
         retry_after=extra.wait if status == 429 else None,
         ui_locales=show.interaction.request.ui_locales,
         person=show.facts.account,
+        here=here,
     )
 
 
@@ -74,12 +80,12 @@ async def show(request: Request) -> Response:
     """GET /i/{id} and /i/{id}/{factor}: decide again; ask, or answer the client."""
     interaction_id: UUID = request.path_params["id"]
     match await authorize.resume(idp_of(request), interaction_id, visitor(request)):
-        case Show() as shown:
+        case Show() as asked:
             chosen = request.path_params.get("factor")
             factor = Factor(chosen) if chosen else None
-            note = note_of(request, about=chosen or shown.ask.kind.value)
+            note = note_of(request, about=chosen or asked.ask.kind.value)
             extra = extra_of(note, now=idp_of(request).clock.now())
-            return await _shown(request, shown, factor=factor, extra=extra, status=note.status)
+            return await shown(request, asked, factor=factor, extra=extra, status=note.status)
         case ToClient() as done:
             return to_client(request, done)
         case Gone():
@@ -122,15 +128,17 @@ async def _second_factor(request: Request, *, send: bool) -> Response:
     if send:
         outcome = await challenge.send(idp, interaction_id, who, factor, phone_id=_phone(form.get("phone")))
     else:
-        outcome = await challenge.answer(idp, interaction_id, who, factor, form.get("code"))
+        outcome = await challenge.answer(
+            idp, interaction_id, who, factor, form.get("code"), approves=form.get("approves"), ticked=form.scopes
+        )
         count(factor, outcome)
     match outcome:
-        case ToInteraction() as onward:
-            return to_interaction(request, onward)
+        case ToInteraction() as further:
+            return to_interaction(request, further)
         case ToClient() as done:
             return to_client(request, done)
-        case challenge.NotOffered():
-            return _elsewhere(request, interaction_id)
+        case outcomes.NotOffered():
+            return elsewhere(request, interaction_id)
         case Gone():
             return to_interaction(request, ToInteraction(interaction_id))
         case refused:
@@ -146,33 +154,33 @@ def _phone(posted: str) -> UUID | None:
         return None
 
 
-def _elsewhere(request: Request, interaction_id: UUID) -> Response:
+def elsewhere(request: Request, interaction_id: UUID) -> Response:
     """The form is not that of what is asked now: the page is older than something else that was done."""
     return see(request, _here(request, interaction_id), Note(400, ANYTHING, (Problem.FORM_OLD,)))
 
 
-def _note(idp: Idp, refused: challenge.Malformed | challenge.WrongCode | challenge.DeadCode | challenge.Paused) -> Note:
+def _note(idp: Idp, refused: outcomes.Malformed | outcomes.WrongCode | outcomes.DeadCode | outcomes.Paused) -> Note:
     """What a refused code means on the page, and its status."""
     match refused:
-        case challenge.Malformed(factor=factor, empty=True):
+        case outcomes.Malformed(factor=factor, empty=True):
             return Note(400, problems=(WORDS[factor].missing,))
-        case challenge.Malformed(factor=factor):
+        case outcomes.Malformed(factor=factor):
             return Note(400, problems=(WORDS[factor].malformed,))
-        case challenge.WrongCode(attempts_left=0, factor=factor) if factor in SENT:
+        case outcomes.WrongCode(attempts_left=0, factor=factor) if factor in SENT:
             return Note(400, problems=(Problem.CODE_DEAD,), tries_left=0)
-        case challenge.WrongCode(behind=True):
+        case outcomes.WrongCode(behind=True):
             return Note(400, problems=(Problem.PASSKEY_BEHIND,))
-        case challenge.WrongCode(used=True, attempts_left=left):
+        case outcomes.WrongCode(used=True, attempts_left=left):
             return Note(400, problems=(Problem.CODE_USED,), tries_left=left)
-        case challenge.WrongCode(factor=factor, attempts_left=left):
+        case outcomes.WrongCode(factor=factor, attempts_left=left):
             return Note(400, problems=(WORDS[factor].wrong,), tries_left=left)
-        case challenge.DeadCode(factor=factor):
+        case outcomes.DeadCode(factor=factor):
             # Of what nobody sends, the page itself says that no tries are left.
             return Note(400, problems=(Problem.CODE_EXPIRED,) if factor in SENT else ())
-        case challenge.Paused(retry_after=None):
+        case outcomes.Paused(retry_after=None):
             # No Retry-After: waiting does not help
             return Note(429, problems=(Problem.CODE_CLOSED,))
-        case challenge.Paused(retry_after=wait, sending=sending):
+        case outcomes.Paused(retry_after=wait, sending=sending):
             problem = Problem.RESEND_WAIT if sending else Problem.CODE_WAIT
             return Note(429, problems=(problem,), until=after(idp, wait))
 
@@ -182,8 +190,8 @@ async def consent(request: Request) -> Response:
     interaction_id: UUID = request.path_params["id"]
     form = await own_form(request)
     if form.get("decision") not in {"allow", "deny"}:
-        return _elsewhere(request, interaction_id)
-    return _onward(
+        return elsewhere(request, interaction_id)
+    return onward(
         request,
         interaction_id,
         await choices.consent(
@@ -210,7 +218,7 @@ async def new_password(request: Request) -> Response:
         case TooOften(retry_after):
             return see(request, here, Note(429, about, (Problem.CHANGES_WAIT,), until=after(idp, retry_after)))
         case otherwise:
-            return _onward(request, interaction_id, otherwise)
+            return onward(request, interaction_id, otherwise)
 
 
 async def account(request: Request) -> Response:
@@ -220,20 +228,21 @@ async def account(request: Request) -> Response:
     chosen = await choices.choose_account(
         idp_of(request), interaction_id, visitor(request), account=form.get("account")
     )
-    return _onward(request, interaction_id, chosen)
+    return onward(request, interaction_id, chosen)
 
 
 async def cancel(request: Request) -> Response:
     """POST /i/{id}/cancel: answer the client with access_denied."""
     interaction_id: UUID = request.path_params["id"]
     await own_form(request)
-    return _onward(request, interaction_id, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
+    return onward(request, interaction_id, await choices.cancel(idp_of(request), interaction_id, visitor(request)))
 
 
-def _onward(request: Request, interaction_id: UUID, outcome: ToInteraction | ToClient | Gone) -> Response:
+def onward(request: Request, interaction_id: UUID, outcome: ToInteraction | ToClient | Gone) -> Response:
+    """To what is asked next, or to the client."""
     match outcome:
-        case ToInteraction() as onward:
-            return to_interaction(request, onward)
+        case ToInteraction() as further:
+            return to_interaction(request, further)
         case ToClient() as done:
             return to_client(request, done)
         case Gone():

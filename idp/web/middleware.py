@@ -25,7 +25,15 @@ from idp.web.door import NotOurForm, TooLarge, Unreadable
 from idp.web.pages import HSTS, SECURITY_HEADERS, Trouble
 
 _log = structlog.get_logger("idp.web")
-_JSON = (metadata.TOKEN, metadata.USERINFO, metadata.INTROSPECT, metadata.REVOKE, metadata.JWKS, "/.well-known/")
+_JSON = (
+    metadata.TOKEN,
+    metadata.PAR,
+    metadata.USERINFO,
+    metadata.INTROSPECT,
+    metadata.REVOKE,
+    metadata.JWKS,
+    "/.well-known/",
+)
 _RETRY = {"Retry-After": "5"}
 LIMIT = timedelta(seconds=4.5)  # nobody waits for an answer for longer than 5, whatever is slow; then it is "not now"
 

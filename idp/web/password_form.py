@@ -12,7 +12,7 @@ from idp.factors import password as passwords
 from idp.factors import strength
 from idp.flows.people.account import Weak
 from idp.flows.people.forgotten import FORGOT_PATH
-from idp.flows.signin import alone, challenge, login
+from idp.flows.signin import alone, login, outcomes
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, Unstored
 from idp.model import Factor
 from idp.policy import Kind
@@ -123,7 +123,7 @@ def count(factor: Factor, outcome: object) -> None:
     match outcome:
         case ToInteraction(token=str()) | ToClient(token=str()):
             metrics.observe_factor(factor, "verified")
-        case login.WrongPassword() | alone.NotAccepted() | challenge.WrongCode() | challenge.DeadCode():
+        case login.WrongPassword() | alone.NotAccepted() | outcomes.WrongCode() | outcomes.DeadCode():
             metrics.observe_factor(factor, "refused")
-        case login.Wait() | alone.Wait() | challenge.Paused():
+        case login.Wait() | alone.Wait() | outcomes.Paused():
             metrics.observe_factor(factor, "waited")

@@ -3,20 +3,28 @@
 from idp.flows.idp import INTERNAL
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.choices import optional
-from idp.policy import Policy, Why
+from idp.policy import Kind, Policy, Why
 from idp.web import pages
+from idp.web.approvals import approval_of
 from idp.web.pages import Purpose, ScopeLine, Who
 
 AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 
-def purpose_of(show: Show, policy: Policy) -> Purpose:
+def purpose_of(show: Show, policy: Policy, here: str) -> Purpose:
     """Why this is asked, in the words of the pages."""
     internal = show.client.id == INTERNAL
     name = None if internal else show.client.name
-    reason = show.ask.reason
+    reason, scopes = show.ask.reason, tuple(scope_line(each, policy) for each in show.ask.scopes)
+    details = show.interaction.request.details
+    if details is not None and show.ask.kind in {Kind.SECOND_FACTOR, Kind.APPROVAL}:
+        approval = approval_of(details, policy, here, scopes=scopes)
+        return Purpose(why=pages.Why.APPROVAL, client_name=name, approval=approval)
     if internal and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
         return Purpose(why=pages.Why.ACCOUNT)
+    if scopes and show.ask.kind is Kind.SECOND_FACTOR:
+        # Who proves it agrees to all of them by that: no page follows that would name them.
+        return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=scopes)
     if reason.scope is not None and reason.why in {Why.SCOPE_NEEDS_LEVEL, Why.SCOPE_NEEDS_FRESH}:
         if reason.scope == "openid":
             return Purpose(why=pages.Why.SIGN_IN, client_name=name)

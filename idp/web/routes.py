@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 
 from idp.web import (
     account,
+    approve,
     authenticators,
     authorize,
     devices,
@@ -31,6 +32,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *tokens.ROUTES,
         *authorize.ROUTES,
         *interaction.ROUTES,
+        *approve.ROUTES,
         *operations.ROUTES,
         *receipts.ROUTES,
         *account.ROUTES,

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from idp import metrics
 from idp.catalogue import languages
 from idp.errors import OAuthError
+from idp.flows.signin import pushed
 from idp.flows.tokens import bearer as flow
 from idp.flows.tokens.clients import TooMany
 from idp.flows.tokens.token import token as issue
@@ -81,6 +82,14 @@ async def token(request: Request) -> Response:
 
 
 @_protocol
+async def par(request: Request) -> Response:
+    """POST /par: an authorization request, pushed (RFC 9126 2)."""
+    params = await _form(request)
+    kept = await pushed.push(idp_of(request), request.headers.get("authorization"), params, machine(request))
+    return _json(kept.body, 201)
+
+
+@_protocol
 async def userinfo(request: Request) -> Response:
     """GET and POST /userinfo."""
     form: Params = {}
@@ -118,13 +127,17 @@ async def discovery(request: Request) -> Response:
     idp = idp_of(request)
     scopes = tuple(scope for scope, rule in idp.policy.scopes.items() if not rule.internal)
     spoken = tuple(name.replace("_", "-") for name in languages(idp.settings.templates))
-    body = _metadata(idp.issuer, scopes, tuple(idp.policy.levels.values()), spoken)
+    body = _metadata(idp.issuer, scopes, tuple(idp.policy.levels.values()), spoken, tuple(idp.policy.details))
     return Response(body, 200, _PUBLIC, "application/json")
 
 
 @lru_cache(maxsize=4)
-def _metadata(issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...], spoken: tuple[str, ...]) -> str:
-    return _encode(metadata.discovery(issuer, scopes=scopes, acr_values=acr_values, ui_locales=spoken))
+def _metadata(
+    issuer: str, scopes: tuple[str, ...], acr_values: tuple[str, ...], spoken: tuple[str, ...], types: tuple[str, ...]
+) -> str:
+    return _encode(
+        metadata.discovery(issuer, scopes=scopes, acr_values=acr_values, ui_locales=spoken, details_types=types)
+    )
 
 
 async def jwks(request: Request) -> Response:
@@ -134,6 +147,7 @@ async def jwks(request: Request) -> Response:
 
 ROUTES = [
     Route(metadata.TOKEN, token, methods=["POST"]),
+    Route(metadata.PAR, par, methods=["POST"]),
     Route(metadata.USERINFO, userinfo, methods=["GET", "POST"]),
     Route(metadata.INTROSPECT, introspect, methods=["POST"]),
     Route(metadata.REVOKE, revoke, methods=["POST"]),

@@ -21,15 +21,14 @@ async def test_the_second_application_opens_without_a_question(provider: Provide
     assert "code" in parameters(await browser.get(provider.authorize_url("notes")))
 
 
-async def test_a_transfer_asks_for_the_app_and_for_consent(provider: Provider) -> None:
+async def test_a_transfer_asks_for_the_app_on_one_page_that_says_what_for(provider: Provider) -> None:
     browser = provider.browser()
     await provider.sign_in(browser)
     page = await browser.get(provider.authorize_url(scope="openid transfers:write"))
     assert page.status_code == 200
-    assert "authenticator app" in page.text
-    page = await browser.submit("/totp", code=provider.totp())
-    assert "Acme Bank" in page.text
-    answer = parameters(await browser.submit("/consent", decision="allow"))
+    for shown in ("authenticator app", "Acme Bank", "Make transfers"):
+        assert shown in page.text
+    answer = parameters(await browser.submit("/totp", code=provider.totp()))
     tokens = (await provider.redeem(answer["code"])).json()
     found = claims(tokens["access_token"])
     assert found["acr"] == "urn:stile:2fa-strong"

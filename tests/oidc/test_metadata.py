@@ -39,6 +39,7 @@ def test_a1_and_a2_the_issuer_is_the_prefix_of_every_endpoint(document: dict[str
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
     }
 
 

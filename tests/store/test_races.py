@@ -20,7 +20,7 @@ from idp.flows.idp import Visitor
 from idp.flows.operate.people import set_email
 from idp.flows.signin import challenge, choices, login
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, paused
-from idp.flows.signin.challenge import DeadCode, Paused, WrongCode
+from idp.flows.signin.outcomes import DeadCode, Paused, WrongCode
 from idp.flows.tokens import keys, token
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS

@@ -1,7 +1,8 @@
 """Every page in the states a person can meet, by name. Used by the tests of this directory; nothing here is a test."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from idp.model import SECOND, Factor, Notice
 from idp.policy.advice import Guard, Step
@@ -10,6 +11,8 @@ from idp.web.pages import (
     Activity,
     ActivityRow,
     Alternative,
+    Approval,
+    Approve,
     AppRow,
     AuthenticatorCode,
     AuthenticatorRow,
@@ -19,6 +22,7 @@ from idp.web.pages import (
     ConfirmLogout,
     Consent,
     Delivery,
+    DetailLine,
     DeviceRow,
     Done,
     EditAuthenticator,
@@ -38,6 +42,7 @@ from idp.web.pages import (
     LoggedOut,
     Loss,
     Message,
+    Money,
     NewPasskey,
     NewPassword,
     NewPhone,
@@ -142,6 +147,32 @@ CONSENT = Consent(
         ScopeLine(name="loans:apply", title="Apply for a loan in your name", optional=True, ticked=False, new=True),
     ),
 )
+PAYMENT = Purpose(
+    why=Why.APPROVAL,
+    client_name="Acme Bank",
+    approval=Approval(
+        digest="5f" * 32,
+        things=(
+            (
+                "Make a payment",
+                (
+                    DetailLine("amount", Money(Decimal("1250.00"), "EUR")),
+                    DetailLine("payee", "Maria Silva"),
+                    DetailLine("account", "DE89370400440532013000", grouped=True),
+                    DetailLine("reference", "Invoice 4711"),
+                    DetailLine("date", date(2026, 12, 1)),
+                ),
+            ),
+        ),
+        not_mine="/i/1/not-mine",
+        amount=DetailLine("amount", Money(Decimal("1250.00"), "EUR")),
+        payee="Maria Silva",
+    ),
+)
+assert PAYMENT.approval is not None
+ALSO = replace(PAYMENT, approval=replace(PAYMENT.approval, scopes=(ScopeLine(name="email", optional=True),)))
+PLAIN = replace(PAYMENT, approval=replace(PAYMENT.approval, amount=None, payee=None))
+APPROVE = Approve(who=WHO, action="/i/1/approve", purpose=PAYMENT, cancel="/i/1/cancel")
 SELECT = SelectAccount(
     action="/i/1/account",
     purpose=BANK,
@@ -411,6 +442,13 @@ PAGES: dict[str, Page] = {
     "codes-unsaved": replace(SAVE, download=None, problems=(Problem.SAVED_MISSING,)),
     "consent": CONSENT,
     "consent-plain": replace(CONSENT, host=None, who=None, scopes=(ScopeLine(name="openid"),)),
+    "approve": APPROVE,
+    "approve-plain": replace(APPROVE, purpose=PLAIN),
+    "approve-totp": replace(TOTP, purpose=PAYMENT),
+    "approve-totp-wrong": replace(TOTP, purpose=PAYMENT, tries_left=2, problems=(Problem.CODE_WRONG,)),
+    "approve-totp-also": replace(TOTP, purpose=ALSO),
+    "approve-sms": replace(SMS, purpose=PAYMENT),
+    "approve-sms-none-yet": replace(SMS, purpose=PAYMENT, valid_for=None, resend_in=None, tries_left=None),
     "select": SELECT,
     "select-refused": replace(SELECT, accounts=(), refused=SELECT.accounts[0]),
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
@@ -523,6 +561,18 @@ PAGES: dict[str, Page] = {
     "long-sign-in": replace(SIGN_IN, username=LONG, purpose=Purpose(client_name=LONG)),
     "long-totp": replace(
         TOTP, label=LONG, purpose=Purpose(why=Why.SCOPE, client_name=LONG, scopes=(ScopeLine(name=LONG),))
+    ),
+    "long-approve": replace(
+        APPROVE,
+        purpose=replace(
+            PAYMENT,
+            client_name=LONG,
+            approval=replace(
+                PAYMENT.approval,
+                payee=LONG,
+                things=((LONG, (DetailLine("payee", LONG), DetailLine("count", 10**9))),),
+            ),
+        ),
     ),
     "long-consent": replace(CONSENT, client_name=LONG, host=f"{LONG.lower()}.example", who=replace(WHO, username=LONG)),
     "long-select": replace(SELECT, accounts=(AccountChoice("1", LONG, LONG),)),

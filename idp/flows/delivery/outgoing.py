@@ -12,13 +12,15 @@ from idp.flows.delivery.linking import link_of, sealed_address
 from idp.flows.idp import ACCOUNT_PATH, Idp
 from idp.flows.language import sentences
 from idp.flows.sealed import CODE_KEY, NUMBER, bound
-from idp.model import Notice
+from idp.formats import money
+from idp.model import APPROVE, Details, Notice
 from idp.model.links import LinkFor
+from idp.policy import TYPE, amount_of, headline
 from idp.sms import Channel
 from idp.sms.letters import LETTERS, link_mail, link_subject
 from idp.sms.notices import Circumstances, Ways, notice_mail, notice_text
 from idp.sms.phone import mask
-from idp.sms.text import code_mail, code_subject, code_text
+from idp.sms.text import approval_text, code_mail, code_subject, code_text, other_approval_text
 from idp.store.delivery import messages
 from idp.store.delivery.messages import Outgoing
 
@@ -68,9 +70,29 @@ def text_of(idp: Idp, message: Outgoing) -> tuple[str, str | None]:
         to = email.details(address_of(idp, message))
         code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose, details=to)
         return code_mail(code=code, brand=brand, ttl=ttl, translate=translate, locale=language), code
-    code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
     host = urlsplit(idp.issuer).hostname or ""
+    if message.purpose.startswith(APPROVE):
+        if message.details is None:
+            raise SealBroken("What the code approves is gone.")
+        details = Details(message.details)
+        code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose, details=details.digest)
+        return _approval(idp, details, code, host, language, translate), code
+    code = codes.code(key=key, nonce=message.nonce, purpose=message.purpose)
     return code_text(code=code, brand=brand, host=host, ttl=ttl, translate=translate, locale=language), code
+
+
+def _approval(idp: Idp, details: Details, code: str, host: str, language: str, translate: Callable[[str], str]) -> str:
+    """The text with a code that is good for these details alone. Raises `SealBroken` for a type that is gone."""
+    if not idp.policy.details.keys() >= {each[TYPE] for each in details.objects}:
+        raise SealBroken("What the code approves has no row in the policy any more.")
+    told, rule = headline(details, idp.policy.details)
+    brand, found = idp.settings.brand, amount_of(told, rule)
+    amount = None if found is None else money(found.amount, found.currency, language)
+    payee = None if rule.payee is None else told.get(rule.payee)
+    if amount is not None and payee is not None:
+        return approval_text(code=code, amount=amount, payee=payee, brand=brand, host=host, translate=translate)
+    what = amount or translate(rule.title or told[TYPE])
+    return other_approval_text(code=code, what=what, brand=brand, host=host, translate=translate)
 
 
 def _notice(idp: Idp, message: Outgoing, language: str, translate: Callable[[str], str]) -> str:

@@ -169,7 +169,16 @@ def _answered(facts: Facts, ask: Ask, account: Account, authenticators: Sequence
             factor = ask.factors[0]
             with_what = next((one.id for one in facts.authenticators if one.factor is factor), None)
             proof = AuthenticationEvent(factor, now, account.id, facts.client.id, _HERE, with_what)
-            return replace(facts, now=now, events=(*facts.events, proof)), f"gives the code: {factor}"
+            facts = replace(facts, now=now, events=(*facts.events, proof))
+            if facts.request.details is not None:
+                facts = replace(facts, approved_here=True, consented_here=frozenset(ask.scopes))
+                return facts, f"approves it by the code: {factor}"
+            if ask.scopes:
+                facts = replace(facts, consented_here=frozenset(ask.scopes))
+            return facts, f"gives the code: {factor}"
+        case Kind.APPROVAL:
+            approved = replace(facts, now=now, approved_here=True, consented_here=frozenset(ask.scopes))
+            return approved, "presses the button that approves it"
         case Kind.CONSENT:
             return replace(facts, now=now, consented_here=frozenset(ask.scopes)), "ticks everything"
         case Kind.SELECT_ACCOUNT:

@@ -19,7 +19,7 @@ from idp.model import (
     Session,
 )
 from idp.model.links import LinkFor
-from idp.oidc import answer, claims
+from idp.oidc import answer, claims, details
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
 from idp.policy import Ask, Facts, Proceed, Refuse, decide
@@ -73,11 +73,14 @@ class Show:
 class Unstored:
     """A request of which nothing is stored before a right password: its address is its page.
 
-    `written` is its parameters as that address has them.
+    `written` is its parameters as that address has them. Of one that was pushed there is an interaction to begin with
+    this id, until then; else both are None.
     """
 
     request: AuthorizationRequest
     written: str
+    interaction_id: UUID | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         internal=client.id == INTERNAL,
         numbers_checked=idp.intel is not None,
         used_here=None if loaded.device is None else loaded.device.factor,
+        sums=loaded.sums,
     )
 
 
@@ -248,16 +252,31 @@ def refused(idp: Idp, request: AuthorizationRequest, refuse: Refuse) -> ToClient
 
 
 async def issue(
-    idp: Idp, proceed: Proceed, request: AuthorizationRequest, loaded: Loaded, client: Client, *, now: datetime
+    idp: Idp,
+    proceed: Proceed,
+    request: AuthorizationRequest,
+    loaded: Loaded,
+    client: Client,
+    *,
+    now: datetime,
+    approval: tuple[UUID, datetime] | None = None,
 ) -> ToClient:
-    """Answer with a code. Nothing is stored of it: its exchange looks again whether all that it rests on still is."""
+    """Answer with a code. Nothing is stored of it: its exchange looks again whether all that it rests on still is.
+
+    `approval` is the interaction in which details were approved, and when: its grant has that id, so one approval
+    brings one grant, however often it is answered.
+    """
     context = proceed.context
     if client.id == INTERNAL:
         return ToClient(request, ())
     assert loaded.account is not None
     assert loaded.session is not None
+    approved = None
+    if request.details is not None:
+        assert approval is not None, "details are approved in an interaction"
+        approved = details.approved(request.details, *approval, level=max(each.level for each in proceed.dues))
     grant = Grant(
-        id=uuid4(),
+        id=uuid4() if approval is None or approved is None else approval[0],
         client_id=client.id,
         scopes=proceed.scopes,
         created_at=now,
@@ -270,6 +289,7 @@ async def issue(
         strong_at=context.strong_at,
         fresh_at=context.fresh_at,
         claims=claims.within(request.claims, proceed.told),
+        approved=approved,
     )
     code = AuthorizationCode(
         grant, request.redirect_uri, request.code_challenge, request.nonce, now + idp.policy.tokens.code

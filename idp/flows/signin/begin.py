@@ -34,11 +34,14 @@ async def begin_here(idp: Idp, request: AuthorizationRequest, visitor: Visitor) 
     found = await at_once(idp, request, visitor)
     if isinstance(found, ToClient):
         return found
-    if found.ask.kind is not Kind.PASSWORD:
-        return await _store(idp, found, visitor)
-    if found.loaded.session is not None or (visitor.untried and not found.loaded.taken):
-        return found
-    return replace(found, token=session_token(idp.secrets, uuid4()))
+    return with_cookie(idp, found, visitor) if found.ask.kind is Kind.PASSWORD else await _store(idp, found, visitor)
+
+
+def with_cookie(idp: Idp, asked: Show, visitor: Visitor) -> Show:
+    """The page for a password of which nothing is stored, with the cookie that its form needs to be known by."""
+    if asked.loaded.session is not None or (visitor.untried and not asked.loaded.taken):
+        return asked
+    return replace(asked, token=session_token(idp.secrets, uuid4()))
 
 
 async def _store(idp: Idp, asked: Show, visitor: Visitor) -> ToInteraction:

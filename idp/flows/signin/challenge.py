@@ -1,7 +1,7 @@
 """The second factor: send a code, compare an answer, spend the attempt, record the proof. Told is nobody before."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from idp import limits
@@ -10,72 +10,25 @@ from idp.crypto import digest
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor, device_cookie, next_token
 from idp.flows.language import message_language
-from idp.flows.signin import devices, repeat, strange
-from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, issue, load
+from idp.flows.signin import approving, devices, repeat, strange
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, load
 from idp.flows.signin.destinations import charges, destination, pace, refunds
 from idp.flows.signin.judge import judge, parse
+from idp.flows.signin.outcomes import DeadCode, Malformed, NotOffered, Paused, SecondFactor, WrongCode
 from idp.flows.signin.questions import asked_phone, question, waiting
 from idp.flows.signin.refusals import note_behind, note_wrong_code
 from idp.flows.signin.signed import Wrong
 from idp.limits import Closed, Refused
 from idp.model import SENT, Account, AuthenticationEvent, Factor, Notice, Swap
-from idp.policy import Kind, Proceed, decide
+from idp.policy import Kind
 from idp.store import audits
 from idp.store.engine import Conn
 from idp.store.refunds import Refund
 from idp.store.signin import attempts, challenges, proofs
+from idp.store.signin.approving import Unapproved
 from idp.store.signin.attempts import Attempt, Dead, Spent
 from idp.store.signin.consuming import Evidence, Saved, is_both
 from idp.store.signin.proofs import Proof, Rotation
-
-
-@dataclass(frozen=True, slots=True)
-class NotOffered:
-    """This factor is not asked for here, so it is not looked at (promise 3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """What was typed cannot be a code; no attempt was spent."""
-
-    show: Show
-    factor: Factor
-    empty: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WrongCode:
-    """Compared, and not right. `used`: it is the code that was accepted last, and cost no try.
-
-    `behind`: a passkey that there may be two of, which cost none either.
-    """
-
-    show: Show
-    factor: Factor
-    attempts_left: int
-    used: bool = False
-    behind: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DeadCode:
-    """There is nothing to compare with any more: a new code has to be asked for."""
-
-    show: Show
-    factor: Factor
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """A limit refused; nothing was compared or sent. None: waiting does not help."""
-
-    show: Show
-    factor: Factor
-    retry_after: timedelta | None
-    sending: bool
-
-
-SecondFactor = ToInteraction | ToClient | NotOffered | Malformed | WrongCode | DeadCode | Paused | Gone
 
 
 def _failures(idp: Idp, account: Account, factor: Factor) -> bytes:
@@ -145,11 +98,20 @@ async def send(
 
 
 async def answer(
-    idp: Idp, interaction_id: UUID, visitor: Visitor, factor: Factor, typed: object, *, here: UUID | None = None
+    idp: Idp,
+    interaction_id: UUID,
+    visitor: Visitor,
+    factor: Factor,
+    typed: object,
+    *,
+    here: UUID | None = None,
+    approves: str = "",
+    ticked: frozenset[str] = frozenset(),
 ) -> SecondFactor:
     """Judge a code. Nothing is told before the attempt is spent for good; a right code works exactly once.
 
-    `here` is the interaction whose page it was typed into, where that is another.
+    `here` is the interaction whose page it was typed into, where that is another. A page with details says in
+    `approves` which ones it showed; `ticked` are the scopes ticked on it.
     """
     now = idp.clock.now()
     show = await _asked(idp, interaction_id, visitor, factor, now=now)
@@ -157,13 +119,23 @@ async def answer(
         return await repeat.code(idp, interaction_id, visitor, factor, typed) or show
     if not isinstance(show, Show):
         return show
+    if show.interaction.request.details is not None and approves != show.interaction.request.approves.hex():
+        return NotOffered()
     if (asked_in := _asked_in(idp, show, factor)) != interaction_id:
         return _back(await answer(idp, asked_in, visitor, factor, typed, here=interaction_id), interaction_id)
-    return await _answered(idp, show, visitor, factor, typed, here=here or interaction_id, now=now)
+    return await _answered(idp, show, visitor, factor, typed, here=here or interaction_id, ticked=ticked, now=now)
 
 
 async def _answered(
-    idp: Idp, show: Show, visitor: Visitor, factor: Factor, typed: object, *, here: UUID, now: datetime
+    idp: Idp,
+    show: Show,
+    visitor: Visitor,
+    factor: Factor,
+    typed: object,
+    *,
+    here: UUID,
+    ticked: frozenset[str],
+    now: datetime,
 ) -> SecondFactor:
     interaction_id = show.interaction.id
     account = show.facts.account
@@ -182,7 +154,7 @@ async def _answered(
     if isinstance(found, Wrong):
         spent = await attempts.spend(idp.db, attempt, now=now)
     else:
-        spent = await _right(idp, show, visitor, found, attempt, here=here, now=now)
+        spent = await _right(idp, show, visitor, found, attempt, here=here, ticked=ticked, now=now)
     match spent:
         case ToInteraction() | ToClient():
             return spent
@@ -243,7 +215,15 @@ async def _wrong(
 
 
 async def _right(
-    idp: Idp, show: Show, visitor: Visitor, found: Evidence, attempt: Attempt, *, here: UUID, now: datetime
+    idp: Idp,
+    show: Show,
+    visitor: Visitor,
+    found: Evidence,
+    attempt: Attempt,
+    *,
+    here: UUID,
+    ticked: frozenset[str],
+    now: datetime,
 ) -> ToInteraction | ToClient | Spent | Dead | Refused | Closed | None:
     """Record the proof, and answer the client where nothing else is asked here. None when somebody was first."""
     account, loaded, interaction = show.facts.account, show.loaded, show.interaction
@@ -251,15 +231,16 @@ async def _right(
     assert visitor.token is not None
     factor, by = found.factor, found.authenticator_id
     event = AuthenticationEvent(factor, now, account.id, show.client.id, interaction.id, by, verified=is_both(found))
-    decision = decide(replace(show.facts, events=(*show.facts.events, event)), idp.policy)
-    proceed = decision if isinstance(decision, Proceed) and interaction.id == here else None
+    proceed, approval = approving.decided(idp, show, ticked, event)
+    if interaction.id != here:
+        proceed = None
     token = next_token(idp.secrets, visitor.token, attempt.session_id)
     signs_in = loaded.session is None or loaded.session.link is None  # a link that was opened is no sign-in
     device = device_cookie(idp, visitor) if signs_in else None
     to = destination(idp, factor, account, [each for each in loaded.authenticators if each.id == by])
     refunded = None if to is None else refunds(idp, visitor, to, loaded.challenges.get(factor), loaded.device)
 
-    async def recorded(conn: Conn) -> bool | Spent | Dead | Refused | Closed:
+    async def recorded(conn: Conn) -> bool | Unapproved | Spent | Dead | Refused | Closed:
         return await proofs.answer(
             conn,
             Proof(found, account.id, show.client.id, interaction.id),
@@ -277,6 +258,7 @@ async def _right(
             forgive=[] if to is None else [pace(to, loaded.device)],
             refunds=refunded,
             browser=None if device is None else devices.browser(idp, visitor, device, factor, now=now),
+            approval=approval,
             new_browser=None if isinstance(found, Saved) else strange.browser(idp, show, visitor, now=now),
             now=now,
         )
@@ -285,16 +267,16 @@ async def _right(
         # Who used a saved code is told, in the same transaction: it may not have been them.
         async with idp.db.transaction() as conn:
             done = await recorded(conn)
-            if done is True:
+            if done is True or isinstance(done, Unapproved):
                 locale = message_language(idp, visitor, account, ui_locales=interaction.request.ui_locales)
                 await tell(idp, conn, account, Notice.RECOVERY_USED, locale=locale, now=now)
     else:
         done = await recorded(idp.db)
-    if not isinstance(done, bool):
+    if not isinstance(done, bool | Unapproved):
         return done
-    if not done:
+    if done is False:
         return None
-    if proceed is None:
+    if proceed is None or isinstance(done, Unapproved):
         return ToInteraction(interaction.id, token, device)
-    told = await issue(idp, proceed, interaction.request, loaded, show.client, now=now)
+    told = await approving.answered(idp, show, proceed, now=now)
     return replace(told, token=token, device=device)

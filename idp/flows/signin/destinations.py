@@ -11,7 +11,7 @@ from idp.audit import CodeSent
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp, Visitor, address_key, exempt
 from idp.limits import Limit, Sending
-from idp.model import Account, Authenticator, Challenge, Device, Factor, Interaction
+from idp.model import APPROVE, Account, Authenticator, Challenge, Device, Factor, Interaction
 from idp.policy import Policy, serves_signing_in
 from idp.store import rate_limits
 from idp.store.refunds import Refund, Refunds
@@ -39,6 +39,8 @@ class Destination:
     def purpose(self, interaction: Interaction, policy: Policy) -> str:
         """What a code is for, and for nothing else (OTP-09): to sign in, or for this one request."""
         what = SIGN_IN if serves_signing_in(interaction.request, policy) else "confirm/"
+        if interaction.request.details is not None:
+            what = APPROVE
         return f"{what}{interaction.id}/{self.authenticator_id or self.factor.value}"
 
     def sent(self, interaction_id: UUID) -> CodeSent:

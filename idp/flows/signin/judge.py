@@ -46,7 +46,7 @@ def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: Answer,
         case Factor.SMS:
             phone = None if asked is None else asked.authenticator_id
             known = {each.id for each in show.loaded.authenticators if each.closed_at is None}
-            if asked is not None and phone in known and _is_code(idp, asked, sms.NO_DETAILS, typed):
+            if asked is not None and phone in known and _is_code(idp, asked, show.interaction.request.approves, typed):
                 assert phone is not None
                 return Texted(phone, asked.nonce)
         case Factor.EMAIL:
@@ -82,7 +82,10 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
     answered = challenge if challenge is not None and challenge.consumed_at == before.at else None
     match event.factor:
         case Factor.SMS:
-            return answered is not None and _is_code(idp, answered, sms.NO_DETAILS, typed)
+            interaction = before.loaded.interaction
+            if answered is None or interaction is None:
+                return False
+            return _is_code(idp, answered, interaction.request.approves, typed)
         case Factor.EMAIL:
             if answered is None or account.mailbox is None:
                 return False

@@ -127,8 +127,9 @@ def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Inte
     """What a right password stores of the request; the same form has the same id in whatever process."""
     assert visitor.token is not None
     assert visitor.session_id is not None
-    id_ = interaction_id(visitor.token, asked.written)
-    return paused(idp, asked.request, id_, visitor.session_id, now=now)
+    id_ = asked.interaction_id or interaction_id(visitor.token, asked.written)
+    begun = paused(idp, asked.request, id_, visitor.session_id, now=now)
+    return begun if asked.expires_at is None else replace(begun, expires_at=asked.expires_at)
 
 
 async def _before(

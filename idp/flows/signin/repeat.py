@@ -145,10 +145,18 @@ async def _told_again(idp: Idp, before: Replaced, *, now: datetime) -> ToClient 
     client = idp.client(interaction.client_id)
     if interaction.finished_at != before.at or client is None or not leads_home(interaction.request, client):
         return None
-    decision = decide(facts_of(idp, loaded, interaction, client, now=now), idp.policy)
+    facts = facts_of(idp, loaded, interaction, client, now=now)
+    if interaction.consented is None:
+        # Nothing was asked on a page of its own: what the proof's page named was agreed to by it.
+        facts = replace(facts, consented_here=frozenset(interaction.request.scopes))
+    if interaction.request.details is not None:
+        # By the sums before it, as it was approved: this very one is in them now.
+        facts = replace(facts, approved_here=True, sums={})
+    decision = decide(facts, idp.policy)
     if not isinstance(decision, Proceed):
         return None
-    return await issue(idp, decision, interaction.request, loaded, client, now=now)
+    approval = (interaction.id, before.at)
+    return await issue(idp, decision, interaction.request, loaded, client, now=now, approval=approval)
 
 
 def _proved_in(before: Replaced) -> UUID | None:

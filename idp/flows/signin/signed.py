@@ -43,13 +43,13 @@ def second_options(idp: Idp, show: Show) -> str:
     """What a browser is asked for where a passkey is the second factor."""
     us, now = passkeys.relying(idp), show.facts.now
     assert us is not None
-    challenge = passkeys.new_challenge(idp, show.interaction.session_id, second(show.interaction.id))
+    challenge = passkeys.new_challenge(idp, show.interaction.session_id, second(show.interaction))
     return passkeys.request(us, challenge, usable(show, Factor.PASSKEY, now=now), must_verify=False)
 
 
 def signed(idp: Idp, show: Show, account: Account, typed: Assertion, *, now: datetime) -> Signed | Wrong:
     """What an answer of a passkey uses up, as the second factor of this request."""
-    place = second(show.interaction.id)
+    place = second(show.interaction)
     return verified(idp, account, usable(show, Factor.PASSKEY, now=now), typed, show.interaction, place, now=now)
 
 

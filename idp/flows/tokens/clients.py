@@ -23,9 +23,18 @@ class TooMany(IdpError):
 
 
 async def authenticate(
-    idp: Idp, authorization: str | None, params: Params, visitor: Visitor, *, allow_public: bool = True
+    idp: Idp,
+    authorization: str | None,
+    params: Params,
+    visitor: Visitor,
+    *,
+    allow_public: bool = True,
+    also_for: str | None = None,
 ) -> Client:
-    """The client that proved who it is. Raises invalid_client (RFC 6749 5.2), or `TooMany` for who keeps guessing."""
+    """The client that proved who it is. Raises invalid_client (RFC 6749 5.2), or `TooMany` for who keeps guessing.
+
+    `also_for`: an assertion may be for this endpoint too, besides issuer and token endpoint.
+    """
     now = idp.clock.now()
     try:
         proved = client_auth.authenticate(
@@ -36,6 +45,7 @@ async def authenticate(
             token_endpoint=idp.issuer + metadata.TOKEN,
             now=now,
             allow_public=allow_public,
+            also_for=also_for,
         )
         if proved.assertion_jti is not None:
             assert proved.assertion_expires_at is not None

@@ -18,7 +18,7 @@ from idp.oidc import claims, client_auth, tokens, userinfo
 from idp.oidc import grants as judging
 from idp.oidc.grants import GrantType, Reused
 from idp.oidc.params import Params
-from idp.policy import LONGEST_ACCESS, recheck
+from idp.policy import LONGEST_ACCESS, recheck, still_approved
 from idp.store.tokens import codes as stored_codes
 from idp.store.tokens import grants, refresh_tokens
 from idp.store.tokens.refresh_tokens import OFFLINE
@@ -108,7 +108,9 @@ def _permitted(
     if holder is None:
         raise judging.invalid_grant("nobody holds this grant")
     permitted = recheck(grant, client, holder, scopes, idp.policy, now, refreshing=refreshing)
-    if not permitted or ("openid" in scopes and "openid" not in permitted):
+    if not still_approved(grant, client, holder, idp.policy, now):
+        raise judging.invalid_grant("what was approved is not permitted any more")
+    if (not permitted and grant.approved is None) or ("openid" in scopes and "openid" not in permitted):
         raise judging.invalid_grant("the stored proofs are not enough any more")
     return permitted
 
@@ -143,7 +145,7 @@ def _issued(
         issuer=idp.issuer,
         keys=idp.keys,
         now=now,
-        access_ttl=idp.policy.access_token_ttl(scopes),
+        access_ttl=idp.policy.access_token_ttl(scopes, () if grant.approved is None else grant.approved.types),
         id_token_ttl=idp.policy.tokens.id_token,
         nonce=nonce,
         refresh_token=refresh,

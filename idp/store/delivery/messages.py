@@ -36,9 +36,10 @@ class Try:
 class Outgoing:
     """A message: what to say (`kind`, `fields`), how to derive its code, and where it goes.
 
-    `sealed_number` for a text message, `email` for mail, or where mail goes elsewhere `sealed_to`; to somebody in this
-    time `zone`, as far as that is known. `swapped_at` is when the phone's SIM was last seen changed.
-    `lease` proves to the statements below that it is still ours. `wanted`: a code that could still be used.
+    `details` are those that its code approves, as they stand in the request. `sealed_number` for a text message,
+    `email` for mail, or where mail goes elsewhere `sealed_to`; to somebody in this time `zone`, as far as that is
+    known. `swapped_at` is when the phone's SIM was last seen changed. `lease` proves to the statements below that it is
+    still ours. `wanted`: a code that could still be used.
     """
 
     id: UUID
@@ -55,6 +56,7 @@ class Outgoing:
     nonce: bytes | None = field(repr=False)
     key_id: str | None
     purpose: str | None
+    details: str | None = field(default=None, repr=False)
     sealed_to: bytes | None = field(default=None, repr=False)
     username: str = ""
     swapped_at: datetime | None = None
@@ -67,7 +69,9 @@ class Outgoing:
 
 OUTGOING = """m.id, m.account_id, m.authenticator_id, m.channel, m.kind, m.fields, m.locale, m.created_at, m.expires_at,
     phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, m.sealed_to, p.username,
-    phone.swapped_at, p.claims ->> 'zoneinfo' AS zone"""
+    phone.swapped_at, p.claims ->> 'zoneinfo' AS zone,
+    CASE WHEN m.purpose LIKE 'approve/%' THEN (
+        SELECT i.request ->> 'details' FROM interaction i WHERE i.id = m.interaction_id) END AS details"""
 # Where the message `m` goes: an e-mail message belongs to no phone.
 WHERE_TO = """
 JOIN account p ON p.id = m.account_id

@@ -1,7 +1,7 @@
 """Clients, what people allowed them, and what was issued; the keys that sign."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from idp.store.schema.base import EMPTY_OBJECT, Texts, Time, account_id, has, lists, may_have, table
 
@@ -28,8 +28,9 @@ client = table(
     sa.Column("rotate_refresh", sa.Boolean, nullable=False, server_default=sa.text("true")),
     sa.Column("assertion_audience", sa.Text, nullable=False, server_default=sa.text("'any'")),
     sa.Column("jwks", JSONB),
-    *lists("audience", "id_token_claims", "groups", "origins"),
     sa.Column("home_uri", sa.Text),
+    *lists("audience", "id_token_claims", "groups", "origins", "details_types"),
+    sa.Column("require_pushed", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("disabled_at", Time),
     sa.CheckConstraint("require_pkce OR auth_method <> 'none'", name="public_needs_pkce"),
@@ -55,6 +56,29 @@ grant = table(
     sa.Index("ix_grant__account_id", "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
     sa.Index("ix_grant__session_id", "session_id", postgresql_where=sa.text("session_id IS NOT NULL")),
     sa.Index("ix_grant__expires_at", "expires_at"),
+)
+
+# Authorization requests that clients pushed (RFC 9126). `use_by` becomes `expires_at` when a browser comes with one; it
+# has one interaction, whose id the hash begins with.
+pushed_request = table(
+    "pushed_request",
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("request", JSONB, nullable=False),
+    *has(Time, "use_by", "expires_at"),
+    sa.Index("ix_pushed_request_expires_at", "expires_at"),
+)
+
+# What a person approved in the last 24 hours by rows of the policy that take less, amount by amount.
+approved_sum = table(
+    "approved_sum",
+    sa.Column("account_id", sa.Uuid, sa.ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("currency", sa.Text, primary_key=True),
+    sa.Column("amounts", ARRAY(sa.Numeric), nullable=False),
+    sa.Column("times", ARRAY(Time), nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Index("ix_approved_sum_expires_at", "expires_at"),
 )
 
 # Codes that are too long to travel. All others are nowhere but on their way.

@@ -18,7 +18,7 @@ from idp.model import (
     Session,
     Swap,
 )
-from idp.policy import LONGEST_HOLD, Sessions
+from idp.policy import LONGEST_HOLD, Sessions, Sums
 from idp.store.engine import Conn, Row
 from idp.store.people.columns import (
     ACCOUNT,
@@ -31,6 +31,7 @@ from idp.store.people.columns import (
     read_uuid,
 )
 from idp.store.signin.challenges import SIGN_IN
+from idp.store.signin.sums import read_sums, sums_of
 from idp.store.sql import Sql
 
 
@@ -42,6 +43,7 @@ class Loaded:
     in, whoever was asked then, and that nobody has answered. `client_gone`: no such client is registered and enabled;
     always true of our own account pages. `taken`: the token names a session that there is, but does not open it.
     `device`: the browser is one that this person signed in from before.
+    `sums` are what the person approved in the last 24 hours by rows that take less, where the request has details.
     """
 
     session: Session | None = None
@@ -56,6 +58,7 @@ class Loaded:
     client_gone: bool = False
     taken: bool = False
     device: Device | None = None
+    sums: Sums = field(default_factory=dict)
 
 
 NOTHING = Loaded()
@@ -90,7 +93,7 @@ _GONE = "(SELECT k.disabled_at IS NULL FROM client k WHERE k.id = {}) IS NOT TRU
 
 KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, {DEVICE}, c.scopes AS remembered"
 PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
-    i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}"""
+    i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}, {sums_of("i.request")} AS sums"""
 
 # One row, whether or not the token opens a session; without the person `p` and the consent `c`.
 AT_THE_DOOR = f"""{KNOWN}, {_GONE.format(":client_id")}, always.taken AND s.id IS NULL AS taken
@@ -256,6 +259,7 @@ def read(row: Row) -> Loaded:
         ),
         challenges={each.factor: each for each in questions if each.interaction_id == id_},
         elsewhere=tuple(each for each in questions if each.interaction_id != id_),
+        sums=read_sums(row["sums"]),
     )
 
 

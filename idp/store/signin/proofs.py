@@ -16,6 +16,7 @@ from idp.store.engine import Conn
 from idp.store.people.devices import REMEMBERED, Browser
 from idp.store.rate_limits import FORGIVE, charge_values, charged
 from idp.store.refunds import Refunds, Shape, refunded
+from idp.store.signin.approving import FINISHED, Approval, Unapproved, approved
 from idp.store.signin.attempts import LOCKED, LOCKED_SESSION, TOLD, Attempt, Dead, Spent, attempted, outcome
 from idp.store.signin.challenges import ASKED, HELD, QUEUED, Charges, Question, ask_values
 from idp.store.signin.consuming import Evidence, Use, use_of
@@ -68,8 +69,9 @@ _ROTATED = """
     WHERE id = :session_id AND EXISTS (SELECT FROM used)
     RETURNING id, account_id"""
 
-# In place of `LOCKED`, whoever is first with it. The interaction waits for the session, and cannot be there before.
-_BEGINS = f"locked AS ({BEGUN} WHERE EXISTS (SELECT FROM locked_session) RETURNING id)"
+# In place of `LOCKED`, whoever is first with it. The interaction waits for the session, and cannot be there before,
+# unless it was pushed and is another browser's.
+_BEGINS = f"locked AS ({BEGUN} WHERE EXISTS (SELECT FROM locked_session) ON CONFLICT DO NOTHING RETURNING id)"
 _NEW_SESSION = """locked_session AS (
     INSERT INTO session (id, account_id, token_hash, created_at, seen_at, user_agent, previous_hash, replaced_at,
                          device_key)
@@ -104,6 +106,7 @@ def _statement(
     new_session: bool = False,
     strange: Limit | None = None,
     remembers: bool = False,
+    charging: bool | None = None,
 ) -> Sql:
     taken = "(SELECT address_places FROM used)" if asked else None
     attempting, asking, told, of = "", "", "", ""
@@ -122,6 +125,9 @@ def _statement(
         asking, told = _then(then), f", {waking('queued')}"
     if strange is not None:
         asking, told = asking + _strange(strange), f"{told}, {waking('noticed')}"
+    finished = FINISHED
+    if charging is not None:
+        finished, told = approved("event", charged=charging), f"{told}, EXISTS (SELECT FROM approved) AS approved"
     return Sql(f"""
 WITH same AS ({use.same}),
 {locked},
@@ -143,10 +149,7 @@ audited AS (
     {AUDITED}::jsonb || jsonb_strip_nulls(jsonb_build_object('sim_swap', (SELECT swap FROM used))) FROM event
 ),
 {refunded(refunds, when="EXISTS (SELECT FROM event) AND (SELECT count(*) FROM forgiven) >= 0", of_address=taken)},
--- Where nothing else is to be asked, the client is answered with what this was proved for.
-finished AS (
-    UPDATE interaction SET finished_at = :now WHERE id = :interaction_id AND :finishes AND EXISTS (SELECT FROM event)
-)
+{finished}
 {asking}
 SELECT EXISTS (SELECT FROM event) AS proved{told}{of}""")
 
@@ -241,26 +244,38 @@ async def answer(
     forgive: Sequence[bytes] = (),
     refunds: Refunds | None = None,
     new_browser: NewBrowser | None = None,
-) -> bool | Spent | Dead | Refused | Closed:
+    approval: Approval | None = None,
+) -> bool | Unapproved | Spent | Dead | Refused | Closed:
     """Spend an attempt for a right answer and record it. True for exactly one caller per one-time thing, ever.
 
     Then the session has its new token, the `browser` is known to be the person's and, with `finishes`, the interaction
     has its answer; of a `new_browser` the person is told, unless it is the first they ever signed in with. Else nothing
     was proved: False or `Spent` when somebody was first, or where the code went is not theirs any more, or when there
-    is no such saved code.
+    is no such saved code. With an `approval` it is given by this and the request finished, whatever `finishes` says, or
+    `Unapproved`.
     """
     use, values = use_of(proof.evidence)
     shape = () if refunds is None else refunds.shape
     values |= attempt.values() | _values(proof, rotation, audit, forgive, refunds)
     values |= {"device_key": None} if browser is None else browser.values()
-    strange = None
+    strange, charging = None, None
     if new_browser is not None:
         strange, values = new_browser.limit, values | new_browser.values()
+    if approval is not None:
+        charging, values = approval.charge is not None, values | approval.values(proof.account_id, proof.client_id)
     statement = _statement(
-        use, shape, attempt=attempt.limits, asked=attempt.asked, strange=strange, remembers=browser is not None
+        use,
+        shape,
+        attempt=attempt.limits,
+        asked=attempt.asked,
+        strange=strange,
+        remembers=browser is not None,
+        charging=charging,
     )
     row = await conn.one(statement, **values, finishes=finishes, now=now)
     assert row is not None
+    if approval is not None and row["proved"] and not row["approved"]:
+        return Unapproved()
     if row["proved"] or (attempt.asked and row["charged"]):
         return bool(row["proved"])
     return await outcome(conn, attempt, row, now=now)

@@ -20,7 +20,7 @@ _COLUMNS = ", ".join(_NAMES)
 _VALUES = ", ".join(f":{name}" for name in _NAMES)
 _CLIENT = f"id, {_COLUMNS}, disabled_at IS NOT NULL AS disabled"
 _LISTS = ("redirect_uris", "post_logout_redirect_uris", "audience", "origins")
-_SETS = ("grant_types", "scopes", "id_token_claims", "groups")
+_SETS = ("grant_types", "scopes", "id_token_claims", "groups", "details_types")
 
 _ALL = Sql(f"SELECT {_CLIENT} FROM client ORDER BY name")
 _LOCK = Sql(f"SELECT {_CLIENT} FROM client WHERE id = :client_id FOR UPDATE")

@@ -38,10 +38,23 @@ from idp.web.pages.headers import (
     page_headers,
 )
 from idp.web.pages.messages import Message, Outcome
-from idp.web.pages.parts import Alternative, Delivery, Page, Problem, Purpose, ScopeLine, Who, Why
+from idp.web.pages.parts import (
+    Alternative,
+    Approval,
+    Delivery,
+    DetailLine,
+    Money,
+    Page,
+    Problem,
+    Purpose,
+    ScopeLine,
+    Who,
+    Why,
+)
 from idp.web.pages.phones import EditPhone, Kept, Loss, NewPhone, VerifyPhone
 from idp.web.pages.prompts import (
     AccountChoice,
+    Approve,
     AuthenticatorCode,
     Consent,
     EmailCode,

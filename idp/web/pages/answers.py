@@ -59,6 +59,12 @@ class Trouble(Enum):
         mark("You were away for too long, finished already, or opened an old page."),
         mark("Go back to the application and start again, or go to your account. Nothing was changed."),
     )
+    REQUEST_GONE = (
+        400,
+        mark("This cannot be opened any more"),
+        mark("It was answered already, was open for too long, or belongs to another browser or application."),
+        mark("Nothing was changed by coming here. Go back to the application and start there."),
+    )
     FINISHED = (
         400,
         mark("This is done already"),

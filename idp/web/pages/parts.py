@@ -1,6 +1,8 @@
 """What several pages share: why something is asked, what was wrong, what else works. Values, sentences in English."""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Protocol
 
@@ -31,6 +33,7 @@ class Why(StrEnum):
     SIGN_IN = "sign_in"  # to continue to the client, or to the account pages
     AGAIN = "again"  # prompt=login or max_age: the client wants a fresh proof
     SCOPE = "scope"  # the scopes named need it
+    APPROVAL = "approval"  # the person approves what the client asks for
     ACCOUNT = "account"  # a change to how this person signs in
 
 
@@ -66,13 +69,63 @@ class ScopeLine:
     new: bool = False
 
 
+# What stands above and beside details, where the policy has no words of its own: by title, and by the field's name.
+TITLES = (mark("Make a payment"),)
+FIELD_LABELS = {
+    "amount": mark("Amount"),
+    "payee": mark("To"),
+    "account": mark("Account"),
+    "reference": mark("Reference"),
+    "date": mark("Date"),
+    "count": mark("Number"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount, and the letters of its currency."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetailLine:
+    """One field of what is approved. A page writes the value as its language does, a `grouped` one in fours."""
+
+    name: str
+    value: Money | date | int | str
+    label: str | None = None
+    grouped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person approves by answering the page, from the stored bytes that `digest` is of.
+
+    `things` are a title and lines each. `amount` is the one that the button repeats, `payee` who gets it. `scopes` are
+    agreed to besides. `not_mine` is posted to by who did not ask for it.
+    """
+
+    digest: str
+    things: tuple[tuple[str, tuple[DetailLine, ...]], ...]
+    not_mine: str
+    amount: DetailLine | None = None
+    payee: str | None = None
+    scopes: tuple[ScopeLine, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What the proof is for. `scopes` are those that need it, for `Why.SCOPE`. No client: our own account pages."""
+    """What the proof is for. `scopes` are those that need it, for `Why.SCOPE`. No client: our own account pages.
+
+    `approval` is what it approves, for `Why.APPROVAL`.
+    """
 
     why: Why = Why.SIGN_IN
     client_name: str | None = None
     scopes: tuple[ScopeLine, ...] = ()
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)

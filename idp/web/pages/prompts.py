@@ -195,6 +195,18 @@ class Consent:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """What is asked for, with a button and no code. Posts `approves` and each ticked `scope` to `action`."""
+
+    template: ClassVar[str] = "approve.html"
+    action: str
+    purpose: Purpose
+    who: Who | None = None
+    cancel: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class AccountChoice:
     """One signed-in person to choose; `value` is posted as `account`."""

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -15,11 +15,11 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
 from idp.catalogue import SOURCE, languages, template_dirs, translations
-from idp.formats import html_language, lasting, moment, own_name, relative, wait
+from idp.formats import day, html_language, lasting, moment, money, number, own_name, relative, wait
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.headers import FORM_POST_SCRIPT
 from idp.web.pages.help import help_of
-from idp.web.pages.parts import SCOPE_SENTENCES, Page, Problem, ScopeLine
+from idp.web.pages.parts import FIELD_LABELS, SCOPE_SENTENCES, DetailLine, Money, Page, Problem, ScopeLine
 
 # Controls, line separators and everything that turns the direction of what follows (UAX #9): never shown.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -125,6 +125,9 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         scope=lambda line: scope_sentence(line, catalogue.gettext),
         grouped=grouped,
         ending=ending,
+        told=lambda line: told(line, locale),
+        label=lambda line: plain(catalogue.gettext(line.label or FIELD_LABELS.get(line.name, line.name))),
+        titled=lambda title: plain(catalogue.gettext(title)),
     )
     return environment
 
@@ -162,6 +165,19 @@ def name_markup(text: str) -> Markup:
 def scope_sentence(line: ScopeLine, gettext: Callable[[str], str]) -> str:
     """What a scope allows, as a person reads it. A catalogue may hold an operator's scope by its name."""
     return plain(gettext(line.title or SCOPE_SENTENCES.get(line.name, line.name)))
+
+
+def told(line: DetailLine, locale: str) -> str:
+    """The value of a field as the language writes it."""
+    match line.value:
+        case Money(amount, currency):
+            return money(amount, currency, locale)
+        case date():
+            return day(line.value, locale)
+        case int():
+            return number(line.value, locale)
+        case str():
+            return grouped(line.value) if line.grouped else line.value
 
 
 def ending(hint: str) -> str:
