@@ -4,6 +4,7 @@ import unicodedata
 
 # U+30FC is what a Japanese keyboard has where others have a hyphen.
 _HYPHENS = frozenset("\u2043\u2212\u02d7\u30fc\uff70")
+LONGEST_USERNAME = 64
 _WIDE, _WIDE_END, _WIDE_OFFSET = "\uff01", "\uff5e", 0xFEE0
 
 
@@ -24,6 +25,13 @@ def fold(username: str) -> str:
     """
     # Unicode 3.13 D146: folding may undo the normal form, and the normal form uncover a capital
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
+
+
+def username_of(typed: str) -> str | None:
+    """A username as it is stored, or None for what cannot be one: empty, too long, with blanks or controls."""
+    name = fold(typed)
+    fits = 0 < len(name) <= LONGEST_USERNAME and name.isprintable()
+    return name if fits and not any(character.isspace() for character in name) else None
 
 
 def _plain(character: str) -> str:

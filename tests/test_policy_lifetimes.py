@@ -61,6 +61,7 @@ def test_the_lifetimes_are_those_of_the_threat_model() -> None:
         "notices.tried_for": 30 * 24 * 60,
         "links.reset": 20,
         "links.freeze": 7 * 24 * 60,
+        "links.invite": 3 * 24 * 60,
         "links.ticket": 24 * 60,
     }
 

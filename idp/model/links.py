@@ -18,6 +18,9 @@ class LinkFor(StrEnum):
     REGISTER = "register"
 
 
+INVITES = frozenset({LinkFor.INVITE, LinkFor.REGISTER})  # they open a session in which an account is set up
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One link that was made. `hash` is of its token, which nobody keeps.

@@ -51,6 +51,7 @@ class Account:
     `prefers` is the second factor that they want to be asked for first.
     `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
     `password_until`: an operator gave the password, which works until then, and is to be changed when it is used first.
+    `provisional_until`: somebody registers, and the account goes then if they do not come to an end.
     `strong_from`: when it may open strong scopes again, after a recovery by less than it takes to open them.
     """
 
@@ -69,6 +70,7 @@ class Account:
     frozen_at: datetime | None = None
     strong_from: datetime | None = None
     password_until: datetime | None = None
+    provisional_until: datetime | None = None
 
     @property
     def mailbox(self) -> str | None:

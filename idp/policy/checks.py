@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from idp.assurance import amount_to
-from idp.model import NEVER_FRESH, AssuranceLevel, Change, Factor, Prompt
+from idp.model import NEVER_FRESH, AssuranceLevel, Factor, Prompt
 from idp.policy.agreeing import (
     consent_is_given,
     details_are_approved,
@@ -18,7 +18,7 @@ from idp.policy.changes import NeedsProof
 from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
-from idp.policy.resetting import answered, password_is_own
+from idp.policy.resetting import by_link, password_is_own
 from idp.policy.table import Policy
 from idp.policy.transitions import TRANSITIONS, permission
 from idp.policy.view import (
@@ -195,8 +195,8 @@ def decide(facts: Facts, policy: Policy) -> Answer:
     `Proceed` only with two factors, every granted scope's level and age proved, and consent. With `prompt=none` never
     an `Ask`. After a truthful answer to an `Ask`, the same facts are never asked for again.
     """
-    if facts.internal and facts.request.change is Change.RESET_PASSWORD:
-        return answered(facts, policy)
+    if (answer := by_link(facts, policy)) is not None:
+        return answer
     seen = view(facts, policy)
     for check in CHECKS:
         answer = check.judge(seen)

@@ -34,6 +34,7 @@ class Facts:
     `used_here` is the second factor that this person used last in this very browser: it orders, and counts for nothing.
     `approved_here`: the person approved the details of this very request; `sums` are what they approved in the last 24
     hours by rows that take less.
+    `invited_at`: an invitation opened this session then, which nobody is signed in to.
     """
 
     now: datetime
@@ -52,6 +53,7 @@ class Facts:
     used_here: Factor | None = None
     approved_here: bool = False
     sums: Sums = field(default_factory=dict)
+    invited_at: datetime | None = None
 
 
 class Kind(StrEnum):

@@ -1,6 +1,7 @@
 """How long things live: the rows of the policy, and the bounds within which an operator sets them. No values here."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from operator import attrgetter
 from types import MappingProxyType
@@ -80,6 +81,7 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         # NIST SP 800-63B-4 4.2.1.2: a recovery code sent to a verified address is valid for 24 hours at most.
         "links.reset": Bounds(5 * _MINUTE, _DAY, "mail takes its time", "a mailbox is read by others some day"),
         "links.freeze": Bounds(_DAY, 30 * _DAY, "not everybody reads mail each day", "an old mail would stop somebody"),
+        "links.invite": Bounds(_HOUR, 30 * _DAY, "nobody could act on it in time", "it lies about for so long"),
         "links.ticket": Bounds(5 * _MINUTE, 7 * _DAY, "it has to reach the person first", "it lies about for so long"),
     }
 )
@@ -168,7 +170,7 @@ def notices(table: Table) -> Notices:
 
 def links(table: Table) -> Links:
     """`[links]`."""
-    read = Links(reset=_span(table, "reset"), ticket=_span(table, "ticket"), freeze=_span(table, "freeze"))
+    read = Links(**{each.name: _span(table, each.name) for each in fields(Links)})
     table.close()
     return read
 

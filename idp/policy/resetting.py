@@ -3,6 +3,7 @@
 from idp.model import AssuranceLevel, AuthenticationContext, Change
 from idp.policy.changes import May, NeedsProof, Vouched
 from idp.policy.facts import Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why
+from idp.policy.inviting import invited
 from idp.policy.table import Policy
 from idp.policy.transitions import TRANSITIONS, permission
 from idp.policy.view import View
@@ -32,6 +33,15 @@ def password_is_own(view: View) -> Ask | None:
     if view.account is None or view.account.password_until is None:
         return None
     return Ask(Kind.NEW_PASSWORD, Reason(Why.TEMPORARY_PASSWORD))
+
+
+def by_link(facts: Facts, policy: Policy) -> Answer | None:
+    """The answer to what our own pages ask in a session that a link opened; None for every other request."""
+    if not facts.internal:
+        return None
+    if facts.request.change is Change.RESET_PASSWORD:
+        return answered(facts, policy)
+    return None if facts.invited_at is None else invited(facts, policy)
 
 
 def answered(facts: Facts, policy: Policy) -> Answer:

@@ -125,6 +125,7 @@ class Links:
 
     reset: timedelta
     ticket: timedelta
+    invite: timedelta
     freeze: timedelta
 
 

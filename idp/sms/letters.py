@@ -37,6 +37,17 @@ LETTERS: Mapping[str, Letter] = MappingProxyType(
                 mark("Not you? Then do nothing. Your password stays as it is, and nobody was let in."),
             ),
         ),
+        LinkFor.INVITE: Letter(
+            mark("Set up your {brand} account"),
+            (
+                mark("You were invited to {brand}. Your username is “{user}”."),
+                mark("Open this link to choose a password and how you sign in. It works once, for {span}:"),
+            ),
+            (
+                mark("Whoever has this link can set up the account: do not pass it on."),
+                mark("You do not know what this is? Then do nothing."),
+            ),
+        ),
     }
 )
 

@@ -17,6 +17,7 @@ from idp.flows.people.account import Weak
 from idp.flows.people.home import Home
 from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import CANCELLED_PATH, PASSWORD, PASSWORD_PATH, Inside, TooOften, enter, permission
+from idp.flows.people.welcome import WELCOME_PATH
 from idp.model import SECOND, Factor
 from idp.oidc.answer import MAX_LOCATION
 from idp.oidc.params import collect
@@ -38,6 +39,8 @@ async def home(request: Request) -> Response:
     found = await home_flow.home(idp, visitor(request))
     if not isinstance(found, Home):
         return outside(request, found)
+    if found.inside.facts.invited_at is not None:
+        return see_other(url(request, WELCOME_PATH))  # where each step of setting up an account leads back
     done = done_of(request, collect(query(request)).values)
     shown = home_page(found, idp.policy, base=base_path(idp), done=done)
     return page(request, shown, person=found.inside.account)

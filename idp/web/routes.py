@@ -21,6 +21,7 @@ from idp.web import (
     recovery_codes,
     reset,
     tokens,
+    welcome,
 )
 from idp.web.glances import unmoved
 
@@ -44,6 +45,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *reset.ROUTES,
         *devices.ROUTES,
         *logout.ROUTES,
+        *welcome.ROUTES,
         *freezing.ROUTES,
     ]
     base = urlsplit(issuer).path

@@ -31,6 +31,7 @@ from idp.web.pages import (
     EmailCode,
     EnrolAuthenticator,
     ErrorPage,
+    FirstPassword,
     Fixed,
     Forgot,
     ForgotSent,
@@ -38,6 +39,7 @@ from idp.web.pages import (
     Freeze,
     Frozen,
     Home,
+    InviteLink,
     Kept,
     LoggedOut,
     Loss,
@@ -64,6 +66,7 @@ from idp.web.pages import (
     Trouble,
     UsePasskey,
     VerifyPhone,
+    Welcome,
     Who,
     Why,
 )
@@ -319,6 +322,14 @@ DEVICE = EditDevice(
     back="/account",
 )
 PASSWORD = ChangePassword(action="/account/password", username="maria", back="/account", least=8)
+WELCOME = Welcome(
+    username="maria",
+    password="/welcome/password",
+    add_phone="/account/phones/new",
+    add_app="/account/authenticators/new",
+    renew_codes="/account/recovery-codes",
+    finish=None,
+)
 FORGOT = Forgot(action="/forgot", back="/account")
 FORM_POST = FormPost(
     redirect_uri="https://bank.acme.example/callback",
@@ -537,6 +548,18 @@ PAGES: dict[str, Page] = {
     "new-password": NewPassword(action="/reset", username="maria"),
     "new-password-held": NewPassword(
         action="/reset", username="maria", hold=timedelta(hours=24), problems=(Problem.PASSWORD_SHORT,)
+    ),
+    "invite-link": InviteLink(action="/link/invite/1"),
+    "welcome": WELCOME,
+    "welcome-phone": replace(WELCOME, password=None, phones=1, finish="/welcome/finish"),
+    "welcome-all": replace(WELCOME, password=None, phones=1, apps=1, codes=10, finish="/welcome/finish"),
+    "welcome-unnamed": replace(WELCOME, username=None),
+    "first-password": FirstPassword(action="/welcome/password", back="/welcome", username="maria"),
+    "first-password-named": FirstPassword(
+        action="/welcome/password", back="/welcome", fixed=False, problems=(Problem.USERNAME_TAKEN,)
+    ),
+    "first-password-no-name": FirstPassword(
+        action="/welcome/password", back="/welcome", fixed=False, problems=(Problem.USERNAME_SHAPE,)
     ),
     "new-password-given": NewPassword(action="/i/1/new-password", username="maria", given=True, cancel="/i/1/cancel"),
     "message-again": Message(outcome=Outcome.LINK_OVER, again="/forgot"),

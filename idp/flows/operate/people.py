@@ -22,9 +22,8 @@ from idp.sms.phone import Phone, Unusable
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators
-from idp.typed import fold
+from idp.typed import LONGEST_USERNAME, fold
 
-LONGEST_USERNAME = 64
 LONGEST_NAME = 200
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
 
@@ -92,7 +91,8 @@ def known_group(text: str, policy: Policy) -> str:
     return group
 
 
-def _parse_name(text: str | None) -> str | None:
+def parse_name(text: str | None) -> str | None:
+    """A name as people write it. Raises `NotAcceptable`."""
     name = None if text is None else " ".join(text.split())
     if name is not None and (not name or len(name) > LONGEST_NAME or not name.isprintable()):
         raise NotAcceptable(f"A name has 1 to {LONGEST_NAME} printable characters.")
@@ -125,7 +125,7 @@ async def add_user(
 
     Raises `NotAcceptable` or `AlreadyThere`.
     """
-    username, name = parse_username(username), _parse_name(name)
+    username, name = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)
     words = [*(name or "").split(), (address or "").partition("@")[0]]

@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 
 from idp.crypto import digest, random_bytes
 from idp.flows.delivery.linking import link_token, seal_address
-from idp.flows.idp import Idp
+from idp.flows.idp import Idp, Visitor, next_token
+from idp.model import Session
 from idp.model.links import Link, LinkFor
 from idp.store.engine import Conn, Connection
 from idp.store.people import links
+from idp.store.signin import sessions
 
 _NONCE_BYTES = 16
 
@@ -58,6 +60,38 @@ async def make(conn: Connection, made: Made, idp: Idp, *, locale: str | None, to
         locale=locale,
         sealed_to=None if to is None else seal_address(idp, to, message_id),
     )
+
+
+def opened_by(browser: str, token: str) -> UUID:
+    """The session that a link opens in the browser with this cookie: the same for a form that is sent twice."""
+    return UUID(bytes=digest(f"{browser}\n{token}")[:16], version=4)
+
+
+async def open_session(
+    conn: Connection, idp: Idp, visitor: Visitor, purpose: LinkFor, token: str, *, now: datetime
+) -> tuple[Link, Session, str] | None:
+    """Use a link up, and begin the session that it opens; its cookie is the last. None for a link that does not work.
+
+    Whoever was signed in here is not any more: nothing of theirs may be used by who opened the link.
+    """
+    assert visitor.token is not None
+    link = await spend(conn, purpose, token, now=now)
+    if link is None:
+        return None
+    session = Session(opened_by(visitor.token, token), link.account_id, now, now, visitor.user_agent, link=purpose)
+    cookie = next_token(idp.secrets, visitor.token, session.id)
+    await sessions.open_by_link(conn, session, token_hash=digest(cookie), now=now)
+    if visitor.session_id is not None:
+        await sessions.end(conn, session_id=visitor.session_id, now=now)
+    return link, session, cookie
+
+
+async def opened_here(idp: Idp, visitor: Visitor, token: str) -> str | None:
+    """The cookie that `open_session` gave for this very form before, if its session goes on as it began."""
+    assert visitor.token is not None
+    session_id = opened_by(visitor.token, token)
+    cookie = next_token(idp.secrets, visitor.token, session_id)
+    return cookie if await sessions.is_new(idp.db, session_id=session_id, token_hash=digest(cookie)) else None
 
 
 async def look(idp: Idp, purpose: LinkFor, token: str) -> Link | None:

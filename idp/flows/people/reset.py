@@ -14,7 +14,7 @@ from idp.crypto import digest
 from idp.factors import password as passwords
 from idp.factors.strength import acceptable
 from idp.flows.delivery.notices import tell
-from idp.flows.idp import INTERNAL, Idp, Visitor, address_key, device_key, next_token
+from idp.flows.idp import INTERNAL, Idp, Visitor, address_key, device_key
 from idp.flows.language import message_language
 from idp.flows.people import links
 from idp.flows.people.account import TWICE, Done, Weak
@@ -76,33 +76,21 @@ async def press(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
 
     Exactly one browser gets in. A form that it sends twice gets the same answer twice.
     """
-    assert visitor.token is not None
     now, asked = idp.clock.now(), _asked(token)
-    session_id = _opened_by(visitor.token, token)
-    opened = next_token(idp.secrets, visitor.token, session_id)
     async with idp.db.transaction() as conn:
-        link = await links.spend(conn, LinkFor.RESET, token, now=now)
-        if link is not None:
-            session = Session(session_id, link.account_id, now, now, visitor.user_agent, link=LinkFor.RESET)
-            await sessions.open_by_link(conn, session, token_hash=digest(opened), now=now)
-            await sessions.begin(conn, started=paused(idp, RESET, asked, session_id, now=now), now=now)
-            await audits.add(conn, ResetBegun(), now=now, account_id=link.account_id)
-            if visitor.session_id is not None:
-                # Whoever was signed in here is not any more: nothing of theirs may be used by who opened the link.
-                await sessions.end(conn, session_id=visitor.session_id, now=now)
-    if link is not None or await sessions.is_in(idp.db, interaction_id=asked, token_hash=digest(opened)):
-        return ToInteraction(asked, opened)
-    return await _pressed_before(idp, visitor, token)
+        opened = await links.open_session(conn, idp, visitor, LinkFor.RESET, token, now=now)
+        if opened is not None:
+            _, session, cookie = opened
+            await sessions.begin(conn, started=paused(idp, RESET, asked, session.id, now=now), now=now)
+            await audits.add(conn, ResetBegun(), now=now, account_id=session.account_id)
+            return ToInteraction(asked, cookie)
+    again = await links.opened_here(idp, visitor, token)
+    return await _pressed_before(idp, visitor, token) if again is None else ToInteraction(asked, again)
 
 
 def _asked(token: str) -> UUID:
     """The interaction that a link begins."""
     return UUID(bytes=digest(f"reset\n{token}")[:16], version=4)
-
-
-def _opened_by(browser: str, token: str) -> UUID:
-    """The session that a link opens in the browser with this cookie: the same for a form that is sent twice."""
-    return UUID(bytes=digest(f"{browser}\n{token}")[:16], version=4)
 
 
 async def _pressed_before(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:

@@ -242,6 +242,11 @@ async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
 def permission(idp: Idp, inside: Inside) -> May:
     """On what terms somebody inside a room may make its change: what the table of the policy says."""
     request = inside.facts.request
+    if inside.facts.invited_at is not None:
+        invites = Change.OPERATOR_INVITES
+        granted = policy.permission(inside.facts, idp.policy, change=invites, vouched=policy.Vouched.OPERATOR)
+        assert isinstance(granted, May), "an operator vouches"
+        return granted
     if request.change is None:  # the password, by what its own scope asks for
         return May(ends=Ends.OTHERS)
     granted = policy.permission(inside.facts, idp.policy, change=request.change, target=request.target)

@@ -18,7 +18,7 @@ from idp.model import (
     Interaction,
     Session,
 )
-from idp.model.links import LinkFor
+from idp.model.links import INVITES, LinkFor
 from idp.oidc import answer, claims, details
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
@@ -110,6 +110,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         numbers_checked=idp.intel is not None,
         used_here=None if loaded.device is None else loaded.device.factor,
         sums=loaded.sums,
+        invited_at=loaded.session.created_at if loaded.session and loaded.session.link in INVITES else None,
     )
 
 
@@ -117,6 +118,8 @@ def _is_theirs(session: Session | None, request: AuthorizationRequest) -> bool:
     """Whether the session is somebody's for this request: one that a link opened is for what the link is for alone."""
     if session is None or session.account_id is None:
         return False
+    if session.link in INVITES:
+        return request.client_id == INTERNAL and request.change is not Change.RESET_PASSWORD
     return session.link == (LinkFor.RESET if request.change is Change.RESET_PASSWORD else None)
 
 

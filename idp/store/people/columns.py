@@ -11,7 +11,7 @@ from idp.store.engine import Row
 # Of the account `p`.
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
     p.name, p.email, p.email_verified, p.groups, p.claims AS person_claims, p.locale, p.prefers,
-    p.disabled_at, p.frozen_at, p.strong_from, p.password_until"""
+    p.disabled_at, p.frozen_at, p.strong_from, p.password_until, p.provisional_until"""
 # A JSON array of the confirmed authenticators of the account `p`, oldest first: open ones, and those closed after
 # `closed_since`, if it is given, for a hold must not end because the app it is about was removed.
 AUTHENTICATORS = """(
@@ -58,6 +58,7 @@ def read_account(row: Row) -> Account | None:
         frozen_at=row["frozen_at"],
         strong_from=row["strong_from"],
         password_until=row["password_until"],
+        provisional_until=row["provisional_until"],
     )
 
 

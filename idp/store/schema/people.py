@@ -24,7 +24,7 @@ account = table(
     sa.Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     *may_have(sa.Text, "locale", "prefers"),
     *has(Time, "created_at", "updated_at"),
-    *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until"),
+    *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until", "provisional_until"),
     sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
 )
 

@@ -67,6 +67,14 @@ async def open_by_link(conn: Connection, opened: Session, *, token_hash: bytes, 
     )
 
 
+_IS_NEW = Sql("SELECT FROM session WHERE id = :session_id AND token_hash = :token_hash AND ended_at IS NULL")
+
+
+async def is_new(conn: Conn, *, session_id: UUID, token_hash: bytes) -> bool:
+    """Whether this session goes on, with the token that it began with."""
+    return await conn.one(_IS_NEW, session_id=session_id, token_hash=token_hash) is not None
+
+
 async def is_in(conn: Conn, *, interaction_id: UUID, token_hash: bytes) -> bool:
     """Whether the session with this token goes on, and the interaction is in it."""
     return await conn.one(_IS_IN, interaction_id=interaction_id, token_hash=token_hash) is not None

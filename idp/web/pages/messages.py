@@ -81,6 +81,17 @@ class Outcome(Enum):
             "run this service for help. Your password was not changed."
         ),
     )
+    INVITATION_OVER = (
+        mark("This link does not work any more"),
+        mark(
+            "It was used already, or is too old. If you have chosen a password and a second step, sign in; else ask "
+            "the people who run this service for another link."
+        ),
+    )
+    SET_UP = (
+        mark("Your account is ready"),
+        mark("Now sign in with your password and what you set up, or go to the application that you want to use."),
+    )
     CLOSE = (mark("All done"), mark("You can close this page."))
 
     @property

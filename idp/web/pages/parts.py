@@ -198,6 +198,8 @@ class Problem(Enum):
     SEND_FAILED = ("resend", mark("The text message could not be sent, but nothing is wrong with your account"))
     RECOVERY_MISSING = ("code", mark("Enter one of your recovery codes"))
     RECOVERY_WRONG = ("code", mark("The recovery code is not right, or was used already"))
+    USERNAME_TAKEN = ("username", mark("Somebody has this username. Choose another"))
+    USERNAME_SHAPE = ("username", mark("Use 1 to 64 letters, numbers and signs, without spaces"))
     WHO_MISSING = ("username", mark("Enter your email address or your username"))
     LINK_WAIT = ("username", mark("You can ask for another link in %(wait)s. One that you have still works"))
     PASSKEY_MISSING = (

@@ -1,0 +1,98 @@
+"""An operator invites somebody: an account that nobody can sign in to, and a link with which they set it up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from idp.audit import AccountChanged
+from idp.errors import AlreadyThere
+from idp.flows.delivery.linking import link_address, link_token
+from idp.flows.idp import Idp
+from idp.flows.operate.people import (
+    NotAcceptable,
+    known_group,
+    parse_email,
+    parse_name,
+    parse_phone,
+    parse_username,
+    store_phone,
+)
+from idp.flows.operate.terms import settle
+from idp.flows.people import links
+from idp.model import Account, Change
+from idp.model.links import LinkFor
+from idp.store import audits
+from idp.store.people import accounts
+from idp.store.people import links as store_links
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Somebody who may set up their account. `address` is None where the link was mailed."""
+
+    account: Account
+    expires_at: datetime
+    address: str | None = field(repr=False)
+
+
+async def invite(
+    idp: Idp,
+    *,
+    username: str,
+    mail: bool,
+    email: str | None = None,
+    phone: str | None = None,
+    name: str | None = None,
+    groups: Sequence[str] = (),
+    locale: str | None = None,
+) -> Invited:
+    """A new person without a password, and the link. With `mail` it goes to the address, which it proves.
+
+    A phone that is given is one the operator knows to be theirs: it is asked for before anything is set up. Who was
+    invited before and never set a password gets another link; those before work no more. Raises `NotAcceptable`,
+    `AlreadyThere` for who has a password.
+    """
+    username, shown = parse_username(username), parse_name(name)
+    number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
+    address = None if email is None else parse_email(email)
+    if mail and idp.settings.smtp_url is None:
+        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or print the link without --mail.")
+    if mail and address is None:
+        raise NotAcceptable("There is no address to mail to: give --email, or print the link without --mail.")
+    now = idp.clock.now()
+    account = Account(
+        id=uuid4(),
+        username=username,
+        created_at=now,
+        updated_at=now,
+        name=shown,
+        email=address,
+        groups=frozenset(known_group(group, idp.policy) for group in groups),
+        locale=locale,
+    )
+    before = await accounts.by_username(idp.db, username=username)
+    async with idp.db.transaction() as conn:
+        if before is None:
+            await accounts.add(conn, account, password_hash=None)
+            if number is not None:
+                await store_phone(idp, conn, account.id, number, now=now)
+        else:
+            account = before[0]
+            if await accounts.password_hash(conn, account_id=account.id) is not None:
+                raise AlreadyThere(f"A user named {username!r} exists already: `idp user reset {username}` helps them.")
+            if account.email != address or phone is not None or groups or name:
+                raise NotAcceptable(
+                    f"{username} was invited before: give the same --email and nothing else, or change them first."
+                )
+        await settle(conn, idp, account, Change.OPERATOR_INVITES, why="invited", now=now)
+        await store_links.drop(conn, account_id=account.id, purpose=LinkFor.INVITE, now=now)
+        ttl, told = idp.policy.links.invite, {"mailed": mail}
+        made = links.new(idp, LinkFor.INVITE, account.id, ttl=ttl, now=now, fields=told)
+        if mail:
+            await links.make(conn, made, idp, locale=account.locale)
+        else:
+            await store_links.add(conn, made.link)
+        await audits.add(conn, AccountChanged(change="invited"), now=now, account_id=account.id)
+    token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
+    return Invited(account, made.link.expires_at, None if mail else link_address(idp, LinkFor.INVITE, token))
