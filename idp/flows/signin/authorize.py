@@ -8,16 +8,7 @@ from uuid import UUID, uuid4
 from idp.flows.idp import INTERNAL, Idp, Visitor, device_key
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
-from idp.model import (
-    AuthorizationCode,
-    AuthorizationRequest,
-    Change,
-    Client,
-    Factor,
-    Grant,
-    Interaction,
-    Session,
-)
+from idp.model import AuthorizationCode, AuthorizationRequest, Change, Client, Factor, Grant, Interaction, Session
 from idp.model.links import INVITES, LinkFor
 from idp.oidc import answer, claims, details
 from idp.oidc.errors import PageError
@@ -116,11 +107,12 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
 
 def _is_theirs(session: Session | None, request: AuthorizationRequest) -> bool:
     """Whether the session is somebody's for this request: one that a link opened is for what the link is for alone."""
+    resets = request.change is Change.RESET_PASSWORD
     if session is None or session.account_id is None:
         return False
     if session.link in INVITES:
-        return request.client_id == INTERNAL and request.change is not Change.RESET_PASSWORD
-    return session.link == (LinkFor.RESET if request.change is Change.RESET_PASSWORD else None)
+        return request.client_id == INTERNAL and not resets
+    return session.link == (LinkFor.RESET if resets else None)
 
 
 async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | Show:
