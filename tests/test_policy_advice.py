@@ -27,16 +27,25 @@ SETS = [
 
 
 def test_a_step_is_one_that_this_person_can_take_here() -> None:
-    for held, offered, closed, add, renew in product(
+    for held, offered, closed, add, renew, passkeys in product(
         SETS,
         (SECOND, (Factor.SMS,), (Factor.SMS, Factor.TOTP), (Factor.SMS, Factor.RECOVERY)),
         (frozenset(), frozenset({Factor.TOTP}), frozenset({Factor.SMS})),
         (True, False),
         (True, False),
+        (True, False),
     ):
         step = next_step(
-            held, offered=dict.fromkeys(offered, AssuranceLevel.STRONG), closed=closed, may_add=add, may_renew=renew
+            held,
+            offered=dict.fromkeys(offered, AssuranceLevel.STRONG),
+            closed=closed,
+            may_add=add,
+            may_renew=renew,
+            passkeys=passkeys,
         )
+        if step is Step.ADD_PASSKEY:
+            assert add
+            assert passkeys
         if step is Step.ADD_APP:
             assert add
             assert Factor.TOTP in offered
@@ -74,3 +83,15 @@ def test_the_most_worthwhile_step_is_told(held: list[Authenticator], step: Step 
     assert next_step(held, offered=offered, closed=frozenset(), may_add=True, may_renew=True) is step
     closed = next_step(held, offered=offered, closed=frozenset({Factor.TOTP}), may_add=True, may_renew=True)
     assert closed is (step if step is Step.ADD_APP else Step.UNLOCK)
+
+
+def test_a_passkey_is_better_than_an_app_and_comes_after_codes_for_who_has_one() -> None:
+    def step(*held: Authenticator) -> Step | None:
+        return next_step(held, offered=SECOND, closed=frozenset(), may_add=True, may_renew=True, passkeys=True)
+
+    paper, key = having(Factor.RECOVERY, left=9), having(Factor.PASSKEY)
+    assert step(having(Factor.SMS)) is Step.ADD_PASSKEY
+    assert step(having(Factor.TOTP)) is Step.GET_CODES
+    assert step(having(Factor.TOTP), paper) is Step.ADD_PASSKEY
+    assert step(key, paper) is None
+    assert guard([key, having(Factor.TOTP)], mailbox=False, closed=frozenset(), now=NOW) is Guard.PASSKEY

@@ -42,6 +42,7 @@ class Transfer:
     amount: Decimal
     state: State = State.REVIEW
     problem: str | None = None
+    refused: str | None = None  # what the provider says of who cannot confirm it at all
     proof: Identity | None = None
     step_ups: int = 0
 
@@ -101,15 +102,9 @@ class Bank:
                 assert_never(outcome)
 
     def _declined(self, session: Session[Desk], outcome: Declined, transfer: Transfer | None) -> Response:
-        if outcome.error == "unmet_authentication_requirements":
-            return self.site.page(
-                "needs_authenticator",
-                session,
-                status=403,
-                description=outcome.description,
-                transfer=transfer,
-                euros=euros,
-            )
+        if outcome.error == "unmet_authentication_requirements" and transfer is not None:
+            transfer.refused = outcome.description or ""
+            return RedirectResponse(f"{transfer.path}/refused", 303)
         if transfer is not None:
             transfer.problem = (
                 "You did not confirm this transfer, so no money has moved."
@@ -191,13 +186,20 @@ class Bank:
         session, transfer = self._transfer(request)
         return self.site.page("transfer", session, transfer=transfer, euros=euros, State=State)
 
+    async def refused(self, request: Request) -> Response:
+        """Why nothing that this person has confirms the transfer, at an address of its own: a reload shows it again."""
+        session, transfer = self._transfer(request)
+        if transfer.refused is None:
+            return RedirectResponse(transfer.path, 303)
+        return self.site.page("needs_authenticator", session, status=403, transfer=transfer, euros=euros)
+
     async def confirm(self, request: Request) -> Response:
         """Off to the provider, which asks for what a transfer needs."""
         session, transfer = self._transfer(request)
         await self.site.form(request, session)
         if transfer.state is not State.REVIEW:
             return RedirectResponse(transfer.path, 303)
-        transfer.problem, transfer.step_ups = None, 0
+        transfer.problem, transfer.refused, transfer.step_ups = None, None, 0
         return await self.site.to_provider(session, ASKED, return_to=transfer.path)
 
     async def cancel(self, request: Request) -> Response:
@@ -258,6 +260,7 @@ def bank(
         Route("/transfers/new", here.prepare),
         Route("/transfers", here.review, methods=["POST"]),
         Route("/transfers/{id}", here.transfer),
+        Route("/transfers/{id}/refused", here.refused),
         Route("/transfers/{id}/confirm", here.confirm, methods=["POST"]),
         Route("/transfers/{id}/cancel", here.cancel, methods=["POST"]),
         Route("/api/transfers", here.api.transfers, methods=["POST"]),

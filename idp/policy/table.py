@@ -32,6 +32,7 @@ PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "groups"
 class ScopeRule:
     """What one scope needs. `fresh` is None where the age of the proof does not matter.
 
+    `text` says to people what it allows; without one it is said by our own sentence, or by its name.
     `people` may grant it; `machines` may have it for themselves (RFC 6749 4.4), proving their secret alone.
     """
 
@@ -42,6 +43,7 @@ class ScopeRule:
     internal: bool
     people: bool = True
     machines: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
             closed=home.closed,
             may_add=home.may_add_authenticator,
             may_renew=home.may_renew_codes,
+            passkeys=home.passkeys,
         ),
         apps=tuple(_app(each, policy, base) for each in home.apps),
         authenticators=(*(_authenticator(each, home, base) for each in open_), *_mailbox(home)),

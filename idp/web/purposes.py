@@ -36,7 +36,14 @@ def purpose_of(show: Show, policy: Policy, here: str) -> Purpose:
 
 def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
     """A scope as pages say it."""
-    return ScopeLine(name=scope, sensitive=policy.is_fresh_scope(scope), optional=optional(policy, scope), new=new)
+    rule = policy.scope_rule(scope)
+    return ScopeLine(
+        name=scope,
+        title=None if rule is None else rule.text,
+        sensitive=policy.is_fresh_scope(scope),
+        optional=optional(policy, scope),
+        new=new,
+    )
 
 
 def who_of(show: Show, here: str) -> Who | None:

@@ -132,8 +132,17 @@ async def test_without_an_authenticator_app_a_page_says_what_to_do(browser: Brow
     assert "Your new app &lt;works&gt; from 16 January, 12:00." in browser.text
     assert f'href="{ISSUER}/account"' in browser.text
     assert "€25.50" in browser.text
+    here = str(browser.page.url)
+    await browser.open(here)  # a reload
+    assert "You need an authenticator app" in browser.text
     await browser.open(f"{BANK}/")
     assert "Jana" not in browser.text
+    stub.refuse = None
+    await browser.open(here.removesuffix("/refused"))
+    await browser.press(f"{path_of(browser)}/confirm")
+    assert "Transfer sent" in browser.text
+    await browser.open(here)
+    assert "Transfer sent" in browser.text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The account page as a person's home: what it costs, which applications it opens, what it says happened."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -111,3 +112,17 @@ async def test_what_a_stranger_typed_is_somebodys_and_counted(provider: Provider
     assert "wrong codes" not in shown
     assert "Somebody typed a wrong password , 2 times" in shown
     assert "from 198.51.100.7" in shown
+
+
+async def test_a_scope_of_the_operators_own_is_said_in_their_words(provider: Provider) -> None:
+    rule = replace(provider.idp.policy.scopes["email"], text="Release salaries")
+    provider.idp.policy = replace(provider.idp.policy, scopes={**provider.idp.policy.scopes, "payroll:write": rule})
+    scopes = frozenset({"openid", "payroll:write"})
+    await provider.add_client("forum", NOTES_URI, first_party=False, scopes=scopes)
+    browser = provider.browser()
+    page = await provider.sign_in(browser, client_id="forum", scope="openid payroll:write")
+    assert "Release salaries" in page.text
+    assert ">payroll:write" not in page.text
+    answer = parameters(await browser.submit("/consent", decision="allow", scope="payroll:write"))
+    await provider.redeem(answer["code"], "forum")
+    assert "Release salaries" in section(await browser.get("/account"), "apps")

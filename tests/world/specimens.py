@@ -468,7 +468,12 @@ PAGES: dict[str, Page] = {
     "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
     "home-new": Home(now=NOW, username="maria", sign_out="/logout", guard=Guard.PHONE),
     **{f"home-{guard}": replace(HOME, guard=guard) for guard in Guard},
-    **{f"home-next-{step}": replace(HOME, step=step, guard=Guard.PHONE, renew_codes="/account/codes") for step in Step},
+    **{
+        f"home-next-{step}": replace(
+            HOME, step=step, guard=Guard.PHONE, renew_codes="/account/codes", add_passkey="/account/passkeys/new"
+        )
+        for step in Step
+    },
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
     "new-phone": NEW_PHONE,
