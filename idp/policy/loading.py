@@ -19,8 +19,6 @@ from idp.policy.table import ALWAYS, LONGEST_FRESH_TOKEN, PERSONAL, SHORTEST_FRE
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 ACR = re.compile(r"[\x21-\x7e]+")  # acr_values are separated by spaces (OIDC Core 3.1.2.1)
 
-LONGEST = 100  # characters that say what a scope allows
-
 
 def _levels(table: Table) -> dict[AssuranceLevel, str]:
     levels: dict[AssuranceLevel, str] = {}
@@ -84,21 +82,11 @@ def _scope(row: Table, levels: dict[AssuranceLevel, str], access: timedelta, *, 
     internal = row.flag("internal", default=False)
     if internal and machine:
         row.wrong("internal", "our own account pages are for people alone")
-    text = _text_of(row)
+    text = row.words("text", 100)
     row.close()
     return ScopeRule(
         level, fresh, ttl, refresh=refresh, internal=internal, people=people, machines=bool(machine), text=text
     )
-
-
-def _text_of(row: Table) -> str | None:
-    text = row.left.pop("text", None)
-    if text is None:
-        return None
-    if isinstance(text, str) and text.strip() and text.isprintable() and len(text) <= LONGEST:
-        return text
-    row.wrong("text", f"must be what a person reads, 1 to {LONGEST} printable characters, not {text!r}")
-    return None
 
 
 def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) -> dict[str, ScopeRule]:
