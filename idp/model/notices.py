@@ -11,6 +11,7 @@ class Notice(StrEnum):
     PASSKEY_BEHIND = "passkey_behind"
     PHONE_ADDED = "phone_added"
     PHONE_CHANGED = "phone_changed"
+    EMAIL_CHANGED = "email_changed"
     RECOVERY_ADDED = "recovery_added"
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     RECOVERY_USED = "recovery_used"
@@ -29,6 +30,7 @@ EVERYWHERE = frozenset(
         Notice.PHONE_ADDED,
         Notice.PHONE_CHANGED,
         Notice.PASSKEY_ADDED,
+        Notice.EMAIL_CHANGED,
         Notice.RECOVERY_ADDED,
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RECOVERY_USED,

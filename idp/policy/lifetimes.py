@@ -80,6 +80,9 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         ),
         # NIST SP 800-63B-4 4.2.1.2: a recovery code sent to a verified address is valid for 24 hours at most.
         "links.reset": Bounds(5 * _MINUTE, _DAY, "mail takes its time", "a mailbox is read by others some day"),
+        "links.verify_email": Bounds(
+            5 * _MINUTE, 7 * _DAY, "mail takes its time", "who gave the address has forgotten it"
+        ),
         "links.freeze": Bounds(_DAY, 30 * _DAY, "not everybody reads mail each day", "an old mail would stop somebody"),
         "links.invite": Bounds(_HOUR, 30 * _DAY, "nobody could act on it in time", "it lies about for so long"),
         "links.ticket": Bounds(5 * _MINUTE, 7 * _DAY, "it has to reach the person first", "it lies about for so long"),

@@ -48,6 +48,14 @@ LETTERS: Mapping[str, Letter] = MappingProxyType(
                 mark("You do not know what this is? Then do nothing."),
             ),
         ),
+        LinkFor.VERIFY_EMAIL: Letter(
+            mark("Is this your email address for {brand}?"),
+            (
+                mark("Somebody gave this address for their {brand} account."),
+                mark("If it was you, open this link and press the button there. It works once, for {span}:"),
+            ),
+            (mark("Not you? Then do nothing. We will not write to this address any more."),),
+        ),
     }
 )
 

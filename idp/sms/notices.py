@@ -142,6 +142,7 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
         Notice.PASSKEY_BEHIND: _("A passkey of your {brand} account was refused: it may be a copy."),
         Notice.PHONE_ADDED: _("A phone was added to your {brand} account."),
         Notice.PHONE_CHANGED: _("The phone of your {brand} account was changed."),
+        Notice.EMAIL_CHANGED: _("The email address of your {brand} account was changed."),
         Notice.RECOVERY_ADDED: _("New recovery codes were made for your {brand} account."),
         Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
         Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),

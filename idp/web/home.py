@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people.home import App, Home
 from idp.flows.people.rooms import (
     AUTHENTICATORS_PATH,
+    EMAIL_PATH,
     ENROL_PATH,
     NEW_PHONE_PATH,
     PASSKEY_PATH,
     PASSWORD_PATH,
     PHONES_PATH,
+    PROFILE_PATH,
     RECOVERY_PATH,
 )
 from idp.model import TRAITS, Authenticator, Factor
@@ -21,7 +24,7 @@ from idp.store.people.devices import Known
 from idp.store.people.home import Browser
 from idp.web import pages
 from idp.web.activity import activity, device
-from idp.web.pages import AppRow, AuthenticatorRow, DeviceRow, Done, Fixed, Standing
+from idp.web.pages import AddressRow, AppRow, AuthenticatorRow, DeviceRow, Done, Fixed, Standing
 from idp.web.purposes import scope_line
 
 WITHDRAW_PATH = f"{ACCOUNT_PATH}/apps/withdraw"
@@ -72,6 +75,8 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         add_passkey=base + PASSKEY_PATH if home.may_add_authenticator and home.passkeys else None,
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         renew_codes=base + RECOVERY_PATH if home.may_renew_codes else None,
+        email=_address(home, base),
+        profile=base + PROFILE_PATH,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
         end_others=base + END_OTHERS_PATH if others else None,
         frozen=home.barrier is Barrier.FROZEN,
@@ -136,7 +141,19 @@ def _mailbox(home: Home) -> Iterator[AuthenticatorRow]:
     """The address codes go to, which is no authenticator: it cannot be changed here, and nobody wrote down its use."""
     if home.mailbox is not None:
         standing = Standing.CLOSED if Factor.EMAIL in home.closed else Standing.TRUSTED
-        yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing, fixed=Fixed.ADDRESS)
+        yield AuthenticatorRow(factor=Factor.EMAIL, hint=home.mailbox, standing=standing)
+
+
+def _address(home: Home, base: str) -> AddressRow:
+    """Where notices and links go, and codes where the policy sends any."""
+    account = home.inside.account
+    may = home.may_change_email
+    return AddressRow(
+        address=None if account.email is None else masked(account.email),
+        verified=account.email_verified,
+        change=base + EMAIL_PATH if may else None,
+        fixed=None if may else Fixed.ADDRESS,
+    )
 
 
 def _devices(home: Home, base: str) -> Iterator[DeviceRow]:

@@ -18,10 +18,12 @@ from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import NEW_PHONE_PATH, PHONES_PATH, Inside, TooOften, enter, permission
 from idp.flows.people.verify_phone import Replaced, Verifying
 from idp.flows.signin.destinations import phones_of
+from idp.policy import Policy
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import idp_of, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
-from idp.web.pages import Delivery, Done, EditPhone, Kept, Loss, NewPhone, Problem, ScopeLine, Trouble, VerifyPhone
+from idp.web.pages import Delivery, Done, EditPhone, Kept, Loss, NewPhone, Problem, Trouble, VerifyPhone
+from idp.web.purposes import scope_line
 from idp.web.rooms import home_with, outside, too_often, url
 
 CONFIRM_PATH = f"{PHONES_PATH}/confirm"
@@ -179,13 +181,13 @@ async def edit(request: Request) -> Response:
             return outside(request, otherwise)
 
 
-def loss_of(found: Last | Loses) -> Loss:
+def loss_of(found: Last | Loses, policy: Policy) -> Loss:
     """What a page says of it."""
     match found:
         case Last(floor):
             return Loss(kept=Kept.GROUP if floor else Kept.LAST)
         case Loses(scopes, codes_only, no_phone):
-            lines = tuple(ScopeLine(name=scope) for scope in scopes)
+            lines = tuple(scope_line(scope, policy) for scope in scopes)
             return Loss(scopes=lines, codes_only=codes_only, no_phone=no_phone)
 
 
@@ -200,7 +202,7 @@ def _edit_page(request: Request, phone: Phone, note: Note) -> Response:
         prefer=None if phone.first else f"{here}/first",
         others=phone.others,
         back=url(request, ACCOUNT_PATH),
-        loss=loss_of(phone.loss),
+        loss=loss_of(phone.loss, idp_of(request).policy),
         problems=note.problems,
     )
     return page(request, shown, status=note.status, person=phone.inside.account)

@@ -10,6 +10,7 @@ from idp.web.pages import (
     AccountChoice,
     Activity,
     ActivityRow,
+    AddressRow,
     Alternative,
     Approval,
     Approve,
@@ -28,6 +29,7 @@ from idp.web.pages import (
     EditAuthenticator,
     EditDevice,
     EditPhone,
+    EmailAddress,
     EmailCode,
     EnrolAuthenticator,
     ErrorPage,
@@ -54,6 +56,7 @@ from idp.web.pages import (
     Outcome,
     Page,
     Problem,
+    Profile,
     Purpose,
     RecoveryCode,
     RecoveryCodes,
@@ -65,6 +68,7 @@ from idp.web.pages import (
     Standing,
     Trouble,
     UsePasskey,
+    VerifyEmail,
     VerifyPhone,
     Welcome,
     Who,
@@ -216,7 +220,7 @@ HOME = Home(
             factor=Factor.SMS, hint="ending 88", last_used_at=NOW - timedelta(days=1, hours=2), fixed=Fixed.PHONE
         ),
         AuthenticatorRow(factor=Factor.SMS, hint="ending 99", standing=Standing.BARRED, change="/account/phones/2"),
-        AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com", fixed=Fixed.ADDRESS),
+        AuthenticatorRow(factor=Factor.EMAIL, hint="m…@example.com"),
         AuthenticatorRow(factor=Factor.RECOVERY, remaining=8),
     ),
     apps=(
@@ -261,6 +265,8 @@ HOME = Home(
     ),
     add_authenticator="/account/totp",
     add_phone="/account/phones/new",
+    email=AddressRow(address="m•••@example.com", change="/account/email"),
+    profile="/account/profile",
     new_recovery_codes="/account/codes",
     change_password="/account/password",
     end_others="/account/sessions/others",
@@ -272,6 +278,29 @@ EDIT = EditAuthenticator(
     back="/account",
     last=True,
     hold=timedelta(hours=24),
+)
+PROFILE = Profile(
+    action="/account/profile",
+    back="/account",
+    fields={
+        "name": "Maria Tamm",
+        "given_name": "Maria",
+        "family_name": "Tamm",
+        "nickname": "",
+        "website": "",
+        "zoneinfo": "Europe/Tallinn",
+        "locale": "es",
+    },
+    zones={"UTC": ["Etc/UTC"], "Europe": ["Europe/Tallinn", "Europe/London"]},
+    languages=[("en", "English"), ("es", "Español")],
+)
+EMAIL_ADDRESS = EmailAddress(
+    back="/account",
+    action="/account/email",
+    remove="/account/email/remove",
+    current="maria@example.com",
+    verified=True,
+    loss=Loss(),
 )
 NEW_PHONE = NewPhone(action="/account/phones/new", back="/account", hold=timedelta(hours=24))
 VERIFY_PHONE = VerifyPhone(
@@ -476,6 +505,34 @@ PAGES: dict[str, Page] = {
     },
     "edit": EDIT,
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
+    "profile": PROFILE,
+    "profile-wrong": replace(
+        PROFILE,
+        problems=(
+            Problem.NAME_LONG,
+            Problem.GIVEN_NAME_LONG,
+            Problem.FAMILY_NAME_LONG,
+            Problem.NICKNAME_LONG,
+            Problem.WEBSITE_SHAPE,
+            Problem.LANGUAGE_UNKNOWN,
+            Problem.ZONE_UNKNOWN,
+        ),
+    ),
+    "email-address": EMAIL_ADDRESS,
+    "email-address-waiting": replace(
+        EMAIL_ADDRESS, codes=True, waiting="maria@example.org", until=NOW + timedelta(hours=24)
+    ),
+    "email-address-new": replace(EMAIL_ADDRESS, verified=False, problems=(Problem.EMAIL_SHAPE,), typed="maria"),
+    "email-address-none": replace(EMAIL_ADDRESS, current=None, remove=None, problems=(Problem.EMAIL_MISSING,)),
+    "email-address-kept": replace(EMAIL_ADDRESS, loss=Loss(kept=Kept.LAST), problems=(Problem.EMAIL_SAME,)),
+    "email-address-wait": replace(
+        EMAIL_ADDRESS, wait=timedelta(minutes=1), typed="maria@example.org", problems=(Problem.EMAIL_WAIT,)
+    ),
+    "email-address-fixed": replace(EMAIL_ADDRESS, action=None),
+    "verify-email": VerifyEmail(action="/link/verify_email/1", address="maria@example.com"),
+    "edit-phone-strong": replace(
+        EDIT_PHONE, loss=Loss(scopes=(ScopeLine(name="transfers:write"), ScopeLine(name="password:write")))
+    ),
     "new-phone": NEW_PHONE,
     "new-phone-wrong": replace(NEW_PHONE, number="12345", hold=None, problems=(Problem.PHONE_SHAPE,)),
     **{

@@ -14,6 +14,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.terms import end_everything, settle
 from idp.flows.people.freezing import freeze
+from idp.flows.people.mailbox import change
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Change, Factor, Notice
 from idp.policy import Policy, Vouched
@@ -202,14 +203,15 @@ async def set_password(idp: Idp, username: str, password: str, *, temporary: boo
 async def set_email(idp: Idp, username: str, email: str | None, *, verified: bool) -> Person:
     """Set the e-mail address, or with None remove it; only to a `verified` one codes go. Codes under way die.
 
+    They are told at every place, the old address too.
+
     Raises `NotThere` or `NotAcceptable`.
     """
     person = await find_user(idp, username)
     address = None if email is None else parse_email(email)
     now, verified = idp.clock.now(), verified and address is not None
     async with idp.db.transaction() as conn:
-        if await accounts.set_email(conn, account_id=person.account.id, email=address, verified=verified, now=now):
-            await audits.add(conn, AccountChanged(change="email"), now=now, account_id=person.account.id)
+        await change(idp, conn, person.account, address, verified=verified, now=now, by="operator")
     return await find_user(idp, username)
 
 

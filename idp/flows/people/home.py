@@ -102,6 +102,7 @@ class Home:
     may_change_password: bool
     may_add_authenticator: bool
     may_add_phone: bool
+    may_change_email: bool
     may_renew_codes: bool
     passkeys: bool
     barrier: Barrier | None
@@ -142,6 +143,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         may_change_password=_has_proof_for(idp, inside, rooms.PASSWORD),
         may_add_authenticator=_has_proof_for(idp, inside, rooms.ENROL),
         may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
+        may_change_email=_has_proof_for(idp, inside, rooms.EMAIL),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
         passkeys=passkeys.relying(idp) is not None,
         counting=frozenset(idp.policy.of(inside.account.groups).factors),

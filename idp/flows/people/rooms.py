@@ -27,6 +27,9 @@ ENROL_PATH = f"{AUTHENTICATORS_PATH}/new"
 PHONES_PATH = f"{ACCOUNT_PATH}/phones"
 NEW_PHONE_PATH = f"{PHONES_PATH}/new"
 PASSKEY_PATH = f"{ACCOUNT_PATH}/passkeys/new"
+PROFILE_PATH = f"{ACCOUNT_PATH}/profile"
+EMAIL_PATH = f"{ACCOUNT_PATH}/email"
+REMOVE_EMAIL_PATH = f"{EMAIL_PATH}/remove"
 RECOVERY_PATH = f"{ACCOUNT_PATH}/recovery-codes"
 SIGN_IN_PATH = f"{ACCOUNT_PATH}/sign-in"
 CANCELLED_PATH = f"{ACCOUNT_PATH}/cancelled"
@@ -63,6 +66,8 @@ _PASSWORD_FOR_LESS = _room(PASSWORD_PATH, change=Change.CHANGE_PASSWORD)
 ENROL = _room(ENROL_PATH, "authenticators:write", change=Change.ADD_APP)
 NEW_PHONE = _room(NEW_PHONE_PATH, "authenticators:write", change=Change.ADD_PHONE)
 PASSKEY = _room(PASSKEY_PATH, "authenticators:write", change=Change.ADD_APP)
+EMAIL = _room(EMAIL_PATH, "authenticators:write", change=Change.CHANGE_EMAIL)
+REMOVE_EMAIL = _room(REMOVE_EMAIL_PATH, "authenticators:write", change=Change.REMOVE_EMAIL)
 RECOVERY = _room(RECOVERY_PATH, "authenticators:write", change=Change.RENEW_CODES)
 
 
@@ -84,7 +89,9 @@ def new_number(phone_id: UUID) -> AuthorizationRequest:
     )
 
 
-_BY_PATH = {room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, PASSKEY, NEW_PHONE, RECOVERY)}
+_BY_PATH = {
+    room.redirect_uri: room for room in (HOME, PASSWORD, ENROL, PASSKEY, NEW_PHONE, EMAIL, REMOVE_EMAIL, RECOVERY)
+}
 _OF_ONE = (authenticator, phone, new_number)
 
 

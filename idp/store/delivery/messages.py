@@ -68,7 +68,8 @@ class Outgoing:
 
 
 OUTGOING = """m.id, m.account_id, m.authenticator_id, m.channel, m.kind, m.fields, m.locale, m.created_at, m.expires_at,
-    phone.sealed AS sealed_number, p.email, m.nonce, m.key_id, m.purpose, m.sealed_to, p.username,
+    phone.sealed AS sealed_number, CASE WHEN m.former THEN p.former_email ELSE p.email END AS email,
+    m.nonce, m.key_id, m.purpose, m.sealed_to, p.username,
     phone.swapped_at, p.claims ->> 'zoneinfo' AS zone,
     CASE WHEN m.purpose LIKE 'approve/%' THEN (
         SELECT i.request ->> 'details' FROM interaction i WHERE i.id = m.interaction_id) END AS details"""
@@ -120,6 +121,8 @@ class Telling:
         return {f"notice_{each.name}": getattr(self, each.name) for each in fields(self)} | link
 
 
+# Of the table account: it had another address lately, which is told too.
+FORMER = "account.former_until > :now AND account.former_email IS DISTINCT FROM account.email"
 _MAILED = """
         SELECT id, email_verified FROM account
         WHERE id = :notice_account_id AND email IS NOT NULL AND :notice_mail::boolean"""
@@ -129,12 +132,12 @@ def noticed(when: str = "true") -> str:
     """CTEs that put a notice out, see `Telling`, if `when` holds. `noticed` has a row for each phone and mailbox."""
     return f"""noticed AS (
     INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about,
-                         nonce, key_id)
+                         former, nonce, key_id)
     SELECT gen_random_uuid(), account_id, phone_id, channel, :notice_kind, :notice_fields, :notice_locale, :now,
            :notice_expires_at::timestamptz, :notice_about::uuid,
-           CASE WHEN linked THEN :link_nonce::bytea END, CASE WHEN linked THEN :link_key_id::text END
+           former, CASE WHEN linked THEN :link_nonce::bytea END, CASE WHEN linked THEN :link_key_id::text END
     FROM (
-        SELECT account_id, id AS phone_id, 'sms' AS channel, false AS linked
+        SELECT account_id, id AS phone_id, 'sms' AS channel, false AS former, false AS linked
         FROM authenticator
         WHERE account_id = :notice_account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
           AND (closed_at IS NULL OR id = :notice_also::uuid)
@@ -143,15 +146,18 @@ def noticed(when: str = "true") -> str:
           -- A new phone tells nobody but its holder of itself.
           AND id IS DISTINCT FROM :notice_about::uuid
         UNION ALL
-        SELECT id, NULL, 'email', email_verified FROM ({_MAILED}) mailed
+        SELECT id, NULL, 'email', false, email_verified FROM ({_MAILED}) mailed
+        UNION ALL
+        SELECT id, NULL, 'email', true, true FROM account
+        WHERE id = :notice_account_id AND {FORMER} AND :notice_mail::boolean
     ) where_to
     WHERE {when}
     RETURNING id, account_id, kind, fields, nonce
 ),
 linked AS (
     INSERT INTO link (hash, purpose, account_id, fields, created_at, expires_at)
-    SELECT :link_hash, '{LinkFor.FREEZE}', account_id, fields || jsonb_build_object('kind', kind), :now,
-           :link_until::timestamptz
+    SELECT DISTINCT :link_hash::bytea, '{LinkFor.FREEZE}', account_id, fields || jsonb_build_object('kind', kind),
+           :now::timestamptz, :link_until::timestamptz
     FROM noticed WHERE nonce IS NOT NULL
 )"""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from idp.model.links import LinkFor
-from idp.store.delivery.messages import FreezeLink, waking
+from idp.store.delivery.messages import FORMER, FreezeLink, waking
 from idp.store.engine import Connection
 from idp.store.people.authenticators import AGAIN_AFTER
 from idp.store.sql import Sql
@@ -39,17 +39,22 @@ later AS (
     WHERE authenticator.id = due.id
 ),
 where_to AS (
-    SELECT due.id AS about, phone.id AS authenticator_id, 'sms' AS channel
+    SELECT due.id AS about, phone.id AS authenticator_id, 'sms' AS channel, false AS former
     FROM due JOIN authenticator phone ON phone.account_id = due.account_id
     WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL AND phone.id <> due.id
     UNION ALL
-    SELECT due.id, NULL, 'email'
+    SELECT due.id, NULL, 'email', false
     FROM due JOIN account ON account.id = due.account_id
     WHERE account.email IS NOT NULL AND :mail::boolean
+    UNION ALL
+    SELECT due.id, NULL, 'email', true
+    FROM due JOIN account ON account.id = due.account_id
+    WHERE {FORMER} AND :mail::boolean
 ),
 told AS (
-    INSERT INTO message (id, account_id, authenticator_id, channel, kind, fields, locale, created_at, expires_at, about)
-    SELECT gen_random_uuid(), account.id, where_to.authenticator_id, where_to.channel,
+    INSERT INTO message (id, account_id, authenticator_id, channel, former, kind, fields, locale, created_at,
+                         expires_at, about)
+    SELECT gen_random_uuid(), account.id, where_to.authenticator_id, where_to.channel, where_to.former,
            CASE WHEN due.closed_at IS NOT NULL THEN '{REMOVED}'
                 WHEN due.factor = 'sms' THEN 'phone_added'
                 ELSE due.factor || '_added' END,
@@ -61,11 +66,12 @@ told AS (
         SELECT FROM message waiting
         WHERE waiting.account_id = account.id AND waiting.about = due.id AND waiting.channel = where_to.channel
           AND waiting.authenticator_id IS NOT DISTINCT FROM where_to.authenticator_id
+          AND waiting.former = where_to.former
           AND waiting.state = 'waiting' AND waiting.expires_at > :now
     )
-    RETURNING id, account_id, channel
+    RETURNING id, account_id, channel, former
 )
-SELECT told.id, told.channel = 'email' AND account.email_verified AS linkless, {waking("told")}
+SELECT told.id, told.channel = 'email' AND (account.email_verified OR told.former) AS linkless, {waking("told")}
 FROM told JOIN account ON account.id = told.account_id""")
 
 _LINK = Sql(f"""

@@ -34,6 +34,8 @@ WHERE id = :account_id AND password_until IS NOT NULL AND password_hash = :old_h
 RETURNING id""")
 _REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
+_PROFILE = Sql("""
+UPDATE account SET name = :name, locale = :locale, claims = :claims, updated_at = :now WHERE id = :account_id""")
 _GROUPS = Sql("UPDATE account SET groups = :groups, updated_at = :now WHERE id = :account_id")
 _PREFERS = Sql("""
 UPDATE account SET prefers = :factor
@@ -45,7 +47,12 @@ _CLOSE_STRONG = Sql("""
 UPDATE account SET strong_from = greatest(strong_from, :until) WHERE id = :account_id""")
 _EMAIL = Sql("""
 WITH mailbox AS (
-    UPDATE account SET email = :email, email_verified = :verified, updated_at = :now
+    UPDATE account
+    SET email = :email, email_verified = :verified, updated_at = :now,
+        -- The oldest one stays: of two changes in a row the first may have been somebody else's.
+        former_email = CASE WHEN former_until > :now OR NOT email_verified THEN former_email ELSE email END,
+        former_until = CASE WHEN email_verified OR former_until > :now
+                            THEN greatest(former_until, :former_until::timestamptz) END
     WHERE id = :account_id AND (email IS DISTINCT FROM :email OR email_verified <> :verified)
     RETURNING id
 ),
@@ -141,6 +148,13 @@ async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any],
     await conn.one(_CLAIMS, account_id=account_id, claims=dict(claims), now=now)
 
 
+async def set_profile(
+    conn: Conn, *, account_id: UUID, name: str | None, locale: str | None, claims: Mapping[str, Any], now: datetime
+) -> None:
+    """Replace what a person says of themselves, all further claims with it."""
+    await conn.one(_PROFILE, account_id=account_id, name=name, locale=locale, claims=dict(claims), now=now)
+
+
 async def set_groups(conn: Conn, *, account_id: UUID, groups: Iterable[str], now: datetime) -> None:
     """Put a person into exactly these groups."""
     await conn.one(_GROUPS, account_id=account_id, groups=sorted(groups), now=now)
@@ -151,12 +165,26 @@ async def close_strong(conn: Conn, *, account_id: UUID, until: datetime) -> None
     await conn.one(_CLOSE_STRONG, account_id=account_id, until=until)
 
 
-async def set_email(conn: Conn, *, account_id: UUID, email: str | None, verified: bool, now: datetime) -> bool:
+async def set_email(
+    conn: Conn,
+    *,
+    account_id: UUID,
+    email: str | None,
+    verified: bool,
+    now: datetime,
+    former_until: datetime | None = None,
+) -> bool:
     """Another address, or another word on whether it is theirs; codes that went to the old one die. False: no change.
+
+    What is told until `former_until` is told to the old one too, if that was verified.
 
     A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
     """
-    return bool(await conn.value(_EMAIL, account_id=account_id, email=email, verified=verified, now=now))
+    return bool(
+        await conn.value(
+            _EMAIL, account_id=account_id, email=email, verified=verified, former_until=former_until, now=now
+        )
+    )
 
 
 async def set_prefers(conn: Conn, *, account_id: UUID, factor: Factor | None) -> bool:

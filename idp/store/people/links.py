@@ -27,6 +27,11 @@ SELECT id, pg_notify('{CHANNEL}', '') FROM queued""")
 
 _LOOK = Sql(f"SELECT {_LINK} FROM link l WHERE l.hash = :hash AND l.purpose = :purpose")
 
+_WAITING = Sql(f"""
+SELECT {_LINK} FROM link l
+WHERE l.account_id = :account_id AND l.purpose = :purpose AND l.used_at IS NULL AND l.expires_at > :now
+ORDER BY l.created_at DESC LIMIT 1""")
+
 _SPEND = Sql(f"""
 UPDATE link l SET used_at = :now
 WHERE l.hash = :hash AND l.purpose = :purpose AND l.used_at IS NULL AND l.expires_at > :now
@@ -75,6 +80,12 @@ async def mail(
 async def look(conn: Conn, *, token_hash: bytes, purpose: LinkFor) -> Link | None:
     """The link of this token, whether it works still or not. Changes nothing."""
     row = await conn.one(_LOOK, hash=token_hash, purpose=purpose.value)
+    return None if row is None else _read(row)
+
+
+async def waiting(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: datetime) -> Link | None:
+    """The newest link of this kind that a person may still open."""
+    row = await conn.one(_WAITING, account_id=account_id, purpose=purpose.value, now=now)
     return None if row is None else _read(row)
 
 

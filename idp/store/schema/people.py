@@ -24,6 +24,9 @@ account = table(
     sa.Column("claims", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     *may_have(sa.Text, "locale", "prefers"),
     *has(Time, "created_at", "updated_at"),
+    # What was told until `former_until` is told there too: whoever changes an address silences nobody.
+    sa.Column("former_email", sa.Text),
+    sa.Column("former_until", Time),
     *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until", "provisional_until"),
     sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
 )

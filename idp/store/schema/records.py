@@ -23,6 +23,7 @@ message = table(
     *has(Time, "created_at", "expires_at"),
     sa.Column("state", sa.Text, nullable=False, server_default=sa.text("'waiting'")),
     *may_have(sa.Text, "denied_by", "swap"),
+    sa.Column("former", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("lease_until", Time, server_default=sa.text("'-infinity'::timestamp with time zone")),
     sa.Column("tries", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.CheckConstraint("state IN ('waiting', 'sent', 'failed', 'expired', 'denied')", name="state"),

@@ -74,6 +74,8 @@ class Done(Enum):
     PASSKEY_ADDED = mark("Your passkey is set up.")
     PASSKEY_RENAMED = mark("The passkey has a new name.")
     PASSKEY_REMOVED = mark("The passkey was removed. Every other browser has to sign in again.")
+    PROFILE_CHANGED = mark("What you say of yourself was saved.")
+    EMAIL_REMOVED = mark("The email address was removed, and told of it.")
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
@@ -107,6 +109,16 @@ class AuthenticatorRow:
     def strong(self) -> bool:
         """Whether it is of a kind that opens sensitive actions."""
         return TRAITS[self.factor].strong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRow:
+    """The e-mail address, masked, None where there is none. `change` leads to its page; without it `fixed` says why."""
+
+    address: str | None = None
+    verified: bool = False
+    change: str | None = None
+    fixed: Fixed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +200,8 @@ class Home:
     add_passkey: str | None = None
     new_recovery_codes: str | None = None
     renew_codes: str | None = None
+    email: AddressRow = AddressRow()
+    profile: str | None = None
     change_password: str | None = None
     end_others: str | None = None
     frozen: bool = False

@@ -62,6 +62,14 @@ class Outcome(Enum):
             "account has none of them that works now. A code by text message does not count. Ask the people who run "
             "this service to set one up for you. Nothing was changed."
         ),
+    ),
+    EMAIL_VERIFIED = (
+        mark("Your email address is verified"),
+        mark("From now on we write to it. You can close this page, or go on where you were."),
+    )
+    EMAIL_OVER = (
+        mark("This link does not work any more"),
+        mark("It was used already, is too old, or a newer one was sent. Nothing was changed."),
     )
     LINK_OVER = (
         mark("This link does not work any more"),
