@@ -184,7 +184,8 @@ async def test_a_frozen_account_gets_no_other_address(provider: Provider) -> Non
     await ask(provider, browser)
     path = await link_in(provider)
     bob = await give(provider, OLD)
-    await accounts.freeze(provider.idp.db, account_id=bob, now=provider.clock.now())
+    async with provider.idp.db.transaction() as conn:
+        await accounts.freeze(conn, account_id=bob, now=provider.clock.now())
     assert (await forged_press(provider, provider.browser(), path)).status_code == 404
     assert await theirs(provider) == (OLD, True)
 

@@ -12,6 +12,7 @@ from idp.store.schema.records import audit_event
 from tests.world.account_pages import come_in, forged
 from tests.world.composed import Statement
 from tests.world.provider import Provider
+from tests.world.stage import own_token
 
 ROOM = "/account/profile"
 ROWS = Statement(select(account.c.name, account.c.locale, account.c.claims).where(account.c.username == "bob"))
@@ -36,7 +37,7 @@ async def test_what_is_said_is_kept_shown_and_told_to_applications(provider: Pro
     browser = provider.browser()
     await come_in(provider, browser)
     await browser.get(ROOM)
-    page = await browser.submit(ROOM, **SAID)
+    page = await browser.post(ROOM, {**own_token(provider, browser, ROOM), **SAID})
     assert "was saved" in page.text or "se guardó" in page.text
     name, locale, claims = await kept(provider)
     assert (name, locale) == ("Bob Builder", "es")
@@ -92,7 +93,7 @@ async def test_what_cannot_be_kept_is_told_at_its_field_and_the_rest_is_not_lost
     await come_in(provider, browser)
     await browser.get(ROOM)
     other = "nickname" if field != "nickname" else "given_name"
-    page = await browser.submit(ROOM, **{field: typed, other: "Kept"})
+    page = await browser.post(ROOM, {**own_token(provider, browser, ROOM), field: typed, other: "Kept"})
     assert page.status_code == 400
     assert f'href="#{field}"' in page.text
     assert 'value="Kept"' in page.text or len(typed) > 1000

@@ -9,7 +9,6 @@ from idp.web.pages.account import (
     BeginEnrolment,
     ChangePassword,
     DeviceRow,
-    Done,
     EditAuthenticator,
     EditDevice,
     Fixed,
@@ -28,6 +27,7 @@ from idp.web.pages.answers import (
     Trouble,
 )
 from idp.web.pages.brand import Brand, brand_css
+from idp.web.pages.done import Done
 from idp.web.pages.forgotten import Forgot, ForgotSent, NewPassword, ResetLink
 from idp.web.pages.freezing import Freeze, Frozen
 from idp.web.pages.headers import (

@@ -62,7 +62,7 @@ class Outcome(Enum):
             "account has none of them that works now. A code by text message does not count. Ask the people who run "
             "this service to set one up for you. Nothing was changed."
         ),
-    ),
+    )
     EMAIL_VERIFIED = (
         mark("Your email address is verified"),
         mark("From now on we write to it. You can close this page, or go on where you were."),
