@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from idp.model import Client
 
 LARGEST_JWKS = 100_000
 
@@ -73,12 +76,61 @@ ChangedOrigins = Annotated[
 ]
 
 
+DetailsTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--details-type",
+        metavar="TYPE",
+        help="What it may ask people to approve: a [details.TYPE] of the policy (RFC 9396); may be repeated.",
+    ),
+]
+
+
+RequirePar = Annotated[bool, typer.Option("--require-par", help="Take nothing from it but pushed requests (RFC 9126).")]
+ChangedRequirePar = Annotated[
+    bool | None,
+    typer.Option("--require-par/--no-require-par", help="Whether to take nothing but pushed requests (RFC 9126)."),
+]
+
+
 HomeUri = Annotated[
     str | None,
     typer.Option(
         "--home-uri", metavar="URL", help="Where people begin to use it: a link on their account page; '' for none."
     ),
 ]
+
+
+def fields_of(client: "Client") -> dict[str, Any]:
+    """A client without its secret. `browser_origins` are those that count: registered, or of the redirect URIs."""
+    from idp.oidc import origins
+
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "auth_method": client.auth_method,
+        "redirect_uris": client.redirect_uris,
+        "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        "grant_types": client.grant_types,
+        "scopes": client.scopes,
+        "require_pkce": client.require_pkce,
+        "first_party": client.first_party,
+        "native": client.native,
+        "signing_alg": client.signing_alg,
+        "userinfo_alg": client.userinfo_alg,
+        "rotate_refresh": client.rotate_refresh,
+        "assertion_audience": client.assertion_audience,
+        "audience": client.audience,
+        "id_token_claims": client.id_token_claims,
+        "groups": client.groups,
+        "origins": client.origins,
+        "home_uri": client.home_uri,
+        "details_types": client.details_types,
+        "require_pushed": client.require_pushed,
+        "browser_origins": sorted(origins.of(client)),
+        "jwks": client.jwks,
+        "disabled": client.disabled,
+    }
 
 
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - values of every kind of option

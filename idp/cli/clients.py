@@ -1,7 +1,7 @@
 """`idp client …`: the applications that people sign in to."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,44 +10,13 @@ from idp.cli import output
 
 if TYPE_CHECKING:
     from idp.flows.operate.clients import Registered
-    from idp.model import Client
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
 Which = Annotated[str, typer.Argument(metavar="CLIENT", help="Its name or client id.", show_default=False)]
 
 
-def _client(client: "Client") -> dict[str, Any]:
-    """A client without its secret. `browser_origins` are those that count: registered, or of the redirect URIs."""
-    from idp.oidc import origins
-
-    return {
-        "client_id": client.id,
-        "name": client.name,
-        "auth_method": client.auth_method,
-        "redirect_uris": client.redirect_uris,
-        "post_logout_redirect_uris": client.post_logout_redirect_uris,
-        "grant_types": client.grant_types,
-        "scopes": client.scopes,
-        "require_pkce": client.require_pkce,
-        "first_party": client.first_party,
-        "native": client.native,
-        "signing_alg": client.signing_alg,
-        "userinfo_alg": client.userinfo_alg,
-        "rotate_refresh": client.rotate_refresh,
-        "assertion_audience": client.assertion_audience,
-        "audience": client.audience,
-        "id_token_claims": client.id_token_claims,
-        "groups": client.groups,
-        "origins": client.origins,
-        "home_uri": client.home_uri,
-        "browser_origins": sorted(origins.of(client)),
-        "jwks": client.jwks,
-        "disabled": client.disabled,
-    }
-
-
 def _show_secret(registered: "Registered", first: str, *, as_json: bool) -> None:
-    fields = _client(registered.client)
+    fields = options.fields_of(registered.client)
     lines = [first, f"  client_id      {registered.client.id}"]
     if registered.secret is not None:
         fields["client_secret"] = registered.secret
@@ -96,6 +65,8 @@ def add(
     group: options.Groups = None,
     origin: options.Origins = None,
     home_uri: options.HomeUri = None,
+    details_type: options.DetailsTypes = None,
+    require_par: options.RequirePar = False,
     client_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own choice.")] = None,
     as_json: output.Json = False,
 ) -> None:
@@ -115,6 +86,7 @@ def add(
         groups=group,
         origins=origin,
         home_uri=home_uri,
+        details_types=details_type,
         client_id=client_id,
     )
     from idp.flows.operate.clients import NewClient, add_client
@@ -127,6 +99,7 @@ def add(
         native=native,
         require_pkce=not no_pkce,
         rotate_refresh=not no_rotation,
+        require_pushed=require_par,
         **given,
     )
     registered = run(lambda idp: add_client(idp, new), makes=True)
@@ -171,6 +144,8 @@ def set_(
     group: options.Groups = None,
     origin: options.ChangedOrigins = None,
     home_uri: options.HomeUri = None,
+    details_type: options.DetailsTypes = None,
+    require_par: options.ChangedRequirePar = None,
     as_json: output.Json = False,
 ) -> None:
     """Change what a client was registered with, and say what follows.
@@ -198,6 +173,8 @@ def set_(
         groups=group,
         origins=origin,
         home_uri=home_uri,
+        details_types=details_type,
+        require_pushed=require_par,
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
@@ -205,7 +182,7 @@ def set_(
     from idp.serving.place import run
 
     done = run(lambda idp: set_client(idp, client, changes))
-    fields = _client(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
+    fields = options.fields_of(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
     lines = [f"  {what}: {_text(old) or 'none'} -> {_text(new) or 'none'}" for what, (old, new) in done.changed.items()]
     first = f"{done.before.name} is changed." if lines else f"{done.before.name} was like that already."
     lines = [first, *lines, *done.consequences]
@@ -227,7 +204,7 @@ def list_(as_json: output.Json = False) -> None:
         for one in found
     ]
     lines = output.table(("NAME", "CLIENT ID", "AUTHENTICATES BY", "SCOPES", ""), rows)
-    fields = {"clients": [_client(one) for one in found]}
+    fields = {"clients": [options.fields_of(one) for one in found]}
     output.show(fields, lines or "No client yet: register one with `idp client add`.", as_json=as_json)
 
 
@@ -238,7 +215,7 @@ def show(client: Which, as_json: output.Json = False) -> None:
     from idp.serving.place import run
 
     found, missing = run(lambda idp: explain_client(idp, client))
-    fields = _client(found)
+    fields = options.fields_of(found)
     lines = [output.table(("FIELD", "VALUE"), [(key, _text(value)) for key, value in fields.items()])]
     lines += [f"{scope} is never granted: {why}." for scope, why in missing.items()]
     output.show(fields | {"left_out": missing}, lines, as_json=as_json)

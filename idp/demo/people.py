@@ -45,6 +45,7 @@ async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Se
                 scopes=("openid", "profile", "transfers:write"),
                 first_party=True,
                 audience=(f"{bank}/api",),
+                details_types=("payment",),
             ),
         ),
         notes=await _client(
@@ -69,7 +70,9 @@ async def _client(idp: Idp, new: NewClient) -> str:
     except NotThere:
         registered = await add_client(idp, new)
     else:
-        await set_client(idp, new.client_id or new.name, {"home_uri": new.home_uri})
+        # What a demonstration that was begun with an older version does not have yet.
+        now = {"home_uri": new.home_uri, "details_types": new.details_types}
+        await set_client(idp, new.client_id or new.name, now)
         registered = await new_client_secret(idp, new.client_id or new.name)
     assert registered.secret is not None
     return registered.secret

@@ -217,6 +217,8 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
         "groups": ("--group", "finance"),
         "origins": ("--origin", "capacitor://localhost"),
         "home_uri": ("--home-uri", "https://shop.example.com/start"),
+        "details_types": ("--details-type", "payment"),
+        "require_pushed": ("--require-par",),
     }
     before = idp("client", "add", name, *HERE, "--json").json
     ran = idp("client", "set", before["client_id"], *(word for each in words.values() for word in each), "--json")

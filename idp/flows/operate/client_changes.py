@@ -89,6 +89,16 @@ def _consequences(before: Client, after: Client) -> Iterator[str]:
         if gone:
             yield f"{what} {gone} are refused."
     yield from _of_scopes(before, after)
+    if gone := _less(before.details_types, after.details_types):
+        yield f"It cannot ask for approval of {gone} any more."
+    if more := _less(after.details_types, before.details_types):
+        yield f"It may ask people to approve {more}, each by itself."
+    if after.require_pushed is not before.require_pushed:
+        yield (
+            "Only requests that it pushes to /par are taken from now on (RFC 9126)."
+            if after.require_pushed
+            else "It need not push its requests any more, but for those with an amount."
+        )
     if "refresh_token" in before.grant_types - after.grant_types:
         yield "The refresh tokens that it holds are refused."
     if after.first_party is not before.first_party:

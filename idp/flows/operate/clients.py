@@ -54,6 +54,8 @@ class NewClient:
     groups: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     home_uri: str | None = None
+    details_types: tuple[str, ...] = ()
+    require_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
         groups=_groups(new.groups, policy, kept=frozenset() if kept is None else kept.groups),
         origins=_origins(new.origins),
         home_uri=new.home_uri or None,
+        details_types=_details_types(new, policy, kept=frozenset() if kept is None else kept.details_types),
+        require_pushed=new.require_pushed,
     )
 
 
@@ -223,6 +227,14 @@ def _groups(given: tuple[str, ...], policy: Policy, *, kept: frozenset[str]) -> 
         if group not in kept:
             known_group(group, policy)
     return frozenset(given)
+
+
+def _details_types(new: NewClient, policy: Policy, *, kept: frozenset[str]) -> frozenset[str]:
+    for name in new.details_types:
+        if name not in policy.details and name not in kept:
+            there = ", ".join(policy.details) or "none, until the policy has a table [details.NAME]"
+            raise NotAcceptable(f"The type {name!r} has no table [details.{name}] in the policy: there are {there}.")
+    return frozenset(new.details_types)
 
 
 def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
