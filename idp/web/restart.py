@@ -8,7 +8,7 @@ from starlette.responses import Response
 from idp.flows.idp import INTERNAL
 from idp.flows.signin import authorize, restart
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction
-from idp.flows.signin.restart import Finished
+from idp.flows.signin.restart import Finished, Over
 from idp.oidc.errors import PageError
 from idp.web.answers import to_client, to_interaction, trouble
 from idp.web.door import base_path, idp_of, visitor
@@ -25,13 +25,15 @@ async def gone(request: Request, interaction_id: UUID) -> Response:
     if who.token is None:
         # A browser that keeps no cookie would start again for ever: one press each time.
         stored = await restart.stored_request(idp, interaction_id)
-        if stored is None:
-            return _nothing_left(request)
+        if stored is None or stored.pushed:
+            return _nothing_left(request) if stored is None else _over(request, Over(stored))
         return trouble(request, Trouble.OTHER_BROWSER, ui_locales=stored.ui_locales, again=again)
     try:
         reopened = await restart.reopen(idp, interaction_id, who)
     except PageError:
         return _nothing_left(request)  # the client was removed in this very moment
+    if isinstance(reopened, Over):
+        return _over(request, reopened)
     if not isinstance(reopened, Finished):
         return _started(request, reopened)
     asked, person = reopened.request, reopened.account
@@ -54,6 +56,12 @@ def _started(request: Request, restarted: ToInteraction | ToClient | Gone) -> Re
             return to_client(request, done)
         case Gone():
             return _nothing_left(request)
+
+
+def _over(request: Request, over: Over) -> Response:
+    asked = over.request
+    client = idp_of(request).client(asked.client_id)
+    return trouble(request, Trouble.REQUEST_GONE, ui_locales=asked.ui_locales, client=client)
 
 
 def _nothing_left(request: Request) -> Response:

@@ -18,20 +18,29 @@ class Finished:
     account: Account | None
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """It was pushed, and so is good for one answer: its client pushes another one, or nobody does."""
+
+    request: AuthorizationRequest
+
+
 async def restart(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone:
     """The stored request once more, from its beginning, in whatever browser this is. Answered or not: that stays.
 
     It is what the address of the authorization endpoint would do that the application made.
     """
     request = await stored_request(idp, interaction_id)
-    return Gone() if request is None else await _begin(idp, request, visitor)
+    return Gone() if request is None or request.pushed else await _begin(idp, request, visitor)
 
 
-async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone | Finished:
+async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient | ToInteraction | Gone | Finished | Over:
     """As `restart`, for who did not ask for that: nobody types a code for what they only came back to."""
     request = await stored_request(idp, interaction_id)
     if request is None:
         return Gone()
+    if request.pushed:
+        return Over(request)
     if visitor.token_hash is not None:
         now = idp.clock.now()
         loaded = await facts.of_interaction(
