@@ -211,6 +211,26 @@ class AccountChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryAsked(Event):
+    """An operator wants to recover an account, and a second one has to confirm it."""
+
+    name = "account.recovery_asked"
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecovered(Event):
+    """An operator's ticket: all that there was is closed, and what is strong for `closed` seconds more."""
+
+    name = "account.recovered"
+    reason: str
+    by: str
+    confirmed_by: str | None = None
+    closed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFrozen(Event):
     """Nothing sensitive opens until the account is recovered: the person said so by a link, or an operator did."""
 

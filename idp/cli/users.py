@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, groups, invitations, output, resets
+from idp.cli import authenticators, groups, invitations, output, recovering, resets
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -268,6 +268,7 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
 
 
 app.command("reset", epilog=resets.EXAMPLES)(resets.reset)
+app.command("recover", epilog=recovering.EXAMPLES)(recovering.recover)
 app.command("invite", epilog=invitations.EXAMPLES)(invitations.invite)
 app.command("groups", epilog=groups.EXAMPLES)(groups.groups)
 app.command(

@@ -16,6 +16,7 @@ class LinkFor(StrEnum):
     VERIFY_EMAIL = "verify_email"
     INVITE = "invite"
     REGISTER = "register"
+    RECOVER = "recover"  # never sent: one operator waits for another
 
 
 INVITES = frozenset({LinkFor.INVITE, LinkFor.REGISTER})  # they open a session in which an account is set up

@@ -19,6 +19,7 @@ class Notice(StrEnum):
     CODES_WRONG = "codes_wrong"
     NEW_BROWSER = "new_browser"
     FROZEN = "frozen"
+    RECOVERED = "recovered"
     APPROVAL_REFUSED = "approval_refused"
 
 
@@ -34,6 +35,7 @@ EVERYWHERE = frozenset(
         Notice.RECOVERY_ADDED,
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RECOVERY_USED,
+        Notice.RECOVERED,
         Notice.APPROVAL_REFUSED,
     }
 )

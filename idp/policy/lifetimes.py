@@ -8,7 +8,18 @@ from types import MappingProxyType
 
 from idp.model import EVERYWHERE, Notice
 from idp.policy.reading import Bounds, Table
-from idp.policy.table import Challenges, Enrolments, Interactions, Links, Notices, Policy, Sessions, Tokens
+from idp.policy.table import (
+    Challenges,
+    Enrolments,
+    Interactions,
+    Links,
+    Notices,
+    Policy,
+    Recovery,
+    Registration,
+    Sessions,
+    Tokens,
+)
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -84,6 +95,7 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
             5 * _MINUTE, 7 * _DAY, "mail takes its time", "who gave the address has forgotten it"
         ),
         "links.freeze": Bounds(_DAY, 30 * _DAY, "not everybody reads mail each day", "an old mail would stop somebody"),
+        "recovery.nudge": Bounds(7 * _DAY, 730 * _DAY, "nobody reads what is always there", "nobody would be asked"),
         "links.invite": Bounds(_HOUR, 30 * _DAY, "nobody could act on it in time", "it lies about for so long"),
         "links.ticket": Bounds(5 * _MINUTE, 7 * _DAY, "it has to reach the person first", "it lies about for so long"),
     }
@@ -167,6 +179,20 @@ def notices(table: Table) -> Notices:
     for notice in sorted(read.no_texts & (read.texts | EVERYWHERE)):
         why = "stands in notices.texts too" if notice in read.texts else "changes how somebody signs in: it is texted"
         table.wrong("no_texts", f"{notice.value} {why}")
+    table.close()
+    return read
+
+
+def recovery(table: Table) -> Recovery:
+    """`[recovery]`."""
+    read = Recovery(second_operator=table.flag("second_operator", default=False), nudge=_span(table, "nudge"))
+    table.close()
+    return read
+
+
+def registration(table: Table) -> Registration:
+    """`[registration]`."""
+    read = Registration(open=table.flag("open", default=False))
     table.close()
     return read
 

@@ -155,6 +155,8 @@ def load_policy(text: str) -> Policy:
         enrolment=lifetimes.enrolment(file.table("enrolment")),
         tokens=tokens,
         notices=lifetimes.notices(file.table("notices")),
+        recovery=lifetimes.recovery(file.table("recovery")),
+        registration=lifetimes.registration(file.table("registration")),
         links=lifetimes.links(file.table("links")),
         limits=limits(file.table("limits")),
         details=details(file.table("details"), levels),

@@ -133,6 +133,21 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How an operator recovers an account, and how often a person is asked for what they would need themselves."""
+
+    second_operator: bool
+    nudge: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Whether people make accounts by themselves."""
+
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises.
 
@@ -152,6 +167,8 @@ class Policy:
     tokens: Tokens
     notices: Notices
     links: Links
+    recovery: Recovery
+    registration: Registration
     limits: Limits
     details: Mapping[str, DetailsRule] = field(default_factory=dict)
 

@@ -149,6 +149,7 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
         Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
         Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
         Notice.NEW_BROWSER: _("A new browser signed in to your {brand} account."),
+        Notice.RECOVERED: _("Your {brand} account is being set up anew by those who run it."),
         Notice.FROZEN: _("Your {brand} account was frozen and signed out everywhere."),
         Notice.APPROVAL_REFUSED: _("An approval asked of your {brand} account was refused as not yours."),
     }[notice]

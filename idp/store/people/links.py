@@ -37,6 +37,12 @@ UPDATE link l SET used_at = :now
 WHERE l.hash = :hash AND l.purpose = :purpose AND l.used_at IS NULL AND l.expires_at > :now
 RETURNING {_LINK}""")
 
+_NEWEST = Sql(f"""
+SELECT {_LINK} FROM link l
+WHERE l.account_id = :account_id AND l.purpose = :purpose
+ORDER BY l.created_at DESC, l.used_at IS NULL DESC
+LIMIT 1""")
+
 _DROP = Sql("""
 UPDATE link SET used_at = :now
 WHERE account_id = :account_id AND purpose = :purpose AND used_at IS NULL
@@ -92,6 +98,12 @@ async def waiting(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: dateti
 async def spend(conn: Conn, *, token_hash: bytes, purpose: LinkFor, now: datetime) -> Link | None:
     """Use a link up. The link for exactly one caller, ever; None for all others, and for one that does not work."""
     row = await conn.one(_SPEND, hash=token_hash, purpose=purpose.value, now=now)
+    return None if row is None else _read(row)
+
+
+async def newest(conn: Conn, *, account_id: UUID, purpose: LinkFor) -> Link | None:
+    """The link of this kind that was made last for a person, whether it works still or not."""
+    row = await conn.one(_NEWEST, account_id=account_id, purpose=purpose.value)
     return None if row is None else _read(row)
 
 

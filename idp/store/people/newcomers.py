@@ -18,6 +18,8 @@ SET password_hash = :password_hash, updated_at = :now,
     username = CASE WHEN provisional_until IS NULL THEN username ELSE :username END
 WHERE id = :account_id AND password_hash IS NULL
 RETURNING id""")
+_FORGET = Sql("""
+UPDATE account SET password_hash = NULL, password_until = NULL, updated_at = :now WHERE id = :account_id""")
 _SETTLE = Sql("UPDATE account SET provisional_until = NULL WHERE id = :account_id AND password_hash IS NOT NULL")
 
 
@@ -33,6 +35,11 @@ async def set_first_password(conn: Conn, *, account_id: UUID, username: str, pas
         return await conn.one(_FIRST, **values) is not None
     except asyncpg.UniqueViolationError:
         raise AlreadyThere(f"A user named {username!r} exists already.") from None
+
+
+async def forget_password(conn: Conn, *, account_id: UUID, now: datetime) -> None:
+    """Nobody signs in any more, until a first password is set again."""
+    await conn.one(_FORGET, account_id=account_id, now=now)
 
 
 async def settle(conn: Conn, *, account_id: UUID) -> None:

@@ -1,0 +1,145 @@
+"""An operator's ticket for who lost everything: all they had is closed, and a link sets the account up anew.
+
+The operator knows who gets it; what is strong stays closed for the `hold` all the same, and every channel is told.
+Where the policy wants a second operator, the first one only asks for it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idp.audit import AccountRecovered, AuthenticatorRemoved, RecoveryAsked
+from idp.crypto import digest, random_token
+from idp.errors import NotThere
+from idp.flows.delivery.linking import link_address, link_token
+from idp.flows.delivery.notices import tell
+from idp.flows.idp import Idp
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.terms import settle
+from idp.flows.people import links
+from idp.model import Account, Change, Notice
+from idp.model.links import Link, LinkFor
+from idp.store import audits
+from idp.store.engine import Connection
+from idp.store.people import accounts, authenticators, newcomers
+from idp.store.people import links as store_links
+
+LONGEST_REASON = 200
+LONGEST_OPERATOR = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A second operator has to confirm it until `expires_at`; nothing was changed."""
+
+    account: Account
+    by: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """It is done: strong scopes open `closed` from now. `address` is the link, None where it was mailed."""
+
+    account: Account
+    closed: timedelta
+    expires_at: datetime
+    address: str | None = field(repr=False)
+
+
+async def recover(idp: Idp, username: str, *, reason: str, by: str, mail: bool = False) -> Waits | Recovered:
+    """Close all that this person had and give them a link; or ask for a second operator, if the policy wants one.
+
+    Raises `NotThere` or `NotAcceptable`.
+    """
+    person = await find_user(idp, username)
+    account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _line(by, "name", LONGEST_OPERATOR)
+    _check(idp, account, mail=mail)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await accounts.lock(conn, account_id=account.id)
+        if not idp.policy.recovery.second_operator:
+            return await _recover(conn, idp, account, reason=reason, by=by, confirmed=None, mail=mail, now=now)
+        # What was asked for before is asked for no more: one at a time.
+        await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RECOVER, now=now)
+        expires_at = now + idp.policy.links.ticket
+        asked = {"reason": reason, "by": by}
+        ticket = Link(digest(random_token()), LinkFor.RECOVER, account.id, now, expires_at, fields=asked)
+        await store_links.add(conn, ticket)
+        await audits.add(conn, RecoveryAsked(reason=reason, by=by), now=now, account_id=account.id)
+        return Waits(account, by, expires_at)
+
+
+async def confirm(idp: Idp, username: str, *, by: str, mail: bool = False) -> Recovered:
+    """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
+    person = await find_user(idp, username)
+    account, by = person.account, _line(by, "name", LONGEST_OPERATOR)
+    _check(idp, account, mail=mail)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await accounts.lock(conn, account_id=account.id)
+        asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
+        if asked is None or not asked.works(now):
+            raise NotThere(f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.")
+        if asked.fields["by"] == by:
+            raise NotAcceptable(f"{by} asked for it, so somebody else has to confirm it.")
+        spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
+        assert spent is not None, "the account is locked"
+        reason, first = str(spent.fields["reason"]), str(spent.fields["by"])
+        return await _recover(conn, idp, account, reason=reason, by=first, confirmed=by, mail=mail, now=now)
+
+
+def _check(idp: Idp, account: Account, *, mail: bool) -> None:
+    if account.disabled:
+        raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
+    if mail and (idp.settings.smtp_url is None or account.mailbox is None):
+        raise NotAcceptable(f"No mail can go to {account.username}: print the link without --mail.")
+
+
+def _line(text: str, what: str, longest: int) -> str:
+    line = " ".join(text.split())
+    if not 0 < len(line) <= longest or not line.isprintable():
+        raise NotAcceptable(f"The {what} has 1 to {longest} printable characters.")
+    return line
+
+
+async def _recover(
+    conn: Connection,
+    idp: Idp,
+    account: Account,
+    *,
+    reason: str,
+    by: str,
+    confirmed: str | None,
+    mail: bool,
+    now: datetime,
+) -> Recovered:
+    # First, while the phones that are about to be closed are open: whoever has them is told.
+    await tell(idp, conn, account, Notice.RECOVERED, now=now)
+    await _close_all(conn, account.id, now=now)
+    await newcomers.forget_password(conn, account_id=account.id, now=now)
+    may = await settle(conn, idp, account, Change.OPERATOR_RECOVERS, why="recovered", now=now)
+    if may.recovers:
+        await accounts.thaw(conn, account_id=account.id)
+    for purpose in (LinkFor.RESET, LinkFor.INVITE):
+        await store_links.drop(conn, account_id=account.id, purpose=purpose, now=now)
+    made = links.new(idp, LinkFor.INVITE, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})
+    if mail:
+        await links.make(conn, made, idp, locale=account.locale)
+    else:
+        await store_links.add(conn, made.link)
+    done = AccountRecovered(reason=reason, by=by, confirmed_by=confirmed, closed=round(may.closed.total_seconds()))
+    await audits.add(conn, done, now=now, account_id=account.id)
+    token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
+    address = None if mail else link_address(idp, LinkFor.INVITE, token)
+    return Recovered(account, may.closed, made.link.expires_at, address)
+
+
+async def _close_all(conn: Connection, account_id: UUID, *, now: datetime) -> None:
+    found = await accounts.by_id(conn, account_id=account_id)
+    assert found is not None
+    for each in found[1]:
+        await authenticators.close(conn, authenticator_id=each.id, account_id=account_id, now=now)
+        event = AuthenticatorRemoved(factor=each.factor, authenticator=str(each.id), by="operator")
+        await audits.add(conn, event, now=now, account_id=account_id)
