@@ -95,6 +95,9 @@ async def test_looking_changes_nothing_and_pressing_freezes_and_signs_out(provid
 async def test_it_ends_refresh_tokens_and_codes_on_their_way(provider: Provider) -> None:
     browser = provider.browser()
     token = await refresh_token(provider, browser)
+    # What outlives its session ends too.
+    await browser.get("/account")
+    await browser.submit("/account/sign-out")
     on_its_way = await offline_code(provider)
     path = await noticed(provider)
     await press(provider, path)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from idp.flows.delivery import notices
 from idp.flows.people.rooms import SIGN_IN_PATH
 from idp.model import Notice
 from idp.sms import Channel
+from idp.store.people import accounts
 from idp.store.schema.records import message
 from idp.testing import FakeGateway
-from tests.world.account_pages import come_in, enrol, is_signed_in
+from tests.world.account_pages import come_in, is_signed_in
 from tests.world.composed import Statement
 from tests.world.mailing import can_mail
 from tests.world.parallel import at_once
@@ -124,10 +126,12 @@ async def test_the_policy_says_which_notices_cost_text_messages(
 async def test_a_change_of_how_somebody_signs_in_is_texted_whatever_the_policy_says(provider: Provider) -> None:
     rule(provider, "[notices]\ntexts = []")
     can_mail(provider)
-    browser = provider.browser()
-    await come_in(provider, browser, "bob")
-    await enrol(provider, browser)
-    assert {channel for kind, channel in await told(provider) if kind == Notice.TOTP_ADDED} == {"sms"}
+    found = await accounts.by_username(provider.idp.db, username="alice")
+    assert found is not None
+    for notice in (Notice.TOTP_ADDED, Notice.PASSWORD_CHANGED):
+        await notices.tell(provider.idp, provider.idp.db, found[0], notice, now=provider.clock.now())
+        provider.clock.move(timedelta(seconds=1))
+    assert await told(provider) == [("totp_added", "email"), ("totp_added", "sms"), ("password_changed", "email")]
 
 
 async def test_who_uses_a_fresh_browser_each_time_is_told_of_five_a_day(provider: Provider) -> None:

@@ -119,6 +119,17 @@ async def test_twenty_right_codes_at_once_are_one_proof(twins: Twins) -> None:
         assert await count(twins[0], "authentication_event") == 2 * (number + 1)
 
 
+async def test_a_new_browser_is_told_of_once_and_by_whoever_proved_it_alone(twins: Twins) -> None:
+    for number in ROUNDS:
+        await forget_limits(twins[0])
+        asked = await ask_second_factor(twins[0])
+        right = (await twins[0].deliver())[-1]
+        before = await count(twins[0], "message")
+        await answers(twins, [asked], Factor.SMS, right, 20)
+        # The first sign-in ever is no news.
+        assert await count(twins[0], "message") == before + min(number, 1)
+
+
 async def test_a_time_step_is_accepted_once_from_whatever_browser(twins: Twins) -> None:
     """TOTP-01."""
     for _ in ROUNDS:

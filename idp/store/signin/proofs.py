@@ -86,9 +86,7 @@ _BEGAN = "SELECT id, account_id FROM locked_session WHERE EXISTS (SELECT FROM us
 # A browser that this person never finished a sign-in in. The first one ever tells nobody anything new.
 def _strange(limit: Limit) -> str:
     before = f"name = '{FactorVerified.name}' AND fields ->> 'factor' <> '{Factor.PASSWORD}'"
-    came = (
-        f"EXISTS (SELECT FROM event) AND EXISTS (SELECT FROM audit_event WHERE account_id = :account_id AND {before})"
-    )
+    came = f"EXISTS (SELECT FROM audit_event WHERE account_id = :account_id AND {before})"
     return f""",
 {charged((limit,), when=f"EXISTS (SELECT FROM event) AND {came}", name=STRANGE)},
 {noticed(f"EXISTS (SELECT FROM {STRANGE})")}"""
