@@ -6,6 +6,7 @@ from idp.audit.event import Event
 from idp.audit.messages import (
     BudgetReached,
     CountryClosed,
+    MailboxRefused,
     MessageDenied,
     MessageSent,
     NumberSuppressed,

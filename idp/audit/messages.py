@@ -38,6 +38,16 @@ class NumberSuppressed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxRefused(Event):
+    """No mail goes to this (masked) address of theirs any more: it does not exist, or its reader complained."""
+
+    name = "mailbox.refused"
+    email: str
+    reason: str
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
 class NumberUnblocked(Event):
     """An operator lets messages go to this (masked) number again."""
 

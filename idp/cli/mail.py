@@ -1,4 +1,4 @@
-"""`idp email …`: does an e-mail get out?"""
+"""`idp email …`: does an e-mail get out, and what came back?"""
 
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="E-mail.", no_args_is_help=True, rich_markup_mode=None)
 
+_LATER = 75  # EX_TEMPFAIL of sysexits.h: mail servers keep the mail and try again
 _OUTCOMES = {
     "accepted": "accepted: the mail server takes it from here",
     "not_sent": "not sent: the mail server was not reached; check IDP_SMTP_URL and the network",
@@ -75,6 +76,47 @@ def send_test(
         raise typer.Exit(output.INTERRUPTED)
     if sent.outcome != "accepted":
         raise typer.Exit(1)
+
+
+@app.command(
+    "bounces",
+    epilog=(
+        "\b\nExamples:\n"
+        "  idp email bounces < report.eml\n"
+        '  bounces: "|/usr/bin/env IDP_DATABASE_URL_FILE=/etc/stile/url idp email bounces"     a line of /etc/aliases\n'
+        "  Set IDP_SMTP_BOUNCES to that address. Status 75 asks the mail server to try again later."
+    ),
+)
+def bounces(as_json: output.Json = False) -> None:
+    """Read one mail that says that a mail of ours did not arrive, or that its reader complained (RFC 3464, RFC 5965).
+
+    An address that does not exist, or whose reader wants no mail of ours, gets none until it is verified anew. What is
+    no such report, or not about a mail that we sent, changes nothing.
+    """
+    import sys
+
+    from idp.errors import IdpError
+    from idp.flows.delivery.bounces import take
+    from idp.serving.place import run
+    from idp.sms.bounces import LONGEST, read
+
+    if sys.stdin.isatty():
+        raise typer.BadParameter("Pipe one mail into it: idp email bounces < report.eml", param_hint="standard input")
+    returned = read(sys.stdin.buffer.read(LONGEST))
+    try:
+        taken = None if returned is None else run(lambda idp: take(idp, returned))
+    except IdpError as error:
+        output.complain([str(error)], as_json=as_json)
+        raise typer.Exit(_LATER) from None
+    if taken is None:
+        about = "no report of a mail that did not arrive" if returned is None else "about no mail of ours, or known"
+        nothing = {"to": None, "reason": None, "closed": False}
+        output.show(nothing, f"Nothing was changed: it is {about}.", as_json=as_json)
+        return
+    line = f"{taken.to}: {taken.reason.replace('_', ' ')}."
+    if taken.closed:
+        line += " No mail goes there until the address is verified anew."
+    output.show({"to": taken.to, "reason": taken.reason, "closed": taken.closed}, line, as_json=as_json)
 
 
 async def _send(settings: "Settings", to: str) -> "tuple[Sent, bool]":

@@ -24,6 +24,7 @@ def account_json(account: "Account") -> dict[str, Any]:
         "name": account.name,
         "email": account.email,
         "email_verified": account.email_verified,
+        "email_refused_at": account.email_refused_at,
         "groups": account.groups,
         "disabled": account.disabled,
         "frozen_at": account.frozen_at,
@@ -62,6 +63,7 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
     about = [
         ("name", account.name),
         ("e-mail", f"{account.email or ''}{' (verified)' if account.email_verified else ''}"),
+        *([("", f"takes no mail since {output.when(refused)}")] if (refused := account.email_refused_at) else []),
         *_claims(account.claims),
         ("groups", " ".join(sorted(account.groups))),
         ("added", output.when(account.created_at)),

@@ -65,6 +65,13 @@ def read_mailbox(value: object) -> object:
     return Mailbox(name, address)
 
 
+def check_selector(text: str) -> str:
+    """A selector of DKIM keys (RFC 6376 3.1). Raises `ValueError` with what is wrong."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", text):
+        raise ValueError("must be a selector, as in mail2026 of mail2026._domainkey.login.example.com")
+    return text
+
+
 def read_mail_server(value: object) -> object:
     """`smtps://user:password@host:465` or `smtp://…?starttls=required`. Raises `ValueError` that repeats nothing."""
     if not isinstance(value, str):

@@ -49,6 +49,7 @@ class Account:
     """A person. `claims` holds further standard claims (OIDC Core 5.1) by name, `address` as an object.
 
     `prefers` is the second factor that they want to be asked for first.
+    `email_refused_at`: since then the address takes no mail of ours, until it is verified anew.
     `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
     `password_until`: an operator gave the password, which works until then, and is to be changed when it is used first.
     `provisional_until`: somebody registers, and the account goes then if they do not come to an end.
@@ -62,6 +63,7 @@ class Account:
     name: str | None = None
     email: str | None = None
     email_verified: bool = False
+    email_refused_at: datetime | None = None
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
@@ -74,8 +76,8 @@ class Account:
 
     @property
     def mailbox(self) -> str | None:
-        """The e-mail address that is known to be theirs, the only one that codes go to."""
-        return self.email if self.email_verified else None
+        """The e-mail address that is known to be theirs and takes mail, the only one that codes go to."""
+        return self.email if self.email_verified and self.email_refused_at is None else None
 
     @property
     def closed_until(self) -> datetime | None:

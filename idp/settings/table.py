@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
-from idp.model.mail import Mailbox, MailServer, read_mail_server, read_mailbox
+from idp.model.mail import Mailbox, MailServer, check_selector, read_mail_server, read_mailbox
 from idp.model.regions import ByRegion, read_orders, read_senders, reader
 from idp.settings.database import read_database_url
 from idp.settings.networks import Network, unmapped
@@ -56,6 +56,7 @@ Orders = Annotated[ByRegion[tuple[str, ...]], BeforeValidator(reader(read_orders
 Senders = Annotated[ByRegion[str], BeforeValidator(reader(read_senders))]
 MailServers = Annotated[MailServer, BeforeValidator(read_mail_server)]
 Mailboxes = Annotated[Mailbox, BeforeValidator(read_mailbox)]
+Selector = Annotated[str, AfterValidator(check_selector)]
 Age = Annotated[timedelta, BeforeValidator(_age)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(check_origins)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_words), AfterValidator(unmapped)]
@@ -101,6 +102,10 @@ class Settings(BaseModel):
     webhook_secret: SecretStr | None = Field(None, description="whsec_ and 24 to 64 bytes in base64; signs both ways")
     smtp_url: MailServers | None = Field(None, description="smtps://user:password@host, or smtp://…?starttls=required")
     smtp_from: Mailboxes | None = Field(None, description="Sender of e-mail: Acme <no-reply@login.example.com>")
+    smtp_bounces: Mailboxes | None = Field(None, description="Where mail that did not arrive is reported: bounces@…")
+    smtp_dkim: Selector | None = Field(
+        None, description="DKIM selector of your mail server, for `idp doctor` to look at"
+    )
     sms_region: str | None = Field(None, description="Region of phone numbers typed without a country code, as in EE")
     receipt_url: str | None = Field(None, description="Where providers reach us if not at an https issuer; or off")
     sms_countries: Words = Field((), description="Countries whose numbers are texted, as in EE FI US:known_only")

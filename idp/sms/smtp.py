@@ -38,6 +38,7 @@ class SmtpGateway:
     brand: str
     tls: ssl.SSLContext = field(repr=False, compare=False)
     total: timedelta = TOTAL
+    bounces: str | None = None  # RFC 5321 4.4: the address of the envelope, where reports go; None: the sender's
     name: str = "smtp"
     channels: frozenset[Channel] = frozenset({Channel.EMAIL})
     idempotent: bool = False
@@ -53,7 +54,8 @@ class SmtpGateway:
             mail = self._mail(message)
         except ValueError:  # a header cannot say it
             return Sent(Outcome.REJECTED, reason=Reason.CONTENT_REJECTED)
-        exchange = _Exchange(self.server, self.tls, self.sender.address, message.to, mail)
+        envelope = self.bounces or self.sender.address
+        exchange = _Exchange(self.server, self.tls, envelope, message.to, mail)
         try:
             async with asyncio.timeout(self.total.total_seconds()):
                 sent = await asyncio.get_running_loop().run_in_executor(self.threads, exchange.run)
@@ -87,7 +89,9 @@ def create(settings: Settings, client: httpx.AsyncClient) -> SmtpGateway:  # noq
     """The gateway of `IDP_SMTP_*`. Raises `SettingsError` that names what is missing."""
     if settings.smtp_url is None or settings.smtp_from is None:
         raise SettingsError(missing_for("smtp", settings))
-    return SmtpGateway(settings.smtp_url, settings.smtp_from, settings.brand, ssl.create_default_context())
+    bounces = None if settings.smtp_bounces is None else settings.smtp_bounces.address
+    tls = ssl.create_default_context()
+    return SmtpGateway(settings.smtp_url, settings.smtp_from, settings.brand, tls, bounces=bounces)
 
 
 class _Answers:

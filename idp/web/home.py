@@ -50,6 +50,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
     return pages.Home(
         now=inside.now,
         zone=inside.account.claims.get("zoneinfo"),
+        refused=masked(inside.account.email) if inside.account.email and inside.account.email_refused_at else None,
         username=inside.account.username,
         name=inside.account.name,
         sign_out=base + SIGN_OUT_PATH,

@@ -31,6 +31,7 @@ COMMANDS = [
     ("sms", "rules"),
     ("sms", "unblock"),
     ("email", "test"),
+    ("email", "bounces"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
     *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove")),
     *(
@@ -47,6 +48,7 @@ COMMANDS = [
             "disable",
             "enable",
             "freeze",
+            "reset",
             "unlock",
             "claims",
             "email",

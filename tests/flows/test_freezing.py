@@ -128,7 +128,7 @@ async def test_a_wrong_password_says_nothing_of_it(provider: Provider) -> None:
         browser = provider.browser()
         await browser.get("/account")
         pages.append((await browser.submit("/password", username=name, password="wrong one")).text.replace(name, ""))
-    cut = [re.sub(r'value="[0-9a-f]{64}"|note=\S+', "", page) for page in pages]
+    cut = [re.sub(r"[0-9A-Za-z_-]{40,}", "", page) for page in pages]
     assert cut[0] == cut[1]
     assert "frozen" not in cut[0]
 

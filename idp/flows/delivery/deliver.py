@@ -12,7 +12,7 @@ from idp.errors import SealBroken
 from idp.flows.delivery import receipts, spending, swaps
 from idp.flows.delivery.outgoing import address_of, masked, subject_of, text_of
 from idp.flows.delivery.spending import Cleared
-from idp.flows.delivery.suppressions import suppress
+from idp.flows.delivery.suppressions import refuse_mailbox, suppress
 from idp.flows.idp import Idp
 from idp.model import Swap
 from idp.sms import Channel, Gateway, Message, Outcome, Reason, Sent, phone, routing, told
@@ -152,8 +152,9 @@ async def _try(
     await _settle(idp, cleared, sent)
     probed = _probed(message, gateway.name, ways.place) if probe else ()
     opened = await _judge_gateway(idp, gateway.name, ways.place, sent, probe=probed)
-    if sent.reason in routing.SUPPRESSES and sent.outcome is Outcome.REJECTED and message.channel == Channel.SMS:
-        await suppress(idp, ways.to, reason=sent.reason, gateway=gateway.name, account_id=message.account_id)
+    if sent.reason in routing.SUPPRESSES and sent.outcome is Outcome.REJECTED:
+        close = suppress if message.channel == Channel.SMS else refuse_mailbox
+        await close(idp, ways.to, reason=sent.reason, gateway=gateway.name, account_id=message.account_id)
     return Delivered(message.id, state, ways.place, gateway.name, sent, opened, broke)
 
 

@@ -96,5 +96,5 @@ async def tell_again(idp: Idp) -> int:
 
 def reaches(idp: Idp, account: Account, authenticators: Iterable[Authenticator]) -> bool:
     """Whether there is any channel on which this person can be told."""
-    by_mail = idp.settings.smtp_url is not None and account.email is not None
+    by_mail = idp.settings.smtp_url is not None and account.email is not None and account.email_refused_at is None
     return by_mail or any(each.factor is Factor.SMS and each.closed_at is None for each in authenticators)

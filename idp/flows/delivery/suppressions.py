@@ -1,8 +1,9 @@
-"""Numbers that nothing is sent to: added when a provider says so, lifted by an operator. `spending` asks for them."""
+"""Numbers and mailboxes that nothing is sent to: because a provider says so. An operator lifts one of a number."""
 
 from uuid import UUID
 
-from idp.audit import NumberSuppressed, NumberUnblocked
+from idp.audit import MailboxRefused, NumberSuppressed, NumberUnblocked
+from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp
 from idp.sms.phone import Phone, mask
 from idp.store.delivery import suppressions
@@ -13,6 +14,17 @@ async def suppress(idp: Idp, number: str, *, reason: str, gateway: str, account_
     audit = NumberSuppressed(phone=mask(number), reason=reason, gateway=gateway, account=str(account_id))
     number_key = idp.secrets.index(number, purpose=suppressions.PURPOSE)
     return await suppressions.add(idp.db, number_key, reason=reason, audit=audit, now=idp.clock.now())
+
+
+async def refuse_mailbox(idp: Idp, address: str, *, reason: str, gateway: str, account_id: UUID) -> bool:
+    """Send no mail to this address any more, if it is this person's still. True when that is new.
+
+    Then what they are told goes to their phones, and no code is mailed, until the address is verified anew.
+    """
+    audit = MailboxRefused(email=masked(address), reason=reason, gateway=gateway)
+    return await suppressions.refuse_mailbox(
+        idp.db, account_id=account_id, address=address, audit=audit, now=idp.clock.now()
+    )
 
 
 async def unblock(idp: Idp, phone: Phone) -> str | None:

@@ -125,7 +125,7 @@ class Telling:
 FORMER = "account.former_until > :now AND account.former_email IS DISTINCT FROM account.email"
 _MAILED = """
         SELECT id, email_verified FROM account
-        WHERE id = :notice_account_id AND email IS NOT NULL AND :notice_mail::boolean"""
+        WHERE id = :notice_account_id AND email IS NOT NULL AND email_refused_at IS NULL AND :notice_mail::boolean"""
 
 
 def noticed(when: str = "true") -> str:

@@ -1,10 +1,11 @@
-"""Numbers that nothing is sent to: a provider says they do not exist, or their holder wants no messages.
+"""Numbers and addresses that nothing is sent to: they do not exist, or their holder wants no messages.
 
-Known by keyed hashes alone, under every key there is: the caller makes them (`KeyChain.indexes`).
+Numbers are known by keyed hashes alone, under every key there is: the caller makes them (`KeyChain.indexes`).
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from idp.audit import Event
 from idp.store.audits import AUDITED, audit_values
@@ -28,6 +29,27 @@ WITH removed AS (
 ),
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM removed))
 SELECT reason FROM removed""")
+
+
+# The address must be theirs still: a report may be about one that they had before.
+_REFUSE = Sql(f"""
+WITH refused AS (
+    UPDATE account SET email_refused_at = :now
+    WHERE id = :account_id AND lower(email) = lower(:address) AND email_refused_at IS NULL
+    RETURNING id
+),
+dead AS (
+    UPDATE challenge SET attempts = max_attempts
+    WHERE account_id = (SELECT id FROM refused) AND factor = 'email' AND consumed_at IS NULL
+),
+audited AS ({AUDITED} WHERE EXISTS (SELECT FROM refused))
+SELECT id FROM refused""")
+
+
+async def refuse_mailbox(conn: Conn, *, account_id: UUID, address: str, audit: Event, now: datetime) -> bool:
+    """Send no mail to this address of a person any more, until it is verified anew. True when that is new."""
+    values = audit_values(audit, account_id=account_id)
+    return await conn.one(_REFUSE, account_id=account_id, address=address, now=now, **values) is not None
 
 
 async def add(conn: Conn, number_key: bytes, *, reason: str, audit: Event, now: datetime) -> bool:

@@ -45,7 +45,7 @@ where_to AS (
     UNION ALL
     SELECT due.id, NULL, 'email', false
     FROM due JOIN account ON account.id = due.account_id
-    WHERE account.email IS NOT NULL AND :mail::boolean
+    WHERE account.email IS NOT NULL AND account.email_refused_at IS NULL AND :mail::boolean
     UNION ALL
     SELECT due.id, NULL, 'email', true
     FROM due JOIN account ON account.id = due.account_id

@@ -45,15 +45,18 @@ _DISABLE = Sql("UPDATE account SET disabled_at = :disabled_at, updated_at = :now
 # Never earlier than it was to be, so that a second recovery does not shorten the first.
 _CLOSE_STRONG = Sql("""
 UPDATE account SET strong_from = greatest(strong_from, :until) WHERE id = :account_id""")
-_EMAIL = Sql("""
+# Nothing is said anew of the address, but that it takes mail again.
+_SAME = "(email IS NOT DISTINCT FROM :email AND email_verified = :verified)"
+_EMAIL = Sql(f"""
 WITH mailbox AS (
     UPDATE account
-    SET email = :email, email_verified = :verified, updated_at = :now,
+    SET email = :email, email_verified = :verified, email_refused_at = NULL, updated_at = :now,
         -- The oldest one stays: of two changes in a row the first may have been somebody else's.
-        former_email = CASE WHEN former_until > :now OR NOT email_verified THEN former_email ELSE email END,
-        former_until = CASE WHEN email_verified OR former_until > :now
+        former_email = CASE WHEN former_until > :now OR NOT email_verified OR {_SAME} THEN former_email
+                            ELSE email END,
+        former_until = CASE WHEN email_verified AND NOT {_SAME} OR former_until > :now
                             THEN greatest(former_until, :former_until::timestamptz) END
-    WHERE id = :account_id AND (email IS DISTINCT FROM :email OR email_verified <> :verified)
+    WHERE id = :account_id AND (NOT {_SAME} OR email_refused_at IS NOT NULL)
     RETURNING id
 ),
 unsent AS (

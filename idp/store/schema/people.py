@@ -28,6 +28,8 @@ account = table(
     sa.Column("former_email", sa.Text),
     sa.Column("former_until", Time),
     *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until", "provisional_until"),
+    # Since then the address takes no mail of ours.
+    sa.Column("email_refused_at", Time),
     sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
 )
 

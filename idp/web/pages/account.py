@@ -149,7 +149,8 @@ class Home:
     Links (GET) to `add_authenticator`, `add_phone`, `new_recovery_codes` (the first), `change_password`; None hides
     one. Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is
     what "2 hours ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in.
-    `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed.
+    `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed. `refused` is the masked address
+    that takes no mail.
     """
 
     template: ClassVar[str] = "home.html"
@@ -159,6 +160,7 @@ class Home:
     guard: Guard
     step: Step | None = None
     zone: str | None = None
+    refused: str | None = None
     name: str | None = None
     done: Done | None = None
     authenticators: tuple[AuthenticatorRow, ...] = ()
