@@ -150,11 +150,9 @@ async def _add(
         now=now,
     )
     if not stored.added:
-        if await store.known(conn, credential_id=made.credential_id, account_id=account.id):
-            return Done() if not stored.fresh else NotAdded.THERE
-        if not stored.fresh:
-            return NotAdded.OLD
-        return NotAdded.THERE if stored.charged else await _too_often(conn, inside, changes)
+        if stored.owner is not None:
+            return Done() if stored.owner == account.id and not stored.fresh else NotAdded.THERE
+        return await _too_often(conn, inside, changes) if stored.fresh else NotAdded.OLD
     open_ = [each for each in inside.loaded.authenticators if each.closed_at is None]
     if any(each.factor is Factor.RECOVERY and each.remaining for each in open_):
         return Done()

@@ -45,7 +45,7 @@ async def note_behind(
         PasskeyBehind(authenticator=str(which), interaction=str(asked.id)),
         account_id=account.id,
         client_id=asked.client_id,
-        failures=limits.subject(idp.limits.code_failures, account.id, Factor.PASSKEY.value),
+        failures=None,
         told_from=0,
         once=(idp.limits.code_notices, limits.subject(idp.limits.code_notices, account.id, Factor.PASSKEY.value)),
         telling=telling(idp, account, Notice.PASSKEY_BEHIND, locale=locale, now=now),

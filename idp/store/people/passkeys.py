@@ -18,11 +18,11 @@ from idp.store.sql import Sql, values_of
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of it. `fresh`: nobody has answered this challenge before; `charged`: one more change may be made."""
+    """What became of it. `fresh`: nobody has answered this challenge before; `owner`: who has this passkey already."""
 
     added: bool
     fresh: bool
-    charged: bool
+    owner: UUID | None
 
 
 @lru_cache(maxsize=8)
@@ -55,7 +55,7 @@ used_here AS (
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM added)),
 {noticed("EXISTS (SELECT FROM added)")}
 SELECT EXISTS (SELECT FROM added) AS added, EXISTS (SELECT FROM unused) AS fresh,
-       EXISTS (SELECT FROM charged) AS charged, {waking("noticed")}""")
+       (SELECT account_id FROM authenticator WHERE credential_id = :credential_id) AS owner, {waking("noticed")}""")
 
 
 async def add(
@@ -87,12 +87,4 @@ async def add(
         now=now,
     )
     assert row is not None
-    return Added(row["added"], row["fresh"], row["charged"])
-
-
-_OF_CREDENTIAL = Sql("SELECT id FROM authenticator WHERE credential_id = :credential_id AND account_id = :account_id")
-
-
-async def known(conn: Conn, *, credential_id: bytes, account_id: UUID) -> bool:
-    """Whether this person registered it before."""
-    return await conn.one(_OF_CREDENTIAL, credential_id=credential_id, account_id=account_id) is not None
+    return Added(row["added"], row["fresh"], row["owner"])

@@ -15,7 +15,7 @@ from idp.store.sql import Sql
 
 @lru_cache(maxsize=4)
 def _note(limit: Limit) -> Sql:
-    often = "EXISTS (SELECT FROM rate_limit WHERE key = :failures AND count >= :told_from)"
+    often = ":failures::bytea IS NULL OR EXISTS (SELECT FROM rate_limit WHERE key = :failures AND count >= :told_from)"
     return Sql(f"""
 WITH audited AS ({AUDITED}),
 {charged((limit,), when=often)},
@@ -29,7 +29,7 @@ async def note(
     *,
     account_id: UUID,
     client_id: str,
-    failures: bytes,
+    failures: bytes | None,
     told_from: int,
     once: tuple[Limit, bytes],
     telling: Telling,
