@@ -37,7 +37,8 @@ async def note(
 ) -> None:
     """Write a wrong code down. From `told_from` in a row on, as `failures` counts them, the person is told.
 
-    As often as `once` allows. One statement, whatever it does: wrong codes cost as much as before.
+    Without `failures` at once. As often as `once` allows. One statement, whatever it does: wrong codes cost as much as
+    before.
     """
     await conn.one(
         _note(once[0]),
