@@ -12,6 +12,7 @@ from idp.flows.people import apps, enrol
 from idp.flows.people.account import Done as Changed
 from idp.flows.people.apps import App
 from idp.flows.people.enrol import Again, Enrolling, Slip
+from idp.flows.people.leaving import Last
 from idp.flows.people.recovery import Codes, Nothing
 from idp.flows.people.rooms import (
     AUTHENTICATORS_PATH,
@@ -34,6 +35,7 @@ from idp.web.pages import (
     Problem,
     Trouble,
 )
+from idp.web.phones import loss_of
 from idp.web.recovery_codes import see_codes
 from idp.web.rooms import home_with, outside, too_often, url
 
@@ -157,6 +159,7 @@ def _edit_page(request: Request, app: App, note: Note) -> Response:
         remove=f"{here}/remove",
         back=url(request, ACCOUNT_PATH),
         last=app.last,
+        loss=loss_of(app.loss, idp.policy),
         hold=idp.policy.enrolment.hold,
         problems=note.problems,
     )
@@ -189,6 +192,8 @@ async def remove(request: Request) -> Response:
         case Factor() as factor:
             passkey = factor is Factor.PASSKEY
             return home_with(request, Done.PASSKEY_REMOVED if passkey else Done.AUTHENTICATOR_REMOVED)
+        case Last():
+            return see_other(url(request, f"{AUTHENTICATORS_PATH}/{app_id}"))  # which says why
         case Nothing():
             return trouble(request, Trouble.NOT_FOUND)
         case otherwise:

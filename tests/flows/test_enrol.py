@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import html
 import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import pyotp
 import pytest
 from sqlalchemy import func, update
 
@@ -64,7 +66,19 @@ async def test_the_key_for_people_who_cannot_scan_is_eight_groups_of_four(provid
     page = await browser.submit(NEW)
     shown = re.search(r'<p class="secret"><code>(.*?)</code>', page.text)
     assert shown is not None
-    assert re.fullmatch(r"([A-Z2-7]{4} ){7}[A-Z2-7]{4}", shown[1])
+    assert re.fullmatch(r"(<span>[A-Z2-7]{4}</span>){8}", shown[1]), "no blanks among them: it is copied as one"
+
+
+async def test_on_the_very_phone_one_press_opens_the_app(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await browser.get(NEW)
+    page = await browser.submit(NEW)
+    found = re.search(r'href="(otpauth://totp/[^"]+)"', page.text)
+    assert found is not None
+    uri = pyotp.parse_uri(html.unescape(found[1]))
+    assert isinstance(uri, pyotp.TOTP)
+    assert uri.secret == key_on(page)
 
 
 async def test_enr_01_an_app_enrolled_with_a_text_message_moves_no_money_for_a_day(provider: Provider) -> None:

@@ -45,8 +45,8 @@ async def prove_app(provider: Provider, browser: Browser, path: str, username: s
 
 def key_on(page: httpx.Response) -> str | None:
     """The base32 key on the page, if there is one."""
-    found = re.search(r'class="secret"><code>([A-Z2-7 ]+)</code>', page.text)
-    return found[1].replace(" ", "") if found else None
+    found = re.search(r'class="secret"><code>((<span>[A-Z2-7]+</span>)+)</code>', page.text)
+    return re.sub("<[^>]+>", "", found[1]) if found else None
 
 
 def code_for(provider: Provider, key: str) -> str:

@@ -505,6 +505,10 @@ PAGES: dict[str, Page] = {
         for step in Step
     },
     "edit": EDIT,
+    "edit-last": replace(
+        EDIT, loss=Loss(scopes=(ScopeLine(name="transfers:write"), ScopeLine(name="password:write")), codes_only=True)
+    ),
+    "edit-kept": replace(EDIT, loss=Loss(kept=Kept.LAST)),
     "edit-wrong": replace(EDIT, label="", last=False, problems=(Problem.LABEL_MISSING,)),
     "profile": PROFILE,
     "profile-wrong": replace(

@@ -10,6 +10,7 @@ from idp.flows.language import message_language
 from idp.flows.people import rooms
 from idp.flows.people.account import TWICE
 from idp.flows.people.enrol import LONGEST_LABEL, Slip, label_of
+from idp.flows.people.leaving import Last, Loses, without
 from idp.flows.people.recovery import Nothing
 from idp.flows.people.rooms import Inside, Outside, enter, permission, settle, still
 from idp.flows.signin.authorize import ToClient
@@ -26,18 +27,22 @@ class App:
     factor: Factor
     label: str
     last: bool
+    loss: Last | Loses
 
 
 async def app(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> App | Nothing | Outside:
     """The app, for whoever could remove it."""
     inside = await enter(idp, visitor, rooms.authenticator(authenticator_id))
-    return _app(inside, authenticator_id) if isinstance(inside, Inside) else inside
+    return _app(idp, inside, authenticator_id) if isinstance(inside, Inside) else inside
 
 
-def _app(inside: Inside, authenticator_id: UUID) -> App | Nothing:
+def _app(idp: Idp, inside: Inside, authenticator_id: UUID) -> App | Nothing:
     apps = {each.id: each for each in inside.loaded.authenticators if each.factor in STRONG and each.closed_at is None}
     found = apps.get(authenticator_id)
-    return Nothing() if found is None else App(inside, found.factor, found.label, last=len(apps) == 1)
+    if found is None:
+        return Nothing()
+    loss = without(idp, inside, authenticator_id)
+    return App(inside, found.factor, found.label, last=len(apps) == 1, loss=loss)
 
 
 async def rename(
@@ -55,7 +60,7 @@ async def rename(
     return found.factor if renamed else Nothing()
 
 
-async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Nothing | Outside:
+async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Last | Nothing | Outside:
     """Close an app or a passkey for ever; which of the two it was.
 
     Every other session ends, and every grant that was not made in this one.
@@ -63,7 +68,7 @@ async def remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor |
     Exactly one of any number of callers does; one right behind it hears the same.
     """
     found = await _remove(idp, visitor, authenticator_id)
-    if isinstance(found, Factor):
+    if isinstance(found, Factor | Last):
         return found
     return await just_removed(idp, visitor, authenticator_id) or found  # who clicks twice sees the second answer alone
 
@@ -79,7 +84,7 @@ async def just_removed(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Fa
     return None
 
 
-async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Nothing | Outside:
+async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor | Last | Nothing | Outside:
     room = rooms.authenticator(authenticator_id)
     found = await app(idp, visitor, authenticator_id)
     if not isinstance(found, App):
@@ -90,7 +95,10 @@ async def _remove(idp: Idp, visitor: Visitor, authenticator_id: UUID) -> Factor 
         if again is None:
             return ToClient(room, ())
         may = permission(idp, again)
-        if isinstance(_app(again, authenticator_id), Nothing) or not await authenticators.close(
+        there = _app(idp, again, authenticator_id)
+        if isinstance(there, App) and isinstance(there.loss, Last):
+            return there.loss
+        if isinstance(there, Nothing) or not await authenticators.close(
             conn,
             authenticator_id=authenticator_id,
             account_id=account_id,

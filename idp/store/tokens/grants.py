@@ -145,7 +145,7 @@ LEFT JOIN account p ON p.id = g.account_id
 LEFT JOIN authenticator phone ON phone.account_id = p.id AND phone.factor = 'sms'
     AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL
 WHERE g.id = :grant_id
-ORDER BY phone.created_at DESC
+ORDER BY coalesce(phone.preferred_at, phone.created_at) DESC
 LIMIT 1""")
 
 

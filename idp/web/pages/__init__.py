@@ -38,6 +38,7 @@ from idp.web.pages.headers import (
     content_security_policy,
     page_headers,
 )
+from idp.web.pages.loss import Kept, Loss
 from idp.web.pages.mailbox import EmailAddress, VerifyEmail
 from idp.web.pages.messages import Message, Outcome
 from idp.web.pages.parts import (
@@ -53,7 +54,7 @@ from idp.web.pages.parts import (
     Who,
     Why,
 )
-from idp.web.pages.phones import EditPhone, Kept, Loss, NewPhone, VerifyPhone
+from idp.web.pages.phones import EditPhone, NewPhone, VerifyPhone
 from idp.web.pages.profile import Profile
 from idp.web.pages.prompts import (
     AccountChoice,

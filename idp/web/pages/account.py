@@ -9,6 +9,7 @@ from idp.catalogue import mark
 from idp.model import TRAITS, Factor
 from idp.policy.advice import Guard, Step
 from idp.web.pages.done import Done
+from idp.web.pages.loss import Loss
 from idp.web.pages.parts import Problem, ScopeLine
 
 
@@ -228,6 +229,7 @@ class EditAuthenticator:
     rename: str
     remove: str
     back: str
+    loss: Loss | None = None
     last: bool = False  # the last one: nothing sensitive works afterwards
     hold: timedelta | None = None
     problems: tuple[Problem, ...] = ()

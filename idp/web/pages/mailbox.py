@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from idp.web.pages.loss import Loss
 from idp.web.pages.parts import Problem
-from idp.web.pages.phones import Loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

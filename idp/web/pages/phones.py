@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from typing import ClassVar
 
-from idp.catalogue import mark
-from idp.web.pages.parts import Delivery, Problem, ScopeLine
+from idp.web.pages.loss import Loss
+from idp.web.pages.parts import Delivery, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +47,6 @@ class VerifyPhone:
     delivery: Delivery = Delivery.UNKNOWN
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
-
-
-class Kept(Enum):
-    """Why a way to sign in cannot be removed now."""
-
-    LAST = mark("It is your only way to sign in besides the password, so it cannot be removed. Add another one first.")
-    GROUP = mark("Everything you sign in to asks you for it, so it cannot be removed. Add another one first.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """What stops working with an authenticator: these scopes, or signing in by anything but a saved code.
-
-    `kept`: it cannot be removed, and why.
-    """
-
-    scopes: tuple[ScopeLine, ...] = ()
-    codes_only: bool = False
-    no_phone: bool = False
-    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
