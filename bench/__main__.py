@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
-from bench import floor, growth, house, processes, report, seed, sending, versus
+from bench import floor, growth, house, kit, processes, report, seed, sending, versus
 from bench.driving import driven
 from bench.house import House
 from bench.loads import Bench, Measured
@@ -95,7 +95,9 @@ def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int)
         beside = _peer(opened, given, seconds=seconds, most=most) if given.peer else None
         sent = None if only else sending.run(opened, scale=0.05 if given.quick else 1.0)
         version = runner.run(_version(opened))
-    return report.Result(loads, floor.Floor(*server, *crypto), sent, start, begun, resident, version, peer=beside)
+    checked = None if only else kit.run(rounds=2 if given.quick else 40)
+    measured = floor.Floor(*server, *crypto)
+    return report.Result(loads, measured, sent, start, begun, resident, version, peer=beside, kit=checked)
 
 
 def _peer(opened: House, given: argparse.Namespace, *, seconds: float, most: int) -> turns.Turns:

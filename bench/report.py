@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from bench.floor import Floor
+from bench.kit import Checked
 from bench.loads import CONNECTIONS, Measured
 from bench.peer.process import NAME
 from bench.peer.turns import Turns
@@ -46,6 +47,8 @@ Written by `make bench`; do not edit. What it costs to run Stile, and how far th
   without pause: the percentiles are mostly waiting for one's turn.
 - **text messages** go to a provider on this machine that answers at once, one by one with pauses, then {queue} at once:
   what is measured is ours, from the commit of the row to the provider's door, rules and budgets judged on the way.
+- **the kit** checks distinct tokens, keys at hand, turn and turn about with `cryptography`'s verification of the very
+  same signatures; the least of all rounds.
 - **resident after all loads** holds about 20 MB that the C library keeps for the next argon2id; how to get them back is
   in [operations](operations.md#the-shape).
 - **against another revision**: both are measured on this machine, each by its own bench and in an environment of its
@@ -86,6 +89,7 @@ class Result:
     postgres: str
     versus: Versus | None = None
     peer: Turns | None = None
+    kit: Checked | None = None
 
 
 def page(result: Result) -> str:
@@ -124,6 +128,7 @@ def table(result: Result) -> str:
         f"| F | {floor.token:.3f} |",
         "",
         *_sent(result.sending),
+        *_kit(result.kit),
         "| worker | | target |",
         "| --- | ---: | ---: |",
     ]
@@ -139,6 +144,14 @@ def table(result: Result) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _kit(checked: Checked | None) -> list[str]:
+    """The kit's line."""
+    if checked is None:
+        return []
+    line = f"| access token checked by the kit | {checked.ours:.3f} | {checked.ratio:.2f} | 1.5 |"
+    return ["| application | ms | x its ES256 verification | target |", "| --- | ---: | ---: | ---: |", line, ""]
 
 
 def _loads(result: Result) -> list[str]:

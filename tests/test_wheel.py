@@ -57,6 +57,14 @@ def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    demo = run([str(venv / "bin/idp"), "demo"], cwd=elsewhere, env=told, capture_output=True, text=True, check=False)
+    assert (demo.returncode, "pip install 'stile-idp[demo]'" in demo.stderr) == (1, True), demo.stderr
+    _uv("build", "--wheel", "--package", "stile-rp", "--out-dir", tmp_path / "kit")
+    [kit] = (tmp_path / "kit").glob("*.whl")
+    _uv("pip", "install", "--python", venv / "bin/python", kit)
+    needs = [str(venv / "bin/python"), "-c", "import idp.demo.bank, idp.demo.notes, stile_rp.testing"]
+    run(needs, cwd=elsewhere, env=told, check=True)
+
     version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert idp("--version") == f"stile-idp {version}\n"
     where = [str(venv / "bin/python"), "-c", "import idp; print(idp.__file__)"]

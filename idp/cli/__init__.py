@@ -109,6 +109,12 @@ def _demo(
     if port > LAST_PORT - 2:
         wrong = f"must be at most {LAST_PORT - 2}, as the demo takes three ports in a row"
         raise typer.BadParameter(wrong, param_hint="'--port'")
+    from importlib.util import find_spec
+
+    from idp.errors import IdpError
+
+    if find_spec("stile_rp") is None:
+        raise IdpError("The demo's applications need the kit: make demo in a clone, or pip install 'stile-idp[demo]'.")
     from idp.cli import demo
 
     demo.run(port=port, as_json=as_json)

@@ -13,7 +13,7 @@ from idp.cli import output
 from idp.demo import people
 from idp.demo.bank import bank
 from idp.demo.notes import notes
-from idp.demo.rp_checks import RelyingPartyConfig
+from idp.demo.registration import registration
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
 from idp.errors import IdpError
@@ -117,8 +117,8 @@ async def _run(
         idp = provider.state.idp
         shown, secrets = await people.make(idp, bank=urls.bank, notes=urls.notes)
         start = start_page(shown, urls, brand=place.settings.brand, now=idp.clock.now)
-        at_bank = RelyingPartyConfig(urls.provider, people.BANK, secrets.bank, urls.bank)
-        at_notes = RelyingPartyConfig(urls.provider, people.NOTES, secrets.notes, urls.notes)
+        at_bank = registration(urls.provider, people.BANK, secrets.bank, urls.bank)
+        at_notes = registration(urls.provider, people.NOTES, secrets.notes, urls.notes)
         apps = [provider, bank(at_bank, urls, start=start), notes(at_notes, urls)]
         listening = [asyncio.Event() for _ in apps]
         async with asyncio.TaskGroup() as group:

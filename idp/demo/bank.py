@@ -16,9 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from idp.demo.bank_api import SCOPE, BankApi
 from idp.demo.ledger import LARGEST, Ledger, amount_of, euros
-from idp.demo.rp_checks import Declined, Identity, RelyingPartyConfig, SignedIn, step_up
+from idp.demo.registration import Registration
 from idp.demo.sessions import Session
 from idp.demo.site import DemoUrls, Site, line
+from stile_rp import Declined, Person, SignedIn, step_up
 
 TRANSFERS_KEPT = 20  # of one session
 ASKED = ("openid", SCOPE)  # the provider owns the rule: it knows what this scope needs, we do not
@@ -43,7 +44,7 @@ class Transfer:
     state: State = State.REVIEW
     problem: str | None = None
     refused: str | None = None  # what the provider says of who cannot confirm it at all
-    proof: Identity | None = None
+    proof: Person | None = None
     step_ups: int = 0
 
     @property
@@ -62,10 +63,10 @@ class Desk:
 class Bank:
     """The bank's pages."""
 
-    def __init__(self, config: RelyingPartyConfig, urls: DemoUrls, audience: str) -> None:
+    def __init__(self, config: Registration, urls: DemoUrls) -> None:
         self.site = Site(config, urls, folder="bank", cookie="acme_bank", own=Desk)
         self.ledger = Ledger()
-        self.api = BankApi(self.site.party, self.ledger, audience=audience)
+        self.api = BankApi(self.site.party, self.ledger, now=config.now)
 
     async def home(self, request: Request) -> Response:
         """What this is, or your account."""
@@ -73,7 +74,7 @@ class Bank:
         if here is None:
             return self.site.page("home")
         session, signed_in = here
-        account = self.ledger.account(signed_in.identity.subject, now=self.site.config.now())
+        account = self.ledger.account(signed_in.person.subject, now=self.site.config.now())
         return self.site.page("account", session, account=account, euros=euros)
 
     async def login(self, request: Request) -> Response:
@@ -86,7 +87,7 @@ class Bank:
         outcome = await self.site.answered(request, session)
         if session is None or self.site.sessions.find(request) is not session:  # signed out in another tab meanwhile
             return RedirectResponse("/", 303)
-        transfer = session.own.transfers.get(outcome.return_to)
+        transfer = session.own.transfers.get(outcome.then)
         match outcome:
             case Declined():
                 return self._declined(session, outcome, transfer)
@@ -94,7 +95,7 @@ class Bank:
                 return await self._confirmed(session, outcome, transfer)
             case SignedIn():
                 response = RedirectResponse("/", 303)
-                if outcome.return_to == "/":  # a confirmation whose transfer is gone signs nobody in
+                if outcome.then == "/":  # a confirmation whose transfer is gone signs nobody in
                     self.site.sessions.sign_in(session, outcome)
                     self.site.sessions.keep(response, session)
                 return response
@@ -119,12 +120,12 @@ class Bank:
         signed_in = session.signed_in
         if transfer.state is not State.REVIEW:
             return back
-        if signed_in is None or signed_in.identity.subject != outcome.identity.subject:
+        if signed_in is None or signed_in.person.subject != outcome.person.subject:
             transfer.problem = "Somebody else confirmed this than is signed in here. No money has moved."
             return back
         transfer.state, transfer.problem = State.SENDING, None  # a second confirmation meanwhile must not send it again
         try:
-            answer = await self.site.party.client.post(
+            answer = await self.site.party.world.http.post(
                 f"{self.site.config.base_url}/api/transfers",
                 json={"payee": transfer.payee, "amount": str(transfer.amount)},
                 headers={"authorization": f"Bearer {outcome.access_token}"},
@@ -134,7 +135,7 @@ class Bank:
             transfer.problem = "We could not finish. Look at your recent transfers before you try again."
             return back
         if answer.status_code == 201:
-            transfer.state, transfer.proof = State.DONE, outcome.identity
+            transfer.state, transfer.proof = State.DONE, outcome.person
             return back
         transfer.state = State.REVIEW
         asked = step_up(answer)
@@ -142,7 +143,7 @@ class Bank:
             # RFC 9470 4: ask for exactly what the API wants, then try again with the new token.
             transfer.step_ups += 1
             return await self.site.to_provider(
-                session, ASKED, return_to=transfer.path, acr_values=asked.acr_values, max_age=asked.max_age
+                session, ASKED, then=transfer.path, acr_values=asked.acr_values, max_age=asked.max_age
             )
         transfer.problem = (
             "There is not enough money in your account. No money has moved."
@@ -200,7 +201,7 @@ class Bank:
         if transfer.state is not State.REVIEW:
             return RedirectResponse(transfer.path, 303)
         transfer.problem, transfer.refused, transfer.step_ups = None, None, 0
-        return await self.site.to_provider(session, ASKED, return_to=transfer.path)
+        return await self.site.to_provider(session, ASKED, then=transfer.path)
 
     async def cancel(self, request: Request) -> Response:
         """Forget a transfer that was not sent."""
@@ -225,7 +226,7 @@ class Bank:
         )
 
     def _balance(self, here: tuple[Session[Desk], SignedIn]) -> Decimal:
-        return self.ledger.account(here[1].identity.subject, now=self.site.config.now()).balance
+        return self.ledger.account(here[1].person.subject, now=self.site.config.now()).balance
 
     def _signed_in(self, request: Request) -> tuple[Session[Desk], SignedIn]:
         here = self.site.signed_in(request)
@@ -242,17 +243,13 @@ class Bank:
 
 
 def bank(
-    config: RelyingPartyConfig,
+    config: Registration,
     urls: DemoUrls | None = None,
     *,
-    audience: str | None = None,
     start: Starlette | None = None,
 ) -> Starlette:
-    """The bank as an ASGI application. `start`, the demo's start page, is served at `/demo/` when given.
-
-    `audience` is what the provider writes into `aud` of this client's access tokens, `{base_url}/api` unless told.
-    """
-    here = Bank(config, urls or DemoUrls(), audience or f"{config.base_url}/api")
+    """The bank as an ASGI application. `start`, the demo's start page, is served at `/demo/` when given."""
+    here = Bank(config, urls or DemoUrls())
     routes: Sequence[BaseRoute] = [
         Route("/", here.home),
         Route("/login", here.login),

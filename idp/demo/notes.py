@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx
 from starlette.applications import Starlette
@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from idp.demo.rp_checks import Declined, ProviderUnavailable, RelyingPartyConfig, SignedIn
+from idp.demo.registration import Registration
 from idp.demo.sessions import Session
 from idp.demo.site import CONTROL, DemoUrls, Site
+from stile_rp import Declined, ProviderUnavailable, SignedIn
 
 ASKED = ("openid", "profile", "offline_access")
-SOON = timedelta(seconds=30)
+SOON = 30.0  # seconds
 NOTES_KEPT = 100
 LONGEST = 500
 
@@ -42,7 +43,7 @@ class Desk:
 class Notes:
     """The pages."""
 
-    def __init__(self, config: RelyingPartyConfig, urls: DemoUrls) -> None:
+    def __init__(self, config: Registration, urls: DemoUrls) -> None:
         self.site = Site(config, urls, folder="notes", cookie="acme_notes", own=Desk)
         self._notes: dict[str, list[Note]] = {}  # by subject, newest first
 
@@ -52,7 +53,7 @@ class Notes:
         if here is None:
             return self.site.page("home", ended=False)
         session, signed_in = here
-        due = signed_in.refresh_token is not None and signed_in.expires_at - SOON <= self.site.config.now()
+        due = signed_in.refresh_token is not None and signed_in.expires_at - SOON <= self.site.config.now().timestamp()
         if due and not await self._renew(session, signed_in):
             return self._ended(session)
         return self._list(session, error=None, typed="")
@@ -81,7 +82,7 @@ class Notes:
         typed = (await self.site.form(request, session)).get("text", "").replace("\r\n", "\n").strip()
         if not typed or len(typed) > LONGEST or CONTROL.search(typed):
             return self._list(session, error=f"Write something of at most {LONGEST} characters", typed=typed[:2000])
-        notes = self._notes.setdefault(signed_in.identity.subject, [])
+        notes = self._notes.setdefault(signed_in.person.subject, [])
         notes.insert(0, Note(self.site.config.now(), typed))
         del notes[NOTES_KEPT:]
         return RedirectResponse("/", 303)
@@ -98,14 +99,14 @@ class Notes:
         """Ask for `offline_access` with consent (OIDC Core 11), for providers that did not give it without."""
         session, _ = self._signed_in(request)
         await self.site.form(request, session)
-        return await self.site.to_provider(session, ASKED, return_to="/", prompt="consent")
+        return await self.site.to_provider(session, ASKED, then="/", prompt="consent")
 
     async def try_transfer(self, request: Request) -> Response:
         """Try to move money with the token of this application; the bank's API is expected to refuse."""
         session, signed_in = self._signed_in(request)
         await self.site.form(request, session)
         try:
-            answer = await self.site.party.client.post(
+            answer = await self.site.party.world.http.post(
                 f"{self.site.urls.bank}/api/transfers",
                 json={"payee": "Acme Notes", "amount": "1.00"},
                 headers={"authorization": f"Bearer {signed_in.access_token}"},
@@ -117,7 +118,7 @@ class Notes:
 
     def _list(self, session: Session[Desk], *, error: str | None, typed: str) -> Response:
         signed_in = session.signed_in
-        subject = signed_in.identity.subject if signed_in is not None else ""
+        subject = signed_in.person.subject if signed_in is not None else ""
         return self.site.page(
             "notes",
             session,
@@ -160,7 +161,7 @@ class Notes:
             return True
 
 
-def notes(config: RelyingPartyConfig, urls: DemoUrls | None = None) -> Starlette:
+def notes(config: Registration, urls: DemoUrls | None = None) -> Starlette:
     """The notes as an ASGI application."""
     here = Notes(config, urls or DemoUrls())
     routes: Sequence[BaseRoute] = [

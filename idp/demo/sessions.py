@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.demo.rp_checks import Login, RelyingPartyConfig, SignedIn
+from idp.demo.registration import Registration
+from stile_rp import SignedIn
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=8)
@@ -30,7 +31,7 @@ class Session(Generic[Own]):
     own: Own
     started_at: datetime
     seen_at: datetime
-    logins: dict[str, Login] = field(default_factory=dict, repr=False)
+    logins: dict[str, Any] = field(default_factory=dict, repr=False)
     signed_in: SignedIn | None = None
     languages: tuple[str, ...] = ()
 
@@ -38,7 +39,7 @@ class Session(Generic[Own]):
 class Sessions(Generic[Own]):
     """All sessions of one application."""
 
-    def __init__(self, config: RelyingPartyConfig, name: str, own: Callable[[], Own]) -> None:
+    def __init__(self, config: Registration, name: str, own: Callable[[], Own]) -> None:
         self._now = config.now
         self._own = own
         self._secure = config.base_url.startswith("https://")
@@ -73,7 +74,7 @@ class Sessions(Generic[Own]):
     def sign_in(self, session: Session[Own], signed_in: SignedIn) -> None:
         """Somebody is there: a new cookie and new forms, so that whoever knew the old ones knows nothing."""
         before = session.signed_in
-        if before is not None and before.identity.subject != signed_in.identity.subject:
+        if before is not None and before.person.subject != signed_in.person.subject:
             session.own = self._own()
         self.end(session)
         session.id, session.csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -23,9 +23,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.demo.rp import RelyingParty
-from idp.demo.rp_checks import Declined, Outdated, ProviderUnavailable, RelyingPartyConfig, SignedIn, Untrusted
+from idp.demo.registration import Registration
 from idp.demo.sessions import Session, Sessions
+from stile_rp import Declined, Misconfigured, Outdated, ProviderUnavailable, SignedIn, Untrusted
 
 HERE = Path(__file__).parent
 BODY_LIMIT = 16 * 1024
@@ -108,6 +108,7 @@ def environment() -> Environment:
     pages.filters["day"] = lambda at: f"{at.day} {at:%B %Y}"
     pages.filters["minute"] = lambda at: f"{at.day} {at:%B %Y, %H:%M} UTC"
     pages.filters["second"] = lambda at: f"{at:%H:%M:%S} UTC"
+    pages.filters["instant"] = lambda seconds: datetime.fromtimestamp(seconds, UTC)
     return pages
 
 
@@ -121,11 +122,11 @@ class Site(Generic[Own]):
     """One application: its pages, its sessions, its relying party."""
 
     def __init__(
-        self, config: RelyingPartyConfig, urls: DemoUrls, *, folder: str, cookie: str, own: Callable[[], Own]
+        self, config: Registration, urls: DemoUrls, *, folder: str, cookie: str, own: Callable[[], Own]
     ) -> None:
         self.config = config
         self.urls = urls
-        self.party = RelyingParty(config)
+        self.party = config.party()
         self.sessions: Sessions[Own] = Sessions(config, cookie, own)
         self._folder = folder
         self._pages = environment()
@@ -135,7 +136,7 @@ class Site(Generic[Own]):
         signed_in = session.signed_in if session is not None else None
         html = self._pages.get_template(f"{self._folder}/{name}.html").render(
             csrf=session.csrf if session is not None else "",
-            identity=signed_in.identity if signed_in is not None else None,
+            person=signed_in.person if signed_in is not None else None,
             urls=self.urls,
             **told,
         )
@@ -174,23 +175,23 @@ class Site(Generic[Own]):
         session = self.sessions.open(request)
         wanted = request.query_params.get("ui_locales", "").split()
         session.languages = tuple(tag for tag in wanted[:5] if LANGUAGE.fullmatch(tag)) or session.languages
-        return await self.to_provider(session, scopes, return_to="/")
+        return await self.to_provider(session, scopes, then="/")
 
     async def to_provider(
         self,
         session: Session[Own],
         scopes: Sequence[str],
         *,
-        return_to: str,
+        then: str,
         acr_values: Sequence[str] = (),
         prompt: str | None = None,
         max_age: timedelta | None = None,
     ) -> Response:
         """Send the browser to the provider; the callback brings it back."""
-        url = await self.party.login_url(
+        url = await self.party.start(
             session.logins,
-            scopes,
-            return_to=return_to,
+            scopes=scopes,
+            then=then,
             acr_values=acr_values,
             prompt=prompt,
             max_age=max_age,
@@ -214,8 +215,8 @@ class Site(Generic[Own]):
         self.sessions.end(session)
         target = "/signed-out"
         if session.signed_in is not None:
-            with contextlib.suppress(ProviderUnavailable):
-                target = await self.party.logout_url(session.signed_in, ui_locales=session.languages)
+            with contextlib.suppress(ProviderUnavailable, Misconfigured):
+                target = await self.party.sign_out(session.signed_in.id_token, ui_locales=session.languages)
         response = RedirectResponse(target, 303)
         self.sessions.forget(response)
         return response
@@ -266,7 +267,7 @@ class Site(Generic[Own]):
             middleware=[
                 Middleware(
                     SecurityHeaders,
-                    form_action=f" {urlsplit(self.config.issuer).scheme}:",
+                    form_action=f" {urlsplit(self.config.settings.issuer).scheme}:",
                     https=self.config.base_url.startswith("https://"),
                 ),
                 Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT),
@@ -277,6 +278,7 @@ class Site(Generic[Own]):
                 Outdated: outdated,
                 Untrusted: untrusted,
                 ProviderUnavailable: unavailable,
+                Misconfigured: unavailable,
             },
             lifespan=lifespan,
         )

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from idp.demo.rp_checks import local_now
+from idp.demo.registration import local_now
 from idp.demo.site import HERE, DemoUrls, SecurityHeaders, environment
 
 STEP = 30  # seconds a code lives (RFC 6238 5.2)

@@ -52,8 +52,6 @@ async def test_a_person_signs_in_once_and_moves_money_with_the_app(visitor: Visi
     await expect(visitor.page.get_by_role("link", name="a code by text message")).to_have_count(0)
     await expect(visitor.page.get_by_role("button", name="a code by text message")).to_have_count(0)
     await visitor.gives_app_code(alice)
-    await visitor.sees("Allow Acme Bank?", "Make transfers", "You confirm each time with your authenticator app.")
-    await visitor.presses("Allow")
     await visitor.sees("Transfer sent", "€25.50", "urn:stile:2fa-strong", "otp")
     assert await visitor.balance() == "€4,255.00"
     await visitor.sees("Jana Nováková", "−€25.50")

@@ -298,16 +298,16 @@ async def test_the_api_books_once_for_each_token(world: World, browser: Browser,
     stub.clock.move(timedelta(minutes=5, seconds=29))  # the longest it can live
     late = await _post(world, token)
     assert late.status_code == 401
-    assert "has moved money already" in late.headers["www-authenticate"]
+    assert "was used already" in late.headers["www-authenticate"]
     stub.clock.move(timedelta(seconds=1))
-    assert "exp is missing or past" in (await _post(world, token)).headers["www-authenticate"]
+    assert "exp is 30 s ago" in (await _post(world, token)).headers["www-authenticate"]
 
 
 async def test_the_api_tells_a_stranger_nothing_but_the_scheme(world: World) -> None:
     for headers in ({}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}, {"authorization": ""}):
         answer = await _post(world, None, **headers)
         assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == 'Bearer realm="Acme Bank"'
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_the_scheme_is_not_case_sensitive(world: World, browser: Browser, stub: Stub) -> None:
@@ -327,7 +327,7 @@ async def test_the_scheme_is_not_case_sensitive(world: World, browser: Browser, 
         pytest.param({"sub": ["x"]}, 401, "invalid_token", id="sub"),
         pytest.param({"client_id": None}, 401, "invalid_token", id="no-client"),
         pytest.param({"scope": "openid"}, 403, "insufficient_scope", id="scope"),
-        pytest.param({"scope": ["transfers:write"]}, 403, "insufficient_scope", id="scope-as-list"),
+        pytest.param({"scope": ["transfers:write"]}, 401, "invalid_token", id="scope-as-list"),
         pytest.param({"scope": "transfers:writes"}, 403, "insufficient_scope", id="scope-by-prefix"),
         pytest.param({"acr": TWO}, 401, "insufficient_user_authentication", id="acr"),
         pytest.param({"acr": None}, 401, "insufficient_user_authentication", id="no-acr"),
@@ -344,7 +344,7 @@ async def test_the_api_judges_each_claim(
     assert answer.json().get("error") == error
     challenge = answer.headers.get("www-authenticate", "")
     assert (f'acr_values="{STRONG}"' in challenge) is (error == "insufficient_user_authentication")
-    assert ('scope="openid transfers:write"' in challenge) is (error == "insufficient_scope")
+    assert ('scope="transfers:write"' in challenge) is bool(error and error.startswith("insufficient"))
 
 
 async def test_the_api_refuses_what_is_not_an_access_token(world: World, browser: Browser, stub: Stub) -> None:
@@ -378,10 +378,11 @@ async def test_the_api_refuses_a_senseless_transfer_and_keeps_the_token(
 
 
 async def test_the_api_says_not_now_when_keys_cannot_be_had(world: World, browser: Browser, stub: Stub) -> None:
-    token = await _access_token(browser, stub)
-    stub.clock.move(timedelta(minutes=10))
+    await _access_token(browser, stub)
     stub.down = True
-    assert (await _post(world, token)).status_code == 503
+    for hours, status in [(1, 401), (24, 503)]:  # its keys are believed for a day: this one signs nothing for the API
+        stub.clock.move(timedelta(hours=hours))
+        assert (await _post(world, stub.signed({"sub": "x"}, typ="at+jwt"))).status_code == status
 
 
 async def test_strangers_with_made_up_keys_do_not_make_the_bank_ask_each_time(

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from idp.demo.bank import bank
 from idp.demo.notes import notes
-from idp.demo.rp_checks import RelyingPartyConfig
+from idp.demo.registration import Registration, registration
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
 from tests.world import stub_provider as stubs
@@ -49,8 +49,8 @@ async def urls() -> AsyncIterator[tuple[DemoUrls, Stub]]:
         patch.setattr(stubs, "BANK", bank_at)
         patch.setattr(stubs, "NOTES", notes_at)
 
-        def config(client_id: str, base_url: str) -> RelyingPartyConfig:
-            return RelyingPartyConfig(provider, client_id, SECRETS[client_id], base_url, now=stub.clock.now)
+        def config(client_id: str, base_url: str) -> Registration:
+            return registration(provider, client_id, SECRETS[client_id], base_url, now=stub.clock.now)
 
         async with AsyncExitStack() as stack:
             apps = (

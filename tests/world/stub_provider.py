@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from idp.demo.bank import bank
 from idp.demo.notes import notes
-from idp.demo.rp_checks import RelyingPartyConfig
+from idp.demo.registration import Registration, registration
 from idp.testing import FrozenClock
 
 ISSUER = "http://localhost:8000"
@@ -111,6 +111,7 @@ class Stub:
             "authorization_endpoint": f"{ISSUER}/authorize",
             "token_endpoint": f"{ISSUER}/token",
             "jwks_uri": f"{ISSUER}/jwks",
+            "authorization_response_iss_parameter_supported": True,
             "end_session_endpoint": f"{ISSUER}/logout",
         }
         return JSONResponse(told | self.metadata)
@@ -242,13 +243,9 @@ class World:
         self.clients.append(httpx.AsyncClient(mounts=self.wires, trust_env=False, verify=TLS))
         return self.clients[-1]
 
-    def config(self, client_id: str, base_url: str, **changes: Any) -> RelyingPartyConfig:
-        given: dict[str, Any] = {
-            "client_secret": SECRETS[client_id],
-            "http": self.http,
-            "now": self.stub.clock.now,
-        } | changes
-        return RelyingPartyConfig(issuer=ISSUER, client_id=client_id, base_url=base_url, **given)
+    def config(self, client_id: str, base_url: str) -> Registration:
+        secret, now = SECRETS[client_id], self.stub.clock.now
+        return registration(ISSUER, client_id, secret, base_url, http=self.http, now=now)
 
     def browser(self) -> "Browser":
         return Browser(self.http())

@@ -120,7 +120,7 @@ class Access:
         token = yield from self.token(bearer(authorization))
         self.judge(token, need)
         if need.once:
-            yield from self._spend(token)
+            yield from self.spend(token)
         return token
 
     def token(self, text: str) -> Steps[AccessToken]:
@@ -167,7 +167,8 @@ class Access:
                 scope=scope,
             )
 
-    def _spend(self, token: AccessToken) -> Steps[None]:
+    def spend(self, token: AccessToken) -> Steps[None]:
+        """For one request of all that come with this token, ever; else `Refused`. What `once=True` does at the door."""
         jti = token.claims.get("jti")
         if not isinstance(jti, str) or not jti:
             raise Refused(401, "invalid_token", "this access token has no jti, so it cannot be used once")

@@ -75,6 +75,7 @@ class SignedIn:
     scopes: tuple[str, ...]
     expires_at: float
     details: tuple[Mapping[str, Any], ...] = ()
+    nonce: str = field(repr=False, kw_only=True)
     id_token: str = field(repr=False, kw_only=True)
     access_token: str = field(repr=False, kw_only=True)
     refresh_token: str | None = field(repr=False, kw_only=True)

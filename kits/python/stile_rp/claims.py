@@ -56,17 +56,14 @@ def check_id_token(
     claims: Mapping[str, Any],
     *,
     settings: Settings,
-    nonce: str | None,
+    nonce: str,
     access_token: str | None,
     alg: str,
     now: float,
     acr_values: Sequence[str] = (),
     max_age: float | None = None,
 ) -> Person:
-    """Who the claims of a verified ID token are about, or `Untrusted` (OIDC Core 3.1.3.7, 3.1.3.8).
-
-    `nonce` None: of a refresh, whose ID token need not have one (12.2).
-    """
+    """Who the claims of a verified ID token are about, or `Untrusted` (OIDC Core 3.1.3.7, 3.1.3.8)."""
     leeway = settings.leeway.total_seconds()
     check_times(claims, now=now, leeway=leeway)
     if claims.get("iss") != settings.issuer:
@@ -76,7 +73,7 @@ def check_id_token(
         raise Untrusted("aud is not this client alone")
     if claims.get("azp", settings.client_id) != settings.client_id:
         raise Untrusted("azp is another client")
-    if nonce is not None and claims.get("nonce") != nonce:
+    if claims.get("nonce") != nonce:
         raise Untrusted("nonce is not the one we sent")
     if "at_hash" in claims and (access_token is None or claims["at_hash"] != jose.at_hash(access_token, alg)):
         raise Untrusted("at_hash belongs to another access token")

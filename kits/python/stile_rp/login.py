@@ -145,6 +145,7 @@ class Login:
             scopes_of(tokens, pending.scopes),
             self._expiry(tokens),
             tuple(details) if isinstance(details, list) else (),
+            nonce=pending.nonce,
             id_token=id_token,
             access_token=access_token,
             refresh_token=refresh if isinstance(refresh, str) else None,
@@ -168,7 +169,7 @@ class Login:
         access_token, id_token = text(tokens, "access_token"), before.id_token
         if "id_token" in tokens:
             id_token = text(tokens, "id_token")
-            person = yield from self._person(id_token, nonce=None, access_token=access_token)
+            person = yield from self._person(id_token, nonce=before.nonce, access_token=access_token, again=True)
             # OIDC Core 12.2
             if (person.subject, person.auth_time) != (before.person.subject, before.person.auth_time):
                 raise Untrusted("the refreshed ID token is about another sign-in")
@@ -213,12 +214,15 @@ class Login:
         self,
         id_token: str,
         *,
-        nonce: str | None,
+        nonce: str,
         access_token: str,
+        again: bool = False,
         acr_values: Sequence[str] = (),
         max_age: float | None = None,
     ) -> Steps[Person]:
         claims = yield from self.provider.claims(id_token, types=("jwt", ""))
+        if again:  # OIDC Core 12.2: it need not have the nonce, but must not have another one
+            claims.setdefault("nonce", nonce)
         return check_id_token(
             claims,
             settings=self.settings,

@@ -32,6 +32,10 @@ class Party(Login):
         """The access token in this `Authorization` header, if it has what is needed (`require`); else `Refused`."""
         return (yield from self.access.check([authorization] if authorization else [], need))
 
+    def spend(self, token: AccessToken) -> Steps[None]:
+        """Use this token up, where that is only known inside (`once=True` does it at the door); else `Refused`."""
+        yield from self.access.spend(token)
+
 
 class RelyingParty:
     """One application of one provider, for code that waits. Safe to share between threads.
@@ -63,6 +67,7 @@ class RelyingParty:
     sign_out = blocking(Party.sign_out)
     signed_out_there = blocking(Party.signed_out_there)
     check = blocking(Party.check)
+    spend = blocking(Party.spend)
 
     def close(self) -> None:
         """Close the connections to the provider."""
@@ -95,6 +100,7 @@ class AsyncRelyingParty:
     sign_out = awaiting(Party.sign_out)
     signed_out_there = awaiting(Party.signed_out_there)
     check = awaiting(Party.check)
+    spend = awaiting(Party.spend)
 
     async def aclose(self) -> None:
         """Close the connections to the provider."""

@@ -247,7 +247,7 @@ class Site:
     def _tokens(self, signed_in: SignedIn) -> dict[str, Any]:
         if not self.settings.keep_tokens:
             return {}
-        names = ("access_token", "refresh_token", "expires_at")
+        names = ("access_token", "refresh_token", "expires_at", "nonce")
         return {"tokens": {name: getattr(signed_in, name) for name in names}}
 
 
