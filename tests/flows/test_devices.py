@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from idp.audit import AccountChanged, DeviceForgotten
 from idp.flows.idp import Visitor, device_key
 from idp.flows.operate.groups import set_groups
+from idp.flows.operate.people import freeze_user
 from idp.model import AssuranceLevel, Factor
 from idp.store.schema.people import device
 from idp.store.schema.records import audit_event
@@ -270,3 +271,10 @@ async def test_whoever_has_nothing_that_counts_for_their_group_is_told_so(provid
     page = await own.submit("/totp", code=provider.totp())
     assert "Does not count for your group" in page.text
     assert not provider.gateway.sent
+
+
+async def test_a_freeze_forgets_every_browser_for_some_were_not_the_persons(provider: Provider) -> None:
+    browser = provider.browser()
+    await come_in(provider, browser)
+    await freeze_user(provider.idp, "bob")
+    assert not await known(provider)

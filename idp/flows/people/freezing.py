@@ -15,7 +15,7 @@ from idp.model.links import Link, LinkFor
 from idp.policy import Ends, Facts, May, Vouched, permission
 from idp.store import audits
 from idp.store.engine import Connection
-from idp.store.people import accounts
+from idp.store.people import accounts, devices
 from idp.store.signin import sessions
 from idp.store.tokens import grants
 
@@ -102,6 +102,7 @@ async def freeze(
     new = await accounts.freeze(conn, account_id=account.id, now=now)
     # A code under way dies with its session.
     ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
+    await devices.forget_all(conn, account_id=account.id)
     await grants.revoke_of_account(
         conn, account_id=account.id, except_session=None, audit=GrantRevoked(why="frozen"), now=now
     )

@@ -67,6 +67,7 @@ _ONE = Sql(f"""
 SELECT {KNOWN} FROM device WHERE account_id = :account_id AND key = :key AND expires_at > :now""")
 _RENAME = Sql("UPDATE device SET label = :label WHERE account_id = :account_id AND key = :key RETURNING key")
 _FORGET = Sql("DELETE FROM device WHERE account_id = :account_id AND key = :key RETURNING key")
+_FORGET_ALL = Sql("DELETE FROM device WHERE account_id = :account_id")
 _SIGNED_IN = Sql("""
 SELECT id FROM session WHERE account_id = :account_id AND device_key = :key AND ended_at IS NULL ORDER BY id""")
 
@@ -85,6 +86,11 @@ async def rename(conn: Conn, *, account_id: UUID, key: bytes, label: str) -> boo
 async def forget(conn: Connection, *, account_id: UUID, key: bytes) -> bool:
     """From now on its cookie counts for nothing. True for exactly one caller."""
     return await conn.one(_FORGET, account_id=account_id, key=key) is not None
+
+
+async def forget_all(conn: Connection, *, account_id: UUID) -> None:
+    """Every browser is a stranger's from now on: some of them were not this person's."""
+    await conn.one(_FORGET_ALL, account_id=account_id)
 
 
 async def signed_in(conn: Connection, *, account_id: UUID, key: bytes) -> Sequence[UUID]:
