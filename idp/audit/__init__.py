@@ -154,6 +154,14 @@ class RecoveryCodesMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryCodesChecked(Event):
+    """A person said that the saved codes are still at hand."""
+
+    name = "recovery_codes.checked"
+    authenticator: str
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordChanged(Event):
     """A password was set; strong scopes are closed for `hold` seconds where it took less than the person has."""
 

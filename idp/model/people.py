@@ -136,6 +136,7 @@ class Authenticator:
     preferred_at: datetime | None = None
     seed: bytes | None = field(default=None, repr=False)
     last_step: int = 0
+    checked_at: datetime | None = None  # when its owner said that these saved codes are at hand
     passkey: Passkey | None = None
 
 

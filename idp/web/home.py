@@ -33,6 +33,7 @@ END_OTHERS_PATH = f"{ACCOUNT_PATH}/sessions/end-others"
 SIGN_OUT_PATH = f"{ACCOUNT_PATH}/sign-out"
 PREFER_PATH = f"{ACCOUNT_PATH}/first"
 DEVICES_PATH = f"{ACCOUNT_PATH}/devices"
+AT_HAND_PATH = f"{RECOVERY_PATH}/at-hand"
 
 
 def device_path(key: bytes) -> str:
@@ -76,6 +77,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         add_passkey=base + PASSKEY_PATH if home.may_add_authenticator and home.passkeys else None,
         new_recovery_codes=base + RECOVERY_PATH if home.may_renew_codes and not has_codes else None,
         renew_codes=base + RECOVERY_PATH if home.may_renew_codes else None,
+        codes_at_hand=base + AT_HAND_PATH if home.asks_for_codes else None,
         email=_address(home, base),
         profile=base + PROFILE_PATH,
         change_password=base + PASSWORD_PATH if home.may_change_password else None,

@@ -6,10 +6,12 @@ from starlette.routing import Route
 
 from idp.flows.idp import ACCOUNT_PATH
 from idp.flows.people import recovery
+from idp.flows.people.account import Done as Changed
 from idp.flows.people.recovery import Codes, Nothing
 from idp.flows.people.rooms import RECOVERY, RECOVERY_PATH, Inside, TooOften, enter
 from idp.web.answers import page, see_other
 from idp.web.door import Form, idp_of, own_form, visitor
+from idp.web.home import AT_HAND_PATH
 from idp.web.notes import Note, note_of, see
 from idp.web.pages import Done, NewRecoveryCodes, Problem, RecoveryCodes
 from idp.web.rooms import home_with, outside, too_often, url
@@ -51,6 +53,13 @@ def see_codes(request: Request, made: Codes, *problems: Problem) -> Response:
     """303 to the page that shows them."""
     # The address holds them sealed, for this session and ten minutes: nobody else has them, the server keeps hashes.
     return see(request, url(request, SAVED_PATH), Note(400 if problems else 200, problems=problems, codes=made.codes))
+
+
+async def at_hand(request: Request) -> Response:
+    """POST /account/recovery-codes/at-hand: they are, says the person."""
+    await own_form(request)
+    found = await recovery.at_hand(idp_of(request), visitor(request))
+    return home_with(request, Done.CODES_AT_HAND) if isinstance(found, Changed) else outside(request, found)
 
 
 async def codes(request: Request) -> Response:
@@ -107,6 +116,8 @@ async def back(request: Request) -> Response:
 ROUTES = [
     Route(RECOVERY_PATH, recovery_codes, methods=["GET"]),
     Route(RECOVERY_PATH, renew, methods=["POST"]),
+    Route(AT_HAND_PATH, back, methods=["GET"]),
+    Route(AT_HAND_PATH, at_hand, methods=["POST"]),
     Route(SAVED_PATH, codes, methods=["GET"]),
     Route(SAVED_PATH, saved, methods=["POST"]),
     Route(DOWNLOAD_PATH, back, methods=["GET"]),

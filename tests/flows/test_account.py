@@ -41,6 +41,7 @@ POSTS = {
     "/account/authenticators/{app}/rename": {"label": "Mine"},
     "/account/authenticators/{app}/remove": {},
     "/account/recovery-codes": {},
+    "/account/recovery-codes/at-hand": {},
     "/account/recovery-codes/saved": {"saved": "1"},
     "/account/recovery-codes/download": {"codes": "x"},
     "/account/sign-out": {},

@@ -496,6 +496,7 @@ PAGES: dict[str, Page] = {
     "home-frozen": replace(HOME, done=None, frozen=True, add_authenticator=None, change_password=None),
     "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
     "home-refused": replace(HOME, refused="m•••@example.com"),
+    "home-codes": replace(HOME, codes_at_hand="/account/recovery-codes/at-hand", renew_codes="/account/codes"),
     "home-new": Home(now=NOW, username="maria", sign_out="/logout", guard=Guard.PHONE),
     **{f"home-{guard}": replace(HOME, guard=guard) for guard in Guard},
     **{

@@ -24,7 +24,7 @@ from idp.audit import (
 from idp.flows import passkeys
 from idp.flows.delivery.notices import reaches
 from idp.flows.idp import Idp, Visitor
-from idp.flows.people import rooms
+from idp.flows.people import recovery, rooms
 from idp.flows.people.preference import choices
 from idp.flows.people.rooms import Inside, Outside, enter
 from idp.flows.signin.destinations import destination
@@ -104,6 +104,7 @@ class Home:
     may_add_phone: bool
     may_change_email: bool
     may_renew_codes: bool
+    asks_for_codes: bool
     passkeys: bool
     barrier: Barrier | None
     counting: frozenset[Factor]
@@ -145,6 +146,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
         may_add_phone=_has_proof_for(idp, inside, rooms.NEW_PHONE),
         may_change_email=_has_proof_for(idp, inside, rooms.EMAIL),
         may_renew_codes=_has_proof_for(idp, inside, rooms.RECOVERY),
+        asks_for_codes=recovery.asks(idp, inside),
         passkeys=passkeys.relying(idp) is not None,
         counting=frozenset(idp.policy.of(inside.account.groups).factors),
         choices=choices(idp, inside),

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from idp.audit import RecoveryCodesMade
+from idp.audit import RecoveryCodesChecked, RecoveryCodesMade
 from idp.factors import recovery
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp, Visitor
 from idp.flows.language import message_language
 from idp.flows.people import rooms
+from idp.flows.people.account import Done
 from idp.flows.people.rooms import Inside, Outside, TooOften, charge, enter, permission, settle, still
 from idp.flows.signin.authorize import ToClient
 from idp.model import Account, Authenticator, Factor, Notice
@@ -86,6 +87,29 @@ def open_set(inside: Inside) -> Authenticator | None:
         (each for each in inside.loaded.authenticators if each.factor is Factor.RECOVERY and each.closed_at is None),
         None,
     )
+
+
+def asks(idp: Idp, inside: Inside) -> bool:
+    """Whether it is time to ask if the saved codes are still at hand: seldom, and not of who has used them up."""
+    saved = open_set(inside)
+    if saved is None or not saved.remaining:
+        return False
+    seen = (saved.created_at, saved.checked_at, saved.last_used_at)
+    return max(at for at in seen if at is not None) <= inside.now - idp.policy.recovery.nudge
+
+
+async def at_hand(idp: Idp, visitor: Visitor) -> Done | Outside:
+    """The person says that they are: nobody asks again for a while."""
+    inside = await enter(idp, visitor, rooms.HOME)
+    if not isinstance(inside, Inside):
+        return inside
+    saved, account_id = open_set(inside), inside.account.id
+    if saved is not None:
+        async with idp.db.transaction() as conn:
+            if await recovery_codes.check(conn, authenticator_id=saved.id, account_id=account_id, now=inside.now):
+                event = RecoveryCodesChecked(str(saved.id))
+                await audits.add(conn, event, now=inside.now, account_id=account_id)
+    return Done()
 
 
 async def known_codes(idp: Idp, visitor: Visitor, *, typed: str) -> Codes | Nothing | Outside:

@@ -18,7 +18,7 @@ AUTHENTICATORS = """(
     SELECT jsonb_agg(a ORDER BY a.created_at, a.id)
     FROM (
         SELECT t.id, t.factor, t.label, t.hint, t.created_at, t.trusted_at, extract(epoch FROM t.hold) AS hold,
-               t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at, t.preferred_at,
+               t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at, t.checked_at, t.preferred_at,
                encode(t.lookup, 'hex') AS number_key, t.last_step,
                CASE WHEN t.factor = 'totp' THEN encode(t.sealed, 'hex') END AS seed,
                CASE WHEN t.factor = 'passkey' THEN jsonb_build_array(
@@ -87,6 +87,7 @@ def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
         number_key=None if number_key is None else bytes.fromhex(number_key),
         swapped_at=read_time(item["swapped_at"]),
         preferred_at=read_time(item["preferred_at"]),
+        checked_at=read_time(item["checked_at"]),
         seed=None if item["seed"] is None else bytes.fromhex(item["seed"]),
         last_step=item["last_step"],
         passkey=_passkey(item["passkey"]),

@@ -14,7 +14,17 @@ WHERE r.hash = ANY (:hashes) AND a.account_id = :account_id AND a.closed_at IS N
 _SAVE = Sql("INSERT INTO recovery_code (hash, authenticator_id) SELECT unnest(:hashes::bytea[]), :authenticator_id")
 _COUNT = Sql(f"SELECT count(*) {_THEIRS}")
 _UNUSED = Sql(f"SELECT a.id {_THEIRS} AND r.used_at IS NULL")
+_CHECK = Sql("""
+UPDATE authenticator SET checked_at = :now
+WHERE id = :authenticator_id AND account_id = :account_id AND factor = 'recovery' AND closed_at IS NULL
+RETURNING id""")
 _USED_AT = Sql("SELECT used_at FROM recovery_code WHERE authenticator_id = :authenticator_id AND hash = :hash")
+
+
+async def check(conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: datetime) -> bool:
+    """The person says that this set of theirs is at hand; False if there is no such open set."""
+    row = await conn.one(_CHECK, authenticator_id=authenticator_id, account_id=account_id, now=now)
+    return row is not None
 
 
 async def save(conn: Conn, *, authenticator_id: UUID, hashes: Sequence[bytes]) -> None:

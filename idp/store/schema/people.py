@@ -50,7 +50,7 @@ authenticator = table(
     sa.Column("hold", sa.Interval),
     *may_have(sa.Uuid, "enrolled_in", "session_id"),
     sa.Column("last_step", sa.BigInteger, nullable=False, server_default=sa.text("0")),
-    *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at"),
+    *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at", "checked_at"),
     sa.Column("credential_id", sa.LargeBinary),
     sa.Column("sign_count", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     *may_have(sa.Boolean, "eligible", "copied", "attested"),

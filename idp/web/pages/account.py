@@ -150,6 +150,7 @@ class Home:
     Links (GET) to `add_authenticator`, `add_phone`, `new_recovery_codes` (the first), `change_password`; None hides
     one. Without `add_authenticator` the page says whom to ask. Empty forms to `sign_out` and `end_others`. `now` is
     what "2 hours ago" is counted from, `zone` (a name of the IANA time zone database) what times are written in.
+    `codes_at_hand`: asks, seldom, whether the saved codes are; an empty form says that they are.
     `frozen`, or `shut_until` then: nothing sensitive opens, and nothing can be changed. `refused` is the masked address
     that takes no mail.
     """
@@ -176,6 +177,7 @@ class Home:
     add_passkey: str | None = None
     new_recovery_codes: str | None = None
     renew_codes: str | None = None
+    codes_at_hand: str | None = None
     email: AddressRow = AddressRow()
     profile: str | None = None
     change_password: str | None = None

@@ -24,6 +24,7 @@ class Done(Enum):
     PASSKEY_REMOVED = mark("The passkey was removed. Every other browser has to sign in again.")
     PROFILE_CHANGED = mark("What you say of yourself was saved.")
     EMAIL_REMOVED = mark("The email address was removed, and told of it.")
+    CODES_AT_HAND = mark("Good. We will ask again some day.")
     RECOVERY_MADE = mark("Your new recovery codes are ready, and no older ones work.")
     CONSENT_WITHDRAWN = mark("The application is disconnected.")
     SESSION_ENDED = mark("That device is signed out.")
