@@ -2,6 +2,9 @@
 
 import json
 import ssl
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,6 +18,17 @@ from idp.sms import open_gateways
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.spending import Country, Mode, read_spending, sends_out
+
+
+def passkeys(settings: Settings) -> Finding:
+    """Whether people can have passkeys here."""
+    host = urlsplit(settings.issuer).hostname or ""
+    with suppress(ValueError):
+        ip_address(host)
+        found = f"nobody can have one: {host} is an address, and browsers want a name"
+        return Finding("passkeys", WARN, found, "http://localhost, or a domain, in IDP_ISSUER")
+    roots = "" if settings.passkey_roots is None else ", and makers who vouch for hardware"
+    return Finding("passkeys", OK, f"for {settings.passkey_rp_id or host}{roots}")
 
 
 def policy(settings: Settings) -> Finding:

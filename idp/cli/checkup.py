@@ -40,6 +40,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
     findings = [Finding("settings", OK, f"issuer {settings.issuer}"), check_settings.policy(settings)]
+    findings.append(check_settings.passkeys(settings))
     findings += [
         *check_settings.languages(settings),
         *asyncio.run(check_settings.gateways(settings)),

@@ -9,7 +9,7 @@ from idp.cli import output
 
 if TYPE_CHECKING:
     from idp.flows.operate.finding import Person
-    from idp.model import Account, Authenticator
+    from idp.model import Account, Authenticator, Passkey
 
 _BROWSER = 60  # characters of what a browser says of itself; --json shows all that is kept
 
@@ -45,7 +45,27 @@ def authenticator_json(one: "Authenticator") -> dict[str, Any]:
         "hold_seconds": None if one.hold is None else round(one.hold.total_seconds()),
         "last_used_at": one.last_used_at,
         "remaining": one.remaining,
+        **({} if one.passkey is None else {"passkey": _passkey(one.passkey)}),
     }
+
+
+def _passkey(one: "Passkey") -> dict[str, Any]:
+    return {
+        "synced": one.eligible and one.copied,
+        "may_be_synced": one.eligible,
+        "attested": one.attested,
+        "aaguid": one.aaguid,
+        "transports": list(one.transports),
+        "count": one.count,
+    }
+
+
+def what_it_is(one: "Authenticator") -> str:
+    """An authenticator as its owner knows it: its name, and which it is."""
+    kept = ""
+    if one.passkey is not None:
+        kept = "attested" if one.passkey.attested else "synced" if one.passkey.copied else "on one device"
+    return f"{one.label} {one.hint or kept}".strip()
 
 
 def person_json(person: "Person") -> dict[str, Any]:
@@ -71,7 +91,7 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
         *_closed(account),
     ]
     theirs = [
-        (str(one.id)[:8], one.factor, f"{one.label} {one.hint}".strip(), _trusted(one), output.when(one.last_used_at))
+        (str(one.id)[:8], one.factor, what_it_is(one), _trusted(one), output.when(one.last_used_at))
         for one in person.authenticators
     ]
     lines = [

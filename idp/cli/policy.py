@@ -51,7 +51,7 @@ def check(
     max_age: Annotated[int | None, typer.Option(metavar="SECONDS", min=0, help="max_age.")] = None,
     signed_in: Annotated[
         str | None,
-        typer.Option(metavar="FACTOR", help="As sms, totp: signed in elsewhere with it 10 minutes ago."),
+        typer.Option(metavar="FACTOR", help="As sms, totp, passkey: signed in elsewhere with it 10 minutes ago."),
     ] = None,
     as_json: output.Json = False,
 ) -> None:
@@ -113,7 +113,7 @@ def _walk(
             f"{signed_in!r} is no factor of the policy: there are {there}", param_hint="'--signed-in'"
         )
     now = DatabaseClock().now()
-    account, authenticators = somebody(now)
+    account, authenticators = somebody(now, also=None if signed_in is None else Factor(signed_in))
     asking = some_client(policy)
 
     async def look_up(idp: Idp) -> None:

@@ -384,6 +384,13 @@ def test_what_is_asked_for_and_left_out_is_named_with_the_reason(idp: Run) -> No
     assert idp("policy", "check", "--scope", "openid", "--json").json["left_out"] == []
 
 
+def test_somebody_signed_in_elsewhere_by_a_passkey_is_asked_for_it_again(run: Run) -> None:
+    walked = run("policy", "check", "--scope", "transfers:write", "--signed-in", "passkey", "--json").json
+    assert walked["granted"] is True
+    assert "passkey" in walked["steps"][0]["asked"]
+    assert "as phr (pwd+swk+user+mfa)" in walked["answer"]
+
+
 def test_somebody_signed_in_elsewhere_is_asked_for_the_app_alone(run: Run) -> None:
     walked = run("policy", "check", "--scope", "openid", "--scope", "transfers:write", "--signed-in", "sms", "--json")
     kinds = [step["asked"].split()[2] for step in walked.json["steps"]]

@@ -3,18 +3,19 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from idp.audit import PasskeyBehind
-from idp.model import Notice
+from idp.model import AssuranceLevel, Notice
 from idp.store.sql import Sql
 from tests.world.account_pages import codes_on, come_in, forged, having, notices, prove_app
-from tests.world.authenticator import BE, BS, UP, UV, Key, options_in, raw, text
+from tests.world.authenticator import BE, BS, UP, UV, Key, Maker, options_in, raw, text
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, claims, parameters
 
@@ -498,6 +499,65 @@ async def test_many_forms_at_once_make_one_passkey(provider: Provider) -> None:
     answers = await asyncio.gather(*(browser.http.post(NEW, data=fields) for _ in range(6)))
     assert {answer.status_code for answer in answers} <= {200, 303}
     assert len(await open_passkeys(provider, "bob")) == 1
+
+
+# --- hardware ---------------------------------------------------------------------------------------
+
+
+async def vouched_for(provider: Provider, key: Key, maker: Maker, named: Maker, tmp_path: Path) -> dict[str, Any]:
+    """What a client is told of a passkey of this maker, where the operator named another or the same."""
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(Maker("Somebody else").pem + named.pem)
+    provider.idp.settings = provider.idp.settings.model_copy(update={"passkey_roots": roots})
+    owner, browser = provider.browser(), provider.browser()
+    await come_in(provider, owner, "alice")
+    await prove_app(provider, owner, NEW)
+    page = await add(owner, key, maker=maker)
+    assert "Your passkey is set up." in page.text
+    options = await at_the_door(provider, browser, acr_values="phrh phr")
+    return await told(provider, await only(browser, key.answer(options)))
+
+
+async def test_a_maker_that_the_operator_named_vouches_for_hardware(provider: Provider, tmp_path: Path) -> None:
+    maker = Maker()
+    found = await vouched_for(provider, Key(), maker, maker, tmp_path)
+    assert (found["acr"], found["amr"]) == ("phrh", ["hwk", "user", "mfa"])
+
+
+@pytest.mark.parametrize(
+    ("key", "maker", "named"),
+    [
+        pytest.param(Key(), Maker(), Maker("Another"), id="a maker nobody named"),
+        pytest.param(Key(), Maker(), Maker(), id="a maker of the same name"),
+        pytest.param(Key(), Maker(by_itself=True), Maker(), id="by itself"),
+        pytest.param(Key(flags=UP | UV | BE), SAME := Maker(), SAME, id="may be copied"),
+    ],
+)
+async def test_nobody_else_does(provider: Provider, key: Key, maker: Maker, named: Maker, tmp_path: Path) -> None:
+    found = await vouched_for(provider, key, maker, named, tmp_path)
+    assert (found["acr"], found["amr"]) == ("phr", ["swk", "user", "mfa"])
+
+
+async def test_a_client_may_insist_on_hardware(provider: Provider) -> None:
+    key, browser = Key(), provider.browser()
+    await set_up(provider, key)
+    must = json.dumps({"id_token": {"acr": {"essential": True, "value": "phrh"}}})
+    answered = await only(browser, key.answer(await at_the_door(provider, browser, claims=must)))
+    assert parameters(answered)["error"] == "unmet_authentication_requirements"
+
+
+async def test_a_scope_may_demand_a_passkey(provider: Provider) -> None:
+    level = AssuranceLevel.PHISHING_RESISTANT
+    usual = provider.idp.policy
+    transfers = replace(usual.scopes["transfers:write"], level=level)
+    provider.idp.policy = replace(usual, scopes={**usual.scopes, "transfers:write": transfers})
+    key, browser = Key(), provider.browser()
+    await set_up(provider, key)
+    options = await asked(provider, browser, scope="openid transfers:write")
+    assert browser.page is not None
+    assert "Use your authenticator app" not in browser.page.text
+    await second(browser, key.answer(options))
+    assert (await told(provider, await agreed(browser)))["acr"] == "phr"
 
 
 # --- bytes of strangers -----------------------------------------------------------------------------

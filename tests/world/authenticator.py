@@ -6,12 +6,16 @@ import json
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
 import cbor2
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 ORIGIN = "http://localhost:8000"
 UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
@@ -62,13 +66,16 @@ class Key:
         given = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False, **more}
         return json.dumps(given).encode()
 
-    def made(self, options: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """The answer to `navigator.credentials.create`, without attestation."""
+    def made(self, options: dict[str, Any], maker: "Maker | None" = None, **more: Any) -> dict[str, Any]:
+        """The answer to `navigator.credentials.create`, for which a maker vouches, or nobody."""
         self.handle = raw(options["user"]["id"])
         extra = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + self.cose()
-        attestation = {"fmt": "none", "attStmt": {}, "authData": self.data(self.flags | AT, extra)}
+        data, said = self.data(self.flags | AT, extra), self.said("webauthn.create", options["challenge"], **more)
+        attestation: dict[str, Any] = {"fmt": "none", "attStmt": {}, "authData": data}
+        if maker is not None:
+            attestation |= {"fmt": "packed", "attStmt": maker.vouches(data + hashlib.sha256(said).digest(), self.key)}
         response = {
-            "clientDataJSON": text(self.said("webauthn.create", options["challenge"], **more)),
+            "clientDataJSON": text(said),
             "attestationObject": text(cbor2.dumps(attestation)),
             "transports": ["internal", "hybrid"],
         }
@@ -86,3 +93,33 @@ class Key:
             "userHandle": None if self.handle is None else text(self.handle),
         }
         return {"id": text(self.id), "rawId": text(self.id), "type": "public-key", "response": response}
+
+
+class Maker:
+    """Who makes authenticators: a root, and a certificate of a batch that it signed (WebAuthn 8.2)."""
+
+    def __init__(self, name: str = "Acme Keys", *, by_itself: bool = False) -> None:
+        self.by_itself = by_itself
+        self.root, self.batch = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        self.pem = _certificate(name, self.root, name, self.root, ca=True).public_bytes(Encoding.PEM)
+        self.der = _certificate(f"{name} batch", self.batch, name, self.root, ca=False).public_bytes(Encoding.DER)
+
+    def vouches(self, signed: bytes, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+        """The statement: signed by the batch, or by the new key itself, which proves nothing."""
+        by = key if self.by_itself else self.batch
+        statement = {"alg": -7, "sig": by.sign(signed, ec.ECDSA(hashes.SHA256()))}
+        return statement if self.by_itself else statement | {"x5c": [self.der]}
+
+
+def _certificate(
+    name: str, key: ec.EllipticCurvePrivateKey, by: str, with_: ec.EllipticCurvePrivateKey, *, ca: bool
+) -> x509.Certificate:
+    def named(one: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)])
+
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder().subject_name(named(name)).issuer_name(named(by)).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number()).not_valid_before(day)
+    made = made.not_valid_after(day + timedelta(days=36500))
+    made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    return made.sign(with_, hashes.SHA256())

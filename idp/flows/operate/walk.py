@@ -55,8 +55,8 @@ class Walk:
     why: tuple[Line, ...]
 
 
-def somebody(now: datetime) -> tuple[Account, tuple[Authenticator, ...]]:
-    """A made-up person who has had a phone and an app for long, and a verified e-mail address."""
+def somebody(now: datetime, *, also: Factor | None = None) -> tuple[Account, tuple[Authenticator, ...]]:
+    """A made-up person who has had a phone and an app for long, and a verified e-mail address; and one of `also`."""
     account = Account(
         id=UUID(int=3),
         username="somebody",
@@ -66,9 +66,10 @@ def somebody(now: datetime) -> tuple[Account, tuple[Authenticator, ...]]:
         email_verified=True,
     )
     since = now - timedelta(days=365)
+    more = (also,) if also is Factor.PASSKEY else ()
     return account, tuple(
         Authenticator(UUID(int=number), account.id, factor, factor.value, "", since, since, since)
-        for number, factor in ((4, Factor.SMS), (5, Factor.TOTP))
+        for number, factor in enumerate(dict.fromkeys((Factor.SMS, Factor.TOTP, *more)), 4)
     )
 
 
