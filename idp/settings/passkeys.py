@@ -18,7 +18,7 @@ def check_domain(domain: str | None, issuer: str) -> None:
     """ValueError for a domain that browsers let no page of ours claim (WebAuthn 5.1.3)."""
     host = urlsplit(issuer).hostname or ""
     if domain is not None and host != domain and not host.endswith(f".{domain}"):
-        raise ValueError("IDP_PASSKEY_RP_ID must be the host of IDP_ISSUER, or a domain above it")
+        raise ValueError("must be the host of IDP_ISSUER, or a domain above it")
 
 
 def check_origins(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from idp.crypto import KeyChain, parse_secret_keys, webhook_key
@@ -157,10 +156,11 @@ class Settings(BaseModel):
             raise ValueError("; ".join(problems))
         return value
 
-    @model_validator(mode="after")
-    def _above_the_issuer(self) -> "Settings":
-        check_domain(self.passkey_rp_id, self.issuer)
-        return self
+    @field_validator("passkey_rp_id")
+    @classmethod
+    def _above_the_issuer(cls, value: str | None, field: ValidationInfo) -> str | None:
+        check_domain(value, field.data.get("issuer", ""))
+        return value
 
     @field_validator("policy", "spending", "brand_logo")
     @classmethod
