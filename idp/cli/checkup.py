@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from idp import localpg
-from idp.cli import check_settings
+from idp.cli import check_mail, check_settings
 from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
@@ -45,6 +45,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
         *check_settings.languages(settings),
         *asyncio.run(check_settings.gateways(settings)),
         *asyncio.run(check_settings.intel(settings)),
+        *check_mail.mail(settings),
     ]
     findings.append(check_settings.spending(settings))
     if settings.database_url is not None:

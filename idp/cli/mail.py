@@ -1,6 +1,7 @@
 """`idp email …`: does an e-mail get out, and what came back?"""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,14 +94,12 @@ def bounces(as_json: output.Json = False) -> None:
     An address that does not exist, or whose reader wants no mail of ours, gets none until it is verified anew. What is
     no such report, or not about a mail that we sent, changes nothing.
     """
-    import sys
-
     from idp.errors import IdpError
     from idp.flows.delivery.bounces import take
     from idp.serving.place import run
     from idp.sms.bounces import LONGEST, read
 
-    if sys.stdin.isatty():
+    if _at_a_keyboard():
         raise typer.BadParameter("Pipe one mail into it: idp email bounces < report.eml", param_hint="standard input")
     returned = read(sys.stdin.buffer.read(LONGEST))
     try:
@@ -117,6 +116,10 @@ def bounces(as_json: output.Json = False) -> None:
     if taken.closed:
         line += " No mail goes there until the address is verified anew."
     output.show({"to": taken.to, "reason": taken.reason, "closed": taken.closed}, line, as_json=as_json)
+
+
+def _at_a_keyboard() -> bool:
+    return sys.stdin.isatty()
 
 
 async def _send(settings: "Settings", to: str) -> "tuple[Sent, bool]":

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
+from idp.cli import mail
 from tests.world.commands import Run
 from tests.world.postoffice import PASSWORD, USER, PostOffice, certificates, opened_beside
+from tests.world.returned import report
 from tests.world.waiting import NEVER, until
 
 TO = "ada.lovelace@example.com"
@@ -98,3 +100,24 @@ def test_ctrl_c_says_that_it_may_have_been_sent(use: pytest.MonkeyPatch) -> None
             out, _ = process.communicate(timeout=NEVER)
     assert process.returncode == 130
     assert out.startswith("To a•••@example.com: unclear: it may have been sent.")
+
+
+def test_a_report_that_is_none_changes_nothing(run: Run) -> None:
+    ran = run("email", "bounces", "--json", stdin="Subject: I am away\r\n\r\nUntil Monday.\r\n")
+    assert (ran.status, ran.json) == (0, {"to": None, "reason": None, "closed": False})
+
+
+def test_while_the_database_is_away_the_mail_server_is_asked_to_try_again(
+    settings: pytest.MonkeyPatch, run: Run
+) -> None:
+    settings.setenv("IDP_DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none")
+    ran = run("email", "bounces", stdin=report().decode())
+    assert ran.status == 75
+    assert ran.err
+
+
+def test_somebody_who_types_is_told_to_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "_at_a_keyboard", lambda: True)
+    ran = run("email", "bounces")
+    assert ran.status == 2
+    assert "Pipe one mail into it" in ran.err

@@ -93,6 +93,20 @@ async def test_a_mail_is_plain_text_and_says_that_a_machine_wrote_it() -> None:
     assert raw.isascii()
 
 
+async def test_reports_go_where_the_operator_wants_them_and_readers_see_the_sender() -> None:
+    async with opened(PostOffice()) as office:
+        await replace(over(office), bounces="bounces@mail.example.org").send(a_mail())
+    assert office.said[:2] == ["ehlo mail.example.org", "mail FROM:<bounces@mail.example.org>"]
+    assert b"\r\nFrom: " in b"\r\n" + office.mails[0]
+    assert b"bounces@" not in office.mails[0]
+
+
+@pytest.mark.parametrize("selector", ["-", "a b", "s1;p=", "x" * 65, "s1\n"])
+def test_a_selector_must_be_one(selector: str) -> None:
+    with pytest.raises(SettingsError, match="IDP_SMTP_DKIM must be a selector"):
+        read_settings({"IDP_SMTP_DKIM": selector})
+
+
 async def test_without_a_subject_the_brand_is_one() -> None:
     async with opened(PostOffice()) as office:
         await over(office).send(a_mail(subject=None))
