@@ -1,13 +1,11 @@
 """`idp policy …`: who must prove what, in plain words, and what one person would be asked for one request."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli import output
+from idp.cli import output, policies, policy_audit
 
 if TYPE_CHECKING:
     from idp.flows.operate.walk import Walk
@@ -35,7 +33,7 @@ def _policy() -> None:
 )
 def check(
     *,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="This file instead of the one in use.")] = None,
+    file: policies.File = None,
     user: Annotated[
         str | None, typer.Option(metavar="NAME", help="A username.  [default: somebody with a phone and an app]")
     ] = None,
@@ -60,7 +58,7 @@ def check(
     With --user, --client, --scope or --acr it walks through what the person would be asked, with the reasons, and says
     what comes out. Nobody is signed in and nothing is stored.
     """
-    policy, where = _load(file)
+    policy, where = policies.load(file)
     if not (user or client or scope or acr or signed_in or max_age is not None):
         output.show(_fields(policy, where), _lines(policy, where), as_json=as_json)
         return
@@ -77,17 +75,7 @@ def check(
     output.show(fields, [*ignored, *lines, f"=> {walked.answer}"], as_json=as_json)
 
 
-def _load(file: Path | None) -> "tuple[Policy, str]":
-    from idp.policy import default_policy, load_policy
-    from idp.settings import read_settings
-
-    path = file or read_settings(os.environ).policy
-    if path is None:
-        return default_policy(), "The policy that comes with Stile"
-    try:
-        return load_policy(path.read_text(encoding="utf-8")), str(path)
-    except UnicodeDecodeError:
-        raise typer.BadParameter(f"{path} is not UTF-8", param_hint="'--file'") from None
+app.command("audit", epilog=policy_audit.EXAMPLES)(policy_audit.audit)
 
 
 def _walk(

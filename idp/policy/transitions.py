@@ -132,7 +132,7 @@ def _else(holds: int, *, closes: bool = False) -> tuple[Way, ...]:
 _ADDS = (*_BEST, *_else(1))
 _BINDS = (*_BEST, *_else(LONGER))
 _REMOVES = tuple(Way(when, 1) for when in ((BY_STRONG,), (NO_APP, BY_SECOND), (BY_CODE,), (BY_ITSELF,)))
-_HERE = (ENABLED, OPEN)
+_HERE = (OPEN,)  # nobody gets to our own pages whose account is disabled
 
 TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
     {
@@ -143,7 +143,7 @@ TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
         Change.REPLACE_PHONE: Transition("replacing a phone", _BINDS, _HERE, PROVED, Ends.OTHERS),
         Change.REMOVE_PHONE: Transition("removing a phone", _BINDS, _HERE, PROVED, Ends.OTHERS),
         Change.CHANGE_EMAIL: Transition("changing the e-mail address", _BINDS, _HERE, PROVED),
-        Change.VERIFY_EMAIL: Transition("verifying an e-mail address", (Way((MAILBOX,)),), _HERE),
+        Change.VERIFY_EMAIL: Transition("verifying an e-mail address", (Way((MAILBOX,)),), (ENABLED, OPEN)),
         Change.REMOVE_EMAIL: Transition("removing the e-mail address", _BINDS, _HERE, PROVED),
         Change.CHANGE_PASSWORD: Transition(
             "changing the password",
@@ -168,7 +168,7 @@ TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
             "recovering an account",
             (Way((MAILBOX, BY_CODE), closes=True), Way((PASSWORD, BY_CODE), closes=True)),
             (ENABLED,),
-            PROVED,
+            (FRESHLY,),
             Ends.EVERYTHING,
             recovers=True,
         ),
