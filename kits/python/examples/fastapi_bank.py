@@ -1,4 +1,4 @@
-"""A bank in FastAPI: pages where people confirm a transfer, and the API that believes the token they get for it."""
+"""A bank in FastAPI: people confirm payee and amount at the provider, and the API does what their token says."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import httpx
 import uvicorn
-from fastapi import Body, Depends, FastAPI, Form, Request
+from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -25,11 +25,9 @@ OUT = '<form method="post" action="/logout"><button>Sign out</button></form>'
 
 
 @app.post("/api/transfers")
-async def move(
-    token: Annotated[AccessToken, Depends(auth.require("transfers:write", once=True))],
-    payee: Annotated[str, Body(embed=True)],
-) -> dict[str, str]:
-    return {"said": f"€25 sent to {payee}, confirmed with {token.acr}"}
+async def move(token: Annotated[AccessToken, Depends(auth.require(details="payment"))]) -> dict[str, str]:
+    payment = token.details[0]  # what the person saw, whatever else a request may say
+    return {"said": f"€{payment['amount']['amount']} sent to {payment['payee']}, confirmed with {token.acr}"}
 
 
 @app.get("/")
@@ -39,17 +37,18 @@ async def home(person: Annotated[Person, Depends(auth.signed_in)]) -> HTMLRespon
 
 @app.post("/transfers", dependencies=[Depends(auth.signed_in)])
 async def ask(request: Request, payee: Annotated[str, Form()]) -> Response:
-    request.session["payee"] = payee
-    return await auth.confirm(request, action="transfers:write", then=f"/transfers/{secrets.token_urlsafe(8)}")
+    euros = {"amount": "25.00", "currency": "EUR"}
+    request.session["payment"] = {"type": "payment", "amount": euros, "payee": payee}
+    then = f"/transfers/{secrets.token_urlsafe(8)}"
+    return await auth.confirm(request, details=request.session["payment"], then=then)
 
 
 @app.get("/transfers/{number}")
 async def transfer(request: Request, number: str) -> Response:
-    match await auth.confirmed(request, action="transfers:write"):
+    match await auth.confirmed(request, details=request.session.get("payment")):
         case Confirmed() as by:
             async with httpx.AsyncClient(auth=BearerAuth(auth.party, by.access_token)) as api:
-                answer = await api.post(API, json={"payee": request.session["payee"]})
-            sent[number] = answer.raise_for_status().json()["said"]
+                sent[number] = (await api.post(API)).raise_for_status().json()["said"]
         case Declined() as no:
             sent[number] = f"Nothing was sent. {no.description}"
     return HTMLResponse(f"<h1>{escape(sent.get(number, 'Nothing was sent'))}</h1><a href='/'>Home</a>")

@@ -78,17 +78,17 @@ class Auth:
     def confirm(
         self,
         *,
-        action: str,
+        action: str = "",
         details: Details = None,
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
     ) -> Response:
-        """Ask the person to confirm this action (its scope): the browser goes to the provider, and comes to `then`."""
+        """Have this action (its scope) or these details confirmed: off to the provider, and back to `then`."""
         steps = self._site.confirm(session, action=action, details=details, then=then, acr=acr, max_age=max_age)
         return self._off(steps)
 
-    def confirmed(self, *, action: str, details: Details = None) -> Confirmed | Declined | None:
+    def confirmed(self, *, action: str = "", details: Details = None) -> Confirmed | Declined | None:
         """What came of `confirm` with this action and these details, for this very address: once, then None."""
         return self.party.world.run(self._site.confirmed(session, action=action, details=details, here=_here()))
 

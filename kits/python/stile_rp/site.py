@@ -136,13 +136,15 @@ class Site:
         self,
         session: Session,
         *,
-        action: str,
+        action: str = "",
         details: Details = None,
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
     ) -> Steps[To]:
         """Off to the provider, for this action alone; the browser comes back to `then`, which asks `confirmed`."""
+        if not action and not details:
+            raise Misconfigured("confirm() needs something to confirm: an action (its scope), details, or both")
         if not local(then):
             raise Misconfigured(f"then is {then[:100]!r}: give the path of the page that asks confirmed()")
         if self._person(_mine(session)) is None:
@@ -159,7 +161,7 @@ class Site:
         return To(url)
 
     def confirmed(
-        self, session: Session, *, action: str, details: Details = None, here: str
+        self, session: Session, *, action: str = "", details: Details = None, here: str
     ) -> Steps[Confirmed | Declined | None]:
         """What came of `confirm` with this action and these details, and `here` for `then`: once, then None."""
         mine = _mine(session)

@@ -82,18 +82,20 @@ class Auth:
         self,
         request: Request,
         *,
-        action: str,
+        action: str = "",
         details: Details = None,
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
     ) -> Response:
-        """Ask the person to confirm this action (its scope): the browser goes to the provider, and comes to `then`."""
+        """Have this action (its scope) or these details confirmed: off to the provider, and back to `then`."""
         session = _session(request)
         steps = self._site.confirm(session, action=action, details=details, then=then, acr=acr, max_age=max_age)
         return self._answer(await self._run(steps))
 
-    async def confirmed(self, request: Request, *, action: str, details: Details = None) -> Confirmed | Declined | None:
+    async def confirmed(
+        self, request: Request, *, action: str = "", details: Details = None
+    ) -> Confirmed | Declined | None:
         """What came of `confirm` with this action and these details, for this very address: once, then None."""
         session, here = _session(request), _here(request)
         return await self.party.world.run(self._site.confirmed(session, action=action, details=details, here=here))

@@ -338,6 +338,8 @@ def test_a_session_that_comes_back_confirms_nothing_again(provider: FakeProvider
     assert run(site.confirmed(kept, action=SCOPE, here="/elsewhere")) is None, "for that very page"
     assert run(site.confirmed(kept, action="other", here="/done")) is None
     assert isinstance(run(site.confirmed(kept, action=SCOPE, here="/done")), Confirmed)
+    with pytest.raises(Misconfigured, match="something to confirm"):
+        run(site.confirm(session, then="/done"))
     again = run(site.confirmed(session, action=SCOPE, here="/done"))
     assert isinstance(again, Declined)
     assert again.error == "expired"
