@@ -35,6 +35,7 @@ EVERYWHERE = frozenset(
         Notice.RECOVERY_ADDED,
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RECOVERY_USED,
+        Notice.FROZEN,
         Notice.RECOVERED,
         Notice.APPROVAL_REFUSED,
     }

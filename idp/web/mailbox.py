@@ -39,6 +39,7 @@ async def address(request: Request) -> Response:
         remove=None if account.email is None else url(request, REMOVE_EMAIL_PATH),
         current=account.email,
         verified=account.email_verified,
+        refused=account.email_refused_at is not None,
         waiting=None if waiting is None else waiting.fields["email"],
         until=None if waiting is None else waiting.expires_at,
         zone=account.claims.get("zoneinfo"),

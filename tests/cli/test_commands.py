@@ -49,6 +49,8 @@ COMMANDS = [
             "enable",
             "freeze",
             "reset",
+            "invite",
+            "recover",
             "unlock",
             "claims",
             "email",

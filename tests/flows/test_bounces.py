@@ -96,6 +96,7 @@ async def test_a_report_closes_it_once_and_the_page_says_so(provider: Provider) 
     page = await come_in(provider, provider.browser(), "alice")
     assert "No mail of ours arrives at" in page.text
     assert "a•••@example.com" in page.text
+    assert "No mail arrives" in page.text
     assert len(await provider.rows(TRAIL)) == 1
 
 

@@ -302,6 +302,7 @@ EMAIL_ADDRESS = EmailAddress(
     verified=True,
     loss=Loss(),
 )
+REFUSED_ADDRESS = replace(EMAIL_ADDRESS, refused=True)
 NEW_PHONE = NewPhone(action="/account/phones/new", back="/account", hold=timedelta(hours=24))
 VERIFY_PHONE = VerifyPhone(
     action="/account/phones/confirm",
@@ -495,6 +496,7 @@ PAGES: dict[str, Page] = {
     "home": HOME,
     "home-frozen": replace(HOME, done=None, frozen=True, add_authenticator=None, change_password=None),
     "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
+    "email-refused": REFUSED_ADDRESS,
     "home-refused": replace(HOME, refused="m•••@example.com"),
     "home-codes": replace(HOME, codes_at_hand="/account/recovery-codes/at-hand", renew_codes="/account/codes"),
     "home-new": Home(now=NOW, username="maria", sign_out="/logout", guard=Guard.PHONE),

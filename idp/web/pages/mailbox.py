@@ -12,8 +12,8 @@ from idp.web.pages.parts import Problem
 class EmailAddress:
     """One's own address. Posts `email` to `action`, an empty form to `remove`.
 
-    `current` is the one there is, `verified` if it counts; `waiting` the one that a link was sent to, which works
-    `until` then. Without `action` no mail is sent here, and nothing can be verified.
+    `current` is the one there is, `verified` if it counts, `refused` if it takes no mail. `waiting` is the one that a
+    link was sent to, which works `until` then. Without `action` no mail is sent here, and nothing can be verified.
     """
 
     template: ClassVar[str] = "email_address.html"
@@ -22,6 +22,7 @@ class EmailAddress:
     remove: str | None = None
     current: str | None = None
     verified: bool = False
+    refused: bool = False
     waiting: str | None = None
     until: datetime | None = None
     zone: str | None = None
