@@ -236,7 +236,8 @@ class Limits:
     signed in: nobody fills the tables. Not for trusted networks.
 
     `reset_person`: the name or address as typed, existing or not. Links for a forgotten password. `reset_address`: the
-    visitor's address, whatever is typed; not for trusted networks.
+    visitor's address, whatever is typed; not for trusted networks. `register_mailbox`, `register_address`: the same of
+    links for a new account.
     """
 
     sms: Sending
@@ -254,6 +255,8 @@ class Limits:
     stored_requests: Limit
     reset_person: Limit
     reset_address: Limit
+    register_mailbox: Limit
+    register_address: Limit
 
 
 def is_of_address(limit: Limit) -> bool:

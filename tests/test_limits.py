@@ -79,6 +79,8 @@ def test_the_table_says_what_the_threat_model_says() -> None:
         "browser_notices": (None, (Window(5, DAY),)),
         "stored_requests": (None, (Window(60, HOUR),)),
         "reset_person": (None, (Window(3, HOUR), Window(6, DAY))),
+        "register_mailbox": (None, (Window(3, HOUR), Window(6, DAY))),
+        "register_address": (None, (Window(5, HOUR), Window(20, DAY))),
         "reset_address": (None, (Window(10, HOUR),)),
     }
 

@@ -63,6 +63,7 @@ def test_the_lifetimes_are_those_of_the_threat_model() -> None:
         "links.verify_email": 24 * 60,
         "links.freeze": 7 * 24 * 60,
         "recovery.nudge": 180 * 24 * 60,
+        "links.register": 60,
         "links.invite": 3 * 24 * 60,
         "links.ticket": 24 * 60,
     }

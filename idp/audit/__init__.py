@@ -220,6 +220,13 @@ class AccountChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Registering(Event):
+    """Somebody wants to make an account, and a link was mailed; without an account nobody was written to."""
+
+    name = "account.registering"
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryAsked(Event):
     """An operator wants to recover an account, and a second one has to confirm it."""
 

@@ -37,4 +37,6 @@ def read_policy(settings: Settings) -> Policy:
         raise SettingsError([f"{settings.policy}: {problem}" for problem in error.problems]) from None
     if Factor.EMAIL in policy.factors and settings.smtp_url is None:
         raise SettingsError([f"{settings.policy}: factors.email needs IDP_SMTP_URL: nothing here sends mail"])
+    if policy.registration.open and settings.smtp_url is None:
+        raise SettingsError([f"{settings.policy}: registration.open needs IDP_SMTP_URL: nothing here sends mail"])
     return policy

@@ -96,6 +96,7 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         ),
         "links.freeze": Bounds(_DAY, 30 * _DAY, "not everybody reads mail each day", "an old mail would stop somebody"),
         "recovery.nudge": Bounds(7 * _DAY, 730 * _DAY, "nobody reads what is always there", "nobody would be asked"),
+        "links.register": Bounds(5 * _MINUTE, 7 * _DAY, "mail takes its time", "it lies about for so long"),
         "links.invite": Bounds(_HOUR, 30 * _DAY, "nobody could act on it in time", "it lies about for so long"),
         "links.ticket": Bounds(5 * _MINUTE, 7 * _DAY, "it has to reach the person first", "it lies about for so long"),
     }

@@ -64,6 +64,8 @@ def limits(table: Table) -> Limits:
         stored_requests=_limit(table, "stored_requests"),
         reset_person=_limit(table, "reset_person"),
         reset_address=_limit(table, "reset_address"),
+        register_mailbox=_limit(table, "register_mailbox"),
+        register_address=_limit(table, "register_address"),
     )
     # Or one stranger could use up what all have, and strangers what is its owner's.
     for less, more, whose in (

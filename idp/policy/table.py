@@ -128,6 +128,7 @@ class Links:
     reset: timedelta
     ticket: timedelta
     invite: timedelta
+    register: timedelta
     verify_email: timedelta
     freeze: timedelta
 

@@ -37,6 +37,14 @@ LETTERS: Mapping[str, Letter] = MappingProxyType(
                 mark("Not you? Then do nothing. Your password stays as it is, and nobody was let in."),
             ),
         ),
+        LinkFor.REGISTER: Letter(
+            mark("Your new {brand} account"),
+            (
+                mark("Somebody, perhaps you, wants to make a {brand} account with this email address."),
+                mark("If it was you, open this link and set it up. It works once, for {span}:"),
+            ),
+            (mark("Not you? Then do nothing: there will be no account."),),
+        ),
         LinkFor.INVITE: Letter(
             mark("Set up your {brand} account"),
             (

@@ -61,6 +61,13 @@ _STATEMENTS: Mapping[str, Sql] = {
     "approved_sum": _batch("approved_sum", "ctid", "expires_at"),
     "refresh_token": _batch("refresh_token", "hash", "expires_at", KEEP_ENDED),
     "grant_": _batch("grant_", "id", "expires_at", KEEP_ENDED),
+    # Whoever began to register and has no phone by then: nobody could ever sign in.
+    "account": _batch(
+        "account",
+        "id",
+        "provisional_until",
+        more=" AND NOT EXISTS (SELECT FROM authenticator WHERE account_id = account.id AND confirmed_at IS NOT NULL)",
+    ),
     "link": _batch("link", "hash", "expires_at", KEEP_LINKS),
     "used_challenge": _batch("used_challenge", "hash", "expires_at"),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),

@@ -11,6 +11,7 @@ from idp.factors.strength import MIN_CHARACTERS
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.people.forgotten import FORGOT_PATH
+from idp.flows.people.registering import REGISTER_PATH
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.destinations import Destination, destination, phone_of, phones_of
 from idp.flows.signin.questions import asked_phone, waiting
@@ -122,14 +123,13 @@ def sign_in(
     """The page that asks for the password. `asked` is what its forms carry along of a request that is not stored."""
     person = show.facts.account
     again = person if show.ask.reason.why in AGAIN else None
-    username = extra.username
-    if username is None:
-        username = again.username if again else show.interaction.request.login_hint or ""
+    hinted = again.username if again else show.interaction.request.login_hint or ""
     return pages.SignIn(
         action=f"{here}/password{asked}",
         purpose=purpose_of(show, policy, here),
-        username=username,
+        username=hinted if extra.username is None else extra.username,
         forgot=forgot,
+        register=f"{forgot.removesuffix(FORGOT_PATH)}{REGISTER_PATH}" if forgot and policy.registration.open else None,
         saved=not _SAVED.isdisjoint(extra.problems),
         passkey=f"{here}/with-passkey{asked}",
         options=extra.options,

@@ -21,6 +21,7 @@ from idp.web import (
     profile,
     receipts,
     recovery_codes,
+    register,
     reset,
     tokens,
     welcome,
@@ -50,6 +51,7 @@ def routes(issuer: str) -> list[BaseRoute]:
         *devices.ROUTES,
         *logout.ROUTES,
         *welcome.ROUTES,
+        *register.ROUTES,
         *freezing.ROUTES,
     ]
     base = urlsplit(issuer).path

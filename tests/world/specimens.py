@@ -60,6 +60,8 @@ from idp.web.pages import (
     Purpose,
     RecoveryCode,
     RecoveryCodes,
+    Register,
+    RegisterSent,
     ResetLink,
     ScopeLine,
     SelectAccount,
@@ -360,6 +362,7 @@ WELCOME = Welcome(
     renew_codes="/account/recovery-codes",
     finish=None,
 )
+REGISTER = Register(action="/register", back="/account")
 FORGOT = Forgot(action="/forgot", back="/account")
 FORM_POST = FormPost(
     redirect_uri="https://bank.acme.example/callback",
@@ -619,6 +622,12 @@ PAGES: dict[str, Page] = {
     "new-password-held": NewPassword(
         action="/reset", username="maria", hold=timedelta(hours=24), problems=(Problem.PASSWORD_SHORT,)
     ),
+    "register": REGISTER,
+    "register-wait": replace(
+        REGISTER, email="maria@example.com", wait=timedelta(minutes=40), problems=(Problem.EMAIL_WAIT,)
+    ),
+    "register-sent": RegisterSent(valid_for=timedelta(hours=1), again="/register"),
+    "sign-in-register": replace(SIGN_IN, register="/register"),
     "invite-link": InviteLink(action="/link/invite/1"),
     "welcome": WELCOME,
     "welcome-phone": replace(WELCOME, password=None, phones=1, finish="/welcome/finish"),

@@ -14,7 +14,7 @@ from idp.flows.idp import Idp, Visitor
 from idp.flows.people import links, rooms
 from idp.flows.people.account import Done, Weak
 from idp.flows.people.rooms import Inside, Outside, TooOften, charge, enter
-from idp.model import Account, Authenticator
+from idp.model import Account, Authenticator, Factor
 from idp.model.links import INVITES, Link, LinkFor
 from idp.store import audits
 from idp.store.people import accounts, newcomers
@@ -43,8 +43,9 @@ class Welcome:
 
     @property
     def ready(self) -> bool:
-        """Whether they could sign in now."""
-        return self.chosen and any(each.remaining != 0 for each in self.open_)
+        """Whether they could sign in now. Who was vouched for by nobody needs a phone."""
+        able = [each for each in self.open_ if each.remaining != 0]
+        return self.chosen and any(not self.names or each.factor is Factor.SMS for each in able)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ async def press(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Onw
         opened = await links.open_session(conn, idp, visitor, purpose, token, now=now)
         if opened is not None:
             link, _, cookie = opened
-            if link.fields.get("mailed"):
-                await newcomers.verify_mailbox(conn, account_id=link.account_id, now=now)
+            proved = await newcomers.verify_mailbox(conn, account_id=link.account_id, now=now) if mailed(link) else True
+            if not proved:
+                return None  # whoever has an account with this address meanwhile makes no second one
             event = AccountChanged(change=f"{purpose.value}_link_used", by="person")
             await audits.add(conn, event, now=now, account_id=link.account_id)
             return Onward(cookie)
@@ -93,6 +95,11 @@ async def press(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Onw
         return Onward(again)
     found = await links.look(idp, purpose, token)
     return None if found is None else await _pressed_before(idp, visitor, found)
+
+
+def mailed(link: Link) -> bool:
+    """Whether it came by mail, so that who has it reads that mailbox."""
+    return bool(link.fields.get("mailed"))
 
 
 async def _pressed_before(idp: Idp, visitor: Visitor, link: Link) -> Onward | None:

@@ -226,8 +226,14 @@ def _harmless(idp: Idp, charges: list[tuple[Limit, bytes]], *, charged_at: datet
 
 
 def _may_sign_in(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
-    """Whether a right password is right: not of who is kept out, nor one that an operator gave and nobody used."""
+    """Whether a right password is right: not of who is kept out, nor one that an operator gave and nobody used.
+
+    Nor of who registered and has not proved a phone.
+    """
     over = account.password_until is not None and account.password_until <= now
+    phones = (each for each in loaded.authenticators if each.factor is Factor.SMS and each.closed_at is None)
+    if account.provisional_until is not None and not any(phones):
+        return False
     return not account.disabled and not over and _has_second_factor(idp, account, loaded, now)
 
 

@@ -30,6 +30,11 @@ account = table(
     *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until", "provisional_until"),
     # Since then the address takes no mail of ours.
     sa.Column("email_refused_at", Time),
+    sa.Index(
+        "ix_account_provisional_until",
+        "provisional_until",
+        postgresql_where=sa.text("provisional_until IS NOT NULL"),
+    ),
     sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
 )
 

@@ -71,4 +71,4 @@ from idp.web.pages.prompts import (
     UsePasskey,
 )
 from idp.web.pages.render import render
-from idp.web.pages.welcome import FirstPassword, InviteLink, Welcome
+from idp.web.pages.welcome import FirstPassword, InviteLink, Register, RegisterSent, Welcome

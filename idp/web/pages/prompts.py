@@ -14,7 +14,8 @@ class SignIn:
     `saved`: a recovery code helps now, and is posted as `recovery_code`.
     With `options` a passkey does instead: the script asks for them and posts the answer, `code`, to `passkey`.
     `username` is what was typed or hinted; `fixed` when only this person may go on, who then cannot be edited.
-    `another` is where to sign in as somebody else, `forgot` where a forgotten password leads.
+    `another` is where to sign in as somebody else, `forgot` where a forgotten password leads,
+    `register` where an account is made.
     """
 
     template: ClassVar[str] = "sign_in.html"
@@ -24,6 +25,7 @@ class SignIn:
     fixed: bool = False
     another: str | None = None
     forgot: str | None = None
+    register: str | None = None
     saved: bool = False
     passkey: str | None = None
     options: str | None = field(default=None, repr=False)

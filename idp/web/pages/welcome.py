@@ -50,3 +50,24 @@ class FirstPassword:
     least: int = 8
     wait: timedelta | None = None
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """Who wants an account of their own. Posts `email` and `name` to `action`; `back` leads to the sign-in."""
+
+    template: ClassVar[str] = "register.html"
+    action: str
+    back: str
+    email: str = ""
+    wait: timedelta | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterSent:
+    """A link is on its way, and works for `valid_for`. `again` asks for another."""
+
+    template: ClassVar[str] = "register_sent.html"
+    valid_for: timedelta
+    again: str
