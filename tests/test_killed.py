@@ -86,6 +86,7 @@ async def mortal(
 AFTERWARDS = {
     "password": {303, 400, 410},
     "text message": {303, 400, 410},
+    "passkey": {303, 400, 410},
     "consent": {303, 400, 410},
     "code exchange": {400},  # a code used twice
     "refresh": {200},  # a retry is forgiven for half a minute
@@ -161,6 +162,7 @@ def kill_everybody(process: int) -> None:
     [
         pytest.param("password", 2, id="password"),
         pytest.param("text message", 2, id="text message"),
+        pytest.param("passkey", 2, id="passkey"),
         pytest.param("consent", 2, id="consent"),
         pytest.param("code exchange", 1, id="code exchange"),
         pytest.param("refresh", 1, id="refresh"),

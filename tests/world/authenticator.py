@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from uuid import uuid4
 
 import cbor2
 from cryptography import x509
@@ -16,6 +17,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+
+from idp.flows.operate.finding import find_user
+from idp.flows.sealed import PASSKEY, bound
+from idp.model import Authenticator, Factor, Passkey
+from idp.store.sql import Sql, values_of
+from tests.world.provider import Provider
 
 ORIGIN = "http://localhost:8000"
 UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
@@ -123,3 +130,23 @@ def _certificate(
     made = made.not_valid_after(day + timedelta(days=36500))
     made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     return made.sign(with_, hashes.SHA256())
+
+
+_KEPT = Sql("""
+INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, created_at, confirmed_at, trusted_at,
+                           credential_id, sign_count, eligible, copied, transports)
+VALUES (:id, :account_id, :factor, :label, :hint, :public_key, :created_at, :created_at, :trusted_at,
+        :credential_id, :count, :eligible, :copied, :transports)""")
+
+
+async def keep(provider: Provider, key: Key, username: str = "alice") -> None:
+    """The passkey is this person's, as if it had been set up long ago."""
+    now, idp = provider.clock.now(), provider.idp
+    person = await find_user(idp, username)
+    id_, account_id, count = uuid4(), person.account.id, key.count or 0
+    key.handle, key.count = account_id.bytes, None if key.count is None else count + 1
+    sealed = idp.secrets.seal(key.cose(), purpose=PASSKEY, bound_to=bound(account_id, id_))
+    kept = Passkey(key.id, sealed, count, eligible=bool(key.flags & BE), copied=bool(key.flags & BS))
+    new = Authenticator(id_, account_id, Factor.PASSKEY, "My phone", "", now, now, now, passkey=kept)
+    values = values_of(new) | values_of(kept) | {"transports": []}
+    await idp.db.one(_KEPT, **values)

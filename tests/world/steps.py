@@ -1,5 +1,6 @@
 """Every step of a sign-in that changes something, and what must hold in the tables after it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import asyncpg
 import httpx
 
 from tests.world.asking import Asked, ask_second_factor, offline_code
+from tests.world.authenticator import Key, keep, options_in
 from tests.world.provider import BANK_URI, PASSWORD, Provider, parameters
 
 # What must be empty, whatever happened.
@@ -40,6 +42,12 @@ BROKEN = {
         AND (NOT EXISTS (SELECT FROM refresh_token r WHERE r.grant_id = g.id)
              OR (SELECT count(*) FROM audit_event WHERE fields->>'grant' = g.id::text
                  AND name IN ('authorization.granted', 'tokens.issued')) < 2)""",
+    "an answer of a passkey without its challenge used, or the other way round": """
+        SELECT 1 WHERE (SELECT count(*) FROM authentication_event WHERE factor = 'passkey') <>
+        (SELECT count(*) FROM used_challenge)""",
+    "a passkey whose count is not that of its last answer": """
+        SELECT a.id FROM authenticator a WHERE a.factor = 'passkey' AND a.sign_count <> 1 +
+        (SELECT count(*) FROM authentication_event e WHERE e.authenticator_id = a.id)""",
     "an effect without its line in the audit trail": """
         SELECT 1 WHERE (SELECT count(*) FROM authentication_event) <>
         (SELECT count(*) FROM audit_event WHERE name = 'factor.verified')""",
@@ -93,6 +101,16 @@ async def _sms(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
     return lambda: asked.browser.submit("/sms", follow=False, code=code)
 
 
+async def _passkey(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    key, browser = Key(), provider.browser()
+    await keep(provider, key)
+    page = await browser.get(provider.authorize_url())
+    answer = json.dumps(key.answer(options_in(page.text)))
+    form = browser.form("/with-passkey")
+    data = {each.name: each.value for each in form.fields} | {"code": answer}
+    return lambda: browser.http.post(form.action, data=data)
+
+
 async def _consent(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
     asked = await ask_second_factor(provider, prompt="consent")
     await asked.browser.submit("/sms", code=(await provider.deliver())[-1])
@@ -124,6 +142,7 @@ async def _tokens_work(provider: Provider, response: httpx.Response) -> None:
 STEPS = {
     "password": Step(_password, _accepted),
     "text message": Step(_sms, _accepted),
+    "passkey": Step(_passkey, _accepted),
     "consent": Step(_consent, _issued),
     "code exchange": Step(_redeem, _tokens_work),
     "refresh": Step(_refresh, _tokens_work, frozenset({200})),
