@@ -1,11 +1,12 @@
 """The page of a new passkey: read, one flow, answer. Changing one is in `authenticators`."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.flows.delivery.notices import reaches
 from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.passkeys import relying
 from idp.flows.people import passkeys
 from idp.flows.people.account import Done as Changed
 from idp.flows.people.enrol import LONGEST_LABEL
@@ -69,6 +70,15 @@ async def add(request: Request) -> Response:
             return outside(request, otherwise)
 
 
+async def related(request: Request) -> Response:
+    """GET /.well-known/webauthn: the other origins that may use our passkeys (WebAuthn 5.11.1). None: not there."""
+    us = relying(idp_of(request))
+    if us is None or len(us.origins) == 1:
+        return trouble(request, Trouble.NOT_FOUND)
+    return JSONResponse({"origins": list(us.origins)}, headers={"Cache-Control": "public, max-age=300"})
+
+
+ROOT_ROUTES = [Route("/.well-known/webauthn", related, methods=["GET"])]
 ROUTES = [
     Route(PASSKEY_PATH, new, methods=["GET"]),
     Route(PASSKEY_PATH, add, methods=["POST"]),

@@ -57,4 +57,4 @@ def routes(issuer: str) -> list[BaseRoute]:
     base = urlsplit(issuer).path
     ours: list[BaseRoute] = [unmoved(route) for route in from_here]
     below = [Mount(base, app=Router(ours, redirect_slashes=False))] if base else ours
-    return [*tokens.ROOT_ROUTES, *below]
+    return [*tokens.ROOT_ROUTES, *passkeys.ROOT_ROUTES, *below]

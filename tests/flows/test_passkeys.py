@@ -356,6 +356,25 @@ async def test_nobody_takes_over_a_passkey_of_somebody_else(provider: Provider) 
     assert await open_passkeys(provider, "bob") == []
 
 
+async def test_other_origins_may_use_them_only_as_the_operator_says(provider: Provider) -> None:
+    elsewhere = "https://bank.example.org"
+    browser, key = provider.browser(), Key()
+    assert (await browser.get("/.well-known/webauthn")).status_code == 404
+    await set_up(provider, key)
+    key.origin = elsewhere
+    assert WRONG in (await only(browser, key.answer(await at_the_door(provider, browser)))).text
+    provider.idp.settings = provider.idp.settings.model_copy(update={"passkey_origins": (elsewhere,)})
+    listed = (await browser.get("/.well-known/webauthn")).json()
+    assert listed == {"origins": ["http://localhost:8000", elsewhere]}
+    assert "code" in parameters(await only(browser, key.answer(await at_the_door(provider, browser))))
+
+
+async def test_an_issuer_on_an_address_offers_none(provider: Provider) -> None:
+    provider.idp.settings = provider.idp.settings.model_copy(update={"issuer": "http://127.0.0.1:8000"})
+    page = await provider.browser().get(provider.authorize_url())
+    assert "passkey" not in page.text
+
+
 # --- challenges -------------------------------------------------------------------------------------
 
 
