@@ -75,11 +75,6 @@ class Signed:
 Evidence = Compared | Texted | Mailed | Step | Saved | Signed
 
 
-def is_both(evidence: Evidence) -> bool:
-    """Whether this is two factors in one: a passkey that made sure who held it."""
-    return isinstance(evidence, Signed) and evidence.verified
-
-
 @dataclass(frozen=True, slots=True)
 class Use:
     """The text that a kind of evidence brings.
@@ -93,6 +88,11 @@ class Use:
     used: str
     same: str = "SELECT"
     right: str = "true"
+
+
+def is_both(evidence: Evidence) -> bool:
+    """Whether this is two factors in one: a passkey that made sure who held it."""
+    return isinstance(evidence, Signed) and evidence.verified
 
 
 def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
