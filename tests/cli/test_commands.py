@@ -25,6 +25,7 @@ COMMANDS = [
     ("migrate",),
     ("doctor",),
     ("policy", "check"),
+    ("policy", "audit"),
     ("sms", "test"),
     ("sms", "fake"),
     ("sms", "log"),
