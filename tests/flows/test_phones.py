@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from idp.model import Notice, Swap
 from idp.store.schema.people import verification
@@ -68,6 +68,7 @@ async def confirm(browser: Browser, code: str, _: int = 0) -> httpx.Response:
 
 
 TRIES = Statement(select(verification.c.attempts))
+SEEN_CHANGED = Statement(update(verification).values(swap=Swap.SWAPPED).returning(verification.c.swap))
 EVENTS = Statement(select(audit_event.c.name).where(audit_event.c.fields["factor"].astext == "sms"))
 
 
@@ -132,6 +133,7 @@ async def test_three_wrong_codes_and_the_right_one_is_refused(provider: Provider
         page = await browser.submit("/confirm", code=wrong(code), label="Mine")
         assert page.status_code == 400
     page = await forged(provider, browser, CONFIRM, code=code)
+    assert page.status_code == 400
     assert len(await phones(provider)) == 1
     assert await provider.rows(TRIES) == [(3,)]
     provider.clock.move(2 * MINUTE)
@@ -317,6 +319,15 @@ async def test_a_number_whose_sim_was_changed_lately_gets_no_code_and_cannot_be_
     await forged(provider, browser, CONFIRM, code=code)
     assert len(await phones(provider)) == 1
     assert len(await sent_to(provider, NUMBER)) == 1
+
+
+async def test_a_sim_that_was_seen_changed_while_the_code_was_typed_is_not_added(provider: Provider) -> None:
+    browser = await in_room(provider)
+    await name(provider, browser)
+    code = (await sent_to(provider, NUMBER))[-1]
+    await provider.rows(SEEN_CHANGED)
+    await forged(provider, browser, CONFIRM, code=code)
+    assert len(await phones(provider)) == 1
 
 
 # --- several
