@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from idp.crypto import KeyChain
-from tests.flows.test_phones import CONFIRM, in_room, name, sent_to
 from tests.world.account_pages import forged
 from tests.world.asking import forget_limits
 from tests.world.databases import empty, execute
+from tests.world.own_phones import CONFIRM, in_room, name, sent_to
 from tests.world.provider import BANK_URI, BOB_PHONE, Browser, Provider
 from tests.world.proxy import Wire, wire_to
 from tests.world.running import running, settings_for

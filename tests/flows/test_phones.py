@@ -4,7 +4,6 @@ import asyncio
 import re
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +14,6 @@ from idp.store.schema.people import verification
 from idp.store.schema.records import audit_event
 from idp.testing.camara import FakeIntel
 from tests.world.account_pages import (
-    come_in,
     forged,
     having,
     is_signed_in,
@@ -25,59 +23,16 @@ from tests.world.account_pages import (
 )
 from tests.world.asking import forget_limits
 from tests.world.composed import Statement
+from tests.world.own_phones import CONFIRM, MINUTE, NEW, NUMBER, add, confirm, in_room, name, phones, sent_to
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, Browser, Provider
 from tests.world.spenders import use
 
-NEW = "/account/phones/new"
-CONFIRM = "/account/phones/confirm"
-NUMBER, OTHER = "+37256789047", "+37256789048"
+OTHER = "+37256789048"
 DAY = timedelta(hours=24)
-MINUTE = timedelta(minutes=1)
-
-
-async def phones(provider: Provider, username: str = "bob") -> list[dict[str, Any]]:
-    """The open, confirmed phones of a person."""
-    found = await having(provider, username)
-    return [each for each in found if each["factor"] == "sms" and each["confirmed_at"] and not each["closed_at"]]
-
-
-async def name(provider: Provider, browser: Browser, number: str = NUMBER, *, path: str = NEW) -> httpx.Response:
-    """Type the number of a new phone."""
-    page = await browser.get(path)
-    assert str(page.url).endswith(path), page.url
-    return await browser.submit(path, number=number)
-
-
-async def sent_to(provider: Provider, number: str) -> list[str]:
-    """The codes that went to this number, oldest first."""
-    await provider.deliver()
-    return [message.code for message in provider.gateway.sent if message.to == number and message.code]
-
-
-async def add(
-    provider: Provider, browser: Browser, number: str = NUMBER, *, label: str = "", path: str = NEW
-) -> httpx.Response:
-    """Add a phone, for somebody who may."""
-    await name(provider, browser, number, path=path)
-    return await browser.submit("/confirm", code=(await sent_to(provider, number))[-1], label=label)
-
-
-async def confirm(browser: Browser, code: str, _: int = 0) -> httpx.Response:
-    return await browser.submit("/confirm", follow=False, code=code, label="")
-
-
 TRIES = Statement(select(verification.c.attempts))
 SEEN_CHANGED = Statement(update(verification).values(swap=Swap.SWAPPED).returning(verification.c.swap))
 EVENTS = Statement(select(audit_event.c.name).where(audit_event.c.fields["factor"].astext == "sms"))
-
-
-async def in_room(provider: Provider, username: str = "bob") -> Browser:
-    """Signed in to the account pages."""
-    browser = provider.browser()
-    await come_in(provider, browser, username)
-    provider.clock.move(2 * MINUTE)  # what they have was not added a moment ago
-    return browser
 
 
 def wrong(code: str) -> str:
