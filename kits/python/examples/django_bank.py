@@ -46,7 +46,7 @@ def transfer(request: HttpRequest, number: str) -> HttpResponse:
         case Confirmed() as by:
             sent[number] = f"€25 sent to {request.session['payee']}, confirmed with {by.person.acr}"
         case Declined() as no:
-            sent[number] = f"Nothing was sent. {no.description}"
+            sent.setdefault(number, f"Nothing was sent. {no.description}")
     page = engines["django"].from_string("<h1>{{ said }}</h1><a href='/'>Home</a>")
     return HttpResponse(page.render({"said": sent.get(number, "Nothing was sent")}))
 

@@ -50,7 +50,7 @@ async def transfer(request: Request, number: str) -> Response:
             async with httpx.AsyncClient(auth=BearerAuth(auth.party, by.access_token)) as api:
                 sent[number] = (await api.post(API)).raise_for_status().json()["said"]
         case Declined() as no:
-            sent[number] = f"Nothing was sent. {no.description}"
+            sent.setdefault(number, f"Nothing was sent. {no.description}")
     return HTMLResponse(f"<h1>{escape(sent.get(number, 'Nothing was sent'))}</h1><a href='/'>Home</a>")
 
 

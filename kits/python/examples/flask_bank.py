@@ -38,7 +38,7 @@ def transfer(number: str) -> ResponseReturnValue:
         case Confirmed() as by:
             sent[number] = f"€25 sent to {session['payee']}, confirmed with {by.person.acr}"
         case Declined() as no:
-            sent[number] = f"Nothing was sent. {no.description}"
+            sent.setdefault(number, f"Nothing was sent. {no.description}")
     return render_template_string("<h1>{{ said }}</h1><a href='/'>Home</a>", said=sent.get(number, "Nothing was sent"))
 
 

@@ -39,7 +39,7 @@ async def transfer(request: Request) -> Response:
         case Confirmed() as by:
             sent[request.url.path] = f"€25 sent to {request.session['payee']}, confirmed with {by.person.acr}"
         case Declined() as no:
-            sent[request.url.path] = f"Nothing was sent. {no.description}"
+            sent.setdefault(request.url.path, f"Nothing was sent. {no.description}")
     return HTMLResponse(f"<h1>{escape(sent.get(request.url.path, 'Nothing was sent'))}</h1><a href='/'>Home</a>")
 
 

@@ -12,9 +12,16 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; font: 1.0625rem/1.5 system-ui, sans-serif; }}
-main {{ max-width: 34rem; margin: 15vh auto 0; padding: 0 1.25rem; }}
-a {{ color: LinkText; }}
+:root {{ color-scheme: light dark; --paper: #fff; --ink: #1c2230; --press: #1d4ed8; --on: #fff; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --paper: #14171d; --ink: #e8eaf0; --press: #9db7ff; --on: #14171d; }}
+}}
+body {{ margin: 0; background: var(--paper); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; }}
+main {{ max-width: 34rem; margin: 12vh auto 0; padding: 0 1.25rem; }}
+h1 {{ font-size: 1.625rem; line-height: 1.25; }}
+a {{ display: inline-block; margin-top: .5rem; padding: .7rem 1.4rem; border-radius: .4rem; font-weight: 600;
+  background: var(--press); color: var(--on); text-decoration: none; }}
+a:focus-visible {{ outline: 3px solid var(--ink); outline-offset: 2px; }}
 </style>
 <main>
 <h1>{title}</h1>

@@ -71,7 +71,7 @@ class Site:
         again = f"{self.settings.prefix}/login"
         try:
             outcome = yield from self._received(mine, answer)
-            _put(session, mine)
+            self._put(session, mine)
             asked = outcome if isinstance(outcome, Declined) else outcome.pending
             if asked.action is not None:
                 kept = list(
@@ -80,13 +80,13 @@ class Site:
                         _name(asked.action, asked.details, asked.then): _to_json(outcome),
                     }.items()
                 )
-                _put(session, {**mine, "waiting": dict(kept[-KEPT:])})
+                self._put(session, {**mine, "waiting": dict(kept[-KEPT:])})
                 return To(asked.then)
             if isinstance(outcome, Declined):
                 return pages.of_declined(outcome, again)
             signed_in = yield from self.party.redeem(outcome)
         except StileError as error:
-            _put(session, mine)
+            self._put(session, mine)
             log.log(logging.INFO if isinstance(error, Outdated) else logging.WARNING, "nobody was signed in: %s", error)
             # Back over the provider's page, or a second tab: who is signed in goes on
             if isinstance(error, Outdated) and before is not None:
@@ -96,7 +96,7 @@ class Site:
             session.clear()  # somebody else's things
             mine = {}
         mine |= {"who": {**signed_in.person.to_json(), "at": self.party.clock()}, "id_token": signed_in.id_token}
-        _put(session, {**mine, **self._tokens(signed_in)})
+        self._put(session, {**mine, **self._tokens(signed_in)})
         return To(signed_in.then, renew=True)
 
     def person(self, session: Session) -> Steps[Person | None]:
@@ -129,7 +129,7 @@ class Site:
         if after is None:
             session.clear()
             return None
-        _put(session, {**_mine(session), "id_token": after.id_token, **self._tokens(after)})
+        self._put(session, {**_mine(session), "id_token": after.id_token, **self._tokens(after)})
         return after.access_token
 
     def confirm(
@@ -171,7 +171,7 @@ class Site:
         outcome = _from_json(waiting.pop(name, None))
         if outcome is None:
             return None
-        _put(session, {**mine, "waiting": waiting})
+        self._put(session, {**mine, "waiting": waiting})
         if isinstance(outcome, Declined):
             return outcome
         late = Declined("expired", "This confirmation was used already, or came too late. Please confirm again.", here)
@@ -189,7 +189,7 @@ class Site:
     def step_up(self, session: Session, error: StepUpRequired) -> To:
         """Where an API's `StepUpRequired` says, and the session knows it."""
         mine = _mine(session)
-        _put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}})
+        self._put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}})
         return To(error.url)
 
     def sign_out(self, session: Session) -> Steps[To]:
@@ -233,18 +233,31 @@ class Site:
         mine = _mine(session)
         logins = dict(list(mine.get("logins", {}).items())[1 - KEPT :])
         url = yield from self.party.start(logins, **asked)
-        _put(session, {**mine, "logins": logins})
+        self._put(session, {**mine, "logins": logins})
         return url
 
     def _received(self, mine: dict[str, Any], answer: Sequence[tuple[str, str]]) -> Steps[Received | Declined]:
         mine["logins"] = dict(mine.get("logins", {}))
         return (yield from self.party.receive(mine["logins"], answer))
 
+    def _put(self, session: Session, mine: Mapping[str, Any]) -> None:
+        """Into the session; of what waits, the oldest goes where a cookie would not hold it all."""
+        told = {name: value for name, value in mine.items() if value}
+        for name in ("logins", "waiting"):
+            while not self.settings.keep_tokens and len(told.get(name, ())) > 1 and _size(told) > TOO_LARGE:
+                told[name] = dict(list(told[name].items())[1:])
+        if not self.settings.keep_tokens and (size := _size(told)) > TOO_LARGE:
+            log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
+        session[KEY] = told  # assigned anew: or a framework might not see that it changed
+
     def _person(self, mine: Mapping[str, Any]) -> Person | None:
         who = dict(mine.get("who", {}))
-        if not who or self.party.clock() - who.pop("at") > self.settings.session_life.total_seconds():
+        if not who or self.party.clock() - who.pop("at", 0) > self.settings.session_life.total_seconds():
             return None
-        return Person.from_json(who)
+        try:
+            return Person.from_json(who)
+        except (TypeError, KeyError):  # of a version before this one: they sign in again
+            return None
 
     def _tokens(self, signed_in: SignedIn) -> dict[str, Any]:
         if not self.settings.keep_tokens:
@@ -253,15 +266,13 @@ class Site:
         return {"tokens": {name: getattr(signed_in, name) for name in names}}
 
 
+def _size(mine: Mapping[str, Any]) -> int:
+    return len(canonical(mine))
+
+
 def _mine(session: Session) -> dict[str, Any]:
-    return dict(session.get(KEY, {}))
-
-
-def _put(session: Session, mine: Mapping[str, Any]) -> None:
-    told = {name: value for name, value in mine.items() if value}
-    if (size := len(canonical(told))) > TOO_LARGE:
-        log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
-    session[KEY] = told  # assigned anew: or a framework might not see that it changed
+    mine = session.get(KEY)
+    return dict(mine) if isinstance(mine, dict) else {}
 
 
 def _listed(details: Details) -> Sequence[Mapping[str, Any]] | None:

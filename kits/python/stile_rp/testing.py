@@ -77,7 +77,7 @@ class FakeProvider:
         if self.refuse is not None:
             told |= {"error": self.refuse[0], "error_description": self.refuse[1]}
         else:
-            told["code"] = secrets.token_urlsafe(16)
+            told["code"] = secrets.token_urlsafe(450)  # as long as Stile's are
             self.codes[told["code"] or ""] = asked
         query = urlencode({name: value for name, value in (told | self.answer).items() if value is not None})
         return f"{asked['redirect_uri']}?{query}"

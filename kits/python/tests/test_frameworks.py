@@ -359,6 +359,17 @@ def test_what_a_session_holds_fits_into_a_cookie_and_is_no_access_token(provider
     assert "access_token" not in held
 
 
+@pytest.mark.parametrize(
+    "held",
+    [None, 7, "text", [], {"who": {"at": 1_800_000_000}}, {"who": {"at": 1_800_000_000, "subject": "s", "new": 1}}],
+)
+def test_a_session_of_another_version_is_one_of_nobody(provider: FakeProvider, held: object) -> None:
+    party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
+    session: dict[str, Any] = {"stile_rp": held}
+    assert party.world.run(Site(party.steps).person(session)) is None
+    assert party.world.run(Site(party.steps).sign_in(session)).url.startswith("https://id.example/authorize?")
+
+
 def test_tokens_are_kept_and_refreshed_where_that_is_asked_for(provider: FakeProvider) -> None:
     asked = provider.settings(keep_tokens=True, scopes=("openid", "offline_access"))
     party = RelyingParty(asked, http=provider.http, clock=provider.clock)
