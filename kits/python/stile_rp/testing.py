@@ -62,11 +62,11 @@ class FakeProvider:
 
     def http(self) -> httpx.Client:
         """A way to this provider, for `http=`."""
-        return httpx.Client(transport=httpx.MockTransport(self._answer))
+        return httpx.Client(transport=httpx.MockTransport(self.respond))
 
     def async_http(self) -> httpx.AsyncClient:
         """The same, for what is awaited."""
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
 
     def browse(self, url: str) -> str:
         """The address of the application to which a browser that was sent to `url` comes back."""
@@ -112,7 +112,8 @@ class FakeProvider:
             {name: value for name, value in said.items() if value is not None}, told, by, algorithms=[said["alg"]]
         )
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        """What this provider answers."""
         if self.down:
             raise httpx.ConnectError("nobody listens", request=request)
         path = request.url.path

@@ -233,7 +233,16 @@ def test_while_the_provider_is_down_its_keys_are_believed_for_a_day(
     party.check(f"Bearer {provider.access_token()}", require("openid"))
 
 
-def test_many_threads_that_need_the_keys_read_them_once(provider: FakeProvider, party: RelyingParty) -> None:
+def test_many_threads_that_need_the_keys_read_them_once(provider: FakeProvider) -> None:
+    def slowly(request: httpx.Request) -> httpx.Response:
+        threading.Event().wait(0.1)  # the others come meanwhile
+        return provider.respond(request)
+
+    def http() -> httpx.Client:
+        return httpx.Client(transport=httpx.MockTransport(slowly))
+
+    party = RelyingParty(provider.settings(), http=http, clock=provider.clock)
+    party.start({})  # its metadata are known
     ready = threading.Barrier(8)
 
     def one(token: str) -> str:
