@@ -1,11 +1,11 @@
-"""Acme Bank: an application whose customers sign in with the provider, and confirm each transfer there."""
+"""Acme Bank: an application whose customers sign in with the provider, and approve each transfer there."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import assert_never
+from typing import Any, assert_never
 
 import httpx
 from starlette.applications import Starlette
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from idp.demo.bank_api import SCOPE, BankApi
+from idp.demo.bank_api import BankApi, details_of
 from idp.demo.ledger import LARGEST, Ledger, amount_of, euros
 from idp.demo.registration import Registration
 from idp.demo.sessions import Session
@@ -22,7 +22,7 @@ from idp.demo.site import DemoUrls, Site, line
 from stile_rp import Declined, Person, SignedIn, step_up
 
 TRANSFERS_KEPT = 20  # of one session
-ASKED = ("openid", SCOPE)  # the provider owns the rule: it knows what this scope needs, we do not
+ASKED = ("openid",)  # and the transfer itself: the provider owns the rule, and knows what approving one needs
 STEP_UPS = 2  # an API that is never content must not send people round for ever
 
 
@@ -51,6 +51,11 @@ class Transfer:
     def path(self) -> str:
         """Its page."""
         return f"/transfers/{self.id}"
+
+    @property
+    def details(self) -> list[dict[str, Any]]:
+        """What the provider asks the customer to approve."""
+        return [details_of(self.payee, self.amount)]
 
 
 @dataclass(slots=True)
@@ -143,7 +148,12 @@ class Bank:
             # RFC 9470 4: ask for exactly what the API wants, then try again with the new token.
             transfer.step_ups += 1
             return await self.site.to_provider(
-                session, ASKED, then=transfer.path, acr_values=asked.acr_values, max_age=asked.max_age
+                session,
+                ASKED,
+                then=transfer.path,
+                acr_values=asked.acr_values,
+                max_age=asked.max_age,
+                details=transfer.details,
             )
         transfer.problem = (
             "There is not enough money in your account. No money has moved."
@@ -160,7 +170,7 @@ class Bank:
         return self._form(here, payee="", amount="", errors={})
 
     async def review(self, request: Request) -> Response:
-        """Keep what was filled in, then show it."""
+        """Keep what was filled in, and on to the provider, which shows it once more and asks for its approval."""
         here = self._signed_in(request)
         session, _ = here
         told = await self.site.form(request, session)
@@ -180,7 +190,7 @@ class Bank:
         while len(kept) >= TRANSFERS_KEPT:
             del kept[next(iter(kept))]
         kept[transfer.path] = transfer
-        return RedirectResponse(transfer.path, 303)
+        return RedirectResponse(f"{transfer.path}/confirm", 303)
 
     async def transfer(self, request: Request) -> Response:
         """One transfer, before and after."""
@@ -195,13 +205,14 @@ class Bank:
         return self.site.page("needs_authenticator", session, status=403, transfer=transfer, euros=euros)
 
     async def confirm(self, request: Request) -> Response:
-        """Off to the provider, which asks for what a transfer needs."""
+        """Off to the provider. Nothing is changed by that, so an address will do: only the customer can approve it."""
         session, transfer = self._transfer(request)
-        await self.site.form(request, session)
+        if request.method == "POST":
+            await self.site.form(request, session)
         if transfer.state is not State.REVIEW:
             return RedirectResponse(transfer.path, 303)
         transfer.problem, transfer.refused, transfer.step_ups = None, None, 0
-        return await self.site.to_provider(session, ASKED, then=transfer.path)
+        return await self.site.to_provider(session, ASKED, then=transfer.path, details=transfer.details)
 
     async def cancel(self, request: Request) -> Response:
         """Forget a transfer that was not sent."""
@@ -258,7 +269,7 @@ def bank(
         Route("/transfers", here.review, methods=["POST"]),
         Route("/transfers/{id}", here.transfer),
         Route("/transfers/{id}/refused", here.refused),
-        Route("/transfers/{id}/confirm", here.confirm, methods=["POST"]),
+        Route("/transfers/{id}/confirm", here.confirm, methods=["GET", "POST"]),
         Route("/transfers/{id}/cancel", here.cancel, methods=["POST"]),
         Route("/api/transfers", here.api.transfers, methods=["POST"]),
         *([Mount("/demo", start)] if start is not None else []),

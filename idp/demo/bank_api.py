@@ -1,10 +1,14 @@
-"""The bank's API: it believes access tokens, not pages. One transfer per token (RFC 6750, 9068, 9470)."""
+"""The bank's API: it believes access tokens, not pages. A token is good for the one transfer approved with it.
+
+RFC 6750, 9068, 9396, 9470.
+"""
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,10 +17,10 @@ from idp.demo.ledger import Ledger, amount_of
 from idp.demo.site import line
 from stile_rp import AccessToken, AsyncRelyingParty, Misconfigured, ProviderUnavailable, Refused, require
 
-SCOPE = "transfers:write"
+TYPE = "payment"  # as the provider's policy calls it
 STRONG = ("urn:stile:2fa-strong",)  # compared exactly
 # The token lives for minutes and works once: when it was proved is no question.
-NEED = require(SCOPE, acr=STRONG, session_ok=True)
+NEED = require(acr=STRONG, session_ok=True, details=TYPE, once=False)
 
 log = logging.getLogger("idp.demo")
 
@@ -46,6 +50,8 @@ class BankApi:
         if asked is None:
             return JSONResponse({"error": "invalid_transfer"}, 400)
         payee, amount = asked
+        if not any(_is_for(each, payee, amount) for each in token.details):
+            raise Refused(403, "insufficient_scope", "this access token was not approved for this transfer")
         if amount > self._ledger.account(token.subject, now=self._now()).balance:
             return JSONResponse({"error": "insufficient_funds"}, 409)
         await self._party.spend(token)
@@ -53,6 +59,17 @@ class BankApi:
         if entry is None:  # spent by another meanwhile
             return JSONResponse({"error": "insufficient_funds"}, 409)
         return JSONResponse({"payee": entry.party, "amount": str(-entry.amount), "acr": entry.acr}, 201)
+
+
+def details_of(payee: str, amount: Decimal) -> dict[str, Any]:
+    """A transfer as an object of `authorization_details` (RFC 9396 2)."""
+    return {"type": TYPE, "amount": {"amount": f"{amount:.2f}", "currency": "EUR"}, "payee": payee}
+
+
+def _is_for(approved: Mapping[str, Any], payee: str, amount: Decimal) -> bool:
+    """Whether this is what the customer saw: the token says it in the very words of the page."""
+    asked = details_of(payee, amount)
+    return {name: approved.get(name) for name in asked} == asked
 
 
 def _asked(body: bytes) -> tuple[str, Decimal] | None:

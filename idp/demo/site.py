@@ -4,11 +4,11 @@ import contextlib
 import hmac
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -186,6 +186,7 @@ class Site(Generic[Own]):
         acr_values: Sequence[str] = (),
         prompt: str | None = None,
         max_age: timedelta | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
     ) -> Response:
         """Send the browser to the provider; the callback brings it back."""
         url = await self.party.start(
@@ -196,6 +197,7 @@ class Site(Generic[Own]):
             prompt=prompt,
             max_age=max_age,
             ui_locales=session.languages,
+            details=details or None,
         )
         response = RedirectResponse(url, 303)
         self.sessions.keep(response, session)

@@ -22,9 +22,9 @@ async def gives_password(visitor: Visitor, person: Person, password: str | None 
     await visitor.presses("Continuar")
 
 
-async def gives_app_code(visitor: Visitor, person: Person) -> None:
+async def gives_app_code(visitor: Visitor, person: Person, *, press: str = "Continuar") -> None:
     await visitor.types("Código de su aplicación de autenticación", person.app_code())
-    await visitor.presses("Continuar")
+    await visitor.presses(press)
 
 
 async def test_signing_in_and_a_transfer_in_the_language_the_bank_asks_for(visitor: Visitor, demo: Demo) -> None:
@@ -52,12 +52,9 @@ async def test_signing_in_and_a_transfer_in_the_language_the_bank_asks_for(visit
     await visitor.sees("Hello, Alice Ader")
 
     await visitor.prepares_transfer("Jana Nováková", "25.50")
-    await visitor.presses("Confirm €25.50")
-    await ve(visitor, "Confirme con su aplicación de autenticación", "Acme Bank lo necesita para: Hacer transferencias")
+    await ve(visitor, "¿Autoriza EUR 25,50 a Jana Nováková?", "Acme Bank le pide que autorice esto una sola vez")
     await visitor.page.get_by_text("No puedo usar mi aplicación de autenticación").click()
-    await gives_app_code(visitor, alice)
-    await ve(visitor, "¿Permitir a Acme Bank?", "Hacer transferencias", "Usted confirma cada vez")
-    await visitor.presses("Permitir")
+    await gives_app_code(visitor, alice, press="Autorizar EUR 25,50")
     await visitor.sees("Transfer sent", "€25.50")
 
 

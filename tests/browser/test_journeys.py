@@ -46,20 +46,17 @@ async def test_a_person_signs_in_once_and_moves_money_with_the_app(visitor: Visi
     await visitor.types("Who gets the money?", "Jana Nováková")
     await visitor.types("Amount in euros", "25.50")
     await visitor.presses("Continue")
-    await visitor.sees("Check your transfer", "€25.50", "Jana Nováková")
-    await visitor.presses("Confirm €25.50")
-    await visitor.sees("Confirm with your authenticator app", "Acme Bank needs this for: Make transfers")
+    await visitor.sees("Approve EUR 25.50 to Jana Nováková?", "Acme Bank asks you to approve this once", "Amount")
     await expect(visitor.page.get_by_role("link", name="a code by text message")).to_have_count(0)
     await expect(visitor.page.get_by_role("button", name="a code by text message")).to_have_count(0)
-    await visitor.gives_app_code(alice)
+    await visitor.gives_app_code(alice, press="Approve EUR 25.50")
     await visitor.sees("Transfer sent", "€25.50", "urn:stile:2fa-strong", "otp")
     assert await visitor.balance() == "€4,255.00"
     await visitor.sees("Jana Nováková", "−€25.50")
 
     # One confirmation, one transfer
     await visitor.prepares_transfer("Jana Nováková", "1")
-    await visitor.presses("Confirm €1.00")
-    await visitor.sees("Confirm with your authenticator app")
+    await visitor.sees("Approve EUR 1.00 to Jana Nováková?")
     assert await visitor.balance() == "€4,255.00"
 
 
@@ -78,7 +75,6 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     bob = demo.bob
     await visitor.signs_in(bob)
     await visitor.prepares_transfer("Jana Nováková", "25")
-    await visitor.presses("Confirm €25.00")
     await visitor.sees("You need an authenticator app for transfers", "€25.00", "was not sent", "after 24 hours")
     assert await visitor.balance() == "€4,280.50"
 
@@ -107,7 +103,6 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     assert any("app was added to your" in text for text in (await demo.texts(bob))[:2])  # and one about the codes
 
     await visitor.prepares_transfer("Jana Nováková", "25")
-    await visitor.presses("Confirm €25.00")
     await visitor.sees("You need an authenticator app for transfers", "The sign-in service says")
     assert await visitor.balance() == "€4,280.50"
     await visitor.opens(demo.start)
@@ -169,7 +164,6 @@ async def test_a_transfer_that_is_not_confirmed_is_not_sent(visitor: Visitor, de
     await visitor.signs_in(demo.alice)
     before = await visitor.balance()
     await visitor.prepares_transfer("Jana Nováková", "3")
-    await visitor.presses("Confirm €3.00")
     await visitor.presses("Cancel")
     await visitor.sees("The transfer was not sent", "You did not confirm this transfer, so no money has moved.")
     await visitor.presses("Cancel this transfer")

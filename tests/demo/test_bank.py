@@ -26,14 +26,19 @@ from tests.world.stub_provider import (
 )
 
 
-async def test_a_transfer_is_shown_before_and_after_and_asks_for_the_scope_alone(browser: Browser, stub: Stub) -> None:
+def approved(payee: str = "Jana Nováková", amount: str = "25.50") -> dict[str, Any]:
+    return {"type": "payment", "amount": {"amount": amount, "currency": "EUR"}, "payee": payee}
+
+
+async def test_a_transfer_asks_for_the_approval_of_just_that(browser: Browser, stub: Stub) -> None:
     await sign_in(browser)
     await prepare_transfer(browser)
     assert "Check your transfer" in browser.text
     assert "€25.50" in browser.text
     assert "Jana Nováková" in browser.text
     await browser.press(f"{path_of(browser)}/confirm")
-    assert stub.asked[-1]["scope"] == "openid transfers:write"
+    assert stub.asked[-1]["scope"] == "openid"
+    assert json.loads(stub.asked[-1]["authorization_details"]) == [approved()]
     assert {"acr_values", "max_age", "prompt"}.isdisjoint(stub.asked[-1])
     assert "Transfer sent" in browser.text
     assert "€25.50" in browser.text
@@ -58,7 +63,7 @@ async def test_each_transfer_is_confirmed_anew(browser: Browser, stub: Stub) -> 
         await prepare_transfer(browser)
         await browser.press(f"{path_of(browser)}/confirm")
         assert "Transfer sent" in browser.text
-    assert [asked["scope"] for asked in stub.asked].count("openid transfers:write") == 2
+    assert sum("authorization_details" in asked for asked in stub.asked) == 2
 
 
 async def test_a_sent_transfer_cannot_be_sent_again(browser: Browser, stub: Stub) -> None:
@@ -94,7 +99,7 @@ async def test_the_loop_of_rfc_9470_is_obeyed(browser: Browser, stub: Stub) -> N
     await prepare_transfer(browser)
     await browser.press(f"{path_of(browser)}/confirm")
     assert [asked.get("acr_values") for asked in stub.asked] == [None, None, STRONG]
-    assert stub.asked[-1]["scope"] == "openid transfers:write"
+    assert "authorization_details" in stub.asked[-1]
     assert "Transfer sent" in browser.text
 
 
@@ -285,7 +290,7 @@ async def _access_token(browser: Browser, stub: Stub) -> str:
 
 
 async def _post(world: World, token: str | None, body: Any = None, **headers: str) -> httpx.Response:
-    sent = body if body is not None else {"payee": "Jana", "amount": "1.00"}
+    sent = body if body is not None else {"payee": "Jana Nováková", "amount": "25.50"}
     given = {"authorization": f"Bearer {token}"} if token is not None else {}
     content = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     return await world.http().post(f"{BANK}/api/transfers", content=content, headers=given | headers)
@@ -326,9 +331,11 @@ async def test_the_scheme_is_not_case_sensitive(world: World, browser: Browser, 
         pytest.param({"jti": None}, 401, "invalid_token", id="no-jti"),
         pytest.param({"sub": ["x"]}, 401, "invalid_token", id="sub"),
         pytest.param({"client_id": None}, 401, "invalid_token", id="no-client"),
-        pytest.param({"scope": "openid"}, 403, "insufficient_scope", id="scope"),
-        pytest.param({"scope": ["transfers:write"]}, 401, "invalid_token", id="scope-as-list"),
-        pytest.param({"scope": "transfers:writes"}, 403, "insufficient_scope", id="scope-by-prefix"),
+        pytest.param({"authorization_details": None}, 403, "insufficient_scope", id="no-details"),
+        pytest.param({"authorization_details": "payment"}, 401, "invalid_token", id="details-as-text"),
+        pytest.param({"authorization_details": [{"type": "payment"}]}, 403, "insufficient_scope", id="no-amount"),
+        pytest.param({"authorization_details": [approved(payee="Eve")]}, 403, "insufficient_scope", id="payee"),
+        pytest.param({"authorization_details": [approved(amount="1.00")]}, 403, "insufficient_scope", id="amount"),
         pytest.param({"acr": TWO}, 401, "insufficient_user_authentication", id="acr"),
         pytest.param({"acr": None}, 401, "insufficient_user_authentication", id="no-acr"),
         pytest.param({"acr": [STRONG]}, 401, "insufficient_user_authentication", id="acr-as-list"),
@@ -344,14 +351,13 @@ async def test_the_api_judges_each_claim(
     assert answer.json().get("error") == error
     challenge = answer.headers.get("www-authenticate", "")
     assert (f'acr_values="{STRONG}"' in challenge) is (error == "insufficient_user_authentication")
-    assert ('scope="transfers:write"' in challenge) is bool(error and error.startswith("insufficient"))
 
 
 async def test_the_api_refuses_what_is_not_an_access_token(world: World, browser: Browser, stub: Stub) -> None:
     await _access_token(browser, stub)
     now = stub.seconds()
     claims = {"iss": ISSUER, "aud": f"{BANK}/api", "sub": "s", "jti": "j", "client_id": "bank", "iat": now,
-              "exp": now + 60, "scope": "openid transfers:write", "acr": STRONG}  # fmt: skip
+              "exp": now + 60, "authorization_details": [approved()], "acr": STRONG}  # fmt: skip
     for token in (
         stub.signed(claims, typ="JWT"), unsigned(claims, typ="at+jwt"), "x", "a.b.c", "é.é.é", "a" * 9000,
     ):  # fmt: skip

@@ -101,17 +101,18 @@ async def test_a_day_at_the_bank_and_the_notes(context: BrowserContext, urls: tu
     await _is_fine(page)
     await page.get_by_label("Who gets the money?").fill("Jana Nováková " + "W" * 50)
     await page.get_by_label("Amount in euros").fill("25.50")
+    stub.refuse = ("access_denied", "The person cancelled.")
     await page.get_by_role("button", name="Continue").click()
     await page.get_by_role("heading", name="Check your transfer").wait_for()
     await _is_fine(page)
 
     stub.refuse = ("unmet_authentication_requirements", "Your authenticator app can confirm this from tomorrow, 12:00.")
-    await page.get_by_role("button", name="Confirm €25.50").click()
+    await page.get_by_role("button", name="Try again").click()
     await page.get_by_text("You need an authenticator app").wait_for()
     await _is_fine(page)
     stub.refuse = None
     await page.go_back()
-    await page.get_by_role("button", name="Confirm €25.50").click()
+    await page.get_by_role("button", name="Try again").click()
     await page.get_by_role("heading", name="Transfer sent").wait_for()
     await _is_fine(page)
 

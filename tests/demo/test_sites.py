@@ -347,7 +347,7 @@ async def test_a_transfer_and_signing_out_are_asked_for_in_the_same_language(bro
     await prepare_transfer(browser)
     await browser.press(f"{path_of(browser)}/confirm")
     assert stub.asked[-1]["ui_locales"] == "es"
-    assert "transfers:write" in stub.asked[-1]["scope"]
+    assert "authorization_details" in stub.asked[-1]
     await browser.open(f"{BANK}/")
     await browser.press("/logout", stop_before=ISSUER)
     assert "ui_locales=es" in str(browser.target)

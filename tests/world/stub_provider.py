@@ -89,6 +89,7 @@ class Stub:
     keys_read: int = 0
     last_access_token: str = ""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    pushed: dict[str, dict[str, str]] = field(default_factory=dict)
     refresh_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def seconds(self) -> int:
@@ -100,6 +101,7 @@ class Stub:
                 Route("/.well-known/openid-configuration", self._metadata),
                 Route("/jwks", self._jwks),
                 Route("/authorize", self._authorize),
+                Route("/par", self._par, methods=["POST"]),
                 Route("/token", self._token, methods=["POST"]),
                 Route("/logout", self._logout),
             ]
@@ -110,6 +112,7 @@ class Stub:
             "issuer": ISSUER,
             "authorization_endpoint": f"{ISSUER}/authorize",
             "token_endpoint": f"{ISSUER}/token",
+            "pushed_authorization_request_endpoint": f"{ISSUER}/par",
             "jwks_uri": f"{ISSUER}/jwks",
             "authorization_response_iss_parameter_supported": True,
             "end_session_endpoint": f"{ISSUER}/logout",
@@ -122,8 +125,14 @@ class Stub:
             {"keys": [key if isinstance(key, dict) else key.as_dict(private=False) for key in self.listed]}
         )
 
+    async def _par(self, request: Request) -> Response:
+        name = f"urn:ietf:params:oauth:request_uri:{len(self.pushed)}"
+        self.pushed[name] = dict(parse_qsl((await request.body()).decode()))
+        return JSONResponse({"request_uri": name, "expires_in": 90}, 201)
+
     async def _authorize(self, request: Request) -> Response:
         asked = dict(request.query_params)
+        asked = self.pushed.get(asked.get("request_uri", ""), asked)
         self.asked.append(asked)
         told: dict[str, str | None] = {"state": asked["state"], "iss": ISSUER}
         if self.refuse is not None:
@@ -169,7 +178,8 @@ class Stub:
         scopes = [scope for scope in asked["scope"].split() if scope in GRANTED[client_id]]
         if not self.offline:
             scopes = [scope for scope in scopes if scope != "offline_access"]
-        strong = "transfers:write" in scopes and not self.never_strong
+        details = json.loads(asked.get("authorization_details", "[]"))
+        strong = bool(details) and not self.never_strong
         strong = strong and (not self.needs_asking or STRONG in asked.get("acr_values", ""))
         who = {
             "iss": ISSUER,
@@ -185,6 +195,7 @@ class Stub:
             "client_id": client_id,
             "scope": " ".join(scopes),
             "jti": secrets.token_urlsafe(8),
+            **({"authorization_details": details} if details else {}),
         }
         self.last_access_token = self.signed(access | self.access_claims, typ="at+jwt")
         identity = who | {"aud": client_id, "exp": now + 600, "at_hash": half_hash(self.last_access_token)}
@@ -195,6 +206,7 @@ class Stub:
         identity |= self.id_claims
         identity = {name: value for name, value in identity.items() if value is not None}
         told: dict[str, Any] = {
+            **({"authorization_details": details} if details else {}),
             "access_token": self.last_access_token,
             "token_type": "Bearer",
             "expires_in": 300,
@@ -304,8 +316,12 @@ async def sign_in(browser: Browser, app: str = BANK) -> Browser:
 
 
 async def prepare_transfer(browser: Browser, *, payee: str = "Jana Nováková", amount: str = "25,50") -> Browser:
+    """Fill in the form, and look at the bank's page of it instead of approving it at once."""
     await browser.open(f"{BANK}/transfers/new")
-    return await browser.press("/transfers", payee=payee, amount=amount)
+    await browser.press("/transfers", stop_before=f"{BANK}/transfers/", payee=payee, amount=amount)
+    if browser.page.status_code != 303:
+        return browser
+    return await browser.open(str(browser.target).removesuffix("/confirm"))
 
 
 def path_of(browser: Browser) -> str:
