@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idp.cli import details as types
 from idp.cli import output, policies, policy_audit
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def _policy() -> None:
         "  idp policy check                                       is the file right, and what does it say?\n"
         "  idp policy check --file new-policy.toml\n"
         "  idp policy check --user ada --client Bank --scope openid --scope transfers:write\n"
-        "  idp policy check --scope transfers:write --signed-in sms"
+        "  idp policy check --scope transfers:write --signed-in sms\n"
+        "  idp policy check --user ada --client Bank --details payment.json"
     ),
 )
 def check(
@@ -51,18 +53,23 @@ def check(
         str | None,
         typer.Option(metavar="FACTOR", help="As sms, totp, passkey: signed in elsewhere with it 10 minutes ago."),
     ] = None,
+    details: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="authorization_details in JSON: what is to be approved.")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Check the policy and explain it; or explain one decision.
 
-    With --user, --client, --scope or --acr it walks through what the person would be asked, with the reasons, and says
-    what comes out. Nobody is signed in and nothing is stored.
+    With --user, --client, --scope, --acr or --details it walks through what the person would be asked, with the
+    reasons, and says what comes out. Nobody is signed in and nothing is stored.
     """
     policy, where = policies.load(file)
-    if not (user or client or scope or acr or signed_in or max_age is not None):
+    if not (user or client or scope or acr or signed_in or details or max_age is not None):
         output.show(_fields(policy, where), _lines(policy, where), as_json=as_json)
         return
-    walked, left_out = _walk(policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in)
+    walked, left_out = _walk(
+        policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in, details=details
+    )
     fields = {
         "granted": walked.granted,
         "answer": walked.answer,
@@ -87,6 +94,7 @@ def _walk(
     acr: list[str] | None,
     max_age: int | None,
     signed_in: str | None,
+    details: Path | None,
 ) -> "tuple[Walk, dict[str, str]]":
     from idp.clock import DatabaseClock
     from idp.flows.idp import Idp
@@ -124,6 +132,7 @@ def _walk(
         acr_values=acr or [],
         max_age=None if max_age is None else timedelta(seconds=max_age),
         signed_in_with=None if signed_in is None else Factor(signed_in),
+        details=None if details is None else types.read(details, asking, policy),
         now=now,
     )
     return walked, _left_out(policy, asking, scopes=scopes, acr_values=acr or [])
@@ -160,6 +169,7 @@ def _fields(policy: "Policy", where: str) -> dict[str, Any]:
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
         "group_factors": {name: sorted(factors) for name, factors in policy.only.items()},
+        "details": types.fields(policy),
         "hold_seconds": policy.enrolment.hold.total_seconds(),
         **_by_table(policy),
     }
@@ -220,6 +230,7 @@ def _lines(policy: "Policy", where: str) -> list[str]:
         f"Members of {name} need {level.name.lower()} for anything{_only(policy, name)}."
         for name, level in policy.groups.items()
     ]
+    lines += types.lines(policy)
     hold, life = in_units(policy.enrolment.hold), in_units(policy.challenge.ttl)
     lines.append(f"An authenticator enrolled with a text message alone opens no strong scope for {hold}.")
     tries = policy.challenge.attempts

@@ -61,7 +61,7 @@ def _rule_of(index: int, told: object, *, client: Client, rules: Mapping[str, De
 
 
 def _refuse(description: str) -> NoReturn:
-    raise OAuthError("invalid_authorization_details", description)
+    raise OAuthError("invalid_authorization_details", f"{description} See docs/approvals.md.")
 
 
 def approved(details: Details, transaction: UUID, at: datetime, *, level: AssuranceLevel) -> Approved:

@@ -14,7 +14,7 @@ from idp.oidc.params import Params
 from idp.policy import DetailsRule
 
 URN = "urn:ietf:params:oauth:request_uri:"  # RFC 9126 2.2
-GONE = "This request_uri is unknown, used, too old or another client's. Push the request again."
+GONE = "This request_uri is unknown, used, too old or another client's. Push the request again: docs/approvals.md."
 
 
 @dataclass(frozen=True, slots=True)

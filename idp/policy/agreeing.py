@@ -2,7 +2,7 @@
 
 from idp.model import Prompt
 from idp.policy.approvals import misfits
-from idp.policy.facts import Ask, Kind, Reason, Refuse, Why
+from idp.policy.facts import Ask, Kind, Reason, Refuse, Why, shut
 from idp.policy.view import View
 
 
@@ -11,6 +11,9 @@ def details_fit(view: View) -> Refuse | None:
     # They did when they were asked for (RFC 9396 5); the policy or the client's registration may have changed since.
     if (problem := misfits(view.facts, view.policy.details)) is not None:
         return Refuse("invalid_authorization_details", "These details cannot be approved any more", problem)
+    # A frozen account approves nothing, however little it takes.
+    if view.facts.request.details is not None and view.account is not None:
+        return shut(view.account, view.facts.now)
     return None
 
 

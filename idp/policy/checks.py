@@ -15,7 +15,7 @@ from idp.policy.agreeing import (
     something_is_granted,
 )
 from idp.policy.changes import NeedsProof
-from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Proceed, Reason, Refuse, Why, shut
+from idp.policy.facts import UNMET, Answer, Ask, Facts, Kind, Missing, Proceed, Reason, Refuse, Why, shut
 from idp.policy.grants import is_for
 from idp.policy.reasons import because
 from idp.policy.resetting import by_link, password_is_own
@@ -126,8 +126,9 @@ def _level_is_within_reach(view: View) -> Refuse | None:
                 UNMET,
                 "This person cannot be authenticated as strongly as this request needs",
                 f"{because(demand.reason)}; within reach is {view.best.name.lower()}{_until_told(view, demand.level)}",
-                retry_at=_trusted_later(view, demand.level),
+                retry_at=(later := _trusted_later(view, demand.level)),
                 barrier=view.barrier,
+                missing=Missing.ON_HOLD if later or _until_told(view, demand.level) else Missing.NO_AUTHENTICATOR,
             )
     return None
 

@@ -75,6 +75,13 @@ class Barrier(StrEnum):
     GROUP = "group"  # a group of theirs lets only factors count that they do not have
 
 
+class Missing(StrEnum):
+    """What a person does not have who cannot prove enough: told to the client, beside the error, as `unmet`."""
+
+    ON_HOLD = "on_hold"  # there is an authenticator that will do, later
+    NO_AUTHENTICATOR = "no_authenticator"
+
+
 class Why(StrEnum):
     """Why a person is asked. Stable words: pages turn them into sentences, the audit keeps them."""
 
@@ -139,7 +146,7 @@ class Refuse:
     """Answer the client with an error. `error` and `description` go to it, `detail` to the log only.
 
     `retry_at` and `barrier` are for the person alone: when an authenticator on hold will be trusted enough, or the
-    account opens again; and what keeps it shut.
+    account opens again; and what keeps it shut. `missing` is what would be needed, in one word.
     """
 
     error: str
@@ -147,6 +154,7 @@ class Refuse:
     detail: str
     retry_at: datetime | None = None
     barrier: Barrier | None = None
+    missing: Missing | None = None
 
 
 def shut(account: Account, now: datetime) -> Refuse | None:

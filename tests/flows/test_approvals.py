@@ -401,3 +401,22 @@ async def test_signed_in_and_a_button_are_enough_where_the_policy_says_so(paying
     assert "Yearly report" in page.text
     assert 'name="code"' not in page.text
     assert "code" in parameters(await browser.submit("/approve"))
+
+
+async def test_the_client_can_tell_why_somebody_cannot_approve(paying: Provider) -> None:
+    browser = await signed_in(paying, "bob")
+    answer = parameters(await browser.get(at(await push(paying))))
+    assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "no_authenticator")
+    later = paying.clock.now() + timedelta(hours=5)
+    await paying.idp.db.one(Sql("UPDATE authenticator SET trusted_at = :later WHERE factor = 'totp'"), later=later)
+    browser = await signed_in(paying)
+    answer = parameters(await browser.get(at(await push(paying))))
+    assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "on_hold")
+
+
+async def test_a_frozen_account_approves_nothing_however_small(paying: Provider) -> None:
+    rule(paying, SMALL)
+    browser = await signed_in(paying, "bob")
+    await paying.idp.db.one(Sql("UPDATE account SET frozen_at = :now WHERE username = 'bob'"), now=paying.clock.now())
+    answer = parameters(await browser.get(at(await push(paying, authorization_details=paid("5.00")))))
+    assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "frozen")

@@ -12,6 +12,7 @@ from idp.model import (
     AuthMethod,
     AuthorizationRequest,
     Client,
+    Details,
     Factor,
     Prompt,
 )
@@ -76,8 +77,14 @@ def somebody(now: datetime, *, also: Factor | None = None) -> tuple[Account, tup
 def some_client(policy: Policy) -> Client:
     """A made-up client that may ask people for everything and has to ask for consent."""
     scopes = frozenset(name for name in policy.for_people() if not policy.scopes[name].internal)
-    kinds = frozenset({"authorization_code", "refresh_token"})
-    return Client(id="some-client", name="Some client", auth_method=AuthMethod.NONE, grant_types=kinds, scopes=scopes)
+    return Client(
+        id="some-client",
+        name="Some client",
+        auth_method=AuthMethod.NONE,
+        grant_types=frozenset({"authorization_code", "refresh_token"}),
+        scopes=scopes,
+        details_types=frozenset(policy.details),
+    )
 
 
 def by_itself(policy: Policy, client: Client, scopes: Sequence[str]) -> tuple[str, ...]:
@@ -108,13 +115,14 @@ def walk(
     max_age: timedelta | None = None,
     prompts: frozenset[Prompt] = frozenset(),
     signed_in_with: Factor | None = None,
+    details: Details | None = None,
     now: datetime,
 ) -> Walk:
     """Answer every question with the first thing offered until the policy grants or refuses.
 
     With `signed_in_with` the person signed in to another application ten minutes ago, by password and that factor.
     """
-    if own := by_itself(policy, client, scopes):
+    if details is None and (own := by_itself(policy, client, scopes)):
         said = f"{client.name} gets {' '.join(own)} for itself, by client_credentials: no person is asked"
         return Walk((), said, granted=True, why=())
     events = _earlier(account, authenticators, signed_in_with, now=now)
@@ -128,6 +136,7 @@ def walk(
             acr_values=tuple(acr_values),
             max_age=max_age,
             prompts=prompts,
+            details=details,
         ),
         started_at=now,
         interaction_id=_HERE,

@@ -13,7 +13,7 @@ from idp.model.links import INVITES, LinkFor
 from idp.oidc import answer, claims, details
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
-from idp.policy import Ask, Facts, Proceed, Refuse, decide
+from idp.policy import UNMET, Ask, Facts, Proceed, Refuse, decide
 from idp.store.signin import facts as store_facts
 from idp.store.signin import sessions
 from idp.store.signin.facts import Loaded
@@ -243,7 +243,9 @@ async def _arrived(idp: Idp, loaded: Loaded) -> None:
 def refused(idp: Idp, request: AuthorizationRequest, refuse: Refuse) -> ToClient:
     """A refusal as the client hears it."""
     refusal = answer.refuse(request, refuse.error, refuse.description, detail=refuse.detail)
-    return ToClient(request, answer.error(refusal, issuer=idp.issuer))
+    told, why = answer.error(refusal, issuer=idp.issuer), refuse.barrier or refuse.missing
+    # Our own parameter beside a standard error: what helps differs (docs/approvals.md)
+    return ToClient(request, told if why is None or refuse.error != UNMET else [*told, ("unmet", why.value)])
 
 
 async def issue(
