@@ -1,6 +1,7 @@
 """`idp policy …`: who must prove what, in plain words, and what one person would be asked for one request."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
