@@ -1,6 +1,7 @@
 """Why something is asked, for what and of whom, in the words of the pages."""
 
 from idp.flows.idp import INTERNAL
+from idp.flows.people.forgotten import LOST_PATH
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.choices import optional
 from idp.policy import Kind, Policy, Why
@@ -49,4 +50,4 @@ def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
 def who_of(show: Show, here: str) -> Who | None:
     """Whose password was right, and the way out for everybody else."""
     person = show.facts.account
-    return None if person is None else Who(person.username, f"{here}/account")
+    return None if person is None else Who(person.username, f"{here}/account", here.partition("/i/")[0] + LOST_PATH)

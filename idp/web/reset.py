@@ -12,7 +12,7 @@ from idp.flows.delivery.linking import LINK_PATH
 from idp.flows.idp import ACCOUNT_PATH, session_token
 from idp.flows.people import forgotten, reset
 from idp.flows.people.account import Done, Weak
-from idp.flows.people.forgotten import FORGOT_PATH, Asked, AskedTooOften
+from idp.flows.people.forgotten import FORGOT_PATH, LOST_PATH, Asked, AskedTooOften
 from idp.flows.people.reset import RESET_PATH, Barred, Opened, Over
 from idp.flows.people.rooms import TooOften
 from idp.flows.signin.authorize import ToInteraction
@@ -21,7 +21,7 @@ from idp.policy import UNSURE
 from idp.web.answers import page, see_other, to_interaction, with_token
 from idp.web.door import idp_of, meet, own_form, visitor
 from idp.web.notes import Note, after, note_of, see
-from idp.web.pages import Forgot, ForgotSent, Message, NewPassword, Outcome, Problem, ResetLink
+from idp.web.pages import Forgot, ForgotSent, Lost, Message, NewPassword, Outcome, Problem, ResetLink
 from idp.web.password_form import unfit
 from idp.web.rooms import url
 
@@ -68,6 +68,17 @@ async def ask(request: Request) -> Response:
         case AskedTooOften(retry_after):
             note = Note(429, typed=typed, problems=(Problem.LINK_WAIT,), until=after(idp, retry_after))
             return see(request, url(request, FORGOT_PATH), note)
+
+
+async def lost(request: Request) -> Response:
+    """GET /lost: what to do without phone and app, in each situation."""
+    idp = idp_of(request)
+    shown = Lost(
+        account=url(request, ACCOUNT_PATH),
+        forgot=url(request, FORGOT_PATH) if forgotten.offers(idp) else None,
+        hold=idp.policy.enrolment.hold,
+    )
+    return page(request, shown)
 
 
 async def sent(request: Request) -> Response:
@@ -158,6 +169,7 @@ ROUTES = [
     Route(FORGOT_PATH, forgot, methods=["GET"]),
     Route(FORGOT_PATH, ask, methods=["POST"]),
     Route(SENT_PATH, sent, methods=["GET"]),
+    Route(LOST_PATH, lost, methods=["GET"]),
     Route(_LINK, link, methods=["GET"]),
     Route(_LINK, press, methods=["POST"]),
     Route(RESET_PATH, choose, methods=["GET"]),

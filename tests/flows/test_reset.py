@@ -373,3 +373,15 @@ async def test_the_token_is_in_no_log(
     answer = await provider.browser().get(await link(provider))
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_who_lost_phone_and_app_is_led_through_it(provider: Provider) -> None:
+    page = await provider.browser().get("/lost")
+    assert "You have a recovery code" in page.text
+    assert f'href="{FORGOT_PATH}"' in page.text
+    provider.idp.settings = provider.idp.settings.model_copy(update={"smtp_url": None})
+    assert FORGOT_PATH not in (await provider.browser().get("/lost")).text
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="bob", password=PASSWORD)
+    assert 'href="/lost"' in page.text, "nothing else is there to lead to"

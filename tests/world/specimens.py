@@ -45,6 +45,7 @@ from idp.web.pages import (
     Kept,
     LoggedOut,
     Loss,
+    Lost,
     Message,
     Money,
     NewPasskey,
@@ -612,6 +613,9 @@ PAGES: dict[str, Page] = {
     "password-wrong": replace(
         PASSWORD, least=15, problems=(Problem.PASSWORD_SHORT, Problem.PASSWORD_COMMON, Problem.PASSWORD_REPEAT)
     ),
+    "lost": Lost(account="/account", forgot="/forgot", hold=timedelta(hours=24)),
+    "lost-no-mail": Lost(account="/account", forgot=None, hold=timedelta(hours=24)),
+    "recovery-stuck": replace(RECOVERY, who=Who("maria", "/i/1/account", "/lost"), alternatives=()),
     "forgot": FORGOT,
     "forgot-missing": replace(FORGOT, problems=(Problem.WHO_MISSING,)),
     "forgot-wait": replace(FORGOT, username="maria", wait=timedelta(minutes=41), problems=(Problem.LINK_WAIT,)),

@@ -16,6 +16,7 @@ from idp.store.people import resets
 from idp.typed import fold
 
 FORGOT_PATH = "/forgot"
+LOST_PATH = "/lost"
 _NOBODY = UUID(int=0)
 _ACCOUNTS = 3  # people of one address who are written to
 

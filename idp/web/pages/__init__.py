@@ -28,7 +28,7 @@ from idp.web.pages.answers import (
 )
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.done import Done
-from idp.web.pages.forgotten import Forgot, ForgotSent, NewPassword, ResetLink
+from idp.web.pages.forgotten import Forgot, ForgotSent, Lost, NewPassword, ResetLink
 from idp.web.pages.freezing import Freeze, Frozen
 from idp.web.pages.headers import (
     FORM_POST_SCRIPT_HASH,

@@ -32,6 +32,16 @@ class ForgotSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """What who lost phone and app can do, by what they have still. `forgot` is None where no mail can be sent."""
+
+    template: ClassVar[str] = "lost.html"
+    account: str
+    forgot: str | None
+    hold: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetLink:
     """Where the link of the mail leads: a button, because GET spends nothing. An empty form to `action`."""
 

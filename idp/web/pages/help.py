@@ -34,7 +34,7 @@ class Offer(StrEnum):
     SAVED = "saved"  # a recovery code
     OTHERS = "others"  # the other ways that the page lists
     RESET = "reset"  # the page for who forgot the password
-    ASK = "ask"  # the operator's help, where it has an address, else the people who run this service
+    ASK = "ask"  # the operator's help, where it has an address, else the people; and the page for who lost all they had
 
 
 # Where a page asks for this, and what is wrong with an answer that came before.
@@ -91,7 +91,8 @@ def _there(page: Asking) -> Mapping[Offer, str | None]:
     if isinstance(page, AuthenticatorCode | UsePasskey) and page.strong:
         ways = tuple(way for way in ways if not way.sent)  # what the page does not show
     saved = next((way.href for way in ways if way.factor is Factor.RECOVERY), None)
-    there: dict[Offer, str | None] = {Offer.ASK: None}
+    who = None if isinstance(page, SignIn) else page.who
+    there: dict[Offer, str | None] = {Offer.ASK: None if who is None else who.lost}
     if isinstance(page, SignIn) and page.forgot is not None:
         there[Offer.RESET] = page.forgot
     if saved is not None:

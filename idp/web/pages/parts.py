@@ -21,10 +21,14 @@ class Page(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Whose password was right. `leave` starts this request again as nobody: an empty `account` posted to it."""
+    """Whose password was right. `leave` starts this request again as nobody: an empty `account` posted to it.
+
+    `lost` is the page for who lost what they prove themselves with.
+    """
 
     username: str
     leave: str
+    lost: str | None = None
 
 
 class Why(StrEnum):
