@@ -23,9 +23,10 @@ from stile_rp.answers import Declined
 from stile_rp.claims import Person
 from stile_rp.effects import Memory, Steps
 from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpRequired, Untrusted
+from stile_rp.kept import Details, Session
 from stile_rp.party import Clock, RelyingParty, local_clock
 from stile_rp.settings import Settings
-from stile_rp.site import Confirmed, Details, Session, Site, To
+from stile_rp.site import Confirmed, Site, To
 
 __all__ = ["AccessToken", "Auth", "Confirmed", "Declined", "Person", "Settings"]
 
@@ -93,10 +94,13 @@ class Auth:
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
+        ui_locales: Sequence[str] = (),
     ) -> HttpResponse:
         """Have this action (its scope) or these details confirmed: off to the provider, and back to `then`."""
         session = _session(request)
-        steps = self._site.confirm(session, action=action, details=details, then=then, acr=acr, max_age=max_age)
+        steps = self._site.confirm(
+            session, action=action, details=details, then=then, acr=acr, max_age=max_age, ui_locales=ui_locales
+        )
         return self._off(request, steps)
 
     def confirmed(

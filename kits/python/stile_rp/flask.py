@@ -16,9 +16,10 @@ from stile_rp.answers import Declined
 from stile_rp.claims import Person
 from stile_rp.effects import Memory, Steps
 from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpRequired, Untrusted
+from stile_rp.kept import Details
 from stile_rp.party import Clock, RelyingParty, local_clock
 from stile_rp.settings import Settings
-from stile_rp.site import Confirmed, Details, Site, To
+from stile_rp.site import Confirmed, Site, To
 
 __all__ = ["AccessToken", "Auth", "Confirmed", "Declined", "Person", "Settings"]
 
@@ -83,9 +84,12 @@ class Auth:
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
+        ui_locales: Sequence[str] = (),
     ) -> Response:
         """Have this action (its scope) or these details confirmed: off to the provider, and back to `then`."""
-        steps = self._site.confirm(session, action=action, details=details, then=then, acr=acr, max_age=max_age)
+        steps = self._site.confirm(
+            session, action=action, details=details, then=then, acr=acr, max_age=max_age, ui_locales=ui_locales
+        )
         return self._off(steps)
 
     def confirmed(self, *, action: str = "", details: Details = None) -> Confirmed | Declined | None:

@@ -4,29 +4,26 @@ Everything is kept in the framework's own session, as JSON under one key, and no
 redeemed where it is used, so that the provider lets it count once, however often a session comes back.
 """
 
-import hashlib
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from stile_rp import jose, pages
-from stile_rp.answers import Declined, Pending, Received, SignedIn, canonical
+from stile_rp import kept, pages
+from stile_rp.answers import Declined, Received, SignedIn, canonical
 from stile_rp.claims import Person, SignedOutThere
 from stile_rp.effects import Keep, Recall, Steps
 from stile_rp.errors import Misconfigured, Outdated, ProviderUnavailable, StepUpRequired, StileError, Untrusted
+from stile_rp.kept import Details, Session
 from stile_rp.party import Party
 from stile_rp.settings import local
 
-KEY = "stile_rp"
 KEPT = 3  # sign-ins that wait, and confirmations, of one browser: its session may be a cookie
 SOON = 30.0  # seconds before its end, an access token is renewed
 TOO_LARGE = 2900  # characters of JSON: a cookie that holds more is dropped by browsers
 
-Session: TypeAlias = MutableMapping[str, Any]
-Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
 log = logging.getLogger("stile_rp")
 
 
@@ -66,7 +63,7 @@ class Site:
 
     def callback(self, session: Session, answer: Sequence[tuple[str, str]]) -> Steps[To | pages.Problem]:
         """Back from the provider: somebody signed in, or confirmed something, or did not."""
-        mine = _mine(session)
+        mine = kept.of(session)
         before = self._person(mine)
         again = f"{self.settings.prefix}/login"
         try:
@@ -74,13 +71,9 @@ class Site:
             self._put(session, mine)
             asked = outcome if isinstance(outcome, Declined) else outcome.pending
             if asked.action is not None:
-                kept = list(
-                    {
-                        **mine.get("waiting", {}),
-                        _name(asked.action, asked.details, asked.then): _to_json(outcome),
-                    }.items()
-                )
-                self._put(session, {**mine, "waiting": dict(kept[-KEPT:])})
+                filed = kept.name(asked.action, asked.details, asked.then)
+                waiting = [*mine.get("waiting", {}).items(), (filed, kept.to_json(outcome))]
+                self._put(session, {**mine, "waiting": dict(waiting[-KEPT:])})
                 return To(asked.then)
             if isinstance(outcome, Declined):
                 return pages.of_declined(outcome, again)
@@ -101,7 +94,7 @@ class Site:
 
     def person(self, session: Session) -> Steps[Person | None]:
         """Who is signed in here; nobody, once they signed out at the provider and it said so."""
-        mine = _mine(session)
+        mine = kept.of(session)
         person = self._person(mine)
         if person is None:
             return None
@@ -118,18 +111,18 @@ class Site:
             raise Misconfigured(
                 "there is no access token in the session: set keep_tokens, and keep sessions on the server"
             )
-        mine = _mine(session)
-        person, kept = self._person(mine), mine.get("tokens")
-        if person is None or kept is None:
+        mine = kept.of(session)
+        person, tokens = self._person(mine), mine.get("tokens")
+        if person is None or tokens is None:
             return None
-        if kept["expires_at"] - SOON > self.party.clock():
-            return str(kept["access_token"])
-        before = SignedIn(person, "/", (), **kept, id_token=mine["id_token"])
+        if tokens["expires_at"] - SOON > self.party.clock():
+            return str(tokens["access_token"])
+        before = SignedIn(person, "/", (), **tokens, id_token=mine["id_token"])
         after = yield from self.party.refresh(before)
         if after is None:
             session.clear()
             return None
-        self._put(session, {**_mine(session), "id_token": after.id_token, **self._tokens(after)})
+        self._put(session, {**kept.of(session), "id_token": after.id_token, **self._tokens(after)})
         return after.access_token
 
     def confirm(
@@ -141,21 +134,23 @@ class Site:
         then: str,
         acr: Sequence[str] = (),
         max_age: timedelta | None = None,
+        ui_locales: Sequence[str] = (),
     ) -> Steps[To]:
         """Off to the provider, for this action alone; the browser comes back to `then`, which asks `confirmed`."""
         if not action and not details:
             raise Misconfigured("confirm() needs something to confirm: an action (its scope), details, or both")
         if not local(then):
             raise Misconfigured(f"then is {then[:100]!r}: give the path of the page that asks confirmed()")
-        if self._person(_mine(session)) is None:
-            return (yield from self.sign_in(session, then=then))
+        if self._person(kept.of(session)) is None:
+            return (yield from self.sign_in(session, then=then, ui_locales=ui_locales))
         url = yield from self._start(
             session,
             then=then,
             scopes=("openid", *action.split()),
             acr_values=acr,
             max_age=max_age,
-            details=_listed(details),
+            ui_locales=ui_locales,
+            details=kept.listed(details),
             action=action,
         )
         return To(url)
@@ -164,11 +159,11 @@ class Site:
         self, session: Session, *, action: str = "", details: Details = None, here: str
     ) -> Steps[Confirmed | Declined | None]:
         """What came of `confirm` with this action and these details, and `here` for `then`: once, then None."""
-        mine = _mine(session)
-        person, asked = self._person(mine), _listed(details)
+        mine = kept.of(session)
+        person, asked = self._person(mine), kept.listed(details)
         waiting = dict(mine.get("waiting", {}))
-        name = _name(action, None if asked is None else canonical(asked), here)
-        outcome = _from_json(waiting.pop(name, None))
+        name = kept.name(action, None if asked is None else canonical(asked), here)
+        outcome = kept.from_json(waiting.pop(name, None))
         if outcome is None:
             return None
         self._put(session, {**mine, "waiting": waiting})
@@ -188,13 +183,13 @@ class Site:
 
     def step_up(self, session: Session, error: StepUpRequired) -> To:
         """Where an API's `StepUpRequired` says, and the session knows it."""
-        mine = _mine(session)
+        mine = kept.of(session)
         self._put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}})
         return To(error.url)
 
     def sign_out(self, session: Session) -> Steps[To]:
         """End our session first, then the provider's; ours ends even if the provider does not answer."""
-        id_token = _mine(session).get("id_token")
+        id_token = kept.of(session).get("id_token")
         session.clear()
         try:
             return To((yield from self.party.sign_out(id_token)), renew=True)
@@ -230,7 +225,7 @@ class Site:
         return headers.get("origin", f"{parts.scheme}://{parts.netloc}") == f"{parts.scheme}://{parts.netloc}"
 
     def _start(self, session: Session, **asked: Any) -> Steps[str]:  # noqa: ANN401 - as `start`
-        mine = _mine(session)
+        mine = kept.of(session)
         logins = dict(list(mine.get("logins", {}).items())[1 - KEPT :])
         url = yield from self.party.start(logins, **asked)
         self._put(session, {**mine, "logins": logins})
@@ -244,11 +239,11 @@ class Site:
         """Into the session; of what waits, the oldest goes where a cookie would not hold it all."""
         told = {name: value for name, value in mine.items() if value}
         for name in ("logins", "waiting"):
-            while not self.settings.keep_tokens and len(told.get(name, ())) > 1 and _size(told) > TOO_LARGE:
+            while not self.settings.keep_tokens and len(told.get(name, ())) > 1 and kept.size(told) > TOO_LARGE:
                 told[name] = dict(list(told[name].items())[1:])
-        if not self.settings.keep_tokens and (size := _size(told)) > TOO_LARGE:
+        if not self.settings.keep_tokens and (size := kept.size(told)) > TOO_LARGE:
             log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
-        session[KEY] = told  # assigned anew: or a framework might not see that it changed
+        session[kept.KEY] = told  # assigned anew: or a framework might not see that it changed
 
     def _person(self, mine: Mapping[str, Any]) -> Person | None:
         who = dict(mine.get("who", {}))
@@ -264,35 +259,3 @@ class Site:
             return {}
         names = ("access_token", "refresh_token", "expires_at", "nonce")
         return {"tokens": {name: getattr(signed_in, name) for name in names}}
-
-
-def _size(mine: Mapping[str, Any]) -> int:
-    return len(canonical(mine))
-
-
-def _mine(session: Session) -> dict[str, Any]:
-    mine = session.get(KEY)
-    return dict(mine) if isinstance(mine, dict) else {}
-
-
-def _listed(details: Details) -> Sequence[Mapping[str, Any]] | None:
-    return [details] if isinstance(details, Mapping) else details
-
-
-def _name(action: str, details: str | None, then: str) -> str:
-    return jose.encoded(hashlib.sha256(canonical([action, details, then]).encode()).digest()[:16])
-
-
-def _to_json(outcome: Received | Declined) -> dict[str, Any]:
-    if isinstance(outcome, Received):
-        return {"pending": outcome.pending.to_json(), "code": outcome.code}
-    return asdict(outcome)
-
-
-def _from_json(told: Any) -> Received | Declined | None:  # noqa: ANN401 - what a session holds
-    if told is None:
-        return None
-    if "code" not in told:
-        return Declined(**told)
-    pending = Pending.from_json(told["pending"])
-    return None if pending is None else Received(pending, told["code"])

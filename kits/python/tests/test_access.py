@@ -22,6 +22,7 @@ from stile_rp import (
     require,
     step_up,
 )
+from stile_rp.effects import ProcessMemory
 from stile_rp.testing import FakeProvider, new_key
 
 SCOPE = "transfers:write"
@@ -181,6 +182,40 @@ def test_of_many_at_once_one_gets_through(provider: FakeProvider, party: Relying
     with ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             assert sum(threads.map(one, [provider.access_token(scope=SCOPE)] * 8)) == 1
+
+
+class Slow(str):
+    """A key that others overtake while a dictionary looks for it."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        threading.Event().wait(0.001)
+        return str.__hash__(self)
+
+
+def test_what_is_kept_as_new_is_new_for_one_of_all(provider: FakeProvider) -> None:
+    memory, ready = ProcessMemory(provider.clock), threading.Barrier(8)
+
+    def one(key: str) -> bool:
+        ready.wait()
+        return memory.keep(key, "", until=provider.now + 1, new=True)
+
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            assert sum(threads.map(one, [Slow(number) for _ in range(8)])) == 1
+    provider.now += 1
+    assert memory.recall("7") is None
+    assert memory.keep("7", "again", until=provider.now + 1, new=True)
+    assert memory.recall("7") == "again"
+
+
+def test_what_is_over_is_forgotten(provider: FakeProvider) -> None:
+    memory = ProcessMemory(provider.clock)
+    for number in range(5000):
+        memory.keep(str(number), "", until=provider.now + 1, new=True)
+        provider.now += 0.01
+    assert len(memory._kept) < 2 * ProcessMemory.SWEEP
 
 
 def test_keys_are_read_once(provider: FakeProvider, party: RelyingParty) -> None:

@@ -115,7 +115,7 @@ def starlette_shop(provider: FakeProvider) -> Shop:
         return PlainTextResponse(person.subject if person else "nobody")
 
     async def ask(request: Request) -> Response:
-        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done")
+        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
 
     async def done(request: Request) -> Response:
         return PlainTextResponse(outcome(await auth.confirmed(request, action=SCOPE, details=DETAILS)))
@@ -167,7 +167,7 @@ def fastapi_shop(provider: FakeProvider) -> Shop:
 
     @app.post("/ask")
     async def ask(request: Request) -> Any:
-        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done")
+        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
 
     @app.get("/done", response_class=PlainTextResponse)
     async def done(request: Request) -> str:
@@ -197,7 +197,7 @@ def flask_shop(provider: FakeProvider) -> Shop:
     app.add_url_rule("/who", "who", lambda: getattr(auth.person(), "subject", "nobody"))
 
     def ask() -> ResponseReturnValue:
-        return auth.confirm(action=SCOPE, details=DETAILS, then="/done")
+        return auth.confirm(action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
 
     app.add_url_rule("/ask", "ask", ask, methods=["POST"])
     app.add_url_rule("/done", "done", lambda: outcome(auth.confirmed(action=SCOPE, details=DETAILS)))
@@ -238,7 +238,7 @@ def django_shop(provider: FakeProvider) -> Shop:
         return HttpResponse(person.subject if person else "nobody")
 
     def ask(request: HttpRequest) -> HttpResponse:
-        return auth.confirm(request, action=SCOPE, details=DETAILS, then="/done")
+        return auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
 
     def done(request: HttpRequest) -> HttpResponse:
         return HttpResponse(outcome(auth.confirmed(request, action=SCOPE, details=DETAILS)))
@@ -321,7 +321,8 @@ def test_an_action_is_confirmed_once_and_a_reload_does_nothing_again(shop: Shop)
     shop.sign_in()
     back = shop.follow(shop.post("/ask"))
     assert (back.status, back.location) == (303, "/done")
-    assert shop.provider.asked[-1]["scope"] == f"openid {SCOPE}"
+    asked = shop.provider.asked[-1]
+    assert (asked["scope"], asked["ui_locales"]) == (f"openid {SCOPE}", "es")
     assert shop.get("/done").text == f"{SCOPE} by Alice Ader: 25.50"
     assert shop.get("/done").text == "None"
     assert shop.get("/who").text == "sub-alice"

@@ -1,0 +1,51 @@
+"""What the kit keeps in a framework's session, as JSON under one key: how it is written, filed and read. Pure."""
+
+import hashlib
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from stile_rp import jose
+from stile_rp.answers import Declined, Pending, Received, canonical
+
+KEY = "stile_rp"
+Session: TypeAlias = MutableMapping[str, Any]
+Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
+
+
+def size(mine: Mapping[str, Any]) -> int:
+    """How many characters it takes."""
+    return len(canonical(mine))
+
+
+def of(session: Session) -> dict[str, Any]:
+    """What is kept, to be changed and put back."""
+    mine = session.get(KEY)
+    return dict(mine) if isinstance(mine, dict) else {}  # of another version: nobody's
+
+
+def listed(details: Details) -> Sequence[Mapping[str, Any]] | None:
+    """Details as a list."""
+    return [details] if isinstance(details, Mapping) else details
+
+
+def name(action: str, details: str | None, then: str) -> str:
+    """What a confirmation is filed under."""
+    return jose.encoded(hashlib.sha256(canonical([action, details, then]).encode()).digest()[:16])
+
+
+def to_json(outcome: Received | Declined) -> dict[str, Any]:
+    """A confirmation as a session holds it."""
+    if isinstance(outcome, Received):
+        return {"pending": outcome.pending.to_json(), "code": outcome.code}
+    return asdict(outcome)
+
+
+def from_json(told: Any) -> Received | Declined | None:  # noqa: ANN401 - what a session holds
+    """What `to_json` wrote."""
+    if told is None:
+        return None
+    if "code" not in told:
+        return Declined(**told)
+    pending = Pending.from_json(told["pending"])
+    return None if pending is None else Received(pending, told["code"])
