@@ -3,12 +3,22 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import asyncpg
 import httpx
+from sqlalchemy import delete
 
+from idp.flows.delivery.linking import LINK_PATH, link_token
+from idp.flows.people import links
+from idp.model import Notice
+from idp.model.links import LinkFor
+from idp.store.people import accounts
+from idp.store.people import links as store_links
+from idp.store.schema.people import link
 from tests.world.asking import Asked, ask_second_factor, offline_code
 from tests.world.authenticator import Key, keep, options_in
+from tests.world.composed import Statement
 from tests.world.provider import BANK_URI, PASSWORD, Provider, parameters
 
 # What must be empty, whatever happened.
@@ -48,6 +58,14 @@ BROKEN = {
     "a passkey whose count is not that of its last answer": """
         SELECT a.id FROM authenticator a WHERE a.factor = 'passkey' AND a.sign_count <> 1 +
         (SELECT count(*) FROM authentication_event e WHERE e.authenticator_id = a.id)""",
+    "a link that was used up and froze nothing, or froze and left somebody signed in": """
+        SELECT l.hash FROM link l JOIN account p ON p.id = l.account_id
+        WHERE l.purpose = 'freeze' AND l.used_at IS NOT NULL
+        AND (p.frozen_at IS NULL OR EXISTS (
+            SELECT FROM session s WHERE s.account_id = p.id AND s.ended_at IS NULL AND s.created_at < p.frozen_at))""",
+    "an account that was frozen without a line in the trail": """
+        SELECT p.id FROM account p WHERE p.frozen_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM audit_event e WHERE e.account_id = p.id AND e.name = 'account.frozen')""",
     "an effect without its line in the audit trail": """
         SELECT 1 WHERE (SELECT count(*) FROM authentication_event) <>
         (SELECT count(*) FROM audit_event WHERE name = 'factor.verified')""",
@@ -139,6 +157,32 @@ async def _tokens_work(provider: Provider, response: httpx.Response) -> None:
         assert (await provider.introspect(body["refresh_token"]))["active"]
 
 
+_NO_LINKS = Statement(delete(link).returning(link.c.hash))
+
+
+async def _freeze(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]:
+    await provider.sign_in(provider.browser())
+    idp, now = provider.idp, provider.idp.clock.now()
+    found = await accounts.by_username(idp.db, username="alice")
+    assert found is not None
+    # As if nobody had frozen anything before.
+    await provider.rows(_NO_LINKS)
+    await accounts.thaw(idp.db, account_id=found[0].id)
+    fields = {"kind": Notice.PASSWORD_CHANGED.value}
+    made = links.new(idp, LinkFor.FREEZE, found[0].id, ttl=timedelta(days=7), now=now, fields=fields)
+    await store_links.add(idp.db, made.link)
+    path = f"{LINK_PATH}/freeze/{link_token(idp, LinkFor.FREEZE, nonce=made.nonce, key_id=made.key_id)}"
+    browser = provider.browser()
+    await browser.get(path)
+    return lambda: browser.submit(path, follow=False)
+
+
+async def _frozen(provider: Provider, response: httpx.Response) -> None:
+    if response.status_code == 303:
+        page = await provider.browser().get(response.headers["location"])
+        assert "Your account is frozen" in page.text
+
+
 STEPS = {
     "password": Step(_password, _accepted),
     "text message": Step(_sms, _accepted),
@@ -146,4 +190,5 @@ STEPS = {
     "consent": Step(_consent, _issued),
     "code exchange": Step(_redeem, _tokens_work),
     "refresh": Step(_refresh, _tokens_work, frozenset({200})),
+    "freezing": Step(_freeze, _frozen, frozenset({303})),
 }
