@@ -56,10 +56,14 @@ def _texts(notice: Notice, _: Translate, values: Mapping[str, str]) -> Iterator[
     """From the one that says most to the one that says least."""
     happened = plain(fill(said(notice, _), values))
     advice = [plain(fill(sentence, values)) for sentence in _advice(notice, _, placed=bool(values["place"]))]
-    if notice is Notice.NEW_BROWSER and values["device"]:
+    named = happened
+    if values["device"] and notice is Notice.NEW_BROWSER:
         named = plain(fill(_("New sign-in to your {brand} account: {device}."), values))
-        yield from (f"{named} {each}" for each in advice)
-    yield from (f"{happened} {each}" for each in advice)
+    elif values["device"]:
+        named = f"{happened.removesuffix('.')} ({values['device']})."
+    for each in advice:
+        yield f"{named} {each}"
+        yield f"{happened} {each}"
     yield happened
 
 

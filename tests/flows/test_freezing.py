@@ -242,13 +242,23 @@ async def test_only_mail_to_an_address_that_is_known_to_be_theirs_carries_the_li
     assert await provider.rows(LINKS) == []
 
 
-async def test_nothing_of_the_link_is_stored_and_no_text_message_carries_one(provider: Provider) -> None:
+async def test_nothing_of_the_link_is_stored_or_logged_and_no_text_message_carries_one(
+    provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = await noticed(provider)
+    browser = provider.browser()
+    page = await browser.get(path)
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["cache-control"] == "no-store"
     token = path.rpartition("/")[2]
     [[hashed, purpose, fields, used]] = await provider.rows(LINKS)
     assert (hashed, purpose, used) == (digest(token), "freeze", None)
     assert fields["kind"] == "password_changed"
     assert token not in str(await provider.rows(MESSAGES))
+    await press(provider, path, browser)
+    logged = capsys.readouterr()
+    assert "route='look'" in logged.out
+    assert token not in logged.out + logged.err
     texts = [each.text for each in provider.gateway.sent if each.channel is Channel.SMS]
     assert texts
     assert not any("link" in text or "http" in text for text in texts)

@@ -121,6 +121,19 @@ def test_an_added_app_is_told_in_these_words() -> None:
     )
 
 
+def test_a_notice_names_the_browser_where_there_is_room_and_the_page_before_all() -> None:
+    said = notice_text(Notice.TOTP_ADDED, brand="Acme", place="login.acme.example/account", device="Firefox, Mac")
+    assert said == (
+        "An authenticator app was added to your Acme account (Firefox, Mac). "
+        "Not you? Sign in at login.acme.example/account, undo it and tell us."
+    )
+    place = "signin.identity.acme-bank-and-sons.example/account"
+    said = notice_text(Notice.TOTP_ADDED, brand="Acme", place=place, device="Firefox, Windows")
+    assert place in said
+    assert "Firefox" not in said
+    assert "Not you?" in notice_text(Notice.TOTP_ADDED, brand="Acme", place="x" * 90)
+
+
 @pytest.mark.parametrize(
     ("text", "septets"),
     [
