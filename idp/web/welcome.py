@@ -7,9 +7,10 @@ from starlette.routing import Route
 from idp.factors import strength
 from idp.flows.delivery.linking import LINK_PATH
 from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.passkeys import relying
 from idp.flows.people import welcome as flow
 from idp.flows.people.account import Done, Weak
-from idp.flows.people.rooms import ENROL_PATH, NEW_PHONE_PATH, RECOVERY_PATH, Outside, TooOften
+from idp.flows.people.rooms import ENROL_PATH, NEW_PHONE_PATH, PASSKEY_PATH, RECOVERY_PATH, Outside, TooOften
 from idp.flows.people.welcome import WELCOME_PATH, Elsewhere, Onward, Taken
 from idp.model import SENT, TRAITS, Factor
 from idp.model.links import Link, LinkFor
@@ -62,6 +63,7 @@ async def show(request: Request) -> Response:
                 password=None if found.chosen else url(request, PASSWORD_PATH),
                 add_phone=url(request, NEW_PHONE_PATH),
                 add_app=url(request, ENROL_PATH),
+                add_passkey=url(request, PASSKEY_PATH) if relying(idp_of(request)) else None,
                 renew_codes=url(request, RECOVERY_PATH),
                 finish=url(request, FINISH_PATH) if found.ready else None,
                 phones=sum(each.factor in SENT for each in found.open_),

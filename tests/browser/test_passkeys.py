@@ -97,7 +97,7 @@ async def test_a_passkey_is_set_up_signs_in_by_itself_and_confirms_a_transfer(sc
     await expect(scripted.page.locator("body")).to_contain_text("swk, user, mfa")
     before = await scripted.balance()
     await scripted.prepares_transfer("Eve", "12.00")
-    await scripted.presses("Confirm transfer")
+    await scripted.page.locator("main form button.button").first.click()
     await scripted.sees("Use your passkey")
     await scripted.page.locator("#passkey").click()
     await scripted.page.wait_for_url(f"{demo.bank}/**")

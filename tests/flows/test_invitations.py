@@ -1,5 +1,6 @@
 """Invitations: an account that nobody used yet, set up by who has the link, trusted as an operator's ticket is."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -12,9 +13,10 @@ from idp.flows.operate.people import NotAcceptable
 from idp.sms import Channel
 from idp.store.people import accounts
 from tests.world.account_pages import code_for, codes_on, forged, having, is_signed_in, key_on
+from tests.world.authenticator import Key, options_in
 from tests.world.mailing import can_mail, mails
 from tests.world.parallel import at_once
-from tests.world.provider import ISSUER, Browser, Provider
+from tests.world.provider import ISSUER, Browser, Provider, parameters
 
 NEW = "seven green lanterns above the quay"
 PHONE = "+37256789061"
@@ -76,6 +78,22 @@ async def test_everything_is_set_up_and_trusted_at_once_and_nobody_is_signed_in(
     await again.get("/account")
     page = await again.submit("/password", username="ida", password=NEW)
     assert "/i/" in str(page.url)
+
+
+async def test_it_may_start_with_a_passkey(provider: Provider) -> None:
+    key, browser, other = Key(), provider.browser(), provider.browser()
+    await press(browser, await invited(provider))
+    await choose(browser)
+    page = await browser.get("/account/passkeys/new")
+    page = await browser.submit("/passkeys/new", code=json.dumps(key.made(options_in(page.text))), label="Laptop")
+    assert page.status_code == 200, page.text
+    await browser.get("/welcome")
+    await browser.submit("/finish")
+    page = await other.get(provider.authorize_url(scope="openid transfers:write"))
+    await other.submit("/with-passkey", code=json.dumps(key.answer(options_in(page.text))))
+    assert other.page is not None
+    answered = other.page if other.page.status_code == 303 else await other.submit("/consent", decision="allow")
+    assert "code" in parameters(answered)
 
 
 async def test_a_password_alone_or_a_phone_alone_does_not_finish(provider: Provider) -> None:

@@ -360,6 +360,7 @@ WELCOME = Welcome(
     password="/welcome/password",
     add_phone="/account/phones/new",
     add_app="/account/authenticators/new",
+    add_passkey="/account/passkeys/new",
     renew_codes="/account/recovery-codes",
     finish=None,
 )

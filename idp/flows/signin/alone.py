@@ -75,7 +75,8 @@ async def passkey(
         assert isinstance(refused, Refused), "this limit does not close"
         return Wait(refused.retry_after)
     account, place = loaded.account, passkeys.alone(str(asked) if isinstance(asked, UUID) else asked.written)
-    if account is not None and not account.disabled:
+    # Somebody who registers has not come to an end of it yet.
+    if account is not None and not account.disabled and account.provisional_until is None:
         theirs = passkeys.open_passkeys(loaded.authenticators)
         match verified(idp, account, theirs, typed, interaction, place, now=now, alone=True):
             case Signed() as signed:

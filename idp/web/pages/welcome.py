@@ -19,6 +19,8 @@ class InviteLink:
 class Welcome:
     """What is set up and what is not. Links to `password` (None: chosen), `add_phone`, `add_app`, `renew_codes`.
 
+    `add_passkey` is None where there can be none.
+
     `phones` and `apps` are how many there are, `codes` how many saved codes. An empty form to `finish`, which is None
     before they could sign in.
     """
@@ -30,6 +32,7 @@ class Welcome:
     add_app: str
     renew_codes: str
     finish: str | None
+    add_passkey: str | None = None
     phones: int = 0
     apps: int = 0
     codes: int = 0
