@@ -14,6 +14,7 @@ from idp.store.schema.people import verification
 from idp.store.schema.records import audit_event
 from idp.testing.camara import FakeIntel
 from tests.world.account_pages import (
+    enrol,
     forged,
     having,
     is_signed_in,
@@ -28,6 +29,7 @@ from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, Browser, Provider
 from tests.world.spenders import use
 
+CODES = "/account/recovery-codes"
 OTHER = "+37256789048"
 DAY = timedelta(hours=24)
 TRIES = Statement(select(verification.c.attempts))
@@ -452,6 +454,48 @@ async def test_a_removed_phone_is_told_gets_no_codes_and_ends_other_sessions(pro
     assert sorted(await notices(provider, Notice.AUTHENTICATOR_REMOVED)) == [BOB_PHONE, NUMBER]
     assert not await is_signed_in(elsewhere)
     assert [each["hint"] for each in await phones(provider)] == ["ending 47"]
+
+
+async def test_whoever_removes_a_phone_with_a_stolen_other_does_not_silence_the_person(provider: Provider) -> None:
+    browser, (old, _) = await two_phones(provider)
+    await forged(provider, browser, f"/account/phones/{old}/remove")
+    assert len(await phones(provider)) == 1
+    provider.clock.move(MINUTE)
+    await forget_limits(provider)
+    thief = await in_room(provider)
+    await enrol(provider, thief)
+    assert sorted(await notices(provider, Notice.TOTP_ADDED)) == [BOB_PHONE, NUMBER]
+    provider.gateway.sent.clear()
+    provider.clock.move(2 * DAY)
+    await forget_limits(provider)
+    later = await in_room(provider)
+    await prove_app(provider, later, CODES, "enrolled")
+    await later.submit(CODES)
+    assert await notices(provider, Notice.RECOVERY_ADDED) == [NUMBER], "after the longer hold it is left alone"
+
+
+async def test_with_the_app_a_removed_phone_is_told_once_and_left_alone(provider: Provider) -> None:
+    browser = await in_room(provider, "alice")
+    mine = str((await phones(provider, "alice"))[0]["id"])
+    await prove_app(provider, browser, f"/account/phones/{mine}")
+    await browser.submit("/remove")
+    assert await notices(provider, Notice.AUTHENTICATOR_REMOVED) == [ALICE_PHONE]
+    provider.gateway.sent.clear()
+    await browser.get(CODES)
+    await browser.submit(CODES)
+    assert await notices(provider, Notice.RECOVERY_ADDED) == []
+
+
+async def test_a_number_that_is_added_again_is_told_once(provider: Provider) -> None:
+    browser, (_, new) = await two_phones(provider)
+    await forged(provider, browser, f"/account/phones/{new}/remove")
+    provider.clock.move(2 * MINUTE)
+    await forget_limits(provider)
+    again = await in_room(provider)
+    await add(provider, again)
+    provider.gateway.sent.clear()
+    await enrol(provider, again)
+    assert sorted(await notices(provider, Notice.TOTP_ADDED)) == [BOB_PHONE, NUMBER]
 
 
 async def test_of_two_phones_removed_at_once_one_stays(provider: Provider) -> None:

@@ -103,7 +103,13 @@ async def _remove(idp: Idp, visitor: Visitor, phone_id: UUID) -> Done | Last | N
             conn, authenticator_id=phone_id, account_id=account_id, now=again.now, hold=None
         ):
             return Nothing()
-        await settle(conn, again, permission(idp, again), why="authenticator")
+        may = permission(idp, again)
+        await settle(conn, again, may, why="authenticator")
+        if may.hold:
+            # Whoever removes one with a stolen other must not silence the person: threats 1 and 8.
+            await authenticators.keep_telling(
+                conn, authenticator_id=phone_id, account_id=account_id, until=again.now + may.hold
+            )
         removed = AuthenticatorRemoved(Factor.SMS, str(phone_id))
         await audits.add(conn, removed, now=again.now, account_id=account_id)
         language = message_language(idp, visitor, again.account)

@@ -149,6 +149,11 @@ async def _add(
         old = await _put_in_place(conn, again, new, pending.replaces)
         await settle(conn, again, may, why="authenticator")
         language = message_language(idp, visitor, again.account)
+        await authenticators.told_anew(conn, account_id=account_id, number_key=pending.number_key)
+        if old is not None and may.hold:
+            # Threats 1 and 8: whoever puts another in its place with a stolen one must not silence the person.
+            until = again.now + may.hold
+            await authenticators.keep_telling(conn, authenticator_id=old, account_id=account_id, until=until)
         notice = Notice.PHONE_ADDED if old is None else Notice.PHONE_CHANGED
         await tell(idp, conn, again.account, notice, locale=language, now=again.now, also=old, about=new)
         to = to_of(idp, again, pending)

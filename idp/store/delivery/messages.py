@@ -140,7 +140,7 @@ def noticed(when: str = "true") -> str:
         SELECT account_id, id AS phone_id, 'sms' AS channel, false AS former, false AS linked
         FROM authenticator
         WHERE account_id = :notice_account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
-          AND (closed_at IS NULL OR id = :notice_also::uuid)
+          AND (closed_at IS NULL OR told_until > :now OR id = :notice_also::uuid)
           AND (:notice_texting = '{Texting.ALWAYS}'
                OR :notice_texting = '{Texting.UNMAILED}' AND NOT EXISTS ({_MAILED}))
           -- A new phone tells nobody but its holder of itself.

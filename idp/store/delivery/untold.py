@@ -41,7 +41,8 @@ later AS (
 where_to AS (
     SELECT due.id AS about, phone.id AS authenticator_id, 'sms' AS channel, false AS former
     FROM due JOIN authenticator phone ON phone.account_id = due.account_id
-    WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.closed_at IS NULL AND phone.id <> due.id
+    WHERE phone.factor = 'sms' AND phone.confirmed_at IS NOT NULL AND phone.id <> due.id
+      AND (phone.closed_at IS NULL OR phone.told_until > :now)
     UNION ALL
     SELECT due.id, NULL, 'email', false
     FROM due JOIN account ON account.id = due.account_id

@@ -46,6 +46,11 @@ _CLOSE_KIND = Sql(f"""
 UPDATE authenticator SET closed_at = :now, trusted_at = coalesce(trusted_at, :now), hold = NULL, tell_at = NULL
 WHERE {_OPEN} AND factor = :factor AND id IS DISTINCT FROM :keep
 RETURNING id""")
+_KEEP_TELLING = Sql("""
+UPDATE authenticator SET told_until = :until WHERE id = :authenticator_id AND account_id = :account_id""")
+_TOLD_ANEW = Sql("""
+UPDATE authenticator SET told_until = NULL
+WHERE account_id = :account_id AND lookup = :number_key AND told_until IS NOT NULL""")
 _PREFER = Sql(f"UPDATE authenticator SET preferred_at = :now WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 _RENAME = Sql(f"UPDATE authenticator SET label = :label WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 
@@ -152,3 +157,13 @@ async def prefer(conn: Conn, *, authenticator_id: UUID, account_id: UUID, now: d
     """Put one of a person's phones before the others."""
     put = await conn.one(_PREFER, authenticator_id=authenticator_id, account_id=account_id, now=now)
     return put is not None
+
+
+async def keep_telling(conn: Conn, *, authenticator_id: UUID, account_id: UUID, until: datetime) -> None:
+    """A phone that was closed is told what happens until then."""
+    await conn.one(_KEEP_TELLING, authenticator_id=authenticator_id, account_id=account_id, until=until)
+
+
+async def told_anew(conn: Conn, *, account_id: UUID, number_key: bytes) -> None:
+    """The number of a closed phone is an open one's again, which is told instead."""
+    await conn.all(_TOLD_ANEW, account_id=account_id, number_key=number_key)

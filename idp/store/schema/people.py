@@ -40,10 +40,10 @@ account = table(
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
 # `confirmed_at` and belongs to `session_id` until `expires_at`. `swapped_at` is when a changed SIM was last seen. Of
-# several phones codes go to the one with the latest `preferred_at`, else to the newest.
-# It opens strong scopes from `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when
-# somebody was. `tell_at` is when to try again. Of a passkey `sealed` is its public key, so that nobody plants another,
-# and `sign_count` the last that it told.
+# several phones codes go to the one with the latest `preferred_at`, else to the newest. It opens strong scopes from
+# `trusted_at` on; while that is NULL nobody could be told of it, and the `hold` begins when somebody was. `tell_at`
+# is when to try again. A closed phone is told what happens until `told_until`. Of a passkey `sealed` is its public
+# key, so that nobody plants another, and `sign_count` the last that it told.
 authenticator = table(
     "authenticator",
     sa.Column("id", sa.Uuid, primary_key=True),
@@ -55,7 +55,7 @@ authenticator = table(
     sa.Column("hold", sa.Interval),
     *may_have(sa.Uuid, "enrolled_in", "session_id"),
     sa.Column("last_step", sa.BigInteger, nullable=False, server_default=sa.text("0")),
-    *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at", "checked_at"),
+    *may_have(Time, "last_used_at", "closed_at", "swapped_at", "preferred_at", "told_until", "checked_at"),
     sa.Column("credential_id", sa.LargeBinary),
     sa.Column("sign_count", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     *may_have(sa.Boolean, "eligible", "copied", "attested"),
