@@ -114,6 +114,7 @@ class Access:
         self._provider = provider
         self._clock = clock
         self._leeway = settings.leeway.total_seconds()
+        self._types = tuple(each.lower() for each in settings.access_token_types)
 
     def check(self, authorization: Sequence[str], need: Need) -> Steps[AccessToken]:
         """The token in these `Authorization` headers, if it has what is needed; else `Refused`."""
@@ -127,7 +128,7 @@ class Access:
         """What this access token says, if it is for us and still good (RFC 9068 4); else `Refused`."""
         audience = self._settings.api()
         try:
-            claims = yield from self._provider.claims(text, types=self._settings.access_token_types)
+            claims = yield from self._provider.claims(text, types=self._types)
             check_times(claims, now=self._clock(), leeway=self._leeway)
         except Untrusted as error:
             raise Refused(401, "invalid_token", str(error)) from error

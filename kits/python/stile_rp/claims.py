@@ -68,11 +68,15 @@ def check_id_token(
     check_times(claims, now=now, leeway=leeway)
     if claims.get("iss") != settings.issuer:
         raise Untrusted("iss is another issuer")
-    # OIDC Core 3.1.3.7 point 3: audiences that we do not trust make the token worthless; we trust no other
-    if claims.get("aud") not in (settings.client_id, [settings.client_id]):
-        raise Untrusted("aud is not this client alone")
-    if claims.get("azp", settings.client_id) != settings.client_id:
-        raise Untrusted("azp is another client")
+    # OIDC Core 3.1.3.7 point 3: audiences that we do not trust make the token worthless
+    named = claims.get("aud")
+    others = [one for one in named if one != settings.client_id] if isinstance(named, list) else []
+    if settings.client_id not in (named if isinstance(named, list) else [named]):
+        raise Untrusted("aud is another client")
+    if any(one not in settings.trusted_audiences for one in others):
+        raise Untrusted(f"aud names others too: if {str(others)[:200]} are yours, name them in trusted_audiences")
+    if claims.get("azp", None if others else settings.client_id) != settings.client_id:
+        raise Untrusted("azp is another client, or missing where aud names several")
     if claims.get("nonce") != nonce:
         raise Untrusted("nonce is not the one we sent")
     if "at_hash" in claims and (access_token is None or claims["at_hash"] != jose.at_hash(access_token, alg)):

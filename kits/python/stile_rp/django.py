@@ -26,7 +26,7 @@ from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpR
 from stile_rp.kept import Details, Session
 from stile_rp.party import Clock, RelyingParty, local_clock
 from stile_rp.settings import Settings
-from stile_rp.site import Confirmed, Site, To
+from stile_rp.site import LARGEST, Confirmed, Site, To
 
 __all__ = ["AccessToken", "Auth", "Confirmed", "Declined", "Person", "Settings"]
 
@@ -163,6 +163,8 @@ class Auth:
         return self._answer(request, self.party.world.run(self._site.sign_out(_session(request))))
 
     def _back_channel(self, request: HttpRequest) -> HttpResponse:
+        if int(request.headers.get("Content-Length") or 0) > LARGEST:
+            return HttpResponse(status=413)
         try:
             self.party.world.run(self._site.back_channel(request.body))
         except Untrusted as error:

@@ -19,7 +19,7 @@ from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpR
 from stile_rp.kept import Details
 from stile_rp.party import Clock, RelyingParty, local_clock
 from stile_rp.settings import Settings
-from stile_rp.site import Confirmed, Site, To
+from stile_rp.site import LARGEST, Confirmed, Site, To
 
 __all__ = ["AccessToken", "Auth", "Confirmed", "Declined", "Person", "Settings"]
 
@@ -145,6 +145,8 @@ class Auth:
         return self._answer(self.party.world.run(self._site.sign_out(session)))
 
     def _back_channel(self) -> Response:
+        if (request.content_length or 0) > LARGEST:
+            return _said("", 413)
         try:
             self.party.world.run(self._site.back_channel(request.get_data()))
         except Untrusted as error:

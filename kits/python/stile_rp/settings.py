@@ -38,6 +38,7 @@ class Settings:
     session_life: timedelta = timedelta(hours=12)  # from the sign-in; how long a session may rest is the framework's
     keep_tokens: bool = False  # in the session, for APIs: wants a session that is kept on the server
     algorithms: Sequence[str] = ("RS256", "ES256")  # of tokens; nothing else is believed
+    trusted_audiences: Sequence[str] = ()  # that an ID token may name beside us (OIDC Core 3.1.3.7 point 3)
     access_token_types: Sequence[str] = ("at+jwt",)  # RFC 9068 2.1; ("at+jwt", "jwt") for providers before it
     client_auth: ClientAuth | None = None  # "basic" with a secret, "none" without, unless told
     private_key: Key | None = field(default=None, repr=False)  # signs assertions for "private_key", by its `alg`

@@ -21,6 +21,7 @@ from stile_rp.party import Party
 from stile_rp.settings import local
 
 KEPT = 3  # sign-ins that wait, and confirmations, of one browser: its session may be a cookie
+LARGEST = 64 * 1024  # bytes of a back-channel sign-out
 SOON = 30.0  # seconds before its end, an access token is renewed
 TOO_LARGE = 2900  # characters of JSON: a cookie that holds more is dropped by browsers
 
@@ -169,12 +170,16 @@ class Site:
         self._put(session, {**mine, "waiting": waiting})
         if isinstance(outcome, Declined):
             return outcome
-        late = Declined("expired", "This confirmation was used already, or came too late. Please confirm again.", here)
         try:
             signed_in = yield from self.party.redeem(outcome)
-        except (Untrusted, ProviderUnavailable) as error:
+        except Untrusted as error:
             log.warning("a confirmation was not believed: %s", error)
-            return late
+            return Declined(
+                "expired", "This confirmation was used already, or came too late. Please confirm again.", here
+            )
+        except (ProviderUnavailable, Misconfigured) as error:
+            log.warning("a confirmation could not be checked: %s", error)
+            return Declined("unavailable", "The sign-in service did not answer. Please confirm again shortly.", here)
         if person is None or person.subject != signed_in.person.subject:
             return Declined("another_person", "Somebody else confirmed this than is signed in here.", here)
         if not set(action.split()) <= set(signed_in.scopes):

@@ -20,7 +20,7 @@ from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpR
 from stile_rp.kept import Details, Session
 from stile_rp.party import AsyncRelyingParty, Clock, local_clock
 from stile_rp.settings import Settings
-from stile_rp.site import Confirmed, Site, To
+from stile_rp.site import LARGEST, Confirmed, Site, To
 
 __all__ = ["AccessToken", "Auth", "Confirmed", "Declined", "Person", "Settings"]
 NO_STORE = {"cache-control": "no-store"}
@@ -159,8 +159,13 @@ class Auth:
         return self._answer(self._site.signed_out())
 
     async def _back_channel(self, request: Request) -> Response:
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST:
+                return Response(status_code=413, headers=NO_STORE)
         try:
-            await self.party.world.run(self._site.back_channel(await request.body()))
+            await self.party.world.run(self._site.back_channel(body))
         except Untrusted as error:
             log.warning("a back-channel sign-out was not believed: %s", error)
             return Response(status_code=400, headers=NO_STORE)  # Back-Channel Logout 2.8

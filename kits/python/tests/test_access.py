@@ -91,6 +91,13 @@ def test_the_type_is_a_media_type(provider: FakeProvider, party: RelyingParty, t
     party.check(f"bearer {provider.access_token(typ=typ)}", require("openid"))
 
 
+def test_providers_older_than_rfc_9068_are_believed_where_that_is_said(provider: FakeProvider) -> None:
+    settings = provider.settings(access_token_types=("at+jwt", "JWT"))
+    party = RelyingParty(settings, http=provider.http, clock=provider.clock)
+    old = provider.access_token(typ="JWT", client_id=None, azp="shop")
+    assert party.check(f"Bearer {old}", require("openid")).client_id == "shop"
+
+
 @pytest.mark.parametrize("header", ["", "Basic YTpi", "Bearer", "Bearer  ", "token"])
 def test_who_brings_no_token_is_told_nothing_more(party: RelyingParty, header: str) -> None:
     with pytest.raises(Refused) as refused:

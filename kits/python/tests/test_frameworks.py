@@ -400,6 +400,14 @@ def test_an_action_that_was_declined_says_why_once(shop: Shop) -> None:
     assert shop.get("/who").text == "sub-alice"
 
 
+def test_a_provider_that_is_down_where_a_confirmation_is_used_says_so(shop: Shop) -> None:
+    shop.sign_in()
+    shop.follow(shop.post("/ask"))
+    shop.provider.down = True
+    assert "did not answer" in shop.get("/done").text
+    assert shop.get("/who").text == "sub-alice"
+
+
 def test_somebody_else_confirms_nothing(shop: Shop) -> None:
     shop.sign_in()
     asked = shop.post("/ask")
@@ -501,12 +509,13 @@ def test_who_signs_out_elsewhere_is_signed_out_here(shop: Shop, named: dict[str,
         {"typ": "at+jwt"},
     ],
 )
-def test_a_logout_token_that_is_not_one_signs_nobody_out(provider: FakeProvider, wrong: dict[str, Any]) -> None:
-    shop = flask_shop(provider)
+def test_a_logout_token_that_is_not_one_signs_nobody_out(shop: Shop, wrong: dict[str, Any]) -> None:
+    provider = shop.provider
     shop.sign_in()
     for token in (provider.logout_token(**wrong), "", "a.b.c"):
         assert shop.post("/backchannel-logout", f"logout_token={token}").status == 400
     assert shop.post("/backchannel-logout", "é").status == 400
+    assert shop.post("/backchannel-logout", "logout_token=" + "x" * 70_000).status == 413
     assert shop.get("/who").text == "sub-alice"
 
 

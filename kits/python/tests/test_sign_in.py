@@ -198,6 +198,21 @@ def test_an_id_token_may_leave_out_what_is_optional_and_clocks_differ_a_little(
     sign_in(provider, party)
 
 
+def test_other_audiences_are_believed_where_they_are_named(provider: FakeProvider) -> None:
+    settings = provider.settings(trusted_audiences=("project",))
+    party = RelyingParty(settings, http=provider.http, clock=provider.clock)
+    provider.id_claims = {"aud": ["shop", "project"], "azp": "shop"}
+    sign_in(provider, party)
+    for wrong in (
+        {"aud": ["shop", "project"]},
+        {"aud": ["project"], "azp": "shop"},
+        {"aud": ["shop", "x"], "azp": "shop"},
+    ):
+        provider.id_claims = wrong
+        with pytest.raises(Untrusted):
+            sign_in(provider, party)
+
+
 def test_a_skewed_clock_is_a_sentence_that_says_what_to_do(provider: FakeProvider, party: RelyingParty) -> None:
     provider.id_claims = {"iat": 1_800_000_000 + 95}
     with pytest.raises(Untrusted, match="95 s in the future: set the clocks of both machines by NTP, or raise leeway"):
