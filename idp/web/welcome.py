@@ -38,8 +38,8 @@ async def link(request: Request) -> Response:
     match await flow.look(idp_of(request), visitor(request), _purpose(request), request.path_params["token"]):
         case Link():
             return with_token(request, cookie, page(request, InviteLink(action=request.url.path)))
-        case Onward():
-            return see_other(url(request, WELCOME_PATH))
+        case Onward(cookie):
+            return with_token(request, cookie, see_other(url(request, WELCOME_PATH)))
         case None:
             return _over(request)
 

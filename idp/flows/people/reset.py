@@ -68,7 +68,7 @@ async def look(idp: Idp, visitor: Visitor, token: str) -> Link | ToInteraction |
     found = await links.look(idp, LinkFor.RESET, token)
     if found is None:
         return None
-    return found if found.works(idp.clock.now()) else await _pressed_before(idp, visitor, token)
+    return found if found.works(idp.clock.now()) else await _again(idp, visitor, token)
 
 
 async def press(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
@@ -84,8 +84,7 @@ async def press(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
             await sessions.begin(conn, started=paused(idp, RESET, asked, session.id, now=now), now=now)
             await audits.add(conn, ResetBegun(), now=now, account_id=session.account_id)
             return ToInteraction(asked, cookie)
-    again = await links.opened_here(idp, visitor, token)
-    return await _pressed_before(idp, visitor, token) if again is None else ToInteraction(asked, again)
+    return await _again(idp, visitor, token)
 
 
 def _asked(token: str) -> UUID:
@@ -93,10 +92,13 @@ def _asked(token: str) -> UUID:
     return UUID(bytes=digest(f"reset\n{token}")[:16], version=4)
 
 
-async def _pressed_before(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
+async def _again(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
+    """To where the button led, for the browser that pressed it; also for one that never heard the answer."""
     if visitor.token_hash is None:
         return None
     asked = _asked(token)
+    if (cookie := await links.opened_here(idp, visitor, token)) is not None:
+        return ToInteraction(asked, cookie)
     mine = await sessions.is_in(idp.db, interaction_id=asked, token_hash=visitor.token_hash)
     return ToInteraction(asked) if mine else None
 

@@ -72,7 +72,7 @@ async def look(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Link
     found = await links.look(idp, purpose, token)
     if found is None:
         return None
-    return found if found.works(idp.clock.now()) else await _pressed_before(idp, visitor, found)
+    return found if found.works(idp.clock.now()) else await _again(idp, visitor, found, token)
 
 
 async def press(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Onward | None:
@@ -91,10 +91,8 @@ async def press(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Onw
             event = AccountChanged(change=f"{purpose.value}_link_used", by="person")
             await audits.add(conn, event, now=now, account_id=link.account_id)
             return Onward(cookie)
-    if (again := await links.opened_here(idp, visitor, token)) is not None:
-        return Onward(again)
     found = await links.look(idp, purpose, token)
-    return None if found is None else await _pressed_before(idp, visitor, found)
+    return None if found is None else await _again(idp, visitor, found, token)
 
 
 def mailed(link: Link) -> bool:
@@ -102,8 +100,10 @@ def mailed(link: Link) -> bool:
     return bool(link.fields.get("mailed"))
 
 
-async def _pressed_before(idp: Idp, visitor: Visitor, link: Link) -> Onward | None:
-    """Whoever comes back to the link, in the browser where it is open."""
+async def _again(idp: Idp, visitor: Visitor, link: Link, token: str) -> Onward | None:
+    """Whoever comes back to the link, in the browser where it is open; also one that never heard the answer."""
+    if visitor.token is not None and (cookie := await links.opened_here(idp, visitor, token)) is not None:
+        return Onward(cookie)
     inside = await enter(idp, visitor, rooms.HOME)
     mine = isinstance(inside, Inside) and inside.session.link in INVITES and inside.account.id == link.account_id
     return Onward() if mine else None
