@@ -197,8 +197,9 @@ async def cancel(request: Request) -> Response:
 
 
 async def back(request: Request) -> Response:
-    """GET where only a POST answers: to the page."""
-    return see_other(_here(request))
+    """GET where only a POST answers: to the page. No form of ours is at an address that no page has."""
+    here = _here(request)
+    return see_other(here) if len(here) <= MAX_LOCATION else trouble(request, Trouble.BAD_REQUEST, detail="too long")
 
 
 def _here(request: Request) -> str:

@@ -359,7 +359,7 @@ def test_every_mistake_in_a_policy_is_told(run: Run, tmp_path: Path) -> None:
     assert (ran.status, ran.out) == (2, "")
     assert "factors.sms" in ran.err
     assert "openid" in ran.err
-    assert run("policy", "check", "--file", str(tmp_path / "none")).status == 1
+    assert run("policy", "check", "--file", str(tmp_path / "none")).status == 2
 
 
 def test_a_decision_is_walked_through(run: Run) -> None:

@@ -18,7 +18,8 @@ from idp.store.people import accounts
 from idp.store.schema.people import account, link
 from idp.store.schema.records import audit_event, message
 from idp.store.signin import sessions
-from tests.world.account_pages import come_in, enrol, forged, is_signed_in, refresh_token
+from idp.store.sql import Sql
+from tests.world.account_pages import come_in, enrol, forged, having, is_signed_in, refresh_token
 from tests.world.asking import offline_code
 from tests.world.composed import Statement
 from tests.world.mailing import can_mail, mails
@@ -30,6 +31,7 @@ ACCOUNTS = Statement(select(account.c.username, account.c.frozen_at))
 LINKS = Statement(select(link.c.hash, link.c.purpose, link.c.fields, link.c.used_at).order_by(link.c.created_at))
 FROZEN = Statement(select(audit_event.c.fields).where(audit_event.c.name == "account.frozen"))
 MESSAGES = Statement(select(message.c.kind, message.c.channel, message.c.nonce).where(message.c.kind != "code"))
+REMOVED = Statement(select(audit_event.c.fields).where(audit_event.c.name == "authenticator.removed"))
 ROUNDS = range(3)
 
 
@@ -340,3 +342,41 @@ async def test_an_operator_freezes_once(provider: Provider) -> None:
             )
     assert told == [True, False]
     assert [row[0]["by"] for row in await provider.rows(FROZEN)] == ["operator"]
+
+
+async def told_bob(provider: Provider, notice: Notice) -> str:
+    bob = await find(provider, "bob")
+    now = provider.clock.now()
+    await accounts.set_email(provider.idp.db, account_id=bob.id, email="bob@example.com", verified=True, now=now)
+    await flow.tell(provider.idp, provider.idp.db, await find(provider, "bob"), notice, now=now)
+    await provider.deliver()
+    found = LINK.search(mails(provider)[-1].text)
+    assert found is not None
+    return found[1]
+
+
+async def open_of_bob(provider: Provider) -> set[str]:
+    return {str(row["factor"]) for row in await having(provider, "bob") if row["closed_at"] is None}
+
+
+async def test_what_was_on_hold_is_closed_for_ever_and_what_was_trusted_stays(provider: Provider) -> None:
+    """Whoever has password and phone enrols an app and waits for its hold: recovering must not help them."""
+    thief = provider.browser()
+    await come_in(provider, thief)
+    await enrol(provider, thief)
+    assert await open_of_bob(provider) == {"sms", "totp", "recovery"}
+    await press(provider, await told_bob(provider, Notice.TOTP_ADDED))
+    assert await open_of_bob(provider) == {"sms"}
+    removed = {fields["factor"]: fields["by"] for (fields,) in await provider.rows(REMOVED)}
+    assert removed == {"totp": "freeze", "recovery": "freeze"}
+    await provider.idp.db.one(Sql("UPDATE account SET frozen_at = NULL"))
+    provider.clock.move(timedelta(days=3))
+    assert await open_of_bob(provider) == {"sms"}
+
+
+async def test_the_last_way_in_is_not_closed(provider: Provider) -> None:
+    await provider.idp.db.one(
+        Sql("UPDATE authenticator SET trusted_at = :at"), at=provider.clock.now() + timedelta(days=1)
+    )
+    await press(provider, await told_bob(provider, Notice.PASSWORD_CHANGED))
+    assert await open_of_bob(provider) == {"sms"}

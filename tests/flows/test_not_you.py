@@ -2,9 +2,14 @@
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from idp.store.schema.people import challenge
 from tests.world.account_pages import come_in, is_signed_in
+from tests.world.composed import Statement
 from tests.world.provider import ISSUER, PASSWORD, Browser, Provider, parameters
+
+ASKED = Statement(select(challenge.c.factor))
 
 
 def as_whom(page: httpx.Response) -> str | None:
@@ -52,6 +57,17 @@ async def test_not_you_begins_the_same_request_as_nobody(provider: Provider) -> 
     answer = parameters(await browser.submit("/sms", code=await provider.texted(browser)))
     assert answer["state"] == "kept"
     assert "signed in as <strong><bdi>bob" in (await browser.get("/account")).text
+
+
+async def test_what_was_asked_of_the_first_person_goes_with_them(provider: Provider) -> None:
+    """Their question, with its tries and its code, is nobody's once somebody else is about to sign in."""
+    browser = provider.browser()
+    await half_way(provider, browser)
+    await browser.get(f"{browser.page.url}/sms" if browser.page else "")
+    await browser.ask_for_text()
+    assert await provider.rows(ASKED)
+    await browser.submit("/account")
+    assert not await provider.rows(ASKED)
 
 
 async def test_not_you_at_consent_signs_the_other_one_out(provider: Provider) -> None:

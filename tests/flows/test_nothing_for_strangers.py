@@ -23,6 +23,7 @@ EVERYTHING = {
     table.name: Statement(select(func.count()).select_from(table))
     for table in (session, interaction, message, rate_limit, audit_event)
 }
+SESSIONS = Statement(select(session.c.id))
 FORGET_SESSIONS = Statement(delete(session).returning(session.c.id))
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\b")
 Form = tuple[str, dict[str, str]]
@@ -221,6 +222,43 @@ async def test_a_session_that_was_is_not_begun_again_under_its_id(provider: Prov
     await browser.submit("/password", username="alice", password=PASSWORD)
     assert browser.page is not None
     assert "alice" in browser.page.text
+
+
+@pytest.mark.parametrize("form", ["password", "with-passkey", "cancel"])
+async def test_a_long_address_is_not_copied_into_a_redirect(provider: Provider, form: str) -> None:
+    browser = provider.browser()
+    short = await browser.http.get(f"/authorize/{form}?state=x")
+    assert (short.status_code, short.headers["location"]) == (303, "/authorize?state=x")
+    long = await browser.http.get(f"/authorize/{form}?state={'x' * 60_000}")
+    assert long.status_code == 400
+    assert "location" not in long.headers
+
+
+@pytest.mark.parametrize("later", [timedelta(hours=2), timedelta(hours=26), timedelta(days=40)])
+async def test_a_first_cookie_begins_no_session_under_an_id_that_was_swept(
+    provider: Provider, later: timedelta
+) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    form, first = form_of(browser), browser.token
+    await send(provider, first, form)
+    ((was,),) = await provider.rows(FORGET_SESSIONS)
+    provider.clock.move(later)
+    both = await at_once(2, lambda _: send(provider, first, form))
+    assert {answer.status_code for answer in both} == {303}
+    assert len({answer.headers["location"] for answer in both}) == 1
+    assert "/i/" in both[0].headers["location"]
+    ((now,),) = await provider.rows(SESSIONS)
+    assert now != was
+
+
+async def test_a_page_that_was_open_all_night_signs_in(provider: Provider) -> None:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url(state="kept"))
+    provider.clock.move(timedelta(hours=14))
+    await browser.submit("/password", username="bob", password=PASSWORD)
+    done = await browser.submit("/sms", code=await provider.texted(browser))
+    assert parameters(done)["state"] == "kept"
 
 
 async def test_an_answer_that_was_lost_long_ago_costs_one_more_password(provider: Provider) -> None:

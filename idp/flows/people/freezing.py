@@ -6,7 +6,7 @@ Whoever holds the mailbox may do it, signed in or not: it takes away and gives n
 from dataclasses import dataclass
 from datetime import datetime
 
-from idp.audit import AccountFrozen, GrantRevoked
+from idp.audit import AccountFrozen, AuthenticatorRemoved, GrantRevoked
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp
 from idp.flows.people import links
@@ -15,7 +15,7 @@ from idp.model.links import Link, LinkFor
 from idp.policy import Ends, Facts, May, Vouched, permission
 from idp.store import audits
 from idp.store.engine import Connection
-from idp.store.people import accounts, devices
+from idp.store.people import accounts, authenticators, devices
 from idp.store.signin import sessions
 from idp.store.tokens import grants
 
@@ -90,7 +90,8 @@ async def freeze(
 ) -> bool:
     """End every session, token and code of a person, and close what is sensitive. False: it was closed already.
 
-    They are told on every channel, once.
+    What is on hold is closed for ever: it may be what this is about, and would begin to count meanwhile. They are told
+    on every channel, once.
     """
     request = AuthorizationRequest(INTERNAL, ACCOUNT_PATH, ())
     facts = Facts(now, idp.account_pages(), request, now, account=account, internal=True)
@@ -100,6 +101,9 @@ async def freeze(
     assert may.ends is Ends.EVERYTHING
     await accounts.lock(conn, account_id=account.id)
     new = await accounts.freeze(conn, account_id=account.id, now=now)
+    for which, factor in await authenticators.close_held(conn, account_id=account.id, now=now) if new else ():
+        removed = AuthenticatorRemoved(factor, str(which), by="freeze")
+        await audits.add(conn, removed, now=now, account_id=account.id)
     # A code under way dies with its session.
     ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
     await devices.forget_all(conn, account_id=account.id)

@@ -10,6 +10,7 @@ from idp.audit import GrantRevoked
 from idp.flows.idp import ACCOUNT_PATH, INTERNAL, Idp, Visitor, device_key
 from idp.flows.signin.authorize import ToClient, ToInteraction, facts_of
 from idp.flows.signin.begin import begin
+from idp.flows.signin.first import begins_as
 from idp.limits import Closed, Refused
 from idp.model import SEEN_EVERY, Account, AuthorizationRequest, Change, Interaction, Session
 from idp.policy import UNMET, Ask, Ends, Facts, Kind, May, Proceed, Refuse, decide
@@ -179,7 +180,7 @@ async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loa
     return await store_facts.of_session(
         conn,
         token_hash=visitor.token_hash,
-        session_id=visitor.session_id,
+        session_id=begins_as(idp, visitor, now=now),
         client_id=INTERNAL,
         device=device_key(idp, visitor),
         sessions=idp.policy.sessions,

@@ -12,6 +12,7 @@ from idp.flows import passkeys
 from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt
 from idp.flows.signin import repeat
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, check_client, opened
+from idp.flows.signin.first import begins_as
 from idp.flows.signin.login import begun
 from idp.flows.signin.refusals import note_behind
 from idp.flows.signin.signed import Wrong, verified
@@ -49,7 +50,7 @@ def options(idp: Idp, visitor: Visitor, asked: str) -> str | None:
     us = passkeys.relying(idp)
     if us is None:
         return None
-    challenge = passkeys.new_challenge(idp, visitor.session_id, passkeys.alone(asked))
+    challenge = passkeys.new_challenge(idp, begins_as(idp, visitor, now=idp.clock.now()), passkeys.alone(asked))
     return passkeys.request(us, challenge, must_verify=True)
 
 
@@ -127,7 +128,7 @@ async def _find(
     loaded = await signers.of_credential(
         idp.db,
         token_hash=visitor.token_hash,
-        session_id=visitor.session_id,
+        session_id=begins_as(idp, visitor, now=now),
         credential_id=typed.credential_id,
         client_id=client.id,
         device=device_key(idp, visitor),

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from idp.flows.idp import INTERNAL, Idp, Visitor, device_key
+from idp.flows.signin.first import begins_as
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
 from idp.model import AuthorizationCode, AuthorizationRequest, Change, Client, Factor, Grant, Interaction, Session
@@ -128,7 +129,7 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
         loaded = await store_facts.of_session(
             idp.db,
             token_hash=visitor.token_hash,
-            session_id=visitor.session_id,
+            session_id=begins_as(idp, visitor, now=now),
             client_id=client.id,
             device=device_key(idp, visitor),
             sessions=idp.policy.sessions,

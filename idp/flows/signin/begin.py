@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from datetime import datetime
-from uuid import uuid4
 
 from idp import limits
 from idp.crypto import digest
 from idp.errors import TooMany
 from idp.flows.idp import Idp, Visitor, address_key, exempt, session_token
 from idp.flows.signin.authorize import Show, ToClient, ToInteraction, at_once
+from idp.flows.signin.first import first_cookie
 from idp.limits import Closed, Refused
 from idp.model import AuthorizationRequest, Session
 from idp.policy import Kind
@@ -41,7 +41,7 @@ def with_cookie(idp: Idp, asked: Show, visitor: Visitor) -> Show:
     """The page for a password of which nothing is stored, with the cookie that its form needs to be known by."""
     if asked.loaded.session is not None or (visitor.untried and not asked.loaded.taken):
         return asked
-    return replace(asked, token=session_token(idp.secrets, uuid4()))
+    return replace(asked, token=first_cookie(idp, now=asked.facts.now))
 
 
 async def _store(idp: Idp, asked: Show, visitor: Visitor) -> ToInteraction:

@@ -11,6 +11,7 @@ from idp.factors import recovery
 from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt, interaction_id
 from idp.flows.signin import repeat
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, check_client, opened, paused
+from idp.flows.signin.first import begins_as
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Client, Factor, Interaction
@@ -110,7 +111,7 @@ async def _find(
     loaded = await store_facts.of_name(
         idp.db,
         token_hash=visitor.token_hash,
-        session_id=visitor.session_id,
+        session_id=begins_as(idp, visitor, now=now),
         username=name,
         client_id=client.id,
         device=device_key(idp, visitor),
@@ -126,9 +127,10 @@ async def _find(
 def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Interaction:
     """What a right password stores of the request; the same form has the same id in whatever process."""
     assert visitor.token is not None
-    assert visitor.session_id is not None
+    session_id = begins_as(idp, visitor, now=now)
+    assert session_id is not None
     id_ = asked.interaction_id or interaction_id(visitor.token, asked.written)
-    begun = paused(idp, asked.request, id_, visitor.session_id, now=now)
+    begun = paused(idp, asked.request, id_, session_id, now=now)
     return begun if asked.expires_at is None else replace(begun, expires_at=asked.expires_at)
 
 

@@ -17,6 +17,7 @@ from idp.flows.signin.authorize import (
     refused,
 )
 from idp.flows.signin.begin import with_cookie
+from idp.flows.signin.first import begins_as
 from idp.flows.tokens.clients import authenticate
 from idp.model import Client
 from idp.oidc import client_auth, metadata
@@ -86,7 +87,7 @@ async def open_(idp: Idp, client: Client, token: str, visitor: Visitor) -> Show 
             request_hash=digest(token),
             client_id=client.id,
             token_hash=visitor.token_hash,
-            session_id=visitor.session_id,
+            session_id=begins_as(idp, visitor, now=now),
             device=device_key(idp, visitor),
             sessions=idp.policy.sessions,
             now=now,

@@ -52,6 +52,14 @@ _TOLD_ANEW = Sql("""
 UPDATE authenticator SET told_until = NULL
 WHERE account_id = :account_id AND lookup = :number_key AND told_until IS NOT NULL""")
 _PREFER = Sql(f"UPDATE authenticator SET preferred_at = :now WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
+# What somebody else may have added an hour ago must not begin to count while its owner is away; the last way in stays.
+_CLOSE_HELD = Sql(f"""
+UPDATE authenticator SET closed_at = :now, trusted_at = :now, hold = NULL, tell_at = NULL
+WHERE {_OPEN} AND (trusted_at IS NULL OR trusted_at > :now) AND EXISTS (
+    SELECT FROM authenticator lasting
+    WHERE lasting.account_id = :account_id AND lasting.confirmed_at IS NOT NULL AND lasting.closed_at IS NULL
+      AND lasting.trusted_at <= :now AND lasting.factor <> '{Factor.RECOVERY}')
+RETURNING id, factor""")
 _RENAME = Sql(f"UPDATE authenticator SET label = :label WHERE id = :authenticator_id AND {_OPEN} RETURNING id")
 
 
@@ -145,6 +153,12 @@ async def close_kind(
     """Close all of a kind but `keep`; their ids."""
     rows = await conn.all(_CLOSE_KIND, account_id=account_id, factor=factor.value, keep=keep, now=now)
     return [row["id"] for row in rows]
+
+
+async def close_held(conn: Conn, *, account_id: UUID, now: datetime) -> Sequence[tuple[UUID, Factor]]:
+    """Close all that are on hold, where anything else is left to sign in with; which they were."""
+    rows = await conn.all(_CLOSE_HELD, account_id=account_id, now=now)
+    return [(row["id"], Factor(row["factor"])) for row in rows]
 
 
 async def rename(conn: Conn, *, authenticator_id: UUID, account_id: UUID, label: str) -> bool:
