@@ -98,8 +98,9 @@ def require(
         )
     if not scopes and not acr and max_age is None and details is None:
         raise Misconfigured("require() needs something: a scope, or acr with max_age")
-    if wrong := [text for text in (*scopes, *acr) if not _SCOPE.fullmatch(text)]:
-        raise Misconfigured(f"{wrong[0]!r} cannot be a scope or an acr: give each as a string of its own")
+    named = (*scopes, *acr, *([] if details is None else [details]))
+    if wrong := [text for text in named if not _SCOPE.fullmatch(text)]:
+        raise Misconfigured(f"{wrong[0]!r} cannot be a scope, an acr or a type of details: give each as one word")
     if max_age is not None and max_age < timedelta(0):
         raise Misconfigured("max_age is how old the proof may be: give nothing less than no time")
     age = None if max_age is None else int(max_age.total_seconds())

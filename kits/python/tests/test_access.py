@@ -151,6 +151,8 @@ def test_a_level_without_an_age_is_a_mistake_unless_it_is_meant() -> None:
     for wrong in ((), ("a b",), ('a"b',), ("",), ("é",)):
         with pytest.raises(Misconfigured):
             require(*wrong)
+    with pytest.raises(Misconfigured, match="one word"):
+        require(details='a"b')
     with pytest.raises(Misconfigured, match="max_age"):
         require(max_age=timedelta(seconds=-1))
 

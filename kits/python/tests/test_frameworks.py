@@ -142,8 +142,9 @@ def in_starlette(provider: FakeProvider, app: Any) -> Shop:
         browser = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://shop.example")
 
         def send(method: str, where: str, headers: dict[str, str], body: str | None) -> Answer:
-            form = {"content-type": FORM} if body else {}
-            got = runner.run(browser.request(method, where, headers={**headers, **form}, content=body))
+            told = {**headers, **({"content-type": FORM} if body else {})}
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
+            got = runner.run(browser.request(method, where, headers=raw, content=body))
             return Answer(got.status_code, got.text, dict(got.headers))
 
         return Shop(provider, send, made)
@@ -464,6 +465,36 @@ def test_who_is_sent_elsewhere_after_signing_in_is_not(shop: Shop) -> None:
     for then in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"):
         back = shop.follow(shop.get(f"/login?then={then}"))
         assert (back.status, back.location) == (303, "/")
+
+
+HOSTILE = [
+    *(
+        "/callback",
+        "/callback?state=a&state=b",
+        "/callback?error=access_denied",
+        "/callback?state=%ff%00",
+        "/callback?iss",
+    ),
+    *("/callback?state[]=x", "/callback?" + "a=1&" * 500, "/callback?state=" + "x" * 5000, "/login?then=%0d%0aX:y"),
+    *(
+        "/login?then=%ff",
+        "/login?then=/%00",
+        "/login?then=/\\evil",
+        "/done?x=%ff",
+        "/signed-out?x",
+        "/api?x",
+        "/who?%ff=%00",
+    ),
+]
+
+
+@pytest.mark.parametrize("where", HOSTILE, ids=range(len(HOSTILE)))
+def test_nothing_a_client_sends_breaks_it(shop: Shop, where: str) -> None:
+    for headers in ({}, {"cookie": "session=x; sessionid=x.y.z"}, {"authorization": "Bearer \xff"}, {"origin": "null"}):
+        for send in (shop.get, shop.post):
+            assert send(where, **headers).status < 500
+    if where.startswith("/login"):
+        assert shop.follow(shop.get(where)).location in {"/", "/\ufffd"}
 
 
 def test_a_session_ends_after_its_life(shop: Shop) -> None:
