@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=("all", "growth"), default="all")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each load (default: 6)")
     parser.add_argument("--quick", action="store_true", help="a few operations of each, to see that it works")
-    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W8; no cold start")
+    parser.add_argument("--only", nargs="*", default=[], help="these loads: W1 … W9; no cold start")
     parser.add_argument("--vs", metavar="REV", help="measure this revision too, turn and turn about: ours by theirs")
     parser.add_argument("--peer", action="store_true", help=f"measure {process.NAME} too, turn and turn about")
     parser.add_argument("--rounds", type=int, default=5, help="how often, with --vs and --peer (default: 5)")

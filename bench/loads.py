@@ -4,10 +4,11 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
@@ -18,8 +19,24 @@ from bench import processes, seed
 from bench.client import Connection, Unexpected
 from bench.house import House
 from bench.seed import Paused, Person, Seeds
+from idp.model import Details
 
 CONNECTIONS = 8
+PAYMENT = (
+    '[{"type":"payment","amount":{"amount":"1250.00","currency":"EUR"},"payee":"Maria Silva",'
+    '"account":"DE89370400440532013000"}]'
+)
+APPROVES = Details(PAYMENT).digest.hex()
+PUSHED = {
+    "redirect_uri": seed.REDIRECT_URI,
+    "response_type": "code",
+    "scope": "openid",
+    "state": "af0ifjsldkj",
+    "nonce": "n-0S6_WzA2Mj",
+    "code_challenge": seed.CHALLENGE,
+    "code_challenge_method": "S256",
+    "authorization_details": PAYMENT,
+}
 HISTORY = 5000
 
 
@@ -130,7 +147,7 @@ async def get(connection: Connection, path: str) -> None:
 
 
 class Bench:
-    """The operations W1 to W8. They feed one another: exchanged codes bring tokens to look up."""
+    """The operations W1 to W9. They feed one another: exchanged codes bring tokens to look up."""
 
     def __init__(self, drive: Drive, seeds: Seeds) -> None:
         self.drive = drive
@@ -196,6 +213,11 @@ class Bench:
             tokens = deque(await seed.sessions(raw, self.seeds.keys, crowd, proved=("password", "totp")))
             await settle(raw)
             yield await run("W7", self.signed_in, in_turn(tokens), seconds=seconds, most=most)
+        if wanted("W9"):
+            people = await seed.people(raw, self.seeds, min(most, int(seconds * 400)) + self.drive.unmeasured)
+            signed_in = await seed.signed_in(raw, self.seeds.keys, people)
+            await settle(raw)
+            yield await run("W9", self.approved, signed_in, seconds=seconds, most=most)
 
     async def exchange(self, connection: Connection, code: str) -> None:
         """W2: a code for tokens."""
@@ -234,16 +256,36 @@ class Bench:
         answer = (await connection.get(self.authorize, f"Cookie: stile={token}\r\n")).want(303)
         code_in(answer.headers["location"])
 
+    async def approved(self, connection: Connection, login: Paused) -> None:
+        """W9: a payment, from the pushed request over the page and its answer to the token."""
+        pushed = (await connection.post("/par", PUSHED, self.seeds.basic)).want(201)
+        query = urlencode({"client_id": "bench", "request_uri": _member(pushed.body, b"request_uri")})
+        headers = f"Cookie: stile={login.token}\r\nX-Forwarded-For: {login.person.address}\r\n"
+        page = (await connection.get(f"/authorize?{query}", headers)).want(200).body
+        path = page.partition(b'/totp"')[0].rpartition(b'"')[2].decode()
+        more = {"approves": APPROVES}
+        await self.exchange(
+            connection, await self._totp(connection, path, login.session_id, login.person, headers, more)
+        )
+
     async def second_factor(self, connection: Connection, login: Paused) -> None:
         """W6: the code of an app."""
         headers = f"Cookie: stile={login.token}\r\nX-Forwarded-For: {login.person.address}\r\n"
         await self._totp(connection, f"/i/{login.interaction_id}", login.session_id, login.person, headers)
 
-    async def _totp(self, connection: Connection, page: str, session_id: UUID, person: Person, headers: str) -> str:
+    async def _totp(
+        self,
+        connection: Connection,
+        page: str,
+        session_id: UUID,
+        person: Person,
+        headers: str,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """The code of an app is the last thing asked: the answer leads to the client."""
         path = f"{page}/totp"
         code = person.code(datetime.now(UTC))  # noqa: TID251 - as in seed
-        form = {"csrf": self.seeds.csrf(session_id, path), "code": code}
+        form = {"csrf": self.seeds.csrf(session_id, path), "code": code, **more}
         return code_in((await connection.post(path, form, headers)).want(303).headers["location"])
 
     async def login(self, connection: Connection, person: Person) -> None:

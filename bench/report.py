@@ -23,6 +23,7 @@ TITLES = {
     "W6": "second factor (app) alone",
     "W7": "authorize, signed in",
     "W8": "introspection",
+    "W9": "a payment: pushed, shown, approved, exchanged",
 }
 _HEAD = "| load | x floor | target | ms | ours | PostgreSQL | statements | commits | ops/s | p50 ms | p99 ms |"
 _ABOUT = """\
@@ -255,5 +256,7 @@ def _against(load: Measured, floor: Floor) -> tuple[float, str]:
             return load.cpu / floor.token, "5 ms"
         case "W6":
             return load.cpu / floor.token, "2 ms"
+        case "W9":
+            return load.cpu / floor.token, "1.3 x (W6 + W2)"
         case _:
             return load.cpu / floor.token, "2 x"

@@ -91,6 +91,7 @@ async def client(url: str, secret_keys: str) -> Seeds:
         secret_hash=digest(secret),
         first_party=True,
         signing_alg="ES256",
+        details_types=frozenset({"payment"}),
     )
     db = Database(url, size=2)
     await db.open()
@@ -224,6 +225,15 @@ async def paused(raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person
     columns = ["id", "session_id", "client_id", "request", "started_at", "expires_at"]
     await raw.copy_records_to_table("interaction", records=rows, columns=columns)
     return made
+
+
+async def signed_in(raw: "asyncpg.Connection[Any]", keys: KeyChain, of: list[Person]) -> list[Paused]:
+    """Each of these people, signed in by password and app; what they are to approve is pushed by the load itself."""
+    tokens = await sessions(raw, keys, of, proved=("password", "totp"))
+    return [
+        Paused(uuid4(), UUID(hex=token.partition(".")[0]), token, person)
+        for person, token in zip(of, tokens, strict=True)
+    ]
 
 
 async def crowd(raw: "asyncpg.Connection[Any]", count: int) -> None:

@@ -118,6 +118,7 @@ def number(count: int, locale: str) -> str:
     return format_decimal(count, locale=formats(locale))
 
 
+@lru_cache(maxsize=1024)
 def money(amount: Decimal, currency: str, locale: str) -> str:
     """An amount with the letters of its currency (ISO 4217), because signs are shared: "EUR 1,250.00"."""
     # The letters stand in front in every language, so that they are read before the number.

@@ -46,6 +46,7 @@ def cells(printed: str, load: str) -> list[str]:
         pytest.param("W6", 2, 1, id="a second factor: load, answer"),
         pytest.param("W7", 1, 0, id="authorize with a session writes nothing"),
         pytest.param("W8", 1, 0, id="introspection reads once"),
+        pytest.param("W9", 5, 4, id="a payment: push, page, load and answer, exchange"),
     ],
 )
 def test_each_load_happens_within_its_budget(printed: str, load: str, statements: int, commits: int) -> None:
@@ -79,7 +80,7 @@ def test_a_revision_that_git_does_not_know_is_told_as_such() -> None:
 
 def test_the_table_of_another_revision_is_read_by_its_headings(printed: str) -> None:
     found = versus.read(printed)
-    assert set(found) == {"W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", versus.MEMORY}
+    assert set(found) == {"W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", versus.MEMORY}
     assert found["W2"] == float(cells(printed, "W2")[3])
     other = "| load | ms | more |\n| --- | ---: | ---: |\n| W2 code exchange | 7.25 | 1 |\n"
     assert versus.read(other) == {"W2": 7.25}

@@ -11,7 +11,7 @@ from idp.policy import default_policy
 from tests.world.asking import wrong
 from tests.world.mailing import allow_mail, mails
 from tests.world.provider import PASSWORD, Browser, Provider, claims, parameters
-from tests.world.stage import STRONG, TWO_FACTOR, consent, elevate, next_day, own_token
+from tests.world.stage import STRONG, TWO_FACTOR, elevate, next_day, own_token
 
 TRANSFER = "openid transfers:write"
 ADDRESS = "dora@example.com"
@@ -115,8 +115,8 @@ async def test_who_signed_in_by_mail_is_asked_for_the_app_and_only_that_raises_t
     assert browser.form("/totp").action
     assert (await forced(provider, browser, f"{page.url.path}/email", code=code)).status_code == 400
     await browser.get(page.url.path)
-    await browser.submit("/totp", code=provider.totp("dora"))
-    issued = (await provider.redeem(parameters(await consent(browser))["code"])).json()
+    answer = parameters(await browser.submit("/totp", code=provider.totp("dora")))
+    issued = (await provider.redeem(answer["code"])).json()
     assert claims(issued["access_token"])["acr"] == STRONG
 
 

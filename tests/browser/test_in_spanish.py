@@ -52,9 +52,9 @@ async def test_signing_in_and_a_transfer_in_the_language_the_bank_asks_for(visit
     await visitor.sees("Hello, Alice Ader")
 
     await visitor.prepares_transfer("Jana Nováková", "25.50")
-    await ve(visitor, "¿Autoriza EUR 25,50 a Jana Nováková?", "Acme Bank le pide que autorice esto una sola vez")
+    await ve(visitor, "¿Autoriza EUR 25.50 a Jana Nováková?", "Acme Bank le pide que autorice esto una sola vez")
     await visitor.page.get_by_text("No puedo usar mi aplicación de autenticación").click()
-    await gives_app_code(visitor, alice, press="Autorizar EUR 25,50")
+    await gives_app_code(visitor, alice, press="Autorizar EUR 25.50")
     await visitor.sees("Transfer sent", "€25.50")
 
 

@@ -112,7 +112,7 @@ async def test_a_day_at_the_bank_and_the_notes(context: BrowserContext, urls: tu
     await _is_fine(page)
     stub.refuse = None
     await page.go_back()
-    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Approve €25.50").click()
     await page.get_by_role("heading", name="Transfer sent").wait_for()
     await _is_fine(page)
 
