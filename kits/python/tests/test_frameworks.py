@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +33,8 @@ import stile_rp.django
 import stile_rp.fastapi
 import stile_rp.flask
 import stile_rp.starlette
-from stile_rp import Declined, Misconfigured, RelyingParty, StepUpRequired
-from stile_rp.site import Confirmed, Site
+from stile_rp import BearerAuth, Declined, Misconfigured, Refused, RelyingParty, StepUpRequired, require
+from stile_rp.site import Confirmed, Site, To
 from stile_rp.testing import FakeProvider
 
 SCOPE = "transfers:write"
@@ -567,6 +568,30 @@ def test_an_api_lets_through_and_refuses_alike(shop: Shop) -> None:
 def test_an_api_that_wants_more_leads_to_the_provider(shop: Shop) -> None:
     answer = shop.get("/calls")
     assert (answer.status, answer.location) == (303, "https://id.example/authorize?x=y")
+
+
+def test_a_step_up_brings_the_token_that_the_api_wanted(provider: FakeProvider) -> None:
+    party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
+    site, run, need = Site(party.steps), party.world.run, require(SCOPE, acr="phr", max_age=timedelta(minutes=1))
+
+    def api(request: httpx.Request) -> httpx.Response:
+        try:
+            return httpx.Response(200, text=party.check(request.headers["authorization"], need).subject)
+        except Refused as refused:
+            return httpx.Response(refused.status, headers=refused.headers)
+
+    session: dict[str, Any] = {}
+    run(site.callback(session, provider.come_back(run(site.sign_in(session)).url)))
+    weak = BearerAuth(party, provider.access_token(scope=SCOPE), then="/done", action=SCOPE)
+    with httpx.Client(transport=httpx.MockTransport(api)) as client:
+        with pytest.raises(StepUpRequired) as raised:
+            client.get("https://api.example/", auth=weak)
+        provider.acr = "phr"
+        to = run(site.callback(session, provider.come_back(site.step_up(session, raised.value).url)))
+        assert (to, provider.asked[-1]["acr_values"], provider.asked[-1]["max_age"]) == (To("/done"), "phr", "60")
+        by = run(site.confirmed(session, action=SCOPE, here="/done"))
+        assert isinstance(by, Confirmed)
+        assert client.get("https://api.example/", auth=BearerAuth(party, by.access_token)).text == "sub-alice"
 
 
 def test_openapi_shows_what_a_route_requires(provider: FakeProvider) -> None:
