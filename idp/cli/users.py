@@ -1,5 +1,6 @@
 """`idp user …`: people and what they prove themselves with."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,10 @@ def _password(from_stdin: bool) -> str:
     if from_stdin:
         return output.from_stdin()
     if not sys.stdin.isatty():
-        raise typer.BadParameter("give the password on standard input", param_hint="'--password-stdin'")
+        raise typer.BadParameter(
+            "there is no terminal to ask for it in: say --password-stdin, and give it on standard input",
+            param_hint="password",
+        )
     return output.ask_secret("Password")
 
 
@@ -68,8 +72,11 @@ def add(
         one = "a mobile number, or --no-phone"
         said = f"give {one}" if phone is None else f"{one}, not both"
         raise typer.BadParameter(said, param_hint="'--phone'")
+    from idp.flows.operate.people import add_user, check_new
+    from idp.settings import read_settings
+
+    check_new(username=name, phone=phone, email=email, region=read_settings(os.environ).sms_region)
     password = _password(password_stdin)
-    from idp.flows.operate.people import add_user
     from idp.flows.operate.spending import never_texted
     from idp.serving.place import run
 

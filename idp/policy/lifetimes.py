@@ -19,6 +19,7 @@ from idp.policy.table import (
     Registration,
     Sessions,
     Tokens,
+    in_units,
 )
 
 _SECOND = timedelta(seconds=1)
@@ -114,16 +115,23 @@ def lifetimes_of(policy: Policy) -> dict[str, timedelta]:
 
 def sessions(table: Table) -> Sessions:
     """`[sessions]`."""
+    told, given = len(table.problems), frozenset(table.left)
     read = Sessions(
         idle=_span(table, "idle"),
         life=_span(table, "life"),
         forgiven=_span(table, "forgiven"),
         known=_span(table, "known"),
     )
-    if read.life < read.idle:
-        table.wrong("life", "must not be shorter than sessions.idle")
+    if read.life < read.idle and len(table.problems) == told:
+        _shorter(table, given, "life", read.life, "idle", read.idle)
     table.close()
     return read
+
+
+def _shorter(table: Table, given: frozenset[str], key: str, span: timedelta, than: str, longer: timedelta) -> None:
+    """Two rows that do not go together; what the file does not say is said to be ours."""
+    ours = "" if key in given else f"{in_units(span)}, as it comes with Stile, "
+    table.wrong(key, f"{ours}must not be shorter than {table.where}.{than}, which is {in_units(longer)}")
 
 
 def interaction(table: Table) -> Interactions:
@@ -153,6 +161,7 @@ def enrolment(table: Table) -> Enrolments:
 
 def tokens(table: Table) -> Tokens:
     """`[tokens]`."""
+    told, given = len(table.problems), frozenset(table.left)
     read = Tokens(
         code=_span(table, "code"),
         id_token=_span(table, "id_token"),
@@ -162,8 +171,8 @@ def tokens(table: Table) -> Tokens:
         forgiven=_span(table, "forgiven"),
         pushed=_span(table, "pushed"),
     )
-    if read.refresh_max < read.refresh:
-        table.wrong("refresh_max", "must not be shorter than tokens.refresh")
+    if read.refresh_max < read.refresh and len(table.problems) == told:
+        _shorter(table, given, "refresh_max", read.refresh_max, "refresh", read.refresh)
     table.close()
     return read
 

@@ -17,6 +17,7 @@ WINDOWS = {"per_hour": _HOUR, "per_day": _DAY}
 _LOCKED = "whoever mistypes now and then would be locked out"
 _NOT_GUESSED = "nothing may be guessed at more than 100 times in a row (NIST SP 800-63B-4)"
 _NONE = "nobody could sign in"
+_CLOSED_OUT = "whoever mistypes a code or two would be closed out until an operator comes"
 _ALL_DAY = "whoever has a browser that was used before could guess all day"
 _PESTERED = "nobody may be written to sooner"
 
@@ -24,7 +25,7 @@ COUNTS: Mapping[str, Bounds[int]] = MappingProxyType(
     {
         # NIST SP 800-63B-4 3.2.2: at most 100 in a row.
         "free": Bounds(1, 100, _NONE, _NOT_GUESSED),
-        "close_at": Bounds(1, 100, _NONE, _NOT_GUESSED),
+        "close_at": Bounds(5, 100, _CLOSED_OUT, _NOT_GUESSED),
         "per_hour": Bounds(1, 1000, _NONE, "it would limit nothing"),
         "per_day": Bounds(1, 1000, _NONE, "it would limit nothing"),
         # The same 100, of all browsers that are not known; here a day forgets them.
@@ -48,6 +49,7 @@ SPANS: Mapping[str, Bounds[timedelta]] = MappingProxyType(
 
 def limits(table: Table) -> Limits:
     """`[limits]`. The rows have the keys of ours, no more; what a row does not say is as in ours."""
+    given = dict(table.left)
     read = Limits(
         sms=_sending(table, "sms", "sms_number"),
         email=_sending(table, "email", "email_address"),
@@ -73,12 +75,18 @@ def limits(table: Table) -> Limits:
         (read.sms.strangers, read.sms.places, "sms_strangers"),
         (read.email.strangers, read.email.places, "email_strangers"),
     ):
-        for window in less.windows:
-            most = next(each.count for each in more.windows if each.per == window.per)
-            if window.count > most:
-                table.wrong(whose, f"must not let more through than {more.name}, which is {most}")
+        for key, per in WINDOWS.items():
+            count, most = (_count(limit, per) for limit in (less, more))
+            if count is not None and most is not None and count > most:
+                ours = "" if isinstance(row := given.get(whose), dict) and key in row else ", as it comes with Stile,"
+                name = f"limits.{more.name}.{key}"
+                table.wrong(f"{whose}.{key}", f"{count}{ours} must not be more than {name}, which is {most}")
     table.close()
     return read
+
+
+def _count(limit: Limit, per: timedelta) -> int | None:
+    return next((window.count for window in limit.windows if window.per == per), None)
 
 
 def _sending(table: Table, kind: str, to: str) -> Sending:

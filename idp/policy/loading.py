@@ -161,6 +161,12 @@ def load_policy(text: str) -> Policy:
         limits=limits(file.table("limits")),
         details=details(file.table("details"), levels),
     )
+    for kind, pace in (("sms", policy.limits.sms.pace), ("email", policy.limits.email.pace)):
+        waits = pace.backoff
+        if waits is not None and waits.base > policy.challenge.ttl:
+            ttl = in_units(policy.challenge.ttl)
+            why = f"must not be longer than challenge.ttl, which is {ttl}: who needs another code would be kept waiting"
+            problems.append(f"limits.{kind}_pace.base: {in_units(waits.base)} {why}")
     file.close()
     if problems:
         raise SettingsError(problems)

@@ -250,3 +250,24 @@ def test_a_person_is_shown_with_names_for_people_and_ids_for_programs(idp: Run, 
     assert idp("user", "show", person, "--json").json["events"][0]["client_id"] == client
     idp("client", "remove", name, "--yes")
     assert client in idp("user", "show", person).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(("ada", "--phone", "+372 12"), "phone number cannot be used", id="phone"),
+        pytest.param(("a b", "--no-phone"), "A username has no spaces", id="username"),
+        pytest.param(("ada", "--no-phone", "--email", "ada"), "The e-mail address is none", id="address"),
+        pytest.param(("ada", "--no-phone"), "no terminal to ask for it in: say --password-stdin", id="no terminal"),
+    ],
+)
+def test_no_password_is_asked_for_before_all_else_can_be_taken(
+    run: Run, arguments: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(what: str) -> str:
+        pytest.fail(f"asked for {what}")
+
+    monkeypatch.setattr("idp.cli.output.ask_secret", ask)
+    ran = run("user", "add", *arguments)
+    assert ran.status in {1, 2}
+    assert told in " ".join(ran.err.split())

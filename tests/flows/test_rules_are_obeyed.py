@@ -70,7 +70,7 @@ async def test_a_page_ends_when_the_policy_says(provider: Provider) -> None:
 
 
 async def test_a_limit_is_what_the_policy_says(provider: Provider) -> None:
-    rule(provider, '[limits]\ncode_failures = { free = 1, base = "1h", cap = "1h", close_at = 1 }')
+    rule(provider, '[limits]\ncode_failures = { free = 1, base = "1h", cap = "1h" }')
     browser = provider.browser()
     await provider.half_way(browser)
     code = await provider.texted(browser)

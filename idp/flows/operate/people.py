@@ -110,6 +110,15 @@ def _parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str |
     return parsed
 
 
+def check_new(*, username: str, phone: str | None, email: str | None, region: str | None) -> None:
+    """Before a password is asked for: whether all else can be taken. Raises `NotAcceptable`."""
+    parse_username(username)
+    if phone is not None:
+        parse_phone(phone, region=region)
+    if email is not None:
+        parse_email(email)
+
+
 async def add_user(
     idp: Idp,
     *,
