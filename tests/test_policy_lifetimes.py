@@ -9,6 +9,7 @@ import pytest
 from idp.errors import SettingsError
 from idp.flows.tokens import sealed_keys
 from idp.limits import Limit, Limits, Window
+from idp.model import EVERYWHERE, Notice, Texting
 from idp.policy import LIFETIMES, Policy, default_policy, in_units, lifetimes_of, limits_of, load_policy, said
 from tests.world.policies import BEFORE, OURS
 
@@ -130,6 +131,19 @@ def test_a_lifetime_is_set_by_its_row_up_to_its_bounds_and_no_further(row: str) 
         pytest.param("[limits.sms_day]\nper_day = true", "per_day: must be a whole number, not True", id="a flag"),
         pytest.param("[notices]\nwrong_codes = 0", "notices.wrong_codes: must be at least 1", id="no reason"),
         pytest.param('[limits.password_device]\nforget = "59m"', "forget: must be at least 1 hour", id="all day"),
+        pytest.param('[notices]\ntexts = "all"', "notices.texts: must be a list of notices, not 'all'", id="no list"),
+        pytest.param('[notices]\ntexts = ["news"]', "notices.texts: there is no notice 'news'; there are ", id="news"),
+        pytest.param("[notices]\nno_texts = [1, []]", "notices.no_texts: there is no notice 1", id="no names"),
+        pytest.param(
+            '[notices]\nno_texts = ["totp_added"]',
+            "notices.no_texts: totp_added changes how somebody signs in: it is texted",
+            id="silenced",
+        ),
+        pytest.param(
+            '[notices]\nno_texts = ["codes_wrong"]',
+            "notices.no_texts: codes_wrong stands in notices.texts too",
+            id="both",
+        ),
     ],
 )
 def test_no_operator_may(text: str, said: str) -> None:
@@ -191,3 +205,11 @@ def test_the_file_that_comes_with_stile_has_every_row() -> None:
 )
 def test_a_limit_is_told_in_words(row: str, words: str) -> None:
     assert said(limits_of(default_policy().limits)[row]) == words
+
+
+def test_what_is_texted_is_told_of_every_notice() -> None:
+    notices = read('[notices]\ntexts = []\nno_texts = ["codes_wrong"]\n').notices
+    texted = {notice: notices.texting(notice) for notice in Notice}
+    assert {notice for notice, how in texted.items() if how is Texting.ALWAYS} == EVERYWHERE
+    assert texted[Notice.CODES_WRONG] is Texting.NEVER
+    assert texted[Notice.NEW_BROWSER] is texted[Notice.PASSWORD_CHANGED] is Texting.UNMAILED

@@ -130,13 +130,16 @@ def free(port: int) -> Iterator[None]:
 
 
 @contextmanager
-def running(data_dir: Path) -> Iterator[Demo]:
-    """`idp demo` from nothing. Afterwards Ctrl-C, and nothing of it is left: no process, no port, no complaint."""
+def running(data_dir: Path, **more: str) -> Iterator[Demo]:
+    """`idp demo` from nothing, with these settings. Afterwards Ctrl-C, and nothing of it is left.
+
+    No process, no port, no complaint.
+    """
     port = three_ports()
     command = [sys.executable, "-m", "idp", "demo", "--port", str(port), "--json"]
     complaints = data_dir.with_suffix(".stderr")
     with complaints.open("wb") as stderr:
-        process = Popen(command, env=environment(data_dir), stdout=PIPE, stderr=stderr, start_new_session=True)
+        process = Popen(command, env=environment(data_dir) | more, stdout=PIPE, stderr=stderr, start_new_session=True)
     assert process.stdout is not None
     late = Timer(READY, process.kill)
     late.start()
