@@ -144,7 +144,10 @@ def email(
     remove: Annotated[bool, typer.Option("--remove", help="Forget the address.")] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Set a person's e-mail address. Codes that are on their way to the old one no longer work."""
+    """Set a person's e-mail address. They are told, at the old one too.
+
+    Codes that are on their way to the old one no longer work.
+    """
     if remove == (address is not None):
         raise typer.BadParameter("an address, or --remove", param_hint="ADDRESS")
     from idp.flows.operate.people import set_email

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from idp.flows.operate.authenticators import add_phone
+from idp.flows.operate.people import set_password
 from idp.model import Notice, Swap
 from idp.store.schema.people import verification
 from idp.store.schema.records import audit_event
@@ -496,6 +498,18 @@ async def test_a_number_that_is_added_again_is_told_once(provider: Provider) -> 
     provider.gateway.sent.clear()
     await enrol(provider, again)
     assert sorted(await notices(provider, Notice.TOTP_ADDED)) == [BOB_PHONE, NUMBER]
+
+
+async def test_a_phone_that_an_operator_gives_again_is_told_once(provider: Provider) -> None:
+    browser, (old, new) = await two_phones(provider)
+    await forged(provider, browser, f"/account/phones/{old}/first")
+    await forged(provider, browser, f"/account/phones/{new}/remove")
+    provider.clock.move(MINUTE)
+    await add_phone(provider.idp, "bob", NUMBER)
+    provider.gateway.sent.clear()
+    await set_password(provider.idp, "bob", "tulip gravel 77 ocean")
+    assert sorted(await notices(provider, Notice.PASSWORD_CHANGED)) == [BOB_PHONE, NUMBER]
+    assert [each["hint"] for each in await phones(provider)] == ["ending 46", "ending 47"]
 
 
 async def test_of_two_phones_removed_at_once_one_stays(provider: Provider) -> None:

@@ -70,6 +70,8 @@ async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = Fals
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         added = await store_phone(idp, conn, account.id, number, now=now)
+        assert added.number_key is not None
+        await authenticators.told_anew(conn, account_id=account.id, number_key=added.number_key)
         await tell(idp, conn, account, Notice.PHONE_ADDED, now=now)
         if replace:
             await _close_others(conn, idp, account, added)
