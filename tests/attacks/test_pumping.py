@@ -132,7 +132,7 @@ async def test_a_number_has_one_budget_for_all_browsers_however_many_are_known(p
     for home in homes:
         await provider.sign_in(home, "alice")
     provider.clock.move(timedelta(days=2))
-    sent = [len(provider.gateway.sent)]
+    sent = [len(await provider.deliver())]
     for _ in range(24):
         for home in homes:
             await asked(provider, "alice", address="", browser=home)
@@ -152,7 +152,7 @@ async def test_verified_codes_take_no_place_until_the_thirtieth_of_a_day(provide
         answer = await provider.sign_in(browser, "alice", prompt="login")
         assert answer.status_code == 303, n
         provider.clock.move(timedelta(minutes=1))
-    assert len(provider.gateway.sent) == 30
+    assert len(await provider.deliver()) == 30
     page = await asked(provider, "alice", address="198.51.100.99", browser=home if known else None)
     assert len(await provider.deliver()) == 30
     assert page.page is not None

@@ -158,7 +158,7 @@ async def test_a_form_that_is_not_ours_changes_nothing(provider: Provider) -> No
     await provider.sign_in(browser)
     await other.get(provider.authorize_url())
     before = browser.token
-    protocol = {"/token", "/userinfo", "/introspect", "/revoke", "/authorize", "/logout"}
+    protocol = {"/token", "/userinfo", "/introspect", "/revoke", "/par", "/authorize", "/logout"}
     posts = [
         path
         for path, methods in paths(provider)
