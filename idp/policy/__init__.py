@@ -20,7 +20,7 @@ from idp.policy.details import (
     headline,
 )
 from idp.policy.explain import Line, explain, in_words, left_out
-from idp.policy.facts import UNMET, UNSURE, Ask, Barrier, Facts, Kind, Proceed, Reason, Refuse, Why, shut
+from idp.policy.facts import UNMET, UNSURE, Ask, Barrier, Facts, Kind, Missing, Proceed, Reason, Refuse, Why, shut
 from idp.policy.fields import misfit
 from idp.policy.grants import is_for, recheck, still_approved
 from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifetimes_of

@@ -12,11 +12,13 @@ from idp.flows.idp import ACCOUNT_PATH, INTERNAL
 from idp.flows.language import page_language
 from idp.flows.people.rooms import CANCELLED_PATH, SIGN_IN_PATH
 from idp.flows.signin.authorize import ToClient, ToInteraction
+from idp.flows.signin.told import Told
 from idp.model import Account, Client, ResponseMode
 from idp.oidc import metadata
 from idp.oidc.answer import MAX_LOCATION, redirect_url
 from idp.oidc.redirects import home as leads_home
 from idp.oidc.redirects import leads_on
+from idp.web.approvals import out_of_reach
 from idp.web.door import base_path, csrf, idp_of, set_cookie
 from idp.web.door import visitor as read_visitor
 from idp.web.pages import (
@@ -221,3 +223,17 @@ def _with_cookies(request: Request, answer: ToInteraction | ToClient, response: 
     if answer.device is not None:
         set_cookie(response, idp, answer.device, kind="-device", life=idp.policy.sessions.known)
     return response
+
+
+def told(request: Request, beyond: Told) -> HTMLResponse:
+    """The page for who cannot approve what is asked of them."""
+    client, asked = beyond.client, beyond.request
+    return page(
+        request,
+        out_of_reach(beyond, base=base_path(idp_of(request))),
+        status=403,
+        form_targets=leads_on(asked.redirect_uri, client.redirect_uris),
+        ui_locales=asked.ui_locales,
+        person=beyond.account,
+        here=f"{base_path(idp_of(request))}/i/{beyond.interaction_id}",
+    )

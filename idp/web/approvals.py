@@ -5,9 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.signin.told import Told
 from idp.model import Details
-from idp.policy import TYPE, DetailsRule, FieldKind, FieldRule, Policy, headline
-from idp.web.pages import Approval, DetailLine, Money, ScopeLine
+from idp.policy import TYPE, DetailsRule, FieldKind, FieldRule, Missing, Policy, headline
+from idp.web.pages import Approval, DetailLine, Money, OutOfReach, ScopeLine
 
 
 def approval_of(details: Details, policy: Policy, here: str, *, scopes: tuple[ScopeLine, ...]) -> Approval:
@@ -23,6 +25,19 @@ def approval_of(details: Details, policy: Policy, here: str, *, scopes: tuple[Sc
         amount=amount,
         payee=None if rule.payee is None else told.get(rule.payee),
         scopes=scopes,
+    )
+
+
+def out_of_reach(told: Told, *, base: str) -> OutOfReach:
+    """The page for who cannot approve it."""
+    refuse, zone = told.refuse, None if told.account is None else told.account.claims.get("zoneinfo")
+    return OutOfReach(
+        client_name=told.client.name,
+        why=(refuse.barrier or refuse.missing or Missing.NO_AUTHENTICATOR).value,
+        account=base + ACCOUNT_PATH,
+        cancel=f"{base}/i/{told.interaction_id}/cancel",
+        until=refuse.retry_at,
+        zone=zone if isinstance(zone, str) else None,
     )
 
 

@@ -15,6 +15,7 @@ from idp.flows.signin import begin
 from idp.flows.signin import pushed as flow
 from idp.flows.signin.authorize import Show, ToClient, Unstored
 from idp.flows.signin.choices import cancelled
+from idp.flows.signin.told import Told
 from idp.model import AuthorizationRequest, Client, ResponseMode
 from idp.oidc import answer, metadata, pushed
 from idp.oidc import request as requests
@@ -24,7 +25,7 @@ from idp.oidc.params import once
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind, left_out
 from idp.web import password_form
-from idp.web.answers import again, came_again, form_post, see_other, to_client, to_interaction, trouble
+from idp.web.answers import again, came_again, form_post, see_other, to_client, to_interaction, told, trouble
 from idp.web.door import Unreadable, base_path, idp_of, own_form, pairs, query, ui_locales, visitor
 from idp.web.interaction import shown
 from idp.web.notes import NOTE, ROOM
@@ -109,6 +110,8 @@ async def _at_pushed(request: Request, given: Sequence[tuple[str, str]], named: 
             return _gone(request, given, named.client)
         case ToClient() as done:
             return to_client(request, done)
+        case Told() as beyond:
+            return told(request, beyond)
         case Show() if request.method == "POST":
             return see_other(f"{here}?{written}")
         case Show() as show if show.ask.kind is Kind.PASSWORD and show.loaded.interaction is None:

@@ -18,11 +18,12 @@ from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction
 from idp.flows.signin.destinations import next_send
 from idp.flows.signin.questions import waiting
 from idp.flows.signin.signed import second_options
+from idp.flows.signin.told import Told
 from idp.model import SECOND, SENT, Factor
 from idp.policy import Kind
 from idp.sms import Channel
 from idp.web import password_form
-from idp.web.answers import page, to_client, to_interaction
+from idp.web.answers import page, to_client, to_interaction, told
 from idp.web.asking import NOTHING, WORDS, Extra, asked, destination_of, leads_to, page_for
 from idp.web.door import base_path, idp_of, own_form, visitor
 from idp.web.notes import ANYTHING, Note, after, extra_of, note_of, see
@@ -71,9 +72,8 @@ async def shown(
 async def _delivery(request: Request, show: Show, factor: Factor) -> Delivery:
     idp = idp_of(request)
     challenge = waiting(show, factor, idp.policy)
-    if challenge is None:
-        return Delivery.UNKNOWN
-    return Delivery(await deliver.delivery_of(idp, challenge.interaction_id, Channel(factor)))
+    found = None if challenge is None else await deliver.delivery_of(idp, challenge.interaction_id, Channel(factor))
+    return Delivery.UNKNOWN if found is None else Delivery(found)
 
 
 async def show(request: Request) -> Response:
@@ -88,6 +88,8 @@ async def show(request: Request) -> Response:
             return await shown(request, asked, factor=factor, extra=extra, status=note.status)
         case ToClient() as done:
             return to_client(request, done)
+        case Told() as beyond:
+            return told(request, beyond)
         case Gone():
             return await gone(request, interaction_id)
 
@@ -107,8 +109,7 @@ async def with_passkey(request: Request) -> Response:
 
 
 def _here(request: Request, interaction_id: UUID, factor: Factor | None = None) -> str:
-    here = f"{base_path(idp_of(request))}/i/{interaction_id}"
-    return here if factor is None else f"{here}/{factor.value}"
+    return f"{base_path(idp_of(request))}/i/{interaction_id}" + ("" if factor is None else f"/{factor.value}")
 
 
 async def code(request: Request) -> Response:

@@ -75,6 +75,8 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     bob = demo.bob
     await visitor.signs_in(bob)
     await visitor.prepares_transfer("Jana Nováková", "25")
+    await visitor.sees("You cannot approve this yet", "you have none")
+    await visitor.presses("Back to Acme Bank")
     await visitor.sees("You need an authenticator app for transfers", "€25.00", "was not sent", "after 24 hours")
     assert await visitor.balance() == "€4,280.50"
 
@@ -103,6 +105,8 @@ async def test_without_an_app_a_transfer_is_refused_and_a_new_app_has_to_wait(vi
     assert any("app was added to your" in text for text in (await demo.texts(bob))[:2])  # and one about the codes
 
     await visitor.prepares_transfer("Jana Nováková", "25")
+    await visitor.sees("You cannot approve this yet", "on hold for your protection")
+    await visitor.presses("Back to Acme Bank")
     await visitor.sees("You need an authenticator app for transfers", "The sign-in service says")
     assert await visitor.balance() == "€4,280.50"
     await visitor.opens(demo.start)

@@ -309,10 +309,9 @@ async def test_small_ones_take_less_until_their_sum_does_not(paying: Provider) -
         answer = await browser.submit("/sms", code=(await paying.deliver())[-1])
         assert (await redeem(paying, parameters(answer)["code"])).status_code == 200
     # The fourth would make 120: it takes the app, which bob does not have.
-    answer = await browser.get(at(await push(paying, authorization_details=paid("30.00"))))
-    assert "unmet_authentication_requirements" in (answer.headers.get("location") or answer.text)
-    answer = await browser.get(at(await push(paying, authorization_details=paid("30.01"))))
-    assert "unmet_authentication_requirements" in (answer.headers.get("location") or answer.text)
+    for amount in ("30.00", "30.01"):
+        answer = await browser.get(at(await push(paying, authorization_details=paid(amount))))
+        assert (answer.status_code, "You cannot approve this yet" in answer.text) == (403, True)
     paying.clock.move(timedelta(hours=24))
     browser = await signed_in(paying, "bob")
     page = await browser.get(at(await push(paying, authorization_details=paid("10.00"))))
@@ -406,18 +405,29 @@ async def test_signed_in_and_a_button_are_enough_where_the_policy_says_so(paying
 
 async def test_the_client_can_tell_why_somebody_cannot_approve(paying: Provider) -> None:
     browser = await signed_in(paying, "bob")
-    answer = parameters(await browser.get(at(await push(paying))))
+    page = await browser.get(at(await push(paying)))
+    assert "you have none" in page.text
+    answer = parameters(await browser.submit("/cancel"))
     assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "no_authenticator")
     later = paying.clock.now() + timedelta(hours=5)
     await paying.idp.db.one(Sql("UPDATE authenticator SET trusted_at = :later WHERE factor = 'totp'"), later=later)
     browser = await signed_in(paying)
-    answer = parameters(await browser.get(at(await push(paying))))
+    url = at(await push(paying))
+    page = await browser.get(url)
+    assert "from <strong>15 Jan 2026, 17:00 UTC" in page.text
+    assert 'href="/account"' in page.text
+    answer = parameters(await browser.submit("/cancel"))
     assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "on_hold")
+    assert "cannot be opened any more" in (await browser.get(url)).text
+    silent = parameters(await browser.get(at(await push(paying, prompt="none"))))
+    assert silent["unmet"] == "on_hold"
 
 
 async def test_a_frozen_account_approves_nothing_however_small(paying: Provider) -> None:
     rule(paying, SMALL)
     browser = await signed_in(paying, "bob")
     await paying.idp.db.one(Sql("UPDATE account SET frozen_at = :now WHERE username = 'bob'"), now=paying.clock.now())
-    answer = parameters(await browser.get(at(await push(paying, authorization_details=paid("5.00")))))
+    page = await browser.get(at(await push(paying, authorization_details=paid("5.00"))))
+    assert "Your account is frozen" in page.text
+    answer = parameters(await browser.submit("/cancel"))
     assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "frozen")

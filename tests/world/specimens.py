@@ -55,6 +55,7 @@ from idp.web.pages import (
     Outbox,
     OutboxMessage,
     Outcome,
+    OutOfReach,
     Page,
     Problem,
     Profile,
@@ -182,6 +183,7 @@ PAYMENT = Purpose(
 assert PAYMENT.approval is not None
 ALSO = replace(PAYMENT, approval=replace(PAYMENT.approval, scopes=(ScopeLine(name="email", optional=True),)))
 PLAIN = replace(PAYMENT, approval=replace(PAYMENT.approval, amount=None, payee=None))
+BEYOND = OutOfReach(client_name="Acme Bank", why="on_hold", account="/account", cancel="/i/1/cancel")
 APPROVE = Approve(who=WHO, action="/i/1/approve", purpose=PAYMENT, cancel="/i/1/cancel")
 SELECT = SelectAccount(
     action="/i/1/account",
@@ -489,6 +491,12 @@ PAGES: dict[str, Page] = {
     "consent": CONSENT,
     "consent-plain": replace(CONSENT, host=None, who=None, scopes=(ScopeLine(name="openid"),)),
     "approve": APPROVE,
+    **{
+        f"out-of-reach-{why}": replace(BEYOND, why=why)
+        for why in ("no_authenticator", "on_hold", "closed", "frozen", "group")
+    },
+    "out-of-reach-until": replace(BEYOND, until=NOW + timedelta(hours=20), zone="Europe/Tallinn"),
+    "out-of-reach-closed-until": replace(BEYOND, why="closed", until=NOW + timedelta(hours=20)),
     "approve-plain": replace(APPROVE, purpose=PLAIN),
     "approve-totp": replace(TOTP, purpose=PAYMENT),
     "approve-totp-wrong": replace(TOTP, purpose=PAYMENT, tries_left=2, problems=(Problem.CODE_WRONG,)),

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from idp.flows.idp import INTERNAL, Idp, Visitor, device_key
 from idp.flows.signin.first import begins_as
+from idp.flows.signin.told import Told, is_told
 from idp.flows.tokens import codes
 from idp.flows.tokens.codes import Carried
 from idp.model import AuthorizationCode, AuthorizationRequest, Change, Client, Factor, Grant, Interaction, Session
@@ -209,7 +210,7 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     return loaded, interaction, client
 
 
-async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToClient | Gone:
+async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToClient | Told | Gone:
     """Decide again from the proofs so far, and carry the decision out: a page, a code, or an error for the client."""
     now = idp.clock.now()
     found = await find(idp, interaction_id, visitor, now=now)
@@ -221,6 +222,8 @@ async def resume(idp: Idp, interaction_id: UUID, visitor: Visitor) -> Show | ToC
     if isinstance(decision, Ask):
         await _arrived(idp, loaded)
         return Show(decision, facts, loaded, interaction, client)
+    if isinstance(decision, Refuse) and is_told(decision, interaction.request):
+        return Told(decision, interaction.id, interaction.request, client, loaded.account)
     if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
         return Gone(ui_locales=interaction.request.ui_locales)
     if isinstance(decision, Refuse):

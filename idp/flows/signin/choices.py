@@ -7,10 +7,11 @@ from idp.audit import ConsentGiven
 from idp.crypto import digest
 from idp.flows.idp import Idp, Visitor, next_token
 from idp.flows.signin import repeat
-from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load, resume
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, facts_of, find, load, refused, resume
+from idp.flows.signin.told import Told, is_told
 from idp.model import AuthorizationRequest, Interaction, Session
 from idp.oidc import answer
-from idp.policy import Ask, Kind, Policy, Reason, Why, decide, not_for_this_person
+from idp.policy import Ask, Kind, Policy, Reason, Refuse, Why, decide, not_for_this_person
 from idp.store.signin import sessions
 from idp.store.signin.facts import Loaded
 from idp.store.tokens import consents
@@ -25,6 +26,10 @@ async def cancel(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
     loaded, interaction, client = found
     facts = facts_of(idp, loaded, interaction, client, now=now)
     match decide(facts, idp.policy):
+        case Refuse() as refuse if is_told(refuse, interaction.request):
+            if not await sessions.finish(idp.db, interaction_id=interaction.id, now=now):
+                return Gone()
+            return refused(idp, interaction.request, refuse)
         case Ask(reason=Reason(why=Why.NOT_IN_GROUP)):
             return await _deny(idp, interaction, not_for_this_person(facts).description, now=now)
         case _:
@@ -85,7 +90,7 @@ async def consent(
 async def _on(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToInteraction | ToClient | Gone:
     """Straight to the client where nothing else is asked, else to the page that asks."""
     found = await resume(idp, interaction_id, visitor)
-    return ToInteraction(interaction_id) if isinstance(found, Show) else found
+    return ToInteraction(interaction_id) if isinstance(found, Show | Told) else found
 
 
 async def choose_account(

@@ -18,6 +18,7 @@ from idp.flows.signin.authorize import (
 )
 from idp.flows.signin.begin import with_cookie
 from idp.flows.signin.first import begins_as
+from idp.flows.signin.told import Told, is_told
 from idp.flows.tokens.clients import authenticate
 from idp.model import Client
 from idp.oidc import client_auth, metadata
@@ -71,7 +72,7 @@ def _unstored(found: Pushed, token: str, written: str) -> Unstored:
     return Unstored(found.request, written, store.id_of(digest(token)), found.expires_at)
 
 
-async def open_(idp: Idp, client: Client, token: str, visitor: Visitor) -> Show | ToClient | Unknown:
+async def open_(idp: Idp, client: Client, token: str, visitor: Visitor) -> Show | ToClient | Told | Unknown:
     """What a browser finds that comes with a pushed request: a question about it, or its answer.
 
     Where somebody is signed in, `Show` is of its interaction, which is stored; else it asks for the password at the
@@ -109,6 +110,8 @@ async def open_(idp: Idp, client: Client, token: str, visitor: Visitor) -> Show 
     if isinstance(decision, Ask):
         show = Show(decision, facts, loaded, interaction, client)
         return show if begun else with_cookie(idp, show, visitor)
+    if isinstance(decision, Refuse) and begun and is_told(decision, found.request):
+        return Told(decision, interaction.id, found.request, client, loaded.account)
     if begun:
         answered = await sessions.finish(idp.db, interaction_id=interaction.id, now=now)
     else:

@@ -63,6 +63,7 @@ from idp.web.pages.prompts import (
     Consent,
     EmailCode,
     EnrolAuthenticator,
+    OutOfReach,
     RecoveryCode,
     RecoveryCodes,
     SelectAccount,

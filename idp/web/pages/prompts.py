@@ -1,7 +1,7 @@
 """The pages of an interaction, one per prompt and factor. What they show, nothing about how it came about."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLine, Who
@@ -206,6 +206,23 @@ class Approve:
     purpose: Purpose
     who: Who | None = None
     cancel: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfReach:
+    """Why somebody cannot approve what is asked. Posts an empty form to `cancel`, which answers the client.
+
+    `why` is what the client hears as `unmet`; `until` when it will do, said in the person's `zone`.
+    """
+
+    template: ClassVar[str] = "out_of_reach.html"
+    client_name: str
+    why: str
+    account: str
+    cancel: str
+    until: datetime | None = None
+    zone: str | None = None
     problems: tuple[Problem, ...] = ()
 
 
