@@ -26,7 +26,13 @@ def every_route(routes: list[BaseRoute]) -> Iterator[Route]:
 def paths(provider: Provider) -> list[tuple[str, set[str]]]:
     """Every path of ours, filled in, with its methods."""
     fill = {"{id:uuid}": "3b241101-e2bb-4255-8caf-4136c566a962", "{factor:factor}": "sms", "{name}": "stile.css"}
-    fill |= {"{gateway}": "fake", "{attempt}": fill["{id:uuid}"], "{key}": "0" * 32, "{token}": "0" * 43, "{key:device}": "0" * 64}
+    fill |= {
+        "{gateway}": "fake",
+        "{attempt}": fill["{id:uuid}"],
+        "{key}": "0" * 32,
+        "{token}": "0" * 43,
+        "{key:device}": "0" * 64,
+    }
     found = []
     for route in every_route(list(provider.app.routes)):
         path = route.path
