@@ -68,7 +68,7 @@ async def test_an_app_is_set_up_by_somebody_who_chose_spanish_on_a_page(visitor:
     await gives_password(visitor, bob)
     await visitor.types("Código de seguridad", await demo.new_code(bob))
     await visitor.presses("Continuar")
-    await ve(visitor, "Su seguridad", "sesión abierta como bob", "Actividad reciente", "Este dispositivo")
+    await ve(visitor, "Su cuenta", "sesión abierta como bob", "Actividad reciente", "Este dispositivo")
     await visitor.follows("Agregar una aplicación de autenticación")
     await ve(visitor, "Configure una aplicación de autenticación", "24 horas después de que")
     await visitor.presses("Mostrar el código QR")
