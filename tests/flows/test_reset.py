@@ -1,5 +1,6 @@
 """A forgotten password, by link and strongest factor: what it takes, what it ends, and what it never opens."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from idp.sms import Channel
 from idp.store.people import accounts
 from idp.store.sql import Sql
 from tests.world.account_pages import come_in, is_signed_in, notices, refresh_token
+from tests.world.authenticator import Key, keep, options_in
 from tests.world.mailing import can_mail, mails
 from tests.world.parallel import at_once
 from tests.world.provider import BOB_PHONE, ISSUER, PASSWORD, Browser, Provider
@@ -187,6 +189,26 @@ async def test_who_signs_in_beside_a_reset_gets_a_session_of_their_own(provider:
     page = await browser.submit("/password", username="alice", password=PASSWORD)
     assert page.url.path.startswith("/i/"), "the proof of the reset is none of signing in"
     assert not await is_signed_in(browser)
+    await browser.get(str(page.url))
+    provider.clock.move(timedelta(minutes=1))
+    page = await browser.submit("/totp", code=provider.totp())
+    assert page.url.path == "/account"
+
+
+async def test_a_passkey_that_was_proved_for_a_reset_signs_in_nowhere(provider: Provider) -> None:
+    key, browser = Key(), provider.browser()
+    await keep(provider, key)
+    page = await press(browser, await link(provider))
+    if "Confirm with your passkey" not in page.text:
+        page = await browser.get(f"{page.url.path}/passkey")
+    page = await browser.submit("/passkey", code=json.dumps(key.answer(options_in(page.text))))
+    assert page.url.path == "/reset"
+    assert not await is_signed_in(browser)
+    silent = await browser.get(provider.authorize_url(prompt="none"), follow=False)
+    assert "login_required" in silent.headers["location"]
+    await browser.get("/reset")
+    await choose(browser)
+    assert await provider.idp.db.value(STRONG_FROM, name="alice") is None
 
 
 async def test_a_signed_in_person_is_asked_for_the_factor_too(provider: Provider) -> None:
