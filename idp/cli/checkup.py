@@ -11,6 +11,7 @@ from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
 from idp.errors import IdpError, SealBroken, SettingsError
+from idp.flows.rules import read_policy
 from idp.flows.sealed import NUMBER, bound, purpose_of
 from idp.flows.tokens.sealed_keys import SIGNING_KEY
 from idp.flows.tokens.sealed_keys import bound as key_bound
@@ -105,8 +106,21 @@ async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator
         yield finding
     yield await _signing_keys(db)
     yield await _registered(db)
+    async for finding in _groups(settings, db):
+        yield finding
     async for finding in _outbox(db):
         yield finding
+
+
+async def _groups(settings: Settings, db: Database) -> AsyncIterator[Finding]:
+    """Groups of people or clients that ask for nothing more, because the policy of this process has no row for them."""
+    with suppress(SettingsError):
+        known = read_policy(settings).groups
+        lost = [group for group in await inspection.groups(db) if group not in known]
+        if lost:
+            found = f"no row in the policy for {', '.join(lost)}: they raise no floor"
+            advice = "give IDP_POLICY the same file everywhere, or take them away with `idp user groups`"
+            yield Finding("groups", WARN, found, advice)
 
 
 async def _clock(db: Database) -> Finding:

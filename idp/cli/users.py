@@ -188,17 +188,18 @@ def show(
     from idp.flows.operate.finding import find_user, list_clients, out_of_reach
     from idp.serving.place import run
 
-    async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator], dict[str, str]]":
+    async def found(idp: "Idp") -> "tuple[Person, Sequence[Authenticator], dict[str, str], list[str]]":
         person = await find_user(idp, name, events=events)
         clients = {client.id: client.name for client in await list_clients(idp)}
-        return person, await out_of_reach(idp, person), clients
+        return person, await out_of_reach(idp, person), clients, sorted(person.account.groups - set(idp.policy.groups))
 
-    person, lost, clients = run(found)
+    person, lost, clients, rowless = run(found)
     warnings = [
         f"No code reaches the phone {one.hint} ({str(one.id)[:8]}): by today's numbering plans it is no mobile number. "
         f"Give them another with `idp user phone {person.account.username} NUMBER --replace`."
         for one in lost
     ]
+    warnings += [f"The group {group} has no row in the policy: it raises no floor for them." for group in rowless]
     happened = [
         {"at": at, "event": what, "client_id": client, "fields": fields} for at, what, client, fields in person.events
     ]

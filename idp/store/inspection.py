@@ -21,6 +21,11 @@ ORDER BY created_at DESC
 LIMIT :limit""")
 
 
+_GROUPS = Sql("""
+SELECT DISTINCT g.name FROM account, unnest(groups) AS g (name)
+UNION SELECT DISTINCT g.name FROM client, unnest(groups) AS g (name) ORDER BY 1""")
+
+
 async def about(conn: Conn) -> tuple[int, datetime]:
     """The server's version as a number (180004 is 18.4), and its time. Needs no table."""
     row = await conn.one(_ABOUT)
@@ -37,3 +42,8 @@ async def sealed_sample(conn: Conn, *, limit: int) -> list[tuple[UUID, UUID, str
     """Account, id, factor and sealed value of the newest authenticators."""
     rows = await conn.all(_SAMPLE, limit=limit)
     return [(row["account_id"], row["id"], row["factor"], row["sealed"]) for row in rows]
+
+
+async def groups(conn: Conn) -> list[str]:
+    """Every group that somebody is in or some client is for, in order."""
+    return [row["name"] for row in await conn.all(_GROUPS)]

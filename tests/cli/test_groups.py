@@ -76,3 +76,16 @@ async def test_a_running_provider_hears_of_it_at_once(provider: Provider, monkey
     issued = (await provider.token("ledger", **form, code_verifier=provider.pkce.verifier)).json()
     await set_groups(provider.idp, "alice", [])
     assert (await refresh(provider, issued["refresh_token"], "ledger")).json()["error"] == "invalid_grant"
+
+
+def test_a_group_that_lost_its_row_is_warned_of(idp: Run, person: str, settings: pytest.MonkeyPatch) -> None:
+    assert idp("user", "groups", person, "vault").status == 0
+    assert "vault" not in idp("doctor").out
+    assert idp("user", "show", person, "--json").json["warnings"] == []
+    settings.delenv("IDP_POLICY")
+    # other tests of this database may have left other groups
+    warned = next(line for line in idp("doctor").out.splitlines() if line.startswith("warn  groups"))
+    assert "no row in the policy for" in warned
+    assert "vault" in warned
+    told = idp("user", "show", person)
+    assert "The group vault has no row in the policy: it raises no floor for them." in told.out
