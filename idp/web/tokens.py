@@ -12,6 +12,7 @@ from starlette.routing import Route
 from idp import metrics
 from idp.catalogue import languages
 from idp.errors import OAuthError
+from idp.errors import TooMany as Crowded
 from idp.flows.signin import pushed
 from idp.flows.tokens import bearer as flow
 from idp.flows.tokens.clients import TooMany
@@ -53,6 +54,9 @@ def _protocol(endpoint: Endpoint) -> Endpoint:
             response = _refusal(malformed(error))
         except TooLarge:
             response = _refusal(OAuthError("invalid_request", "The body is too large.", status=413))
+        except Crowded as error:
+            response = _refusal(OAuthError("temporarily_unavailable", "Too many from this address.", status=429))
+            response.headers["Retry-After"] = seconds(error.retry_after)
         except TooMany as error:
             response = _refusal(OAuthError("invalid_client", "Too many failures. Try again later.", status=429))
             response.headers["Retry-After"] = seconds(error.retry_after)

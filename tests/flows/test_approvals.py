@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from idp.model import AuthMethod
 from idp.store.sql import Sql
 from tests.world.parallel import at_once
 from tests.world.policies import rule
@@ -431,3 +432,52 @@ async def test_a_frozen_account_approves_nothing_however_small(paying: Provider)
     assert "Your account is frozen" in page.text
     answer = parameters(await browser.submit("/cancel"))
     assert (answer["error"], answer["unmet"]) == ("unmet_authentication_requirements", "frozen")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "%00", "x" * 3000, "%FF", "é", "%ED%A0%80", "a&client_id=bank", "a&request_uri=b"]
+)
+async def test_no_name_of_a_request_breaks_anything(paying: Provider, name: str) -> None:
+    url = f"/authorize?client_id=payments&request_uri=urn:ietf:params:oauth:request_uri:{name}"
+    for browser in (paying.browser(), await signed_in(paying)):
+        for path in (
+            url,
+            url.replace("/authorize", "/authorize/password"),
+            url.replace("/authorize", "/authorize/cancel"),
+        ):
+            assert (await browser.http.get(path)).status_code < 500
+            assert (await browser.http.post(path, data={"csrf": "x"})).status_code < 500
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"a=b&a=c", b"authorization_details=%00", b"client_id=payments&scope=" + b"x" * 70_000]
+)
+async def test_no_body_that_is_pushed_breaks_anything(paying: Provider, body: bytes) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with paying.browser().http as http:
+        answers = [
+            await http.post("/par", content=body, headers=kind, auth=("payments", paying.secrets["payments"])),
+            await http.post("/par", content=body, headers=kind),
+            await http.post("/par", content=body),
+            await http.get("/par"),
+        ]
+    assert {answer.status_code for answer in answers} <= {400, 401, 405, 413}
+
+
+async def test_nobody_fills_the_table_in_the_name_of_a_public_client(paying: Provider) -> None:
+    await paying.add_client("spa", BANK_URI, auth_method=AuthMethod.NONE, secret_hash=None)
+    form = {
+        "client_id": "spa",
+        "redirect_uri": BANK_URI,
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge": paying.pkce.challenge,
+        "code_challenge_method": "S256",
+    }
+    async with paying.browser().http as http:
+        paying.count()
+        assert (await http.post("/par", data=form)).status_code == 201
+        assert len(paying.statements) == 2
+        answers = [await http.post("/par", data=form) for _ in range(60)]
+    assert [answer.status_code for answer in answers] == [201] * 59 + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0

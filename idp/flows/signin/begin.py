@@ -47,7 +47,7 @@ def with_cookie(idp: Idp, asked: Show, visitor: Visitor) -> Show:
 async def _store(idp: Idp, asked: Show, visitor: Visitor) -> ToInteraction:
     started, loaded = asked.interaction, asked.loaded
     if loaded.session is None or loaded.session.account_id is None:
-        await _charge(idp, visitor, now=started.started_at)
+        await charge(idp, visitor, now=started.started_at)
     if loaded.session is not None:
         await sessions.begin(idp.db, started=started, now=started.started_at)
         return ToInteraction(started.id)
@@ -59,7 +59,7 @@ async def _store(idp: Idp, asked: Show, visitor: Visitor) -> ToInteraction:
     return ToInteraction(started.id, token)
 
 
-async def _charge(idp: Idp, visitor: Visitor, *, now: datetime) -> None:
+async def charge(idp: Idp, visitor: Visitor, *, now: datetime) -> None:
     """What is stored for a stranger is counted, so that nobody fills the tables from one address."""
     if exempt(idp, visitor):
         return

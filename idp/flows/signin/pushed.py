@@ -16,11 +16,11 @@ from idp.flows.signin.authorize import (
     paused,
     refused,
 )
-from idp.flows.signin.begin import with_cookie
+from idp.flows.signin.begin import charge, with_cookie
 from idp.flows.signin.first import begins_as
 from idp.flows.signin.told import Told, is_told
 from idp.flows.tokens.clients import authenticate
-from idp.model import Client
+from idp.model import AuthMethod, Client
 from idp.oidc import client_auth, metadata
 from idp.oidc import pushed as judging
 from idp.oidc.params import Params
@@ -38,7 +38,10 @@ class Unknown:
 
 
 async def push(idp: Idp, authorization: str | None, params: Params, visitor: Visitor) -> Kept:
-    """Keep a request for the client that proves who it is. Raises `OAuthError` (RFC 9126 2.3)."""
+    """Keep a request for the client that proves who it is. Raises `OAuthError` (RFC 9126 2.3).
+
+    Also `TooMany`, where one address pushes more in the name of a public client than anybody needs.
+    """
     client = await authenticate(idp, authorization, params, visitor, also_for=idp.issuer + metadata.PAR)
     request = judging.parse(
         params,
@@ -50,6 +53,8 @@ async def push(idp: Idp, authorization: str | None, params: Params, visitor: Vis
         details_rules=idp.policy.details,
     )
     now, token = idp.clock.now(), random_token()
+    if client.auth_method is AuthMethod.NONE:
+        await charge(idp, visitor, now=now)  # whose id anybody knows, so that anybody could fill the table in its name
     kept = await store.push(
         idp.db,
         request_hash=digest(token),
