@@ -20,6 +20,7 @@ from tests.world.policies import OURS
 from tests.world.weakest import KEPT, ours, table
 
 HOLD = timedelta(hours=24)
+ROOT = Path(__file__).parent.parent
 POLICY = default_policy()
 SHORT = load_policy(OURS.replace('hold = "24h"', 'hold = "1h"', 1))
 BY_NAME = {victim.said: victim for victim in victims(POLICY)}
@@ -173,9 +174,11 @@ def test_without_any_guard_the_audit_says_something_else(
 
 
 def test_the_documentation_shows_the_very_table() -> None:
-    shown = (Path(__file__).parent.parent / "docs/security.md").read_text(encoding="utf-8")
+    shown = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     assert table() in shown, f"docs/security.md should say\n{table()}"
 
 
-def test_every_change_has_a_row() -> None:
+def test_every_change_has_a_row_that_a_flow_executes() -> None:
     assert set(TRANSITIONS) == set(Change)
+    flows = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "idp/flows").rglob("*.py"))
+    assert [change for change in Change if f"Change.{change.name}" not in flows] == []

@@ -2,34 +2,43 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from idp.model import (
     AuthenticationEvent,
     Authenticator,
+    AuthorizationRequest,
     Factor,
 )
 from idp.policy import (
     UNMET,
+    Ask,
     Change,
     Ends,
+    Facts,
     May,
     NeedsProof,
     Refuse,
     Vouched,
+    decide,
+    default_policy,
     load_policy,
 )
 from tests.world.histories import (
     ANNA,
     APP,
     AT_ONCE,
+    BY_ONESELF,
     HELD,
     HERE,
     HOLD,
     LATER,
+    LONG_AGO,
     NOTHING,
     NOW,
+    PAGES,
     PAPER,
     PASSWORD,
     PHONE,
@@ -46,8 +55,21 @@ def test_nobody_enrols_without_signing_in() -> None:
     assert ask(SMS, having=(PHONE,)) == NeedsProof((Factor.PASSWORD,))
 
 
-def test_a_disabled_account_changes_nothing() -> None:
-    found = ask(PASSWORD, SMS, having=(PHONE,), account=replace(ANNA, disabled=True))
+@pytest.mark.parametrize("change", BY_ONESELF)
+def test_a_disabled_account_gets_into_no_room_and_changes_nothing(change: Change) -> None:
+    request = AuthorizationRequest(PAGES.id, "/account", ("openid",), change=change)
+    client, account = replace(PAGES, scopes=frozenset({"openid"})), replace(ANNA, disabled=True)
+    proofs, having = (PASSWORD, SMS, TOTP), (PHONE, APP)
+    facts = Facts(NOW, client, request, LONG_AGO, uuid4(), account, proofs, having, internal=True)
+    assert isinstance(decide(facts, default_policy()), Ask), "it is signed in to again, and that is refused"
+    found = decide(replace(facts, interaction_id=HERE), default_policy())
+    assert isinstance(found, Refuse)
+    assert found.error == "access_denied"
+
+
+def test_a_disabled_account_is_not_recovered_by_a_link() -> None:
+    disabled = replace(ANNA, disabled=True)
+    found = ask(SMS, having=(PHONE,), account=disabled, vouched=Vouched.MAILBOX, change=Change.RESET_PASSWORD)
     assert isinstance(found, Refuse)
     assert found.error == "access_denied"
 

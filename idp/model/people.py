@@ -26,7 +26,6 @@ class Change(StrEnum):
     REMOVE_EMAIL = "remove_email"
     CHANGE_PASSWORD = "change_password"
     RESET_PASSWORD = "reset_password"
-    RECOVER = "recover"
     FREEZE = "freeze"
     OPERATOR_ADDS = "operator_adds"
     OPERATOR_REPLACES = "operator_replaces"

@@ -132,7 +132,7 @@ def brings(world: World, change: Change, target: UUID | None) -> bool:
             return not world.mailbox and not world.password  # it is good for another password
         case Change.REMOVE_APP:
             return target not in world.theirs and not _holds(world, Factor.TOTP)
-        case Change.RESET_PASSWORD | Change.RECOVER:
+        case Change.RESET_PASSWORD:
             return not world.password or world.account.frozen_at is not None
         case Change.CHANGE_PASSWORD:
             return not world.password

@@ -164,14 +164,6 @@ TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
             Ends.EVERYTHING,
             recovers=True,
         ),
-        Change.RECOVER: Transition(
-            "recovering an account",
-            (Way((MAILBOX, BY_CODE), closes=True), Way((PASSWORD, BY_CODE), closes=True)),
-            (ENABLED,),
-            (FRESHLY,),
-            Ends.EVERYTHING,
-            recovers=True,
-        ),
         Change.FREEZE: Transition(
             "freezing an account", (Way((MAILBOX,)), Way((OPERATOR,))), ends=Ends.EVERYTHING, freezes=True
         ),

@@ -54,6 +54,8 @@ async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Tick
         await record_added(conn, app, now=now)
         if replace:
             await _close_others(conn, idp, account, app)
+        else:
+            await settle(conn, idp, account, Change.OPERATOR_ADDS, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.TOTP_ADDED, now=now)
     uri = totp.provisioning_uri(seed, account=account.username, issuer=idp.settings.brand)
     return Ticket(person, app, uri, totp.secret_text(seed))
