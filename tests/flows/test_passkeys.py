@@ -334,7 +334,7 @@ NEW_LIES = {
     "nobody touched it": (Key(flags=UV), {}),
     "copied, which it may not be": (Key(flags=UP | UV | BS), {}),
     "an id too long": (Key(id=bytes(1024)), {}),
-    "an algorithm that we do not take": (Key(algorithm=-35), {}),
+    "an algorithm that we do not take": (Key(algorithm=-36), {}),
 }
 
 
@@ -506,6 +506,22 @@ async def test_many_answers_at_once_are_one_proof(provider: Provider, round_: in
         return await one.http.post(form.action, data=fields | {"code": answers[number]})
 
     await at_once(8, post)
+    assert await provider.idp.db.value(_EVENTS) == 1
+
+
+async def test_of_many_with_one_count_each_to_its_own_challenge_one_is_accepted(provider: Provider) -> None:
+    key = Key(count=5)
+    await set_up(provider, key)
+    browsers, answers = [provider.browser() for _ in range(6)], []
+    for browser in browsers:
+        options = await at_the_door(provider, browser)
+        key.count = 6  # as that many copies of it would
+        answers.append(json.dumps(key.answer(options)))
+
+    async def post(number: int) -> httpx.Response:
+        return await browsers[number].submit("/with-passkey", follow=False, code=answers[number])
+
+    await at_once(6, post)
     assert await provider.idp.db.value(_EVENTS) == 1
 
 
