@@ -18,7 +18,7 @@ from idp.demo.site import line
 from stile_rp import AccessToken, AsyncRelyingParty, Misconfigured, ProviderUnavailable, Refused, require
 
 TYPE = "payment"  # as the provider's policy calls it
-STRONG = ("urn:stile:2fa-strong",)  # compared exactly
+STRONG = ("urn:stile:2fa-strong", "phr", "phrh")  # compared exactly; the last two are of passkeys
 # The token lives for minutes and works once: when it was proved is no question.
 NEED = require(acr=STRONG, session_ok=True, details=TYPE, once=False)
 

@@ -11,6 +11,7 @@ import pytest
 
 from idp.model import AuthMethod
 from idp.store.sql import Sql
+from tests.world.authenticator import Key, keep, options_in
 from tests.world.parallel import at_once
 from tests.world.policies import rule
 from tests.world.provider import BANK_URI, PASSWORD, Browser, Provider, claims, forms, parameters
@@ -481,3 +482,14 @@ async def test_nobody_fills_the_table_in_the_name_of_a_public_client(paying: Pro
         answers = [await http.post("/par", data=form) for _ in range(60)]
     assert [answer.status_code for answer in answers] == [201] * 59 + [429]
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+async def test_a_payment_is_approved_with_a_passkey_whose_challenge_is_for_it_alone(paying: Provider) -> None:
+    key, browser = Key(), paying.browser()
+    await keep(paying, key)
+    page = await browser.get(paying.authorize_url())
+    await browser.submit("/with-passkey", code=json.dumps(key.answer(options_in(page.text))))
+    page = await browser.get(at(await push(paying)))
+    assert "Your browser will ask for your fingerprint" in page.text
+    answered = await browser.submit("/passkey", code=json.dumps(key.answer(options_in(page.text))))
+    assert "code" in parameters(answered)

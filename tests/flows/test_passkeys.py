@@ -18,6 +18,7 @@ from tests.world.account_pages import codes_on, come_in, forged, having, notices
 from tests.world.authenticator import BE, BS, UP, UV, Key, Maker, options_in, raw, text
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, claims, parameters
+from tests.world.waiting import comes
 
 NEW = "/account/passkeys/new"
 WRONG = "This passkey was not accepted"
@@ -25,6 +26,9 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _TRAIL = Sql("SELECT name, fields FROM audit_event WHERE name = ANY (:names) ORDER BY id")
 _USED = Sql("SELECT count(*) FROM used_challenge")
+_HOLD = Sql("SELECT FROM account WHERE username = 'alice' FOR UPDATE")
+_WAITING = Sql("""
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'""")
 _EVENTS = Sql("SELECT count(*) FROM authentication_event WHERE factor = 'passkey'")
 
 
@@ -512,7 +516,7 @@ async def test_many_answers_at_once_are_one_proof(provider: Provider, round_: in
 async def test_of_many_with_one_count_each_to_its_own_challenge_one_is_accepted(provider: Provider) -> None:
     key = Key(count=5)
     await set_up(provider, key)
-    browsers, answers = [provider.browser() for _ in range(6)], []
+    browsers, answers = [provider.browser() for _ in range(4)], []
     for browser in browsers:
         options = await at_the_door(provider, browser)
         key.count = 6  # as that many copies of it would
@@ -521,7 +525,15 @@ async def test_of_many_with_one_count_each_to_its_own_challenge_one_is_accepted(
     async def post(number: int) -> httpx.Response:
         return await browsers[number].submit("/with-passkey", follow=False, code=answers[number])
 
-    await at_once(6, post)
+    async def all_wait() -> bool:
+        return bool(await provider.idp.db.value(_WAITING) == 4)
+
+    # All of them are judged before any is recorded.
+    async with provider.idp.db.transaction() as held:
+        await held.one(_HOLD)
+        tasks = [asyncio.create_task(post(number)) for number in range(4)]
+        await comes(all_wait)
+    await asyncio.gather(*tasks)
     assert await provider.idp.db.value(_EVENTS) == 1
 
 
