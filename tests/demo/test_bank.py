@@ -98,7 +98,7 @@ async def test_the_loop_of_rfc_9470_is_obeyed(browser: Browser, stub: Stub) -> N
     await sign_in(browser)
     await prepare_transfer(browser)
     await browser.press(f"{path_of(browser)}/confirm")
-    assert [asked.get("acr_values") for asked in stub.asked] == [None, None, STRONG]
+    assert [asked.get("acr_values") for asked in stub.asked] == [None, None, f"{STRONG} phr phrh"]
     assert "authorization_details" in stub.asked[-1]
     assert "Transfer sent" in browser.text
 
@@ -350,7 +350,7 @@ async def test_the_api_judges_each_claim(
     assert answer.status_code == status
     assert answer.json().get("error") == error
     challenge = answer.headers.get("www-authenticate", "")
-    assert (f'acr_values="{STRONG}"' in challenge) is (error == "insufficient_user_authentication")
+    assert (f'acr_values="{STRONG} phr phrh"' in challenge) is (error == "insufficient_user_authentication")
 
 
 async def test_the_api_refuses_what_is_not_an_access_token(world: World, browser: Browser, stub: Stub) -> None:
