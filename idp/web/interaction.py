@@ -56,7 +56,9 @@ async def shown(
     if show.ask.kind is Kind.SECOND_FACTOR and asked(show, factor) is Factor.PASSKEY:
         extra = replace(extra, options=second_options(idp, show))
     elif show.ask.kind is Kind.PASSWORD:
-        extra = replace(extra, options=alone.options(idp, visitor(request), str(show.interaction.id)))
+        extra = replace(
+            extra, options=alone.options(idp, visitor(request), str(show.interaction.id), show.loaded.session)
+        )
     return page(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),

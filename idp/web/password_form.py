@@ -44,7 +44,9 @@ def ask(request: Request, show: Show, here: str, written: str) -> Response:
         meet(request, show.token)
     asked = f"?{written}"
     note = note_of(request, about=Kind.PASSWORD.value, path=here + asked)
-    extra = replace(extra_of(note, now=idp.clock.now()), options=alone.options(idp, visitor(request), written))
+    extra = replace(
+        extra_of(note, now=idp.clock.now()), options=alone.options(idp, visitor(request), written, show.loaded.session)
+    )
     response = page(
         request,
         sign_in(show, idp.policy, here, extra, asked=asked, forgot=base_path(idp) + FORGOT_PATH),

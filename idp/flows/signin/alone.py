@@ -18,7 +18,7 @@ from idp.flows.signin.refusals import note_behind
 from idp.flows.signin.signed import Wrong, verified
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Limit, Refused
-from idp.model import Client, Factor, Interaction
+from idp.model import Client, Factor, Interaction, Session
 from idp.store import audits, rate_limits
 from idp.store.refunds import Refund, Refunds, give_back
 from idp.store.signin import signers
@@ -45,12 +45,13 @@ class Wait:
     retry_after: timedelta
 
 
-def options(idp: Idp, visitor: Visitor, asked: str) -> str | None:
+def options(idp: Idp, visitor: Visitor, asked: str, session: Session | None) -> str | None:
     """What a browser is asked for where nobody said who they are, for what is `asked`; None where there are none."""
     us = passkeys.relying(idp)
+    session_id = begins_as(idp, visitor, now=idp.clock.now()) if session is None else session.id
     if us is None:
         return None
-    challenge = passkeys.new_challenge(idp, begins_as(idp, visitor, now=idp.clock.now()), passkeys.alone(asked))
+    challenge = passkeys.new_challenge(idp, session_id, passkeys.alone(asked))
     return passkeys.request(us, challenge, must_verify=True)
 
 
@@ -138,7 +139,7 @@ async def _find(
     check_client(client, loaded)
     if loaded.session is None and (loaded.taken or not visitor.untried):
         return Gone()
-    return loaded, begun(idp, asked, visitor, now=now), client
+    return loaded, begun(idp, asked, visitor, now=now, session=loaded.session), client
 
 
 async def _again(idp: Idp, asked: UUID | Unstored, visitor: Visitor, answer: object) -> ToInteraction | ToClient | None:

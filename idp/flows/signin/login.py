@@ -14,7 +14,7 @@ from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, 
 from idp.flows.signin.first import begins_as
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
-from idp.model import Account, Client, Factor, Interaction
+from idp.model import Account, Client, Factor, Interaction, Session
 from idp.store import audits, rate_limits
 from idp.store.people import accounts, recovery_codes
 from idp.store.refunds import Refund, Refunds, give_back
@@ -121,13 +121,16 @@ async def _find(
     check_client(client, loaded)
     if loaded.session is None and (loaded.taken or not visitor.untried):
         return Gone()
-    return loaded, begun(idp, asked, visitor, now=now), client
+    return loaded, begun(idp, asked, visitor, now=now, session=loaded.session), client
 
 
-def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime) -> Interaction:
-    """What a right password stores of the request; the same form has the same id in whatever process."""
+def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime, session: Session | None = None) -> Interaction:
+    """What a right password stores of the request; the same form has the same id in whatever process.
+
+    In the `session` that the browser has, if it has one.
+    """
     assert visitor.token is not None
-    session_id = begins_as(idp, visitor, now=now)
+    session_id = begins_as(idp, visitor, now=now) if session is None else session.id
     assert session_id is not None
     id_ = asked.interaction_id or interaction_id(visitor.token, asked.written)
     begun = paused(idp, asked.request, id_, session_id, now=now)
