@@ -56,9 +56,8 @@ async def shown(
     if show.ask.kind is Kind.SECOND_FACTOR and asked(show, factor) is Factor.PASSKEY:
         extra = replace(extra, options=second_options(idp, show))
     elif show.ask.kind is Kind.PASSWORD:
-        extra = replace(
-            extra, options=alone.options(idp, visitor(request), str(show.interaction.id), show.loaded.session)
-        )
+        asks = alone.options(idp, visitor(request), str(show.interaction.id), show.loaded.session)
+        extra = replace(extra, options=asks)
     return page(
         request,
         page_for(show, idp.policy, base=base_path(idp), factor=factor, extra=extra),
@@ -290,12 +289,7 @@ ROUTES = [
     *(
         Route(f"/i/{{id:uuid}}/{step}", back, methods=["GET"])
         for step in (
-            "password",
-            "with-passkey",
-            "new-password",
-            "consent",
-            "account",
-            "cancel",
+            *("password", "with-passkey", "new-password", "consent", "account", "cancel"),
             "{factor:factor}/send",
         )
     ),
