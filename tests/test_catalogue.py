@@ -67,19 +67,19 @@ def test_an_operator_may_say_english_in_other_words(tmp_path: Path) -> None:
     put(tmp_path, "en", 'msgid "loans:apply"\nmsgstr "Apply for a loan"\n')
     assert translations("en", tmp_path).gettext("loans:apply") == "Apply for a loan"
     assert translations("en", tmp_path).gettext("Sign in") == "Sign in"
-    assert languages(tmp_path) == ("en", "es")
+    assert languages(tmp_path) == ("en", "es", "et")
 
 
 def test_a_compiled_catalogue_does_as_well_and_its_source_is_read_first(tmp_path: Path) -> None:
-    source = put(tmp_path, "et", 'msgid "Sign in"\nmsgstr "Logi sisse"\n')
+    source = put(tmp_path, "fi", 'msgid "Sign in"\nmsgstr "Kirjaudu"\n')
     with source.with_suffix(".mo").open("wb") as file:
         write_mo(file, read(source))
-    source.write_text(HEAD + 'msgid "Sign in"\nmsgstr "Sisene"\n')
-    assert languages(tmp_path) == ("en", "es", "et")
-    assert translations("et", tmp_path).gettext("Sign in") == "Sisene"
+    source.write_text(HEAD + 'msgid "Sign in"\nmsgstr "Sisään"\n')
+    assert languages(tmp_path) == ("en", "es", "et", "fi")
+    assert translations("fi", tmp_path).gettext("Sign in") == "Sisään"
     source.unlink()
     translations.cache_clear()
-    assert translations("et", tmp_path).gettext("Sign in") == "Logi sisse"
+    assert translations("fi", tmp_path).gettext("Sign in") == "Kirjaudu"
 
 
 def test_plural_forms_are_the_languages_own(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_plural_forms_are_the_languages_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_a_sentence_has_not_costs_the_translation_and_never_the_page(tmp_path: Path, text: str) -> None:
-    path = put(tmp_path, "et", text)
-    said = translations("et", tmp_path)
+    path = put(tmp_path, "fi", text)
+    said = translations("fi", tmp_path)
     assert said.gettext("It works for %(span)s.") == "It works for %(span)s."
     assert said.ngettext("%(num)s left", "%(num)s left", 2) == "%(num)s left"
     [mistake] = mistakes(tmp_path)
@@ -116,14 +116,14 @@ def test_a_value_that_a_sentence_has_not_costs_the_translation_and_never_the_pag
 
 @pytest.mark.parametrize("text", ["no catalogue at all", "msgid \\", ""])
 def test_a_file_that_cannot_be_read_is_named_and_its_language_says_english(tmp_path: Path, text: str) -> None:
-    path = put(tmp_path, "et", text, head="")
-    assert translations("et", tmp_path).gettext("Sign in") == "Sign in"
+    path = put(tmp_path, "fi", text, head="")
+    assert translations("fi", tmp_path).gettext("Sign in") == "Sign in"
     assert [str(path) in mistake for mistake in mistakes(tmp_path)] == ([True] if text else [])
 
 
 def test_what_a_language_lacks_is_known(tmp_path: Path) -> None:
-    put(tmp_path, "et", 'msgid "Sign in"\nmsgstr "Logi sisse"\n\n#, fuzzy\nmsgid "Sign out"\nmsgstr "Välja"\n')
-    lacking = untranslated("et", tmp_path)
+    put(tmp_path, "fi", 'msgid "Sign in"\nmsgstr "Kirjaudu"\n\n#, fuzzy\nmsgid "Sign out"\nmsgstr "Ulos"\n')
+    lacking = untranslated("fi", tmp_path)
     assert "Sign out" in lacking
     assert "Sign in" not in lacking
     assert len(lacking) > 250

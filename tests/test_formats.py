@@ -72,6 +72,7 @@ def test_a_page_says_its_language_and_direction() -> None:
         ("1250", "EUR", "es", "EUR 1,250.00"),
         ("1250", "EUR", "de", "EUR 1.250,00"),
         ("1234567.5", "EUR", "fr", "EUR 1 234 567,50"),
+        ("1234567.5", "EUR", "et", "EUR 1 234 567,50"),
         ("1250", "JPY", "en", "JPY 1,250"),
         ("0.5", "KWD", "es", "KWD 0.500"),
     ],

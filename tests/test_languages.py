@@ -39,8 +39,8 @@ def _messages(catalogue: Catalog) -> Iterator[tuple[tuple[str, ...], tuple[str, 
             yield ids, (said,) if isinstance(said, str) else tuple(said), message
 
 
-def test_spanish_is_shipped_and_nothing_compiled_is() -> None:
-    assert languages() == ("en", "es")
+def test_spanish_and_estonian_are_shipped_and_nothing_compiled_is() -> None:
+    assert languages() == ("en", "es", "et")
     assert list(templates_dir().rglob("*.mo")) == []
 
 
@@ -84,7 +84,14 @@ def test_one_thing_has_one_name(path: Path) -> None:
             "text message": "texto",
             "password": "contraseña",
             "sensitive action": "sensible",
-        }
+        },
+        "et": {
+            "authenticator app": "rakendus",
+            "recovery code": "taastekood",
+            "text message": "sms",
+            "password": "parool",
+            "sensitive action": "tundlik",
+        },
     }[path.parents[1].name]
     for ids, said, _ in _messages(read(path)):
         for term, word in terms.items():
@@ -97,6 +104,12 @@ def test_spanish_says_usted_and_no_countrys_own_words() -> None:
     familiar = re.compile(
         r"\b(tú|tus?|te|ti|contigo|vos|vosotros|puedes|tienes|ingresa|elige|ordenador|celular|móvil)\b"
     )
+    assert [text for _, said, _ in _messages(read(path)) for text in said if familiar.search(text.lower())] == []
+
+
+def test_estonian_says_teie_but_to_a_button() -> None:
+    [path] = [path for path in shipped() if path.parents[1].name == "et"]
+    familiar = re.compile(r"\b(sina|sa|sinu|su|sind|sul|sulle|sinult|oled|saad|pead)\b")
     assert [text for _, said, _ in _messages(read(path)) for text in said if familiar.search(text.lower())] == []
 
 
@@ -239,8 +252,8 @@ def test_a_code_is_said_whole_in_one_part_in_every_language(language: str, brand
     assert text.startswith("482913 ")
     assert text.endswith(f"\n\n@{HOST} #482913")
     assert brand in text
-    assert {"en": "5 minutes", "es": "5 minutos"}[language] in text
-    assert {"en": "Never share it", "es": "No lo comparta"}[language] in text
+    assert {"en": "5 minutes", "es": "5 minutos", "et": "5 minutit"}[language] in text
+    assert {"en": "Never share it", "es": "No lo comparta", "et": "Ärge jagage seda"}[language] in text
 
 
 @each_spoken
@@ -258,7 +271,8 @@ def test_an_approval_is_said_whole_in_one_part_in_every_language(language: str, 
     septets = gsm7_septets(text)
     assert septets is not None
     assert septets <= ONE_PART
-    for told in (amount, "Maria Fernandez Nuñez", brand, {"en": "Not you?", "es": "¿No es usted?"}[language]):
+    doubt = {"en": "Not you?", "es": "¿No es usted?", "et": "See pole teie?"}[language]
+    for told in (amount, "Maria Fernandez Nuñez", brand, doubt):
         assert told in text
 
 
@@ -272,7 +286,7 @@ def test_a_notice_is_said_whole_in_one_part_in_every_language(language: str, not
     assert septets <= ONE_PART
     assert brand in text
     assert place in text
-    assert {"en": "Not you?", "es": "¿No fue usted?"}[language] in text
+    assert {"en": "Not you?", "es": "¿No fue usted?", "et": "See polnud teie?"}[language] in text
 
 
 def test_a_notice_by_mail_keeps_its_accents() -> None:
@@ -293,9 +307,13 @@ def test_a_notice_by_mail_keeps_its_accents() -> None:
 def test_every_text_falls_back_in_its_own_language_where_there_is_no_room(language: str) -> None:
     told = {"brand": "Acme", "host": "a" * 90 + ".example", "translate": _speak(language)}
     text = code_text(code="482913", ttl=timedelta(minutes=5), locale=language, **told)
-    assert text.startswith({"es": "482913 es su codigo de Acme. No lo comparta.\n\n@"}[language])
+    said = {
+        "es": ("482913 es su codigo de Acme. No lo comparta.", "482913 autoriza EUR 1.00 a Ana."),
+        "et": ("482913 on teie kood (Acme). Ärge jagage seda.", "482913 kinnitab makse EUR 1.00 saajale Ana."),
+    }[language]
+    assert text.startswith(f"{said[0]}\n\n@")
     text = approval_text(code="482913", amount="EUR 1.00", payee="Ana", **told)
-    assert text.startswith({"es": "482913 autoriza EUR 1.00 a Ana.\n\n@"}[language])
+    assert text.startswith(f"{said[1]}\n\n@")
 
 
 # Cost

@@ -259,7 +259,7 @@ async def test_the_form_that_answers_a_client_speaks_its_language(provider: Prov
 
 async def test_the_metadata_name_the_languages_there_are(provider: Provider) -> None:
     answer = await provider.browser().get("/.well-known/openid-configuration")
-    assert answer.json()["ui_locales_supported"] == ["en", "es"]
+    assert answer.json()["ui_locales_supported"] == ["en", "es", "et"]
 
 
 async def test_an_operators_language_can_be_chosen_and_says_its_scopes(

@@ -435,8 +435,8 @@ def test_the_language_chooser_offers_every_language_by_its_own_name(german: Path
         "here": "/i/1",
     }
     options = [(option["value"], option["lang"], "selected" in option) for option in seen.all("option")]
-    assert options == [("en", "en", True), ("de", "de", False), ("es", "es", False)]
-    assert {"English", "Deutsch", "Español"} <= set(seen.texts)
+    assert options == [(tag, tag, tag == "en") for tag in ("en", "de", "es", "et")]
+    assert {"English", "Deutsch", "Español", "Eesti"} <= set(seen.texts)
 
 
 def test_a_language_that_is_not_shipped_is_english(german: Path) -> None:

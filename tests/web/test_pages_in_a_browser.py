@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 ColorScheme = Literal["light", "dark"]
 Motion = Literal["no-preference", "reduce"]
-LOCALES = {"/es": "es"}
+LOCALES = {"/es": "es", "/et": "et"}
 BRANDS = {
     "": BRAND,
     "/es": BRAND,
