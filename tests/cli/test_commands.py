@@ -485,16 +485,16 @@ def test_the_doctor_reads_the_languages(run: Run, settings: pytest.MonkeyPatch, 
         checks = run("doctor", "--json").json["checks"]
         return [(one["state"], one["found"]) for one in checks if one["check"] == "languages"]
 
-    assert found() == [("ok", "en, es")]
-    catalogue = tmp_path / "own" / "locale" / "et" / "LC_MESSAGES" / "stile.po"
+    assert found() == [("ok", "en, es, et")]
+    catalogue = tmp_path / "own" / "locale" / "fi" / "LC_MESSAGES" / "stile.po"
     catalogue.parent.mkdir(parents=True)
-    catalogue.write_text('msgid ""\nmsgstr "Language: et\\n"\n\nmsgid "Sign in"\nmsgstr "Logi %(sisse)s"\n')
+    catalogue.write_text('msgid ""\nmsgstr "Language: fi\\n"\n\nmsgid "Sign in"\nmsgstr "Kirjaudu %(sisaan)s"\n')
     settings.setenv("IDP_TEMPLATES", str(tmp_path / "own"))
     broken, missing = found()
     assert broken[0] == missing[0] == "warn"
     assert str(catalogue) in broken[1]
     assert "'Sign in'" in broken[1]
-    assert missing[1].startswith("et says ")
+    assert missing[1].startswith("fi says ")
     assert run("doctor").status == 0
 
 

@@ -289,12 +289,12 @@ async def test_an_operators_language_can_be_chosen_and_says_its_scopes(
 
 
 async def test_a_language_stored_with_a_person_that_is_not_shipped_harms_nobody(provider: Provider) -> None:
-    await provider.add_person("eeva", number="+37256789049", locale="et")
+    await provider.add_person("eeva", number="+37256789049", locale="fi")
     browser = provider.browser(headers=SPANISH)
     await browser.get(provider.authorize_url())
     in_spanish(await browser.submit("/password", username="eeva", password=PASSWORD))
     await provider.deliver()
     assert provider.gateway.sent[-1].locale == "es"
     idp = provider.idp
-    assert spoken.sentences(idp, "et")[0] == "en"
+    assert spoken.sentences(idp, "fi")[0] == "en"
     assert spoken.page_language(idp, Visitor(address="")) == "en"

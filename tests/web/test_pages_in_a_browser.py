@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.catalogue import templates_dir
-from idp.web.pages import FORM_POST_SCRIPT_HASH, Brand, FormPost, brand_css, page_headers, render
+from idp.web.pages import FORM_POST_SCRIPT_HASH, PASSKEY_SCRIPT, Brand, FormPost, brand_css, page_headers, render
 from tests.world.chromium import AXE, PATIENCE, chromium
 from tests.world.specimens import BRAND, FORM_POST, PAGES
 
@@ -23,7 +23,7 @@ Motion = Literal["no-preference", "reduce"]
 LOCALES = {"/es": "es", "/et": "et"}
 BRANDS = {
     "": BRAND,
-    "/es": BRAND,
+    **dict.fromkeys(LOCALES, BRAND),
     "/yellow": replace(BRAND, colour="#ffdd00"),
     "/black": replace(BRAND, colour="#000000"),
 }
@@ -57,7 +57,7 @@ def _body(site: Site, path: str) -> tuple[bytes, dict[str, str]]:
     if name == "brand.css":
         return brand_css(brand).encode(), {"Content-Type": "text/css", "Cache-Control": "max-age=600"}
     if prefix.endswith("/static"):
-        kind = "text/css" if name.endswith(".css") else "image/svg+xml"
+        kind = {"css": "text/css", "js": "text/javascript"}.get(name.rpartition(".")[2], "image/svg+xml")
         return (templates_dir() / "static" / name).read_bytes(), {"Content-Type": kind, "Cache-Control": "max-age=600"}
     page = PAGES[name]
     targets, script = [], None
@@ -65,6 +65,8 @@ def _body(site: Site, path: str) -> tuple[bytes, dict[str, str]]:
         page = replace(page, redirect_uri=site.url("/callback", "localhost"))
         targets = [page.redirect_uri] if site.targets else []
         script = FORM_POST_SCRIPT_HASH if site.script else None
+    elif getattr(page, "options", None):
+        script = site.url(f"{prefix}/static/{PASSKEY_SCRIPT}")
     locale = LOCALES.get(prefix, "en")
     shown = render(page, brand=brand, csrf=lambda action: f"token for {action}", locale=locale, base=prefix, here=path)
     return shown.encode(), page_headers(targets, script, secure=False)
