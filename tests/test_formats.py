@@ -99,3 +99,18 @@ def test_spanish_dates_and_spans() -> None:
         "1 minuto",
         "4 minutos",
     ]
+
+
+def test_estonian_dates_and_spans_stand_in_the_case_its_sentences_ask_for() -> None:
+    assert moment(NOW, "et", "Europe/Tallinn") == "22. nov 2026, 21:45 EET"
+    assert [wait(timedelta(seconds=seconds), "et") for seconds in (1, 45, 60, 180, 3600, 86400, 172800)] == [
+        "1 sekund",
+        "45 sekundit",
+        "1 minut",
+        "3 minutit",
+        "1 tund",
+        "24 tundi",
+        "2 ööpäeva",
+    ]
+    assert relative(NOW - timedelta(hours=2), now=NOW, locale="et") == "2 tunni eest"
+    assert relative(NOW + timedelta(hours=14, minutes=50), now=NOW, locale="et") == "14 tunni pärast"

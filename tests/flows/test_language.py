@@ -72,6 +72,9 @@ async def choose(provider: Provider, browser: Browser, chosen: str) -> None:
         ("en es", "es", "en"),
         ("fr es en", "en", "es"),
         ("fr de", "es", "es"),
+        ("et", "es", "et"),
+        ("ru et-EE", "en", "et"),
+        (None, "et-EE, et;q=0.9, en;q=0.5", "et"),
         ("xx ../../es", "en", "en"),
     ],
 )
