@@ -289,6 +289,13 @@ def test_a_notice_is_said_whole_in_one_part_in_every_language(language: str, not
     assert {"en": "Not you?", "es": "¿No fue usted?", "et": "See polnud teie?"}[language] in text
 
 
+def test_the_quotes_of_a_payees_language_become_plain_ones() -> None:
+    payees = ["O\u00dc \u201eTamm\u201c", "\u201aTamm\u2018", "\u00abTamm\u00bb"]
+    told = {"code": "482913", "amount": "EUR 1.00", "brand": "Acme", "host": HOST, "translate": _speak("et")}
+    texts = [approval_text(payee=payee, **told) for payee in payees]
+    assert [text.partition("saajale ")[2].partition(" (")[0] for text in texts] == ['OÜ "Tamm"', "'Tamm'", '"Tamm"']
+
+
 def test_a_notice_by_mail_keeps_its_accents() -> None:
     text = notice_mail(
         Notice.TOTP_ADDED,

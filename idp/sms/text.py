@@ -24,7 +24,10 @@ _BASIC = frozenset(
 _EXTENSION = frozenset("^{}[]~|€\\")
 # Typographic quotes and dashes, which GSM-7 lacks.
 _PLAIN = str.maketrans(
-    {"\u2026": "..", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+    {
+        **{"\u2026": "..", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"},
+        **{"\u201a": "'", "\u201e": '"', "\u00ab": '"', "\u00bb": '"'},  # as Estonian, German and French open and close
+    }
 )
 
 
