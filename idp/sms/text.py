@@ -22,12 +22,11 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("^{}[]~|€\\")
-# Typographic quotes and dashes, which GSM-7 lacks.
+# Typographic quotes, as each language opens and closes them, and dashes, which GSM-7 lacks.
 _PLAIN = str.maketrans(
-    {
-        **{"\u2026": "..", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"},
-        **{"\u201a": "'", "\u201e": '"', "\u00ab": '"', "\u00bb": '"'},  # as Estonian, German and French open and close
-    }
+    dict.fromkeys("\u2018\u2019\u201a", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
+    | {"\u2026": "..", "\u2013": "-", "\u2014": "-"}
 )
 
 
