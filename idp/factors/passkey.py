@@ -7,8 +7,10 @@ challenge is the caller's business: `credentials` reads it, and whether it is ou
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from webauthn import verify_authentication_response, verify_registration_response
-from webauthn.helpers import parse_attestation_object
+from webauthn.helpers import parse_attestation_object, validate_certificate_chain
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
     AttestationFormat,
@@ -95,7 +97,7 @@ def register(offered: Offered, *, relying: Relying, roots: Sequence[bytes]) -> R
             copied=found.credential_backed_up,
             verified=found.user_verified,
             # What may be copied is not bound to hardware, whoever made it.
-            attested=bool(by) and not eligible and found.fmt in by and _has_chain(found.attestation_object),
+            attested=found.fmt in by and not eligible and _is_of(roots, found.attestation_object),
             aaguid=found.aaguid,
             transports=offered.transports,
         )
@@ -123,9 +125,36 @@ def _vouched(judged: Judge, roots: Sequence[bytes]) -> Registered | None:
         return None
 
 
-def _has_chain(attestation: bytes) -> bool:
-    # Packed self attestation (WebAuthn 8.2) is signed by the new key itself, which proves nothing of where it is.
-    return bool(parse_attestation_object(attestation).att_stmt.x5c)
+def _is_of(roots: Sequence[bytes], attestation: bytes) -> bool:
+    """Whether one of these makers vouches, by a certificate for passkeys. Its signature was checked before.
+
+    Raises where the chain ends elsewhere.
+    """
+    parsed = parse_attestation_object(attestation)
+    chain = parsed.att_stmt.x5c
+    if not chain:
+        # Packed self attestation (WebAuthn 8.2) is signed by the new key itself, which proves nothing of where it is.
+        return False
+    # The library believes Apple and Google too, whom the operator may not have named.
+    validate_certificate_chain(x5c=chain, pem_root_certs_bytes=list(roots))
+    key = parsed.auth_data.attested_credential_data
+    return parsed.fmt != AttestationFormat.PACKED or (key is not None and _is_for_passkeys(chain[0], key.aaguid))
+
+
+_MODEL = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")  # id-fido-gen-ce-aaguid
+
+
+def _is_for_passkeys(certificate: bytes, aaguid: bytes) -> bool:
+    # WebAuthn 8.2.1: makers vouch for other keys under the same root, some of which sign whatever their owner likes.
+    leaf = x509.load_der_x509_certificate(certificate)
+    units = [each.value for each in leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    if units != ["Authenticator Attestation"] or leaf.version is not x509.Version.v3:
+        return False
+    if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        return False
+    models = [each.value for each in leaf.extensions if each.oid == _MODEL]
+    # An OCTET STRING (X.690 8.7) of 16 bytes
+    return all(isinstance(each, x509.UnrecognizedExtension) and each.value == b"\x04\x10" + aaguid for each in models)
 
 
 def check(

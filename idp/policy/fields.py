@@ -1,6 +1,7 @@
 """Whether a value is what a field of `authorization_details` may hold, and what was expected. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -38,8 +39,11 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .-]{0,62}[A-Za-z0-9])?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # What turns or breaks the line that it stands in, or is not seen at all: what is shown must be what is approved.
 _UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufeff\uffa0\U00016fe4\U0001d159]"
 )
+# Marks with nothing to stand on, and so many on one letter that they cover the lines above and below.
+_STRAY = re.compile("(?:^| )m|m{5}")
 
 
 def misfit(told: Mapping[str, Any], rule: DetailsRule) -> str | None:
@@ -104,7 +108,13 @@ def is_currency(text: str) -> bool:
 
 
 def _is_line(text: str) -> bool:
-    return bool(text) and text == " ".join(text.split()) and text.isprintable() and not _UNSEEN.search(text)
+    if not text or text != " ".join(text.split()) or not text.isprintable() or _UNSEEN.search(text):
+        return False
+    return not _STRAY.search("".join(map(_kind, text)))
+
+
+def _kind(character: str) -> str:
+    return "m" if unicodedata.category(character).startswith("M") else " " if character == " " else "x"
 
 
 def _is_date(text: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from idp.assurance import Proof, amount_to, weigh, within_reach
+from idp.assurance import Proof, amount_to, is_both, weigh, within_reach
 from idp.model import (
     TRAITS,
     Account,
@@ -39,7 +39,7 @@ class View:
 
     `level` is what the counted proofs reach, `best` what this person has reached or could reach right now; `floors` are
     what the server demands whatever the client says. `account` is the person whose proofs may count, `signed_in_here`
-    whether that person gave the password in this interaction. `scopes` can be granted at all; `ticks` are those of them
+    whether that person signed in in this interaction. `scopes` can be granted at all; `ticks` are those of them
     the person must be asked about; `granted` are left after the answer. `told` are the scopes that give what the
     `claims` parameter asks for one by one: the person is asked about those too. `dues` are what the details take.
     """
@@ -99,7 +99,9 @@ def view(facts: Facts, policy: Policy) -> View:
     account = facts.account
     policy = policy if account is None else policy.of(account.groups)
     here = account is not None and any(
-        event.factor is Factor.PASSWORD and event.account_id == account.id and _made_here(event, facts)
+        (event.factor is Factor.PASSWORD or is_both(event))
+        and event.account_id == account.id
+        and _made_here(event, facts)
         for event in facts.events
     )
     proofs: tuple[Proof, ...] = ()

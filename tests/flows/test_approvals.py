@@ -11,10 +11,11 @@ import pytest
 
 from idp.model import AuthMethod
 from idp.store.sql import Sql
+from tests.world.account_pages import forged
 from tests.world.authenticator import Key, keep, options_in
 from tests.world.parallel import at_once
 from tests.world.policies import rule
-from tests.world.provider import BANK_URI, PASSWORD, Browser, Provider, claims, forms, parameters
+from tests.world.provider import BANK_URI, PASSWORD, Browser, HtmlForm, Provider, claims, forms, parameters
 
 PAYMENT = {
     "type": "payment",
@@ -139,6 +140,16 @@ async def test_a_page_is_one_statement_its_answer_two_and_the_exchange_one(payin
         ({"authorization_details": paid("5", payee="")}, "invalid_authorization_details", "wrong payee"),
         ({"authorization_details": paid("5", payee="a\nb")}, "invalid_authorization_details", "wrong payee"),
         ({"authorization_details": paid("5", payee="a\u202eb")}, "invalid_authorization_details", "wrong payee"),
+        ({"authorization_details": paid("5", payee="\u2800")}, "invalid_authorization_details", "wrong payee"),
+        ({"authorization_details": paid("5", payee="a\u180bb")}, "invalid_authorization_details", "wrong payee"),
+        ({"authorization_details": paid("5", payee="\U0001d159")}, "invalid_authorization_details", "wrong payee"),
+        ({"authorization_details": paid("5", payee="\u0301")}, "invalid_authorization_details", "wrong payee"),
+        ({"authorization_details": paid("5", payee="Maria \ufe0f")}, "invalid_authorization_details", "wrong payee"),
+        (
+            {"authorization_details": paid("5", payee="Mari\u0301\u0302\u0303\u0304\u0305a")},
+            "invalid_authorization_details",
+            "wrong payee",
+        ),
         ({"authorization_details": paid("5", payee="x" * 71)}, "invalid_authorization_details", "at most 70"),
         (
             {"authorization_details": paid("5", account="DE00370400440532013000")},
@@ -403,6 +414,63 @@ async def test_signed_in_and_a_button_are_enough_where_the_policy_says_so(paying
     assert "Yearly report" in page.text
     assert 'name="code"' not in page.text
     assert "code" in parameters(await browser.submit("/approve"))
+
+
+ANY = SMALL.replace('level = "two_factor"', 'level = "two_factor"\nfresh = "any"')
+
+
+async def test_the_button_pressed_twice_answers_the_client_again_with_the_same_grant(paying: Provider) -> None:
+    rule(paying, ANY)
+    browser = await signed_in(paying)
+    await browser.get(at(await push(paying, authorization_details=paid("30.00"))))
+    form = browser.form("/approve")
+    data = {each.name: each.value for each in form.fields}
+
+    async def press(_: int) -> httpx.Response:
+        return await browser.http.post(form.action, data=data)
+
+    answers = [*await at_once(4, press), await press(0)]
+    codes = [parameters(answer)["code"] for answer in answers]
+    tokens = [await redeem(paying, code) for code in codes]
+    assert [each.status_code for each in tokens] == [200, 400, 400, 400, 400]
+    assert await paying.rows(Sql("SELECT amounts FROM approved_sum")) == [([30],)]
+    other = await browser.http.post(form.action, data={**data, "approves": "00" * 32})
+    assert "code=" not in other.headers["location"]
+    await paying.idp.db.one(Sql("UPDATE account SET frozen_at = :now"), now=paying.clock.now())
+    assert "code=" not in (await press(0)).headers["location"]
+    await paying.idp.db.one(Sql("UPDATE account SET frozen_at = NULL"))
+    assert "code=" in (await press(0)).headers["location"]
+    paying.clock.move(timedelta(seconds=30))
+    assert "code=" not in (await press(0)).headers["location"]
+
+
+@pytest.mark.parametrize("instead", ["/not-mine", "/cancel"])
+async def test_what_was_not_theirs_is_not_approved_afterwards_nor_at_the_same_time(
+    paying: Provider, instead: str
+) -> None:
+    rule(paying, ANY)
+    for _ in range(6):
+        browser = await signed_in(paying)
+        await browser.get(at(await push(paying, authorization_details=paid("1.00"))))
+        pressed = [browser.form("/approve"), browser.form(instead)]
+
+        async def press(number: int, where: list[HtmlForm] = pressed, here: Browser = browser) -> httpx.Response:
+            form = where[number]
+            return await here.http.post(form.action, data={each.name: each.value for each in form.fields})
+
+        told = [answer.headers["location"] for answer in [*await at_once(2, press), await press(0), await press(1)]]
+        assert any("code=" in each for each in told) is not any("error=access_denied" in each for each in told), told
+        paying.clock.move(timedelta(minutes=2))
+
+
+async def test_what_a_proof_approved_is_not_answered_again_by_a_button(paying: Provider) -> None:
+    browser = await signed_in(paying)
+    await browser.get(at(await push(paying)))
+    form = browser.form("/totp")
+    shown = {each.name: each.value for each in form.fields if each.name == "approves"}
+    assert "code" in parameters(await browser.submit("/totp", code=paying.totp()))
+    answer = await forged(paying, browser, form.action.replace("/totp", "/approve"), shown)
+    assert answer.headers["location"] == form.action.removesuffix("/totp")
 
 
 async def test_the_client_can_tell_why_somebody_cannot_approve(paying: Provider) -> None:

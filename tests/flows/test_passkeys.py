@@ -15,7 +15,7 @@ from idp.audit import PasskeyBehind
 from idp.model import AssuranceLevel, Notice
 from idp.store.sql import Sql
 from tests.world.account_pages import codes_on, come_in, forged, having, notices, prove_app
-from tests.world.authenticator import BE, BS, UP, UV, Key, Maker, options_in, raw, text
+from tests.world.authenticator import BE, BS, UP, UV, Key, Maker, keep, options_in, raw, text
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider, claims, parameters
 from tests.world.waiting import comes
@@ -148,6 +148,27 @@ async def test_who_must_sign_in_again_may_do_so_with_the_passkey_alone(
     options = await at_the_door(provider, browser, **wish)
     found = await told(provider, await only(browser, key.answer(options)))
     assert found["auth_time"] == int(provider.clock.now().timestamp())
+
+
+async def test_another_person_than_the_one_asked_for_is_told_to_the_client(provider: Provider) -> None:
+    alice, bob = Key(), Key()
+    await keep(provider, alice)
+    await keep(provider, bob, "bob")
+    browser, other = provider.browser(), provider.browser()
+    code = parameters(await only(browser, alice.answer(await at_the_door(provider, browser))))["code"]
+    hint = (await provider.redeem(code)).json()["id_token"]
+    answered = await only(other, bob.answer(await at_the_door(provider, other, id_token_hint=hint)))
+    assert parameters(answered)["error"] == "login_required"
+    answered = await only(browser, alice.answer(await at_the_door(provider, browser, id_token_hint=hint, max_age="0")))
+    assert "code" in parameters(answered)
+
+
+async def test_signing_in_with_it_is_choosing_an_account(provider: Provider) -> None:
+    key, browser = Key(), provider.browser()
+    await keep(provider, key)
+    answered = await only(browser, key.answer(await at_the_door(provider, browser, prompt="select_account")))
+    assert "code" in parameters(answered)
+    assert "Choose an account" in (await browser.get(provider.authorize_url(prompt="select_account"))).text
 
 
 async def test_a_client_may_ask_for_it_by_its_acr(provider: Provider) -> None:
@@ -551,7 +572,9 @@ async def test_many_forms_at_once_make_one_passkey(provider: Provider) -> None:
 # --- hardware ---------------------------------------------------------------------------------------
 
 
-async def vouched_for(provider: Provider, key: Key, maker: Maker, named: Maker, tmp_path: Path) -> dict[str, Any]:
+async def vouched_for(
+    provider: Provider, key: Key, maker: Maker, named: Maker, tmp_path: Path, **more: Any
+) -> dict[str, Any]:
     """What a client is told of a passkey of this maker, where the operator named another or the same."""
     roots = tmp_path / "roots.pem"
     roots.write_bytes(Maker("Somebody else").pem + named.pem)
@@ -559,7 +582,7 @@ async def vouched_for(provider: Provider, key: Key, maker: Maker, named: Maker, 
     owner, browser = provider.browser(), provider.browser()
     await come_in(provider, owner, "alice")
     await prove_app(provider, owner, NEW)
-    page = await add(owner, key, maker=maker)
+    page = await add(owner, key, maker=maker, **more)
     assert "Your passkey is set up." in page.text
     options = await at_the_door(provider, browser, acr_values="phrh phr")
     return await told(provider, await only(browser, key.answer(options)))
@@ -578,11 +601,29 @@ async def test_a_maker_that_the_operator_named_vouches_for_hardware(provider: Pr
         pytest.param(Key(), Maker(), Maker(), id="a maker of the same name"),
         pytest.param(Key(), Maker(by_itself=True), Maker(), id="by itself"),
         pytest.param(Key(flags=UP | UV | BE), SAME := Maker(), SAME, id="may be copied"),
+        pytest.param(Key(), CARDS := Maker(unit="Card Authentication"), CARDS, id="for other keys of theirs"),
+        pytest.param(Key(), OTHER := Maker(model=bytes(15) + b"\x01"), OTHER, id="for another model"),
     ],
 )
 async def test_nobody_else_does(provider: Provider, key: Key, maker: Maker, named: Maker, tmp_path: Path) -> None:
     found = await vouched_for(provider, key, maker, named, tmp_path)
     assert (found["acr"], found["amr"]) == ("phr", ["swk", "user", "mfa"])
+
+
+async def test_whom_the_library_believes_is_not_whom_the_operator_named(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has roots of its own, of Apple and Google, and adds them to those that it is given."""
+    apple = Maker("Apple, as the library knows it")
+    monkeypatch.setattr("webauthn.registration.formats.apple.apple_webauthn_root_ca", apple.pem)
+    found = await vouched_for(provider, Key(), apple, Maker(), tmp_path, apple=True)
+    assert (found["acr"], found["amr"]) == ("phr", ["swk", "user", "mfa"])
+
+
+async def test_apple_vouches_where_the_operator_named_it(provider: Provider, tmp_path: Path) -> None:
+    apple = Maker("Apple")
+    found = await vouched_for(provider, Key(), apple, apple, tmp_path, apple=True)
+    assert found["acr"] == "phrh"
 
 
 async def test_a_client_may_insist_on_hardware(provider: Provider) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -73,13 +74,18 @@ class Key:
         given = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False, **more}
         return json.dumps(given).encode()
 
-    def made(self, options: dict[str, Any], maker: "Maker | None" = None, **more: Any) -> dict[str, Any]:
+    def made(
+        self, options: dict[str, Any], maker: "Maker | None" = None, *, apple: bool = False, **more: Any
+    ) -> dict[str, Any]:
         """The answer to `navigator.credentials.create`, for which a maker vouches, or nobody."""
         self.handle = raw(options["user"]["id"])
         extra = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + self.cose()
         data, said = self.data(self.flags | AT, extra), self.said("webauthn.create", options["challenge"], **more)
         attestation: dict[str, Any] = {"fmt": "none", "attStmt": {}, "authData": data}
-        if maker is not None:
+        if maker is not None and apple:
+            statement = maker.vouches_as_apple(data + hashlib.sha256(said).digest(), self.key)
+            attestation |= {"fmt": "apple", "attStmt": statement}
+        elif maker is not None:
             attestation |= {"fmt": "packed", "attStmt": maker.vouches(data + hashlib.sha256(said).digest(), self.key)}
         response = {
             "clientDataJSON": text(said),
@@ -103,13 +109,25 @@ class Key:
 
 
 class Maker:
-    """Who makes authenticators: a root, and a certificate of a batch that it signed (WebAuthn 8.2)."""
+    """Who makes authenticators: a root, and a certificate of a batch that it signed (WebAuthn 8.2).
 
-    def __init__(self, name: str = "Acme Keys", *, by_itself: bool = False) -> None:
-        self.by_itself = by_itself
+    `unit` is what the batch is for, `model` the only one that it vouches for, if there is one.
+    """
+
+    def __init__(
+        self,
+        name: str = "Acme Keys",
+        *,
+        by_itself: bool = False,
+        unit: str = "Authenticator Attestation",
+        model: bytes | None = None,
+    ) -> None:
+        self.by_itself, self.name = by_itself, name
         self.root, self.batch = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.pem = _certificate(name, self.root, name, self.root, ca=True).public_bytes(Encoding.PEM)
-        self.der = _certificate(f"{name} batch", self.batch, name, self.root, ca=False).public_bytes(Encoding.DER)
+        more = [] if model is None else [_extension("1.3.6.1.4.1.45724.1.1.4", b"\x04\x10" + model)]
+        batch = _certificate(f"{name} batch", self.batch, name, self.root, ca=False, unit=unit, more=more)
+        self.der = batch.public_bytes(Encoding.DER)
 
     def vouches(self, signed: bytes, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
         """The statement: signed by the batch, or by the new key itself, which proves nothing."""
@@ -117,18 +135,38 @@ class Maker:
         statement = {"alg": -7, "sig": by.sign(signed, ec.ECDSA(hashes.SHA256()))}
         return statement if self.by_itself else statement | {"x5c": [self.der]}
 
+    def vouches_as_apple(self, signed: bytes, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+        """The statement of WebAuthn 8.8: a certificate of the new key, with the digest of what is signed in it."""
+        says = _extension("1.2.840.113635.100.8.2", b"\x30\x24\xa1\x22\x04\x20" + hashlib.sha256(signed).digest())
+        made = _certificate(f"{self.name} key", key, self.name, self.root, ca=False, more=[says])
+        return {"x5c": [made.public_bytes(Encoding.DER)]}
+
+
+def _extension(oid: str, value: bytes) -> x509.UnrecognizedExtension:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
+
 
 def _certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, by: str, with_: ec.EllipticCurvePrivateKey, *, ca: bool
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    by: str,
+    with_: ec.EllipticCurvePrivateKey,
+    *,
+    ca: bool,
+    unit: str | None = None,
+    more: Sequence[x509.UnrecognizedExtension] = (),
 ) -> x509.Certificate:
-    def named(one: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)])
+    def named(one: str, unit: str | None = None) -> x509.Name:
+        units = [] if unit is None else [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)]
+        return x509.Name([*units, x509.NameAttribute(NameOID.COMMON_NAME, one)])
 
     day = datetime(2020, 1, 1, tzinfo=UTC)
-    made = x509.CertificateBuilder().subject_name(named(name)).issuer_name(named(by)).public_key(key.public_key())
+    made = x509.CertificateBuilder().subject_name(named(name, unit)).issuer_name(named(by)).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number()).not_valid_before(day)
     made = made.not_valid_after(day + timedelta(days=36500))
     made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    for each in more:
+        made = made.add_extension(each, critical=False)
     return made.sign(with_, hashes.SHA256())
 
 

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from idp.audit import ApprovalGiven, ApprovalRefused
 from idp.flows.delivery.notices import tell
-from idp.flows.idp import Idp, Visitor
+from idp.flows.idp import Idp, Visitor, device_key
 from idp.flows.language import message_language
-from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, issue, load, refused
+from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, facts_of, issue, load, opened, refused
 from idp.flows.signin.choices import optional
 from idp.model import AuthenticationEvent, Details, Notice
 from idp.policy import Ask, Kind, Proceed, Refuse, amount_of, charge_of, decide
 from idp.store import audits
 from idp.store.signin import approving, sessions
+from idp.store.signin import facts as store_facts
 from idp.store.signin.approving import Approval, InSession
 
 _REFUSED = Refuse("access_denied", "The person did not ask for this", "refused as not theirs")
@@ -61,11 +62,14 @@ def _approval(idp: Idp, show: Show, details: Details, proceed: Proceed, scopes: 
 async def by_button(
     idp: Idp, interaction_id: UUID, visitor: Visitor, *, digest: str, ticked: frozenset[str]
 ) -> ToInteraction | ToClient | Gone | None:
-    """The button of a page that asks for no code. None: the page was another, or the sum has no room any more."""
+    """The button of a page that asks for no code; pressed again, the client is answered again.
+
+    None: the page was another, or the sum has no room any more.
+    """
     now = idp.clock.now()
     match await load(idp, interaction_id, visitor, now=now):
         case Gone() as gone:
-            return gone
+            return await _pressed_again(idp, interaction_id, visitor, digest=digest, now=now) or gone
         case Show(ask=Ask(kind=Kind.APPROVAL)) as show if digest == show.interaction.request.approves.hex():
             proceed, approval = decided(idp, show, ticked, None)
             assert show.facts.account is not None
@@ -81,9 +85,45 @@ async def by_button(
                 client_id=show.client.id,
                 now=now,
             )
-            return await answered(idp, show, proceed, now=now) if given else ToInteraction(interaction_id)
+            if given:
+                return await answered(idp, show, proceed, now=now)
+            pressed = await _pressed_again(idp, interaction_id, visitor, digest=digest, now=now)
+            return pressed or ToInteraction(interaction_id)
         case _:
             return None
+
+
+async def _pressed_again(
+    idp: Idp, interaction_id: UUID, visitor: Visitor, *, digest: str, now: datetime
+) -> ToClient | None:
+    """The answer to what this button approved just now: the first one may be lost. It is for the very same grant."""
+    found = await store_facts.of_interaction(
+        idp.db,
+        token_hash=visitor.token_hash or b"",
+        interaction_id=interaction_id,
+        device=device_key(idp, visitor),
+        sessions=idp.policy.sessions,
+        now=now,
+    )
+    interaction = found.interaction
+    # Only approving stores what was agreed to beside it: what was cancelled or not theirs has nothing.
+    if interaction is None or interaction.finished_at is None or interaction.consented is None:
+        return None
+    if interaction.request.details is None or digest != interaction.request.approves.hex():
+        return None
+    at, consented = interaction.finished_at, interaction.consented
+    again = opened(idp, replace(found, interaction=replace(interaction, finished_at=None, consented=None)), now=now)
+    if at + idp.policy.sessions.forgiven <= now or isinstance(again, Gone):
+        return None
+    loaded, asked, client = again
+    # By the sums before it, as it was approved: this very one is in them now.
+    facts = replace(facts_of(idp, loaded, asked, client, now=now), sums={})
+    if not isinstance(ask := decide(facts, idp.policy), Ask) or ask.kind is not Kind.APPROVAL:
+        return None
+    proceed = decide(replace(facts, approved_here=True, consented_here=consented), idp.policy)
+    if not isinstance(proceed, Proceed):
+        return None
+    return await issue(idp, proceed, asked.request, loaded, client, now=now, approval=(asked.id, at))
 
 
 async def answered(idp: Idp, show: Show, proceed: Proceed, *, now: datetime) -> ToClient:
