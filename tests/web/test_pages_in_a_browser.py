@@ -20,10 +20,10 @@ pytestmark = pytest.mark.browser
 
 ColorScheme = Literal["light", "dark"]
 Motion = Literal["no-preference", "reduce"]
-LOCALES = {"/es": "es"}
+LOCALES = {"/es": "es", "/et": "et"}
 BRANDS = {
     "": BRAND,
-    "/es": BRAND,
+    **dict.fromkeys(LOCALES, BRAND),
     "/yellow": replace(BRAND, colour="#ffdd00"),
     "/black": replace(BRAND, colour="#000000"),
 }
