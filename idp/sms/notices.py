@@ -151,7 +151,7 @@ def said(notice: Notice, translate: Callable[[str], str]) -> str:
         Notice.AUTHENTICATOR_REMOVED: _("A way to sign in was removed from your {brand} account."),
         Notice.RECOVERY_USED: _("A recovery code was used for your {brand} account."),
         Notice.PASSWORD_CHANGED: _("The password of your {brand} account was changed."),
-        Notice.CODES_WRONG: _("Somebody who knows your {brand} password typed wrong codes."),
+        Notice.CODES_WRONG: _("Somebody typed wrong codes for your {brand} account."),
         Notice.NEW_BROWSER: _("A new browser signed in to your {brand} account."),
         Notice.RECOVERED: _("Your {brand} account is being set up anew by those who run it."),
         Notice.FROZEN: _("Your {brand} account was frozen and signed out everywhere."),
