@@ -49,6 +49,7 @@ class Account:
 
     `prefers` is the second factor that they want to be asked for first.
     `email_refused_at`: since then the address takes no mail of ours, until it is verified anew.
+    `email_trusted_at`: until then the address is on hold; None is long ago.
     `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
     `password_until`: an operator gave the password, which works until then, and is to be changed when it is used first.
     `provisional_until`: somebody registers, and the account goes then if they do not come to an end.
@@ -63,6 +64,7 @@ class Account:
     email: str | None = None
     email_verified: bool = False
     email_refused_at: datetime | None = None
+    email_trusted_at: datetime | None = None
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
@@ -77,6 +79,11 @@ class Account:
     def mailbox(self) -> str | None:
         """The e-mail address that is known to be theirs and takes mail, the only one that codes go to."""
         return self.email if self.email_verified and self.email_refused_at is None else None
+
+    def lasting(self, at: datetime) -> bool:
+        """Whether the address was past its hold then; in a frozen account, before it was frozen."""
+        began = self.email_trusted_at
+        return began is None or began <= (at if self.frozen_at is None else min(at, self.frozen_at))
 
     @property
     def closed_until(self) -> datetime | None:

@@ -52,7 +52,7 @@ class World:
             for a in self.authenticators
         )
         proved = frozenset((event.factor, event.authenticator_id, event.at > BEGIN) for event in self.events)
-        shut = self._left(self.account.strong_from), self.account.frozen_at
+        shut = self._left(self.account.strong_from), self._left(self.account.email_trusted_at), self.account.frozen_at
         return told, proved, self.password, self.mailbox, shut
 
     def _left(self, at: datetime | None) -> int | None:
@@ -150,14 +150,17 @@ def after(world: World, change: Change, target: UUID | None, may: May) -> World:
     world = replace(world, account=account, events=() if may.ends is Ends.EVERYTHING else world.events)
     match change:
         case Change.ADD_APP:
-            added = _enrolled(world, Factor.TOTP, may)
+            added = world
+            for factor in (Factor.TOTP, Factor.PASSKEY):  # where an app may be added a passkey may
+                added = _enrolled(added, factor, may) if factor in world.policy.factors else added
             return added if _has(added, Factor.RECOVERY) else _enrolled(added, Factor.RECOVERY, may)
         case Change.ADD_PHONE:
             return _enrolled(world, Factor.SMS, may)
         case Change.RENEW_CODES:
             return _enrolled(_without(world, Factor.RECOVERY), Factor.RECOVERY, may)
         case Change.CHANGE_EMAIL:
-            return replace(world, mailbox=True)  # its link arrives where they read
+            account = replace(account, email_trusted_at=world.now + may.hold)
+            return replace(world, account=account, mailbox=True)  # its link arrives where they read
         case Change.REMOVE_APP:
             return world if target is None else _closed(world, target, may)
         case _:
@@ -211,7 +214,7 @@ def waited(world: World) -> World | None:
     """The next moment at which something of the account counts more; the session has ended by then."""
     moments = [each.trusted_at for each in world.authenticators if each.trusted_at is not None]
     moments += [each.closed_at + world.policy.enrolment.hold for each in world.authenticators if each.closed_at]
-    moments += [] if world.account.strong_from is None else [world.account.strong_from]
+    moments += [at for at in (world.account.strong_from, world.account.email_trusted_at) if at is not None]
     later = [at for at in moments if at > world.now]
     if not later:
         return None

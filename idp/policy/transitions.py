@@ -119,6 +119,7 @@ PHONE = Condition("a trusted phone", _phone)
 NO_APP = Condition("there is no app", lambda case: not case.strong)
 NO_APP_LATELY = Condition("there was no app lately", _none_lately)
 MAILBOX = Condition("a link that was mailed", lambda case: case.vouched is Vouched.MAILBOX)
+LASTING = Condition("its address past its hold", lambda case: case.account.lasting(case.now))
 OPERATOR = Condition("an operator", lambda case: case.vouched is Vouched.OPERATOR)
 
 _BEST = (Way((BY_STRONG,)), Way((PASSWORD, PHONE, BY_CODE, NO_APP_LATELY)))
@@ -157,7 +158,10 @@ TRANSITIONS: Mapping[Change, Transition] = MappingProxyType(
             "resetting a forgotten password",
             (
                 Way((MAILBOX, BY_STRONG)),
-                *(Way((MAILBOX, *when), closes=True) for when in ((NO_APP, BY_SECOND), (BY_CODE,), (BY_HELD,))),
+                *(
+                    Way((MAILBOX, LASTING, *when), closes=True)
+                    for when in ((NO_APP, BY_SECOND), (BY_CODE,), (BY_HELD,))
+                ),
             ),
             (ENABLED,),
             PROVED,

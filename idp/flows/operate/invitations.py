@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from idp.audit import AccountChanged
+from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
@@ -18,12 +18,12 @@ from idp.flows.operate.people import (
     parse_username,
     store_phone,
 )
-from idp.flows.operate.terms import settle
+from idp.flows.operate.terms import end_everything, settle
 from idp.flows.people import links
 from idp.model import Account, Change
 from idp.model.links import LinkFor
 from idp.store import audits
-from idp.store.people import accounts
+from idp.store.people import accounts, authenticators
 from idp.store.people import links as store_links
 
 
@@ -50,8 +50,8 @@ async def invite(
     """A new person without a password, and the link. With `mail` it goes to the address, which it proves.
 
     A phone that is given is one the operator knows to be theirs: it is asked for before anything is set up. Who was
-    invited before and never set a password gets another link; those before work no more. Raises `NotAcceptable`,
-    `AlreadyThere` for who has a password.
+    invited before and never set a password gets another link; those before work no more, and neither does what was set
+    up with them: somebody else may have opened one. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
     """
     username, shown = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
@@ -85,6 +85,10 @@ async def invite(
                 raise NotAcceptable(
                     f"{username} was invited before: give the same --email and nothing else, or change them first."
                 )
+            await end_everything(conn, account, why="invited", now=now)
+            for which, factor in await authenticators.close_own(conn, account_id=account.id, now=now):
+                removed = AuthenticatorRemoved(factor, str(which), by="operator")
+                await audits.add(conn, removed, now=now, account_id=account.id)
         await settle(conn, idp, account, Change.OPERATOR_INVITES, why="invited", now=now)
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.INVITE, now=now)
         ttl, told = idp.policy.links.invite, {"mailed": mail}

@@ -37,7 +37,7 @@ async def give_link(idp: Idp, username: str, *, mail: bool) -> Given:
     if mail and account.mailbox is None:
         raise NotAcceptable(f"{account.username} has no verified e-mail address: print the link without --mail.")
     now = idp.clock.now()
-    made = links.new(idp, LinkFor.RESET, account.id, ttl=idp.policy.links.ticket, now=now)
+    made = links.new(idp, LinkFor.RESET, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})
     async with idp.db.transaction() as conn:
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
         if mail:

@@ -68,22 +68,19 @@ def opened_by(browser: str, token: str) -> UUID:
 
 
 async def open_session(
-    conn: Connection, idp: Idp, visitor: Visitor, purpose: LinkFor, token: str, *, now: datetime
-) -> tuple[Link, Session, str] | None:
-    """Use a link up, and begin the session that it opens; its cookie is the last. None for a link that does not work.
+    conn: Connection, idp: Idp, visitor: Visitor, link: Link, token: str, *, now: datetime
+) -> tuple[Session, str]:
+    """Begin the session that a link opens, which was used up in this very transaction; and its cookie.
 
     Whoever was signed in here is not any more: nothing of theirs may be used by who opened the link.
     """
     assert visitor.token is not None
-    link = await spend(conn, purpose, token, now=now)
-    if link is None:
-        return None
-    session = Session(opened_by(visitor.token, token), link.account_id, now, now, visitor.user_agent, link=purpose)
+    session = Session(opened_by(visitor.token, token), link.account_id, now, now, visitor.user_agent, link=link.purpose)
     cookie = next_token(idp.secrets, visitor.token, session.id)
     await sessions.open_by_link(conn, session, token_hash=digest(cookie), now=now)
     if visitor.session_id is not None:
         await sessions.end(conn, session_id=visitor.session_id, now=now)
-    return link, session, cookie
+    return session, cookie
 
 
 async def opened_here(idp: Idp, visitor: Visitor, token: str) -> str | None:

@@ -24,6 +24,7 @@ from idp.model.links import Link, LinkFor
 from idp.model.mail import is_address
 from idp.policy import Facts, May, Vouched
 from idp.policy import permission as permitted
+from idp.policy.changes import AT_ONCE
 from idp.policy.transitions import LONGER
 from idp.store import audits, rate_limits
 from idp.store.engine import Connection
@@ -112,7 +113,10 @@ async def ask(idp: Idp, visitor: Visitor, *, typed: str) -> Sent | NotAnAddress 
             await give_back(conn, idp, inside)
             return NotNow(FOR_EVER if isinstance(refusal, Closed) else refusal.retry_after)
         await store_links.drop(conn, account_id=account_id, purpose=LinkFor.VERIFY_EMAIL, now=again.now)
-        made = links.new(idp, LinkFor.VERIFY_EMAIL, account_id, ttl=ttl, now=again.now, fields={"email": address})
+        asked = {"email": address, "hold": permission(idp, again).hold.total_seconds()}
+        made = links.new(
+            idp, LinkFor.VERIFY_EMAIL, account_id, ttl=ttl, now=again.now, about=again.session.id, fields=asked
+        )
         await links.make(conn, made, idp, locale=message_language(idp, visitor, again.account), to=address)
         await audits.add(conn, _changed("email asked"), now=again.now, account_id=account_id)
     return Sent()
@@ -149,7 +153,8 @@ async def press(idp: Idp, token: str) -> Verified | Over:
         if found is not None and _may_verify(idp, found[0], now=now):
             spent = await links.spend(conn, LinkFor.VERIFY_EMAIL, token, now=now)
             if spent is not None:
-                await change(idp, conn, found[0], spent.fields["email"], now=now, by=BY_PERSON)
+                hold = timedelta(seconds=spent.fields.get("hold", 0))
+                await change(idp, conn, found[0], spent.fields["email"], now=now, by=BY_PERSON, hold=hold)
     stands = await look(idp, token)
     return stands if isinstance(stands, Verified) else Over()
 
@@ -161,19 +166,30 @@ def _may_verify(idp: Idp, account: Account, *, now: datetime) -> bool:
 
 
 async def change(
-    idp: Idp, conn: Connection, account: Account, email: str | None, *, now: datetime, by: str, verified: bool = True
+    idp: Idp,
+    conn: Connection,
+    account: Account,
+    email: str | None,
+    *,
+    now: datetime,
+    by: str,
+    verified: bool = True,
+    hold: timedelta = AT_ONCE,
 ) -> bool:
-    """Give a person another address, or none, and tell them at every place, the old one too. False: nothing changed."""
+    """Give a person another address, or none, and tell them at every place, the old one too. False: nothing changed.
+
+    For the `hold` it recovers nothing by itself.
+    """
     if not await accounts.set_email(
         conn,
         account_id=account.id,
         email=email,
         verified=verified and email is not None,
         former_until=now + LONGER * idp.policy.enrolment.hold,
+        trusted_at=now + hold if hold else None,
         now=now,
     ):
         return False
-    await store_links.drop(conn, account_id=account.id, purpose=LinkFor.VERIFY_EMAIL, now=now)
     await audits.add(conn, AccountChanged(change="email", by=by), now=now, account_id=account.id)
     await tell(idp, conn, account, Notice.EMAIL_CHANGED, now=now)
     return True

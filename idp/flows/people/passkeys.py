@@ -136,6 +136,7 @@ async def _add(
     stored = await store.add(
         conn,
         new,
+        session_id=inside.session.id,
         challenge=passkeys.hash_of(challenge),
         challenge_expires_at=now + passkeys.life(idp),
         charge=changes,

@@ -51,6 +51,7 @@ async def new_set(idp: Idp, conn: Connection, inside: Inside, visitor: Visitor, 
             confirmed_at=inside.now,
         ),
         sealed=None,
+        session_id=inside.session.id,
     )
     await recovery_codes.save(conn, authenticator_id=made, hashes=_hashes(codes, made))
     await audits.add(conn, RecoveryCodesMade(str(made)), now=inside.now, account_id=account_id)

@@ -78,9 +78,9 @@ async def press(idp: Idp, visitor: Visitor, token: str) -> ToInteraction | None:
     """
     now, asked = idp.clock.now(), _asked(token)
     async with idp.db.transaction() as conn:
-        opened = await links.open_session(conn, idp, visitor, LinkFor.RESET, token, now=now)
-        if opened is not None:
-            _, session, cookie = opened
+        link = await links.spend(conn, LinkFor.RESET, token, now=now)
+        if link is not None:
+            session, cookie = await links.open_session(conn, idp, visitor, link, token, now=now)
             await sessions.begin(conn, started=paused(idp, RESET, asked, session.id, now=now), now=now)
             await audits.add(conn, ResetBegun(), now=now, account_id=session.account_id)
             return ToInteraction(asked, cookie)

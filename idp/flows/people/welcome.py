@@ -82,12 +82,12 @@ async def press(idp: Idp, visitor: Visitor, purpose: LinkFor, token: str) -> Onw
     """
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        opened = await links.open_session(conn, idp, visitor, purpose, token, now=now)
-        if opened is not None:
-            link, _, cookie = opened
+        link = await links.spend(conn, purpose, token, now=now)
+        if link is not None:
             proved = await newcomers.verify_mailbox(conn, account_id=link.account_id, now=now) if mailed(link) else True
             if not proved:
-                return None  # whoever has an account with this address meanwhile makes no second one
+                return None  # whoever has an account with this address meanwhile makes no second one, however often
+            _, cookie = await links.open_session(conn, idp, visitor, link, token, now=now)
             event = AccountChanged(change=f"{purpose.value}_link_used", by="person")
             await audits.add(conn, event, now=now, account_id=link.account_id)
             return Onward(cookie)

@@ -54,6 +54,7 @@ WITH mailbox AS (
         -- The oldest one stays: of two changes in a row the first may have been somebody else's.
         former_email = CASE WHEN former_until > :now OR NOT email_verified OR {_SAME} THEN former_email
                             ELSE email END,
+        email_trusted_at = CASE WHEN {_SAME} THEN email_trusted_at ELSE :trusted_at::timestamptz END,
         former_until = CASE WHEN email_verified AND NOT {_SAME} OR former_until > :now
                             THEN greatest(former_until, :former_until::timestamptz) END
     WHERE id = :account_id AND (NOT {_SAME} OR email_refused_at IS NOT NULL)
@@ -67,6 +68,16 @@ dead AS (
     -- Out of tries, whatever any node's clock says.
     UPDATE challenge SET attempts = max_attempts
     WHERE account_id = (SELECT id FROM mailbox) AND factor = 'email' AND consumed_at IS NULL
+),
+-- Who has a link that was mailed to the old address proves nothing by it any more; an operator's printed one is none.
+over AS (
+    UPDATE link SET used_at = :now
+    WHERE account_id = (SELECT id FROM mailbox) AND purpose IN ('verify_email', 'reset', 'invite', 'register')
+      AND used_at IS NULL AND fields -> 'mailed' IS DISTINCT FROM 'false'
+),
+left_open AS (
+    UPDATE session SET ended_at = :now
+    WHERE account_id = (SELECT id FROM mailbox) AND link = 'reset' AND ended_at IS NULL
 )
 SELECT EXISTS (SELECT FROM mailbox) AS changed""")
 _THAW = Sql("UPDATE account SET frozen_at = NULL WHERE id = :account_id")
@@ -176,16 +187,24 @@ async def set_email(
     verified: bool,
     now: datetime,
     former_until: datetime | None = None,
+    trusted_at: datetime | None = None,
 ) -> bool:
     """Another address, or another word on whether it is theirs; codes that went to the old one die. False: no change.
 
-    What is told until `former_until` is told to the old one too, if that was verified.
+    What is told until `former_until` is told to the old one too, if that was verified. Before `trusted_at` it is on
+    hold; None: trusted at once. Links that were mailed to the old one work no more.
 
     A code that is asked for in the same moment, by who still saw the old address, is derived for that one alone.
     """
     return bool(
         await conn.value(
-            _EMAIL, account_id=account_id, email=email, verified=verified, former_until=former_until, now=now
+            _EMAIL,
+            account_id=account_id,
+            email=email,
+            verified=verified,
+            former_until=former_until,
+            trusted_at=trusted_at,
+            now=now,
         )
     )
 

@@ -46,6 +46,10 @@ _CLOSE_KIND = Sql(f"""
 UPDATE authenticator SET closed_at = :now, trusted_at = coalesce(trusted_at, :now), hold = NULL, tell_at = NULL
 WHERE {_OPEN} AND factor = :factor AND id IS DISTINCT FROM :keep
 RETURNING id""")
+_CLOSE_OWN = Sql(f"""
+UPDATE authenticator SET closed_at = :now, trusted_at = coalesce(trusted_at, :now), hold = NULL, tell_at = NULL
+WHERE {_OPEN} AND session_id IS NOT NULL
+RETURNING id, factor""")
 _KEEP_TELLING = Sql("""
 UPDATE authenticator SET told_until = :until WHERE id = :authenticator_id AND account_id = :account_id""")
 _TOLD_ANEW = Sql("""
@@ -153,6 +157,12 @@ async def close_kind(
     """Close all of a kind but `keep`; their ids."""
     rows = await conn.all(_CLOSE_KIND, account_id=account_id, factor=factor.value, keep=keep, now=now)
     return [row["id"] for row in rows]
+
+
+async def close_own(conn: Conn, *, account_id: UUID, now: datetime) -> Sequence[tuple[UUID, Factor]]:
+    """Close all that were added in a browser and not by an operator; which they were."""
+    rows = await conn.all(_CLOSE_OWN, account_id=account_id, now=now)
+    return [(row["id"], Factor(row["factor"])) for row in rows]
 
 
 async def close_held(conn: Conn, *, account_id: UUID, now: datetime) -> Sequence[tuple[UUID, Factor]]:

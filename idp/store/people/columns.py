@@ -10,8 +10,9 @@ from idp.store.engine import Row
 
 # Of the account `p`.
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
-    p.name, p.email, p.email_verified, p.email_refused_at, p.groups, p.claims AS person_claims, p.locale, p.prefers,
-    p.disabled_at, p.frozen_at, p.strong_from, p.password_until, p.provisional_until"""
+    p.name, p.email, p.email_verified, p.email_refused_at, p.email_trusted_at, p.groups,
+    p.claims AS person_claims, p.locale, p.prefers, p.disabled_at, p.frozen_at, p.strong_from,
+    p.password_until, p.provisional_until"""
 # A JSON array of the confirmed authenticators of the account `p`, oldest first: open ones, and those closed after
 # `closed_since`, if it is given, for a hold must not end because the app it is about was removed.
 AUTHENTICATORS = """(
@@ -51,6 +52,7 @@ def read_account(row: Row) -> Account | None:
         email=row["email"],
         email_verified=row["email_verified"],
         email_refused_at=row["email_refused_at"],
+        email_trusted_at=row["email_trusted_at"],
         groups=frozenset(row["groups"]),
         claims=row["person_claims"],
         locale=row["locale"],

@@ -39,10 +39,11 @@ WITH unused AS (
 {charged([limit], when=may)},
 added AS (
     INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, created_at, confirmed_at, trusted_at, hold,
-                               tell_at, enrolled_in, credential_id, sign_count, eligible, copied, attested, transports,
-                               aaguid)
+                               tell_at, enrolled_in, session_id, credential_id, sign_count, eligible, copied, attested,
+                               transports, aaguid)
     SELECT :id, :account_id, :factor, :label, :hint, :public_key, :created_at, :created_at, :trusted_at, :hold,
-           :tell_at, :enrolled_in, :credential_id, :count, :eligible, :copied, :attested, :transports, :aaguid
+           :tell_at, :enrolled_in, :session_id, :credential_id, :count, :eligible, :copied, :attested, :transports,
+           :aaguid
     WHERE EXISTS (SELECT FROM charged)
     ON CONFLICT (credential_id) WHERE credential_id IS NOT NULL DO NOTHING
     RETURNING id
@@ -62,6 +63,7 @@ async def add(
     conn: Conn,
     new: Authenticator,
     *,
+    session_id: UUID,
     challenge: bytes,
     challenge_expires_at: datetime,
     charge: tuple[Limit, bytes],
@@ -70,7 +72,9 @@ async def add(
     telling: Telling,
     now: datetime,
 ) -> Added:
-    """Store a passkey that answered this challenge. `added` for exactly one caller, ever; else nothing is told."""
+    """Store a passkey that answered this challenge in this session. `added` for exactly one caller, ever.
+
+    Else nothing is told."""
     assert new.passkey is not None
     limit, key = charge
     row = await conn.one(
@@ -80,6 +84,7 @@ async def add(
         **telling.values(),
         **charge_values([key]),
         **audit_values(audit, account_id=new.account_id),
+        session_id=session_id,
         challenge=challenge,
         challenge_expires_at=challenge_expires_at,
         device=device,

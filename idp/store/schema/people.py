@@ -28,6 +28,8 @@ account = table(
     sa.Column("former_email", sa.Text),
     sa.Column("former_until", Time),
     *may_have(Time, "disabled_at", "frozen_at", "strong_from", "password_until", "provisional_until"),
+    # Until then the address recovers nothing by itself.
+    sa.Column("email_trusted_at", Time),
     # Since then the address takes no mail of ours.
     sa.Column("email_refused_at", Time),
     sa.Index(

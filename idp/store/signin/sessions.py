@@ -218,7 +218,7 @@ async def touch(conn: Conn, *, session_id: UUID, not_since: datetime, now: datet
     await conn.one(_TOUCH, session_id=session_id, not_since=not_since, now=now)
 
 
-def _end(which: str) -> Sql:
+def _end(which: str, more: str = "") -> Sql:
     return Sql(f"""
 WITH ended AS (
     UPDATE session SET ended_at = :now WHERE {which} AND ended_at IS NULL RETURNING id
@@ -228,13 +228,20 @@ revoked AS (
     UPDATE grant_ SET revoked_at = :now
     WHERE session_id IN (SELECT id FROM ended) AND revoked_at IS NULL
       AND (:offline_too OR NOT scopes @> '{{offline_access}}')
-)
+){more}
 SELECT count(*) FROM ended""")
 
 
+# What was begun in the sessions that end comes to no end: a link that would change the address goes to who began it.
+_ENDING_OTHERS = """,
+given_up AS (
+    UPDATE link SET used_at = :now
+    WHERE account_id = :account_id AND purpose = 'verify_email' AND used_at IS NULL
+      AND (:except_session::uuid IS NULL OR about IS DISTINCT FROM :except_session)
+)"""
 _LOCK = Sql("SELECT id FROM session WHERE id = :session_id FOR UPDATE")
 _END_ONE = _end("id = :session_id AND (:account_id::uuid IS NULL OR account_id = :account_id)")
-_END_OTHERS = _end("account_id = :account_id AND id IS DISTINCT FROM :except_session")
+_END_OTHERS = _end("account_id = :account_id AND id IS DISTINCT FROM :except_session", _ENDING_OTHERS)
 
 
 async def end(conn: Connection, *, session_id: UUID, now: datetime, account_id: UUID | None = None) -> int:
@@ -245,5 +252,8 @@ async def end(conn: Connection, *, session_id: UUID, now: datetime, account_id: 
 
 
 async def end_others(conn: Conn, *, account_id: UUID, keep: UUID | None, now: datetime) -> int:
-    """End all of this person's sessions but `keep`. See `grants.revoke_of_account` for what lives outside sessions."""
+    """End all of this person's sessions but `keep`, and a change of address that was begun in them.
+
+    See `grants.revoke_of_account` for what lives outside sessions.
+    """
     return int(await conn.value(_END_OTHERS, account_id=account_id, except_session=keep, now=now, offline_too=True))
