@@ -94,6 +94,7 @@ def victims(policy: Policy) -> Iterator[Victim]:
     held = replace(app, id=UUID(int=14), created_at=BEGIN, trusted_at=BEGIN + 3 * hold, confirmed_at=BEGIN)
     gone = replace(app, closed_at=BEGIN, trusted_at=BEGIN + hold)
     closed = replace(_SOMEBODY, strong_from=BEGIN + 3 * hold)
+    unsure, late = (replace(_SOMEBODY, email_trusted_at=at) for at in (BEGIN + 4 * hold, _LONG_AGO + 2 * hold))
     kinds = (
         Victim("phone", _SOMEBODY, (phone,)),
         Victim("phone, codes", _SOMEBODY, (phone, codes)),
@@ -111,6 +112,10 @@ def victims(policy: Policy) -> Iterator[Victim]:
         Victim("phone, codes; frozen", replace(_SOMEBODY, frozen_at=_LONG_AGO + hold), (phone, codes)),
         Victim("phone, app; frozen", replace(_SOMEBODY, frozen_at=_LONG_AGO + hold), (phone, app)),
         Victim("phone, app; recovered lately", closed, (phone, app)),
+        Victim("phone; address on hold", unsure, (phone,)),
+        Victim("phone, app, codes; address on hold", unsure, (phone, app, codes)),
+        Victim("phone, app on hold; address on hold", unsure, (phone, held)),
+        Victim("phone; address on hold when frozen", replace(late, frozen_at=_LONG_AGO + hold), (phone,)),
         Victim("phone, codes; disabled", replace(_SOMEBODY, disabled=True), (phone, codes)),
     )
     return (kind for kind in kinds if all(each.factor in policy.factors for each in kind.authenticators))

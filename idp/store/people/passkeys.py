@@ -74,7 +74,8 @@ async def add(
 ) -> Added:
     """Store a passkey that answered this challenge in this session. `added` for exactly one caller, ever.
 
-    Else nothing is told."""
+    Else nothing is told.
+    """
     assert new.passkey is not None
     limit, key = charge
     row = await conn.one(
