@@ -104,7 +104,10 @@ def add(
     )
     registered = run(lambda idp: add_client(idp, new), makes=True)
     allowed = " ".join(sorted(registered.client.scopes)) or "no scope; it may look at tokens that are for it"
-    _show_secret(registered, f"Registered {registered.client.name}. It may ask for: {allowed}.", as_json=as_json)
+    said = f"Registered {registered.client.name}. It may ask for: {allowed}."
+    if registered.client.details_types:
+        said += f" It may ask people to approve: {' '.join(sorted(registered.client.details_types))}."
+    _show_secret(registered, said, as_json=as_json)
 
 
 @app.command(

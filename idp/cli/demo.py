@@ -32,7 +32,7 @@ NO_WHEEL = (
 class Phones:
     """What stands for `console` here: nothing leaves this machine; the inbox page derives the texts from the outbox.
 
-    It takes e-mail too, which there is where `IDP_SMTP_URL` is set, to whatever server.
+    It takes e-mail too, so no mail server is ever asked, whatever `IDP_SMTP_URL` names.
     """
 
     name = "console"
@@ -83,8 +83,11 @@ def _settings(issuer: str) -> Settings:
     home = {} if named else {"IDP_DATA_DIR": str(default_data_dir().with_name("stile-demo"))}
     # Nothing leaves this machine; the countries of its people show what an operator does.
     open_ = {} if os.environ.get("IDP_SMS_COUNTRIES") else {"IDP_SMS_COUNTRIES": people.COUNTRIES}
+    # E-mail as text messages: taken, shown, never sent. Both are set together, or neither.
+    mailed = any(os.environ.get(name) for name in ("IDP_SMTP_URL", "IDP_SMTP_FROM"))
+    mail = {} if mailed else {"IDP_SMTP_URL": "smtp://localhost", "IDP_SMTP_FROM": f"{BRAND} <no-reply@example.com>"}
     ours = {"IDP_ISSUER": issuer, "IDP_DEV": "true", "IDP_SMS_GATEWAYS": "console", "IDP_METRICS": "off"}
-    return read_settings({**os.environ, **brand, **here, **home, **open_, **ours})
+    return read_settings({**os.environ, **brand, **here, **home, **open_, **mail, **ours})
 
 
 def _bound(port: int) -> socket.socket:
@@ -161,7 +164,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "",
         f"  Acme Bank           {urls.bank}",
         f"  Acme Notes          {urls.notes}",
-        f"  Text messages       {urls.inbox}",
+        f"  Texts and e-mail    {urls.inbox}",
         f"  Your account        {urls.account}",
         "",
         *(
@@ -177,6 +180,8 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "   3. Make a transfer: the bank shows the amount, and the provider asks for a new code of the app.",
         "   4. Do the same as bob: a text message signs him in; without an app the transfer is refused. Set one up on",
         "      the account page; as a stolen phone number is enough for that, it opens transfers only after 24 hours.",
+        "   5. Press “Forgot your password?”: the link comes by e-mail, to the same inbox as the text messages. So does",
+        "      the news of each change, with a link that freezes the account.",
         "",
         "  Ctrl-C stops everything. Nothing leaves this machine, and what you do is kept.",
     ]

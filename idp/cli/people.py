@@ -117,7 +117,8 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
 def _closed(account: "Account") -> list[tuple[str, str]]:
     """Why nothing sensitive opens for somebody who may sign in."""
     if account.frozen_at is not None:
-        return [("frozen", f"since {output.when(account.frozen_at)}: nothing sensitive opens until it is recovered")]
+        since = output.when(account.frozen_at)
+        return [("frozen", f"since {since}: nothing sensitive opens until it is recovered (`idp user recover`)")]
     if account.strong_from is not None:
         return [("recovered", f"nothing sensitive opens before {output.when(account.strong_from)}")]
     return []

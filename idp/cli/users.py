@@ -255,9 +255,8 @@ def freeze(name: Name, as_json: output.Json = False) -> None:
     from idp.serving.place import run
 
     new = run(lambda idp: freeze_user(idp, name))
-    line = f"{name} is signed out everywhere, and nothing sensitive opens until the account is recovered."
-    if not new:
-        line = f"{name} was frozen already, and is signed out everywhere."
+    state = "is signed out everywhere" if new else "was frozen already, and is signed out everywhere"
+    line = f"{name} {state}. Nothing sensitive opens until the account is recovered (`idp user recover {name}`)."
     output.show({"username": name, "frozen": True, "new": new}, line, as_json=as_json)
 
 

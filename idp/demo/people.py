@@ -89,6 +89,7 @@ async def _person(idp: Idp, username: str) -> DemoPerson:
             phone=PHONES[username],
             name=NAMES[username],
             email=f"{username}@example.com",
+            email_verified=True,
         )
         if username == ALICE:
             await totp_ticket(idp, username)

@@ -257,7 +257,7 @@ def test_a_person_is_shown_with_names_for_people_and_ids_for_programs(idp: Run, 
     [
         pytest.param(("ada", "--phone", "+372 12"), "phone number cannot be used", id="phone"),
         pytest.param(("a b", "--no-phone"), "A username has no spaces", id="username"),
-        pytest.param(("ada", "--no-phone", "--email", "ada"), "The e-mail address is none", id="address"),
+        pytest.param(("ada", "--no-phone", "--email", "ada"), "The e-mail address cannot be used", id="address"),
         pytest.param(("ada", "--no-phone"), "no terminal to ask for it in: say --password-stdin", id="no terminal"),
     ],
 )

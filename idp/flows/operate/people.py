@@ -71,7 +71,7 @@ def parse_phone(text: str, *, region: str | None) -> Phone:
 def parse_email(text: str) -> str:
     """An e-mail address, as far as its form tells. Raises `NotAcceptable`."""
     if not _EMAIL.fullmatch(text) or not text.isprintable():
-        raise NotAcceptable("The e-mail address is none: it must look like ada@example.com.")
+        raise NotAcceptable("The e-mail address cannot be used: it must look like ada@example.com.")
     return text
 
 
