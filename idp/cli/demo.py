@@ -180,8 +180,8 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "   3. Make a transfer: the bank shows the amount, and the provider asks for a new code of the app.",
         "   4. Do the same as bob: a text message signs him in; without an app the transfer is refused. Set one up on",
         "      the account page; as a stolen phone number is enough for that, it opens transfers only after 24 hours.",
-        "   5. On the sign-in page press 'Forgot your password?'. The link comes by e-mail, to the inbox that shows the",
-        "      text messages too. So does the news of each change, with a link that freezes the account.",
+        "   5. On the sign-in page press 'Forgot your password?'. The link comes by e-mail, to the inbox of the texts.",
+        "      So does the news of each change, with a link that freezes the account.",
         "",
         "  Ctrl-C stops everything. Nothing leaves this machine, and what you do is kept.",
     ]
