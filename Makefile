@@ -13,7 +13,7 @@ endef
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE # compiled once, not in every process that is started
-.PHONY: help env demo test lint format sentences bench wheel clean
+.PHONY: help env demo test lint format sentences bench recipes wheel clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -50,6 +50,9 @@ sentences: env ## bring new sentences into the catalogues of templates/locale, t
 
 bench: env ## measure, and write docs/performance.md; VS=REV: beside another revision; PEER=1: beside node-oidc-provider
 	@$(BIN)/python -m bench $(if $(VS),--vs $(VS)) $(if $(PEER),--peer)
+
+recipes: env ## run docs/recipes with the real applications, over the network; ONLY=NAME: this one
+	@$(BIN)/python docs/recipes/run $(if $(ONLY),--only $(ONLY))
 
 wheel: env ## build the distributions, ours and the kit, into dist/
 	@$(BIN)/uv build --quiet --wheel --all-packages
