@@ -53,6 +53,8 @@ def test_the_default_policy_says_what_the_design_says() -> None:
         Factor.PASSKEY: AssuranceLevel.PHISHING_RESISTANT,
     }
     plain = ScopeRule(AssuranceLevel.TWO_FACTOR, None, minutes(10), refresh=True, internal=False)
+    change = ScopeRule(AssuranceLevel.STRONG, minutes(5), minutes(5), refresh=False, internal=False)
+    look = replace(change, fresh=minutes(60))
     assert dict(policy.scopes) == {
         **dict.fromkeys(("openid", "profile", "email", "phone", "address", "groups", "offline_access"), plain),
         "transfers:write": ScopeRule(AssuranceLevel.STRONG, ALWAYS, minutes(5), refresh=False, internal=False),
@@ -60,6 +62,8 @@ def test_the_default_policy_says_what_the_design_says() -> None:
         "authenticators:write": ScopeRule(
             AssuranceLevel.TWO_FACTOR, minutes(5), minutes(5), refresh=False, internal=True
         ),
+        **{f"stile:{kind}:read": look for kind in ("people", "clients", "policy", "sending", "audit")},
+        **{f"stile:{kind}:write": change for kind in ("people", "factors", "clients", "keys", "sending")},
     }
     assert dict(policy.groups) == {}
     assert (policy.enrolment.hold, policy.challenge.ttl, policy.challenge.attempts) == (

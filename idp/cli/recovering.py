@@ -1,6 +1,5 @@
 """`idp user recover`: a ticket for who lost everything."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,10 +40,11 @@ def recover(
         said = "give --reason, or --confirm" if reason is None else "--reason or --confirm, not both"
         raise typer.BadParameter(said, param_hint="'--reason'")
     output.sure(f"Close every phone, app and code of {name}, and the password?", yes=yes)
-    operator = by or getpass.getuser()
     from idp.flows.operate import recovering
     from idp.policy import in_units
-    from idp.serving.place import run
+    from idp.serving.place import account_name, run
+
+    operator = by or account_name()
 
     async def recovered(idp: "Idp") -> "Waits | Recovered":
         if reason is None:

@@ -4,6 +4,7 @@ from idp.model.browsers import SEEN_EVERY, Challenge, Device, Interaction, Sessi
 from idp.model.details import APPROVE, Approved, Details
 from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, AssuranceLevel, Factor
 from idp.model.notices import EVERYWHERE, LINKLESS, Notice, Texting
+from idp.model.operators import NOBODY, OPERATOR, SHELL, Operator, Role
 from idp.model.people import (
     UNTIL_RECOVERED,
     Account,

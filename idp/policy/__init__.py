@@ -27,6 +27,7 @@ from idp.policy.lifetimes import LIFETIMES, LONGEST_ACCESS, LONGEST_HOLD, lifeti
 from idp.policy.limits import WINDOWS, limits_of, said
 from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
+from idp.policy.operating import RIGHTS, Act, Denied, denied
 from idp.policy.resetting import resetting
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units
 from idp.policy.transitions import TRANSITIONS, permission

@@ -9,12 +9,21 @@ from types import MappingProxyType
 from typing import Any
 
 from idp.errors import SettingsError
-from idp.model import SECOND, TRAITS, AssuranceLevel, Factor
+from idp.model import SECOND, TRAITS, AssuranceLevel, Factor, Role
 from idp.policy import lifetimes
 from idp.policy.limits import limits
 from idp.policy.reading import LEVELS, Table
 from idp.policy.reading_details import details
-from idp.policy.table import ALWAYS, LONGEST_FRESH_TOKEN, PERSONAL, SHORTEST_FRESH, Policy, ScopeRule, in_units
+from idp.policy.table import (
+    ALWAYS,
+    LONGEST_FRESH_TOKEN,
+    OURS,
+    PERSONAL,
+    SHORTEST_FRESH,
+    Policy,
+    ScopeRule,
+    in_units,
+)
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 ACR = re.compile(r"[\x21-\x7e]+")  # acr_values are separated by spaces (OIDC Core 3.1.2.1)
@@ -54,7 +63,9 @@ def _factors(table: Table, levels: dict[AssuranceLevel, str]) -> dict[Factor, As
     return factors
 
 
-def _scope(row: Table, levels: dict[AssuranceLevel, str], access: timedelta, *, personal: bool) -> ScopeRule:
+def _scope(
+    row: Table, levels: dict[AssuranceLevel, str], access: timedelta, *, personal: bool, ours: bool
+) -> ScopeRule:
     needs_level = not row.misspelt("machine")
     machine = row.left.pop("machine", False)
     if machine != "only" and not isinstance(machine, bool):
@@ -64,9 +75,9 @@ def _scope(row: Table, levels: dict[AssuranceLevel, str], access: timedelta, *, 
     people = machine != "only"
     # Who cannot grant it need prove nothing for it.
     level = row.level("level", levels) if (people and needs_level) or "level" in row.left else AssuranceLevel.TWO_FACTOR
-    if machine and level > AssuranceLevel.TWO_FACTOR:
+    if machine and not ours and level > AssuranceLevel.TWO_FACTOR:
         row.wrong("level", "a machine has no second factor: a scope with `machine` needs two_factor at most")
-    if machine and "fresh" in row.left:
+    if machine and not ours and "fresh" in row.left:
         row.wrong("fresh", "a machine proves nothing afresh: leave it out, or `machine`")
     # Promise 4: a step-up that says nothing about its age is for one authorization.
     fresh = row.duration("fresh", ALWAYS if level > AssuranceLevel.TWO_FACTOR else None, always=True)
@@ -91,10 +102,18 @@ def _scope(row: Table, levels: dict[AssuranceLevel, str], access: timedelta, *, 
 
 def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) -> dict[str, ScopeRule]:
     scopes: dict[str, ScopeRule] = {}
+    # Of our own API a row that the file does not have is as in ours, if the file has its level.
+    for name, row in table.usual.items():
+        if name.startswith(OURS) and name not in table.left and LEVELS[row["level"]] in levels:
+            table.left[name] = row
     for name in table.each():
         if not SCOPE_TOKEN.fullmatch(name):
             table.wrong(repr(name), "a scope is printable ASCII without spaces, quotes and backslashes")
-        scopes[name] = _scope(table.table(name), levels, access, personal=name in PERSONAL)
+        ours = name.startswith(OURS)
+        if ours and name not in table.usual:
+            known = ", ".join(each for each in table.usual if each.startswith(OURS))
+            table.wrong(repr(name), f"our own API has no such scope; there are {known}")
+        scopes[name] = _scope(table.table(name), levels, access, personal=name in PERSONAL, ours=ours)
     if "openid" not in scopes:
         table.wrong("openid", "this scope must have a row")
     return scopes
@@ -102,10 +121,11 @@ def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) 
 
 def _groups(
     table: Table, levels: dict[AssuranceLevel, str], factors: dict[Factor, AssuranceLevel]
-) -> tuple[dict[str, AssuranceLevel], dict[str, frozenset[Factor]]]:
-    """The level that each group needs, and the factors that count for it, of those that name some."""
+) -> tuple[dict[str, AssuranceLevel], dict[str, frozenset[Factor]], dict[str, Role]]:
+    """The level that each group needs, the factors that count for it, of those that name some, and its role, if any."""
     groups: dict[str, AssuranceLevel] = {}
     only: dict[str, frozenset[Factor]] = {}
+    roles: dict[str, Role] = {}
     for name in table.each():
         row = table.table(name)
         if "factors" in row.left:
@@ -115,8 +135,20 @@ def _groups(
         groups[name] = row.level("level", levels) if needs_level else AssuranceLevel.TWO_FACTOR
         if name in only and max((factors[each] for each in only[name]), default=groups[name]) < groups[name]:
             row.wrong("factors", f"none of them gives {groups[name].name.lower()}, so its members could not sign in")
+        if (role := _role(row)) is not None:
+            roles[name] = role
+            if groups[name] < AssuranceLevel.STRONG:
+                row.wrong("level", "whoever has a role needs strong at least: a text message must not open an office")
         row.close()
-    return groups, only
+    return groups, only, roles
+
+
+def _role(row: Table) -> Role | None:
+    value = row.left.pop("role", None)
+    found = next((role for role in Role if role.name.lower() == value), None)
+    if value is not None and found is None:
+        row.wrong("role", f"must be one of {', '.join(role.name.lower() for role in Role)}, not {value!r}")
+    return found
 
 
 def _only(row: Table, factors: dict[Factor, AssuranceLevel]) -> frozenset[Factor]:
@@ -142,13 +174,14 @@ def load_policy(text: str) -> Policy:
     tokens = lifetimes.tokens(file.table("tokens"))
     factors = _factors(file.table("factors"), levels)
     scopes = _scopes(file.table("scopes"), levels, tokens.access)
-    groups, only = _groups(file.table("groups"), levels, factors)
+    groups, only, roles = _groups(file.table("groups"), levels, factors)
     policy = Policy(
         levels=MappingProxyType(levels),
         factors=MappingProxyType(factors),
         scopes=MappingProxyType(scopes),
         groups=MappingProxyType(groups),
         only=MappingProxyType(only),
+        roles=MappingProxyType(roles),
         sessions=lifetimes.sessions(file.table("sessions")),
         interaction=lifetimes.interaction(file.table("interaction")),
         challenge=lifetimes.challenge(file.table("challenge")),

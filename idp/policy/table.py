@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from idp.limits import Limits
-from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Texting
+from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Role, Texting
 from idp.policy.details import DetailsRule
 
 ALWAYS = timedelta(0)
@@ -26,6 +26,7 @@ def in_units(span: timedelta) -> str:
 
 # Scopes about a person, or of one's session: never a machine's (OIDC Core 5.4, 11).
 PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "groups", "offline_access"})
+OURS = "stile:"  # how scopes of our own API and console begin; people without a role are granted none
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Policy:
     """policy.toml, checked. Only `load_policy` makes one, so each value is known to keep the promises.
 
     `groups` are the levels that their members need for anything, `only` the factors that count for them, of those
-    groups that name some.
+    groups that name some, and `roles` what members do for others.
     """
 
     levels: Mapping[AssuranceLevel, str]
@@ -172,6 +173,7 @@ class Policy:
     registration: Registration
     limits: Limits
     details: Mapping[str, DetailsRule] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
 
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""
@@ -207,6 +209,10 @@ class Policy:
     def floor_of(self, groups: Iterable[str]) -> AssuranceLevel:
         """The least that members of these groups must prove for anything at all."""
         return max((self.groups[group] for group in groups if group in self.groups), default=AssuranceLevel.TWO_FACTOR)
+
+    def role_of(self, groups: Iterable[str]) -> Role | None:
+        """What members of these groups may do for others: the most that any of them gives."""
+        return max((self.roles[group] for group in groups if group in self.roles), default=None)
 
     def of(self, groups: Iterable[str]) -> "Policy":
         """The policy as it is for members of these groups: without the factors that a row of theirs does not name."""

@@ -19,7 +19,7 @@ from idp.policy.approvals import dues_of
 from idp.policy.details import Due
 from idp.policy.facts import Barrier, Facts, Reason, Why
 from idp.policy.offers import in_order
-from idp.policy.table import ALWAYS, Policy
+from idp.policy.table import ALWAYS, OURS, Policy
 
 OFFLINE = "offline_access"  # OIDC Core 11
 
@@ -248,6 +248,8 @@ def _grantable(facts: Facts, policy: Policy, asked: Iterable[str]) -> tuple[str,
         if rule is None or not rule.people or scope not in facts.client.scopes:
             continue
         if rule.internal and not facts.internal:
+            continue
+        if scope.startswith(OURS) and facts.account is not None and policy.role_of(facts.account.groups) is None:
             continue
         if scope == OFFLINE and not may_go_offline(facts.client):
             continue

@@ -17,7 +17,7 @@ from idp.policy.attacker import SHORT, World, after, begun, brings, waited
 from idp.policy.changes import AT_ONCE, May, NeedsProof, Vouched
 from idp.policy.checks import decide
 from idp.policy.facts import Ask, Kind, Proceed, Refuse
-from idp.policy.table import Policy, in_units
+from idp.policy.table import OURS, Policy, in_units
 from idp.policy.victims import ANYBODY, BEGIN, OURSELVES, STARTS, Start, Victim, victims
 
 _ACCOUNT = "/account"
@@ -104,10 +104,13 @@ def search(policy: Policy, victim: Victim, start: Start, *, only: Change | None 
 
 
 def alike(policy: Policy) -> list[Sequence[str]]:
-    """The scopes that people grant to applications, those together that take the same."""
+    """The scopes that anybody grants to applications, those together that take the same.
+
+    Those of our own API are for who has a role, and take what another scope of their level takes.
+    """
     found: dict[object, list[str]] = {}
     for name, rule in policy.scopes.items():
-        if rule.people and not rule.internal:
+        if rule.people and not rule.internal and not name.startswith(OURS):
             found.setdefault((rule.level, rule.fresh), []).append(name)
     return list(found.values())
 

@@ -1,6 +1,7 @@
 """Which database a command uses and with which secret keys; opened, migrated where that is ours to do, and checked."""
 
 import asyncio
+import getpass
 import logging
 import os
 import stat
@@ -8,13 +9,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from idp import localpg
 from idp.crypto import KeyChain, new_secret_key, parse_secret_keys, random_bytes
 from idp.errors import IdpError
+from idp.model import OPERATOR, SHELL
 from idp.settings import Settings, read_settings
 from idp.store import revision
 from idp.store.engine import Database
@@ -146,6 +148,14 @@ async def opened(place: Place) -> AsyncIterator["Idp"]:
         yield idp
 
 
+def account_name() -> str:
+    """The account of this computer that a command runs as, for the audit trail; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 class _Late(logging.Handler):
     """Prepares to write lines when there is one: it takes as long as the rest of a short command."""
 
@@ -182,5 +192,9 @@ def run(work: Callable[["Idp"], Awaitable[T]], *, makes: bool = False) -> T:
         async with opened(place) as idp:
             return await work(idp)
 
-    with database(settings) as url:
-        return asyncio.run(command(url))
+    asked = OPERATOR.set(replace(SHELL, name=f"shell:{account_name()}"))
+    try:
+        with database(settings) as url:
+            return asyncio.run(command(url))
+    finally:
+        OPERATOR.reset(asked)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from idp.addresses import ORIGIN
+from idp.model import OPERATOR
 from idp.store.engine import Conn
 from idp.store.sql import Sql
 
@@ -20,10 +21,13 @@ _ADD = Sql(f"{_INTO} VALUES (:now, :audit_name, :audit_account, :audit_client, :
 
 
 def _fields(event: "Event") -> dict[str, Any]:
-    """What a row holds: the event's own fields, and where the request came from that caused it."""
-    if (origin := ORIGIN.get()) is None:
-        return event.fields()
-    return {**event.fields(), "address": origin.address, **({"browser": origin.browser} if origin.browser else {})}
+    """What a row holds: the event's own fields, where the request came from that caused it, and who ordered it."""
+    found = event.fields()
+    if (origin := ORIGIN.get()) is not None:
+        found |= {"address": origin.address, **({"browser": origin.browser} if origin.browser else {})}
+    if (operator := OPERATOR.get().name) is not None:
+        found["operator"] = operator
+    return found
 
 
 _OF_ACCOUNT = Sql("""

@@ -18,6 +18,7 @@ from idp import metrics
 from idp.addresses import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, TooMany, Unavailable, places
+from idp.model import NOBODY, OPERATOR
 from idp.oidc import metadata
 from idp.web import cors
 from idp.web.answers import trouble
@@ -54,6 +55,7 @@ class Around:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        nobody = OPERATOR.set(NOBODY)
         asked = dict(scope)  # routing writes into its scope
         request_id = random_bytes(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
@@ -101,6 +103,7 @@ class Around:
             _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
             structlog.contextvars.clear_contextvars()
             ORIGIN.set(None)
+            OPERATOR.reset(nobody)
 
     def _add_headers(self, message: Message, request_id: str) -> None:
         headers: list[tuple[bytes, bytes]] = message["headers"]

@@ -1,6 +1,7 @@
 """`idp user …`."""
 
 import base64
+import getpass
 import re
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -155,7 +156,9 @@ def test_a_password_is_changed_and_weak_ones_are_not(idp: Run, person: str) -> N
     ran = idp("user", "password", person, "--password-stdin", "--json", stdin="another sound 88 river")
     assert ran.json == {"username": person, "changed": True}
     events = idp("user", "show", person, "--json").json["events"]
-    assert [one["fields"] for one in events if one["event"] == "password.changed"] == [{"by": "operator"}]
+    assert [one["fields"] for one in events if one["event"] == "password.changed"] == [
+        {"by": "operator", "operator": f"shell:{getpass.getuser()}"}
+    ]
 
 
 def test_disabling_and_enabling_are_shown_and_audited(idp: Run, person: str) -> None:

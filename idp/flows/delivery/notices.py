@@ -9,7 +9,7 @@ from idp.addresses import ORIGIN, UNKNOWN_ADDRESS, address_bucket, device
 from idp.crypto import digest, random_bytes
 from idp.flows.delivery.linking import link_token
 from idp.flows.idp import Idp
-from idp.model import LINKLESS, Account, Authenticator, Factor, Notice
+from idp.model import LINKLESS, OPERATOR, Account, Authenticator, Factor, Notice
 from idp.model.links import LinkFor
 from idp.store.delivery import messages, untold
 from idp.store.delivery.messages import FreezeLink, Telling
@@ -56,7 +56,8 @@ def freeze_link(idp: Idp, *, now: datetime) -> FreezeLink:
 
 def _circumstances() -> dict[str, Any]:
     """What a message keeps of whoever did it: no more of a browser than its kind, of an address whom it stands for."""
-    if (origin := ORIGIN.get()) is None:
+    # Where an operator sits is nobody else's business.
+    if (origin := ORIGIN.get()) is None or OPERATOR.get().name is not None:
         return {"by": "operator"}
     told = {"device": device(origin.browser), "address": address_bucket(origin.address)}
     return {name: value for name, value in told.items() if value not in {None, UNKNOWN_ADDRESS}}

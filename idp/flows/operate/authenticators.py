@@ -13,6 +13,7 @@ from idp.flows.operate.people import NotAcceptable, parse_phone, record_added, s
 from idp.flows.operate.terms import settle
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, Authenticator, Change, Factor, Notice
+from idp.policy import Act
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators, recovery_codes
@@ -33,7 +34,7 @@ async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Tick
 
     With `replace` all other apps are closed and all sessions and tokens end. Every phone is told.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
     seed = totp.new_seed()
@@ -66,7 +67,7 @@ async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = Fals
 
     The phones that were there are told, also those that are replaced.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     number = parse_phone(phone, region=idp.settings.sms_region)
     now = idp.clock.now()
@@ -82,7 +83,7 @@ async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = Fals
 
 async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
     """Ten new codes for a person, to be handed over; those there were die, and every phone is told."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
     codes = recovery.new_codes()
@@ -112,7 +113,7 @@ async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
 
 async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -> tuple[Authenticator, int]:
     """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.REMOVE_AUTHENTICATOR)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
     if len(found) > 1:

@@ -10,6 +10,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.oidc.claims import ADDRESS, BY_SCOPE
+from idp.policy import Act
 from idp.store import audits
 from idp.store.people import accounts
 
@@ -59,7 +60,7 @@ def _is_birthdate(text: str) -> bool:
 
 async def set_claims(idp: Idp, username: str, given: Sequence[str]) -> Person:
     """Change what is known about a person. Raises `NotThere` or `NotAcceptable`."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.EDIT_PERSON)
     claims = parse_claims(given, known=person.account.claims)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:

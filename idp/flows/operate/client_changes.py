@@ -11,6 +11,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.clients import WITH_SECRET, NewClient, parse
 from idp.flows.operate.finding import find_client
 from idp.model import AuthMethod, Client
+from idp.policy import Act
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -39,7 +40,7 @@ async def set_client(idp: Idp, name_or_id: str, changes: Mapping[str, Any]) -> C
 
     The client id stays, and so does the secret as long as the client authenticates by one.
     """
-    found = await find_client(idp, name_or_id)
+    found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         # Two operators at once: the second changes what the first made of it.

@@ -10,11 +10,12 @@ from idp.crypto import digest, random_bytes, random_token
 from idp.flows.idp import INTERNAL, Idp
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.people import NotAcceptable, known_group
+from idp.flows.operate.permitting import permit
 from idp.model import AuthMethod, Client
 from idp.oidc import assertions, claims, origins, redirects
 from idp.oidc.grants import GrantType
 from idp.oidc.keys import ALGORITHMS
-from idp.policy import Policy, left_out
+from idp.policy import Act, Policy, left_out
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -68,6 +69,7 @@ class Registered:
 
 async def add_client(idp: Idp, new: NewClient) -> Registered:
     """Register a client. Raises `NotAcceptable` or `AlreadyThere`."""
+    permit(idp, Act.CHANGE_CLIENTS)
     client = parse(new, idp.policy)
     secret = random_token() if client.auth_method in WITH_SECRET else None
     if secret is not None:
@@ -253,7 +255,7 @@ async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, s
 
 async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> Client:
     """Refuse everything a client asks, or answer it again."""
-    client = await find_client(idp, name_or_id)
+    client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         await clients.set_disabled(conn, client_id=client.id, disabled_at=now if disabled else None)
@@ -264,7 +266,7 @@ async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> C
 
 async def new_client_secret(idp: Idp, name_or_id: str) -> Registered:
     """Another secret; the one before stops working at once. Raises `NotAcceptable` for a client without secrets."""
-    client = await find_client(idp, name_or_id)
+    client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     if client.auth_method not in WITH_SECRET:
         how = "it is a public client" if client.auth_method is AuthMethod.NONE else "it signs with a key of its own"
         raise NotAcceptable(f"{client.name!r} has no secret: {how}.")
@@ -278,7 +280,7 @@ async def new_client_secret(idp: Idp, name_or_id: str) -> Registered:
 
 async def remove_client(idp: Idp, name_or_id: str) -> Client:
     """Delete a client with its consents and grants: its tokens are worth nothing from now on."""
-    client = await find_client(idp, name_or_id)
+    client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         await clients.remove(conn, client_id=client.id)

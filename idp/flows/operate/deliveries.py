@@ -5,6 +5,8 @@ from idp.flows.delivery import suppressions
 from idp.flows.delivery.outgoing import address_of, masked
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import find_user
+from idp.flows.operate.permitting import permit
+from idp.policy import Act
 from idp.sms.phone import Phone
 from idp.store.delivery import messages
 from idp.store.delivery.messages import Logged
@@ -12,7 +14,7 @@ from idp.store.delivery.messages import Logged
 
 async def sent_to(idp: Idp, username: str, *, limit: int) -> list[tuple[str, Logged]]:
     """The latest messages of a person, newest first, each try with its masked address. Raises `NotThere`."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.SEE_SENDING)
     found = await messages.log(idp.db, account_id=person.account.id, limit=limit)
     return [(_masked(idp, logged), logged) for logged in found]
 
@@ -26,4 +28,5 @@ def _masked(idp: Idp, logged: Logged) -> str:
 
 async def unblock_number(idp: Idp, phone: Phone) -> str | None:
     """Let messages go to a suppressed number again; why none did, or None if it was not suppressed."""
+    permit(idp, Act.CHANGE_SENDING)
     return await suppressions.unblock(idp, phone)

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from idp.errors import NotThere, SealBroken
 from idp.flows.idp import Idp
+from idp.flows.operate.permitting import permit
 from idp.flows.sealed import NUMBER, bound
 from idp.model import Account, Authenticator, Client, Factor
+from idp.policy import Act
 from idp.sms.phone import textable
 from idp.store import audits
 from idp.store.people import accounts, authenticators
@@ -31,12 +33,17 @@ class Person:
     by_mail: bool = False
 
 
-async def find_user(idp: Idp, username: str, *, events: int = 0) -> Person:
-    """A person by username, with their newest audit events. Raises `NotThere`."""
+async def find_user(idp: Idp, username: str, *, to: Act = Act.SEE_PEOPLE, events: int = 0) -> Person:
+    """A person by username, for an operator who may do this `to` them, with their newest audit events.
+
+    Raises `NotThere`, and `NotPermitted`.
+    """
+    permit(idp, to)
     found = await accounts.by_username(idp.db, username=fold(username))
     if found is None:
         raise NotThere(f"There is no user named {fold(username)!r}.")
     account, theirs = found
+    permit(idp, to, on=account.groups)
     happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
     return Person(account, theirs, happened, by_mail=by_mail(idp, account))
 
@@ -48,6 +55,7 @@ def by_mail(idp: Idp, account: Account) -> bool:
 
 async def out_of_reach(idp: Idp, person: Person) -> Sequence[Authenticator]:
     """The person's phones that are no mobile numbers by today's numbering plans. One that does not open is not told."""
+    permit(idp, Act.SEE_PEOPLE)
     lost = set()
     for id_, sealed, _ in await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.SMS):
         with suppress(SealBroken):  # `idp doctor` tells of it
@@ -59,6 +67,7 @@ async def out_of_reach(idp: Idp, person: Person) -> Sequence[Authenticator]:
 
 async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
     """People by username, and how many there are in all. `containing` looks at username, name and e-mail address."""
+    permit(idp, Act.SEE_PEOPLE)
     everybody = await accounts.count(idp.db)
     wanted = containing.casefold()
     if not wanted:
@@ -73,11 +82,13 @@ async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tup
 
 async def list_clients(idp: Idp) -> Sequence[Client]:
     """Every client, disabled ones too, by name."""
+    permit(idp, Act.SEE_CLIENTS)
     return await clients.all_clients(idp.db)
 
 
-async def find_client(idp: Idp, name_or_id: str) -> Client:
-    """A client by its id, else by its name. Raises `NotThere`."""
+async def find_client(idp: Idp, name_or_id: str, *, to: Act = Act.SEE_CLIENTS) -> Client:
+    """A client by its id, else by its name, for who may do this `to` it. Raises `NotThere` or `NotPermitted`."""
+    permit(idp, to)
     everyone = await clients.all_clients(idp.db)
     for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
         return client

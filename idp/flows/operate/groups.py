@@ -8,8 +8,9 @@ from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import known_group
+from idp.flows.operate.permitting import permit
 from idp.model import Account, Client
-from idp.policy import Policy, is_for
+from idp.policy import Act, Policy, is_for
 from idp.store import audits
 from idp.store.people import accounts
 from idp.store.tokens import clients
@@ -29,7 +30,7 @@ async def set_groups(idp: Idp, username: str, groups: Sequence[str]) -> ChangedG
 
     Raises `NotThere`, or `NotAcceptable` for a group without a row in the policy, unless they are in it already.
     """
-    found = (await find_user(idp, username)).account
+    found = (await find_user(idp, username, to=Act.SET_GROUPS)).account
     registered = await clients.all_clients(idp.db)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
@@ -39,6 +40,7 @@ async def set_groups(idp: Idp, username: str, groups: Sequence[str]) -> ChangedG
         if locked is None:
             raise NotThere(f"There is no user named {found.username!r}.")
         before, _ = locked
+        permit(idp, Act.SET_GROUPS, on=before.groups, into=groups)
         wanted = frozenset(group if group in before.groups else known_group(group, idp.policy) for group in groups)
         if wanted != before.groups:
             await accounts.set_groups(conn, account_id=before.id, groups=wanted, now=now)

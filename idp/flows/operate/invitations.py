@@ -18,10 +18,12 @@ from idp.flows.operate.people import (
     parse_username,
     store_phone,
 )
+from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
 from idp.flows.people import links
 from idp.model import Account, Change
 from idp.model.links import LinkFor
+from idp.policy import Act
 from idp.store import audits
 from idp.store.people import accounts, authenticators
 from idp.store.people import links as store_links
@@ -53,6 +55,7 @@ async def invite(
     invited before and never set a password gets another link; those before work no more, and neither does what was set
     up with them: somebody else may have opened one. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
     """
+    permit(idp, Act.INVITE, into=groups)
     username, shown = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)
@@ -79,6 +82,7 @@ async def invite(
                 await store_phone(idp, conn, account.id, number, now=now)
         else:
             account = before[0]
+            permit(idp, Act.INVITE, on=account.groups)
             if await accounts.password_hash(conn, account_id=account.id) is not None:
                 raise AlreadyThere(f"A user named {username!r} exists already: `idp user reset {username}` helps them.")
             if account.email != address or phone is not None or groups or name:

@@ -12,12 +12,13 @@ from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, by_mail, find_user
+from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
 from idp.flows.people.freezing import freeze
 from idp.flows.people.mailbox import change
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Change, Factor, Notice
-from idp.policy import Policy, Vouched
+from idp.policy import Act, Policy, Vouched
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
@@ -135,6 +136,7 @@ async def add_user(
 
     Raises `NotAcceptable` or `AlreadyThere`.
     """
+    permit(idp, Act.ADD_PERSON, into=groups)
     username, name = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)
@@ -194,7 +196,7 @@ async def set_password(idp: Idp, username: str, password: str, *, temporary: boo
 
     A `temporary` one has to be changed when it is used first, within the time that the policy says.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.SET_PASSWORD)
     account = person.account
     words = [*(account.name or "").split(), (account.email or "").partition("@")[0]]
     typed = _parse_password(idp, password, username=account.username, words=words)
@@ -216,7 +218,7 @@ async def set_email(idp: Idp, username: str, email: str | None, *, verified: boo
 
     Raises `NotThere` or `NotAcceptable`.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.EDIT_PERSON)
     address = None if email is None else parse_email(email)
     now, verified = idp.clock.now(), verified and address is not None
     async with idp.db.transaction() as conn:
@@ -229,14 +231,14 @@ async def freeze_user(idp: Idp, username: str) -> bool:
 
     They are told on every channel. Raises `NotThere`.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.FREEZE)
     async with idp.db.transaction() as conn:
         return await freeze(conn, idp, person.account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
 
 
 async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Person:
     """Keep a person out, whose sessions and tokens end at once, or let them in again."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.DISABLE)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         await accounts.set_disabled(conn, account_id=person.account.id, disabled_at=now if disabled else None, now=now)

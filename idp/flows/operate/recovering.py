@@ -20,6 +20,7 @@ from idp.flows.operate.terms import settle
 from idp.flows.people import links
 from idp.model import Account, Change, Notice
 from idp.model.links import Link, LinkFor
+from idp.policy import Act
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators, newcomers
@@ -53,7 +54,7 @@ async def recover(idp: Idp, username: str, *, reason: str, by: str, mail: bool =
 
     Raises `NotThere` or `NotAcceptable`.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.RECOVER)
     account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _line(by, "name", LONGEST_OPERATOR)
     _check(idp, account, mail=mail)
     now = idp.clock.now()
@@ -73,7 +74,7 @@ async def recover(idp: Idp, username: str, *, reason: str, by: str, mail: bool =
 
 async def confirm(idp: Idp, username: str, *, by: str, mail: bool = False) -> Recovered:
     """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.RECOVER)
     account, by = person.account, _line(by, "name", LONGEST_OPERATOR)
     _check(idp, account, mail=mail)
     now = idp.clock.now()

@@ -10,6 +10,7 @@ from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.people import links
 from idp.model.links import LinkFor
+from idp.policy import Act
 from idp.store import audits
 from idp.store.people import links as store_links
 
@@ -28,7 +29,7 @@ async def give_link(idp: Idp, username: str, *, mail: bool) -> Given:
 
     Nothing ends before it is used; links that were given before work no more. Raises `NotThere` or `NotAcceptable`.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.RESET)
     account = person.account
     if account.disabled:
         raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")

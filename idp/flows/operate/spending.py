@@ -9,6 +9,8 @@ from uuid import uuid4
 from idp.flows.delivery.spending import facts_of, recipient_of
 from idp.flows.idp import Idp
 from idp.flows.operate.people import parse_phone
+from idp.flows.operate.permitting import permit
+from idp.policy import Act
 from idp.sms.phone import describe, mask
 from idp.spending import Country, Facts, Period, Ruling, decide, explain, in_words
 from idp.store.delivery import denials
@@ -29,6 +31,7 @@ class Counters:
 
 async def spending_counters(idp: Idp) -> Counters:
     """Everything that `idp sms rules` counts."""
+    permit(idp, Act.SEE_SENDING)
     now = idp.clock.now()
     return Counters(
         denied=await denials.since(idp.db, since=now - LOOK_BACK),
@@ -52,6 +55,7 @@ class Explained:
 
 async def explain_number(idp: Idp, typed: str) -> Explained:
     """The rules one by one for this number. Nothing is booked, counted or sent."""
+    permit(idp, Act.SEE_SENDING)
     number = "".join(character for character in typed if character not in " -.()/")
     phone = describe(number)
     recipient = recipient_of(idp, account_id=uuid4(), authenticator_id=uuid4(), number=number, phone=phone)

@@ -13,6 +13,7 @@ from idp.flows.people import enrol
 from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
 from idp.model import Factor
+from idp.policy import Act
 from idp.store import audits, rate_limits
 from idp.typed import fold
 
@@ -31,7 +32,7 @@ async def unlock_user(idp: Idp, username: str) -> Sequence[str]:
 
     What is counted for an address alone, whoever signs in there, stays: it is not this person's.
     """
-    person = await find_user(idp, username)
+    person = await find_user(idp, username, to=Act.UNLOCK)
     now = idp.clock.now()
     lifted: list[str] = []
     async with idp.db.transaction() as conn:
