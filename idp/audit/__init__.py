@@ -220,6 +220,18 @@ class AccountChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountImported(Event):
+    """An account came from another system, with these factors; those in `held` are on hold."""
+
+    name = "account.imported"
+    source: str
+    password: bool
+    factors: list[str]
+    held: list[str]
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
 class Registering(Event):
     """Somebody wants to make an account, and a link was mailed; without an account nobody was written to."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli import clients, doctor, keys, mail, migrate, output, policy, sms, users
+from idp.cli import clients, doctor, importing, keys, mail, migrate, output, policy, sms, users
 from idp.serving.loading import plainly
 
 LAST_PORT = 65535
@@ -120,6 +120,7 @@ def _demo(
     demo.run(port=port, as_json=as_json)
 
 
+app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 

@@ -1,4 +1,7 @@
-"""Passwords: parsing, argon2id and the threads it runs in. What a new password must not be is in `strength`."""
+"""Passwords: parsing, argon2id and the threads it runs in. What a new one must not be is in `strength`.
+
+Hashes that other systems made are read and compared in `hashes`.
+"""
 
 import asyncio
 import base64
@@ -14,6 +17,7 @@ from typing import Self, TypeVar
 import argon2
 
 from idp.errors import Unavailable
+from idp.factors import hashes
 
 T = TypeVar("T")
 
@@ -63,20 +67,27 @@ def hash_password(password: Password) -> str:
 def verify(password: Password, *, hashed: str | None) -> bool:
     """Whether this is the password that was hashed. With None (no such person, no password) False after as much work.
 
-    Raises `Unavailable` when the stored value is no argon2 hash: broken data is not a wrong password.
+    The hash may be another system's. Raises `Unavailable` when the stored value is none that is compared: broken data
+    is not a wrong password.
     """
+    stored = hashes.read(NOBODY if hashed is None else hashed)
+    if isinstance(stored, hashes.Unfit):
+        raise Unavailable("A stored password hash cannot be read.")
     try:
-        _HASHER.verify(NOBODY if hashed is None else hashed, password.text)
-    except argon2.exceptions.VerifyMismatchError:
-        return False
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return hashes.verify(stored, password.text.encode())
+    except ValueError:
         raise Unavailable("A stored password hash cannot be read.") from None
-    return True
 
 
-def needs_rehash(hashed: str) -> bool:
-    """Whether a hash was made with other parameters than today's: after a right password, store a new one."""
-    return _HASHER.check_needs_rehash(hashed)
+def needs_rehash(password: Password, *, hashed: str) -> bool:
+    """Whether a hash is another system's, or has other parameters than today's: store a new one of a right password.
+
+    Not while bcrypt is all that is known of it and it is longer than bcrypt looks: its end may be mistyped.
+    """
+    stored = hashes.read(hashed)
+    if isinstance(stored, hashes.Unfit) or not hashes.covers(stored, password.text.encode()):
+        return False
+    return not isinstance(stored, hashes.Argon2) or _HASHER.check_needs_rehash(hashed)
 
 
 def _give_way() -> None:

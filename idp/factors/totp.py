@@ -33,6 +33,13 @@ def new_seed() -> bytes:
     return random_bytes(SEED_BYTES)
 
 
+def problem(seed: bytes, *, algorithm: str, digits: int, period: timedelta) -> str | None:
+    """Why an app that another system enrolled cannot be asked for codes, as half a sentence; None if it can."""
+    if (algorithm, digits, period) != ("SHA1", 6, PERIOD):
+        return "its codes are not of six digits, every 30 seconds, by SHA-1"
+    return None if len(seed) >= SEED_BYTES else f"its secret has less than {SEED_BYTES * 8} bits"
+
+
 def secret_text(seed: bytes) -> str:
     """The seed in base32 in groups of four, for people who cannot scan."""
     text = base64.b32encode(seed).decode()

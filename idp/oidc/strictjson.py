@@ -11,25 +11,25 @@ class Malformed(ValueError):
     """Not a JSON object we accept. The text says why and repeats nothing of it."""
 
 
-def parse_object(text: str | bytes) -> dict[str, Any]:
+def parse_object(text: str | bytes, *, depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The object in `text`; raises `Malformed` for anything else.
 
     Refused besides broken syntax: a member twice (RFC 7515 4, RFC 7519 4), NaN and infinities, integers of thousands of
-    digits, more than `MAX_DEPTH` levels, lone surrogates and NUL, encodings other than UTF-8.
+    digits, more than `depth` levels, lone surrogates and NUL, encodings other than UTF-8.
     """
     value = _parse(text)
     if not isinstance(value, dict):
         raise Malformed("not an object")
-    _check(value, MAX_DEPTH)
+    _check(value, depth)
     return value
 
 
-def parse_array(text: str) -> list[Any]:
+def parse_array(text: str | bytes, *, depth: int = MAX_DEPTH) -> list[Any]:
     """The array in `text`, with the same care."""
     value = _parse(text)
     if not isinstance(value, list):
         raise Malformed("not an array")
-    _check(value, MAX_DEPTH)
+    _check(value, depth)
     return value
 
 

@@ -40,7 +40,8 @@ def every_statement() -> list[Statement | Sql]:
     for asked in (None, SMS, SMS[:3]):
         for shape in (STRANGER, STRANGER[:2], ((LIMITS["password_device"], True),)):
             for begun in ({}, {"begins": True}, {"begins": True, "new_session": True}):
-                proofs._statement(use_of(Compared(""))[0], shape, then=asked, **begun)
+                for compared in (Compared(""), Compared("", "")):
+                    proofs._statement(use_of(compared)[0], shape, then=asked, **begun)
     places = ((LIMITS["sms_number"], False), (LIMITS["sms_address"], False))
     for sent in (Texted(ID, b""), Mailed("", b"")):
         for strange in (None, LIMITS["browser_notices"]):

@@ -16,7 +16,7 @@ from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
 from idp.model import Account, Client, Factor, Interaction, Session
 from idp.store import audits, rate_limits
-from idp.store.people import accounts, recovery_codes
+from idp.store.people import recovery_codes
 from idp.store.refunds import Refund, Refunds, give_back
 from idp.store.signin import facts as store_facts
 from idp.store.signin import sessions
@@ -53,8 +53,25 @@ async def password(
     Of a request that is `asked` at its own address nothing is stored before that; a browser that has no session then
     begins the one that its cookie names. `Gone`: the cookie names one that it does not open, and needs to be another.
 
-    A recovery code (`saved`) makes any browser a known one for this try, and is not used up by it.
+    A recovery code (`saved`) makes any browser a known one for this try, and is not used up by it. A hash of another
+    system's, or with other parameters than today's, is made anew in the same transaction, once.
     """
+    onward = await _password(idp, asked, visitor, username, typed, saved)
+    if isinstance(onward, _Rewritten):
+        onward = await _password(idp, asked, visitor, username, typed, saved)
+    return onward.otherwise if isinstance(onward, _Rewritten) else onward
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewritten:
+    """Somebody was first; if it was this person in another browser, there is another hash to compare with."""
+
+    otherwise: ToInteraction | Gone
+
+
+async def _password(
+    idp: Idp, asked: UUID | Unstored, visitor: Visitor, username: str, typed: passwords.Password, saved: object
+) -> ToInteraction | WrongPassword | Wait | Gone | _Rewritten:
     now, name = idp.clock.now(), fold(username)
     found = await _find(idp, asked, visitor, name, now=now)
     if isinstance(found, Gone):
@@ -78,15 +95,15 @@ async def password(
     begins = isinstance(asked, Unstored)
     refunds = _harmless(idp, charges, charged_at=now)
     assert loaded.password_hash is not None
-    evidence = Compared(loaded.password_hash)
+    evidence = Compared(loaded.password_hash, await _rewritten(idp, typed, loaded.password_hash))
     onward = await signed_in(idp, visitor, account, loaded, interaction, refunds, evidence=evidence, begins=begins)
     assert not isinstance(onward, ToClient), "a password is one factor"
     if onward is None:
         # Somebody was first: the same form, sent twice at once. What was right costs no try.
         await give_back(idp.db, charges, now=now)
         again = await _again(idp, asked, visitor, name, typed, saved)
-        return again or (Gone() if begins else ToInteraction(interaction.id))
-    await _rehash(idp, account, typed, loaded.password_hash)
+        otherwise = Gone() if begins else ToInteraction(interaction.id)
+        return again or (otherwise if evidence.rewritten is None else _Rewritten(otherwise))
     return onward
 
 
@@ -249,7 +266,6 @@ def _has_second_factor(idp: Idp, account: Account, loaded: Loaded, now: datetime
     )
 
 
-async def _rehash(idp: Idp, account: Account, typed: passwords.Password, old: str | None) -> None:
-    if old is not None and passwords.needs_rehash(old):
-        new = await idp.passwords.hash_password(typed)
-        await accounts.rehash(idp.db, account_id=account.id, old_hash=old, new_hash=new)
+async def _rewritten(idp: Idp, typed: passwords.Password, old: str) -> str | None:
+    """The hash to store in place of this one, which is right; None where it is as we make them today."""
+    return await idp.passwords.hash_password(typed) if passwords.needs_rehash(typed, hashed=old) else None

@@ -32,7 +32,6 @@ _OWN_PASSWORD = Sql("""
 UPDATE account SET password_hash = :password_hash, password_until = NULL, updated_at = :now
 WHERE id = :account_id AND password_until IS NOT NULL AND password_hash = :old_hash
 RETURNING id""")
-_REHASH = Sql("UPDATE account SET password_hash = :new_hash WHERE id = :account_id AND password_hash = :old_hash")
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
 _PROFILE = Sql("""
 UPDATE account SET name = :name, locale = :locale, claims = :claims, updated_at = :now WHERE id = :account_id""")
@@ -150,11 +149,6 @@ async def set_own_password(
     """In place of the one that an operator gave. True for exactly one caller."""
     values = {"account_id": account_id, "old_hash": old_hash, "password_hash": password_hash, "now": now}
     return await conn.one(_OWN_PASSWORD, **values) is not None
-
-
-async def rehash(conn: Conn, *, account_id: UUID, old_hash: str, new_hash: str) -> None:
-    """The same password under newer parameters, unless it was changed meanwhile."""
-    await conn.one(_REHASH, account_id=account_id, old_hash=old_hash, new_hash=new_hash)
 
 
 async def set_claims(conn: Conn, *, account_id: UUID, claims: Mapping[str, Any], now: datetime) -> None:

@@ -11,11 +11,15 @@ from idp.store.delivery.spending import PROVING
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The password: the hash that it was compared with, which must be the person's still."""
+    """The password: the hash that it was compared with, which must be the person's still.
+
+    `rewritten` is the one to store in its place: the same password, hashed as we do today.
+    """
 
     factor: ClassVar[Factor] = Factor.PASSWORD
     authenticator_id: ClassVar[None] = None
     password_hash: str = field(repr=False)
+    rewritten: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,10 @@ def is_both(evidence: Evidence) -> bool:
 def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
     """The text for it, one and the same for each kind, and its values."""
     match evidence:
-        case Compared(password_hash):
+        case Compared(password_hash, None):
             return _COMPARED, {"password_hash": password_hash}
+        case Compared(password_hash, rewritten):
+            return _REWRITTEN, {"password_hash": password_hash, "rewritten": rewritten}
         case Texted(_, nonce):
             return _TEXTED, {"nonce": nonce}
         case Mailed(mailbox, nonce):
@@ -122,12 +128,16 @@ def use_of(evidence: Evidence) -> tuple[Use, dict[str, Any]]:
 
 _NOTHING_SAID = "NULL::text AS swap, NULL::int AS address_places, NULL::boolean AS verified"
 
-_COMPARED = Use(
-    f"used AS (SELECT {_NOTHING_SAID} FROM locked)",
-    same="""
+_STILL = """
     SELECT FROM account
     WHERE id = :account_id AND password_hash = :password_hash AND disabled_at IS NULL
-    FOR SHARE""",
+    """
+_COMPARED = Use(f"used AS (SELECT {_NOTHING_SAID} FROM locked)", same=f"{_STILL}FOR SHARE")
+# Who is second finds another hash than the one that was compared, and looks again.
+_REWRITTEN = Use(
+    f"""used AS (SELECT {_NOTHING_SAID} FROM locked),
+rewritten AS (UPDATE account SET password_hash = :rewritten WHERE id = :account_id AND EXISTS (SELECT FROM used))""",
+    same=f"{_STILL}FOR NO KEY UPDATE",
 )
 
 _OURS = "interaction_id = :interaction_id AND factor = :factor AND account_id = :account_id AND consumed_at IS NULL"

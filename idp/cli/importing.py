@@ -1,0 +1,132 @@
+"""`idp import`: people and clients from another system."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from idp.cli import output
+from idp.errors import IdpError
+
+if TYPE_CHECKING:
+    from idp.flows.operate.importing import Imported
+    from idp.importing.incoming import Left
+
+SOURCES = ("keycloak",)
+LARGEST = 256 * 1024 * 1024
+_NAMED = 3
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  idp import keycloak harbour-realm.json --dry-run      what would come over, and what not\n"
+    "  idp import keycloak harbour-realm.json --group /Staff/Treasury=treasury --vouch-totp\n"
+)
+
+
+def import_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"Where it comes from: {', '.join(SOURCES)}.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What that system exported; - for standard input.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing: say what would come over.")] = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS=OURS", help="Their group and the one of the policy that it is; may be repeated."),
+    ] = None,
+    vouch_totp: Annotated[
+        bool, typer.Option("--vouch-totp", help="You know that each app is its owner's: none is on hold.")
+    ] = False,
+    vouch_phones: Annotated[
+        bool, typer.Option("--vouch-phones", help="You know that a code came back from every number.")
+    ] = False,
+    phone_attribute: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the number stands, if it has a name of its own.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Bring people and clients from another system, with the passwords and apps that they have.
+
+    Who is there already, by username, is left as they are: run it again after whatever stopped it. Nobody is told
+    anything but who has an app on hold.
+    """
+    if source not in SOURCES:
+        raise typer.BadParameter(f"there are {', '.join(SOURCES)}", param_hint="SOURCE")
+    groups = dict(_pair(each) for each in group or [])
+    content = _content(file)
+    from idp.flows.operate.arriving import Terms
+    from idp.flows.operate.importing import bring
+    from idp.importing import keycloak
+    from idp.serving.place import run
+
+    entries = list(keycloak.read(content, phone_attribute=phone_attribute))
+    terms = Terms(source, groups, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
+    done = run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
+    fields = {
+        "source": source,
+        "dry_run": dry_run,
+        "people": done.people,
+        "people_there": done.people_there,
+        "clients": done.clients,
+        "clients_there": done.clients_there,
+        "groups": dict(done.groups),
+        "on_hold": done.held,
+        "left": [{"who": each.who, "what": each.what, "why": each.why} for each in done.left],
+    }
+    output.show(fields, _lines(done, dry_run=dry_run), as_json=as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    # a name of a directory holds = too
+    theirs, _, ours = text.rpartition("=")
+    if not theirs or not ours:
+        raise typer.BadParameter(f"{text!r} is not THEIRS=OURS, as in /Staff/Treasury=treasury", param_hint="'--group'")
+    return theirs, ours
+
+
+def _content(file: Path) -> bytes:
+    if str(file) == "-":
+        content = sys.stdin.buffer.read(LARGEST + 1)
+    else:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise IdpError(f"The file is larger than {LARGEST >> 20} MiB: export people in several files, and import each.")
+    return content
+
+
+def _lines(done: "Imported", *, dry_run: bool) -> list[str]:
+    would = "would come" if dry_run else "came"
+    lines = [
+        f"{_count(len(done.people), 'person', 'people')} and {_count(len(done.clients), 'client', 'clients')} {would}."
+    ]
+    if there := len(done.people_there) + len(done.clients_there):
+        lines.append(f"{there} were there already, and are as they were.")
+    lines += [f"In the group {group}: {count}." for group, count in done.groups]
+    if done.held:
+        what = _count(done.held, "app or phone", "apps and phones")
+        lines.append(f"{what} on hold: the owners are told, by e-mail or text message, in a quarter of an hour.")
+    if done.left:
+        lines += ["", "What does not come over, or is not as it was:"]
+        for (what, why), whose in _together(done.left):
+            lines += [f"  {_who(whose)}: {what}", f"      {why[0].upper()}{why[1:].removesuffix('.')}."]
+    return lines
+
+
+def _together(left: "Sequence[Left]") -> "list[tuple[tuple[str, str], list[str]]]":
+    """Whose, of each kind: of people, the most frequent first, and then client by client."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in left:
+        found[each.what, each.why].append(each.who)
+    clients = [item for item in found.items() if item[1][0].startswith("client ")]
+    people = [item for item in found.items() if item not in clients]
+    return sorted(people, key=lambda item: -len(item[1])) + sorted(clients, key=lambda item: item[1])
+
+
+def _who(whose: Sequence[str]) -> str:
+    shown = ", ".join(whose[:_NAMED]) or "the file"
+    return shown if len(whose) <= _NAMED else f"{shown} and {len(whose) - _NAMED} more"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

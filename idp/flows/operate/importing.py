@@ -1,0 +1,206 @@
+"""An operator brings people and clients from another system: judged one by one, stored many at once.
+
+Every batch is whole or not at all, and who is there is left alone: what was interrupted goes on when it is run again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from idp.audit import ClientChanged
+from idp.crypto import digest
+from idp.errors import AlreadyThere
+from idp.flows.idp import Idp
+from idp.flows.operate.arriving import Terms, check_groups, judge
+from idp.flows.operate.clients import NewClient, parse
+from idp.flows.operate.people import NotAcceptable
+from idp.importing.incoming import Application, Entry, Left, Person
+from idp.model import Client
+from idp.oidc.keys import ALGORITHMS
+from idp.policy import Policy
+from idp.store import audits
+from idp.store.batches import BATCH
+from idp.store.people import arrivals
+from idp.store.people.arrivals import Arrival
+from idp.store.tokens import clients
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Who and what came over, who was there already, and what does not come. `held`: apps and phones on hold."""
+
+    people: tuple[str, ...]
+    people_there: tuple[str, ...]
+    clients: tuple[str, ...]
+    clients_there: tuple[str, ...]
+    groups: tuple[tuple[str, int], ...]
+    held: int
+    left: tuple[Left, ...]
+
+
+async def bring(idp: Idp, entries: Iterable[Entry], terms: Terms, *, dry_run: bool = False) -> Imported:
+    """Store everybody who is not there yet. With `dry_run` the same is said, and nothing stored.
+
+    Raises `NotAcceptable` for a group that the policy does not have, and `Unreadable`, before anything is stored.
+    """
+    check_groups(idp, terms)
+    now = idp.clock.now()
+    left: list[Left] = []
+    people: dict[str, Arrival] = {}
+    wanted: list[Application] = []
+    for entry in entries:
+        match entry:
+            case Left():
+                left.append(entry)
+            case Application():
+                wanted.append(entry)
+            case Person():
+                for found in judge(idp, entry, terms, now=now):
+                    if isinstance(found, Left):
+                        left.append(found)
+                    elif found.account.username in people:
+                        left.append(Left(found.account.username, "the person", "the file has this username twice"))
+                    else:
+                        people[found.account.username] = found
+    arrivals_ = _once_each(people, left)
+    registered, clients_there = await _clients(idp, wanted, left, dry_run=dry_run)
+    came, there = await _people(idp, arrivals_, left, dry_run=dry_run)
+    ours = [each for each in arrivals_ if each.account.username in came]
+    groups = Counter(group for each in ours for group in sorted(each.account.groups))
+    held = sum(one.authenticator.hold is not None for each in ours for one in each.enrolled)
+    # Of who was there before nothing is changed, so nothing was left behind.
+    told = tuple(each for each in left if each.who not in there)
+    return Imported(
+        tuple(sorted(came)), tuple(sorted(there)), registered, clients_there, tuple(sorted(groups.items())), held, told
+    )
+
+
+def _once_each(people: dict[str, Arrival], left: list[Left]) -> list[Arrival]:
+    """By username; of several people with one id or one proved address the first has it."""
+    kept, ids, mailboxes = [], set(), set()
+    for username, arrival in sorted(people.items()):
+        account = arrival.account
+        if account.id in ids:
+            left.append(Left(username, "the person", "the file gives this id to two people"))
+            continue
+        ids.add(account.id)
+        if account.email_verified:
+            assert account.email is not None
+            if (mailbox := account.email.lower()) in mailboxes:
+                left.append(Left(username, "proved e-mail address", "somebody else in the file has proved it"))
+                arrival = replace(arrival, account=replace(account, email_verified=False))  # noqa: PLW2901 - as it comes
+            mailboxes.add(mailbox)
+        kept.append(arrival)
+    return kept
+
+
+async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_run: bool) -> tuple[set[str], set[str]]:
+    """Who came, and who was there."""
+    came: set[str] = set()
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        if dry_run:
+            there = await arrivals.there(idp.db, [each.account for each in batch])
+            came |= {each.account.username for each in batch} - there
+            continue
+        added = await arrivals.add(idp.db, batch, now=idp.clock.now())
+        for each in batch:
+            if each.account.id in added:
+                came.add(each.account.username)
+                if each.account.email_verified and not added[each.account.id]:
+                    left.append(Left(each.account.username, "proved e-mail address", "somebody here has proved it"))
+    return came, {each.account.username for each in wanted} - came
+
+
+async def _clients(
+    idp: Idp, wanted: Sequence[Application], left: list[Left], *, dry_run: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids of those that are registered now, and of those that were."""
+    known = {client.id for client in await clients.all_clients(idp.db)}
+    came, there = [], []
+    for application in wanted:
+        who = f"client {application.client_id}"
+        if application.client_id in known:
+            there.append(application.client_id)
+            left[:] = [each for each in left if each.who != who]
+            continue
+        try:
+            client, lost = _client(application, idp.policy)
+            if not dry_run:
+                await _register(idp, client)
+        except (NotAcceptable, AlreadyThere) as error:
+            left.append(Left(who, "the client", str(error)))
+            continue
+        left += [Left(who, each.what, each.why) for each in lost]
+        came.append(client.id)
+    return tuple(came), tuple(there)
+
+
+def _client(given: Application, policy: Policy) -> tuple[Client, list[Left]]:
+    """As it is registered here, and what is not. Raises `NotAcceptable`."""
+    lost = []
+    rules = {scope: policy.scope_rule(scope) for scope in ("openid", *given.scopes)}
+    takes = {
+        scope
+        for scope, rule in rules.items()
+        if rule is not None
+        and not rule.internal
+        and ((given.signs_in and rule.people) or (given.machine and rule.machines))
+    }
+    lost += [
+        Left("", f"scope {scope}", "the policy has no row for it that this client may have")
+        for scope in rules
+        if scope not in takes and (given.signs_in or scope != "openid")
+    ]
+    alg = given.signing_alg or ALGORITHMS[0]
+    if alg not in ALGORITHMS:
+        lost.append(
+            Left("", f"signature {alg[:20]}", f"Stile signs with {' and '.join(ALGORITHMS)}: it gets {ALGORITHMS[0]}")
+        )
+        alg = ALGORITHMS[0]
+    grants = ["authorization_code"] if given.signs_in else []
+    if given.machine and not any(rules[scope] and rules[scope].machines for scope in takes):  # type: ignore[union-attr] # looked at just before
+        lost.append(
+            Left("", "client_credentials", "no scope of its own comes over: give one of its rows `machine = true`")
+        )
+    if given.machine:
+        grants.append("client_credentials")
+    if "offline_access" in takes:
+        grants.append("refresh_token")
+    secret = given.secret
+    if secret is not None and given.signs_in:
+        why = (
+            "there the secret may come in the header or in the body: here in the header, unless --auth-method says body"
+        )
+        lost.append(Left("", "client_secret_post", why))
+    client = parse(
+        NewClient(
+            name=given.name,
+            client_id=given.client_id,
+            redirect_uris=given.redirect_uris if given.signs_in else (),
+            post_logout_redirect_uris=given.post_logout_redirect_uris,
+            scopes=tuple(sorted(takes)),
+            grant_types=tuple(grants),
+            jwks=given.jwks,
+            public=given.public,
+            first_party=not given.asks,
+            native=given.native,
+            require_pkce=given.require_pkce or given.public,
+            signing_alg=alg,
+            origins=given.origins,
+            home_uri=given.home_uri,
+            require_pushed=given.require_pushed,
+        ),
+        policy,
+    )
+    disabled = replace(client, disabled=given.disabled)
+    return (disabled if secret is None else replace(disabled, secret_hash=digest(secret))), lost
+
+
+async def _register(idp: Idp, client: Client) -> None:
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await clients.add(conn, client, now=now)
+        if client.disabled:
+            await clients.set_disabled(conn, client_id=client.id, disabled_at=now)
+        await audits.add(conn, ClientChanged(change="imported"), now=now, client_id=client.id)

@@ -1,0 +1,120 @@
+"""A JSON file of strangers, read with care: what has the wrong type is said by its place, and never repeated."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from idp.importing.incoming import Unreadable
+from idp.oidc.strictjson import Malformed, parse_array, parse_object
+
+DEPTH = 64
+_BOM = "\ufeff".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object in the file and where it stands, as `users[3].credentials[0]`. A member that is null is not there."""
+
+    members: Mapping[str, Any] = field(repr=False)
+    where: str = ""
+
+    def __contains__(self, name: str) -> bool:
+        return self.members.get(name) is not None
+
+    def _place(self, name: str) -> str:
+        return f"{self.where}.{name}" if self.where else name
+
+    def _of(self, name: str, kind: type, words: str) -> Any:  # noqa: ANN401 - any JSON value
+        value = self.members.get(name)
+        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            raise Unreadable(f"{self._place(name)} is not {words}.")
+        return value
+
+    def text(self, name: str) -> str | None:
+        """A text that says something."""
+        value = self._of(name, str, "a text")
+        return None if value is None else str(value).strip() or None
+
+    def needed(self, name: str) -> str:
+        """A text without which the rest means nothing."""
+        value = self.text(name)
+        if value is None:
+            raise Unreadable(f"{self._place(name)} is missing.")
+        return value
+
+    def whole(self, name: str) -> int | None:
+        """A whole number, also one in a text."""
+        value = self.members.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+            return int(value)
+        return self._of(name, int, "a whole number")  # type: ignore[no-any-return] # it is one, or None
+
+    def flag(self, name: str, *, otherwise: bool = False) -> bool:
+        """True or false; `otherwise` where nothing is said."""
+        value = self._of(name, bool, "true or false")
+        return otherwise if value is None else bool(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts."""
+        values = self._of(name, list, "a list") or []
+        if not all(isinstance(each, str) for each in values):
+            raise Unreadable(f"{self._place(name)} is not a list of texts.")
+        return tuple(values)
+
+    def object(self, name: str) -> "Object":
+        """What is inside; empty where there is nothing."""
+        return Object(self._of(name, dict, "an object") or {}, self._place(name))
+
+    def objects(self, name: str) -> Iterator["Object"]:
+        """The objects of a list."""
+        return objects(self._of(name, list, "a list") or [], self._place(name))
+
+    def inside(self, name: str) -> "Object":
+        """The object in a text that holds JSON; empty where there is none."""
+        text = self.text(name)
+        if text is None:
+            return Object({}, self._place(name))
+        try:
+            return Object(parse_object(text, depth=DEPTH), self._place(name))
+        except Malformed as error:
+            raise Unreadable(f"{self._place(name)} holds no JSON object: {error}.") from None
+
+    def uuid(self, name: str) -> UUID | None:
+        """A UUID; None for any other text."""
+        try:
+            return UUID(self.text(name) or "")
+        except ValueError:
+            return None
+
+
+def objects(values: list[Any], where: str) -> Iterator[Object]:
+    """The objects of a list."""
+    for place, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise Unreadable(f"{where}[{place}] is not an object.")
+        yield Object(value, f"{where}[{place}]")
+
+
+def read_object(content: bytes) -> Object:
+    """The object that the file is. Raises `Unreadable`."""
+    try:
+        return Object(parse_object(content.removeprefix(_BOM), depth=DEPTH))
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
+
+
+def read_list(content: bytes, *, inside: str) -> list[Object]:
+    """The objects of a file that is a list, or an object that has it `inside`, or one object a line."""
+    text = content.removeprefix(_BOM).strip()
+    try:
+        if text.startswith(b"["):
+            return list(objects(parse_array(text, depth=DEPTH), "entries"))
+        lines = text.splitlines()
+        if len(lines) > 1 and all(line.strip().startswith(b"{") and line.strip().endswith(b"}") for line in lines[:2]):
+            found = [parse_object(line, depth=DEPTH) for line in lines if line.strip()]
+            return list(objects(found, "lines"))
+        whole = Object(parse_object(text, depth=DEPTH))
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
+    return list(whole.objects(inside)) if inside in whole else [whole]

@@ -1,0 +1,114 @@
+"""Clients of a realm export of Keycloak. What cannot be registered byte for byte is left, by the client's name."""
+
+from collections.abc import Iterator
+
+from idp.importing.document import Object
+from idp.importing.incoming import Application, Entry, Left
+from idp.oidc import redirects
+from idp.oidc.claims import PERSON_SCOPES
+
+BUILT_IN = frozenset(
+    {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
+)
+_OURS = {
+    "basic",
+    "acr",
+    "roles",
+    "web-origins",
+    "service_account",
+    "microprofile-jwt",
+    "organization",
+}  # say nothing here
+_WILD = "it ends in *: register each address byte for byte, with `idp client set --redirect-uri`"
+_ALGORITHMS = "id.token.signed.response.alg"
+
+
+def read(realm: Object) -> Iterator[Entry]:
+    """The clients that an operator made, and what of them does not come over."""
+    for client in realm.objects("clients"):
+        client_id = client.needed("clientId")
+        if client_id in BUILT_IN:
+            continue
+        who = f"client {client_id}"
+        if (client.text("protocol") or "openid-connect") != "openid-connect":
+            yield Left(who, "the client", f"it speaks {(client.text('protocol') or '')[:40]}, and Stile OpenID Connect")
+        elif client.flag("bearerOnly"):
+            yield Left(who, "the client", "it only takes tokens: name it with --audience at the clients that call it")
+        else:
+            yield from _client(client, client_id, who)
+
+
+def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
+    attributes = client.object("attributes")
+    public, secret = client.flag("publicClient"), client.text("secret")
+    if not public and (why := _no_secret(client, secret)) is not None:
+        yield Left(who, "the client", why)
+        return
+    root = (client.text("rootUrl") or "").rstrip("/")
+    given = [_absolute(uri, root) for uri in client.texts("redirectUris")]
+    native = any("." in uri.partition(":")[0] for uri in given) or any("//127.0.0.1" in uri for uri in given)
+    kept = [uri for uri in given if "*" not in uri and redirects.problem(uri, native=native) is None]
+    signs_in = client.flag("standardFlowEnabled", otherwise=True)
+    for uri in given:
+        if uri not in kept:
+            problem = _WILD if "*" in uri else f"it {redirects.problem(uri, native=native)}"
+            yield Left(who, f"redirect URI {uri}", problem)
+    if signs_in and not kept:
+        yield Left(who, "the client", "none of its redirect URIs comes over: register it with `idp client add`")
+        return
+    for member, what in (("implicitFlowEnabled", "implicit flow"), ("directAccessGrantsEnabled", "password grant")):
+        if client.flag(member):
+            yield Left(who, what, "OAuth 2.1 has it no more: the application asks for a code")
+    for name, what in (("backchannel.logout.url", "back-channel logout"), ("acr.loa.map", "its own acr values")):
+        if name in attributes:
+            yield Left(who, what, "Stile has nothing like it")
+    after = attributes.text("post.logout.redirect.uris") or ""
+    wanted = [_absolute(uri, root) for each in after.split("##") for uri in (given if each == "+" else [each]) if uri]
+    ends = list(dict.fromkeys(wanted))
+    for uri in ends:
+        if uri not in given and ("*" in uri or redirects.problem(uri, native=native) is not None):
+            yield Left(who, f"post-logout URI {uri}", _WILD if "*" in uri else "it cannot be registered")
+    origins = client.texts("webOrigins")
+    home = _absolute(client.text("baseUrl") or "", root)
+    scopes = (*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes"))
+    silent = _OURS if signs_in else _OURS | PERSON_SCOPES
+    require_pkce = public or attributes.text("pkce.code.challenge.method") == "S256"
+    if signs_in and not require_pkce:
+        yield Left(who, "PKCE", "it may ask without, as there: `idp client set --pkce` when the application sends it")
+    yield Application(
+        client_id=client_id,
+        name=client.text("name") or client_id,
+        redirect_uris=tuple(dict.fromkeys(kept)),
+        post_logout_redirect_uris=tuple(
+            uri for uri in ends if "*" not in uri and redirects.problem(uri, native=native) is None
+        ),
+        scopes=tuple(scope for scope in dict.fromkeys(scopes) if scope not in silent),
+        machine=client.flag("serviceAccountsEnabled"),
+        signs_in=signs_in,
+        public=public,
+        secret=None if public else secret,
+        asks=client.flag("consentRequired"),
+        require_pkce=require_pkce,
+        require_pushed=attributes.text("require.pushed.authorization.requests") == "true",
+        signing_alg=attributes.text(_ALGORITHMS),
+        # `+` stands for the origins of the redirect URIs, which are ours without a word
+        origins=() if set(origins) <= {"+"} else tuple(origin for origin in origins if origin not in {"+", "*"}),
+        home_uri=home if home and redirects.problem(home, native=False) is None else None,
+        native=native,
+        disabled=not client.flag("enabled", otherwise=True),
+    )
+
+
+def _no_secret(client: Object, secret: str | None) -> str | None:
+    """Why a client that should have a secret has none that we can check."""
+    if (client.text("clientAuthenticatorType") or "client-secret") != "client-secret":
+        return "it signs with a key of its own: register it with `idp client add --jwks`, with the key in a file"
+    if secret is None:
+        return "it has no secret in the file"
+    if set(secret) == {"*"}:
+        return "the file hides its secret behind asterisks: use `kc.sh export`, or register it with `idp client add`"
+    return None
+
+
+def _absolute(uri: str, root: str) -> str:
+    return f"{root}{uri}" if uri.startswith("/") and root else uri

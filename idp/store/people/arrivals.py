@@ -1,0 +1,148 @@
+"""People who come from another system: many at once, each whole or not at all, with the audit row that says so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from idp.audit import Event
+from idp.model import Account, Authenticator
+from idp.store.audits import audit_values
+from idp.store.engine import Conn
+from idp.store.people.authenticators import AGAIN_AFTER
+from idp.store.sql import Sql, values_of
+
+# Who is there already, by name or by id, is left alone. An address that somebody else has proved is not proved again.
+_ADD = Sql("""
+WITH arriving AS (
+    SELECT * FROM jsonb_to_recordset(:people) AS arriving (
+        id uuid, username text, password_hash text, name text, email text, email_verified boolean, groups text[],
+        claims jsonb, locale text, prefers text, disabled_at timestamptz, frozen_at timestamptz,
+        strong_from timestamptz, password_until timestamptz, email_trusted_at timestamptz,
+        email_refused_at timestamptz, audit_name text, audit_fields jsonb)
+),
+made AS (
+    INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, prefers,
+                         disabled_at, frozen_at, strong_from, password_until, email_trusted_at, email_refused_at,
+                         created_at, updated_at)
+    SELECT id, username, password_hash, name, email,
+           email_verified AND NOT EXISTS (
+               SELECT FROM account other WHERE lower(other.email) = lower(arriving.email) AND other.email_verified),
+           groups, claims, locale, prefers, disabled_at, frozen_at, strong_from, password_until, email_trusted_at,
+           email_refused_at, :now, :now
+    FROM arriving
+    ORDER BY username  -- two imports at once wait for each other in one order
+    ON CONFLICT DO NOTHING
+    RETURNING id, email_verified
+),
+enrolled AS (
+    INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at,
+                               trusted_at, hold, tell_at, last_step, preferred_at, swapped_at)
+    SELECT theirs.id, made.id, theirs.factor, theirs.label, theirs.hint, decode(theirs.sealed, 'hex'),
+           decode(theirs.number_key, 'hex'), :now, :now, theirs.trusted_at, theirs.hold,
+           CASE WHEN theirs.hold IS NOT NULL THEN :now::timestamptz + :again_after::interval END, theirs.last_step,
+           theirs.preferred_at,
+           -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
+           (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex'))
+    FROM jsonb_to_recordset(:authenticators) AS theirs (
+             id uuid, account_id uuid, factor text, label text, hint text, sealed text, number_key text,
+             trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz)
+    JOIN made ON made.id = theirs.account_id
+),
+agreed AS (
+    INSERT INTO consent (account_id, client_id, scopes, granted_at)
+    SELECT made.id, client.id, agreed.scopes, :now
+    FROM jsonb_to_recordset(:consents) AS agreed (account_id uuid, client_id text, scopes text[])
+    JOIN made ON made.id = agreed.account_id
+    JOIN client ON client.id = agreed.client_id
+),
+audited AS (
+    INSERT INTO audit_event (at, name, account_id, fields)
+    SELECT :now, arriving.audit_name, made.id, arriving.audit_fields FROM made JOIN arriving ON arriving.id = made.id
+)
+SELECT id, email_verified FROM made""")
+_THERE = Sql("""
+SELECT username FROM account WHERE username = ANY (:usernames)
+UNION
+SELECT wanted.username FROM unnest(:ids::uuid[], :usernames::text[]) AS wanted (id, username)
+JOIN account ON account.id = wanted.id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """An authenticator of somebody who arrives, with its seed or number, sealed."""
+
+    authenticator: Authenticator
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who arrives, with all that is theirs. `consents` are scopes by client."""
+
+    account: Account
+    audit: Event
+    password_hash: str | None = field(default=None, repr=False)
+    enrolled: tuple[Enrolled, ...] = ()
+    consents: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapping[UUID, bool]:
+    """Store those who are not there yet, by username and by id; of each whether the e-mail address counts as proved.
+
+    Each comes whole, once, however many imports run.
+    """
+    people = [_person(each, now) for each in arrivals]
+    enrolled = [_enrolled(each) for arrival in arrivals for each in arrival.enrolled]
+    consents = [
+        {"account_id": str(arrival.account.id), "client_id": client_id, "scopes": list(scopes)}
+        for arrival in arrivals
+        for client_id, scopes in arrival.consents.items()
+    ]
+    rows = await conn.all(
+        _ADD, people=people, authenticators=enrolled, consents=consents, again_after=AGAIN_AFTER, now=now
+    )
+    return {row["id"]: row["email_verified"] for row in rows}
+
+
+async def there(conn: Conn, wanted: Sequence[Account]) -> frozenset[str]:
+    """The usernames of those who would be left alone."""
+    rows = await conn.all(_THERE, ids=[each.id for each in wanted], usernames=[each.username for each in wanted])
+    return frozenset(row["username"] for row in rows)
+
+
+def _person(arrival: Arrival, now: datetime) -> dict[str, Any]:
+    account = arrival.account
+    return {
+        **_plain(values_of(account)),
+        "claims": dict(account.claims),
+        "disabled_at": now.isoformat() if account.disabled else None,
+        "password_hash": arrival.password_hash,
+        **audit_values(arrival.audit),
+    }
+
+
+def _enrolled(each: Enrolled) -> dict[str, Any]:
+    one = each.authenticator
+    return {
+        "id": str(one.id),
+        "account_id": str(one.account_id),
+        "factor": one.factor.value,
+        "label": one.label,
+        "hint": one.hint,
+        "sealed": each.sealed.hex(),
+        "number_key": None if one.number_key is None else one.number_key.hex(),
+        "trusted_at": None if one.trusted_at is None else one.trusted_at.isoformat(),
+        "hold": None if one.hold is None else f"{one.hold.total_seconds()} seconds",
+        "last_step": one.last_step,
+        "preferred_at": None if one.preferred_at is None else one.preferred_at.isoformat(),
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON has it."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+        for name, value in values.items()
+    }
