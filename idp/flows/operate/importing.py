@@ -14,10 +14,11 @@ from idp.flows.idp import Idp
 from idp.flows.operate.arriving import Terms, check_groups, judge
 from idp.flows.operate.clients import NewClient, parse
 from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.permitting import permit
 from idp.importing.incoming import Application, Entry, Left, Person
 from idp.model import Client
 from idp.oidc.keys import ALGORITHMS
-from idp.policy import Policy
+from idp.policy import Act, Policy
 from idp.store import audits
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
@@ -43,6 +44,7 @@ async def bring(idp: Idp, entries: Iterable[Entry], terms: Terms, *, dry_run: bo
 
     Raises `NotAcceptable` for a group that the policy does not have, and `Unreadable`, before anything is stored.
     """
+    permit(idp, Act.IMPORT)
     check_groups(idp, terms)
     now = idp.clock.now()
     left: list[Left] = []
