@@ -47,6 +47,7 @@ def test_the_lifetimes_are_those_of_the_threat_model() -> None:
         "sessions.life": 24 * 60,
         "sessions.forgiven": 0.5,
         "sessions.known": 365 * 24 * 60,
+        "sessions.site": 1,
         "interaction.ttl": 10,
         "challenge.ttl": 5,
         "enrolment.hold": 24 * 60,

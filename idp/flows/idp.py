@@ -13,7 +13,7 @@ from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
 from idp.limits import Limits
 from idp.model import AuthMethod, Client
-from idp.policy import Policy
+from idp.policy import Policy, Site, site_of
 from idp.settings import Settings
 from idp.spending import Spending
 from idp.store.engine import Database
@@ -24,6 +24,10 @@ if TYPE_CHECKING:  # what only a server needs: a command has no time to load it
 
 INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
 ACCOUNT_PATH = "/account"
+# Of a site behind a proxy, which passes on to us what is below this path.
+SITE_PATH = "/.stile"
+CALLBACK_PATH = f"{SITE_PATH}/callback"
+SIGNED_OUT_PATH = f"{SITE_PATH}/signed-out"
 _UNTRIED = len(random_token())
 
 
@@ -63,14 +67,20 @@ class Idp:
         return self.ring
 
     def client(self, client_id: str) -> Client | None:
-        """A client by its id: a registered one, or our own account pages."""
+        """A client by its id: a registered one, a site of the policy, or our own account pages."""
         if client_id == INTERNAL:
             return self.account_pages()
-        return self.clients.get(client_id)
+        return self.registered(client_id)
 
     def registered(self, client_id: str) -> Client | None:
-        """A registered client by its id, for requests from outside."""
-        return self.clients.get(client_id)
+        """A client by its id, for requests from outside: a registered one, or a site of the policy."""
+        host = site_of(client_id)
+        site = None if host is None else self.policy.sites.get(host)
+        return self.clients.get(client_id) if site is None else as_client(site)
+
+    def applications(self) -> Mapping[str, Client]:
+        """All that people may be sent on to, by id: what is registered, and the sites of the policy."""
+        return {**self.clients, **{site.client_id: as_client(site) for site in self.policy.sites.values()}}
 
     def account_pages(self) -> Client:
         """Ourselves as a client: the account pages ask the same `decide` as everybody else."""
@@ -82,6 +92,21 @@ class Idp:
             scopes=frozenset({"openid", "password:write", "authenticators:write"}),
             first_party=True,
         )
+
+
+def as_client(site: Site) -> Client:
+    """A site as the client that it is. It has no secret, so nobody exchanges its codes but we ourselves."""
+    return Client(
+        id=site.client_id,
+        name=site.title,
+        auth_method=AuthMethod.BASIC,
+        redirect_uris=(site.origin + CALLBACK_PATH,),
+        post_logout_redirect_uris=(site.origin + SIGNED_OUT_PATH,),
+        scopes=frozenset({"openid", *site.scopes}),
+        first_party=True,
+        groups=site.places[0].groups,
+        home_uri=f"{site.origin}/",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +142,11 @@ class Visitor:
     def token_hash(self) -> bytes | None:
         """What the session is found by."""
         return None if self.token is None else digest(self.token)
+
+
+def is_stored(client_id: str) -> bool:
+    """Whether a client is one that is registered, with a row: neither our own account pages nor a site."""
+    return client_id != INTERNAL and site_of(client_id) is None
 
 
 def session_token(secrets: KeyChain, session_id: UUID) -> str:

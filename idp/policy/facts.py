@@ -35,6 +35,7 @@ class Facts:
     `approved_here`: the person approved the details of this very request; `sums` are what they approved in the last 24
     hours by rows that take less.
     `invited_at`: an invitation opened this session then, which nobody is signed in to.
+    `guards`: a site behind a proxy asks, whose scopes are rows of the policy that nobody is asked to consent to.
     """
 
     now: datetime
@@ -54,6 +55,7 @@ class Facts:
     approved_here: bool = False
     sums: Sums = field(default_factory=dict)
     invited_at: datetime | None = None
+    guards: bool = False
 
 
 class Kind(StrEnum):

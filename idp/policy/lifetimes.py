@@ -51,6 +51,9 @@ LIFETIMES: Mapping[str, Bounds[timedelta]] = MappingProxyType(
         ),
         "sessions.forgiven": Bounds(_SECOND, _MINUTE, _PRESSED_TWICE, _COPIED),
         "sessions.known": Bounds(_DAY, 400 * _DAY, "everybody would be a stranger", "browsers keep no cookie longer"),
+        "sessions.site": Bounds(
+            _SECOND, 5 * _MINUTE, "every request would ask the database", "whoever is signed out stays in for so long"
+        ),
         "interaction.ttl": Bounds(
             2 * _MINUTE, LONGEST_INTERACTION, _SOON, "what was proved before would count as made in the same request"
         ),
@@ -121,6 +124,7 @@ def sessions(table: Table) -> Sessions:
         life=_span(table, "life"),
         forgiven=_span(table, "forgiven"),
         known=_span(table, "known"),
+        site=_span(table, "site"),
     )
     if read.life < read.idle and len(table.problems) == told:
         _shorter(table, given, "life", read.life, "idle", read.idle)

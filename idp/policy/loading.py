@@ -14,6 +14,7 @@ from idp.policy import lifetimes
 from idp.policy.limits import limits
 from idp.policy.reading import LEVELS, Table
 from idp.policy.reading_details import details
+from idp.policy.reading_sites import scope_rules, sites
 from idp.policy.table import (
     ALWAYS,
     LONGEST_FRESH_TOKEN,
@@ -175,10 +176,11 @@ def load_policy(text: str) -> Policy:
     factors = _factors(file.table("factors"), levels)
     scopes = _scopes(file.table("scopes"), levels, tokens.access)
     groups, only, roles = _groups(file.table("groups"), levels, factors)
+    guarded = sites(file.table("sites"), levels, groups)
     policy = Policy(
         levels=MappingProxyType(levels),
         factors=MappingProxyType(factors),
-        scopes=MappingProxyType(scopes),
+        scopes=MappingProxyType(scopes | scope_rules(guarded)),
         groups=MappingProxyType(groups),
         only=MappingProxyType(only),
         roles=MappingProxyType(roles),
@@ -193,6 +195,7 @@ def load_policy(text: str) -> Policy:
         links=lifetimes.links(file.table("links")),
         limits=limits(file.table("limits")),
         details=details(file.table("details"), levels),
+        sites=guarded,
     )
     for kind, pace in (("sms", policy.limits.sms.pace), ("email", policy.limits.email.pace)):
         waits = pace.backoff

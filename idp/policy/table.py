@@ -7,6 +7,7 @@ from datetime import timedelta
 from idp.limits import Limits
 from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Role, Texting
 from idp.policy.details import DetailsRule
+from idp.policy.sites import Site
 
 ALWAYS = timedelta(0)
 """The value of `fresh` for a proof made in this very interaction."""
@@ -52,13 +53,15 @@ class Sessions:
     """A browser's session: `idle` from its last use, `life` in all.
 
     `forgiven`: for how long what is done is done for a form that comes again with the token before. `known`: for how
-    long a browser is known to whom it was signed in by.
+    long a browser is known to whom it was signed in by. `site`: for how long a site lets somebody in before we look
+    again whether they may.
     """
 
     idle: timedelta
     life: timedelta
     forgiven: timedelta
     known: timedelta
+    site: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ class Policy:
     limits: Limits
     details: Mapping[str, DetailsRule] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
     def scope_rule(self, scope: str) -> ScopeRule | None:
         """The row of a scope; None for one the policy does not know, which is never granted."""

@@ -247,7 +247,7 @@ def _grantable(facts: Facts, policy: Policy, asked: Iterable[str]) -> tuple[str,
         rule = policy.scopes.get(scope)
         if rule is None or not rule.people or scope not in facts.client.scopes:
             continue
-        if rule.internal and not facts.internal:
+        if rule.internal and not (facts.internal or facts.guards):
             continue
         if scope.startswith(OURS) and facts.account is not None and policy.role_of(facts.account.groups) is None:
             continue
@@ -268,7 +268,7 @@ def may_go_offline(client: Client) -> bool:
 
 def _ticks(facts: Facts, policy: Policy, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """The scopes a person has to be asked about: all of them, the new ones, or the fresh ones (each time)."""
-    if facts.internal:
+    if facts.internal or facts.guards:
         return ()
     if Prompt.CONSENT in facts.request.prompts:
         return scopes
@@ -283,6 +283,6 @@ def agreed_by_proving(view: View) -> tuple[str, ...]:
     """
     facts = view.facts
     asked = facts.consented_here is not None or Prompt.CONSENT in facts.request.prompts
-    if facts.internal or not facts.client.first_party or asked:
+    if facts.internal or facts.guards or not facts.client.first_party or asked:
         return ()
     return tuple(scope for scope in view.granted if view.policy.is_fresh_scope(scope))

@@ -33,6 +33,12 @@ def address(request: Request, trusted: Sequence[Network]) -> str:
     return peer if found is None else str(found)
 
 
+def is_from(request: Request, trusted: Sequence[Network]) -> bool:
+    """Whether a proxy that we trust sent this very request, for itself or for somebody."""
+    found = _ip(request.client.host) if request.client else None
+    return found is not None and _within(found, trusted)
+
+
 def is_loopback(address: str) -> bool:
     """Whether a request came from this very machine."""
     ip = _ip(address)

@@ -33,6 +33,7 @@ from idp.web.pages import (
     render,
 )
 
+BASE = "base"  # of the state of a request to another host, which comes to us
 _AGAIN = "again"
 
 
@@ -40,6 +41,12 @@ def brand_of(request: Request) -> Brand:
     """The operator's name, colour and logo."""
     brand: Brand = request.app.state.brand
     return brand
+
+
+def base_of(request: Request) -> str:
+    """What the paths of a page's own parts begin with: of a page of ours on another host, below what leads to us."""
+    elsewhere: str | None = request.scope.get("state", {}).get(BASE)
+    return base_path(idp_of(request)) if elsewhere is None else elsewhere
 
 
 def page(
@@ -69,7 +76,7 @@ def page(
         csrf=lambda action: csrf(idp, session_id, action),
         locale=page_language(idp, visitor, ui_locales=ui_locales, person=person),
         overrides=idp.settings.templates,
-        base=base_path(idp),
+        base=base_of(request),
         here=(here or request.url.path) if comes_back else None,
     )
     if script is None and getattr(shown, "options", None):
@@ -120,7 +127,7 @@ def trouble(
             detail=detail,
             retry=retry,
             sign_out=sign_out,
-            home=base + ACCOUNT_PATH,
+            home=(idp_of(request).issuer if base_of(request) != base else base) + ACCOUNT_PATH,
             again=again,
             client_name=client.name if client else None,
             back=leads_home(client.redirect_uris) if client else None,

@@ -74,11 +74,14 @@ def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", life
 
 
 def _cookie(request: Request, kind: str = "") -> str | None:
-    """The cookie of exactly our name; None if it is missing, or there twice, so that nobody can tell which is ours.
+    return cookie_named(request, cookie_name(idp_of(request), kind))
+
+
+def cookie_named(request: Request, name: str) -> str | None:
+    """The cookie of exactly this name; None if it is missing, or there twice, so that nobody can tell which is ours.
 
     Not `request.cookies`: that takes a byte 0xA0 before a name for a blank, and such a name any sibling host may set.
     """
-    name = cookie_name(idp_of(request), kind)
     parts = (part.strip(" ").partition("=") for line in request.headers.getlist("cookie") for part in line.split(";"))
     found = [value for given, _, value in parts if given == name]
     return found[0] if len(found) == 1 else None

@@ -11,6 +11,7 @@ from idp.web import (
     authorize,
     devices,
     entrance,
+    forward_auth,
     freezing,
     interaction,
     logout,
@@ -23,6 +24,7 @@ from idp.web import (
     recovery_codes,
     register,
     reset,
+    sites,
     tokens,
     welcome,
 )
@@ -33,6 +35,7 @@ def routes(issuer: str) -> list[BaseRoute]:
     """Everything under the issuer's path; the RFC 8414 document stands at the root (RFC 8414 3.1)."""
     # They are tried in this order: what is asked most comes first.
     from_here: list[Route] = [
+        *forward_auth.ROUTES,
         *tokens.ROUTES,
         *authorize.ROUTES,
         *interaction.ROUTES,
@@ -57,4 +60,4 @@ def routes(issuer: str) -> list[BaseRoute]:
     base = urlsplit(issuer).path
     ours: list[BaseRoute] = [unmoved(route) for route in from_here]
     below = [Mount(base, app=Router(ours, redirect_slashes=False))] if base else ours
-    return [*tokens.ROOT_ROUTES, *passkeys.ROOT_ROUTES, *below]
+    return [*tokens.ROOT_ROUTES, *passkeys.ROOT_ROUTES, *map(unmoved, sites.ROOT_ROUTES), *below]

@@ -17,25 +17,41 @@ http {{
   access_log off;
   client_body_temp_path {here}/b; proxy_temp_path {here}/p; fastcgi_temp_path {here}/f;
   uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;
-  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $host; }} }}
+  {server}
 }}
 """
+_PLAIN = """server {{
+  listen 127.0.0.1:{port}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $host; }}
+}}"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
 @asynccontextmanager
 async def nginx_before(upstream: str, here: Path) -> AsyncIterator[str]:
     """The address of an nginx that passes everything on to `upstream` (host:port)."""
+    port = free_port()
+    async with nginx(_PLAIN.format(port=port, upstream=upstream), port, here):
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def nginx(server: str, port: int, here: Path) -> AsyncIterator[None]:
+    """An nginx with this server block, which listens on this port."""
     assert NGINX is not None
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    (here / "conf").write_text(_CONF.format(here=here, port=port, upstream=upstream), encoding="utf-8")
+    (here / "conf").write_text(_CONF.format(here=here, server=server), encoding="utf-8")
     # as root it would give its workers to another account, which cannot enter the directory of a test
     alone = ["-g", "user root;"] if os.geteuid() == 0 else []
     process = await asyncio.create_subprocess_exec(NGINX, "-p", str(here), "-c", str(here / "conf"), *alone)
     try:
         await _listens(process, port, here)
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         if process.returncode is None:
             process.terminate()

@@ -134,7 +134,7 @@ async def home(idp: Idp, visitor: Visitor) -> Home | Outside:
     failures = idp.limits.code_failures
     return Home(
         inside=inside,
-        apps=apps(idp.clients, inside.account, seen),
+        apps=apps(idp.applications(), inside.account, seen),
         browsers=seen.browsers,
         devices=seen.devices,
         activity=[Happened(each.at, each.name, _name_of(idp, each.client_id), each.fields) for each in seen.happened],

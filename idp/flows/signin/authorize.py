@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.flows.idp import INTERNAL, Idp, Visitor, device_key
+from idp.flows.idp import INTERNAL, Idp, Visitor, device_key, is_stored
 from idp.flows.signin.first import begins_as
 from idp.flows.signin.told import Told, is_told
 from idp.flows.tokens import codes
@@ -15,7 +15,7 @@ from idp.model.links import INVITES, LinkFor
 from idp.oidc import answer, claims, details
 from idp.oidc.errors import PageError
 from idp.oidc.redirects import is_registered
-from idp.policy import UNMET, Ask, Facts, Proceed, Refuse, decide
+from idp.policy import UNMET, Ask, Facts, Proceed, Refuse, decide, site_of
 from idp.store.signin import facts as store_facts
 from idp.store.signin import sessions
 from idp.store.signin.facts import Loaded
@@ -100,6 +100,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         consented_here=interaction.consented,
         account_chosen=interaction.account_chosen,
         internal=client.id == INTERNAL,
+        guards=site_of(client.id) is not None,
         numbers_checked=idp.intel is not None,
         used_here=None if loaded.device is None else loaded.device.factor,
         sums=loaded.sums,
@@ -151,7 +152,7 @@ async def at_once(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> 
 
 def check_client(client: Client, loaded: Loaded) -> None:
     """Raises `PageError` for a client that is gone, although this process has not heard of it."""
-    if loaded.client_gone and client.id != INTERNAL:
+    if loaded.client_gone and is_stored(client.id):
         raise PageError("invalid_request", "client_id names no client of this provider.", detail="gone")
 
 
@@ -205,7 +206,7 @@ def opened(idp: Idp, loaded: Loaded, *, now: datetime) -> tuple[Loaded, Interact
     if interaction.finished_at is not None or interaction.expires_at <= now:
         return Gone(ui_locales=interaction.request.ui_locales)
     client = idp.client(interaction.client_id)
-    if client is None or (loaded.client_gone and client.id != INTERNAL) or not leads_home(interaction.request, client):
+    if client is None or (loaded.client_gone and is_stored(client.id)) or not leads_home(interaction.request, client):
         return Gone()  # an operator took it away, and not without a reason
     return loaded, interaction, client
 

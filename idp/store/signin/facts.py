@@ -69,7 +69,7 @@ SESSION = """s.id AS session_id, s.account_id, s.created_at, s.seen_at, s.user_a
 _SESSION = ("session_id", "account_id", "created_at", "seen_at", "user_agent", "generation", "forgiving", "link")
 LIVE = "s.ended_at IS NULL AND s.created_at > :begun_since AND s.seen_at > :seen_since"
 
-_PROOFS = """(
+PROOFS = """(
     SELECT jsonb_agg(jsonb_build_array(
         e.factor, e.at, e.account_id, e.client_id, e.interaction_id, e.authenticator_id, e.swap,
         e.verified) ORDER BY e.id)
@@ -91,7 +91,7 @@ _QUESTIONS = f"""(
 # What this process knows of clients by heart may be old; the row decides.
 _GONE = "(SELECT k.disabled_at IS NULL FROM client k WHERE k.id = {}) IS NOT TRUE AS client_gone"
 
-KNOWN = f"{SESSION}, {ACCOUNT}, {_PROOFS}, {AUTHENTICATORS}, {DEVICE}, c.scopes AS remembered"
+KNOWN = f"{SESSION}, {ACCOUNT}, {PROOFS}, {AUTHENTICATORS}, {DEVICE}, c.scopes AS remembered"
 PAUSED = f"""i.id AS interaction_id, i.client_id, i.request, i.started_at, i.expires_at, i.consented, i.account_chosen,
     i.finished_at, {_QUESTIONS}, {_GONE.format("i.client_id")}, {sums_of("i.request")} AS sums"""
 
@@ -264,7 +264,7 @@ def read(row: Row) -> Loaded:
 
 
 def _event(item: Sequence[Any]) -> AuthenticationEvent:
-    factor, at, account_id, client_id, interaction_id, authenticator_id, swap, verified = item  # as in `_PROOFS`
+    factor, at, account_id, client_id, interaction_id, authenticator_id, swap, verified = item  # as in `PROOFS`
     return AuthenticationEvent(
         factor=Factor(factor),
         at=datetime.fromisoformat(at),

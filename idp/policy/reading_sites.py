@@ -1,0 +1,96 @@
+"""The tables `[sites.HOST]` of policy.toml: what a site behind a proxy and its paths need. See `sites`."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from idp.model import AssuranceLevel
+from idp.policy.reading import Table
+from idp.policy.sites import Place, Site, host_of
+from idp.policy.table import LONGEST_FRESH_TOKEN, SHORTEST_FRESH, ScopeRule, in_units
+
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
+_WORDS = 80  # of a title
+_LONGEST_FRESH = timedelta(days=30)  # no session lives longer
+
+Levels = dict[AssuranceLevel, str]
+
+
+def sites(table: Table, levels: Levels, groups: Collection[str]) -> Mapping[str, Site]:
+    """The sites by host."""
+    found = {}
+    for name in table.each():
+        if host_of(name) != name:
+            table.wrong(
+                repr(name), "a site is a host in lower case, with a port if it is not the usual one: app.example.com"
+            )
+        found[name] = _site(name, table.table(name), levels, groups)
+    return MappingProxyType(found)
+
+
+def _site(host: str, row: Table, levels: Levels, groups: Collection[str]) -> Site:
+    title = row.words("title", _WORDS) or host
+    paths = row.table("paths")
+    places = [_place("/", row, levels, groups)]
+    for path in paths.each():
+        if not _PATH.fullmatch(path):
+            paths.wrong(repr(path), "a path is written as /one/two: letters, digits and . _ ~ -, no slash at the end")
+        if path.casefold() in {place.path for place in places}:
+            paths.wrong(repr(path), "is there twice: paths are compared in one case")
+        inner = paths.table(path)
+        inner.left.setdefault("level", "two_factor")
+        places.append(_place(path.casefold(), inner, levels, groups))
+    return Site(host, title, tuple(places))
+
+
+def _place(path: str, row: Table, levels: Levels, groups: Collection[str]) -> Place:
+    level = row.level("level", levels)
+    place = Place(path, level, _fresh(row, level), _members(row, groups))
+    row.close()
+    return place
+
+
+def _fresh(row: Table, level: AssuranceLevel) -> timedelta | None:
+    """How old the proof may be. Promise 4: a step-up says how long it lasts, and of a site it cannot be one action."""
+    if row.left.get("fresh") == "always":
+        row.left.pop("fresh")
+        row.wrong(
+            "fresh", '"always" is for one action, and of a site we see requests only: say how long, such as "15m"'
+        )
+        return None
+    if "fresh" not in row.left and not row.misspelt("fresh"):
+        if level > AssuranceLevel.TWO_FACTOR:
+            row.wrong("fresh", f'must say how long a proof of {level.name.lower()} opens it, such as "15m"')
+        return None
+    fresh = row.duration("fresh", None)
+    if fresh is not None and not SHORTEST_FRESH <= fresh <= _LONGEST_FRESH:
+        row.wrong("fresh", f"must be {in_units(SHORTEST_FRESH)} to {in_units(_LONGEST_FRESH)}")
+    return fresh
+
+
+def _members(row: Table, groups: Collection[str]) -> frozenset[str]:
+    named = row.left.pop("groups", [])
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        row.wrong("groups", f"must be a list of groups, not {named!r}")
+        return frozenset()
+    for name in named:
+        if name not in groups:
+            row.wrong("groups", f"{name!r} has no row under [groups], so nobody can be in it")
+    return frozenset(named)
+
+
+def scope_rules(sites: Mapping[str, Site]) -> dict[str, ScopeRule]:
+    """What each row of each site needs, as of a scope: never any other client's, and in no token."""
+    return {
+        site.scope(place): ScopeRule(
+            place.level,
+            place.fresh,
+            LONGEST_FRESH_TOKEN,
+            refresh=False,
+            internal=True,
+            text=site.title if place.path == "/" else f"{site.title} {place.path}",
+        )
+        for site in sites.values()
+        for place in site.places
+    }

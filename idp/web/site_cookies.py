@@ -1,0 +1,33 @@
+"""The cookies that a browser keeps of a site behind a proxy: on the site's own host, none of them the provider's."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.policy import Site
+from idp.web.door import cookie_named
+
+PASS, KEY = "site", "going"
+
+
+def name_of(site: Site, kind: str) -> str:
+    """`__Host-` binds a cookie to the host and https; this machine without https has one host for all ports."""
+    if site.origin.startswith("https://"):
+        return f"__Host-stile-{kind}"
+    return f"stile-{kind}-{site.host.partition(':')[2] or '80'}"
+
+
+def read(request: Request, site: Site, kind: str) -> str | None:
+    """The cookie of this site, as sent."""
+    return cookie_named(request, name_of(site, kind))
+
+
+def keep(response: Response, site: Site, kind: str, value: str) -> None:
+    """HttpOnly, SameSite=Lax, for the whole host, for as long as the browser is open."""
+    secure = site.origin.startswith("https://")
+    response.set_cookie(name_of(site, kind), value, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def drop(response: Response, site: Site, kind: str) -> None:
+    """Forget it."""
+    secure = site.origin.startswith("https://")
+    response.delete_cookie(name_of(site, kind), path="/", secure=secure, httponly=True, samesite="lax")
