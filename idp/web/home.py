@@ -5,6 +5,7 @@ from typing import assert_never
 
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.people.home import App, Home
 from idp.flows.people.rooms import (
     AUTHENTICATORS_PATH,
@@ -83,6 +84,7 @@ def home_page(home: Home, policy: Policy, *, base: str, done: Done | None) -> pa
         change_password=base + PASSWORD_PATH if home.may_change_password else None,
         end_others=base + END_OTHERS_PATH if others else None,
         frozen=home.barrier is Barrier.FROZEN,
+        recover=base + FORGOT_PATH if home.barrier is Barrier.FROZEN else None,
         shut_until=inside.account.strong_from if home.barrier is Barrier.CLOSED else None,
     )
 

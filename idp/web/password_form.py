@@ -104,9 +104,10 @@ async def with_passkey(request: Request, form: Form, asked: UUID | Unstored, *, 
             return to_interaction(request, onward)
         case ToClient() as done:
             return to_client(request, done)
-        case alone.NotAccepted(empty, old, behind):
+        case alone.NotAccepted(empty, old, behind, barred):
             words = (
                 (empty, Problem.PASSKEY_MISSING),
+                (barred, Problem.PASSKEY_BARRED),
                 (behind, Problem.PASSKEY_BEHIND),
                 (old, Problem.PASSKEY_OLD),
                 (True, Problem.PASSKEY_WRONG),

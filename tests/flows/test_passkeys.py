@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from idp.audit import PasskeyBehind
-from idp.model import AssuranceLevel, Notice
+from idp.model import AssuranceLevel, Factor, Notice
 from idp.store.sql import Sql
 from tests.world.account_pages import codes_on, come_in, forged, having, notices, prove_app
 from tests.world.authenticator import BE, BS, UP, UV, Key, Maker, keep, options_in, raw, text
@@ -223,7 +223,7 @@ async def test_several_have_names_and_one_is_removed_in_the_middle_of_a_sign_in(
     phone, laptop = Key(), Key(flags=UP | UV | BE | BS)
     owner = await set_up(provider, phone)
     page = await add(owner, laptop, label="Laptop")
-    assert "“<bdi>Laptop</bdi>”" in page.text
+    assert "<q><bdi>Laptop</bdi></q>" in page.text
     assert ("Synced to your other devices." in page.text, "On one device only." in page.text) == (True, True)
     browser = provider.browser()
     options = await asked(provider, browser)
@@ -328,6 +328,17 @@ async def test_a_lie_signs_nobody_in(provider: Provider, lie: Lie) -> None:
     await set_up(provider, key)
     page = await only(browser, lied(key, lie, await at_the_door(provider, browser)))
     assert (page.status_code, WRONG in page.text) == (400, True)
+    assert await provider.idp.db.value(_EVENTS) == 0
+
+
+async def test_who_may_not_use_theirs_is_told_so_and_goes_on_with_the_password(provider: Provider) -> None:
+    key, browser = Key(), provider.browser()
+    await set_up(provider, key)
+    apps = {"alice": frozenset({Factor.TOTP, Factor.SMS})}
+    provider.idp.policy = replace(provider.idp.policy, groups={"alice": AssuranceLevel.TWO_FACTOR}, only=apps)
+    await provider.idp.db.one(Sql("UPDATE account SET groups = '{alice}' WHERE username = 'alice'"))
+    page = await only(browser, key.answer(await at_the_door(provider, browser)))
+    assert (page.status_code, "does not take passkeys" in page.text) == (400, True)
     assert await provider.idp.db.value(_EVENTS) == 0
 
 

@@ -507,7 +507,9 @@ PAGES: dict[str, Page] = {
     "select-refused": replace(SELECT, accounts=(), refused=SELECT.accounts[0]),
     "select-alone": replace(SELECT, purpose=Purpose(), accounts=SELECT.accounts[:1], cancel=None),
     "home": HOME,
-    "home-frozen": replace(HOME, done=None, frozen=True, add_authenticator=None, change_password=None),
+    "home-frozen": replace(
+        HOME, done=None, frozen=True, recover="/forgot", add_authenticator=None, change_password=None
+    ),
     "home-shut": replace(HOME, shut_until=NOW + timedelta(hours=20), add_authenticator=None, change_password=None),
     "email-refused": REFUSED_ADDRESS,
     "home-refused": replace(HOME, refused="m•••@example.com"),
@@ -606,6 +608,7 @@ PAGES: dict[str, Page] = {
     "use-passkey-to-sign-in": replace(USE_PASSKEY, strong=False, purpose=Purpose(client_name="Acme Bank")),
     "use-passkey-wrong": replace(USE_PASSKEY, problems=(Problem.PASSKEY_WRONG,)),
     "use-passkey-no-script": replace(USE_PASSKEY, problems=(Problem.PASSKEY_MISSING,)),
+    "sign-in-passkey-barred": replace(SIGN_IN_PASSKEY, problems=(Problem.PASSKEY_BARRED,)),
     "use-passkey-behind": replace(USE_PASSKEY, problems=(Problem.PASSKEY_BEHIND,)),
     "use-passkey-again": replace(USE_PASSKEY, options=None, again="/i/1/passkey/send"),
     "new-passkey": NEW_PASSKEY,

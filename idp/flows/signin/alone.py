@@ -30,12 +30,13 @@ from idp.store.signin.facts import Loaded
 class NotAccepted:
     """Not signed in. `empty`: nothing came, so no script ran; `old`: its page is not of this browser, or too old.
 
-    `behind`: there may be two of this passkey.
+    `behind`: there may be two of this passkey. `barred`: it is theirs, and does not count for somebody of their groups.
     """
 
     empty: bool = False
     old: bool = False
     behind: bool = False
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ async def passkey(
     if account is not None and not account.disabled and account.provisional_until is None:
         theirs = passkeys.open_passkeys(loaded.authenticators)
         match verified(idp, account, theirs, typed, interaction, place, now=now, alone=True):
+            case Signed() if Factor.PASSKEY not in idp.policy.of(account.groups).factors:
+                return NotAccepted(barred=True)
             case Signed() as signed:
                 refunds = Refunds(tuple(Refund(*each) for each in charges), since=now) if charges else None
                 begins = isinstance(asked, Unstored)

@@ -183,6 +183,7 @@ class Home:
     change_password: str | None = None
     end_others: str | None = None
     frozen: bool = False
+    recover: str | None = None
     shut_until: datetime | None = None
 
 

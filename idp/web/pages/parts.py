@@ -215,6 +215,10 @@ class Problem(Enum):
         "passkey",
         mark("This passkey may have been copied, so we did not accept it. Use another way, and tell us"),
     )
+    PASSKEY_BARRED = (
+        "passkey",
+        mark("Your passkey is right, but your account does not take passkeys. Use your password"),
+    )
     PASSKEY_OLD = ("passkey", mark("This page was open for too long. Press the button again"))
     PASSKEY_UNFIT = ("passkey", mark("This passkey cannot be used here. Try again, or choose another kind"))
     PASSKEY_THERE = ("passkey", mark("This passkey is set up already"))
