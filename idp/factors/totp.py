@@ -1,6 +1,10 @@
-"""Authenticator apps (RFC 6238: SHA-1, six digits, 30 s). Seeds come in unsealed; nothing is loaded or stored here."""
+"""Authenticator apps (RFC 6238). Seeds come in unsealed; nothing is loaded or stored here.
+
+Ours show six digits for 30 seconds, by HMAC-SHA-1; those enrolled in other systems show what they were told to.
+"""
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,9 +12,14 @@ import pyotp
 
 from idp.crypto import equal, random_bytes
 from idp.factors.answers import six_digits
+from idp.model import OUR_CODES, AppCodes
 
 SEED_BYTES = 20  # RFC 4226 4, R6: 160 bits are recommended
 PERIOD = timedelta(seconds=30)
+ALGORITHMS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+DIGITS = (6, 7, 8)
+PERIODS = frozenset(timedelta(seconds=seconds) for seconds in (15, 20, 30, 45, 60, 90, 120))
+LEAST_SEED, LONGEST_SEED = 16, 128
 WINDOW = 1  # steps before and after the current one (RFC 6238 5.2)
 
 
@@ -33,11 +42,14 @@ def new_seed() -> bytes:
     return random_bytes(SEED_BYTES)
 
 
-def problem(seed: bytes, *, algorithm: str, digits: int, period: timedelta) -> str | None:
+def problem(seed: bytes, codes: AppCodes) -> str | None:
     """Why an app that another system enrolled cannot be asked for codes, as half a sentence; None if it can."""
-    if (algorithm, digits, period) != ("SHA1", 6, PERIOD):
-        return "its codes are not of six digits, every 30 seconds, by SHA-1"
-    return None if len(seed) >= SEED_BYTES else f"its secret has less than {SEED_BYTES * 8} bits"
+    if codes.algorithm not in ALGORITHMS:
+        return "Stile does not know how it makes its codes"
+    if codes.digits not in DIGITS or codes.period not in PERIODS:
+        return "its codes are not of 6 to 8 digits, for 15, 20, 30, 45, 60, 90 or 120 seconds"
+    # RFC 4226 4, R6: the shared secret MUST be at least 128 bits
+    return None if LEAST_SEED <= len(seed) <= LONGEST_SEED else "its secret has not 128 to 1024 bits"
 
 
 def secret_text(seed: bytes) -> str:
@@ -53,22 +65,22 @@ def provisioning_uri(seed: bytes, *, account: str, issuer: str) -> str:
     return _totp(seed).provisioning_uri(**names)
 
 
-def step_at(now: datetime) -> int:
-    """The number of the 30-second step that `now` falls into."""
-    return int(now.timestamp() // PERIOD.total_seconds())
+def step_at(now: datetime, period: timedelta = PERIOD) -> int:
+    """The number of the step, of 30 seconds unless `period` says otherwise, that `now` falls into."""
+    return int(now.timestamp() // period.total_seconds())
 
 
-def check(*, seed: bytes, answer: str, now: datetime, last_step: int) -> Verified | Wrong:
+def check(*, seed: bytes, answer: str, now: datetime, last_step: int, codes: AppCodes = OUR_CODES) -> Verified | Wrong:
     """Judge an answer against the current step and its two neighbours, in constant time.
 
     Steps only move forward: at or before `last_step` nothing is accepted (RFC 6238 5.2), which includes the code that
     confirmed the enrolment. Spend the attempt before asking.
     """
-    digits = six_digits(answer)
+    digits = six_digits(answer, lengths=(codes.digits,))
     if digits is None:
         return Wrong()
-    totp = _totp(seed)
-    current = step_at(now)
+    totp = _totp(seed, codes)
+    current = step_at(now, codes.period)
     matches = [
         step
         for step in range(current - WINDOW, current + WINDOW + 1)
@@ -79,7 +91,8 @@ def check(*, seed: bytes, answer: str, now: datetime, last_step: int) -> Verifie
     return Verified(fresh[0]) if fresh else Wrong(used=last_step in matches)
 
 
-def _totp(seed: bytes) -> pyotp.TOTP:
-    if len(seed) < SEED_BYTES:
-        raise ValueError(f"a seed has at least {SEED_BYTES} bytes")
-    return pyotp.TOTP(base64.b32encode(seed).decode())
+def _totp(seed: bytes, codes: AppCodes = OUR_CODES) -> pyotp.TOTP:
+    if len(seed) < LEAST_SEED:
+        raise ValueError(f"a seed has at least {LEAST_SEED} bytes")
+    period, how = int(codes.period.total_seconds()), ALGORITHMS[codes.algorithm]
+    return pyotp.TOTP(base64.b32encode(seed).decode(), digits=codes.digits, digest=how, interval=period)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from idp.errors import IdpError
+from idp.model import OUR_CODES, AppCodes
 
 
 class Unreadable(IdpError):
@@ -32,13 +32,11 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An authenticator app: its secret and how its codes are made (RFC 6238)."""
+    """An authenticator app: its secret and how its codes are made."""
 
     seed: bytes = field(repr=False)
     label: str = ""
-    algorithm: str = "SHA1"
-    digits: int = 6
-    period: timedelta = timedelta(seconds=30)
+    codes: AppCodes = OUR_CODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from idp.factors import hashes
 from idp.importing import keycloak_clients
 from idp.importing.document import Object, read_object
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.model import AppCodes
 
 _ATTRIBUTE: Final = "phoneNumber"  # what Keycloak's own scope `phone` reads
 _HASHES = {"pbkdf2": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
@@ -178,7 +179,9 @@ def _app(credential: Object) -> App | str:
     return App(
         seed,
         label=credential.text("userLabel") or "",
-        algorithm=_ALGORITHMS.get(algorithm, algorithm),
-        digits=about.whole("digits") or 6,
-        period=timedelta(seconds=about.whole("period") or 30),
+        codes=AppCodes(
+            _ALGORITHMS.get(algorithm, algorithm),
+            about.whole("digits") or 6,
+            timedelta(seconds=min(about.whole("period") or 30, 86_400)),
+        ),
     )

@@ -6,8 +6,10 @@ from idp.model.factors import NEVER_FRESH, SECOND, SENT, STRONG, TRAITS, Assuran
 from idp.model.notices import EVERYWHERE, LINKLESS, Notice, Texting
 from idp.model.operators import NOBODY, OPERATOR, SHELL, Operator, Role
 from idp.model.people import (
+    OUR_CODES,
     UNTIL_RECOVERED,
     Account,
+    AppCodes,
     AuthenticationContext,
     AuthenticationEvent,
     Authenticator,

@@ -114,6 +114,18 @@ class Passkey:
 
 
 @dataclass(frozen=True, slots=True)
+class AppCodes:
+    """How an app makes its codes (RFC 6238): the hash function, how many digits, how long each is shown."""
+
+    algorithm: str = "SHA1"
+    digits: int = 6
+    period: timedelta = timedelta(seconds=30)
+
+
+OUR_CODES = AppCodes()
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """One enrolled phone, app or set of recovery codes of one account.
 
@@ -121,7 +133,8 @@ class Authenticator:
     None until its owner could be told of it, and then `hold` later. `enrolled_in` is the interaction during which it
     was enrolled, which it can never satisfy. `number_key` is the same for every phone with this number, whosever it is.
     Of several phones codes go to the one with the latest `preferred_at`, else to the newest.
-    `seed` is an app's, sealed; `last_step` the last time step it was accepted for.
+    `seed` is an app's, sealed; `last_step` the last time step it was accepted for; `codes` are as ours, unless it was
+    enrolled in another system.
     """
 
     id: UUID
@@ -144,6 +157,7 @@ class Authenticator:
     last_step: int = 0
     checked_at: datetime | None = None  # when its owner said that these saved codes are at hand
     passkey: Passkey | None = None
+    codes: AppCodes = OUR_CODES
 
 
 @dataclass(frozen=True, slots=True)

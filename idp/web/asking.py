@@ -15,10 +15,10 @@ from idp.flows.people.registering import REGISTER_PATH
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.destinations import Destination, destination, phone_of, phones_of
 from idp.flows.signin.questions import asked_phone, waiting
-from idp.model import SENT, Authenticator, Challenge, Change, Factor
+from idp.model import SENT, Challenge, Change, Factor
 from idp.oidc.redirects import leads_on
 from idp.policy import Kind, Policy, Why
-from idp.web import pages
+from idp.web import apps, pages
 from idp.web.pages import AccountChoice, Alternative, Delivery, Page, Problem
 from idp.web.purposes import AGAIN, purpose_of, scope_line, who_of
 
@@ -161,13 +161,14 @@ def _second_factor(show: Show, policy: Policy, here: str, factor: Factor, extra:
                 strong=_nothing_less(show),
                 has_phone=phone_of(show.loaded.authenticators) is not None,
                 hold=policy.enrolment.hold,
-                label=_label(show.loaded.authenticators),
+                label=apps.label(show.loaded.authenticators),
+                codes=apps.codes(show.loaded.authenticators),
                 tries_left=tries,
                 again=again,
                 alternatives=others,
                 cancel=cancel,
                 wait=extra.wait,
-                problems=extra.problems,
+                problems=apps.worded(extra.problems, show.loaded.authenticators),
             )
         case Factor.PASSKEY:
             return pages.UsePasskey(
@@ -252,11 +253,6 @@ def _valid_for(challenge: Challenge | None, show: Show, extra: Extra) -> timedel
     if challenge is None or extra.tries_left == 0 or not challenge.alive(show.facts.now):
         return None
     return challenge.expires_at - show.facts.now
-
-
-def _label(authenticators: tuple[Authenticator, ...]) -> str | None:
-    apps = [each for each in authenticators if each.factor is Factor.TOTP and each.closed_at is None]
-    return apps[0].label or None if len(apps) == 1 else None
 
 
 def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:

@@ -142,4 +142,4 @@ def test_every_factor_has_a_row_and_texts_and_mail_are_sent() -> None:
 @pytest.mark.parametrize("factor", list(Factor))
 @pytest.mark.parametrize("posted", [None, 1, [], {}, b"x", ""])
 def test_no_factor_reads_an_answer_out_of_what_is_no_text(factor: Factor, posted: object) -> None:
-    assert parse(factor, posted) is None
+    assert parse(factor, posted, ()) is None

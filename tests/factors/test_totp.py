@@ -9,6 +9,7 @@ import pytest
 
 from idp.factors import totp
 from idp.factors.totp import Verified, Wrong
+from idp.model import AppCodes
 
 SEED = b"12345678901234567890"  # RFC 6238 appendix B
 NOW = datetime(2026, 1, 15, 12, 0, 10, tzinfo=UTC)
@@ -39,6 +40,39 @@ def check(answer: str, *, now: datetime = NOW, last_step: int = 0) -> Verified |
 def test_the_vectors_of_rfc_6238_verify(seconds: int, shown: str) -> None:
     now = datetime.fromtimestamp(seconds, UTC)
     assert check(shown[-6:], now=now) == Verified(seconds // 30)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "seed", "shown"),
+    [
+        ("SHA1", SEED, "14050471"),
+        ("SHA256", (SEED * 2)[:32], "67062674"),
+        ("SHA512", (SEED * 4)[:64], "99943326"),
+    ],
+)
+def test_apps_enrolled_elsewhere_show_what_the_rfc_says(algorithm: str, seed: bytes, shown: str) -> None:
+    now, codes = datetime.fromtimestamp(1111111111, UTC), AppCodes(algorithm, 8)
+    judged = totp.check(seed=seed, answer=shown, now=now, last_step=0, codes=codes)
+    assert judged == Verified(1111111111 // 30)
+    assert totp.check(seed=seed, answer=shown[-6:], now=now, last_step=0, codes=codes) == Wrong()
+
+
+@pytest.mark.parametrize(
+    ("seed", "codes", "taken"),
+    [
+        pytest.param(SEED, AppCodes(), True, id="ours"),
+        pytest.param(SEED, AppCodes("SHA512", 8, timedelta(seconds=60)), True, id="other"),
+        pytest.param(SEED[:16], AppCodes(), True, id="128 bits"),
+        pytest.param(SEED[:15], AppCodes(), False, id="120 bits"),
+        pytest.param(SEED * 7, AppCodes(), False, id="long"),
+        pytest.param(SEED, AppCodes("MD5"), False, id="MD5"),
+        pytest.param(SEED, AppCodes(digits=1), False, id="one digit"),
+        pytest.param(SEED, AppCodes(period=timedelta(hours=1)), False, id="an hour"),
+        pytest.param(SEED, AppCodes(period=timedelta(0)), False, id="no time"),
+    ],
+)
+def test_an_app_of_another_system_is_taken_if_it_can_be_asked(seed: bytes, codes: AppCodes, taken: bool) -> None:
+    assert (totp.problem(seed, codes) is None) is taken
 
 
 @pytest.mark.parametrize(("offset", "accepted"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
@@ -95,7 +129,7 @@ def test_totp_10_seeds_are_160_random_bits() -> None:
 
 
 def test_a_short_seed_is_not_used() -> None:
-    with pytest.raises(ValueError, match="20 bytes"):
+    with pytest.raises(ValueError, match="16 bytes"):
         totp.check(seed=b"short", answer="123456", now=NOW, last_step=0)
 
 

@@ -1,5 +1,6 @@
 """A realm of Keycloak's: its people sign in here with what they had there, and what does not come over is said."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -35,7 +36,7 @@ PASSWORDS = {
     "elena": "Harbour-Elena-5",
     "farid": "Harbour-Farid-6ü",
 }
-ANNA = "OBQTK4LDJZQXOTTSMVCW2V3UJVUGGMLW"
+ANNA, BRUNO = "OBQTK4LDJZQXOTTSMVCW2V3UJVUGGMLW", "MJDTGRRYMJCVI4TUGNIXC5BUNRTW4R2J"
 GROUPS = '[groups]\nCustomers = { level = "two_factor" }\ntreasury = { level = "strong" }\n'
 POLICY = load_policy(OURS.replace("[groups]\n", GROUPS))
 STORED = Sql("SELECT username, password_hash FROM account ORDER BY username")
@@ -70,14 +71,13 @@ async def test_everybody_signs_in_with_the_password_they_had(provider: Provider)
     done = await bring(provider, vouch_phones=True, vouch_totp=True)
     assert done.people == tuple(PASSWORDS)
     await set_user_disabled(provider.idp, "dario", disabled=False)
-    seeds = {"anna": ANNA}
-    for who in sorted(set(PASSWORDS) - {"anna"}):  # an operator's ticket, for who has nothing that comes over
-        ticket = await totp_ticket(provider.idp, who)
-        seeds[who] = ticket.secret.replace(" ", "")
+    apps = {"anna": pyotp.TOTP(ANNA), "bruno": pyotp.TOTP(BRUNO, digits=8, digest=hashlib.sha256, interval=60)}
+    for who in sorted(set(PASSWORDS) - set(apps)):  # an operator's ticket, for who has nothing that comes over
+        apps[who] = pyotp.TOTP((await totp_ticket(provider.idp, who)).secret.replace(" ", ""))
     for who in PASSWORDS:
         browser = provider.browser()
         await typed(provider, browser, who)
-        answer = await browser.submit("/totp", code=pyotp.TOTP(seeds[who]).at(provider.clock.now()))
+        answer = await browser.submit("/totp", code=apps[who].at(provider.clock.now()))
         if who == "dario":  # whose password an administrator knew
             assert answer.status_code == 200
             answer = await browser.submit(
@@ -115,7 +115,7 @@ async def test_people_keep_the_id_that_applications_know_them_by(provider: Provi
 
 async def test_an_app_is_on_hold_unless_the_operator_vouches(provider: Provider) -> None:
     done = await bring(provider)
-    assert done.held == 1
+    assert done.held == 2
     browser = provider.browser()
     await typed(provider, browser, "anna")
     await browser.submit("/totp", code=pyotp.TOTP(ANNA).at(provider.clock.now()))
@@ -132,6 +132,25 @@ async def test_an_app_that_the_operator_vouches_for_opens_what_is_strong(provide
     await browser.get(provider.authorize_url(scope="openid transfers:write"))
     answer = await browser.submit("/totp", code=pyotp.TOTP(ANNA).at(provider.clock.now()))
     assert "code" in parameters(answer)
+
+
+async def test_an_app_of_eight_digits_is_asked_for_eight_and_once(provider: Provider) -> None:
+    assert (await bring(provider, vouch_totp=True)).held == 0
+    app = pyotp.TOTP(BRUNO, digits=8, digest=hashlib.sha256, interval=60)
+    browser = provider.browser()
+    page = await typed(provider, browser, "bruno")
+    assert "8 numbers from the app “<bdi>Bruno app</bdi>”. They change every 60 seconds." in page.text
+    for wrong in (app.at(provider.clock.now())[2:], ""):
+        page = await browser.submit("/totp", code=wrong)
+        assert "Enter all the numbers that your authenticator app shows" in page.text
+        assert "tries left" not in page.text
+    answer = await browser.submit("/totp", code=app.at(provider.clock.now() - timedelta(seconds=60)))
+    assert "code" in parameters(answer)
+    other = provider.browser()
+    await typed(provider, other, "bruno")
+    page = await other.submit("/totp", code=app.at(provider.clock.now() - timedelta(seconds=60)))
+    assert page.status_code == 400
+    assert "code" in parameters(await other.submit("/totp", code=app.at(provider.clock.now())))
 
 
 async def test_a_number_that_nobody_vouches_for_is_no_second_factor(provider: Provider) -> None:

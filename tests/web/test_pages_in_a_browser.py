@@ -33,7 +33,7 @@ LOOKS = [
     for name in PAGES
     if not name.startswith(("error-", "message-", "form-post", "new-phone-phone"))
     and name.removeprefix("sms-") not in {"sending", "missing", "shape", "resend-wait", "wait"}
-    and name.removeprefix("totp-") not in {"used", "wait", "missing", "account"}
+    and name.removeprefix("totp-") not in {"used", "wait", "missing", "account", "several", "eight-unnamed"}
 ] + ["error-too-many", "error-home", "error-signed-out", "error-finished", "message-bare"]
 FEW = ("sms-wrong", "consent", "home", "totp-strong", "enrol", "codes", "password-wrong")
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from idp.model import SECOND, Factor, Notice
+from idp.model import SECOND, AppCodes, Factor, Notice
 from idp.policy.advice import Guard, Step
 from idp.web.pages import (
     AccountChoice,
@@ -478,6 +478,9 @@ PAGES: dict[str, Page] = {
     "totp-used": replace(TOTP, tries_left=2, problems=(Problem.CODE_USED,)),
     "totp-no-tries": replace(TOTP, tries_left=0, again="/i/1/totp/send", problems=(Problem.CODE_WRONG,)),
     "totp-wait": replace(TOTP, tries_left=None, wait=timedelta(seconds=30), problems=(Problem.CODE_WAIT,)),
+    "totp-eight": replace(TOTP, codes=AppCodes("SHA256", 8, timedelta(seconds=60)), problems=(Problem.APP_CODE_ALL,)),
+    "totp-eight-unnamed": replace(TOTP, label=None, codes=AppCodes("SHA256", 8)),
+    "totp-several": replace(TOTP, label=None, codes=None),
     "totp-missing": replace(TOTP, purpose=Purpose(why=Why.AGAIN), problems=(Problem.APP_CODE_MISSING,)),
     "recovery": RECOVERY,
     "recovery-wrong": replace(RECOVERY, tries_left=2, problems=(Problem.RECOVERY_WRONG,)),

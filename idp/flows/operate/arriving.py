@@ -208,7 +208,7 @@ def _phone(idp: Idp, account_id: UUID, phone: Phone, terms: Terms, *, now: datet
 
 
 def _app(idp: Idp, account_id: UUID, app: App, terms: Terms, *, now: datetime) -> Enrolled | Left:
-    if (why := totp.problem(app.seed, algorithm=app.algorithm, digits=app.digits, period=app.period)) is not None:
+    if (why := totp.problem(app.seed, app.codes)) is not None:
         return Left("", "authenticator app", f"{why}: they add another, or get one with `idp user totp`")
     hold = None if terms.vouch_totp else idp.policy.enrolment.hold
     made = Authenticator(
@@ -221,5 +221,6 @@ def _app(idp: Idp, account_id: UUID, app: App, terms: Terms, *, now: datetime) -
         trusted_at=None if hold else now,
         hold=hold or None,
         confirmed_at=now,
+        codes=app.codes,
     )
     return Enrolled(made, idp.secrets.seal(app.seed, purpose=SEED, bound_to=bound(account_id, made.id)))

@@ -140,7 +140,7 @@ async def _answered(
     interaction_id = show.interaction.id
     account = show.facts.account
     assert account is not None
-    parsed = parse(factor, typed)
+    parsed = parse(factor, typed, show.loaded.authenticators)
     if parsed is None:
         return Malformed(show, factor, empty=not typed)
     session = show.loaded.session

@@ -1,10 +1,11 @@
 """Compare a typed answer with its question. Nothing is stored here, and nobody is told before an attempt was spent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import assert_never
 
 from idp.factors import credentials, email, recovery, sms, totp
-from idp.factors.answers import six_digits
+from idp.factors.answers import SIX, six_digits
 from idp.factors.credentials import Assertion
 from idp.flows.idp import Idp
 from idp.flows.sealed import CODE_KEY, SEED, bound
@@ -19,11 +20,14 @@ from idp.store.signin.replaced import Replaced
 Answer = str | Assertion
 
 
-def parse(factor: Factor, posted: object) -> Answer | None:
+def parse(factor: Factor, posted: object, theirs: Iterable[Authenticator]) -> Answer | None:
     """The answer that `judge` takes, out of what was posted; None for what cannot be one, before a try is spent."""
     match factor:
-        case Factor.SMS | Factor.EMAIL | Factor.TOTP:
+        case Factor.SMS | Factor.EMAIL:
             return six_digits(posted)
+        case Factor.TOTP:
+            apps = (each for each in theirs if each.factor is Factor.TOTP and each.closed_at is None)
+            return six_digits(posted, lengths={each.codes.digits for each in apps} or SIX)
         case Factor.RECOVERY:
             return recovery.normalise_answer(posted)
         case Factor.PASSKEY:
@@ -56,7 +60,8 @@ def judge(idp: Idp, show: Show, account: Account, factor: Factor, typed: Answer,
         case Factor.TOTP:
             used_before = False
             for app in usable(show, factor, now=now):
-                match totp.check(seed=_seed_of(idp, app), answer=typed, now=now, last_step=app.last_step):
+                seed, last = _seed_of(idp, app), app.last_step
+                match totp.check(seed=seed, answer=typed, now=now, last_step=last, codes=app.codes):
                     case totp.Verified(step):
                         return Step(app.id, step)
                     case totp.Wrong(used=again):
@@ -93,8 +98,9 @@ async def was_accepted(idp: Idp, conn: Conn, before: Replaced, event: Authentica
         case Factor.TOTP:
             for app in before.loaded.authenticators:
                 if app.id == event.authenticator_id and app.seed is not None:
-                    seed, step = _seed_of(idp, app), app.last_step
-                    return totp.check(seed=seed, answer=typed, now=before.at, last_step=step - 1) == totp.Verified(step)
+                    seed, step, codes = _seed_of(idp, app), app.last_step, app.codes
+                    judged = totp.check(seed=seed, answer=typed, now=before.at, last_step=step - 1, codes=codes)
+                    return judged == totp.Verified(step)
             return False
         case Factor.RECOVERY:
             assert event.authenticator_id is not None

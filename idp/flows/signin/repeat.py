@@ -104,9 +104,8 @@ async def code(
 
     Where that code was the last thing asked, the client is answered once more: the first answer may be lost.
     """
-    parsed = parse(factor, typed)
     here, before = interaction_id, await replaced(idp, interaction_id, visitor)
-    if before is None or parsed is None:
+    if before is None:
         return None
     if (asked_in := _proved_in(before)) not in {None, interaction_id}:
         # the question that was answered is another tab's
@@ -115,7 +114,8 @@ async def code(
         if before is None:
             return None
     event, account, asked = proof_of(before, interaction_id, factor), before.loaded.account, before.loaded.interaction
-    if event is None or account is None or asked is None:
+    parsed = parse(factor, typed, before.loaded.authenticators)
+    if event is None or account is None or asked is None or parsed is None:
         return None
     now = idp.clock.now()
     charges = [(idp.limits.code_failures, limits.subject(idp.limits.code_failures, account.id, factor.value))]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
-from idp.model import Account, Authenticator
+from idp.model import OUR_CODES, Account, Authenticator
 from idp.store.audits import audit_values
 from idp.store.engine import Conn
 from idp.store.people.authenticators import AGAIN_AFTER
@@ -38,16 +38,18 @@ made AS (
 ),
 enrolled AS (
     INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at,
-                               trusted_at, hold, tell_at, last_step, preferred_at, swapped_at)
+                               trusted_at, hold, tell_at, last_step, preferred_at, algorithm, digits, period,
+                               swapped_at)
     SELECT theirs.id, made.id, theirs.factor, theirs.label, theirs.hint, decode(theirs.sealed, 'hex'),
            decode(theirs.number_key, 'hex'), :now, :now, theirs.trusted_at, theirs.hold,
            CASE WHEN theirs.hold IS NOT NULL THEN :now::timestamptz + :again_after::interval END, theirs.last_step,
-           theirs.preferred_at,
+           theirs.preferred_at, theirs.algorithm, theirs.digits, theirs.period,
            -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
            (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex'))
     FROM jsonb_to_recordset(:authenticators) AS theirs (
              id uuid, account_id uuid, factor text, label text, hint text, sealed text, number_key text,
-             trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz)
+             trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz,
+             algorithm text, digits smallint, period interval)
     JOIN made ON made.id = theirs.account_id
 ),
 agreed AS (
@@ -125,6 +127,7 @@ def _person(arrival: Arrival, now: datetime) -> dict[str, Any]:
 
 def _enrolled(each: Enrolled) -> dict[str, Any]:
     one = each.authenticator
+    codes = None if one.codes == OUR_CODES else one.codes
     return {
         "id": str(one.id),
         "account_id": str(one.account_id),
@@ -137,6 +140,9 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
         "hold": None if one.hold is None else f"{one.hold.total_seconds()} seconds",
         "last_step": one.last_step,
         "preferred_at": None if one.preferred_at is None else one.preferred_at.isoformat(),
+        "algorithm": codes and codes.algorithm,
+        "digits": codes and codes.digits,
+        "period": codes and f"{codes.period.total_seconds()} seconds",
     }
 
 

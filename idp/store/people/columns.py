@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from idp.model import Account, Authenticator, Device, Factor, Passkey
+from idp.model import OUR_CODES, Account, AppCodes, Authenticator, Device, Factor, Passkey
 from idp.store.engine import Row
 
 # Of the account `p`.
@@ -22,6 +22,8 @@ AUTHENTICATORS = """(
                t.confirmed_at, t.enrolled_in, t.last_used_at, t.closed_at, t.swapped_at, t.checked_at, t.preferred_at,
                encode(t.lookup, 'hex') AS number_key, t.last_step,
                CASE WHEN t.factor = 'totp' THEN encode(t.sealed, 'hex') END AS seed,
+               CASE WHEN t.digits IS NOT NULL THEN
+                   jsonb_build_array(t.algorithm, t.digits, extract(epoch FROM t.period)) END AS codes,
                CASE WHEN t.factor = 'passkey' THEN jsonb_build_array(
                    encode(t.credential_id, 'hex'), encode(t.sealed, 'hex'), t.sign_count, t.eligible, t.copied,
                    t.attested, t.transports, t.aaguid) END AS passkey,
@@ -93,7 +95,15 @@ def _authenticator(account_id: UUID, item: Mapping[str, Any]) -> Authenticator:
         seed=None if item["seed"] is None else bytes.fromhex(item["seed"]),
         last_step=item["last_step"],
         passkey=_passkey(item["passkey"]),
+        codes=_codes(item["codes"]),
     )
+
+
+def _codes(item: Sequence[Any] | None) -> AppCodes:
+    if item is None:
+        return OUR_CODES
+    algorithm, digits, period = item  # as in `AUTHENTICATORS`
+    return AppCodes(algorithm, digits, timedelta(seconds=period))
 
 
 def _passkey(item: Sequence[Any] | None) -> Passkey | None:

@@ -63,9 +63,14 @@ authenticator = table(
     *may_have(sa.Boolean, "eligible", "copied", "attested"),
     sa.Column("transports", Texts),
     sa.Column("aaguid", sa.Text),
+    # Of an app that was enrolled in another system: how it makes its codes.
+    sa.Column("algorithm", sa.Text),
+    sa.Column("digits", sa.SmallInteger),
+    sa.Column("period", sa.Interval),
     _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
     sa.CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     sa.CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),
+    sa.CheckConstraint("num_nulls(algorithm, digits, period) IN (0, 3)", name="codes"),
     sa.Index("ix_authenticator_account_id", "account_id"),
     sa.Index("ix_authenticator_lookup", "lookup", postgresql_where=sa.text("lookup IS NOT NULL")),
     sa.CheckConstraint(

@@ -188,6 +188,7 @@ class Problem(Enum):
     SMS_CODE_MISSING = ("code", mark("Enter the 6 numbers from the text message"))
     EMAIL_CODE_MISSING = ("code", mark("Enter the 6 numbers from the email"))
     APP_CODE_MISSING = ("code", mark("Enter the 6 numbers from your authenticator app"))
+    APP_CODE_ALL = ("code", mark("Enter all the numbers that your authenticator app shows"))
     CODE_SHAPE = ("code", mark("A code is 6 numbers, such as 042 917"))
     CODE_WRONG = ("code", mark("The code is not right"))
     CODE_USED = ("code", mark("This code was used already. Wait for the next one in your app"))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from idp.model import OUR_CODES, AppCodes
 from idp.web.pages.parts import Alternative, Delivery, Problem, Purpose, ScopeLine, Who
 
 
@@ -91,7 +92,7 @@ class AuthenticatorCode:
 
     `strong` when nothing but the app will do: the page then says that text messages still sign in (who has a phone) but
     do not do this, and how long a new app has to wait (`hold`). With `again` no try is left: no field, a button that
-    posts there for new ones.
+    posts there for new ones. `codes` is how all their apps make theirs; None: not all the same.
     """
 
     template: ClassVar[str] = "authenticator_code.html"
@@ -101,6 +102,7 @@ class AuthenticatorCode:
     has_phone: bool = True
     hold: timedelta | None = None
     label: str | None = None
+    codes: AppCodes | None = OUR_CODES
     tries_left: int | None = None
     again: str | None = None
     who: Who | None = None
