@@ -15,6 +15,7 @@ from idp.policy.limits import limits
 from idp.policy.reading import LEVELS, Table
 from idp.policy.reading_details import details
 from idp.policy.reading_sites import scope_rules, sites
+from idp.policy.sites import PREFIX
 from idp.policy.table import (
     ALWAYS,
     LONGEST_FRESH_TOKEN,
@@ -114,6 +115,8 @@ def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) 
         if ours and name not in table.usual:
             known = ", ".join(each for each in table.usual if each.startswith(OURS))
             table.wrong(repr(name), f"our own API has no such scope; there are {known}")
+        if name.startswith(PREFIX):
+            table.wrong(repr(name), "this is how the rows of [sites] are called")
         scopes[name] = _scope(table.table(name), levels, access, personal=name in PERSONAL, ours=ours)
     if "openid" not in scopes:
         table.wrong("openid", "this scope must have a row")

@@ -32,21 +32,22 @@ def sites(table: Table, levels: Levels, groups: Collection[str]) -> Mapping[str,
 def _site(host: str, row: Table, levels: Levels, groups: Collection[str]) -> Site:
     title = row.words("title", _WORDS) or host
     paths = row.table("paths")
-    places = [_place("/", row, levels, groups)]
+    places = [_place("/", host, row, levels, groups)]
     for path in paths.each():
         if not _PATH.fullmatch(path):
             paths.wrong(repr(path), "a path is written as /one/two: letters, digits and . _ ~ -, no slash at the end")
         if path.casefold() in {place.path for place in places}:
             paths.wrong(repr(path), "is there twice: paths are compared in one case")
         inner = paths.table(path)
-        inner.left.setdefault("level", "two_factor")
-        places.append(_place(path.casefold(), inner, levels, groups))
+        if not inner.misspelt("level"):
+            inner.left.setdefault("level", "two_factor")
+        places.append(_place(path.casefold(), inner.words("title", _WORDS) or path, inner, levels, groups))
     return Site(host, title, tuple(places))
 
 
-def _place(path: str, row: Table, levels: Levels, groups: Collection[str]) -> Place:
+def _place(path: str, title: str, row: Table, levels: Levels, groups: Collection[str]) -> Place:
     level = row.level("level", levels)
-    place = Place(path, level, _fresh(row, level), _members(row, groups))
+    place = Place(path, title, level, _fresh(row, level), _members(row, groups))
     row.close()
     return place
 
@@ -55,9 +56,7 @@ def _fresh(row: Table, level: AssuranceLevel) -> timedelta | None:
     """How old the proof may be. Promise 4: a step-up says how long it lasts, and of a site it cannot be one action."""
     if row.left.get("fresh") == "always":
         row.left.pop("fresh")
-        row.wrong(
-            "fresh", '"always" is for one action, and of a site we see requests only: say how long, such as "15m"'
-        )
+        row.wrong("fresh", '"always" is for one action, and of a site we see requests alone: say how long, as "15m"')
         return None
     if "fresh" not in row.left and not row.misspelt("fresh"):
         if level > AssuranceLevel.TWO_FACTOR:
@@ -89,7 +88,7 @@ def scope_rules(sites: Mapping[str, Site]) -> dict[str, ScopeRule]:
             LONGEST_FRESH_TOKEN,
             refresh=False,
             internal=True,
-            text=site.title if place.path == "/" else f"{site.title} {place.path}",
+            text=place.title,
         )
         for site in sites.values()
         for place in site.places

@@ -6,20 +6,21 @@ from datetime import timedelta
 
 from idp.model import AssuranceLevel
 
-_PREFIX = "site:"  # no registered client's id has a colon
+PREFIX = "site:"  # of its client, and of the scopes of its rows; no registered client's id has a colon
 # RFC 9110 7.2, as far as a certificate may name it; an address of IPv6 is nobody's site
 _HOST = re.compile(r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::([1-9][0-9]{0,4}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a path and all below it need, beside what the rows above it need.
+    """What a path and all below it need, beside what the rows above it need. `title` is what people call it.
 
     `fresh` is how old the proof of the level may be, made for this site; None where its age is no matter. Who is in
     none of `groups` does not get in, whatever they prove; empty: everybody may.
     """
 
     path: str
+    title: str
     level: AssuranceLevel
     fresh: timedelta | None
     groups: frozenset[str]
@@ -44,7 +45,7 @@ class Site:
     @property
     def client_id(self) -> str:
         """What the client is called that it is."""
-        return f"{_PREFIX}{self.host}"
+        return f"{PREFIX}{self.host}"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -53,12 +54,12 @@ class Site:
 
     def scope(self, place: Place) -> str:
         """The scope that stands for a row: what it needs is demanded as of any scope."""
-        return f"{_PREFIX}{self.host}{place.path}"
+        return f"{PREFIX}{self.host}{place.path}"
 
 
 def site_of(client_id: str) -> str | None:
     """The host of the site that a client is; None for every other client."""
-    return client_id.removeprefix(_PREFIX) if client_id.startswith(_PREFIX) else None
+    return client_id.removeprefix(PREFIX) if client_id.startswith(PREFIX) else None
 
 
 def host_of(text: str) -> str | None:

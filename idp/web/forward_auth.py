@@ -22,7 +22,7 @@ from idp.web.pages import Trouble
 
 _log = structlog.get_logger("idp.web")
 FORWARD_AUTH = "/forward-auth"
-START_PATH = f"{SITE_PATH}/start"
+START_PATH, SIGN_OUT_PATH = f"{SITE_PATH}/start", f"{SITE_PATH}/sign-out"
 # What an application is told, always all of it: a proxy that writes these over what came from outside lets nothing in.
 TOLD = ("Remote-User", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
 _ORIGINAL = re.compile(r"https?://([^/?#@\\]*)(/.*)", re.IGNORECASE)
@@ -144,7 +144,11 @@ def _refused(request: Request, asked: Asked | None, error: str) -> Response:
     if asked is None or asked.by_status or not _looks(request):
         return Response(json.dumps({"error": error}), 403, {"Cache-Control": "no-store", **_HSTS}, "application/json")
     request.scope["state"][BASE] = SITE_PATH
-    response = trouble(request, Trouble.FORBIDDEN)
+    if error == "access_denied":
+        response: Response = trouble(request, Trouble.NOT_IN_GROUP, sign_out=SIGN_OUT_PATH)
+    else:
+        response = trouble(request, Trouble.BAD_REQUEST)
+    response.status_code = 403
     response.headers.update(_HSTS)
     return response
 

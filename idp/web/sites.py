@@ -11,20 +11,30 @@ from starlette.routing import Route
 from idp.errors import OAuthError
 from idp.flows.idp import CALLBACK_PATH, SIGNED_OUT_PATH, SITE_PATH
 from idp.flows.sites import enter
-from idp.flows.sites.enter import Entered, NotEntered
+from idp.flows.sites.enter import NOT_IN_GROUP, Entered, NotEntered
 from idp.oidc import metadata
 from idp.oidc.params import once
-from idp.policy import Site, host_of
+from idp.policy import UNMET, Barrier, Missing, Site, host_of
 from idp.web import site_cookies
 from idp.web.answers import BASE, page, see_other, trouble
 from idp.web.door import Unreadable, idp_of, query
-from idp.web.forward_auth import START_PATH
+from idp.web.forward_auth import SIGN_OUT_PATH, START_PATH
 from idp.web.operations import static
 from idp.web.pages import LoggedOut, Trouble
 
 REFUSED_PATH = f"{SITE_PATH}/refused"
-SIGN_OUT_PATH = f"{SITE_PATH}/sign-out"
 _HSTS = "max-age=31536000"  # RFC 6797 7: of the host of an application we say nothing about the hosts below it
+_KINDS = {
+    "invalid_request": Trouble.BAD_REQUEST,
+    "invalid_state": Trouble.OTHER_BROWSER,
+    "access_denied": Trouble.STOPPED,
+}
+_BEYOND = {
+    Missing.ON_HOLD.value: Trouble.BEYOND_ON_HOLD,
+    Barrier.CLOSED.value: Trouble.BEYOND_CLOSED,
+    Barrier.FROZEN.value: Trouble.BEYOND_FROZEN,
+    Barrier.GROUP.value: Trouble.BEYOND_GROUP,
+}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -62,8 +72,8 @@ async def callback(request: Request, site: Site) -> Response:
         params = once(query(request))
     except (OAuthError, Unreadable):
         return trouble(request, Trouble.BAD_REQUEST, again="/")
-    key, held = (site_cookies.read(request, site, kind) for kind in (site_cookies.KEY, site_cookies.PASS))
-    match await enter.finish(idp_of(request), site, params, key=key, cookie=held):
+    key = site_cookies.read(request, site, site_cookies.KEY)
+    match await enter.finish(idp_of(request), site, params, key=key):
         case Entered(to=to, cookie=cookie):
             response: Response = see_other(to)
             if cookie is not None:
@@ -74,19 +84,17 @@ async def callback(request: Request, site: Site) -> Response:
 
 
 def _told(request: Request, why: NotEntered) -> Response:
-    kinds = {
-        "invalid_request": Trouble.BAD_REQUEST,
-        "invalid_state": Trouble.OTHER_BROWSER,
-        "invalid_grant": Trouble.LINK_OLD,
-        "access_denied_to_group": Trouble.FORBIDDEN,
-    }
-    return trouble(request, kinds.get(why.error, Trouble.FORBIDDEN), again=why.to)
+    if why.error == NOT_IN_GROUP:
+        return trouble(request, Trouble.NOT_IN_GROUP, sign_out=SIGN_OUT_PATH)  # and in again as somebody else
+    if why.error == UNMET:
+        return trouble(request, _BEYOND.get(why.unmet, Trouble.BEYOND), again=why.to)
+    return trouble(request, _KINDS.get(why.error, Trouble.LINK_OLD), again=why.to)
 
 
 @_of_site
 async def refused(request: Request, _site: Site) -> Response:
-    """GET /.stile/refused: the page for a proxy that has none of its own."""
-    return trouble(request, Trouble.FORBIDDEN)
+    """GET /.stile/refused: the page for a proxy that shows none of what it was answered."""
+    return trouble(request, Trouble.FORBIDDEN, sign_out=SIGN_OUT_PATH)
 
 
 @_of_site

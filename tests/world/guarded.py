@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
@@ -120,8 +120,9 @@ class Surfer(Browser):
     async def ask(self, path: str, *, host: str = WIKI, **more: Any) -> httpx.Response:
         """What Traefik and Caddy ask for a request of this browser."""
         told = {"X-Forwarded-Host": host, "X-Forwarded-Uri": path, "X-Forwarded-Method": more.pop("method", "GET")}
-        given: Mapping[str, str] = more.pop("headers", PAGE)
-        return await self.http.get(f"{ISSUER}/forward-auth", headers={**told, **given}, **more)
+        given = httpx.Headers(more.pop("headers", PAGE))
+        given.update(told)
+        return await self.http.get(f"{ISSUER}/forward-auth", headers=given, **more)
 
     async def goes(self, location: str) -> httpx.Response:
         """From what a site answers as far as a page of the provider, or back to the callback of the site."""
@@ -134,6 +135,11 @@ class Surfer(Browser):
         sent = await self.ask(path, host=host)
         assert sent.status_code == 303, sent.text
         return await self.back(await self.authenticates(await self.goes(sent.headers["location"]), who))
+
+    async def signs_in_silently(self, host: str) -> None:
+        """Who is signed in at the provider already, and is asked nothing."""
+        begun = await self.http.get((await self.ask("/", host=host)).headers["location"])
+        assert (await self.back(await self.http.get(begun.headers["location"]))).status_code == 303
 
     async def authenticates(self, page: httpx.Response, who: str = "alice") -> httpx.Response:
         """Password and text message on this page of the provider."""

@@ -50,7 +50,7 @@ async def nginx(server: str, port: int, here: Path) -> AsyncIterator[None]:
     alone = ["-g", "user root;"] if os.geteuid() == 0 else []
     process = await asyncio.create_subprocess_exec(NGINX, "-p", str(here), "-c", str(here / "conf"), *alone)
     try:
-        await _listens(process, port, here)
+        await listens(process, port, here)
         yield
     finally:
         if process.returncode is None:
@@ -58,7 +58,8 @@ async def nginx(server: str, port: int, here: Path) -> AsyncIterator[None]:
         await process.wait()
 
 
-async def _listens(process: asyncio.subprocess.Process, port: int, here: Path) -> None:
+async def listens(process: asyncio.subprocess.Process, port: int, here: Path) -> None:
+    """Until a server answers at this port. What it says is in `errors`."""
     ended = asyncio.create_task(process.wait())
     while not ended.done():
         try:

@@ -726,6 +726,9 @@ PAGES: dict[str, Page] = {
         again="/i/1/again",
         home="/account",
     ),
+    "error-site-stopped": ErrorPage(trouble=Trouble.STOPPED, again="/page", home="/account"),
+    "error-site-beyond": ErrorPage(trouble=Trouble.BEYOND, again="/page", home="/account"),
+    "error-site-group": ErrorPage(trouble=Trouble.NOT_IN_GROUP, sign_out="/.stile/sign-out", home="/account"),
     "error-home": ErrorPage(trouble=Trouble.NOT_FOUND, home="/account"),
     **{
         f"message-{outcome.name.lower().replace('_', '-')}": Message(outcome=outcome, home="/account")

@@ -10,7 +10,7 @@ from idp.crypto import digest, random_token
 from idp.errors import OAuthError
 from idp.flows.idp import CALLBACK_PATH, SITE_PATH, Idp, as_client
 from idp.flows.sites import passes
-from idp.flows.sites.guard import NotForThem, Open, judge, look
+from idp.flows.sites.guard import NotForThem, Open, look
 from idp.flows.sites.passes import Going
 from idp.flows.tokens import codes
 from idp.model import AuthorizationCode
@@ -19,6 +19,7 @@ from idp.oidc.params import Params
 from idp.policy import Site, wanted
 from idp.store.signin import sites
 
+NOT_IN_GROUP = "not_in_group"  # beside the errors that the authorization endpoint answers with
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_WAY = 1_200  # of what comes back beside a code, in an address that has room for both
 
@@ -33,7 +34,7 @@ class ToProvider:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """In, and on to the path that they wanted. `cookie` is the pass, None to keep the one there is."""
+    """On to the path that they wanted. `cookie` is the pass that opens it, None to keep what the browser has."""
 
     to: str
     cookie: str | None = field(repr=False)
@@ -41,10 +42,14 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class NotEntered:
-    """Not let in, and why, as the error of an authorization answer says it. `to` is the path that they wanted."""
+    """Not let in, and why: an error of the authorization endpoint, or ours. `to` is the path that they wanted.
+
+    `unmet` says more of who cannot prove enough, as `Barrier` and `Missing` have it.
+    """
 
     error: str
     to: str = "/"
+    unmet: str = ""
 
 
 def begin(idp: Idp, site: Site, to: str, *, key: str | None) -> ToProvider:
@@ -81,10 +86,10 @@ def way(site: Site, to: str) -> str:
     return to if len(to) <= _LONGEST_WAY else "/"
 
 
-async def finish(idp: Idp, site: Site, params: Params, *, key: str | None, cookie: str | None) -> Entered | NotEntered:
-    """The answer of the authorization endpoint, in the browser that was sent there: exactly one use of each code.
+async def finish(idp: Idp, site: Site, params: Params, *, key: str | None) -> Entered | NotEntered:
+    """The answer of the authorization endpoint, in the browser that was sent there: in by exactly one use of each code.
 
-    Who comes once more with the same answer, and is in meanwhile, is led where they wanted to go.
+    Who comes once more with the same answer is led where they wanted to go, with what the first one brought them.
     """
     going = passes.going(idp, site, params.get("state", ""))
     if going is None:
@@ -96,11 +101,10 @@ async def finish(idp: Idp, site: Site, params: Params, *, key: str | None, cooki
     if asked is None:
         return NotEntered("invalid_request")  # the rows are others meanwhile
     if "code" not in params:
-        return NotEntered(params.get("error", "invalid_request"), going.to)
+        return NotEntered(params.get("error", "invalid_request"), going.to, params.get("unmet", ""))
     code = await _used(idp, site, params, going)
     if code is None:
-        verdict = await judge(idp, site, asked, cookie)
-        return Entered(going.to, verdict.cookie) if isinstance(verdict, Open) else NotEntered("invalid_grant", going.to)
+        return Entered(going.to, None)
     session_id, account_id = code.grant.session_id, code.grant.account_id
     assert session_id is not None
     assert account_id is not None
@@ -108,7 +112,7 @@ async def finish(idp: Idp, site: Site, params: Params, *, key: str | None, cooki
         case Open(cookie=new):
             return Entered(going.to, new)
         case NotForThem():
-            return NotEntered("access_denied_to_group", going.to)
+            return NotEntered(NOT_IN_GROUP, going.to)
         case _:
             return NotEntered("invalid_grant", going.to)
 

@@ -101,6 +101,51 @@ class Trouble(Enum):
         mark("Your account is not allowed to do what you asked for."),
         mark("If you think that it should be, ask the people who run this service."),
     )
+    STOPPED = (
+        403,
+        mark("You are not signed in"),
+        mark("You stopped before the end, so this page stays closed."),
+        mark("Start again when you want to open it."),
+    )
+    BEYOND = (
+        403,
+        mark("You cannot open this page yet"),
+        mark(
+            "This takes an authenticator app or a passkey, and you have none. A text message is not enough for it, "
+            "because somebody who takes over your phone number would get it too."
+        ),
+        mark("Start again here when that is done."),
+    )
+    BEYOND_ON_HOLD = (
+        403,
+        mark("You cannot open this page yet"),
+        mark("Your new way to confirm is on hold for your protection. Your account page says what it waits for."),
+        mark("Start again here when that is done."),
+    )
+    BEYOND_CLOSED = (
+        403,
+        mark("You cannot open this page yet"),
+        mark("Your account was recovered a short while ago. Your account page says more."),
+        mark("Start again here when that is done."),
+    )
+    BEYOND_FROZEN = (
+        403,
+        mark("You cannot open this page yet"),
+        mark("Your account is frozen. Recover it first, on your account page."),
+        mark("Start again here when that is done."),
+    )
+    BEYOND_GROUP = (
+        403,
+        mark("You cannot open this page yet"),
+        mark("For the group that you are in, what you have set up is not enough. Your account page says what is."),
+        mark("Start again here when that is done."),
+    )
+    NOT_IN_GROUP = (
+        403,
+        mark("Not for this account"),
+        mark("This page is for certain groups only, and your account is in none of them."),
+        mark("If that is wrong, ask whoever manages your account."),
+    )
     NOT_FOUND = (
         404,
         mark("There is no such page"),

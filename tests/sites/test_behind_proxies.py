@@ -1,0 +1,164 @@
+"""The examples of docs/forward-auth.md in Debian's nginx and Caddy, before an application that knows no OpenID."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.world.caddy import CADDY, caddy
+from tests.world.caddy import MISSING as NO_CADDY
+from tests.world.guarded import PAGE, Surfer, application, example, heard, rows, rule
+from tests.world.listening import served
+from tests.world.nginx import MISSING, NGINX, free_port, nginx
+from tests.world.provider import Provider
+from tests.world.waiting import NEVER
+
+REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
+FORGED = {
+    "Remote-User": "root",
+    "Remote-Groups": "admins",
+    "Remote-Email": "root@example.com",
+    "X-Stile-Acr": "phr",
+    "Remote_User": "root",
+    "REMOTE-USER": "root",
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("nginx", marks=pytest.mark.skipif(NGINX is None and not REQUIRED, reason=MISSING)),
+        pytest.param("caddyfile", marks=pytest.mark.skipif(CADDY is None and not REQUIRED, reason=NO_CADDY)),
+    ],
+)
+async def port(
+    request: pytest.FixtureRequest, stage: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[int]:
+    """The port of the site: the example as it stands, but for names, ports and certificates."""
+    port, text = free_port(), example(request.param)
+    async with AsyncExitStack() as stack:
+        idp, app = [await stack.enter_async_context(served(each)) for each in (stage.app, application)]
+        for written, here in (
+            ("listen 443 ssl", f"listen 127.0.0.1:{port}"),
+            ("server_name wiki.example.com", "server_name localhost"),
+            ("https://wiki.example.com", f"http://localhost:{port}"),
+            ("wiki.example.com {", f"http://localhost:{port} {{\n    bind 127.0.0.1"),
+            ("wiki.example.com", f"localhost:{port}"),
+            ("127.0.0.1:8000", "{}:{}".format(*idp.getsockname())),
+            ("127.0.0.1:3000", "{}:{}".format(*app.getsockname())),
+        ):
+            text = text.replace(written, here)
+        kept = "\n".join(line for line in text.splitlines() if "ssl_certificate" not in line)
+        start = nginx if request.param == "nginx" else caddy
+        await stack.enter_async_context(start(kept, port, tmp_path_factory.mktemp(request.param)))
+        yield port
+
+
+@pytest.fixture
+def site(port: int, provider: Provider) -> str:
+    rule(provider, rows(f"localhost:{port}"))
+    return f"http://localhost:{port}"
+
+
+async def enters(surfer: Surfer, url: str) -> httpx.Response:
+    """Signs in, and comes where that leads."""
+    sent = await surfer.http.get(url, headers=PAGE)
+    assert sent.status_code in {302, 303}, sent.text
+    answer = await surfer.back(await surfer.authenticates(await surfer.goes(sent.headers["location"])))
+    site = urlsplit(url)
+    return await surfer.http.get(f"{site.scheme}://{site.netloc}{answer.headers['location']}", headers=PAGE)
+
+
+async def test_somebody_signs_in_and_the_application_is_told_who_it_is(alice: Surfer, site: str) -> None:
+    told = heard(await enters(alice, f"{site}/page?a=1&b=%20"))
+    assert told["remote-user"] == ["alice"]
+    assert told["remote-groups"] == ["staff"]
+    assert told["remote-email"] == ["alice@example.com"]
+    assert told["x-stile-acr"] == ["urn:stile:2fa"]
+
+
+async def test_what_comes_from_outside_never_reaches_the_application(alice: Surfer, site: str) -> None:
+    await enters(alice, site + "/")
+    hop: dict[str, str] = {"Connection": "Remote-User, X-Stile-Acr"}  # RFC 9110 7.6.1: not to be passed on
+    for more in ({}, hop):
+        told = heard(await alice.http.get(f"{site}/", headers={**PAGE, **FORGED, **more}))
+        said = {name: values for name, values in told.items() if "remote" in name or "stile-acr" in name}
+        assert said == {
+            "remote-user": ["alice"],
+            "remote-groups": ["staff"],
+            "remote-email": ["alice@example.com"],
+            "x-stile-acr": ["urn:stile:2fa"],
+        }
+
+
+async def test_nobody_gets_past_by_another_way_to_write_it(
+    provider: Provider, alice: Surfer, site: str, port: int
+) -> None:
+    await enters(alice, site + "/")
+    held = {"Cookie": f"stile-site-{port}={alice.http.cookies.get(f'stile-site-{port}')}"}
+    targets = (
+        "/admin", "/ADMIN", "//admin", "/%61dmin", "/%2561dmin", "/admin;x", "/x/../admin", "/x/%2e%2e/admin",
+        "/x/..;/admin", "/./admin", "/admin%2f", "/admin.json", "/x%2f..%2fadmin", "/.stile/../admin",
+        "/.stile/%2e%2e/admin",        "/.stile/..%2fadmin", "/.stile//../admin", "/%2estile/../admin",
+    )  # fmt: skip
+    forged = ({}, {"X-Original-URL": f"{site}/"}, {"X-Forwarded-Uri": "/"}, {"X-Forwarded-Host": "localhost:8082"})
+    for target in targets:
+        for more in forged:
+            url = httpx.URL(site).copy_with(raw_path=target.encode())
+            async with httpx.AsyncClient(timeout=NEVER) as raw:
+                answer = await raw.get(url, headers={**held, **PAGE, **more})
+            assert answer.status_code in {302, 303, 400, 403, 404}, (target, more, answer.text)
+            assert "headers" not in answer.text
+    async with httpx.AsyncClient(timeout=NEVER) as raw:
+        assert (await raw.get(site + "/", headers={**held, **PAGE})).json()["path"] == "/"
+
+
+async def test_a_step_up_leads_back_and_a_group_is_needed_where_it_is_said(
+    provider: Provider, alice: Surfer, site: str
+) -> None:
+    await enters(alice, site + "/")
+    sent = await alice.http.get(f"{site}/admin?x=1", headers=PAGE)
+    await alice.goes(sent.headers["location"])
+    answer = await alice.back(await alice.submit("/totp", code=provider.totp()))
+    assert answer.headers["location"] == "/admin?x=1"
+    told = heard(await alice.http.get(f"{site}/admin?x=1", headers=PAGE))
+    assert told["x-stile-acr"] == ["urn:stile:2fa-strong"]
+    refused = await alice.http.get(f"{site}/books", headers=PAGE)
+    assert refused.status_code == 403
+    assert 'href="/.stile/sign-out"' in refused.text
+    style = await alice.http.get(f"{site}/.stile/static/stile.css")
+    assert style.headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "application/json"},
+        {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "13"},
+        {**PAGE, "X-Requested-With": "XMLHttpRequest"},
+    ],
+)
+async def test_programs_and_websockets_are_refused_and_not_led(
+    provider: Provider, site: str, headers: dict[str, str]
+) -> None:
+    nobody = Surfer(provider)
+    answer = await nobody.http.get(f"{site}/api", headers=headers)
+    assert (answer.status_code, answer.headers.get("location")) == (401, None)
+    assert answer.headers["www-authenticate"].startswith("Stile realm=")
+
+
+async def test_a_form_that_is_posted_too_late_leads_back_to_its_page(provider: Provider, site: str) -> None:
+    nobody = Surfer(provider)
+    sent = await nobody.http.post(f"{site}/save", headers={**PAGE, "Referer": f"{site}/edit?id=1"}, data={"a": "b"})
+    assert sent.status_code in {302, 303}
+    assert parse_qs(urlsplit(sent.headers["location"]).query)["rd"] == ["/edit?id=1"]
+
+
+async def test_signing_out_ends_at_the_site_too(alice: Surfer, site: str) -> None:
+    await enters(alice, site + "/")
+    await alice.get(f"{site}/.stile/sign-out")
+    await alice.submit("/logout/confirm", decision="sign_out")
+    assert (await alice.http.get(site + "/", headers=PAGE)).status_code in {302, 303}
