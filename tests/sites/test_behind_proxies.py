@@ -104,7 +104,12 @@ async def test_nobody_gets_past_by_another_way_to_write_it(
         "/x/..;/admin", "/./admin", "/admin%2f", "/admin.json", "/x%2f..%2fadmin", "/.stile/../admin",
         "/.stile/%2e%2e/admin",        "/.stile/..%2fadmin", "/.stile//../admin", "/%2estile/../admin",
     )  # fmt: skip
-    forged = ({}, {"X-Original-URL": f"{site}/"}, {"X-Forwarded-Uri": "/"}, {"X-Forwarded-Host": "localhost:8082"})
+    forged: tuple[dict[str, str], ...] = (
+        {},
+        {"X-Original-URL": f"{site}/"},
+        {"X-Forwarded-Uri": "/"},
+        {"X-Forwarded-Host": "localhost:8082"},
+    )
     for target in targets:
         for more in forged:
             url = httpx.URL(site).copy_with(raw_path=target.encode())
