@@ -53,6 +53,10 @@ class AlreadyThere(IdpError):
     """A name an operator gave exists already."""
 
 
+class Outdated(IdpError):
+    """What an operator changes is not any more as they saw it. Nothing was changed."""
+
+
 class SealBroken(IdpError):
     """A sealed value does not open: wrong key, wrong row or changed bytes."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from idp.audit.event import Event
 from idp.audit.messages import (
+    BlockOpened,
     BudgetReached,
     CountryClosed,
     MailboxRefused,

@@ -57,6 +57,14 @@ class NumberUnblocked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockOpened(Event):
+    """An operator lets codes go to a closed block of numbers in this country again."""
+
+    name = "sms.block_opened"
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageDenied(Event):
     """A spending rule denied a message, or would have: `mode` is enforce or shadow."""
 

@@ -181,10 +181,10 @@ def set_(
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
-    from idp.flows.operate.client_changes import set_client
+    from idp.flows.operate.client_changes import edit_client
     from idp.serving.place import run
 
-    done = run(lambda idp: set_client(idp, client, changes))
+    done = run(lambda idp: edit_client(idp, client, changes))
     fields = options.fields_of(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
     lines = [f"  {what}: {_text(old) or 'none'} -> {_text(new) or 'none'}" for what, (old, new) in done.changed.items()]
     first = f"{done.before.name} is changed." if lines else f"{done.before.name} was like that already."

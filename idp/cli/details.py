@@ -1,22 +1,18 @@
 """What people approve one by one, for `idp policy check`: a file of details read, and the types in words."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from idp.model import Client, Details
     from idp.policy import DetailsRule, Policy, Tier
 
 LARGEST = 100_000
 
 
-def read(path: Path, client: "Client", policy: "Policy") -> "Details":
-    """The `authorization_details` in this file, as this client would push them: an array, or one object."""
-    from idp.errors import OAuthError
-    from idp.oidc.details import parse
-
+def read(path: Path) -> str:
+    """The `authorization_details` in this file as a client would push them: an array, or one object made one."""
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST).decode("utf-8").strip()
@@ -25,28 +21,7 @@ def read(path: Path, client: "Client", policy: "Policy") -> "Details":
         raise typer.BadParameter(f"{path}: {why}", param_hint="'--details'") from None
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{path} is not UTF-8", param_hint="'--details'") from None
-    try:
-        return parse(f"[{text}]" if text.startswith("{") else text, client=client, rules=policy.details, pushed=True)
-    except OAuthError as error:
-        raise typer.BadParameter(error.description, param_hint="'--details'") from None
-
-
-def fields(policy: "Policy") -> dict[str, Any]:
-    """The types for `--json`."""
-    return {
-        name: {
-            "level": rule.level.name.lower(),
-            "fresh_seconds": None if rule.fresh is None else rule.fresh.total_seconds(),
-            "ttl_seconds": rule.ttl.total_seconds(),
-            "fields": {each: field.kind.value for each, field in rule.fields.items()},
-            "under": [{"level": tier.level.name.lower(), **_sums(tier)} for tier in rule.tiers],
-        }
-        for name, rule in policy.details.items()
-    }
-
-
-def _sums(tier: "Tier") -> dict[str, Any]:
-    return {currency: {"each": str(each), "day": str(tier.day[currency])} for currency, each in tier.each.items()}
+    return f"[{text}]" if text.startswith("{") else text
 
 
 def lines(policy: "Policy") -> list[str]:

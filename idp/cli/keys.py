@@ -16,23 +16,14 @@ app = typer.Typer(
 @app.command("list", epilog="\b\nExamples:\n  idp keys list")
 def list_(as_json: output.Json = False) -> None:
     """List the signing keys: next (published), current (signs), retired (still verifies)."""
-    from idp.serving.place import run
-    from idp.store.tokens import keys
+    from dataclasses import asdict
 
-    found = run(lambda idp: keys.all_keys(idp.db))
-    fields: dict[str, Any] = {
-        "keys": [
-            {
-                "kid": key.id,
-                "alg": key.alg,
-                "state": key.state,
-                "created_at": key.created_at,
-                "retired_at": key.retired_at,
-            }
-            for key in found
-        ]
-    }
-    rows = [(key.id, key.alg, key.state, output.when(key.created_at), output.when(key.retired_at)) for key in found]
+    from idp.flows.operate.keys import list_keys
+    from idp.serving.place import run
+
+    found = run(list_keys)
+    fields: dict[str, Any] = {"keys": [asdict(key) for key in found]}
+    rows = [(key.kid, key.alg, key.state, output.when(key.created_at), output.when(key.retired_at)) for key in found]
     output.show(fields, output.table(("KID", "ALG", "STATE", "MADE", "RETIRED"), rows), as_json=as_json)
 
 
@@ -48,10 +39,10 @@ def rotate(
     The old ones still verify for two days. No token fails: the next keys have been published since the last rotation.
     If that was less than a day ago, some applications have not seen them, and nothing is done without --now.
     """
-    from idp.flows.tokens import keys
+    from idp.flows.operate.keys import rotate_keys
     from idp.serving.place import run
 
-    current = run(lambda idp: keys.rotate(idp, early=at_once))
+    current = run(lambda idp: rotate_keys(idp, early=at_once))
     output.show({"current": current}, [f"Signing with {kid} from now on." for kid in current], as_json=as_json)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,7 @@ from idp.cli import details as types
 from idp.cli import output, policies, policy_audit
 
 if TYPE_CHECKING:
-    from idp.flows.operate.walk import Walk
-    from idp.limits import Limit
-    from idp.model import Client
+    from idp.flows.operate.trying import Asked, Tried
     from idp.policy import Policy, ScopeRule
 
 app = typer.Typer(help="The policy: who must prove what, for what.", no_args_is_help=True, rich_markup_mode=None)
@@ -66,11 +64,25 @@ def check(
     """
     policy, where = policies.load(file)
     if not (user or client or scope or acr or signed_in or details or max_age is not None):
-        output.show(_fields(policy, where), _lines(policy, where), as_json=as_json)
+        from idp.policy.plain import plain
+
+        output.show({"policy": where, **plain(policy)}, _lines(policy, where), as_json=as_json)
         return
-    walked, left_out = _walk(
-        policy, user, client, scope=scope, acr=acr, max_age=max_age, signed_in=signed_in, details=details
+    from idp.flows.operate.trying import Asked
+
+    found = _tried(
+        policy,
+        Asked(
+            username=user,
+            client=client,
+            scopes=tuple(scope or ()),
+            acr_values=tuple(acr or ()),
+            max_age=None if max_age is None else timedelta(seconds=max_age),
+            signed_in_with=signed_in,
+            details=None if details is None else types.read(details),
+        ),
     )
+    walked, left_out = found.walked, found.left_out
     fields = {
         "granted": walked.granted,
         "answer": walked.answer,
@@ -86,129 +98,24 @@ def check(
 app.command("audit", epilog=policy_audit.EXAMPLES)(policy_audit.audit)
 
 
-def _walk(
-    policy: "Policy",
-    user: str | None,
-    client: str | None,
-    *,
-    scope: list[str] | None,
-    acr: list[str] | None,
-    max_age: int | None,
-    signed_in: str | None,
-    details: Path | None,
-) -> "tuple[Walk, dict[str, str]]":
+def _tried(policy: "Policy", asked: "Asked") -> "Tried":
+    """A look at the database only for whom and what is in it."""
     from idp.clock import DatabaseClock
-    from idp.flows.idp import Idp
-    from idp.flows.operate.finding import find_client, find_user
-    from idp.flows.operate.walk import some_client, somebody, usual_scopes, walk
-    from idp.model import Factor
+    from idp.flows.operate.people import NotAcceptable
+    from idp.flows.operate.trying import tried, try_sign_in
     from idp.serving.place import run
 
-    if signed_in is not None and signed_in not in policy.factors:
+    if asked.signed_in_with is not None and asked.signed_in_with not in policy.factors:
         there = ", ".join(policy.factors)
         raise typer.BadParameter(
-            f"{signed_in!r} is no factor of the policy: there are {there}", param_hint="'--signed-in'"
+            f"{asked.signed_in_with!r} is no factor of the policy: there are {there}", param_hint="'--signed-in'"
         )
-    now = DatabaseClock().now()
-    account, authenticators = somebody(now, also=None if signed_in is None else Factor(signed_in))
-    asking = some_client(policy)
-
-    async def look_up(idp: Idp) -> None:
-        nonlocal account, authenticators, asking
-        if user is not None:
-            person = await find_user(idp, user)
-            account, authenticators = person.account, person.authenticators
-        if client is not None:
-            asking = await find_client(idp, client)
-
-    if user is not None or client is not None:
-        run(look_up)
-    scopes = scope or usual_scopes(policy, asking)
-    walked = walk(
-        policy,
-        account=account,
-        authenticators=authenticators,
-        client=asking,
-        scopes=scopes,
-        acr_values=acr or [],
-        max_age=None if max_age is None else timedelta(seconds=max_age),
-        signed_in_with=None if signed_in is None else Factor(signed_in),
-        details=None if details is None else types.read(details, asking, policy),
-        now=now,
-    )
-    return walked, _left_out(policy, asking, scopes=scopes, acr_values=acr or [])
-
-
-def _left_out(policy: "Policy", client: "Client", *, scopes: list[str], acr_values: list[str]) -> dict[str, str]:
-    """What was asked for and has no part in the decision, with the reason (RFC 6749 3.3, OIDC Core 3.1.2.1)."""
-    from idp.flows.operate.walk import by_itself
-    from idp.policy import left_out
-
-    known = set(policy.levels.values())
-    itself = by_itself(policy, client, scopes)
-    return left_out(policy, client, [scope for scope in scopes if scope not in itself]) | {
-        acr: "the policy has no level of that name" for acr in acr_values if acr not in known
-    }
-
-
-def _fields(policy: "Policy", where: str) -> dict[str, Any]:
-    return {
-        "policy": where,
-        "levels": {level.name.lower(): acr for level, acr in policy.levels.items()},
-        "factors": {factor.value: level.name.lower() for factor, level in policy.factors.items()},
-        "scopes": {
-            name: {
-                "level": rule.level.name.lower(),
-                "fresh_seconds": None if rule.fresh is None else rule.fresh.total_seconds(),
-                "ttl_seconds": rule.ttl.total_seconds(),
-                "refresh": rule.refresh,
-                "internal": rule.internal,
-                "people": rule.people,
-                "machines": rule.machines,
-            }
-            for name, rule in policy.scopes.items()
-        },
-        "groups": {name: level.name.lower() for name, level in policy.groups.items()},
-        "group_factors": {name: sorted(factors) for name, factors in policy.only.items()},
-        "details": types.fields(policy),
-        "hold_seconds": policy.enrolment.hold.total_seconds(),
-        **_by_table(policy),
-    }
-
-
-def _by_table(policy: "Policy") -> dict[str, dict[str, Any]]:
-    """Lifetimes in seconds and the numbers beside them, by the tables of the file."""
-    from idp.model import Notice
-    from idp.policy import lifetimes_of, limits_of
-
-    tables: dict[str, dict[str, Any]] = {}
-    for row, span in lifetimes_of(policy).items():
-        table, key = row.split(".")
-        tables.setdefault(table, {})[f"{key}_seconds"] = span.total_seconds()
-    tables["challenge"] |= {
-        "attempts": policy.challenge.attempts,
-        "message_at_once": policy.challenge.message_at_once,
-    }
-    tables["notices"] |= {
-        "wrong_codes": policy.notices.wrong_codes,
-        "texted": {notice.value: policy.notices.texting(notice).value for notice in Notice},
-    }
-    tables["limits"] = {row: _numbers(limit) for row, limit in limits_of(policy.limits).items()}
-    return tables
-
-
-def _numbers(limit: "Limit") -> dict[str, Any]:
-    """The keys that the row has in the file, spans in seconds."""
-    from idp.policy import WINDOWS
-
-    numbers: dict[str, Any] = {}
-    if (waits := limit.backoff) is not None:
-        numbers |= {"free": waits.free, "base_seconds": waits.base.total_seconds()}
-        numbers |= {"cap_seconds": waits.cap.total_seconds()}
-        numbers |= {} if waits.close_at is None else {"close_at": waits.close_at}
-        numbers |= {} if waits.forget is None else {"forget_seconds": waits.forget.total_seconds()}
-    counts = {window.per: window.count for window in limit.windows}
-    return numbers | {key: counts[per] for key, per in WINDOWS.items() if per in counts}
+    try:
+        if asked.username is None and asked.client is None:
+            return tried(policy, asked, person=None, client=None, now=DatabaseClock().now())
+        return run(lambda idp: try_sign_in(idp, asked, policy=policy))
+    except NotAcceptable as error:
+        raise typer.BadParameter(str(error), param_hint="'--details'") from None
 
 
 def _only(policy: "Policy", group: str) -> str:

@@ -7,7 +7,7 @@ from idp.demo.start import DemoPerson
 from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.authenticators import totp_ticket
-from idp.flows.operate.client_changes import set_client
+from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.clients import NewClient, add_client, new_client_secret
 from idp.flows.operate.finding import find_client, find_user
 from idp.flows.operate.people import add_user
@@ -72,7 +72,7 @@ async def _client(idp: Idp, new: NewClient) -> str:
     else:
         # What a demonstration that was begun with an older version does not have yet.
         now = {"home_uri": new.home_uri, "details_types": new.details_types}
-        await set_client(idp, new.client_id or new.name, now)
+        await edit_client(idp, new.client_id or new.name, now)
         registered = await new_client_secret(idp, new.client_id or new.name)
     assert registered.secret is not None
     return registered.secret

@@ -30,13 +30,21 @@ def read_policy(settings: Settings) -> Policy:
     if settings.policy is None:
         return default_policy()
     try:
-        policy = load_policy(settings.policy.read_text(encoding="utf-8"))
+        return policy_here(settings.policy.read_text(encoding="utf-8"), settings)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"IDP_POLICY cannot be read ({type(error).__name__})"]) from None
     except SettingsError as error:
         raise SettingsError([f"{settings.policy}: {problem}" for problem in error.problems]) from None
-    if Factor.EMAIL in policy.factors and settings.smtp_url is None:
-        raise SettingsError([f"{settings.policy}: factors.email needs IDP_SMTP_URL: nothing here sends mail"])
-    if policy.registration.open and settings.smtp_url is None:
-        raise SettingsError([f"{settings.policy}: registration.open needs IDP_SMTP_URL: nothing here sends mail"])
+
+
+def policy_here(text: str, settings: Settings) -> Policy:
+    """The policy that this text describes, for a provider with these settings. Raises `SettingsError`."""
+    policy = load_policy(text)
+    if settings.smtp_url is None:
+        for row, wanted in (
+            ("factors.email", Factor.EMAIL in policy.factors),
+            ("registration.open", policy.registration.open),
+        ):
+            if wanted:
+                raise SettingsError([f"{row} needs IDP_SMTP_URL: nothing here sends mail"])
     return policy

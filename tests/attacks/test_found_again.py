@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from idp.audit import FactorRefused
-from idp.flows.operate.client_changes import set_client
+from idp.flows.operate.client_changes import edit_client
 from idp.store.schema.records import audit_event
 from idp.testing import FrozenClock
 from tests.world.asking import count, forget_limits, wrong
@@ -101,7 +101,7 @@ async def test_a_sign_in_under_way_does_not_end_at_an_address_that_was_taken_awa
     await provider.add_client(name, leaking)
     browser = provider.browser()
     await provider.half_way(browser, "bob", client_id=name, redirect_uri=leaking)
-    changed = await set_client(provider.idp, name, {"redirect_uris": ("https://moved.example/callback",)})
+    changed = await edit_client(provider.idp, name, {"redirect_uris": ("https://moved.example/callback",)})
     provider.idp.clients = {**provider.idp.clients, name: changed.after}
     if ending == "cancel":
         answer = await browser.submit("/cancel")

@@ -1,12 +1,13 @@
 """A registered client, changed: what may change is what may be registered, and what follows is said."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
-from idp.errors import NotThere
+from idp.errors import NotThere, Outdated
 from idp.flows.idp import Idp
 from idp.flows.operate.clients import WITH_SECRET, NewClient, parse
 from idp.flows.operate.finding import find_client
@@ -35,10 +36,20 @@ class ChangedClient:
         return {name: (old, new) for name, old, new in both if old != new}
 
 
-async def set_client(idp: Idp, name_or_id: str, changes: Mapping[str, Any]) -> ChangedClient:
+def version_of(client: Client) -> str:
+    """A short name for how a client is registered now: another one as soon as anything but its secret is changed."""
+    told = {each.name: getattr(client, each.name) for each in fields(Client) if each.name != "secret_hash"}
+    told = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in told.items()}
+    return digest(json.dumps(told, sort_keys=True)).hex()[:16]
+
+
+async def edit_client(
+    idp: Idp, name_or_id: str, changes: Mapping[str, Any], *, expected: str | None = None, dry_run: bool = False
+) -> ChangedClient:
     """Change these fields of `NewClient`; every process hears of it. Raises what `add_client` does, and `NotThere`.
 
-    The client id stays, and so does the secret as long as the client authenticates by one.
+    The client id stays, and so does the secret as long as the client authenticates by one. `expected` is the version
+    that the operator saw: if it is another now, `Outdated` is raised. A `dry_run` changes nothing and shows no secret.
     """
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
@@ -47,6 +58,8 @@ async def set_client(idp: Idp, name_or_id: str, changes: Mapping[str, Any]) -> C
         before = await clients.lock(conn, client_id=found.id)
         if before is None:
             raise NotThere(f"There is no client {name_or_id!r}.")
+        if expected is not None and expected != version_of(before):
+            raise Outdated(f"Somebody else changed {before.name} meanwhile: look at it again, then change it.")
         after = replace(
             parse(_described(before, changes), idp.policy, kept=before),
             secret_hash=before.secret_hash,
@@ -58,8 +71,8 @@ async def set_client(idp: Idp, name_or_id: str, changes: Mapping[str, Any]) -> C
         elif after.secret_hash is None:
             secret = random_token()
             after = replace(after, secret_hash=digest(secret))
-        done = ChangedClient(before, after, tuple(_consequences(before, after)), secret)
-        if done.changed:
+        done = ChangedClient(before, after, tuple(_consequences(before, after)), None if dry_run else secret)
+        if done.changed and not dry_run:
             await clients.change(conn, after)
             what = ClientChanged(change=f"changed {', '.join(done.changed)}")
             await audits.add(conn, what, now=now, client_id=after.id)
@@ -128,6 +141,8 @@ def _to_authenticate(before: Client, after: Client) -> Iterator[str]:
             yield f"It authenticates by {after.auth_method} from now on; every other way is refused."
         if before.secret_hash is not None and after.secret_hash is None:
             yield "Its secret is forgotten."
+        if before.secret_hash is None and after.secret_hash is not None:
+            yield "It gets a secret, which is shown once."
 
 
 def _of_scopes(before: Client, after: Client) -> Iterator[str]:

@@ -16,10 +16,11 @@ async def sent_to(idp: Idp, username: str, *, limit: int) -> list[tuple[str, Log
     """The latest messages of a person, newest first, each try with its masked address. Raises `NotThere`."""
     person = await find_user(idp, username, to=Act.SEE_SENDING)
     found = await messages.log(idp.db, account_id=person.account.id, limit=limit)
-    return [(_masked(idp, logged), logged) for logged in found]
+    return [(masked_address(idp, logged), logged) for logged in found]
 
 
-def _masked(idp: Idp, logged: Logged) -> str:
+def masked_address(idp: Idp, logged: Logged) -> str:
+    """Where it went, as far as it is told."""
     try:
         return masked(address_of(idp, logged.message))
     except SealBroken:

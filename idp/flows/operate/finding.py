@@ -86,6 +86,36 @@ async def list_clients(idp: Idp) -> Sequence[Client]:
     return await clients.all_clients(idp.db)
 
 
+@dataclass(frozen=True, slots=True)
+class ClientPage:
+    """Some clients by name, `after` which the next page begins (None: this was the last), and how many match in all."""
+
+    clients: Sequence[Client]
+    after: str | None
+    count: int
+
+
+async def client_page(idp: Idp, *, containing: str = "", after: str | None = None, limit: int = 100) -> ClientPage:
+    """Clients whose name or id contains this, disabled ones too, from `after` the one of that name on."""
+    permit(idp, Act.SEE_CLIENTS)
+    wanted = containing.casefold()
+    found = sorted(
+        (
+            one
+            for one in await clients.all_clients(idp.db)
+            if wanted in one.name.casefold() or wanted in one.id.casefold()
+        ),
+        key=lambda client: _order(client.name),
+    )
+    left = found if after is None else [one for one in found if _order(one.name) > _order(after)]
+    shown = left[:limit]
+    return ClientPage(shown, shown[-1].name if len(left) > limit else None, len(found))
+
+
+def _order(name: str) -> tuple[str, str]:
+    return name.casefold(), name
+
+
 async def find_client(idp: Idp, name_or_id: str, *, to: Act = Act.SEE_CLIENTS) -> Client:
     """A client by its id, else by its name, for who may do this `to` it. Raises `NotThere` or `NotPermitted`."""
     permit(idp, to)

@@ -48,12 +48,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Every question up to the answer, the answer in words, whether it grants anything, and the last explanation."""
+    """Every question up to the answer, the answer in words, and the last explanation.
+
+    `proceed` is what the client is given by the person; None where it is nothing, or what it gets for itself.
+    """
 
     steps: tuple[Step, ...]
     answer: str
-    granted: bool
     why: tuple[Line, ...]
+    proceed: Proceed | None = None
+    by_itself: bool = False
+
+    @property
+    def granted(self) -> bool:
+        """Whether the client gets anything."""
+        return self.by_itself or self.proceed is not None
 
 
 def somebody(now: datetime, *, also: Factor | None = None) -> tuple[Account, tuple[Authenticator, ...]]:
@@ -124,7 +133,7 @@ def walk(
     """
     if details is None and (own := by_itself(policy, client, scopes)):
         said = f"{client.name} gets {' '.join(own)} for itself, by client_credentials: no person is asked"
-        return Walk((), said, granted=True, why=())
+        return Walk((), said, (), by_itself=True)
     events = _earlier(account, authenticators, signed_in_with, now=now)
     facts = Facts(
         now=now,
@@ -152,7 +161,8 @@ def walk(
         answer = decide(facts, policy)
     if isinstance(answer, Ask) and answer.reason.why is Why.NOT_IN_GROUP:
         answer = not_for_this_person(facts)
-    return Walk(tuple(steps), in_words(answer), isinstance(answer, Proceed), tuple(explain(facts, policy)))
+    why = tuple(explain(facts, policy))
+    return Walk(tuple(steps), in_words(answer), why, answer if isinstance(answer, Proceed) else None)
 
 
 def _earlier(

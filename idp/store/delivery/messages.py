@@ -240,13 +240,15 @@ class Logged:
     currency: str | None
 
 
+# Of the message `m` and one of its tries `t`.
+LOGGED = """m.state, m.denied_by, m.swap,
+    t.gateway, coalesce(t.region, m.region) AS region, t.started_at, t.outcome, t.reason, t.provider_id,
+    t.provider_code, t.delivery, t.delivery_reason, t.delivery_at, t.segments, t.cost, t.currency"""
 _LOG = Sql(f"""
 WITH latest AS (
     SELECT * FROM message WHERE account_id = :account_id ORDER BY created_at DESC, id LIMIT :limit
 )
-SELECT {OUTGOING}, m.state, m.denied_by, m.swap,
-    t.gateway, coalesce(t.region, m.region) AS region, t.started_at, t.outcome, t.reason, t.provider_id,
-    t.provider_code, t.delivery, t.delivery_reason, t.delivery_at, t.segments, t.cost, t.currency
+SELECT {OUTGOING}, {LOGGED}
 FROM latest m {WHERE_TO}
 LEFT JOIN message_attempt t ON t.message_id = m.id
 ORDER BY m.created_at DESC, m.id, t.started_at DESC""")
@@ -254,10 +256,12 @@ ORDER BY m.created_at DESC, m.id, t.started_at DESC""")
 
 async def log(conn: Conn, *, account_id: UUID, limit: int) -> Sequence[Logged]:
     """The latest messages of a person, newest first, one line for each try."""
-    rows = await conn.all(_LOG, account_id=account_id, limit=limit)
-    return [
-        Logged(read_outgoing(row), **{name: value for name, value in row.items() if name not in _NAMES}) for row in rows
-    ]
+    return [read_logged(row) for row in await conn.all(_LOG, account_id=account_id, limit=limit)]
+
+
+def read_logged(row: Row) -> Logged:
+    """The message and its try in the columns `OUTGOING` and `LOGGED`."""
+    return Logged(read_outgoing(row), **{name: value for name, value in row.items() if name not in _NAMES})
 
 
 _BACKLOG = Sql("""

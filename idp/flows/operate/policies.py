@@ -1,0 +1,136 @@
+"""An operator's look at the policy: its text, and what another text would change. Nothing is stored."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+
+from idp.errors import SettingsError
+from idp.flows.idp import Idp
+from idp.flows.operate.finding import list_clients
+from idp.flows.operate.permitting import permit
+from idp.flows.operate.walk import Walk, some_client, somebody, walk
+from idp.flows.rules import policy_here
+from idp.model import Client, Factor
+from idp.policy import Act, Policy, left_out
+from idp.policy.plain import differences
+from idp.settings import Settings
+from idp.store import inspection
+
+LONGEST = 200_000  # characters of a policy that is tried
+_PEOPLE = ((Factor.SMS,), (Factor.TOTP,), (Factor.SMS, Factor.TOTP))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """The policy as it is written. `where` is its file, None for the one that comes with Stile.
+
+    `in_use`: this is what this process obeys; a file that was changed since it began is not, nor one with `problems`.
+    """
+
+    text: str
+    where: str | None
+    problems: tuple[str, ...]
+    in_use: bool
+
+
+async def policy_text(idp: Idp) -> PolicyText:
+    """The policy's text. Raises `SettingsError` if its file cannot be read any more."""
+    permit(idp, Act.SEE_POLICY)
+    text = read_text(idp.settings)
+    where = None if idp.settings.policy is None else str(idp.settings.policy)
+    try:
+        return PolicyText(text, where, (), in_use=policy_here(text, idp.settings) == idp.policy)
+    except SettingsError as error:
+        return PolicyText(text, where, tuple(error.problems), in_use=False)
+
+
+def read_text(settings: Settings) -> str:
+    """What the policy's file says. Raises `SettingsError`."""
+    if settings.policy is None:
+        return (files("idp") / "policy.toml").read_text(encoding="utf-8")
+    try:
+        return settings.policy.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"IDP_POLICY cannot be read ({type(error).__name__})"]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPolicy:
+    """What a text would change here. `problems`: every mistake in it, and then nothing else is known.
+
+    `rows` are those that say something else: address in the file, before, after. `consequences` are sentences: what
+    people would be asked, and what registered clients and people who are in groups would lose.
+    """
+
+    problems: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str, str], ...] = ()
+    consequences: tuple[str, ...] = ()
+
+
+async def try_policy(idp: Idp, text: str) -> TriedPolicy:
+    """Read this text as a policy and compare it with the one in use."""
+    permit(idp, Act.SEE_POLICY)
+    if len(text) > LONGEST:
+        return TriedPolicy((f"The policy has more than {LONGEST} characters.",))
+    try:
+        policy = policy_here(text, idp.settings)
+    except SettingsError as error:
+        return TriedPolicy(tuple(error.problems))
+    registered = await list_clients(idp)
+    groups = await inspection.groups(idp.db)
+    said = (
+        *_asked(idp.policy, policy, now=idp.clock.now()),
+        *_of_clients(idp.policy, policy, registered),
+        *_of_groups(idp.policy, policy, groups),
+    )
+    return TriedPolicy(rows=tuple(differences(idp.policy, policy)), consequences=said)
+
+
+def _asked(before: Policy, after: Policy, *, now: datetime) -> Iterator[str]:
+    """What each scope takes of somebody who signs in anew, where that is not what it took."""
+    for scope in sorted(before.for_people() | after.for_people()):
+        if before.scope_rule(scope) == after.scope_rule(scope) and before.factors == after.factors:
+            continue
+        for factors in _PEOPLE:
+            old, new = (_takes(policy, scope, factors, now=now) for policy in (before, after))
+            if old != new:
+                yield f"{scope}, for somebody with {_named(factors)}: {old or 'never'} -> {new or 'never'}."
+
+
+def _named(factors: Sequence[Factor]) -> str:
+    return " and ".join({Factor.SMS: "a phone", Factor.TOTP: "an app"}[factor] for factor in factors)
+
+
+def _takes(policy: Policy, scope: str, factors: Sequence[Factor], *, now: datetime) -> str | None:
+    rule = policy.scope_rule(scope)
+    if rule is None or rule.internal or not rule.people:
+        return None
+    account, authenticators = somebody(now)
+    theirs = [one for one in authenticators if one.factor in factors]
+    walked: Walk = walk(
+        policy, account=account, authenticators=theirs, client=some_client(policy), scopes=[scope], now=now
+    )
+    if walked.proceed is None or scope not in walked.proceed.scopes:
+        return None
+    return ", then ".join(step.answered for step in walked.steps)
+
+
+def _of_clients(before: Policy, after: Policy, registered: Sequence[Client]) -> Iterator[str]:
+    for client in registered:
+        had, has = (
+            client.scopes - left_out(policy, client, client.scopes).keys() | client.scopes & policy.for_machines()
+            for policy in (before, after)
+        )
+        if gone := " ".join(sorted(had - has)):
+            yield f"{client.name} gets no {gone} any more."
+        if more := " ".join(sorted(has - had)):
+            yield f"{client.name} may get {more}."
+        if lost := sorted(each for each in client.groups if each in before.groups and each not in after.groups):
+            yield f"{client.name} is for {' or '.join(lost)}, without a row of its own any more."
+
+
+def _of_groups(before: Policy, after: Policy, groups: Sequence[str]) -> Iterator[str]:
+    for group in groups:
+        if group in before.groups and group not in after.groups:
+            yield f"There are people in {group}, and it says nothing of them any more."
