@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from idp.flows.operate.importing import Imported
     from idp.importing.incoming import Left
 
-SOURCES = ("keycloak",)
+SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv")
 LARGEST = 256 * 1024 * 1024
 _NAMED = 3
 EXAMPLES = (
     "\b\nExamples:\n"
     "  idp import keycloak harbour-realm.json --dry-run      what would come over, and what not\n"
     "  idp import keycloak harbour-realm.json --group /Staff/Treasury=treasury --vouch-totp\n"
+    "  cat users.json hashes.json | idp import auth0 -\n"
+    "  ldapsearch -LLL -x … '(objectClass=*)' | idp import ldif - --phone-attribute mobile"
 )
 
 
@@ -56,10 +58,10 @@ def import_(
     content = _content(file)
     from idp.flows.operate.arriving import Terms
     from idp.flows.operate.importing import bring
-    from idp.importing import keycloak
+    from idp.importing.sources import READERS
     from idp.serving.place import run
 
-    entries = list(keycloak.read(content, phone_attribute=phone_attribute))
+    entries = list(READERS[source](content, phone_attribute=phone_attribute))
     terms = Terms(source, groups, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
     done = run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
     fields = {

@@ -43,9 +43,9 @@ class App:
 class Person:
     """A person. `id` is what applications know them by, where it is a UUID. `groups` have that system's names.
 
-    `password` is a hash in the one syntax of `factors.hashes`. `temporary`: somebody else knows it, and it is to be
-    changed. `claims` are standard ones (OIDC Core 5.1), `address.locality` and so on for parts of the address. Of each
-    client in `consents` the scopes that they agreed to.
+    `password` is a hash in the one syntax of `factors.hashes`; `unlike` says in half a sentence why one is not.
+    `temporary`: somebody else knows it, and it is to be changed. `claims` are standard ones (OIDC Core 5.1), and
+    `address.locality` and so on for parts of the address. Of each client in `consents` the scopes agreed to.
     """
 
     username: str
@@ -58,6 +58,7 @@ class Person:
     claims: Mapping[str, str] = field(default_factory=dict)
     disabled: bool = False
     password: str | None = field(default=None, repr=False)
+    unlike: str | None = None
     temporary: bool = False
     phones: tuple[Phone, ...] = ()
     apps: tuple[App, ...] = ()

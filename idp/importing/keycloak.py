@@ -63,7 +63,7 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
     if "serviceAccountClientId" in user:
         return  # comes with its client
     attributes, paths = user.object("attributes"), user.texts("groups")
-    password, apps, lost = _credentials(user)
+    password, unlike, apps, lost = _credentials(user)
     used = {phone_attribute, "locale", *_CLAIMS, *_ADDRESS}
     lost += [(f"attribute {name}", "it is no standard claim") for name in attributes.members if name not in used]
     lost += [(f"group {path}", _TWO_GROUPS) for path in paths if path in doubtful]
@@ -82,6 +82,7 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
         claims=_claims(user, attributes),
         disabled=not user.flag("enabled", otherwise=True),
         password=password,
+        unlike=unlike,
         temporary="UPDATE_PASSWORD" in user.texts("requiredActions"),
         phones=tuple(Phone(number) for number in dict.fromkeys(numbers) if number.strip()),
         apps=tuple(apps),
@@ -91,16 +92,15 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
     )
 
 
-def _credentials(user: Object) -> tuple[str | None, list[App], list[tuple[str, str]]]:
-    """The password's hash, the apps, and what is left of them and why."""
-    password: str | None = None
+def _credentials(user: Object) -> tuple[str | None, str | None, list[App], list[tuple[str, str]]]:
+    """The password's hash or why there is none in our syntax, the apps, and what is left of them and why."""
+    password, unlike = None, None
     apps: list[App] = []
     lost: list[tuple[str, str]] = []
     for credential in user.objects("credentials"):
         match credential.needed("type"):
             case "password":
-                password, why = _password(credential)
-                lost += [("password", why)] if why else []
+                password, unlike = _password(credential)
             case "otp":
                 app = _app(credential)
                 if isinstance(app, App):
@@ -109,7 +109,7 @@ def _credentials(user: Object) -> tuple[str | None, list[App], list[tuple[str, s
                     lost.append(("authenticator app", app))
             case kind:
                 lost.append((kind[:60], _ELSEWHERE.get(kind, _UNKNOWN)))
-    return password, apps, lost
+    return password, unlike, apps, lost
 
 
 def _beyond(user: Object) -> Iterator[tuple[str, str]]:
@@ -146,7 +146,7 @@ def _password(credential: Object) -> tuple[str | None, str | None]:
     if algorithm in _HASHES:
         return hashes.pbkdf2(_HASHES[algorithm], iterations, salt, value), None
     if algorithm != "argon2":
-        return None, f"the hash is {algorithm[:40]}, which Stile does not compare: invite them with `idp user invite`"
+        return None, f"the hash is {algorithm[:40]}, which Stile does not compare"
     more = about.object("additionalParameters")
     kind, version = _KINDS.get(_first(more, "type") or ""), _VERSIONS.get(_first(more, "version") or "1.3")
     memory, lanes = _first(more, "memory"), _first(more, "parallelism")

@@ -1,10 +1,23 @@
 """`idp import`: what it says of a file, and what it says of a wrong one."""
 
+import asyncio
+import json
+import signal
+import subprocess
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from idp.crypto import KeyChain
+from idp.store.batches import BATCH
+from tests.world import databases
 from tests.world.commands import Run
+from tests.world.processes import IDP, environment
+from tests.world.served import keys_text
+from tests.world.waiting import NEVER, comes
 
 REALM = str(Path(__file__).parents[1] / "importing" / "harbour.json")
 SECRETS = ("shop-secret-invented-0001", "pa5qcNawNreEmWtMhc1v", "uEXOXWpPhiXY061", "+44 7700 900101")
@@ -40,3 +53,54 @@ def test_what_is_wrong_is_said_in_a_sentence(idp: Run, arguments: tuple[str, ...
     ran = idp("import", *arguments)
     assert (ran.status, ran.out) == (status, "")
     assert said in ran.err
+
+
+@pytest.mark.xdist_group("processes")
+async def test_what_was_killed_goes_on_where_it_was(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
+    """Whoever came is whole: with the app, and in the audit trail. Nobody comes twice."""
+    people, killed = 8 * BATCH, 0
+    file = tmp_path / "people.csv"
+    rows = [f"p{number},GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" for number in range(people)]
+    file.write_text("\n".join(["username,totp", *rows]), encoding="utf-8")
+    settings = environment(
+        tmp_path,
+        IDP_DATABASE_URL=database_url,
+        IDP_ISSUER="http://localhost:8000",
+        IDP_SECRET_KEYS=keys_text(key_chain),
+    )
+    command = [*IDP, "import", "csv", str(file), "--json"]
+    connection = await asyncpg.connect(database_url)
+    try:
+        for _ in range(3):
+            await databases.empty(database_url)
+            process = await asyncio.create_subprocess_exec(*command, env=settings, stdout=subprocess.DEVNULL)
+            await comes(partial(_any, connection, process))
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+            came = await _counts(connection)
+            assert len(set(came)) == 1, came
+            assert came[0] % BATCH == 0
+            killed += 0 < came[0] < people
+            ran = await asyncio.to_thread(
+                subprocess.run, command, env=settings, capture_output=True, check=True, timeout=NEVER
+            )
+            said = json.loads(ran.stdout)
+            assert (len(said["people"]), len(said["people_there"])) == (people - came[0], came[0])
+            assert await _counts(connection) == (people, people, people)
+    finally:
+        await connection.close()
+    assert killed, "each was over before it was killed"
+
+
+async def _any(connection: "asyncpg.Connection[asyncpg.Record]", process: asyncio.subprocess.Process) -> bool:
+    return process.returncode is not None or bool(await connection.fetchval("SELECT EXISTS (SELECT FROM account)"))
+
+
+async def _counts(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[int, int, int]:
+    """People, those with an app, and rows of the audit trail."""
+    return (
+        await connection.fetchval("SELECT count(*) FROM account"),
+        await connection.fetchval("SELECT count(DISTINCT account_id) FROM authenticator WHERE factor = 'totp'"),
+        await connection.fetchval("SELECT count(*) FROM audit_event WHERE name = 'account.imported'"),
+    )

@@ -63,10 +63,10 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         yield Left(person.username, "the person", str(error))
         return
     account_id = person.id or uuid4()
-    password = _password(person.password)
-    if isinstance(password, Left):
-        yield Left(username, password.what, password.why)
-        password = None
+    comes = _password(person)
+    if isinstance(comes, Left):
+        yield Left(username, comes.what, comes.why)
+    password = comes if isinstance(comes, str) else None
     groups, email, name, claims, lost = _about(idp, person, terms)
     enrolled: list[Enrolled] = []
     for phone in person.phones:
@@ -112,11 +112,11 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     yield Arrival(account, event, password, tuple(enrolled), dict(person.consents))
 
 
-def _password(hashed: str | None) -> str | Left | None:
-    if hashed is None:
-        return Left("", "password", f"the file has none: {_INVITE}")
-    read = hashes.read(hashed)
-    return Left("", "password", _WHY_NOT_A_HASH[read]) if isinstance(read, Unfit) else hashed
+def _password(person: Person) -> str | Left:
+    if person.password is None:
+        return Left("", "password", f"{person.unlike or 'the file has none'}: {_INVITE}")
+    read = hashes.read(person.password)
+    return Left("", "password", _WHY_NOT_A_HASH[read]) if isinstance(read, Unfit) else person.password
 
 
 def _about(

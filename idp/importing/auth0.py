@@ -1,0 +1,114 @@
+"""Exports of Auth0: people by the export extension or as for a bulk import, and the password hashes by its support.
+
+They are in two files, of which one may follow the other in one: what has the same id is one person.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from idp.importing import secrets
+from idp.importing.document import Object, read_list
+from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+
+_CLAIMS = {"given_name", "family_name", "nickname"}
+_ALGORITHMS = {"argon2", "bcrypt", "pbkdf2"}
+_OTHERS = {
+    "app_metadata": "nothing of it is a group or a standard claim: --group knows no groups of Auth0",
+    "user_metadata": "it is no standard claim",
+}
+_SUBJECT = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
+
+
+def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+    """Everybody in the file. Raises `Unreadable`."""
+    people: dict[str, Person] = {}
+    lost: dict[str, list[Left]] = {}
+    for entry in read_list(content, inside="users"):
+        key, person, left = _person(entry, phone_attribute or "phone_number")
+        before = people.get(key)
+        people[key] = person if before is None else _merged(before, person)
+        lost.setdefault(key, []).extend(left)
+    for key, person in people.items():
+        for each in lost[key]:
+            yield replace(each, who=person.username)
+        yield person
+
+
+def _person(entry: Object, phone_attribute: str) -> tuple[str, Person, list[Left]]:
+    hidden = entry.object("_id").text("$oid")
+    given = entry.text("alt_id") or hidden or (entry.text("user_id") or "").rpartition("|")[2]
+    email, verified = entry.text("email"), entry.flag("email_verified")
+    for each in entry.objects("identifiers"):
+        if email is None and each.text("type") == "email":
+            email, verified = each.text("value"), each.flag("verified")
+    username = entry.text("username") or email or entry.text(phone_attribute)
+    if username is None:
+        raise Unreadable(f"{entry.where} has no username, no email and no number.")
+    left = [Left(username, what, why) for what, why in _OTHERS.items() if entry.object(what).members]
+    if "user_id" in entry:
+        left.append(Left(username, "the id that applications know them by", _SUBJECT))
+    phones, apps = _factors(entry, left, username)
+    password, unlike = _password(entry)
+    number = entry.text(phone_attribute)
+    if number is not None:
+        phones.append(Phone(number, verified=entry.flag("phone_verified")))
+    person = Person(
+        username=username,
+        name=_name(entry, email),
+        email=email,
+        email_verified=verified,
+        claims={name: value for name in _CLAIMS if (value := entry.text(name)) is not None},
+        disabled=entry.flag("blocked"),
+        password=password,
+        unlike=unlike,
+        phones=tuple(phones),
+        apps=tuple(apps),
+    )
+    return given or username, person, left
+
+
+def _name(entry: Object, email: str | None) -> str | None:
+    name = entry.text("name")
+    return None if name == email else name  # which is what Auth0 puts there where it knows none
+
+
+def _merged(before: Person, after: Person) -> Person:
+    """The same person in two files: what the first does not say, the second may."""
+    of_profile = before.name is not None or before.claims or before.phones
+    first, second = (before, after) if of_profile else (after, before)
+    return replace(
+        first,
+        email=first.email or second.email,
+        email_verified=first.email_verified or (first.email is None and second.email_verified),
+        disabled=first.disabled or second.disabled,
+        password=first.password or second.password,
+        unlike=first.unlike or second.unlike,
+        phones=first.phones + second.phones,
+        apps=first.apps + second.apps,
+    )
+
+
+def _password(entry: Object) -> tuple[str | None, str | None]:
+    """The hash in our syntax; or why there is none."""
+    hashed = entry.text("passwordHash") or entry.text("password_hash")
+    custom = entry.object("custom_password_hash")
+    if hashed is None and custom.members:
+        algorithm, inside = custom.text("algorithm") or "", custom.object("hash")
+        if algorithm not in _ALGORITHMS or "salt" in custom or (inside.text("encoding") or "utf8") != "utf8":
+            return None, f"the hash is {algorithm[:20]} in a way that Stile does not compare"
+        hashed = inside.text("value")
+    return None if hashed is None else secrets.stored(hashed), None
+
+
+def _factors(entry: Object, left: list[Left], username: str) -> tuple[list[Phone], list[App]]:
+    """What was enrolled there, which took a code that came back."""
+    phones, apps = [], []
+    for factor in entry.objects("mfa_factors"):
+        number, secret = factor.object("phone").text("value"), factor.object("totp").text("secret")
+        if number is not None:
+            phones.append(Phone(number, verified=True))
+        elif secret is not None and (app := secrets.app(secret)) is not None:
+            apps.append(app)
+        elif secret is not None:
+            left.append(Left(username, "authenticator app", "its secret is not base32"))
+    return phones, apps

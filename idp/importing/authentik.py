@@ -1,0 +1,103 @@
+"""People of authentik, as `ak dumpdata` writes its models: users, groups, and the devices they confirm with."""
+
+import binascii
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+
+from idp.importing import secrets
+from idp.importing.document import Object, read_list
+from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.model import AppCodes
+
+_USER, _GROUP = "authentik_core.user", "authentik_core.group"
+_TOTP = "authentik_stages_authenticator_totp.totpdevice"
+_SMS = "authentik_stages_authenticator_sms.smsdevice"
+_OTHERS = {
+    "authentik_stages_authenticator_static.staticdevice": (
+        "recovery codes",
+        "the file has the codes in clear: new ones are made on the account page",
+    ),
+    "authentik_stages_authenticator_webauthn.webauthndevice": (
+        "passkey",
+        "a passkey works at the address alone that it was made for: they add it anew on their account page",
+    ),
+    "authentik_stages_authenticator_duo.duodevice": ("Duo", "Stile has nothing like it"),
+}
+_PEOPLE = {"internal", "external"}
+
+
+def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+    """Everybody in the file. Raises `Unreadable`."""
+    rows = [(row, row.needed("model"), row.object("fields")) for row in read_list(content, inside="objects")]
+    if not any(model == _USER for _, model, _ in rows):
+        raise Unreadable(f"The file has no rows of {_USER}: this is no `ak dumpdata {_USER} …`.")
+    groups = {_key(row): fields.needed("name") for row, model, fields in rows if model == _GROUP}
+    twice = {name for name in groups.values() if list(groups.values()).count(name) > 1}
+    devices: dict[str, list[tuple[str, Object]]] = defaultdict(list)
+    for _, model, fields in rows:
+        if "user" in fields and fields.flag("confirmed", otherwise=True):
+            devices[str(fields.members["user"])].append((model, fields))
+    for row, model, fields in rows:
+        if model == _USER and (fields.text("type") or "internal") in _PEOPLE:
+            theirs = [groups.get(str(each), str(each)) for each in _list(fields)]
+            yield from _person(fields, devices[_key(row)], theirs, twice, phone_attribute)
+
+
+def _key(row: Object) -> str:
+    return str(row.members.get("pk"))
+
+
+def _list(fields: Object) -> list[object]:
+    found = fields.members.get("groups") or fields.members.get("ak_groups") or []
+    if not isinstance(found, list):
+        raise Unreadable(f"{fields.where}.groups is not a list.")
+    return found
+
+
+def _person(
+    fields: Object,
+    devices: list[tuple[str, Object]],
+    groups: list[str],
+    twice: set[str],
+    phone_attribute: str | None,
+) -> Iterator[Entry]:
+    username, apps, phones = fields.needed("username"), [], []
+    for model, device in devices:
+        if model == _TOTP and (app := _app(device)) is not None:
+            apps.append(app)
+        elif model == _TOTP:
+            yield Left(username, "authenticator app", "its key is not hexadecimal")
+        elif model == _SMS:
+            phones.append(Phone(device.needed("phone_number"), verified=True))
+        elif model in _OTHERS:
+            yield Left(username, *_OTHERS[model])
+    for group in groups:
+        if group in twice:
+            yield Left(username, f"group {group}", "two groups have this name: `idp user groups` puts people into one")
+    attributes = fields.object("attributes")
+    if phone_attribute is not None and (number := attributes.text(phone_attribute)) is not None:
+        phones.append(Phone(number))
+    hashed = fields.text("password")
+    usable = hashed is not None and not hashed.startswith("!")  # which is how Django says that there is none
+    yield Person(
+        username=username,
+        id=fields.uuid("uuid"),
+        name=fields.text("name"),
+        email=fields.text("email"),
+        locale=attributes.object("settings").text("locale"),
+        groups=tuple(group for group in dict.fromkeys(groups) if group not in twice),
+        disabled=not fields.flag("is_active", otherwise=True),
+        password=secrets.stored(hashed) if usable and hashed is not None else None,
+        phones=tuple(phones),
+        apps=tuple(apps),
+    )
+
+
+def _app(device: Object) -> App | None:
+    try:
+        seed = binascii.unhexlify(device.needed("key"))
+    except (binascii.Error, ValueError):
+        return None
+    period = timedelta(seconds=min(device.whole("step") or 30, 86_400))
+    return App(seed, device.text("name") or "", AppCodes("SHA1", device.whole("digits") or 6, period))

@@ -1,0 +1,82 @@
+"""Identities of Ory Kratos, as its admin API gives them with `include_credential`."""
+
+from collections.abc import Iterator
+
+from idp.importing import secrets
+from idp.importing.document import Object, read_list
+from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+
+_OTHERS = {
+    "lookup_secret": "the file has the codes in clear: new ones are made on the account page",
+    "webauthn": "a passkey works at the address alone that it was made for: they add it anew on their account page",
+    "passkey": "a passkey works at the address alone that it was made for: they add it anew on their account page",
+    "oidc": "Stile signs people in itself",
+    "saml": "Stile signs people in itself",
+}
+_OURS = {"password", "totp", "code"}
+_TRAITS = {"username", "email", "name", "phone", "given_name", "family_name", "nickname", "locale"}
+
+
+def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+    """Everybody in the file. Raises `Unreadable`."""
+    for identity in read_list(content, inside="identities"):
+        yield from _person(identity, phone_attribute or "phone")
+
+
+def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
+    traits, credentials = identity.object("traits"), identity.object("credentials")
+    if "traits" not in identity:
+        raise Unreadable(f"{identity.where or 'The file'} has no traits: this is no identity of Kratos.")
+    password, app = credentials.object("password"), credentials.object("totp")
+    proved = {
+        (each.text("via"), each.text("value")): each.flag("verified")
+        for each in identity.objects("verifiable_addresses")
+    }
+    email = traits.text("email") or next((value for (via, value) in proved if via == "email"), None)
+    identifiers = password.texts("identifiers")
+    username = traits.text("username") or next(iter(identifiers), None) or email
+    if username is None:
+        raise Unreadable(f"{identity.where} has no username, no email and no identifier.")
+    apps: tuple[App, ...] = ()
+    address = app.object("config").text("totp_url")
+    if address is not None and (made := secrets.app(address)) is not None:
+        apps = (made,)
+    elif app.members:
+        yield Left(username, "authenticator app", "its secret is not in the file: ask with include_credential=totp")
+    for kind in credentials.members:
+        if kind not in _OURS:
+            yield Left(username, kind[:40], _OTHERS.get(kind, "Stile has nothing like it"))
+    for trait in traits.members:
+        if trait not in _TRAITS and trait != phone_trait:
+            yield Left(username, f"trait {trait}", "it is no standard claim")
+    missing = password.members and "hashed_password" not in password.object("config")
+    number = traits.text(phone_trait)
+    hashed = password.object("config").text("hashed_password")
+    name = _name(traits)
+    yield Person(
+        username=username,
+        id=identity.uuid("id"),
+        name=name.get("name"),
+        email=email,
+        email_verified=proved.get(("email", email), False),
+        locale=traits.text("locale"),
+        claims={claim: value for claim, value in name.items() if claim != "name"},
+        disabled=identity.text("state") == "inactive",
+        password=None if hashed is None else secrets.stored(hashed),
+        unlike="the hash is not in the file, which include_credential=password asks for" if missing else None,
+        phones=() if number is None else (Phone(number, verified=proved.get(("sms", number), False)),),
+        apps=apps,
+    )
+
+
+def _name(traits: Object) -> dict[str, str]:
+    """Traits are whatever a schema says: a name is a text, or the object of the quickstart, or claims of their own."""
+    found = {claim: traits.text(claim) for claim in ("given_name", "family_name", "nickname")}
+    if isinstance(traits.members.get("name"), dict):
+        name = traits.object("name")
+        found["given_name"] = found["given_name"] or name.text("first")
+        found["family_name"] = found["family_name"] or name.text("last")
+        found["name"] = " ".join(each for each in (found["given_name"], found["family_name"]) if each)
+    else:
+        found["name"] = traits.text("name")
+    return {claim: value for claim, value in found.items() if value}

@@ -1,0 +1,76 @@
+"""Seeds and hashes as other systems write them, in our ways. What cannot be read is None, or a sentence about why."""
+
+import base64
+import binascii
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from idp.factors import hashes
+from idp.importing.incoming import App
+from idp.model import AppCodes
+
+_DJANGO = re.compile(r"pbkdf2_(sha1|sha256)\$([0-9]{1,9})\$([^$]{1,64})\$([A-Za-z0-9+/=]{16,128})")
+_PASSLIB = re.compile(
+    r"(?i:\{PBKDF2(?:[-_](SHA1|SHA256|SHA512))?\})([0-9]{1,9})\$([A-Za-z0-9./]+=*)\$([A-Za-z0-9./]+=*)"
+)
+_BRACED = re.compile(r"\{([A-Za-z0-9_-]{1,32})\}(.*)", re.DOTALL)
+_CARRIERS = {"argon2", "bcrypt", "crypt", "pbkdf2"}
+_PERIODS = 86_400
+
+
+def stored(text: str) -> str:
+    """A hash in the one syntax of `factors.hashes`, as far as it can be written so; else as it is, to be refused."""
+    if (found := _DJANGO.fullmatch(text)) is not None:
+        name, iterations, salt, hashed = found.groups()
+        value = decoded(hashed)
+        return text if value is None else hashes.pbkdf2(name, int(iterations), salt.encode(), value)
+    if (found := _PASSLIB.fullmatch(text)) is not None:
+        # passlib's own base64 has . where others have +
+        salt_, value = decoded(found[3].replace(".", "+")), decoded(found[4].replace(".", "+"))
+        if salt_ is not None and value is not None:
+            return hashes.pbkdf2((found[1] or "SHA1").lower(), int(found[2]), salt_, value)
+    if (found := _BRACED.fullmatch(text)) is not None and found[1].lower() in _CARRIERS:
+        return found[2]
+    return text
+
+
+def scheme(text: str) -> str:
+    """What a hash calls itself, which is no secret: `{SSHA}`."""
+    found = _BRACED.match(text)
+    return "what has no scheme" if found is None else f"{{{found[1].upper()}}}"
+
+
+def decoded(text: str) -> bytes | None:
+    """Base64, with or without its end."""
+    try:
+        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def base32(text: str) -> bytes | None:
+    """A secret as apps are given it to type: base32, in whatever groups and case."""
+    bare = re.sub(r"[\s-]", "", text).rstrip("=").upper()
+    try:
+        return base64.b32decode(bare + "=" * (-len(bare) % 8))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def app(text: str, *, label: str = "") -> App | None:
+    """An app out of its secret in base32, or of the address in its QR code (otpauth://totp/…?secret=…)."""
+    if not text.lower().startswith("otpauth://"):
+        seed = base32(text)
+        return None if seed is None else App(seed, label)
+    try:
+        parts = urlsplit(text)
+        given = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
+        seed = base32(given.get("secret", ""))
+        digits, period = int(given.get("digits", "6")), min(int(given.get("period", "30")), _PERIODS)
+    except ValueError:
+        return None
+    if seed is None or parts.netloc.lower() != "totp":
+        return None
+    algorithm = given.get("algorithm", "SHA1").upper().removeprefix("HMAC").replace("-", "")
+    return App(seed, label, AppCodes(algorithm, digits, timedelta(seconds=period)))

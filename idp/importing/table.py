@@ -1,0 +1,83 @@
+"""Tables of people in CSV (RFC 4180): one of them a line, the columns named in the first."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from io import StringIO
+
+from idp.importing import secrets
+from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
+from idp.oidc.strictjson import storable
+
+COLUMNS = (
+    "username", "name", "given_name", "family_name", "email", "email_verified", "phone", "phone_verified", "groups",
+    "locale", "disabled", "password_hash", "temporary", "totp",
+)  # fmt: skip
+_DELIMITERS = ",;\t"
+_YES, _NO = {"true", "yes", "1", "x"}, {"false", "no", "0", ""}
+_BOM = "\ufeff"
+
+
+def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+    """Everybody in the table. Raises `Unreadable`."""
+    try:
+        text = content.decode("utf-8").removeprefix(_BOM)
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not in UTF-8: save the table as CSV UTF-8.") from None
+    if not storable(text):
+        raise Unreadable("The file holds NUL: save the table as CSV UTF-8.")
+    head = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=head.count)
+    lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
+    except csv.Error:
+        raise Unreadable(f"Line {lines.line_num} is no CSV: a quote is not closed, or stands where none may.") from None
+    if not rows:
+        raise Unreadable("The file is empty: its first line names the columns, as username,name,email,phone.")
+    columns = [column.strip().lower() for column in rows[0][1]]
+    if "username" not in columns:
+        raise Unreadable(f"The first line names no column username. Columns are {', '.join(COLUMNS)}.")
+    if len(set(columns)) < len(columns):
+        raise Unreadable("The first line names a column twice.")
+    number = (phone_attribute or "phone").lower()
+    for column in columns:
+        if column not in COLUMNS and column != number:
+            yield Left("", f"column {column[:60]}", f"columns are {', '.join(COLUMNS)}")
+    for line, row in rows[1:]:
+        if len(row) > len(columns):
+            raise Unreadable(f"Line {line} has more cells than there are columns.")
+        yield from _person(line, dict(zip(columns, (cell.strip() for cell in row), strict=False)), number)
+
+
+def _person(line: int, cells: Mapping[str, str], number: str) -> Iterator[Entry]:
+    username = cells.get("username", "")
+    if not username:
+        raise Unreadable(f"Line {line} has no username.")
+    secret = cells.get("totp", "")
+    app = secrets.app(secret) if secret else None
+    if secret and app is None:
+        yield Left(username, "authenticator app", "its secret is neither base32 nor an otpauth address")
+    hashed, phone = cells.get("password_hash", ""), cells.get(number, "")
+    claims = {name: cells[name] for name in ("given_name", "family_name") if cells.get(name)}
+    yield Person(
+        username=username,
+        name=cells.get("name") or " ".join(claims.values()) or None,
+        email=cells.get("email") or None,
+        email_verified=_flag(line, cells, "email_verified"),
+        locale=cells.get("locale") or None,
+        groups=tuple(dict.fromkeys(group for group in re.split(r"[\s;,|]+", cells.get("groups", "")) if group)),
+        claims=claims,
+        disabled=_flag(line, cells, "disabled"),
+        password=secrets.stored(hashed) if hashed else None,
+        temporary=_flag(line, cells, "temporary"),
+        phones=(Phone(phone, verified=_flag(line, cells, "phone_verified")),) if phone else (),
+        apps=() if app is None else (app,),
+    )
+
+
+def _flag(line: int, cells: Mapping[str, str], column: str) -> bool:
+    said = cells.get(column, "").lower()
+    if said not in _YES | _NO:
+        raise Unreadable(f"Line {line}: {column} is yes or no.")
+    return said in _YES

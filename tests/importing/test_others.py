@@ -1,0 +1,293 @@
+"""Auth0, authentik, Kratos, directories and tables: whoever has a hash that can be compared signs in here."""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+
+import argon2
+import bcrypt
+import pyotp
+import pytest
+
+from idp.factors.password import Password, verify
+from idp.flows.operate.arriving import Terms
+from idp.flows.operate.importing import bring
+from idp.importing.incoming import Left, Person, Unreadable
+from idp.importing.secrets import app as app_of
+from idp.importing.sources import READERS
+from idp.model import AppCodes
+from idp.store.sql import Sql
+from tests.world.provider import Provider, parameters
+
+TYPED = "Harbour-Gate-7"
+SEED = b"12345678901234567890"
+SECRET = base64.b32encode(SEED).decode()
+UUID = "9bff9dc4-b4bb-48ea-9d84-6f531b0fe6ec"
+STORED = Sql("SELECT password_hash FROM account WHERE username = :username")
+
+BCRYPT = bcrypt.hashpw(TYPED.encode(), bcrypt.gensalt(4)).decode()
+ARGON2 = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(TYPED)
+MADE = hashlib.pbkdf2_hmac("sha256", TYPED.encode(), b"saltsalt", 1_000)
+DJANGO = f"pbkdf2_sha256$1000$saltsalt${base64.b64encode(MADE).decode()}"
+SSHA = "{SSHA}" + base64.b64encode(b"a digest of twenty b" + b"salt").decode()
+
+
+def passlib(name: str) -> str:
+    made = hashlib.pbkdf2_hmac(name.lower(), TYPED.encode(), b"saltsalt", 1_000)
+    salt, value = (base64.b64encode(each).decode().rstrip("=").replace("+", ".") for each in (b"saltsalt", made))
+    return f"{{PBKDF2-{name}}}1000${salt}${value}"
+
+
+AUTH0 = "\n".join(
+    json.dumps(each)
+    for each in (
+        {
+            "user_id": "auth0|5dea9f9c82dd7c0e76e4ec93",
+            "email": "ada@example.com",
+            "email_verified": True,
+            "name": "Ada Lovelace",
+            "given_name": "Ada",
+            "app_metadata": {"roles": ["x"]},
+            "mfa_factors": [{"totp": {"secret": SECRET}}, {"phone": {"value": "+37256789051"}}],
+        },
+        {"user_id": "auth0|euclid", "email": "euclid@example.com", "name": "euclid@example.com", "blocked": True},
+        {
+            "_id": {"$oid": "5dea9f9c82dd7c0e76e4ec93"},
+            "email": "ada@example.com",
+            "email_verified": False,
+            "passwordHash": BCRYPT,
+            "connection": "Username-Password-Authentication",
+        },
+        {
+            "_id": {"$oid": "5dea9f9c82dd7c0e76e4ec94"},
+            "alt_id": "euclid",
+            "identifiers": [{"type": "email", "value": "euclid@example.com", "verified": True}],
+            "passwordHash": BCRYPT,
+        },
+    )
+)
+KRATOS = json.dumps([
+    {
+        "id": UUID,
+        "state": "active",
+        "traits": {"email": "ada@example.com", "name": {"first": "Ada", "last": "Lovelace"}, "phone": "+37256789051"},
+        "credentials": {
+            "password": {"identifiers": ["ada@example.com"], "config": {"hashed_password": ARGON2}},
+            "totp": {"config": {"totp_url": f"otpauth://totp/Acme:ada?secret={SECRET}&issuer=Acme&digits=6&period=30"}},
+            "lookup_secret": {"config": {"recovery_codes": [{"code": "abcd1234"}]}},
+        },
+        "verifiable_addresses": [
+            {"value": "ada@example.com", "via": "email", "verified": True},
+            {"value": "+37256789051", "via": "sms", "verified": True},
+        ],
+    },
+])  # fmt: skip
+AUTHENTIK = json.dumps([
+    {"model": "authentik_core.group", "pk": "g1", "fields": {"name": "treasury"}},
+    {"model": "authentik_core.group", "pk": "g2", "fields": {"name": "same"}},
+    {"model": "authentik_core.group", "pk": "g3", "fields": {"name": "same"}},
+    {
+        "model": "authentik_core.user",
+        "pk": 7,
+        "fields": {
+            "username": "ada@example.com", "name": "Ada Lovelace", "email": "ada@example.com", "uuid": UUID,
+            "password": DJANGO, "is_active": True, "type": "internal", "groups": ["g1", "g2"], "attributes": {},
+        },
+    },
+    {"model": "authentik_core.user", "pk": 8, "fields": {"username": "outpost", "type": "internal_service_account"}},
+    {"model": "authentik_core.user", "pk": 9, "fields": {"username": "off", "password": "!x", "is_active": False}},
+    {
+        "model": "authentik_stages_authenticator_totp.totpdevice", "pk": 1,
+        "fields": {"user": 7, "confirmed": True, "key": SEED.hex(), "step": 30, "digits": "6", "name": "Pixel"},
+    },
+    {
+        "model": "authentik_stages_authenticator_totp.totpdevice", "pk": 2,
+        "fields": {"user": 7, "confirmed": False, "key": "00", "step": 30, "digits": 6},
+    },
+    {
+        "model": "authentik_stages_authenticator_sms.smsdevice", "pk": 3,
+        "fields": {"user": 7, "confirmed": True, "phone_number": "+37256789051"},
+    },
+])  # fmt: skip
+
+
+def ldif(hashed: str) -> str:
+    return f"""version: 1
+
+# people
+dn: uid=ada@example.com,ou=People,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: ada@example.com
+cn: Ada Lovelace
+sn: Lovelace
+givenName:: {base64.b64encode("Adà".encode()).decode()}
+mail: ada@exam
+ ple.com
+mobile: +372 5678 9051
+userPassword:: {base64.b64encode(hashed.encode()).decode()}
+jpegPhoto:: /9j/4AAQ
+entryUUID: {UUID}
+
+dn: uid=off,ou=People,dc=example,dc=com
+objectClass: user
+sAMAccountName: off
+userAccountControl: 514
+
+dn: cn=treasury,ou=Groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: treasury
+member: UID=ada@example.com, ou=People,dc=example,dc=com
+"""
+
+
+def table(hashed: str) -> str:
+    return (
+        "\ufeffUsername;Name;Email;email_verified;Phone;phone_verified;groups;password_hash;totp;colour\r\n"
+        f'ada@example.com;"Ada; Lovelace";ada@example.com;yes;+37256789051;x;treasury other;{hashed};{SECRET};red\r\n'
+        ";;;;;;;;;\r\n"
+    )
+
+
+FILES = [
+    pytest.param("auth0", AUTH0, id="auth0"),
+    pytest.param("kratos", KRATOS, id="kratos"),
+    pytest.param("authentik", AUTHENTIK, id="authentik"),
+    pytest.param("ldif", ldif("{ARGON2}" + ARGON2), id="LDIF, argon2"),
+    pytest.param("ldif", ldif("{CRYPT}" + BCRYPT), id="LDIF, bcrypt"),
+    pytest.param("ldif", ldif(passlib("SHA512")), id="LDIF, PBKDF2"),
+    pytest.param("csv", table(ARGON2), id="CSV"),
+]
+
+
+def read(source: str, text: str) -> tuple[dict[str, Person], list[Left]]:
+    entries = list(READERS[source](text.encode()))
+    people = {each.username: each for each in entries if isinstance(each, Person)}
+    return people, [each for each in entries if isinstance(each, Left)]
+
+
+@pytest.mark.parametrize(("source", "text"), FILES)
+async def test_a_person_signs_in_with_the_password_they_had(provider: Provider, source: str, text: str) -> None:
+    entries = list(READERS[source](text.encode()))
+    terms = Terms(source, vouch_totp=True, vouch_phones=True)
+    done = await bring(provider.idp, entries, terms)
+    assert "ada@example.com" in done.people
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="ada@example.com", password=TYPED)
+    assert page.status_code == 200
+    if source == "ldif":
+        answer = await browser.submit("/sms", code=await provider.texted(browser))
+    else:
+        answer = await browser.submit("/totp", code=pyotp.TOTP(SECRET).at(provider.clock.now()))
+    assert "code" in parameters(answer)
+    stored = await provider.idp.db.value(STORED, username="ada@example.com")
+    assert stored.startswith("$argon2id$v=19$m=8,")
+    assert verify(Password(TYPED), hashed=stored)
+
+
+def test_what_auth0_says_in_two_files_is_one_person() -> None:
+    people, left = read("auth0", AUTH0)
+    assert set(people) == {"ada@example.com", "euclid@example.com"}
+    ada, euclid = people["ada@example.com"], people["euclid@example.com"]
+    assert (ada.name, ada.email_verified, ada.password) == ("Ada Lovelace", True, BCRYPT)
+    assert (euclid.name, euclid.disabled, euclid.password) == (None, True, BCRYPT)
+    assert [phone.verified for phone in ada.phones] == [True]
+    assert {each.what for each in left if each.who == ada.username} == {
+        "app_metadata",
+        "the id that applications know them by",
+    }
+
+
+def test_kratos_and_authentik_keep_their_ids() -> None:
+    for source, text in (("kratos", KRATOS), ("authentik", AUTHENTIK), ("ldif", ldif(SSHA))):
+        assert str(read(source, text)[0]["ada@example.com"].id) == UUID
+
+
+def test_of_authentik_only_people_and_confirmed_devices_come() -> None:
+    people, left = read("authentik", AUTHENTIK)
+    assert set(people) == {"ada@example.com", "off"}
+    ada = people["ada@example.com"]
+    assert [(app.label, app.codes) for app in ada.apps] == [("Pixel", AppCodes())]
+    assert ada.groups == ("treasury",)
+    assert [each.what for each in left] == ["group same"]
+    assert (people["off"].disabled, people["off"].password) == (True, None)
+
+
+def test_a_directory_is_read_line_by_line() -> None:
+    people, _ = read("ldif", ldif("{ARGON2}" + ARGON2))
+    ada = people["ada@example.com"]
+    assert (ada.email, ada.name, ada.claims["given_name"]) == ("ada@example.com", "Ada Lovelace", "Adà")
+    assert ada.groups == ("treasury",)
+    assert people["off"].disabled
+
+
+def test_weak_hashes_do_not_come_and_say_no_more_than_their_name() -> None:
+    for hashed in (SSHA, "{MD5}abcd", "{SHA}abcd", "in clear"):
+        ada = read("ldif", ldif(hashed))[0]["ada@example.com"]
+        assert ada.password is None
+        assert ada.unlike is not None
+        assert hashed.partition("}")[2] not in ada.unlike or "}" not in hashed
+        assert "in clear" not in ada.unlike
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (SECRET, AppCodes()),
+        (SECRET.lower(), AppCodes()),
+        (" ".join(SECRET[at : at + 4] for at in range(0, 32, 4)), AppCodes()),
+        (f"otpauth://totp/x?secret={SECRET}", AppCodes()),
+        (f"OTPAUTH://TOTP/x?Secret={SECRET}&digits=8", AppCodes(digits=8)),
+        (f"otpauth://totp/x?secret={SECRET}&algorithm=SHA256&period=60", AppCodes("SHA256", 6, timedelta(seconds=60))),
+    ],
+)
+def test_an_app_is_read_as_it_is_written(text: str, codes: AppCodes) -> None:
+    made = app_of(text)
+    assert made is not None
+    assert (made.seed, made.codes) == (SEED, codes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "18", f"otpauth://hotp/x?secret={SECRET}", "otpauth://totp/x", f"otpauth://totp/x?secret={SECRET}&digits=x",
+     f"otpauth://[/x?secret={SECRET}"],
+)  # fmt: skip
+def test_what_is_no_app_is_none(text: str) -> None:
+    made = app_of(text)
+    assert made is None or len(made.seed) < 16
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "said"),
+    [
+        pytest.param("auth0", b'[{"email": 1}]', "entries[0].email is not a text", id="auth0 type"),
+        pytest.param("auth0", b"[{}]", "has no username", id="auth0 nobody"),
+        pytest.param("kratos", b"[{}]", "no traits", id="kratos"),
+        pytest.param("kratos", b'[{"traits": {}}]', "no username", id="kratos nobody"),
+        pytest.param("authentik", b"[]", "no rows", id="authentik"),
+        pytest.param("authentik", b'[{"model": 3}]', "model is not a text", id="authentik type"),
+        pytest.param("ldif", b"", "no people", id="ldif empty"),
+        pytest.param("ldif", b"uid: a\n", "Line 1 is of no entry", id="ldif without dn"),
+        pytest.param("ldif", b"dn: a\nchangetype: delete\n", "is a change", id="ldif change"),
+        pytest.param("ldif", b"dn: a\nuid:< file:///etc/passwd\n", "another file", id="ldif file"),
+        pytest.param("ldif", b"dn: a\nuid:: %%%\n", "not base64", id="ldif base64"),
+        pytest.param("ldif", b"dn: a\nnonsense\n", "not `name: value`", id="ldif line"),
+        pytest.param("ldif", b"dn: a\nuid: a\x00b\n", "NUL", id="ldif NUL"),
+        pytest.param("ldif", b"dn: \xff\n", "UTF-8", id="ldif encoding"),
+        pytest.param("csv", b"", "is empty", id="csv empty"),
+        pytest.param("csv", b"name\nada\n", "no column username", id="csv column"),
+        pytest.param("csv", b"username,username\na,b\n", "twice", id="csv twice"),
+        pytest.param("csv", b'username\n"ada\n', "no CSV", id="csv quote"),
+        pytest.param("csv", b"username,email_verified\nada,perhaps\n", "Line 2: email_verified is yes", id="csv flag"),
+        pytest.param("csv", b"username\na,b\n", "Line 2 has more cells", id="csv cells"),
+        pytest.param("csv", b"username,name\n,b\n", "Line 2 has no username", id="csv nobody"),
+        pytest.param("csv", b"username\n\x00\n", "NUL", id="csv NUL"),
+        pytest.param("csv", "username\nä".encode("latin-1"), "UTF-8", id="csv encoding"),
+        pytest.param("csv", b"username\n" + b"a" * 200_000, "no CSV", id="csv bomb"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_by_a_sentence(source: str, content: bytes, said: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        list(READERS[source](content))
+    assert said in str(refused.value)
