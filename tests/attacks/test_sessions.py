@@ -126,7 +126,7 @@ async def test_every_answer_has_the_headers(provider: Provider) -> None:  # SES-
         if answer.status_code == 405:
             assert answer.headers["allow"], (method, path)
             assert method not in answer.headers["allow"].split(", ")
-        if not path.startswith(("/static", "/jwks", "/.well-known")) and method != "OPTIONS":
+        if not path.startswith(("/static", "/.stile/static", "/jwks", "/.well-known")) and method != "OPTIONS":
             assert answer.headers.get("cache-control") == "no-store", (method, path)
         checked += 1
     assert checked > 200

@@ -23,6 +23,7 @@ COMMANDS = [
     ("serve",),
     ("demo",),
     ("migrate",),
+    ("import",),
     ("doctor",),
     ("policy", "check"),
     ("policy", "audit"),
