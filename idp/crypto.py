@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -128,6 +129,12 @@ class KeyChain:
         """
         made = (mac(self.subkey(f"successor/{purpose}", key_id), token.encode()) for key_id in self._keys)
         return [base64.urlsafe_b64encode(value).rstrip(b"=").decode() for value in made]
+
+
+def passphrase_key(passphrase: str, salt: bytes) -> SecretKey:
+    """The key that a passphrase stands for: argon2id with 64 MiB, three passes and four lanes (RFC 9106 4)."""
+    value = hash_secret_raw(passphrase.encode(), salt, 3, 64 * 1024, 4, KEY_BYTES, Type.ID)
+    return SecretKey("passphrase", value)
 
 
 def new_secret_key(key_id: str) -> str:

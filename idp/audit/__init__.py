@@ -233,6 +233,15 @@ class AccountImported(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Exported(Event):
+    """Everything was about to be given out; `secrets` is none, sealed or clear."""
+
+    name = "everything.exported"
+    secrets: str
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
 class Registering(Event):
     """Somebody wants to make an account, and a link was mailed; without an account nobody was written to."""
 

@@ -12,10 +12,11 @@ from idp.cli import output
 from idp.errors import IdpError
 
 if TYPE_CHECKING:
+    from idp.flows.idp import Idp
     from idp.flows.operate.importing import Imported
     from idp.importing.incoming import Left
 
-SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv")
+SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv", "stile")
 LARGEST = 256 * 1024 * 1024
 _NAMED = 3
 EXAMPLES = (
@@ -45,6 +46,9 @@ def import_(
     phone_attribute: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the number stands, if it has a name of its own.")
     ] = None,
+    passphrase_stdin: Annotated[
+        bool, typer.Option("--passphrase-stdin", help="Of an export of Stile: its passphrase is on standard input.")
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Bring people and clients from another system, with the passwords and apps that they have.
@@ -55,15 +59,29 @@ def import_(
     if source not in SOURCES:
         raise typer.BadParameter(f"there are {', '.join(SOURCES)}", param_hint="SOURCE")
     groups = dict(_pair(each) for each in group or [])
+    if passphrase_stdin and (source != "stile" or str(file) == "-"):
+        raise typer.BadParameter("it is for a FILE of Stile's", param_hint="'--passphrase-stdin'")
+    if source == "stile" and (groups or vouch_totp or vouch_phones or phone_attribute):
+        raise typer.BadParameter("what Stile exported is brought back as it was, without other options")
     content = _content(file)
     from idp.flows.operate.arriving import Terms
     from idp.flows.operate.importing import bring
+    from idp.importing import stile
     from idp.importing.sources import READERS
     from idp.serving.place import run
 
-    entries = list(READERS[source](content, phone_attribute=phone_attribute))
     terms = Terms(source, groups, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
-    done = run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
+    if source == "stile":
+        passphrase = _passphrase(content, passphrase_stdin)
+
+        async def back(idp: "Idp") -> "Imported":
+            rp_id, kept = stile.read(content, passphrase=passphrase, now=idp.clock.now())
+            return await bring(idp, list(kept), terms, dry_run=dry_run, rp_id=rp_id)
+
+        done = run(back, makes=not dry_run)
+    else:
+        entries = list(READERS[source](content, phone_attribute=phone_attribute))
+        done = run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
     fields = {
         "source": source,
         "dry_run": dry_run,
@@ -76,6 +94,15 @@ def import_(
         "left": [{"who": each.who, "what": each.what, "why": each.why} for each in done.left],
     }
     output.show(fields, _lines(done, dry_run=dry_run), as_json=as_json)
+
+
+def _passphrase(content: bytes, from_stdin: bool) -> str | None:
+    """What the secrets are sealed under, where they are."""
+    if from_stdin:
+        return output.from_stdin()
+    if b'"secrets": "sealed"' in content[:1000] and sys.stdin.isatty():
+        return str(typer.prompt("Passphrase", hide_input=True, err=True))
+    return None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Any
 from uuid import UUID
 
@@ -25,9 +26,9 @@ class Object:
     def _place(self, name: str) -> str:
         return f"{self.where}.{name}" if self.where else name
 
-    def _of(self, name: str, kind: type, words: str) -> Any:  # noqa: ANN401 - any JSON value
+    def _of(self, name: str, kind: "type | UnionType", words: str) -> Any:  # noqa: ANN401 - any JSON value
         value = self.members.get(name)
-        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        if value is not None and (not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))):
             raise Unreadable(f"{self._place(name)} is not {words}.")
         return value
 
@@ -49,6 +50,11 @@ class Object:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
             return int(value)
         return self._of(name, int, "a whole number")  # type: ignore[no-any-return] # it is one, or None
+
+    def number(self, name: str) -> float | None:
+        """A number."""
+        value = self._of(name, int | float, "a number")
+        return None if value is None else float(value)
 
     def flag(self, name: str, *, otherwise: bool = False) -> bool:
         """True or false; `otherwise` where nothing is said."""

@@ -67,7 +67,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     if isinstance(comes, Left):
         yield Left(username, comes.what, comes.why)
     password = comes if isinstance(comes, str) else None
-    groups, email, name, claims, lost = _about(idp, person, terms)
+    groups, email, name, claims, lost = about(idp, person, terms)
     enrolled: list[Enrolled] = []
     for phone in person.phones:
         match _phone(idp, account_id, phone, terms, now=now):
@@ -93,7 +93,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         email_verified=person.email_verified and email is not None,
         groups=groups,
         claims=claims,
-        locale=_locale(person.locale),
+        locale=language(person.locale),
         disabled=person.disabled,
         password_until=now + idp.policy.links.ticket if person.temporary and password is not None else None,
     )
@@ -119,7 +119,7 @@ def _password(person: Person) -> str | Left:
     return Left("", "password", _WHY_NOT_A_HASH[read]) if isinstance(read, Unfit) else person.password
 
 
-def _about(
+def about(
     idp: Idp, person: Person, terms: Terms
 ) -> tuple[frozenset[str], str | None, str | None, dict[str, object], list[Left]]:
     """Groups, e-mail address, name, claims, and what of them does not come over."""
@@ -174,7 +174,7 @@ def check_groups(idp: Idp, terms: Terms) -> None:
         known_group(ours, idp.policy)
 
 
-def _locale(text: str | None) -> str | None:
+def language(text: str | None) -> str | None:
     """A language as it may be written; which there are, is looked at when something is said in it."""
     tag = (text or "").replace("_", "-")
     return tag if 2 <= len(tag) <= 35 and tag.isascii() and tag.replace("-", "").isalnum() else None

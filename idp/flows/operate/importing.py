@@ -13,9 +13,12 @@ from idp.errors import AlreadyThere
 from idp.flows.idp import Idp
 from idp.flows.operate.arriving import Terms, check_groups, judge
 from idp.flows.operate.clients import NewClient, parse
+from idp.flows.operate.keeping import client_kept, judge_kept
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
+from idp.flows.passkeys import relying
 from idp.importing.incoming import Application, Entry, Left, Person
+from idp.importing.written import Kept
 from idp.model import Client
 from idp.oidc.keys import ALGORITHMS
 from idp.policy import Act, Policy
@@ -39,8 +42,17 @@ class Imported:
     left: tuple[Left, ...]
 
 
-async def bring(idp: Idp, entries: Iterable[Entry], terms: Terms, *, dry_run: bool = False) -> Imported:
+async def bring(
+    idp: Idp,
+    entries: Iterable[Entry | Kept | Client],
+    terms: Terms,
+    *,
+    dry_run: bool = False,
+    rp_id: str | None = None,
+) -> Imported:
     """Store everybody who is not there yet. With `dry_run` the same is said, and nothing stored.
+
+    `rp_id` is that of the passkeys of another Stile.
 
     Raises `NotAcceptable` for a group that the policy does not have, and `Unreadable`, before anything is stored.
     """
@@ -49,15 +61,21 @@ async def bring(idp: Idp, entries: Iterable[Entry], terms: Terms, *, dry_run: bo
     now = idp.clock.now()
     left: list[Left] = []
     people: dict[str, Arrival] = {}
-    wanted: list[Application] = []
+    wanted: list[Application | Client] = []
+    us = relying(idp)
+    here = rp_id if us is not None and us.id == rp_id else None
     for entry in entries:
         match entry:
             case Left():
                 left.append(entry)
-            case Application():
+            case Application() | Client():
                 wanted.append(entry)
-            case Person():
-                for found in judge(idp, entry, terms, now=now):
+            case Person() | Kept():
+                if isinstance(entry, Kept):
+                    judged = judge_kept(idp, entry, rp_id=here)
+                else:
+                    judged = judge(idp, entry, terms, now=now)
+                for found in judged:
                     if isinstance(found, Left):
                         left.append(found)
                     elif found.account.username in people:
@@ -115,19 +133,23 @@ async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_
 
 
 async def _clients(
-    idp: Idp, wanted: Sequence[Application], left: list[Left], *, dry_run: bool
+    idp: Idp, wanted: Sequence[Application | Client], left: list[Left], *, dry_run: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are registered now, and of those that were."""
     known = {client.id for client in await clients.all_clients(idp.db)}
     came, there = [], []
     for application in wanted:
-        who = f"client {application.client_id}"
-        if application.client_id in known:
-            there.append(application.client_id)
+        client_id = application.id if isinstance(application, Client) else application.client_id
+        who = f"client {client_id}"
+        if client_id in known:
+            there.append(client_id)
             left[:] = [each for each in left if each.who != who]
             continue
         try:
-            client, lost = _client(application, idp.policy)
+            if isinstance(application, Client):
+                client, lost = client_kept(application, idp.policy)
+            else:
+                client, lost = _client(application, idp.policy)
             if not dry_run:
                 await _register(idp, client)
         except (NotAcceptable, AlreadyThere) as error:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
-from idp.model import OUR_CODES, Account, Authenticator
+from idp.model import OUR_CODES, Account, Authenticator, Passkey
 from idp.store.audits import audit_values
 from idp.store.engine import Conn
 from idp.store.people.authenticators import AGAIN_AFTER
@@ -39,18 +39,30 @@ made AS (
 enrolled AS (
     INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at,
                                trusted_at, hold, tell_at, last_step, preferred_at, algorithm, digits, period,
-                               swapped_at)
+                               credential_id, sign_count, eligible, copied, attested, transports, aaguid, swapped_at)
     SELECT theirs.id, made.id, theirs.factor, theirs.label, theirs.hint, decode(theirs.sealed, 'hex'),
            decode(theirs.number_key, 'hex'), :now, :now, theirs.trusted_at, theirs.hold,
            CASE WHEN theirs.hold IS NOT NULL THEN :now::timestamptz + :again_after::interval END, theirs.last_step,
            theirs.preferred_at, theirs.algorithm, theirs.digits, theirs.period,
+           decode(theirs.credential_id, 'hex'), coalesce(theirs.sign_count, 0), theirs.eligible, theirs.copied,
+           theirs.attested, theirs.transports, theirs.aaguid,
            -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
            (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex'))
     FROM jsonb_to_recordset(:authenticators) AS theirs (
              id uuid, account_id uuid, factor text, label text, hint text, sealed text, number_key text,
              trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz,
-             algorithm text, digits smallint, period interval)
+             algorithm text, digits smallint, period interval, credential_id text, sign_count bigint,
+             eligible boolean, copied boolean, attested boolean, transports text[], aaguid text)
     JOIN made ON made.id = theirs.account_id
+    ON CONFLICT DO NOTHING  -- a passkey is one person's
+    RETURNING id
+),
+saved AS (
+    INSERT INTO recovery_code (hash, authenticator_id)
+    SELECT decode(code.hash, 'hex'), enrolled.id
+    FROM jsonb_to_recordset(:saved) AS code (authenticator_id uuid, hash text)
+    JOIN enrolled ON enrolled.id = code.authenticator_id
+    ON CONFLICT DO NOTHING
 ),
 agreed AS (
     INSERT INTO consent (account_id, client_id, scopes, granted_at)
@@ -73,10 +85,11 @@ JOIN account ON account.id = wanted.id""")
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """An authenticator of somebody who arrives, with its seed or number, sealed."""
+    """An authenticator of somebody who arrives, with its seed, number or key, sealed, or the hashes of saved codes."""
 
     authenticator: Authenticator
-    sealed: bytes = field(repr=False)
+    sealed: bytes | None = field(default=None, repr=False)
+    saved: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +115,14 @@ async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapp
         for arrival in arrivals
         for client_id, scopes in arrival.consents.items()
     ]
-    rows = await conn.all(
-        _ADD, people=people, authenticators=enrolled, consents=consents, again_after=AGAIN_AFTER, now=now
-    )
+    saved = [
+        {"authenticator_id": str(each.authenticator.id), "hash": code.hex()}
+        for arrival in arrivals
+        for each in arrival.enrolled
+        for code in each.saved
+    ]
+    given = {"people": people, "authenticators": enrolled, "saved": saved, "consents": consents}
+    rows = await conn.all(_ADD, **given, again_after=AGAIN_AFTER, now=now)
     return {row["id"]: row["email_verified"] for row in rows}
 
 
@@ -134,7 +152,7 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
         "factor": one.factor.value,
         "label": one.label,
         "hint": one.hint,
-        "sealed": each.sealed.hex(),
+        "sealed": None if each.sealed is None else each.sealed.hex(),
         "number_key": None if one.number_key is None else one.number_key.hex(),
         "trusted_at": None if one.trusted_at is None else one.trusted_at.isoformat(),
         "hold": None if one.hold is None else f"{one.hold.total_seconds()} seconds",
@@ -143,6 +161,19 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
         "algorithm": codes and codes.algorithm,
         "digits": codes and codes.digits,
         "period": codes and f"{codes.period.total_seconds()} seconds",
+        **({} if one.passkey is None else _passkey(one.passkey)),
+    }
+
+
+def _passkey(passkey: Passkey) -> dict[str, Any]:
+    return {
+        "credential_id": passkey.credential_id.hex(),
+        "sign_count": passkey.count,
+        "eligible": passkey.eligible,
+        "copied": passkey.copied,
+        "attested": passkey.attested,
+        "transports": list(passkey.transports),
+        "aaguid": passkey.aaguid,
     }
 
 

@@ -1,0 +1,115 @@
+"""`idp export`: everything, in lines of JSON that `idp import stile` reads."""
+
+import json
+import os
+import secrets as random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idp.cli import output
+
+if TYPE_CHECKING:
+    from idp.flows.idp import Idp
+    from idp.importing.envelope import Envelope
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  idp export people.jsonl                     no hash, no seed\n"
+    "  idp export everything.jsonl --with-secrets  sealed under a passphrase, which is asked for\n"
+    "  idp export - | jq -c 'select(.person).person.username'\n"
+)
+SHORTEST = 12
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet; - for standard output.")],
+    *,
+    with_secrets: Annotated[
+        bool,
+        typer.Option("--with-secrets", help="With password hashes, seeds and saved codes, sealed under a passphrase."),
+    ] = False,
+    in_clear: Annotated[
+        bool, typer.Option("--in-clear", help="Do not seal them: whoever reads the file can sign in as everybody.")
+    ] = False,
+    passphrase_stdin: Annotated[
+        bool, typer.Option("--passphrase-stdin", help="Read the passphrase from standard input.")
+    ] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Give everything back: people, what they sign in with, clients and consents, one object a line.
+
+    Phone numbers and e-mail addresses are in it, secrets only with --with-secrets. `idp import stile` brings it back.
+    """
+    if in_clear and not with_secrets:
+        raise typer.BadParameter("it is about --with-secrets, which is not there", param_hint="'--in-clear'")
+    if passphrase_stdin and (in_clear or not with_secrets):
+        raise typer.BadParameter("a passphrase seals what --with-secrets gives", param_hint="'--passphrase-stdin'")
+    if as_json and str(file) == "-":
+        raise typer.BadParameter("standard output is the export: give a FILE", param_hint="'--json'")
+    passphrase = _passphrase(passphrase_stdin) if with_secrets and not in_clear else None
+    from idp.importing.envelope import Secrets, new
+    from idp.serving.place import run
+
+    kind = Secrets.NONE if not with_secrets else Secrets.CLEAR if in_clear else Secrets.SEALED
+    way = new(kind, passphrase)
+    with _written(file) as to:
+        end = run(lambda idp: _write(idp, way, to))
+    fields = {"file": str(file), "secrets": kind.value, **end}
+    if str(file) == "-":
+        return
+    lines = [f"{end['people']} people and {end['clients']} clients are in {file}."]
+    if end["unopened"]:
+        lines.append(f"{end['unopened']} of their phones and apps do not open, and are not: `idp doctor` says why.")
+    if kind is Secrets.CLEAR:
+        lines.append("Whoever reads it can sign in as everybody.")
+    output.show(fields, lines, as_json=as_json)
+
+
+async def _write(idp: "Idp", way: "Envelope", to: IO[str]) -> dict[str, Any]:
+    from idp.flows.operate.exporting import export as lines
+
+    last: dict[str, Any] = {}
+    async for line in lines(idp, way):
+        to.write(json.dumps(line, ensure_ascii=False) + "\n")
+        last = dict(line)
+    end: dict[str, Any] = last["end"]
+    return end
+
+
+def _passphrase(from_stdin: bool) -> str:
+    if not from_stdin and not sys.stdin.isatty():
+        raise typer.BadParameter(
+            "there is no terminal to ask for it in: say --passphrase-stdin, and give it on standard input",
+            param_hint="passphrase",
+        )
+    typed = output.from_stdin() if from_stdin else output.ask_secret("Passphrase")
+    if len(typed) < SHORTEST:
+        raise typer.BadParameter(f"it has less than {SHORTEST} characters", param_hint="passphrase")
+    return typed
+
+
+@contextmanager
+def _written(file: Path) -> Iterator[IO[str]]:
+    """All of the file or none, for its owner alone: written beside it, then linked, which replaces nothing."""
+    if str(file) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    if file.exists():
+        raise typer.BadParameter(f"{file} is there already, and nothing is written over", param_hint="FILE")
+    scratch = file.with_name(f".{file.name}.{random.token_hex(4)}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as to:
+            yield to
+            to.flush()
+            os.fsync(to.fileno())
+        os.link(scratch, file)
+    finally:
+        with suppress(FileNotFoundError):
+            scratch.unlink()

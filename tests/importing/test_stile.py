@@ -1,0 +1,198 @@
+"""An export brought back: everybody signs in as before, nothing is lifted, and what is sealed stays sealed."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idp.crypto import KeyChain, SecretKey, random_bytes
+from idp.flows.operate import importing
+from idp.flows.operate.arriving import Terms
+from idp.flows.operate.exporting import export
+from idp.flows.operate.importing import Imported
+from idp.flows.operate.people import freeze_user
+from idp.flows.operate.permitting import NotPermitted
+from idp.importing import envelope, keycloak, stile
+from idp.importing.envelope import Secrets
+from idp.importing.incoming import Unreadable
+from idp.importing.written import Kept
+from idp.model import NOBODY, OPERATOR, AppCodes, Client
+from idp.store.people import accounts
+from idp.store.sql import Sql
+from idp.store.tokens import clients
+from tests.world import databases
+from tests.world.provider import PASSWORD, Provider, parameters
+
+REALM = Path(__file__).with_name("harbour.json")
+PASSPHRASE = "seven boats in a row"
+AGREED = Sql(
+    "INSERT INTO consent (account_id, client_id, scopes, granted_at) SELECT id, 'notes', '{openid}', now() FROM account"
+)
+AUDITED = Sql("SELECT fields FROM audit_event WHERE name = 'everything.exported'")
+
+
+async def lines(provider: Provider, secrets: Secrets = Secrets.CLEAR) -> list[dict[str, Any]]:
+    way = envelope.new(secrets, PASSPHRASE if secrets is Secrets.SEALED else None)
+    return [dict(line) async for line in export(provider.idp, way)]
+
+
+def text(found: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in found).encode()
+
+
+async def bring_back(provider: Provider, content: bytes, passphrase: str | None = None) -> Imported:
+    """Into an empty provider with other keys."""
+    await databases.empty(provider.idp.db._url)
+    provider.idp.secrets = KeyChain([SecretKey("other", random_bytes(32))])
+    rp_id, kept = stile.read(content, passphrase=passphrase, now=provider.clock.now())
+    done = await importing.bring(provider.idp, list(kept), Terms("stile"), rp_id=rp_id)
+    provider.idp.clients = {each.id: each for each in await clients.all_clients(provider.idp.db)}
+    return done
+
+
+def same(found: list[dict[str, Any]]) -> list[Any]:
+    """But for the time, and the order of what was added at once."""
+    for line in found:
+        line.get("person", {}).get("authenticators", []).sort(key=lambda one: one["id"])
+    return [found[0] | {"made_at": None}, *found[1:]]
+
+
+@pytest.fixture
+async def full(provider: Provider) -> Provider:
+    """People with everything there is."""
+    await importing.bring(provider.idp, list(keycloak.read(REALM.read_bytes())), Terms("keycloak"))
+    await provider.idp.db.one(AGREED)
+    return provider
+
+
+@pytest.mark.parametrize("secrets", [Secrets.CLEAR, Secrets.SEALED])
+async def test_everything_comes_back_as_it_was(full: Provider, secrets: Secrets) -> None:
+    before, sealed = await lines(full), await lines(full, secrets)
+    assert before[-1] == {"end": {"people": 8, "clients": 5, "unopened": 0}}
+    done = await bring_back(full, text(sealed), PASSPHRASE if secrets is Secrets.SEALED else None)
+    assert done.left == ()
+    assert len(done.people) == 8
+    assert same(await lines(full)) == same(before)
+
+
+async def test_people_and_applications_go_on_as_before(full: Provider) -> None:
+    await bring_back(full, text(await lines(full, Secrets.SEALED)), PASSPHRASE)
+    browser = full.browser()
+    await full.half_way(browser)
+    await browser.submit("/totp", code=full.totp())
+    page = await browser.get(full.authorize_url(scope="openid transfers:write"))
+    assert "authenticator app" in page.text  # it is trusted, as it was
+    other = full.browser()
+    await other.get(full.authorize_url())
+    await other.submit("/password", username="alice", password=PASSWORD)
+    await other.get(f"{other.page.url.path}/recovery" if other.page else "")
+    answer = await other.submit("/recovery", code=full.saved["alice"][0])
+    assert (await full.redeem(parameters(answer)["code"])).status_code == 200
+    text_message = full.browser()
+    assert "code" in parameters(await full.sign_in(text_message, "bob"))
+
+
+async def test_an_app_of_eight_digits_and_its_hold_come_back(full: Provider) -> None:
+    await bring_back(full, text(await lines(full)))
+    found = await accounts.by_username(full.idp.db, username="bruno")
+    assert found is not None
+    (app,) = found[1]
+    assert (app.codes, app.hold) == (AppCodes("SHA256", 8, timedelta(seconds=60)), timedelta(days=1))
+
+
+async def test_a_frozen_account_comes_back_frozen(full: Provider) -> None:
+    await freeze_user(full.idp, "alice")
+    await bring_back(full, text(await lines(full)))
+    found = await accounts.by_username(full.idp.db, username="alice")
+    assert found is not None
+    assert found[0].frozen_at == full.clock.now()
+
+
+@pytest.mark.parametrize("secrets", [Secrets.NONE, Secrets.SEALED])
+async def test_no_secret_is_in_it_unless_in_clear(full: Provider, secrets: Secrets) -> None:
+    clear, found = text(await lines(full)).decode(), text(await lines(full, secrets)).decode()
+    for secret in ("$argon2", "$pbkdf2", full.seeds["alice"].hex(), b"pa5qcNawNreEmWtMhc1v".hex()):
+        assert secret in clear
+        assert secret not in found
+
+
+async def test_without_secrets_people_come_without_password(full: Provider) -> None:
+    done = await bring_back(full, text(await lines(full, Secrets.NONE)))
+    assert len(done.people) == 8
+    what = {each.what for each in done.left if each.who == "alice"}
+    assert what == {"password", "totp", "recovery"}
+    assert [each.why for each in done.left if each.who == "client bank"] != []
+
+
+async def test_a_group_that_the_policy_lost_is_said_and_closes_no_client(provider: Provider) -> None:
+    bank = provider.idp.clients["bank"]
+    await clients.change(provider.idp.db, replace(bank, groups=frozenset({"gone"})))
+    done = await bring_back(provider, text(await lines(provider)))
+    assert done.clients == ("notes",)
+    assert "anybody could use it" in next(each.why for each in done.left if each.who == "client bank")
+
+
+async def test_an_export_is_in_the_audit_trail_before_anything_is_given_out(provider: Provider) -> None:
+    way = envelope.new(Secrets.CLEAR, None)
+    async for _ in export(provider.idp, way):
+        break
+    assert await provider.rows(AUDITED) == [({"secrets": "clear", "by": "operator"},)]
+
+
+async def test_nobody_from_outside_exports_or_imports(provider: Provider) -> None:
+    token = OPERATOR.set(NOBODY)
+    try:
+        with pytest.raises(NotPermitted):
+            await lines(provider)
+        with pytest.raises(NotPermitted):
+            await importing.bring(provider.idp, [], Terms("csv"))
+    finally:
+        OPERATOR.reset(token)
+
+
+async def test_a_wrong_passphrase_and_what_was_changed_are_refused(full: Provider) -> None:
+    sealed = await lines(full, Secrets.SEALED)
+    for passphrase, said in ((None, "sealed"), ("another passphrase", "not the one")):
+        with pytest.raises(Unreadable, match=said):
+            stile.read(text(sealed), passphrase=passphrase, now=full.clock.now())
+    people = [line for line in sealed if "person" in line]
+    people[0]["sealed"], people[1]["sealed"] = people[1]["sealed"], people[0]["sealed"]
+    with pytest.raises(Unreadable, match="does not open"):
+        list(stile.read(text(sealed), passphrase=PASSPHRASE, now=full.clock.now())[1])
+
+
+async def test_an_export_that_is_not_whole_is_refused(full: Provider) -> None:
+    found = await lines(full)
+    for cut in (found[:-1], [*found[:3], found[-1]], found[1:], [found[0] | {"version": 2}, *found[1:]], []):
+        with pytest.raises(Unreadable):
+            stile.read(text(cut), passphrase=None, now=full.clock.now())
+
+
+async def test_every_value_may_be_of_the_wrong_type(full: Provider) -> None:
+    """A sentence, or something that is judged: nothing of it is stored but whole people."""
+    found = [line for line in await lines(full) if "client" in line or "person" in line]
+    wrongs: tuple[Any, ...] = (None, 7, -1.5, True, "x", [], [7], {}, {"x": 7})
+    for line in found[:1] + [each for each in found if "bruno" in str(each) or "alice" in str(each)]:
+        for part in line.values():
+            for holder in (part, *part.get("authenticators", []), part.get("codes", {})):
+                for name in list(holder):
+                    kept = holder[name]
+                    for wrong in wrongs:
+                        holder[name] = wrong
+                        await _try(full, line)
+                    holder[name] = kept
+
+
+async def _try(provider: Provider, line: dict[str, Any]) -> None:
+    head = {"stile": "export", "version": 1, "secrets": "clear"}
+    end = {"end": {"people": int("person" in line), "clients": int("client" in line)}}
+    try:
+        kept: list[Kept | Client] = list(
+            stile.read(text([head, line, end]), passphrase=None, now=provider.clock.now())[1]
+        )
+    except Unreadable:
+        return
+    await importing.bring(provider.idp, kept, Terms("stile"))
