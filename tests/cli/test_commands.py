@@ -24,6 +24,7 @@ COMMANDS = [
     ("demo",),
     ("migrate",),
     ("import",),
+    ("export",),
     ("doctor",),
     ("policy", "check"),
     ("policy", "audit"),
