@@ -38,7 +38,7 @@ def policy(settings: Settings) -> Finding:
     except SettingsError as error:
         return Finding("policy", FAIL, "; ".join(error.problems), "correct the file that IDP_POLICY names")
     name = "the one that comes with Stile" if settings.policy is None else str(settings.policy)
-    return Finding("policy", OK, f"{name}, {len(policy.scopes)} scopes")
+    return Finding("policy", OK, f"{name}, {len(policy.scopes.keys() - policy.places)} scopes")
 
 
 def spending(settings: Settings) -> Finding:

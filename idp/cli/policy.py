@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idp.cli import details as types
-from idp.cli import output, policies, policy_audit
+from idp.cli import output, policies, policy_audit, sites
 
 if TYPE_CHECKING:
     from idp.flows.operate.trying import Asked, Tried
@@ -29,7 +29,8 @@ def _policy() -> None:
         "  idp policy check --file new-policy.toml\n"
         "  idp policy check --user ada --client Bank --scope openid --scope transfers:write\n"
         "  idp policy check --scope transfers:write --signed-in sms\n"
-        "  idp policy check --user ada --client Bank --details payment.json"
+        "  idp policy check --user ada --client Bank --details payment.json\n"
+        "  idp policy check --user ada --site https://wiki.example.com/admin"
     ),
 )
 def check(
@@ -55,15 +56,18 @@ def check(
     details: Annotated[
         Path | None, typer.Option(metavar="FILE", help="authorization_details in JSON: what is to be approved.")
     ] = None,
+    site: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="An address of a site behind a proxy that somebody opens.")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Check the policy and explain it; or explain one decision.
 
-    With --user, --client, --scope, --acr or --details it walks through what the person would be asked, with the
+    With --user, --client, --site, --scope, --acr or --details it walks through what the person would be asked, with the
     reasons, and says what comes out. Nobody is signed in and nothing is stored.
     """
     policy, where = policies.load(file)
-    if not (user or client or scope or acr or signed_in or details or max_age is not None):
+    if not (user or client or site or scope or acr or signed_in or details or max_age is not None):
         from idp.policy.plain import plain
 
         output.show({"policy": where, **plain(policy)}, _lines(policy, where), as_json=as_json)
@@ -80,6 +84,7 @@ def check(
             max_age=None if max_age is None else timedelta(seconds=max_age),
             signed_in_with=signed_in,
             details=None if details is None else types.read(details),
+            site=site,
         ),
     )
     walked, left_out = found.walked, found.left_out
@@ -115,7 +120,7 @@ def _tried(policy: "Policy", asked: "Asked") -> "Tried":
             return tried(policy, asked, person=None, client=None, now=DatabaseClock().now())
         return run(lambda idp: try_sign_in(idp, asked, policy=policy))
     except NotAcceptable as error:
-        raise typer.BadParameter(str(error), param_hint="'--details'") from None
+        raise typer.BadParameter(str(error), param_hint="'--site'" if asked.site else "'--details'") from None
 
 
 def _only(policy: "Policy", group: str) -> str:
@@ -131,9 +136,10 @@ def _lines(policy: "Policy", where: str) -> list[str]:
     rows = [
         (name, rule.level.name.lower() if rule.people else "", _freshness(rule), in_units(rule.ttl), _use(rule))
         for name, rule in policy.scopes.items()
+        if name not in policy.places
     ]
     lines.append(output.table(("SCOPE", "NEEDS", "PROVED", "TOKEN LIVES", ""), rows))
-    lines.append("")
+    lines += [*sites.lines(policy), ""]
     lines += [
         f"Members of {name} need {level.name.lower()} for anything{_only(policy, name)}."
         for name, level in policy.groups.items()

@@ -101,6 +101,7 @@ class World:
             consented_here=frozenset(request.scopes),
             internal=client is OURSELVES,
             numbers_checked=self.start.doubted,
+            guards=not self.policy.places.isdisjoint(request.scopes),
         )
 
 

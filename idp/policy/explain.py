@@ -44,6 +44,8 @@ def _why_left_out(policy: Policy, client: Client, scope: str) -> str | None:
     rule = policy.scope_rule(scope)
     if rule is None:
         return "the policy has no such scope"
+    if scope in policy.places:
+        return None if scope in client.scopes else "it is a row of a site, which asks for it by itself"
     if rule.internal:
         return "only our own account pages ask for it"
     if scope not in client.scopes:

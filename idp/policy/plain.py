@@ -30,6 +30,7 @@ def plain(policy: Policy) -> dict[str, Any]:
                 "machines": rule.machines,
             }
             for name, rule in policy.scopes.items()
+            if name not in policy.places
         },
         "groups": {name: level.name.lower() for name, level in policy.groups.items()},
         "group_factors": {name: sorted(factors) for name, factors in policy.only.items()},

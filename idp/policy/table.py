@@ -183,6 +183,11 @@ class Policy:
         """The row of a scope; None for one the policy does not know, which is never granted."""
         return self.scopes.get(scope)
 
+    @property
+    def places(self) -> frozenset[str]:
+        """The scopes that stand for rows of sites."""
+        return frozenset(scope for site in self.sites.values() for scope in site.scopes)
+
     def for_people(self) -> frozenset[str]:
         """The scopes that a person can grant, our own pages' included."""
         return frozenset(scope for scope, rule in self.scopes.items() if rule.people)

@@ -104,13 +104,13 @@ def search(policy: Policy, victim: Victim, start: Start, *, only: Change | None 
 
 
 def alike(policy: Policy) -> list[Sequence[str]]:
-    """The scopes that anybody grants to applications, those together that take the same.
+    """The scopes that anybody grants to applications, and the rows of sites, those together that take the same.
 
     Those of our own API are for who has a role, and take what another scope of their level takes.
     """
     found: dict[object, list[str]] = {}
     for name, rule in policy.scopes.items():
-        if rule.people and not rule.internal and not name.startswith(OURS):
+        if rule.people and (not rule.internal or name in policy.places) and not name.startswith(OURS):
             found.setdefault((rule.level, rule.fresh), []).append(name)
     return list(found.values())
 

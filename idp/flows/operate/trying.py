@@ -1,25 +1,26 @@
 """A sign-in tried out: what somebody would be asked, and what they and the client would get. Nothing is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from idp.errors import OAuthError
-from idp.flows.idp import Idp
+from idp.flows.idp import Idp, as_client
 from idp.flows.operate.finding import Person, find_client, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.walk import Walk, by_itself, some_client, somebody, usual_scopes, walk
 from idp.model import Client, Details, Factor, Prompt
 from idp.oidc import details
-from idp.policy import Act, Policy, left_out
+from idp.policy import Act, Policy, Site, Wanted, host_of, left_out, wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is tried. No `username`: somebody with a phone and an app; no `client`: one that may ask for everything.
 
-    `scopes` empty: a sign-in. `signed_in_with` names the factor by which they signed in elsewhere ten minutes ago;
+    `scopes` empty: a sign-in. `site` is an address of a site behind a proxy that is opened, which says who asks and for
+    what. `signed_in_with` names the factor by which they signed in elsewhere ten minutes ago;
     `details` is the JSON of what they are to approve.
     """
 
@@ -31,6 +32,7 @@ class Asked:
     prompts: frozenset[Prompt] = frozenset()
     signed_in_with: str | None = None
     details: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Tried:
 async def try_sign_in(idp: Idp, asked: Asked, *, policy: Policy | None = None) -> Tried:
     """Walk through a request as `decide` would, by this policy or the one in use.
 
-    Raises `NotThere`, and `NotAcceptable` for a factor that the policy does not have and for details that are none.
+    Raises `NotThere`, and `NotAcceptable` for a factor or a site that the policy does not have, for an address that is
+    refused, and for details that are none.
     """
     permit(idp, Act.SEE_POLICY)
     person = None if asked.username is None else await find_user(idp, asked.username)
@@ -60,6 +63,16 @@ def tried(policy: Policy, asked: Asked, *, person: Person | None, client: Client
     account, authenticators = somebody(now, also=factor)
     if person is not None:
         account, authenticators = person.account, person.authenticators
+    if asked.site is not None:
+        opened, needed = _address(asked.site, policy)
+        if client is not None or asked.scopes or asked.details is not None:
+            raise NotAcceptable("An address says by itself who asks, and for what.")
+        asked, client = replace(asked, scopes=("openid", *needed.scopes)), as_client(opened)
+        if person is None:
+            account = replace(account, groups=account.groups.union(*needed.groups))
+        elif not needed.lets_in(account.groups):
+            said = f"403: {account.username} is in no group that gets in there, whatever they prove"
+            return Tried(client, asked.scopes, Walk((), said, granted=False, why=()), {})
     client = client or some_client(policy)
     scopes = asked.scopes or tuple(usual_scopes(policy, client))
     walked = walk(
@@ -76,6 +89,19 @@ def tried(policy: Policy, asked: Asked, *, person: Person | None, client: Client
         now=now,
     )
     return Tried(client, scopes, walked, _left_out(policy, client, scopes, asked.acr_values))
+
+
+def _address(text: str, policy: Policy) -> tuple[Site, Wanted]:
+    """The site that an address is of, as a browser shows it, and what is needed there."""
+    head, slashes, rest = text.partition("://")
+    host, slash, path = (rest if slashes else head).partition("/")
+    site = policy.sites.get(host_of(host) or "")
+    if site is None:
+        raise NotAcceptable(f"The policy has no site {host!r}: there are {', '.join(policy.sites) or 'none'}.")
+    found = wanted(site, f"/{path}" if slash else "/")
+    if found is None:
+        raise NotAcceptable(f"/{path} is refused (403): applications differ in where this path leads.")
+    return site, found
 
 
 def _details(text: str, client: Client, policy: Policy) -> Details:

@@ -29,6 +29,7 @@ from idp.policy import (
     in_words,
     left_out,
     not_for_this_person,
+    site_of,
 )
 
 MOST_STEPS = 12  # password, second factor, step-up, choice and consent are five
@@ -152,6 +153,7 @@ def walk(
         account=account if events else None,
         events=events,
         authenticators=tuple(authenticators) if events else (),
+        guards=site_of(client.id) is not None,
     )
     steps: list[Step] = []
     answer = decide(facts, policy)
