@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from idp import localpg
-from idp.cli import check_mail, check_settings
+from idp.cli import check_mail, check_settings, check_sites
 from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
@@ -51,7 +51,7 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
     findings.append(check_settings.spending(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        return [*findings, *asyncio.run(_with_database(settings, url)), asyncio.run(check_settings.issuer(settings))]
+        return [*findings, *asyncio.run(_with_database(settings, url)), *asyncio.run(_from_outside(settings))]
     if not localpg.available():
         advice = "set IDP_DATABASE_URL, or: pip install 'stile-idp[embedded]'"
         return [*findings, Finding("database", FAIL, "none is set and the embedded one is not installed", advice)]
@@ -63,7 +63,12 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
             findings += asyncio.run(_with_database(settings, url))
     except localpg.LocalPostgresError as error:
         findings.append(Finding("database", FAIL, str(error)))
-    return [*findings, asyncio.run(check_settings.issuer(settings))]
+    return [*findings, *asyncio.run(_from_outside(settings))]
+
+
+async def _from_outside(settings: Settings) -> list[Finding]:
+    """What browsers find at the addresses that they are sent to."""
+    return [await check_settings.issuer(settings), *await check_sites.sites(settings)]
 
 
 async def _with_database(settings: Settings, url: str) -> list[Finding]:

@@ -3,16 +3,19 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from idp.cli import check_sites
 from tests.world.caddy import CADDY, caddy
 from tests.world.caddy import MISSING as NO_CADDY
 from tests.world.guarded import PAGE, Surfer, application, example, heard, rows, rule
 from tests.world.listening import served
 from tests.world.nginx import MISSING, NGINX, free_port, nginx
+from tests.world.policies import BEFORE
 from tests.world.provider import Provider
 from tests.world.waiting import NEVER
 
@@ -167,3 +170,28 @@ async def test_signing_out_ends_at_the_site_too(alice: Surfer, site: str) -> Non
     await alice.get(f"{site}/.stile/sign-out")
     await alice.submit("/logout/confirm", decision="sign_out")
     assert (await alice.http.get(site + "/", headers=PAGE)).status_code in {302, 303}
+
+
+async def doctor(provider: Provider, tmp_path: Path, *hosts: str) -> list[tuple[str, str]]:
+    """What the checks say of these sites."""
+    path = tmp_path / "policy.toml"
+    path.write_text(BEFORE + "".join(f'[sites."{host}"]\nlevel = "two_factor"\n' for host in hosts), encoding="utf-8")
+    found = await check_sites.sites(provider.idp.settings.model_copy(update={"policy": path}))
+    return [(one.state, one.found) for one in found]
+
+
+async def test_the_doctor_asks_a_site_as_a_stranger_would(
+    provider: Provider, site: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = f"localhost:{port}"
+    assert await doctor(provider, tmp_path, here) == [
+        ("ok", f"{site} sends a stranger to sign in, whatever headers they forge")
+    ]
+    monkeypatch.setattr(provider.idp, "settings", provider.idp.settings.model_copy(update={"trusted_proxies": ()}))
+    assert await doctor(provider, tmp_path, here) == [("FAIL", f"{site} refuses everybody (403)")]
+    async with served(application) as app:
+        open_ = "localhost:{1}".format(*app.getsockname())
+        lets_in = f"http://{open_} lets in whoever comes: it answers 200 to a stranger"
+        nobody = f"localhost:{free_port()}"
+        nothing = f"nothing answers at http://{nobody} (ConnectError)"
+        assert await doctor(provider, tmp_path, open_, nobody) == [("FAIL", lets_in), ("warn", nothing)]
