@@ -28,7 +28,8 @@ def test_the_rows_are_told(file: str, capsys: pytest.CaptureFixture[str]) -> Non
     row = next(line for line in told.splitlines() if line.startswith(f"{WIKI}/admin"))
     assert row.split() == [f"{WIKI}/admin", "strong", "within", "15", "minutes", "as", "the", "site"]
     assert f"site:{WIKI}" not in told
-    assert f'"{WIKI}": {{"title": "Wiki"' in (told := said(capsys, "--file", file, "--json"))
+    told = said(capsys, "--file", file, "--json")
+    assert f'"{WIKI}": {{"title": "Wiki"' in told
     assert f"site:{WIKI}" not in told
 
 

@@ -85,6 +85,9 @@ async def test_a_path_that_needs_more_asks_for_it_and_for_as_long_as_it_says(pro
 async def test_a_step_up_at_one_site_opens_nothing_at_another(provider: Provider, alice: Surfer) -> None:
     await alice.signs_in()
     await elevates(alice)
+    await alice.signs_in_silently(LOGS)
+    assert (await alice.ask("/")).headers["x-stile-acr"] == STRONG
+    assert (await alice.ask("/", host=LOGS)).headers["x-stile-acr"] == TWO_FACTOR
     sent = await alice.ask("/admin", host=LOGS)
     assert sent.status_code == 303
     page = await alice.goes(sent.headers["location"])
