@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from idp.cli import main
+from idp.flows.operate.trying import Asked, try_sign_in
 from idp.policy import load_policy
 from idp.policy.weakest import alike
 from tests.world.guarded import LOGS, WIKI, rows
 from tests.world.policies import BEFORE
+from tests.world.provider import Provider
 
 
 @pytest.fixture
@@ -66,3 +68,10 @@ def test_the_weakest_way_into_a_row_is_looked_for() -> None:
     together = alike(load_policy(BEFORE + rows()))
     row = f"site:{WIKI}/admin"
     assert any(row in names for names in together)
+
+
+async def test_who_is_in_no_group_is_told_so(provider: Provider) -> None:
+    found = await try_sign_in(provider.idp, Asked(username="bob", site=f"http://{WIKI}/"))
+    assert not found.walked.granted
+    assert found.walked.answer == "403: bob is in no group that gets in there, whatever they prove"
+    assert (await try_sign_in(provider.idp, Asked(username="alice", site=f"http://{WIKI}/"))).walked.granted

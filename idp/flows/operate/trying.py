@@ -72,7 +72,7 @@ def tried(policy: Policy, asked: Asked, *, person: Person | None, client: Client
             account = replace(account, groups=account.groups.union(*needed.groups))
         elif not needed.lets_in(account.groups):
             said = f"403: {account.username} is in no group that gets in there, whatever they prove"
-            return Tried(client, asked.scopes, Walk((), said, granted=False, why=()), {})
+            return Tried(client, asked.scopes, Walk((), said, ()), {})
     client = client or some_client(policy)
     scopes = asked.scopes or tuple(usual_scopes(policy, client))
     walked = walk(
