@@ -84,7 +84,7 @@ async def test_a_passkey_is_set_up_signs_in_by_itself_and_confirms_a_transfer(sc
     await sets_up(scripted, "My laptop")
     await scripted.sees("Save your recovery codes")
     await scripted.opens(f"{demo.provider}/account")
-    await scripted.sees("“My laptop”", "On one device only.", "Opens sensitive actions")
+    await scripted.sees("My laptop", "On one device only.", "Opens sensitive actions")
     assert [key["isResidentCredential"] for key in await laptop.keys()] == [True]
     # The browser knows that there is one, and says so in our words.
     await scripted.opens(f"{demo.provider}/account/passkeys/new")
