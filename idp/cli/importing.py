@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv", "stile")
 LARGEST = 256 * 1024 * 1024
 _NAMED = 3
+_SHOWN = 100
+_LONGEST = 300
 EXAMPLES = (
     "\b\nExamples:\n"
     "  idp import keycloak harbour-realm.json --dry-run      what would come over, and what not\n"
@@ -90,6 +92,7 @@ def import_(
         "clients": done.clients,
         "clients_there": done.clients_there,
         "groups": dict(done.groups),
+        "roles": dict(done.roles),
         "on_hold": done.held,
         "left": [{"who": each.who, "what": each.what, "why": each.why} for each in done.left],
     }
@@ -131,14 +134,20 @@ def _lines(done: "Imported", *, dry_run: bool) -> list[str]:
     ]
     if there := len(done.people_there) + len(done.clients_there):
         lines.append(f"{there} were there already, and are as they were.")
-    lines += [f"In the group {group}: {count}." for group, count in done.groups]
+    for group, count in done.groups:
+        role = done.roles.get(group)
+        lines.append(f"In the group {group}{f', which gives the role {role}' if role else ''}: {count}.")
     if done.held:
         what = _count(done.held, "app or phone", "apps and phones")
         lines.append(f"{what} on hold: the owners are told, by e-mail or text message, in a quarter of an hour.")
     if done.left:
         lines += ["", "What does not come over, or is not as it was:"]
-        for (what, why), whose in _together(done.left):
-            lines += [f"  {_who(whose)}: {what}", f"      {why[0].upper()}{why[1:].removesuffix('.')}."]
+        together = _together(done.left)
+        for (what, why), whose in together[:_SHOWN]:
+            because = _plain(why[0].upper() + why[1:].removesuffix("."))
+            lines += [f"  {_who(whose)}: {_plain(what)}", f"      {because}."]
+        if len(together) > _SHOWN:
+            lines.append(f"  And {len(together) - _SHOWN} more kinds: --json lists all.")
     return lines
 
 
@@ -147,14 +156,21 @@ def _together(left: "Sequence[Left]") -> "list[tuple[tuple[str, str], list[str]]
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in left:
         found[each.what, each.why].append(each.who)
-    clients = [item for item in found.items() if item[1][0].startswith("client ")]
-    people = [item for item in found.items() if item not in clients]
-    return sorted(people, key=lambda item: -len(item[1])) + sorted(clients, key=lambda item: item[1])
+    parts: tuple[list[tuple[tuple[str, str], list[str]]], ...] = ([], [])
+    for item in found.items():
+        parts[item[1][0].startswith("client ")].append(item)
+    return sorted(parts[0], key=lambda item: -len(item[1])) + sorted(parts[1], key=lambda item: item[1])
 
 
 def _who(whose: Sequence[str]) -> str:
-    shown = ", ".join(whose[:_NAMED]) or "the file"
+    shown = ", ".join(_plain(each) for each in whose[:_NAMED] if each) or "the file"
     return shown if len(whose) <= _NAMED else f"{shown} and {len(whose) - _NAMED} more"
+
+
+def _plain(text: str) -> str:
+    """A name out of a file as a terminal may show it: whoever wrote it does not move the cursor."""
+    shown = "".join(each if each.isprintable() else "?" for each in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 def _count(number: int, one: str, many: str) -> str:

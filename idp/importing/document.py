@@ -10,6 +10,7 @@ from idp.importing.incoming import Unreadable
 from idp.oidc.strictjson import Malformed, parse_array, parse_object
 
 DEPTH = 64
+_LONGEST_NAME = 80
 _BOM = "\ufeff".encode()
 
 
@@ -24,7 +25,8 @@ class Object:
         return self.members.get(name) is not None
 
     def _place(self, name: str) -> str:
-        return f"{self.where}.{name}" if self.where else name
+        shown = name if name.isprintable() and len(name) <= _LONGEST_NAME else "…"
+        return f"{self.where}.{shown}" if self.where else shown
 
     def _of(self, name: str, kind: "type | UnionType", words: str) -> Any:  # noqa: ANN401 - any JSON value
         value = self.members.get(name)
@@ -116,9 +118,9 @@ def read_list(content: bytes, *, inside: str) -> list[Object]:
     try:
         if text.startswith(b"["):
             return list(objects(parse_array(text, depth=DEPTH), "entries"))
-        lines = text.splitlines()
+        lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1 and all(line.strip().startswith(b"{") and line.strip().endswith(b"}") for line in lines[:2]):
-            found = [parse_object(line, depth=DEPTH) for line in lines if line.strip()]
+            found = [parse_object(line, depth=DEPTH) for line in lines]
             return list(objects(found, "lines"))
         whole = Object(parse_object(text, depth=DEPTH))
     except Malformed as error:

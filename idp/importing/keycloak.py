@@ -39,6 +39,8 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
     if "users" not in realm:
         why = "the file has none, as the console's partial export: use `kc.sh export --users realm_file`"
         yield Left("", "people", why)
+    for provider in realm.objects("identityProviders"):
+        yield Left("", f"identity provider {provider.text('alias') or ''}", "Stile signs people in itself")
     yield from keycloak_clients.read(realm)
     doubtful = _doubtful(realm.objects("groups"))
     for user in realm.objects("users"):

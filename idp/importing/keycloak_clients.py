@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from idp.importing.document import Object
 from idp.importing.incoming import Application, Entry, Left
-from idp.oidc import redirects
+from idp.oidc import origins, redirects
 from idp.oidc.claims import PERSON_SCOPES
 
 BUILT_IN = frozenset(
@@ -20,6 +20,9 @@ _OURS = {
     "organization",
 }  # say nothing here
 _WILD = "it ends in *: register each address byte for byte, with `idp client set --redirect-uri`"
+_UNKNOWN = "Stile has nothing like it"
+_GROUPS = "oidc-group-membership-mapper"
+_CLAIMS = "claims are those that scopes give (OIDC Core 5.4), and acr and amr are what was proved"
 _ALGORITHMS = "id.token.signed.response.alg"
 
 
@@ -56,21 +59,18 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
     if signs_in and not kept:
         yield Left(who, "the client", "none of its redirect URIs comes over: register it with `idp client add`")
         return
-    for member, what in (("implicitFlowEnabled", "implicit flow"), ("directAccessGrantsEnabled", "password grant")):
-        if client.flag(member):
-            yield Left(who, what, "OAuth 2.1 has it no more: the application asks for a code")
-    for name, what in (("backchannel.logout.url", "back-channel logout"), ("acr.loa.map", "its own acr values")):
-        if name in attributes:
-            yield Left(who, what, "Stile has nothing like it")
+    for what, why in _unlike(client):
+        yield Left(who, what, why)
     after = attributes.text("post.logout.redirect.uris") or ""
     wanted = [_absolute(uri, root) for each in after.split("##") for uri in (given if each == "+" else [each]) if uri]
     ends = list(dict.fromkeys(wanted))
     for uri in ends:
         if uri not in given and ("*" in uri or redirects.problem(uri, native=native) is not None):
             yield Left(who, f"post-logout URI {uri}", _WILD if "*" in uri else "it cannot be registered")
-    origins = client.texts("webOrigins")
     home = _absolute(client.text("baseUrl") or "", root)
-    scopes = (*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes"))
+    scopes = [*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes")]
+    if any(each.text("protocolMapper") == _GROUPS for each in client.objects("protocolMappers")):
+        scopes.append("groups")
     silent = _OURS if signs_in else _OURS | PERSON_SCOPES
     require_pkce = public or attributes.text("pkce.code.challenge.method") == "S256"
     if signs_in and not require_pkce:
@@ -91,12 +91,40 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
         require_pkce=require_pkce,
         require_pushed=attributes.text("require.pushed.authorization.requests") == "true",
         signing_alg=attributes.text(_ALGORITHMS),
-        # `+` stands for the origins of the redirect URIs, which are ours without a word
-        origins=() if set(origins) <= {"+"} else tuple(origin for origin in origins if origin not in {"+", "*"}),
+        origins=_origins(client.texts("webOrigins"), kept),
         home_uri=home if home and redirects.problem(home, native=False) is None else None,
         native=native,
         disabled=not client.flag("enabled", otherwise=True),
     )
+
+
+def _origins(given: tuple[str, ...], redirect_uris: list[str]) -> tuple[str, ...]:
+    """`+` stands for the origins of the redirect URIs, which are ours without a word."""
+    more = [origin for origin in given if origin not in {"+", "*"}]
+    if not more:
+        return ()
+    own = (origins.serialised(uri) for uri in redirect_uris if "+" in given and uri.startswith("http"))
+    every = dict.fromkeys([*(origin for origin in own if origin is not None), *more])
+    return tuple(origin for origin in every if origins.problem(origin) is None)
+
+
+def _unlike(client: Object) -> Iterator[tuple[str, str]]:
+    """What of a client is otherwise here, and why."""
+    for member, what in (("implicitFlowEnabled", "implicit flow"), ("directAccessGrantsEnabled", "password grant")):
+        if client.flag(member):
+            yield what, "OAuth 2.1 has it no more: the application asks for a code"
+    attributes = client.object("attributes")
+    for name, what in (("backchannel.logout.url", "back-channel logout"), ("acr.loa.map", "its own acr values")):
+        if name in attributes:
+            yield what, _UNKNOWN
+    if "access.token.lifespan" in attributes:
+        yield "life of access tokens", "the policy says it, by scope and for all"
+    if "*" in client.texts("webOrigins"):
+        yield "web origin *", "each origin is named: `idp client set --origin`"
+    for mapper in client.objects("protocolMappers"):
+        name, kind = mapper.text("name") or "", mapper.text("protocolMapper") or ""
+        why = "with the scope `groups` the claim `groups` has them, by our names" if kind == _GROUPS else _CLAIMS
+        yield f"mapper {name}", why
 
 
 def _no_secret(client: Object, secret: str | None) -> str | None:

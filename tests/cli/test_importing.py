@@ -31,6 +31,15 @@ def test_a_dry_run_lists_what_does_not_come(idp: Run) -> None:
     assert [secret for secret in SECRETS if secret in said.out + said.err] == []
 
 
+def test_no_name_in_a_file_moves_the_cursor(idp: Run, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text('username,groups\n"\x1b[2Jada",x\nbob,\x1b]0;you\x07\n', encoding="utf-8")
+    ran = idp("import", "csv", str(file), "--dry-run")
+    assert ran.status == 0, ran.err
+    assert "?[2Jada" in ran.out
+    assert [each for each in ran.out if not each.isprintable() and each != "\n"] == []
+
+
 def test_json_is_one_object_with_every_name(idp: Run) -> None:
     found = idp("import", "keycloak", REALM, "--dry-run", "--json").json
     assert found["dry_run"] is True

@@ -194,7 +194,14 @@ async def test_clients_come_with_their_secrets_and_what_can_be_registered_byte_f
     assert shop.redirect_uris == ("https://shop.example.com/cb",)
     assert shop.post_logout_redirect_uris == ("https://shop.example.com/cb",)
     assert wild.post_logout_redirect_uris == ("https://wild.example.com/bye",)
-    assert (wild.signing_alg, wild.native, wild.origins) == ("ES256", True, ("https://extra.example.com",))
+    assert (wild.signing_alg, wild.native) == ("ES256", True)
+    assert set(wild.origins) == {
+        "https://wild.example.com",
+        "https://other.example.com",
+        "https://extra.example.com",
+    }
+    assert "groups" in shop.scopes  # there a mapper put them into every token
+    assert {"mapper groups", "mapper amr"} <= set(left_of(done, "client shop"))
     provider.secrets |= {"shop": "shop-secret-invented-0001", "wild": "shop-secret-invented-0001"}
     assert (await provider.token("shop", grant_type="authorization_code", code="x")).json()["error"] == "invalid_grant"
     assert (await provider.token("wild", grant_type="authorization_code", code="x")).json()["error"] == "invalid_client"
@@ -228,6 +235,70 @@ async def test_each_person_and_client_is_in_the_audit_trail(provider: Provider) 
     assert len(people) == len(PASSWORDS)
     assert {"source": "keycloak", "password": True, "factors": ["totp"], "held": [], "by": "operator"} in people
     assert sum(name == "client.changed" for name, _ in rows) == 3
+
+
+async def test_who_has_proved_an_address_here_keeps_it_and_the_dry_run_knows(provider: Provider) -> None:
+    await provider.add_person("other", email="ANNA@example.com", email_verified=True)
+    dry = await bring(provider, dry_run=True)
+    assert "somebody here" in left_of(dry, "anna")["proved e-mail address"]
+    assert await bring(provider) == dry
+    found = await accounts.by_username(provider.idp.db, username="anna")
+    assert found is not None
+    assert (found[0].email, found[0].email_verified) == ("anna@example.com", False)
+
+
+async def test_a_client_of_a_name_that_is_taken_is_left_and_the_dry_run_knows(provider: Provider) -> None:
+    await provider.add_client("other", "https://other.example.com/cb", name="Shop")
+    dry = await bring(provider, dry_run=True)
+    assert "exists already" in left_of(dry, "client shop")["the client"]
+    assert await bring(provider) == dry
+
+
+async def test_a_group_that_gives_a_role_is_said_to(provider: Provider) -> None:
+    admins = '[groups]\nCustomers = { level = "strong", role = "admin" }\n'
+    provider.idp.policy = load_policy(OURS.replace("[groups]\n", admins))
+    assert (await bring(provider, dry_run=True)).roles == {"Customers": "admin"}
+
+
+async def test_no_scope_for_operators_work_comes_with_a_file(provider: Provider) -> None:
+    def ask(found: dict[str, Any]) -> None:
+        for client in found["clients"]:
+            client["defaultClientScopes"] = ["stile:people:write", "profile"]
+
+    await bring(provider, realm(ask))
+    every = {scope for each in await clients.all_clients(provider.idp.db) for scope in each.scopes}
+    assert "profile" in every
+    assert [scope for scope in every if scope.startswith("stile:")] == []
+
+
+async def test_hostile_texts_are_judged_and_never_an_error_of_the_database(provider: Provider) -> None:
+    def places(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        match value:
+            case dict():
+                return [found for name, each in value.items() for found in places(each, (*path, name))]
+            case list():
+                return [found for at, each in enumerate(value) for found in places(each, (*path, at))]
+            case _:
+                return [path] if isinstance(value, str) else []
+
+    start = json.loads(REALM.read_bytes())
+    start["users"], start["clients"] = start["users"][:1], start["clients"][10:]
+    before, said = await hashes(provider), set[str]()
+    for path in places(start["users"], ("users",)) + places(start["clients"], ("clients",)):
+        for hostile in ("\x1b[2J\x07", "a" * 70_000, "\u202ex", "\U0001f600", "9" * 30):
+            found = json.loads(json.dumps(start))
+            holder = found
+            for step in path[:-1]:
+                holder = holder[step]
+            holder[path[-1]] = hostile
+            try:
+                entries = list(keycloak.read(json.dumps(found).encode()))
+            except Unreadable as error:
+                said.add(str(error))
+                continue
+            await importing.bring(provider.idp, entries, Terms("keycloak", vouch_phones=True))
+    assert set(before) < set(await hashes(provider))
+    assert [each for each in said if not each.isprintable() or len(each) > 300] == []
 
 
 def test_a_secret_of_asterisks_is_none() -> None:

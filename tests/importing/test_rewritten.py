@@ -32,6 +32,21 @@ async def test_everybody_who_was_right_gets_in_and_the_hash_is_made_anew_once(pr
         assert not passwords.needs_rehash(passwords.Password(TYPED), hashed=stored)
 
 
+async def test_a_hash_that_is_made_anew_costs_no_statement_more(provider: Provider) -> None:
+    foreign = bcrypt.hashpw(TYPED.encode(), bcrypt.gensalt(4)).decode()
+    counts = []
+    for hashed in (foreign, None):
+        if hashed is not None:
+            await provider.idp.db.one(SET, hashed=hashed)
+        browser = provider.browser()
+        await browser.get(provider.authorize_url())
+        provider.count()
+        await browser.submit("/password", follow=False, username="alice", password=TYPED)
+        counts.append(len(provider.statements))
+        provider.idp.db.on_statement = None
+    assert counts == [3, 3]
+
+
 async def test_the_same_form_twice_at_once_leads_where_the_first_led(provider: Provider) -> None:
     foreign = bcrypt.hashpw(TYPED.encode(), bcrypt.gensalt(4)).decode()
     for _ in range(ROUNDS):

@@ -6,7 +6,7 @@ told of it, and a number that no code came back from is no phone. An operator wh
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -30,6 +30,7 @@ from idp.flows.people.enrol import LONGEST_LABEL, label_of
 from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
 from idp.importing.incoming import App, Left, Person, Phone
 from idp.model import Account, Authenticator, Factor
+from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.store.people.arrivals import Arrival, Enrolled
 
@@ -109,7 +110,16 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         factors=[each.factor.value for each in factors],
         held=[each.factor.value for each in factors if each.hold is not None],
     )
-    yield Arrival(account, event, password, tuple(enrolled), dict(person.consents))
+    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, person.consents))
+
+
+def agreed(policy: Policy, consents: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """What may be remembered of it: scopes that the policy has, and that are not asked for each time."""
+    kept = {
+        client: tuple(scope for scope in scopes if policy.scope_rule(scope) and not policy.is_fresh_scope(scope))
+        for client, scopes in consents.items()
+    }
+    return {client: scopes for client, scopes in kept.items() if scopes}
 
 
 def _password(person: Person) -> str | Left:

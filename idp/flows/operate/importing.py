@@ -4,7 +4,7 @@ Every batch is whole or not at all, and who is there is left alone: what was int
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from idp.audit import ClientChanged
@@ -28,16 +28,22 @@ from idp.store.people import arrivals
 from idp.store.people.arrivals import Arrival
 from idp.store.tokens import clients
 
+_OPERATORS = "stile:"  # scopes for an operator's work, which no other system gives
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Who and what came over, who was there already, and what does not come. `held`: apps and phones on hold."""
+    """Who and what came over, who was there already, and what does not come.
+
+    `groups` are how many came into each, and `roles` those that a group gives. `held`: apps and phones on hold.
+    """
 
     people: tuple[str, ...]
     people_there: tuple[str, ...]
     clients: tuple[str, ...]
     clients_there: tuple[str, ...]
     groups: tuple[tuple[str, int], ...]
+    roles: Mapping[str, str]
     held: int
     left: tuple[Left, ...]
 
@@ -87,11 +93,19 @@ async def bring(
     came, there = await _people(idp, arrivals_, left, dry_run=dry_run)
     ours = [each for each in arrivals_ if each.account.username in came]
     groups = Counter(group for each in ours for group in sorted(each.account.groups))
+    roles = {group: role.name.lower() for group in groups if (role := idp.policy.role_of([group])) is not None}
     held = sum(one.authenticator.hold is not None for each in ours for one in each.enrolled)
     # Of who was there before nothing is changed, so nothing was left behind.
     told = tuple(each for each in left if each.who not in there)
     return Imported(
-        tuple(sorted(came)), tuple(sorted(there)), registered, clients_there, tuple(sorted(groups.items())), held, told
+        people=tuple(sorted(came)),
+        people_there=tuple(sorted(there)),
+        clients=registered,
+        clients_there=clients_there,
+        groups=tuple(sorted(groups.items())),
+        roles=roles,
+        held=held,
+        left=told,
     )
 
 
@@ -120,10 +134,9 @@ async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         if dry_run:
-            there = await arrivals.there(idp.db, [each.account for each in batch])
-            came |= {each.account.username for each in batch} - there
-            continue
-        added = await arrivals.add(idp.db, batch, now=idp.clock.now())
+            added = await arrivals.would_add(idp.db, batch)
+        else:
+            added = await arrivals.add(idp.db, batch, now=idp.clock.now())
         for each in batch:
             if each.account.id in added:
                 came.add(each.account.username)
@@ -136,7 +149,8 @@ async def _clients(
     idp: Idp, wanted: Sequence[Application | Client], left: list[Left], *, dry_run: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are registered now, and of those that were."""
-    known = {client.id for client in await clients.all_clients(idp.db)}
+    registered = await clients.all_clients(idp.db)
+    known, names = {client.id for client in registered}, {client.name for client in registered}
     came, there = [], []
     for application in wanted:
         client_id = application.id if isinstance(application, Client) else application.client_id
@@ -150,6 +164,8 @@ async def _clients(
                 client, lost = client_kept(application, idp.policy)
             else:
                 client, lost = _client(application, idp.policy)
+            if client.name in names or client.id in came:
+                raise AlreadyThere(f"A client named {client.name!r} exists already.")  # noqa: TRY301 - as the database would
             if not dry_run:
                 await _register(idp, client)
         except (NotAcceptable, AlreadyThere) as error:
@@ -157,6 +173,7 @@ async def _clients(
             continue
         left += [Left(who, each.what, each.why) for each in lost]
         came.append(client.id)
+        names.add(client.name)
     return tuple(came), tuple(there)
 
 
@@ -169,6 +186,7 @@ def _client(given: Application, policy: Policy) -> tuple[Client, list[Left]]:
         for scope, rule in rules.items()
         if rule is not None
         and not rule.internal
+        and not scope.startswith(_OPERATORS)
         and ((given.signs_in and rule.people) or (given.machine and rule.machines))
     }
     lost += [

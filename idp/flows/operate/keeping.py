@@ -10,7 +10,7 @@ from typing import Any
 from idp.audit import AccountImported
 from idp.factors import hashes, totp
 from idp.flows.idp import Idp
-from idp.flows.operate.arriving import Terms, about, language
+from idp.flows.operate.arriving import Terms, about, agreed, language
 from idp.flows.operate.clients import NewClient, parse
 from idp.flows.operate.finding import by_mail
 from idp.flows.operate.people import NotAcceptable, parse_username
@@ -68,7 +68,7 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
         factors=[each.authenticator.factor.value for each in enrolled],
         held=[each.authenticator.factor.value for each in enrolled if each.authenticator.hold is not None],
     )
-    yield Arrival(account, event, password, tuple(enrolled), kept.consents)
+    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, kept.consents))
 
 
 def _flat(account: Account) -> dict[str, str]:

@@ -76,11 +76,13 @@ audited AS (
     SELECT :now, arriving.audit_name, made.id, arriving.audit_fields FROM made JOIN arriving ON arriving.id = made.id
 )
 SELECT id, email_verified FROM made""")
-_THERE = Sql("""
-SELECT username FROM account WHERE username = ANY (:usernames)
-UNION
-SELECT wanted.username FROM unnest(:ids::uuid[], :usernames::text[]) AS wanted (id, username)
-JOIN account ON account.id = wanted.id""")
+_WOULD_ADD = Sql("""
+SELECT wanted.id, wanted.email IS NOT NULL AND NOT EXISTS (
+           SELECT FROM account other WHERE lower(other.email) = lower(wanted.email) AND other.email_verified
+       ) AS email_verified
+FROM unnest(:ids::uuid[], :usernames::text[], :emails::text[]) AS wanted (id, username, email)
+WHERE NOT EXISTS (SELECT FROM account there WHERE there.username = wanted.username)
+  AND NOT EXISTS (SELECT FROM account there WHERE there.id = wanted.id)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,16 @@ async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapp
     return {row["id"]: row["email_verified"] for row in rows}
 
 
-async def there(conn: Conn, wanted: Sequence[Account]) -> frozenset[str]:
-    """The usernames of those who would be left alone."""
-    rows = await conn.all(_THERE, ids=[each.id for each in wanted], usernames=[each.username for each in wanted])
-    return frozenset(row["username"] for row in rows)
+async def would_add(conn: Conn, arrivals: Sequence[Arrival]) -> Mapping[UUID, bool]:
+    """What `add` would answer now; nothing is stored."""
+    wanted = [each.account for each in arrivals]
+    rows = await conn.all(
+        _WOULD_ADD,
+        ids=[each.id for each in wanted],
+        usernames=[each.username for each in wanted],
+        emails=[each.email if each.email_verified else None for each in wanted],
+    )
+    return {row["id"]: row["email_verified"] for row in rows}
 
 
 def _person(arrival: Arrival, now: datetime) -> dict[str, Any]:
