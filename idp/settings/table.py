@@ -120,7 +120,9 @@ class Settings(BaseModel):
     passkey_rp_id: Domain | None = Field(None, description="Domain of passkeys: the issuer's host, or one above it")
     passkey_origins: Origins = Field((), description="Other origins that may use them, as in https://bank.example.org")
     passkey_roots: Certificates | None = Field(None, description="PEM file of makers whose word counts on hardware")
-    trusted_proxies: Networks = Field((), description="Networks whose X-Forwarded-For is believed")
+    trusted_proxies: Networks = Field(
+        (), description="Networks of proxies that are believed, and may ask /forward-auth"
+    )
     trusted_networks: Networks = Field((), description="Networks exempt from the limits per address")
     dev: bool = Field(default=False, description="Show the message inbox at /dev/outbox; loopback issuers only")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line written")

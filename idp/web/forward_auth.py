@@ -26,8 +26,6 @@ START_PATH, SIGN_OUT_PATH = f"{SITE_PATH}/start", f"{SITE_PATH}/sign-out"
 # What an application is told, always all of it: a proxy that writes these over what came from outside lets nothing in.
 TOLD = ("Remote-User", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
 _ORIGINAL = re.compile(r"https?://([^/?#@\\]*)(/.*)", re.IGNORECASE)
-# RFC 6797 7: of the host of an application we say nothing about the hosts below it
-_HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,7 @@ async def forward_auth(request: Request) -> Response:
     """Any method at /forward-auth, and below it: 200 lets pass, 303 leads to sign in, 401 and 403 refuse."""
     idp = idp_of(request)
     machine(request)
+    request.scope["state"][BASE] = SITE_PATH
     asked = _described(request) if is_from(request, idp.settings.trusted_proxies) else None
     if asked is None:
         peer = request.client.host if request.client else "unknown"
@@ -91,7 +90,7 @@ def _only(request: Request, name: str) -> str | None:
 
 
 def _passed(site: Site, person: Person, cookie: str | None) -> Response:
-    response = Response(None, 200, {"Cache-Control": "no-store", **_HSTS})
+    response = Response(None, 200, {"Cache-Control": "no-store"})
     groups = ",".join(group for group in person.groups if "," not in group)
     for name, value in zip(TOLD, (person.username, groups, person.email, person.acr), strict=True):
         # What is no ASCII goes as UTF-8, as proxies pass it on; nothing ends the line.
@@ -107,12 +106,10 @@ def _sent(request: Request, site: Site, asked: Asked, *, further: bool) -> Respo
     there = f"{site.origin}{START_PATH}?{urlencode({'rd': _onward(request, site, asked)})}"
     looks = _looks(request)
     if looks and not asked.by_status:
-        response = see_other(there)
-        response.headers.update(_HSTS)
-        return response
+        return see_other(there)
     error = "insufficient_user_authentication" if further else "login_required"
     body = json.dumps({"error": error, "sign_in": there})
-    headers = {"Cache-Control": "no-store", "WWW-Authenticate": f'Stile realm="{site.host}", error="{error}"', **_HSTS}
+    headers = {"Cache-Control": "no-store", "WWW-Authenticate": f'Stile realm="{site.host}", error="{error}"'}
     if looks:
         headers["Location"] = there
     return Response(body, 401, headers, "application/json")
@@ -142,14 +139,12 @@ def _looks(request: Request) -> bool:
 
 def _refused(request: Request, asked: Asked | None, error: str) -> Response:
     if asked is None or asked.by_status or not _looks(request):
-        return Response(json.dumps({"error": error}), 403, {"Cache-Control": "no-store", **_HSTS}, "application/json")
-    request.scope["state"][BASE] = SITE_PATH
+        return Response(json.dumps({"error": error}), 403, {"Cache-Control": "no-store"}, "application/json")
     if error == "access_denied":
         response: Response = trouble(request, Trouble.NOT_IN_GROUP, sign_out=SIGN_OUT_PATH)
     else:
         response = trouble(request, Trouble.BAD_REQUEST)
     response.status_code = 403
-    response.headers.update(_HSTS)
     return response
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -18,12 +18,14 @@ from idp import metrics
 from idp.addresses import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, TooMany, Unavailable, places
+from idp.flows.idp import SITE_PATH
 from idp.model import NOBODY, OPERATOR
 from idp.oidc import metadata
 from idp.web import cors
 from idp.web.answers import trouble
 from idp.web.door import NotOurForm, TooLarge, Unreadable
-from idp.web.pages import HSTS, SECURITY_HEADERS, Trouble
+from idp.web.forward_auth import FORWARD_AUTH
+from idp.web.pages import HSTS, HSTS_ALONE, SECURITY_HEADERS, Trouble
 
 _log = structlog.get_logger("idp.web")
 _JSON = (
@@ -45,8 +47,9 @@ class Around:
     def __init__(self, app: ASGIApp, *, issuer: str) -> None:
         self._app = app
         secure = issuer.startswith("https://")
-        always = {**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})}
-        self._always = [(name.lower().encode(), value.encode()) for name, value in always.items()]
+        self._always = _lines({**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})})
+        # RFC 6797 7: of the host of an application we say nothing about the hosts below it
+        self._elsewhere = _lines({**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS_ALONE} if secure else {})})
         self._base = urlsplit(issuer).path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +80,7 @@ class Around:
             if message["type"] == "http.response.start":
                 begun = True
                 status = message["status"]
-                self._add_headers(message, request_id)
+                self._add_headers(message, request_id, asked["path"])
                 self._let_pages_read(message, asked)
             await send(message)
 
@@ -105,10 +108,11 @@ class Around:
             ORIGIN.set(None)
             OPERATOR.reset(nobody)
 
-    def _add_headers(self, message: Message, request_id: str) -> None:
+    def _add_headers(self, message: Message, request_id: str, path: str) -> None:
         headers: list[tuple[bytes, bytes]] = message["headers"]
         there = {name for name, _ in headers}
-        headers.extend(pair for pair in self._always if pair[0] not in there)
+        elsewhere = path.startswith((f"{SITE_PATH}/", self._base + FORWARD_AUTH))
+        headers.extend(pair for pair in (self._elsewhere if elsewhere else self._always) if pair[0] not in there)
         headers.append((b"x-request-id", request_id.encode()))
 
     def _let_pages_read(self, message: Message, asked: Scope) -> None:
@@ -142,6 +146,10 @@ class Around:
         response = trouble(request, kind, detail=detail, retry=retry)
         response.headers.update(headers)
         return response
+
+
+def _lines(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _kind(error: Exception) -> tuple[Trouble, str | None, bool]:

@@ -23,7 +23,6 @@ from idp.web.operations import static
 from idp.web.pages import LoggedOut, Trouble
 
 REFUSED_PATH = f"{SITE_PATH}/refused"
-_HSTS = "max-age=31536000"  # RFC 6797 7: of the host of an application we say nothing about the hosts below it
 _KINDS = {
     "invalid_request": Trouble.BAD_REQUEST,
     "invalid_state": Trouble.OTHER_BROWSER,
@@ -45,9 +44,7 @@ def _of_site(endpoint: Callable[[Request, Site], Awaitable[Response]]) -> Endpoi
     async def found(request: Request) -> Response:
         request.scope["state"][BASE] = SITE_PATH
         site = idp_of(request).policy.sites.get(host_of(request.headers.get("host", "")) or "")
-        response = trouble(request, Trouble.NOT_FOUND) if site is None else await endpoint(request, site)
-        response.headers["Strict-Transport-Security"] = _HSTS
-        return response
+        return trouble(request, Trouble.NOT_FOUND) if site is None else await endpoint(request, site)
 
     return found
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +9,11 @@ import httpx
 import pytest
 
 from idp.cli import check_sites
-from tests.world.caddy import CADDY, caddy
+from tests.world.caddy import CADDY
 from tests.world.caddy import MISSING as NO_CADDY
-from tests.world.guarded import PAGE, Surfer, application, example, heard, rows, rule
+from tests.world.guarded import PAGE, Surfer, application, behind, heard, rows, rule
 from tests.world.listening import served
-from tests.world.nginx import MISSING, NGINX, free_port, nginx
+from tests.world.nginx import MISSING, NGINX, free_port
 from tests.world.policies import BEFORE
 from tests.world.provider import Provider
 from tests.world.waiting import NEVER
@@ -40,23 +39,9 @@ FORGED = {
 async def port(
     request: pytest.FixtureRequest, stage: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[int]:
-    """The port of the site: the example as it stands, but for names, ports and certificates."""
-    port, text = free_port(), example(request.param)
-    async with AsyncExitStack() as stack:
-        idp, app = [await stack.enter_async_context(served(each)) for each in (stage.app, application)]
-        for written, here in (
-            ("listen 443 ssl", f"listen 127.0.0.1:{port}"),
-            ("server_name wiki.example.com", "server_name localhost"),
-            ("https://wiki.example.com", f"http://localhost:{port}"),
-            ("wiki.example.com {", f"http://localhost:{port} {{\n    bind 127.0.0.1"),
-            ("wiki.example.com", f"localhost:{port}"),
-            ("127.0.0.1:8000", "{}:{}".format(*idp.getsockname())),
-            ("127.0.0.1:3000", "{}:{}".format(*app.getsockname())),
-        ):
-            text = text.replace(written, here)
-        kept = "\n".join(line for line in text.splitlines() if "ssl_certificate" not in line)
-        start = nginx if request.param == "nginx" else caddy
-        await stack.enter_async_context(start(kept, port, tmp_path_factory.mktemp(request.param)))
+    """The port of the site."""
+    port, here = free_port(), tmp_path_factory.mktemp(request.param)
+    async with served(stage.app) as idp, behind(request.param, "{}:{}".format(*idp.getsockname()), port, here):
         yield port
 
 

@@ -1,14 +1,18 @@
 """What a proxy is answered: who gets in where, for how long, and at what price."""
 
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from idp.crypto import KeyChain
+from idp.errors import Unavailable
 from idp.store.people import accounts
 from tests.world.guarded import LOGS, PAGE, WIKI, Surfer, rows, rule
 from tests.world.provider import PASSWORD, Provider
+from tests.world.running import running
 from tests.world.stage import STRONG, TWO_FACTOR
 
 MINUTE = timedelta(minutes=1)
@@ -291,3 +295,43 @@ async def test_a_pass_that_would_be_too_long_is_none_and_costs_a_statement(provi
     await accounts.set_groups(
         provider.idp.db, account_id=found[0].id, groups=frozenset({"staff"}), now=provider.clock.now()
     )
+
+
+async def test_an_issuer_below_a_path_and_a_name_of_its_own_for_the_host(
+    provider: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path
+) -> None:
+    settings = provider.idp.settings.model_copy(update={"issuer": "https://id.example.com/auth"})
+    async with running(database_url, key_chain, settings) as below:
+        rule(below, '[sites."wiki.example.com"]\nlevel = "two_factor"\n')
+        http = Surfer(below).http
+        told = {"X-Forwarded-Host": "wiki.example.com", "X-Forwarded-Uri": "/x", **PAGE}
+        asked = await http.get("http://localhost:8000/auth/forward-auth", headers=told)
+        envoys = await http.get(
+            "http://localhost:8000/auth/forward-auth/x", headers={**PAGE, "Host": "wiki.example.com"}
+        )
+        assert asked.headers["location"] == envoys.headers["location"]
+        begun = await http.get("http://localhost:8000/.stile/start?rd=/x", headers={"Host": "wiki.example.com"})
+        assert begun.headers["location"].startswith(
+            "https://id.example.com/auth/authorize?client_id=site%3Awiki.example.com"
+        )
+        cookie = begun.headers["set-cookie"]
+        assert cookie.startswith("__Host-stile-going=")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+        style = await http.get("http://localhost:8000/.stile/static/stile.css", headers={"Host": "wiki.example.com"})
+        for answer in (asked, begun, style):
+            # of the hosts below an application's we know nothing
+            assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+async def test_doubt_lets_nobody_pass(provider: Provider, alice: Surfer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await alice.signs_in()
+    provider.clock.move(2 * MINUTE)
+
+    async def gone(*_: object, **__: object) -> None:
+        raise Unavailable("The database is gone.")
+
+    monkeypatch.setattr(provider.idp.db, "one", gone)
+    answer = await alice.ask("/")
+    assert answer.status_code == 503
+    assert "remote-user" not in answer.headers
+    assert "/.stile/static/stile.css" in answer.text

@@ -73,10 +73,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Served]:
-    """A provider with nobody in it."""
+def served(home: Path, **more: str) -> Iterator[Served]:
+    """A provider with nobody in it, and with `more` settings."""
     port = free_port()
-    settings = {"IDP_ISSUER": f"http://localhost:{port}", "IDP_SMS_COUNTRIES": "EE"}
+    settings = {"IDP_ISSUER": f"http://localhost:{port}", "IDP_SMS_COUNTRIES": "EE", **more}
     with processes.serving(home, "--port", str(port), **settings):
         yield Served(settings["IDP_ISSUER"], home)
 

@@ -14,7 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from idp.crypto import KeyChain
 from idp.policy import load_policy
+from tests.world.caddy import caddy
 from tests.world.databases import empty
+from tests.world.listening import served
+from tests.world.nginx import nginx
 from tests.world.policies import BEFORE
 from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, ISSUER, PASSWORD, Browser, Provider
 from tests.world.running import running, settings_for
@@ -159,3 +162,23 @@ def example(kind: str) -> str:
     found = re.search(rf"```{kind}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return found[1]
+
+
+@asynccontextmanager
+async def behind(kind: str, idp: str, port: int, here: Path) -> AsyncIterator[None]:
+    """The application behind a proxy, by the example as it stands but for names, ports and certificates."""
+    async with served(application) as app:
+        text = example(kind)
+        for written, meant in (
+            ("listen 443 ssl", f"listen 127.0.0.1:{port}"),
+            ("server_name wiki.example.com", "server_name localhost"),
+            ("https://wiki.example.com", f"http://localhost:{port}"),
+            ("wiki.example.com {", f"http://localhost:{port} {{\n    bind 127.0.0.1"),
+            ("wiki.example.com", f"localhost:{port}"),
+            ("127.0.0.1:8000", idp),
+            ("127.0.0.1:3000", "{}:{}".format(*app.getsockname())),
+        ):
+            text = text.replace(written, meant)
+        kept = "\n".join(line for line in text.splitlines() if "ssl_certificate" not in line)
+        async with (nginx if kind == "nginx" else caddy)(kept, port, here):
+            yield

@@ -33,6 +33,7 @@ from idp.web.pages.freezing import Freeze, Frozen
 from idp.web.pages.headers import (
     FORM_POST_SCRIPT_HASH,
     HSTS,
+    HSTS_ALONE,
     PASSKEY_SCRIPT,
     SECURITY_HEADERS,
     content_security_policy,

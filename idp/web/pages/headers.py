@@ -12,7 +12,8 @@ FORM_POST_SCRIPT_HASH = f"sha256-{base64.b64encode(hashlib.sha256(FORM_POST_SCRI
 
 PASSKEY_SCRIPT = "passkey.js"  # the only file with a script, for the pages that ask a browser for a passkey
 
-HSTS = "max-age=31536000; includeSubDomains"
+HSTS_ALONE = "max-age=31536000"
+HSTS = f"{HSTS_ALONE}; includeSubDomains"
 
 
 def content_security_policy(form_targets: Sequence[str] = (), script: str | None = None) -> str:
