@@ -12,7 +12,7 @@ import pytest
 from idp.policy import default_policy
 from idp.store import refunds, sweep
 from idp.store.delivery import bookings, breakers, denials, leases, messages, receipts, spending
-from idp.store.signin import attempts, challenges, facts, proofs, replaced
+from idp.store.signin import attempts, challenges, facts, proofs, replaced, signers
 from idp.store.signin.consuming import Compared, Saved, Step, Texted, use_of
 from idp.store.sql import Runnable
 from idp.store.tokens import codes, grants, refresh_tokens
@@ -199,8 +199,10 @@ def hot_statements() -> dict[str, Runnable]:
     return {
         "facts of a session": facts._OF_SESSION,
         "facts of an interaction": facts._OF_INTERACTION,
-        "facts of a username": facts._OF_USERNAME,
-        "facts of a name": facts._OF_NAME,
+        "facts of a name": signers._OF_NAME,
+        "facts of a name, inside": signers._OF_NAME_INSIDE,
+        "facts of a passkey": signers._OF_HOLDER,
+        "facts of a passkey, inside": signers._OF_HOLDER_INSIDE,
         "facts of who left": replaced._OF_LEFT,
         "password": proofs._statement(use_of(Compared(""))[0], STRANGER, then=SMS),
         "password first of all": proofs._statement(

@@ -1,29 +1,26 @@
 """A passkey instead of the password: what somebody has, and proof that it is they who hold it, in one answer."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from idp import limits
 from idp.audit import FactorRefused
 from idp.factors import credentials
-from idp.factors.credentials import Assertion
 from idp.flows import passkeys
-from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt
+from idp.flows.idp import Idp, Visitor, address_key, exempt
 from idp.flows.signin import repeat
-from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, check_client, opened
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored
+from idp.flows.signin.finding import begun, find
 from idp.flows.signin.first import begins_as
-from idp.flows.signin.login import begun
 from idp.flows.signin.refusals import note_behind
 from idp.flows.signin.signed import Wrong, verified
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Limit, Refused
-from idp.model import Client, Factor, Interaction, Session
+from idp.model import Factor, Session
 from idp.store import audits, rate_limits
 from idp.store.refunds import Refund, Refunds, give_back
-from idp.store.signin import signers
 from idp.store.signin.consuming import Signed
-from idp.store.signin.facts import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ async def passkey(
     # WebAuthn 7.2, step 6: who has not said who they are is found by the user handle
     if typed is None or typed.handle is None:
         return NotAccepted(empty=not answer)
-    found = await _find(idp, asked, visitor, typed, now=now)
+    found = await find(idp, asked, visitor, typed.credential_id, now=now)
     if isinstance(found, Gone):
         return await _again(idp, asked, visitor, answer) or found
     loaded, interaction, client = found
@@ -109,40 +106,6 @@ async def passkey(
     )
     ours = passkeys.is_ours(idp, interaction.session_id, place, typed.challenge, now=now)
     return await _again(idp, asked, visitor, answer) or NotAccepted(old=not ours)
-
-
-async def _find(
-    idp: Idp, asked: UUID | Unstored, visitor: Visitor, typed: Assertion, *, now: datetime
-) -> tuple[Loaded, Interaction, Client] | Gone:
-    if visitor.token is None or visitor.token_hash is None or visitor.session_id is None:
-        return Gone(other_browser=True)
-    if isinstance(asked, UUID):
-        stored = await signers.of_credential_in(
-            idp.db,
-            token_hash=visitor.token_hash,
-            interaction_id=asked,
-            credential_id=typed.credential_id,
-            device=device_key(idp, visitor),
-            sessions=idp.policy.sessions,
-            now=now,
-        )
-        return opened(idp, stored, now=now)
-    client = idp.client(asked.request.client_id)
-    assert client is not None, "a parsed request names a client"
-    loaded = await signers.of_credential(
-        idp.db,
-        token_hash=visitor.token_hash,
-        session_id=begins_as(idp, visitor, now=now),
-        credential_id=typed.credential_id,
-        client_id=client.id,
-        device=device_key(idp, visitor),
-        sessions=idp.policy.sessions,
-        now=now,
-    )
-    check_client(client, loaded)
-    if loaded.session is None and (loaded.taken or not visitor.untried):
-        return Gone()
-    return loaded, begun(idp, asked, visitor, now=now, session=loaded.session), client
 
 
 async def _again(idp: Idp, asked: UUID | Unstored, visitor: Visitor, answer: object) -> ToInteraction | ToClient | None:

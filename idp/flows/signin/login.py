@@ -8,17 +8,16 @@ from idp import limits
 from idp.audit import FactorRefused
 from idp.factors import password as passwords
 from idp.factors import recovery
-from idp.flows.idp import Idp, Visitor, address_key, device_key, exempt, interaction_id
+from idp.flows.idp import Idp, Visitor, address_key, exempt
 from idp.flows.signin import repeat
-from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, check_client, opened, paused
-from idp.flows.signin.first import begins_as
+from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored
+from idp.flows.signin.finding import begun, find
 from idp.flows.signin.signed_in import signed_in
 from idp.limits import Closed, Limit, Refused
-from idp.model import Account, Client, Factor, Interaction, Session
+from idp.model import Account, Factor, Interaction
 from idp.store import audits, rate_limits
 from idp.store.people import recovery_codes
 from idp.store.refunds import Refund, Refunds, give_back
-from idp.store.signin import facts as store_facts
 from idp.store.signin import sessions
 from idp.store.signin.consuming import Compared
 from idp.store.signin.facts import Loaded
@@ -73,7 +72,7 @@ async def _password(
     idp: Idp, asked: UUID | Unstored, visitor: Visitor, username: str, typed: passwords.Password, saved: object
 ) -> ToInteraction | WrongPassword | Wait | Gone | _Rewritten:
     now, name = idp.clock.now(), fold(username)
-    found = await _find(idp, asked, visitor, name, now=now)
+    found = await find(idp, asked, visitor, name, now=now)
     if isinstance(found, Gone):
         return await _again(idp, asked, visitor, name, typed, saved) or found
     loaded, interaction, client = found
@@ -105,53 +104,6 @@ async def _password(
         otherwise = Gone() if begins else ToInteraction(interaction.id)
         return again or (otherwise if evidence.rewritten is None else _Rewritten(otherwise))
     return onward
-
-
-async def _find(
-    idp: Idp, asked: UUID | Unstored, visitor: Visitor, name: str, *, now: datetime
-) -> tuple[Loaded, Interaction, Client] | Gone:
-    if visitor.token is None or visitor.token_hash is None or visitor.session_id is None:
-        return Gone(other_browser=True)
-    if isinstance(asked, UUID):
-        stored = await store_facts.of_username(
-            idp.db,
-            token_hash=visitor.token_hash,
-            interaction_id=asked,
-            username=name,
-            device=device_key(idp, visitor),
-            sessions=idp.policy.sessions,
-            now=now,
-        )
-        return opened(idp, stored, now=now)
-    client = idp.client(asked.request.client_id)
-    assert client is not None, "a parsed request names a client"
-    loaded = await store_facts.of_name(
-        idp.db,
-        token_hash=visitor.token_hash,
-        session_id=begins_as(idp, visitor, now=now),
-        username=name,
-        client_id=client.id,
-        device=device_key(idp, visitor),
-        sessions=idp.policy.sessions,
-        now=now,
-    )
-    check_client(client, loaded)
-    if loaded.session is None and (loaded.taken or not visitor.untried):
-        return Gone()
-    return loaded, begun(idp, asked, visitor, now=now, session=loaded.session), client
-
-
-def begun(idp: Idp, asked: Unstored, visitor: Visitor, *, now: datetime, session: Session | None = None) -> Interaction:
-    """What a right password stores of the request; the same form has the same id in whatever process.
-
-    In the `session` that the browser has, if it has one.
-    """
-    assert visitor.token is not None
-    session_id = begins_as(idp, visitor, now=now) if session is None else session.id
-    assert session_id is not None
-    id_ = asked.interaction_id or interaction_id(visitor.token, asked.written)
-    begun = paused(idp, asked.request, id_, session_id, now=now)
-    return begun if asked.expires_at is None else replace(begun, expires_at=asked.expires_at)
 
 
 async def _before(

@@ -105,24 +105,11 @@ SELECT {AT_THE_DOOR}
 LEFT JOIN account p ON p.id = s.account_id
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
 
-_OF_NAME = Sql(f"""
-SELECT p.password_hash, {AT_THE_DOOR}
-LEFT JOIN account p ON p.username = :username
-LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = :client_id""")
-
 _OF_INTERACTION = Sql(f"""
 SELECT {KNOWN}, {PAUSED}, NULL::text AS password_hash
 FROM session s
 JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
 LEFT JOIN account p ON p.id = s.account_id
-LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
-WHERE s.token_hash = :token_hash AND {LIVE}""")
-
-_OF_USERNAME = Sql(f"""
-SELECT {KNOWN}, {PAUSED}, p.password_hash
-FROM session s
-JOIN interaction i ON i.id = :interaction_id AND i.session_id = s.id
-LEFT JOIN account p ON p.username = :username
 LEFT JOIN consent c ON c.account_id = p.id AND c.client_id = i.client_id
 WHERE s.token_hash = :token_hash AND {LIVE}""")
 
@@ -163,31 +150,6 @@ async def of_session(
     return Loaded(**known(row), taken=row["taken"])
 
 
-async def of_name(
-    conn: Conn,
-    *,
-    token_hash: bytes,
-    session_id: UUID | None,
-    username: str,
-    client_id: str,
-    device: bytes | None,
-    sessions: Sessions,
-    now: datetime,
-) -> Loaded:
-    """As `of_session`, but the account, its hash, authenticators and consent are those of the typed username."""
-    row = await conn.one(
-        _OF_NAME,
-        token_hash=token_hash,
-        session_id=session_id,
-        username=username,
-        client_id=client_id,
-        device=device,
-        **moments(sessions, now),
-    )
-    assert row is not None
-    return Loaded(**known(row), password_hash=row["password_hash"], taken=row["taken"])
-
-
 async def of_interaction(
     conn: Conn,
     *,
@@ -200,28 +162,6 @@ async def of_interaction(
     """The browser with this session inside this interaction. `NOTHING` unless it belongs to the session."""
     row = await conn.one(
         _OF_INTERACTION, token_hash=token_hash, interaction_id=interaction_id, device=device, **moments(sessions, now)
-    )
-    return NOTHING if row is None else read(row)
-
-
-async def of_username(
-    conn: Conn,
-    *,
-    token_hash: bytes,
-    interaction_id: UUID,
-    username: str,
-    device: bytes | None,
-    sessions: Sessions,
-    now: datetime,
-) -> Loaded:
-    """As `of_interaction`, but the account, its hash, authenticators and consent are those of the typed username."""
-    row = await conn.one(
-        _OF_USERNAME,
-        token_hash=token_hash,
-        interaction_id=interaction_id,
-        username=username,
-        device=device,
-        **moments(sessions, now),
     )
     return NOTHING if row is None else read(row)
 
