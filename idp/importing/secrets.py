@@ -11,6 +11,7 @@ from idp.importing.incoming import App
 from idp.model import AppCodes
 
 _DJANGO = re.compile(r"pbkdf2_(sha1|sha256)\$([0-9]{1,9})\$([^$]{1,64})\$([A-Za-z0-9+/=]{16,128})")
+_PREFIXED = re.compile(r"(argon2|bcrypt)\$(\$?(?:argon2|2[aby]\$).*)", re.DOTALL)  # of Django, too
 _PASSLIB = re.compile(
     r"(?i:\{PBKDF2(?:[-_](SHA1|SHA256|SHA512))?\})([0-9]{1,9})\$([A-Za-z0-9./]+=*)\$([A-Za-z0-9./]+=*)"
 )
@@ -30,6 +31,8 @@ def stored(text: str) -> str:
         salt_, value = decoded(found[3].replace(".", "+")), decoded(found[4].replace(".", "+"))
         if salt_ is not None and value is not None:
             return hashes.pbkdf2((found[1] or "SHA1").lower(), int(found[2]), salt_, value)
+    if (found := _PREFIXED.fullmatch(text)) is not None:
+        return f"${found[2].removeprefix('$')}"
     if (found := _BRACED.fullmatch(text)) is not None and found[1].lower() in _CARRIERS:
         return found[2]
     return text

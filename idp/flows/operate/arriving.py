@@ -26,6 +26,7 @@ from idp.flows.operate.people import (
     parse_phone,
     parse_username,
 )
+from idp.flows.operate.spending import closed_country
 from idp.flows.people.enrol import LONGEST_LABEL, label_of
 from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
 from idp.importing.incoming import App, Left, Person, Phone
@@ -34,6 +35,7 @@ from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.store.people.arrivals import Arrival, Enrolled
 
+_ONE = "an app with `idp user totp`, or a phone with `idp user phone`"
 _INVITE = "invite them with `idp user invite`"
 _WHY_NOT_A_HASH = {
     Unfit.UNREADABLE: f"the hash cannot be read: {_INVITE}",
@@ -71,13 +73,14 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     groups, email, name, claims, lost = about(idp, person, terms)
     enrolled: list[Enrolled] = []
     for phone in person.phones:
-        match _phone(idp, account_id, phone, terms, now=now):
-            case Left() as left:
-                lost.append(left)
-            case made if made.authenticator.number_key not in {each.authenticator.number_key for each in enrolled}:
-                enrolled.append(made)
-            case _:
-                pass  # the same number, written otherwise
+        made = _phone(idp, account_id, phone, terms, now=now)
+        if isinstance(made, Left):
+            lost.append(made)
+        elif made.authenticator.number_key not in {each.authenticator.number_key for each in enrolled}:
+            enrolled.append(made)  # else it is the same number, written otherwise
+            region = parse_phone(phone.number, region=idp.settings.sms_region).region
+            if (why := closed_country(idp, region)) is not None:
+                lost.append(Left("", "code by text message", why))
     for app in person.apps:
         made_or_left = _app(idp, account_id, app, terms, now=now)
         if isinstance(made_or_left, Left):
@@ -99,8 +102,11 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         password_until=now + idp.policy.links.ticket if person.temporary and password is not None else None,
     )
     if not enrolled and not by_mail(idp, account):
-        what = "give them an app with `idp user totp`, or a phone with `idp user phone`"
-        lost.append(Left("", "second factor", f"none comes over: {what if password else _INVITE}"))
+        what = f"give them {_ONE}" if password else _INVITE
+        lost.append(Left("", "second factor", f"none comes over: {what}"))
+    told = account.email is not None or any(each.authenticator.factor is Factor.SMS for each in enrolled)
+    if not told and any(each.authenticator.hold is not None for each in enrolled):
+        lost.append(Left("", "end of the hold", f"there is nowhere to tell them of it: give them {_ONE}"))
     for each in lost:
         yield Left(username, each.what, each.why)
     factors = [each.authenticator for each in enrolled]
