@@ -1,5 +1,7 @@
 """The two files an operator rules by, read together: who must prove what, and what may be spent on messages."""
 
+from urllib.parse import urlsplit
+
 from idp.errors import SettingsError
 from idp.model import Factor
 from idp.policy import Policy, default_policy, load_policy
@@ -47,4 +49,10 @@ def policy_here(text: str, settings: Settings) -> Policy:
         ):
             if wanted:
                 raise SettingsError([f"{row} needs IDP_SMTP_URL: nothing here sends mail"])
+    ours = urlsplit(settings.issuer).hostname
+    # On this machine all ports are one host to cookies, and there is nothing to be seen.
+    shared = [host for host in policy.sites if settings.secure and host.partition(":")[0] == ours]
+    why = "is the host of IDP_ISSUER: an application there would be sent Stile's own cookies"
+    if shared:
+        raise SettingsError([f"sites.{host}: {why}" for host in shared])
     return policy

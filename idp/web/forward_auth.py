@@ -24,7 +24,7 @@ _log = structlog.get_logger("idp.web")
 FORWARD_AUTH = "/forward-auth"
 START_PATH, SIGN_OUT_PATH = f"{SITE_PATH}/start", f"{SITE_PATH}/sign-out"
 # What an application is told, always all of it: a proxy that writes these over what came from outside lets nothing in.
-TOLD = ("Remote-User", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
+TOLD = ("Remote-User", "Remote-Name", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
 _ORIGINAL = re.compile(r"https?://([^/?#@\\]*)(/.*)", re.IGNORECASE)
 
 
@@ -92,7 +92,7 @@ def _only(request: Request, name: str) -> str | None:
 def _passed(site: Site, person: Person, cookie: str | None) -> Response:
     response = Response(None, 200, {"Cache-Control": "no-store"})
     groups = ",".join(group for group in person.groups if "," not in group)
-    for name, value in zip(TOLD, (person.username, groups, person.email, person.acr), strict=True):
+    for name, value in zip(TOLD, (person.username, person.name, groups, person.email, person.acr), strict=True):
         # What is no ASCII goes as UTF-8, as proxies pass it on; nothing ends the line.
         line = "".join(character for character in value if character.isprintable())
         response.raw_headers.append((name.lower().encode(), line.encode()))

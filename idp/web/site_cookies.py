@@ -10,10 +10,10 @@ PASS, KEY = "site", "going"
 
 
 def name_of(site: Site, kind: str) -> str:
-    """`__Host-` binds a cookie to the host and https; this machine without https has one host for all ports."""
-    if site.origin.startswith("https://"):
-        return f"__Host-stile-{kind}"
-    return f"stile-{kind}-{site.host.partition(':')[2] or '80'}"
+    """`__Host-` binds a cookie to the host and https, and nothing binds it to a port: its name has it."""
+    _, _, port = site.host.partition(":")
+    prefix = "__Host-" if site.origin.startswith("https://") else ""
+    return f"{prefix}stile-{kind}{port and f'-{port}'}"
 
 
 def read(request: Request, site: Site, kind: str) -> str | None:

@@ -17,7 +17,7 @@ from idp.oidc.params import once
 from idp.policy import UNMET, Barrier, Missing, Site, host_of
 from idp.web import site_cookies
 from idp.web.answers import BASE, page, see_other, trouble
-from idp.web.door import Unreadable, idp_of, query
+from idp.web.door import Unreadable, idp_of, query, visitor
 from idp.web.forward_auth import SIGN_OUT_PATH, START_PATH
 from idp.web.operations import static
 from idp.web.pages import LoggedOut, Trouble
@@ -43,6 +43,7 @@ def _of_site(endpoint: Callable[[Request, Site], Awaitable[Response]]) -> Endpoi
     @wraps(endpoint)
     async def found(request: Request) -> Response:
         request.scope["state"][BASE] = SITE_PATH
+        visitor(request)
         site = idp_of(request).policy.sites.get(host_of(request.headers.get("host", "")) or "")
         return trouble(request, Trouble.NOT_FOUND) if site is None else await endpoint(request, site)
 

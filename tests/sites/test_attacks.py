@@ -242,11 +242,12 @@ async def test_a_site_that_the_policy_has_no_more_is_nobody(provider: Provider, 
 async def test_nothing_that_a_person_is_called_becomes_a_header(provider: Provider) -> None:
     site = provider.idp.policy.sites[LOGS]
     answer = forward_auth._passed(
-        site, Person("x\r\nRemote-Groups: root\0", ("a,root", "b\n", "č"), "é@x\r\n", "y"), None
+        site, Person("x\r\nRemote-Groups: root\0", "Zoë\n", ("a,root", "b\n", "č"), "é@x\r\n", "y"), None
     )
     told = {name: value for name, value in answer.raw_headers if name.startswith((b"remote", b"x-stile"))}
     assert told == {
         b"remote-user": b"xRemote-Groups: root",
+        b"remote-name": "Zoë".encode(),
         b"remote-groups": "b,č".encode(),
         b"remote-email": "é@x".encode(),
         b"x-stile-acr": b"y",

@@ -21,6 +21,7 @@ from tests.world.waiting import NEVER
 REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
 FORGED = {
     "Remote-User": "root",
+    "Remote-Name": "Root",
     "Remote-Groups": "admins",
     "Remote-Email": "root@example.com",
     "X-Stile-Acr": "phr",
@@ -76,6 +77,7 @@ async def test_what_comes_from_outside_never_reaches_the_application(alice: Surf
         said = {name: values for name, values in told.items() if "remote" in name or "stile-acr" in name}
         assert said == {
             "remote-user": ["alice"],
+            "remote-name": ["Alice Åder"],
             "remote-groups": ["staff"],
             "remote-email": ["alice@example.com"],
             "x-stile-acr": ["urn:stile:2fa"],

@@ -20,7 +20,7 @@ SCRIPT = {"Accept": "application/json"}
 
 
 def told(answer: httpx.Response) -> dict[str, str]:
-    names = ("remote-user", "remote-groups", "remote-email", "x-stile-acr")
+    names = ("remote-user", "remote-name", "remote-groups", "remote-email", "x-stile-acr")
     return {name: answer.headers[name] for name in names}
 
 
@@ -39,6 +39,7 @@ async def test_who_signed_in_gets_in_and_the_application_is_told_who_it_is(alice
     assert page.status_code == 200
     assert told(page) == {
         "remote-user": "alice",
+        "remote-name": "Alice Åder",
         "remote-groups": "staff",
         "remote-email": "alice@example.com",
         "x-stile-acr": TWO_FACTOR,
@@ -50,6 +51,7 @@ async def test_everything_told_is_there_even_if_it_is_empty(provider: Provider) 
     await bob.signs_in(host=LOGS, who="bob")
     assert told(await bob.ask("/", host=LOGS)) == {
         "remote-user": "bob",
+        "remote-name": "",
         "remote-groups": "",
         "remote-email": "",
         "x-stile-acr": TWO_FACTOR,

@@ -9,7 +9,13 @@ from tests.world.guarded import DOCS, PAGE, WIKI, Surfer
 from tests.world.provider import ISSUER
 
 HOPS = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization"}
-FORGED = {"Remote-User": "root", "Remote-Groups": "admins", "Remote-Email": "r@example.com", "X-Stile-Acr": "phr"}
+FORGED = {
+    "Remote-User": "root",
+    "Remote-Name": "Root",
+    "Remote-Groups": "admins",
+    "Remote-Email": "r@example.com",
+    "X-Stile-Acr": "phr",
+}
 
 
 def listed(option: str) -> set[str]:
@@ -73,6 +79,7 @@ async def test_somebody_signs_in_and_the_application_is_told_who_it_is(proxy: Tr
     told = proxy.passes_on(page, {**PAGE, **FORGED})
     assert {name: told[name.lower()] for name in FORGED} == {
         "Remote-User": "alice",
+        "Remote-Name": "Alice Åder",
         "Remote-Groups": "staff",
         "Remote-Email": "alice@example.com",
         "X-Stile-Acr": "urn:stile:2fa",

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.errors import SettingsError
+from idp.flows.rules import policy_here
 from idp.policy import ALWAYS, host_of, load_policy, readings, wanted
+from idp.settings import Settings
 from tests.world.guarded import WIKI, rows
 from tests.world.policies import BEFORE
 
@@ -130,3 +132,25 @@ def test_a_path_needs_no_less_than_its_site() -> None:
     assert needed is not None
     assert [policy.scopes[scope].level.name for scope in needed.scopes] == ["STRONG", "TWO_FACTOR"]
     assert all(rule.fresh != ALWAYS and rule.internal for rule in map(policy.scopes.__getitem__, needed.scopes))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "host", "refused"),
+    [
+        ("https://id.example.com", "id.example.com", True),
+        ("https://id.example.com/auth", "id.example.com:8443", True),
+        ("https://id.example.com", "wiki.example.com", False),
+        ("http://localhost:8000", "localhost:8081", False),
+    ],
+)
+def test_a_site_on_our_own_host_would_be_sent_our_cookies(issuer: str, host: str, refused: bool) -> None:
+    settings = Settings(issuer=issuer)
+    text = f'{BEFORE}[sites."{host}"]\nlevel = "two_factor"\n'
+    if not refused:
+        assert host in policy_here(text, settings).sites
+        return
+    with pytest.raises(SettingsError) as caught:
+        policy_here(text, settings)
+    assert caught.value.problems == [
+        f"sites.{host}: is the host of IDP_ISSUER: an application there would be sent Stile's own cookies"
+    ]

@@ -67,6 +67,7 @@ async def guarding(database_url: str, key_chain: KeyChain, tmp_path: Path) -> As
             "alice",
             number=ALICE_PHONE,
             app=True,
+            name="Alice Åder",
             groups=frozenset({"staff"}),
             email="alice@example.com",
             email_verified=True,

@@ -79,6 +79,7 @@ async def look(
     account, last = loaded.account, now + idp.policy.sessions.site
     person = Person(
         username=account.username,
+        name=account.name or "",
         groups=tuple(sorted(account.groups)),
         email=account.email or "" if account.email_verified else "",
         acr=context.acr,

@@ -23,6 +23,7 @@ class Person:
     """Whom an application behind the proxy is told of. `email` is one that they verified."""
 
     username: str = field(repr=False)
+    name: str = field(default="", repr=False)
     groups: tuple[str, ...] = ()
     email: str = field(default="", repr=False)
     acr: str = ""
