@@ -1,5 +1,7 @@
 """Which rows of `[sites]` a request falls under, whatever it looks like; and which rows there may be."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,9 +9,9 @@ from hypothesis import strategies as st
 from idp.errors import SettingsError
 from idp.flows.rules import policy_here
 from idp.policy import ALWAYS, host_of, load_policy, readings, wanted
-from idp.settings import Settings
 from tests.world.guarded import WIKI, rows
 from tests.world.policies import BEFORE
+from tests.world.running import settings_for
 
 SITE = load_policy(BEFORE + rows()).sites[WIKI]
 ROOT, ADMIN = f"site:{WIKI}/", f"site:{WIKI}/admin"
@@ -143,8 +145,10 @@ def test_a_path_needs_no_less_than_its_site() -> None:
         ("http://localhost:8000", "localhost:8081", False),
     ],
 )
-def test_a_site_on_our_own_host_would_be_sent_our_cookies(issuer: str, host: str, refused: bool) -> None:
-    settings = Settings(issuer=issuer)
+def test_a_site_on_our_own_host_would_be_sent_our_cookies(
+    issuer: str, host: str, refused: bool, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path).model_copy(update={"issuer": issuer})
     text = f'{BEFORE}[sites."{host}"]\nlevel = "two_factor"\n'
     if not refused:
         assert host in policy_here(text, settings).sites
