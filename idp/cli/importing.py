@@ -139,7 +139,7 @@ def _lines(done: "Imported", *, dry_run: bool) -> list[str]:
         lines.append(f"In the group {group}{f', which gives the role {role}' if role else ''}: {count}.")
     if done.held:
         what = _count(done.held, "app or phone", "apps and phones")
-        lines.append(f"{what} on hold: the owners are told, by e-mail or text message, in a quarter of an hour.")
+        lines.append(f"{what} on hold, from when the owners were told: by e-mail or text message, in 15 minutes.")
     if done.left:
         lines += ["", "What does not come over, or is not as it was:"]
         together = _together(done.left)

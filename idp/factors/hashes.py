@@ -31,6 +31,7 @@ MIN_ITERATIONS = 1_000
 MIN_COST = 4
 
 _LONGEST = 512
+_COMPARES = argon2.PasswordHasher()  # with the parameters of each hash
 _PBKDF2 = re.compile(
     r"\$pbkdf2-(?P<name>sha1|sha256|sha512)\$i=(?P<i>[1-9][0-9]{0,8}),l=(?P<l>[1-9][0-9]{0,3})"
     r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<hash>[A-Za-z0-9+/]+)"
@@ -133,7 +134,7 @@ def verify(stored: Hash, password: bytes) -> bool:
     match stored:
         case Argon2(text):
             try:
-                return argon2.PasswordHasher().verify(text, password)
+                return _COMPARES.verify(text, password)
             except argon2.exceptions.VerifyMismatchError:
                 return False
             except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):

@@ -10,7 +10,7 @@ from idp.importing.incoming import Unreadable
 from idp.oidc.strictjson import Malformed, parse_array, parse_object
 
 DEPTH = 64
-_LONGEST_NAME = 80
+_LONGEST_NAME, _DIGITS = 80, 15
 _BOM = "\ufeff".encode()
 
 
@@ -47,11 +47,14 @@ class Object:
         return value
 
     def whole(self, name: str) -> int | None:
-        """A whole number, also one in a text."""
+        """A whole number of at most fifteen digits, also one in a text."""
         value = self.members.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
             return int(value)
-        return self._of(name, int, "a whole number")  # type: ignore[no-any-return] # it is one, or None
+        found: int | None = self._of(name, int, "a whole number")
+        if found is not None and abs(found) >= 10**_DIGITS:
+            raise Unreadable(f"{self._place(name)} is too large.")
+        return found
 
     def number(self, name: str) -> float | None:
         """A number."""

@@ -172,7 +172,7 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
         hint=line.text("hint") or "",
         created_at=now,
         trusted_at=trusted_at,
-        hold=None if hold is None else timedelta(seconds=min(hold, 1e9)),
+        hold=None if hold is None else timedelta(seconds=min(max(hold, 0), 1e9)),
         confirmed_at=now,
         preferred_at=_time(line, "preferred_at"),
         last_step=line.whole("last_step") or 0,

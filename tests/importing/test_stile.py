@@ -24,6 +24,7 @@ from idp.store.people import accounts
 from idp.store.sql import Sql
 from idp.store.tokens import clients
 from tests.world import databases
+from tests.world.authenticator import Key, keep, options_in
 from tests.world.provider import PASSWORD, Provider, parameters
 
 REALM = Path(__file__).with_name("harbour.json")
@@ -103,6 +104,20 @@ async def test_an_app_of_eight_digits_and_its_hold_come_back(full: Provider) -> 
     assert (app.codes, app.hold) == (AppCodes("SHA256", 8, timedelta(seconds=60)), timedelta(days=1))
 
 
+async def test_a_passkey_comes_back_where_it_works_and_nowhere_else(provider: Provider) -> None:
+    key = Key()
+    await keep(provider, key)
+    found = await lines(provider)
+    elsewhere = await bring_back(provider, text([found[0] | {"rp_id": "other.example.com"}, *found[1:]]))
+    assert [each.why for each in elsewhere.left if each.what == "passkey"] != []
+    here = await bring_back(provider, text(found))
+    assert here.left == ()
+    browser = provider.browser()
+    options = options_in((await browser.get(provider.authorize_url())).text)
+    answer = await browser.submit("/with-passkey", code=json.dumps(key.answer(options)))
+    assert "code" in parameters(answer)
+
+
 async def test_a_frozen_account_comes_back_frozen(full: Provider) -> None:
     await freeze_user(full.idp, "alice")
     await bring_back(full, text(await lines(full)))
@@ -174,7 +189,7 @@ async def test_an_export_that_is_not_whole_is_refused(full: Provider) -> None:
 async def test_every_value_may_be_of_the_wrong_type(full: Provider) -> None:
     """A sentence, or something that is judged: nothing of it is stored but whole people."""
     found = [line for line in await lines(full) if "client" in line or "person" in line]
-    wrongs: tuple[Any, ...] = (None, 7, -1.5, True, "x", [], [7], {}, {"x": 7})
+    wrongs: tuple[Any, ...] = (None, 7, -1.5, 10**18, 10**30, True, "x", [], [7], {}, {"x": 7})
     for line in found[:1] + [each for each in found if "bruno" in str(each) or "alice" in str(each)]:
         for part in line.values():
             for holder in (part, *part.get("authenticators", []), part.get("codes", {})):

@@ -104,9 +104,10 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     if not enrolled and not by_mail(idp, account):
         what = f"give them {_ONE}" if password else _INVITE
         lost.append(Left("", "second factor", f"none comes over: {what}"))
-    told = account.email is not None or any(each.authenticator.factor is Factor.SMS for each in enrolled)
+    mailed = account.email is not None and idp.settings.smtp_url is not None
+    told = mailed or any(each.authenticator.factor is Factor.SMS for each in enrolled)
     if not told and any(each.authenticator.hold is not None for each in enrolled):
-        lost.append(Left("", "end of the hold", f"there is nowhere to tell them of it: give them {_ONE}"))
+        lost.append(Left("", "end of the hold", f"no mail and no text message can tell them of it: give them {_ONE}"))
     for each in lost:
         yield Left(username, each.what, each.why)
     factors = [each.authenticator for each in enrolled]
