@@ -116,7 +116,7 @@ def _prove(params: Params, unusable: Mapping[str, str], client_lookup: ClientLoo
     if not redirects.is_registered(redirect_uri, client.redirect_uris, native=client.native):
         raise PageError("invalid_request", "redirect_uri is not registered for this client.")
     # nothing else in a request object counts, but its refusal goes where it asks for the answer (OIDC Core 6.1)
-    mode = params.get("response_mode") or _mode_within(params.get("request", ""))
+    mode = params.get("response_mode") or (_mode_within(params["request"]) if "request" in params else None)
     implicit = {"token", "id_token"} & set(params.get("response_type", "").split(" "))
     return _Proved(
         client=client,

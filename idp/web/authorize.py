@@ -1,5 +1,6 @@
 """The authorization endpoint (RFC 6749 3.1, OIDC Core 3.1.2): read, one flow, answer."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -32,6 +33,7 @@ from idp.web.notes import NOTE, ROOM
 from idp.web.pages import Trouble
 
 _log = structlog.get_logger("idp.web")
+_KEPT = re.compile(r"(?:[A-Za-z0-9*+._&=~:/?@,;!$()-]|%[0-9A-Fa-f]{2})*")  # what browsers leave as it is (URL 4.3)
 
 
 async def authorize(request: Request) -> Response:
@@ -55,7 +57,7 @@ async def authorize(request: Request) -> Response:
         leads_to = leads_on(parsed.redirect_uri, client.redirect_uris if client else ())
         return again(request, metadata.AUTHORIZE, given, leads_to=leads_to, ui_locales=parsed.ui_locales)
     _tell_left_out(idp, given, parsed)
-    here, written = base_path(idp) + metadata.AUTHORIZE, urlencode(given)
+    here, written = base_path(idp) + metadata.AUTHORIZE, _written(request, given)
     fits = len(here) + len(written) + ROOM <= MAX_LOCATION
     try:
         begun = await (begin.begin_here if fits else begin.begin)(idp, parsed, who)
@@ -100,7 +102,7 @@ async def _at_pushed(request: Request, given: Sequence[tuple[str, str]], named: 
     idp, who = idp_of(request), visitor(request)
     if request.method == "POST" and who.token is None and not came_again(request):
         return again(request, metadata.AUTHORIZE, given)  # as any other POST from another site
-    here, written = base_path(idp) + metadata.AUTHORIZE, urlencode(given)
+    here, written = base_path(idp) + metadata.AUTHORIZE, _written(request, given)
     try:
         found = await flow.open_(idp, named.client, named.token, who)
     except PageError as error:
@@ -146,6 +148,13 @@ async def _unstored(request: Request) -> Unstored | Response:
 def _asked(request: Request) -> list[tuple[str, str]]:
     """What an application wrote into the address; what was wrong with our own form is no part of that."""
     return [(name, value) for name, value in query(request) if name != NOTE]
+
+
+def _written(request: Request, given: Sequence[tuple[str, str]]) -> str:
+    """What was asked, as it stands in the address of the page; what was wrong with our own form stands at its end."""
+    query, note, _ = request.url.query.rpartition(f"&{NOTE}=")
+    asked = query if note else request.url.query
+    return asked if request.method == "GET" and _KEPT.fullmatch(asked) else urlencode(given)
 
 
 def _parse(request: Request, given: Sequence[tuple[str, str]]) -> AuthorizationRequest | Response:

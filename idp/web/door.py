@@ -73,18 +73,19 @@ def set_cookie(response: Response, idp: Idp, value: str, *, kind: str = "", life
     )
 
 
-def _cookie(request: Request, kind: str = "") -> str | None:
-    return cookie_named(request, cookie_name(idp_of(request), kind))
-
-
-def cookie_named(request: Request, name: str) -> str | None:
-    """The cookie of exactly this name; None if it is missing, or there twice, so that nobody can tell which is ours.
+def cookies_of(request: Request) -> dict[str, str]:
+    """The cookies by name, without those that are there twice, so that nobody can tell which is ours.
 
     Not `request.cookies`: that takes a byte 0xA0 before a name for a blank, and such a name any sibling host may set.
     """
-    parts = (part.strip(" ").partition("=") for line in request.headers.getlist("cookie") for part in line.split(";"))
-    found = [value for given, _, value in parts if given == name]
-    return found[0] if len(found) == 1 else None
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for part in ";".join(request.headers.getlist("cookie")).split(";"):
+        name, _, value = part.strip(" ").partition("=")
+        if name in found:
+            twice.add(name)
+        found[name] = value
+    return {name: value for name, value in found.items() if name not in twice}
 
 
 def drop_cookie(response: Response, idp: Idp) -> None:
@@ -116,12 +117,13 @@ def meet(request: Request, token: str) -> None:
 
 def _visitor(request: Request) -> Visitor:
     idp = idp_of(request)
-    token = _cookie(request)
-    language, chosen = _language(request, idp)
+    cookies = cookies_of(request)
+    token = cookies.get(cookie_name(idp))
+    language, chosen = _language(request, idp, cookies.get(cookie_name(idp, "-language")))
     return Visitor(
         address=address(request, idp.settings.trusted_proxies),
         token=token if token and _COOKIE.fullmatch(token) and is_ours(idp.secrets, token) else None,
-        device=_cookie(request, "-device"),
+        device=cookies.get(cookie_name(idp, "-device")),
         user_agent=_plain(request.headers.get("user-agent", ""))[:200],
         locale=language,
         chose_language=chosen,
@@ -132,9 +134,8 @@ def _plain(text: str) -> str:
     return text if text.isprintable() else "".join(character for character in text if character.isprintable())
 
 
-def _language(request: Request, idp: Idp) -> tuple[str, bool]:
+def _language(request: Request, idp: Idp, chosen: str | None) -> tuple[str, bool]:
     """The language that this browser asks for, and whether somebody chose it on a page of ours."""
-    chosen = _cookie(request, "-language")
     if chosen in languages(idp.settings.templates):
         return chosen, True
     accepted = accepted_languages(request.headers.get("accept-language", "")[:400])
@@ -231,16 +232,15 @@ def _same_origin(request: Request, idp: Idp) -> bool:
     return origin is None or origin in {"null", f"{parts.scheme}://{parts.netloc}"}
 
 
-def csrf(idp: Idp, session_id: UUID | None, action: str) -> str:
+def csrf(idp: Idp, session_id: UUID | None, action: str, *, key_id: str | None = None) -> str:
     """The token of a form: for this session and this action only."""
-    return csrfs(idp, session_id, action)[0]
+    owner = b"" if session_id is None else session_id.bytes
+    return mac(idp.secrets.subkey("csrf", key_id), owner, action.encode()).hex()
 
 
 def csrfs(idp: Idp, session_id: UUID | None, action: str) -> list[str]:
     """The same under every key, the one in use first: a form that was open while keys changed is still ours."""
-    owner = b"" if session_id is None else session_id.bytes
-    keys = (idp.secrets.subkey("csrf", key_id) for key_id in idp.secrets.ids())
-    return [mac(key, owner, action.encode()).hex() for key in keys]
+    return [csrf(idp, session_id, action, key_id=key_id) for key_id in idp.secrets.ids()]
 
 
 def _is_ours(request: Request, idp: Idp, sent: str, *, anybody: bool) -> bool:

@@ -16,7 +16,7 @@ from idp.web import operations, tokens
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 # Fetch 3.7 (Sec-Purpose), and the names that browsers used before
-_PURPOSES = ("sec-purpose", "purpose", "x-moz")
+_PURPOSES = (b"sec-purpose", b"purpose", b"x-moz")
 _READ = {
     tokens.userinfo,
     tokens.jwks,
@@ -53,4 +53,4 @@ _KEEP_NOTHING = {"Cache-Control": "no-store", "Vary": "Sec-Purpose, Purpose, X-M
 
 
 def _early(request: Request) -> bool:
-    return any("prefetch" in request.headers.get(name, "").lower() for name in _PURPOSES)
+    return any(b"prefetch" in value.lower() for name, value in request.scope["headers"] if name in _PURPOSES)

@@ -72,7 +72,7 @@ def note_of(request: Request, *, about: str = "", path: str | None = None) -> No
     """
     idp, now = idp_of(request), idp_of(request).clock.now()
     try:
-        given = dict(query(request)).get(NOTE)
+        given = dict(query(request)).get(NOTE) if f"{NOTE}=" in request.url.query else None
     except Unreadable:
         return NOTHING
     note = NOTHING if given is None else _open(idp, _place(request, path or request.url.path), given, now=now)

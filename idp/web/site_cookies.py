@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.policy import Site
-from idp.web.door import cookie_named
+from idp.web.door import cookies_of
 
 PASS, KEY = "site", "going"
 
@@ -18,7 +18,7 @@ def name_of(site: Site, kind: str) -> str:
 
 def read(request: Request, site: Site, kind: str) -> str | None:
     """The cookie of this site, as sent."""
-    return cookie_named(request, name_of(site, kind))
+    return cookies_of(request).get(name_of(site, kind))
 
 
 def keep(response: Response, site: Site, kind: str, value: str) -> None:
