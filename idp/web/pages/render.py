@@ -1,4 +1,4 @@
-"""A page value and a locale make HTML. Templates are compiled once for each language; nothing here reads a request."""
+"""A page value and a locale make HTML. Templates are compiled once for a language and a brand; no request is read."""
 
 import hashlib
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
-from jinja2.visitor import NodeTransformer
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from idp.catalogue import SOURCE, languages, template_dirs, translations
 from idp.formats import day, html_language, lasting, moment, money, number, own_name, relative, wait
 from idp.web.pages.brand import Brand, brand_css
+from idp.web.pages.compiling import Compiler
 from idp.web.pages.headers import FORM_POST_SCRIPT
 from idp.web.pages.help import help_of
 from idp.web.pages.parts import FIELD_LABELS, SCOPE_SENTENCES, DetailLine, Money, Page, Problem, ScopeLine
@@ -43,12 +43,10 @@ def render(
     shipped is shown in English.
     """
     shipped = languages(overrides)
-    environment = _environment(locale if locale in shipped else SOURCE, overrides)
+    environment = _environment(locale if locale in shipped else SOURCE, overrides, brand, base)
     return environment.get_template(page.template).render(
         page=page,
-        brand=brand,
         csrf=csrf,
-        base=base,
         here=here if len(shipped) > 1 else None,
         problems=problem_lines(page, locale if locale in shipped else SOURCE, overrides),
     )
@@ -65,34 +63,9 @@ def problem_lines(page: Page, locale: str, overrides: Path | None = None) -> tup
     return tuple((problem.field, gettext(problem.sentence) % values) for problem in problems)
 
 
-class _Environment(Environment):
-    """Compiles a template for its language: a sentence that needs no values is text of the page, said once."""
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        say: Any = self.globals["_"]
-        template = super()._parse(source, name, filename)
-        _Said(say).visit(template)
-        return template
-
-
-class _Said(NodeTransformer):
-    """`_("Sign in")` becomes what it comes to, to which jinja2 joins the text around it."""
-
-    def __init__(self, say: Callable[[str], Markup]) -> None:
-        self._say = say
-
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - as jinja2 names it
-        """A call in a template."""
-        match self.generic_visit(node):
-            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=sentence)], kwargs=[]):
-                return nodes.Const(self._say(sentence))
-            case other:
-                return other
-
-
 @cache
-def _environment(locale: str, overrides: Path | None) -> Environment:
-    environment = _Environment(
+def _environment(locale: str, overrides: Path | None, brand: Brand, base: str) -> Environment:
+    environment = Compiler(
         loader=FileSystemLoader(template_dirs(overrides)),
         autoescape=True,
         undefined=StrictUndefined,
@@ -102,15 +75,27 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     catalogue = translations(locale, overrides)
-    _install(environment, catalogue)
+    # newstyle: the sentence is the translator's markup, the values put into it are escaped.
+    i18n: Any = environment
+    i18n.install_gettext_translations(catalogue, newstyle=True)
     language, direction = html_language(locale)
+    environment.known = {
+        "lang": language,
+        "direction": direction,
+        "choices": [(name, own_name(name)) for name in languages(overrides)],
+        "locale": locale,
+        "brand": brand,
+        "base": base,
+    }
+    environment.said = {
+        "_": _sentences(catalogue),
+        "asset": lambda name: _asset(name, overrides),
+        "brand_version": _brand_version,
+    }
+    environment.words = catalogue.gettext
     environment.globals.update(
-        lang=language,
-        direction=direction,
-        choices=[(name, own_name(name)) for name in languages(overrides)],
-        locale=locale,
-        asset=lambda name: _asset(name, overrides),
-        brand_version=_brand_version,
+        environment.known,
+        **environment.said,
         qr_svg=qr_svg,
         help_of=help_of,
         form_post_script=Markup(FORM_POST_SCRIPT),  # noqa: S704 - a constant
@@ -130,13 +115,6 @@ def _environment(locale: str, overrides: Path | None) -> Environment:
         titled=lambda title: plain(catalogue.gettext(title)),
     )
     return environment
-
-
-def _install(environment: Environment, catalogue: NullTranslations) -> None:
-    # newstyle: the sentence is the translator's markup, the values put into it are escaped.
-    i18n: Any = environment
-    i18n.install_gettext_translations(catalogue, newstyle=True)
-    environment.globals["_"] = _sentences(catalogue)
 
 
 def _sentences(catalogue: NullTranslations) -> Callable[..., Markup]:
