@@ -26,6 +26,9 @@ SELECT DISTINCT g.name FROM account, unnest(groups) AS g (name)
 UNION SELECT DISTINCT g.name FROM client, unnest(groups) AS g (name) ORDER BY 1""")
 
 
+_OTHERWISE = Sql("SELECT count(*) FROM account WHERE NOT starts_with(password_hash, :prefix)")
+
+
 async def about(conn: Conn) -> tuple[int, datetime]:
     """The server's version as a number (180004 is 18.4), and its time. Needs no table."""
     row = await conn.one(_ABOUT)
@@ -47,3 +50,8 @@ async def sealed_sample(conn: Conn, *, limit: int) -> list[tuple[UUID, UUID, str
 async def groups(conn: Conn) -> list[str]:
     """Every group that somebody is in or some client is for, in order."""
     return [row["name"] for row in await conn.all(_GROUPS)]
+
+
+async def hashed_otherwise(conn: Conn, *, prefix: str) -> int:
+    """How many passwords are stored under a hash that does not begin so."""
+    return int(await conn.value(_OTHERWISE, prefix=prefix))

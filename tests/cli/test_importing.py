@@ -64,6 +64,15 @@ def test_what_is_wrong_is_said_in_a_sentence(idp: Run, arguments: tuple[str, ...
     assert said in ran.err
 
 
+def test_the_doctor_counts_who_has_not_signed_in_since(idp: Run, tmp_path: Path) -> None:
+    name = "doctored@example.com"
+    file = tmp_path / "people.csv"
+    file.write_text(f"username,password_hash\n{name},$2b$04${'a' * 53}\n", encoding="utf-8")
+    assert idp("import", "csv", str(file)).status == 0
+    found = {each["check"]: each["found"] for each in idp("doctor", "--json").json["checks"]}
+    assert "under another hash than today" in found["passwords"]
+
+
 @pytest.mark.xdist_group("processes")
 async def test_what_was_killed_goes_on_where_it_was(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
     """Whoever came is whole: with the app, and in the audit trail. Nobody comes twice."""

@@ -4,15 +4,15 @@ Every batch is whole or not at all, and who is there is left alone: what was int
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from idp.audit import ClientChanged
-from idp.crypto import digest
 from idp.errors import AlreadyThere
 from idp.flows.idp import Idp
 from idp.flows.operate.arriving import Terms, check_groups, judge
-from idp.flows.operate.clients import NewClient, parse
+from idp.flows.operate.arriving_clients import client_of
 from idp.flows.operate.keeping import client_kept, judge_kept
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
@@ -20,15 +20,12 @@ from idp.flows.passkeys import relying
 from idp.importing.incoming import Application, Entry, Left, Person
 from idp.importing.written import Kept
 from idp.model import Client
-from idp.oidc.keys import ALGORITHMS
-from idp.policy import Act, Policy
+from idp.policy import Act
 from idp.store import audits
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
 from idp.store.people.arrivals import Arrival
 from idp.store.tokens import clients
-
-_OPERATORS = "stile:"  # scopes for an operator's work, which no other system gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,68 +61,71 @@ async def bring(
     """
     permit(idp, Act.IMPORT)
     check_groups(idp, terms)
-    now = idp.clock.now()
     left: list[Left] = []
-    people: dict[str, Arrival] = {}
-    wanted: list[Application | Client] = []
-    us = relying(idp)
-    here = rp_id if us is not None and us.id == rp_id else None
-    for entry in entries:
-        match entry:
-            case Left():
-                left.append(entry)
-            case Application() | Client():
-                wanted.append(entry)
-            case Person() | Kept():
-                if isinstance(entry, Kept):
-                    judged = judge_kept(idp, entry, rp_id=here)
-                else:
-                    judged = judge(idp, entry, terms, now=now)
-                for found in judged:
-                    if isinstance(found, Left):
-                        left.append(found)
-                    elif found.account.username in people:
-                        left.append(Left(found.account.username, "the person", "the file has this username twice"))
-                    else:
-                        people[found.account.username] = found
-    arrivals_ = _once_each(people, left)
+    arrived, wanted = _judged(idp, entries, terms, left, rp_id=rp_id)
     registered, clients_there = await _clients(idp, wanted, left, dry_run=dry_run)
-    came, there = await _people(idp, arrivals_, left, dry_run=dry_run)
-    ours = [each for each in arrivals_ if each.account.username in came]
-    groups = Counter(group for each in ours for group in sorted(each.account.groups))
-    roles = {group: role.name.lower() for group in groups if (role := idp.policy.role_of([group])) is not None}
-    held = sum(one.authenticator.hold is not None for each in ours for one in each.enrolled)
-    # Of who was there before nothing is changed, so nothing was left behind.
-    told = tuple(each for each in left if each.who not in there)
+    came, there = await _people(idp, arrived, left, dry_run=dry_run)
+    ours = [each for each in arrived if each.account.username in came]
+    groups = Counter(group for each in ours for group in each.account.groups)
     return Imported(
         people=tuple(sorted(came)),
         people_there=tuple(sorted(there)),
         clients=registered,
         clients_there=clients_there,
         groups=tuple(sorted(groups.items())),
-        roles=roles,
-        held=held,
-        left=told,
+        roles={group: role.name.lower() for group in groups if (role := idp.policy.role_of([group])) is not None},
+        held=sum(one.authenticator.hold is not None for each in ours for one in each.enrolled),
+        # Of who was there before nothing is changed, so nothing was left behind.
+        left=tuple(each for each in left if each.who not in there),
     )
 
 
-def _once_each(people: dict[str, Arrival], left: list[Left]) -> list[Arrival]:
-    """By username; of several people with one id or one proved address the first has it."""
-    kept, ids, mailboxes = [], set(), set()
+def _judged(
+    idp: Idp, entries: Iterable[Entry | Kept | Client], terms: Terms, left: list[Left], *, rp_id: str | None
+) -> tuple[list[Arrival], list[Application | Client]]:
+    """Who may come, each once, by username; the clients; and into `left` what does not come."""
+    now, us = idp.clock.now(), relying(idp)
+    here = rp_id if us is not None and us.id == rp_id else None
+    people: dict[str, Arrival] = {}
+    wanted: list[Application | Client] = []
+    for entry in entries:
+        judged: Iterable[Arrival | Left] = ()
+        match entry:
+            case Left():
+                left.append(entry)
+            case Application() | Client():
+                wanted.append(entry)
+            case Person():
+                judged = judge(idp, entry, terms, now=now)
+            case Kept():
+                judged = judge_kept(idp, entry, rp_id=here)
+        for found in judged:
+            if isinstance(found, Left):
+                left.append(found)
+            elif found.account.username in people:
+                left.append(Left(found.account.username, "the person", "the file has this username twice"))
+            else:
+                people[found.account.username] = found
+    return list(_once_each(people, left)), wanted
+
+
+def _once_each(people: dict[str, Arrival], left: list[Left]) -> Iterator[Arrival]:
+    """Of several people with one id, or one proved address, the first has it."""
+    ids: set[UUID] = set()
+    mailboxes: set[str] = set()
     for username, arrival in sorted(people.items()):
         account = arrival.account
         if account.id in ids:
             left.append(Left(username, "the person", "the file gives this id to two people"))
             continue
         ids.add(account.id)
-        if account.email_verified:
-            assert account.email is not None
-            if (mailbox := account.email.lower()) in mailboxes:
-                left.append(Left(username, "proved e-mail address", "somebody else in the file has proved it"))
-                arrival = replace(arrival, account=replace(account, email_verified=False))  # noqa: PLW2901 - as it comes
+        mailbox = (account.email or "").lower()
+        if account.email_verified and mailbox in mailboxes:
+            left.append(Left(username, "proved e-mail address", "somebody else in the file has proved it"))
+            account = replace(account, email_verified=False)
+        elif account.email_verified:
             mailboxes.add(mailbox)
-        kept.append(arrival)
-    return kept
+        yield replace(arrival, account=account)
 
 
 async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_run: bool) -> tuple[set[str], set[str]]:
@@ -163,9 +163,10 @@ async def _clients(
             if isinstance(application, Client):
                 client, lost = client_kept(application, idp.policy)
             else:
-                client, lost = _client(application, idp.policy)
+                client, lost = client_of(application, idp.policy)
             if client.name in names or client.id in came:
-                raise AlreadyThere(f"A client named {client.name!r} exists already.")  # noqa: TRY301 - as the database would
+                left.append(Left(who, "the client", f"a client named {client.name!r} exists already"))
+                continue
             if not dry_run:
                 await _register(idp, client)
         except (NotAcceptable, AlreadyThere) as error:
@@ -175,68 +176,6 @@ async def _clients(
         came.append(client.id)
         names.add(client.name)
     return tuple(came), tuple(there)
-
-
-def _client(given: Application, policy: Policy) -> tuple[Client, list[Left]]:
-    """As it is registered here, and what is not. Raises `NotAcceptable`."""
-    lost = []
-    rules = {scope: policy.scope_rule(scope) for scope in ("openid", *given.scopes)}
-    takes = {
-        scope
-        for scope, rule in rules.items()
-        if rule is not None
-        and not rule.internal
-        and not scope.startswith(_OPERATORS)
-        and ((given.signs_in and rule.people) or (given.machine and rule.machines))
-    }
-    lost += [
-        Left("", f"scope {scope}", "the policy has no row for it that this client may have")
-        for scope in rules
-        if scope not in takes and (given.signs_in or scope != "openid")
-    ]
-    alg = given.signing_alg or ALGORITHMS[0]
-    if alg not in ALGORITHMS:
-        lost.append(
-            Left("", f"signature {alg[:20]}", f"Stile signs with {' and '.join(ALGORITHMS)}: it gets {ALGORITHMS[0]}")
-        )
-        alg = ALGORITHMS[0]
-    grants = ["authorization_code"] if given.signs_in else []
-    if given.machine and not any(rules[scope] and rules[scope].machines for scope in takes):  # type: ignore[union-attr] # looked at just before
-        lost.append(
-            Left("", "client_credentials", "no scope of its own comes over: give one of its rows `machine = true`")
-        )
-    if given.machine:
-        grants.append("client_credentials")
-    if "offline_access" in takes:
-        grants.append("refresh_token")
-    secret = given.secret
-    if secret is not None and given.signs_in:
-        why = (
-            "there the secret may come in the header or in the body: here in the header, unless --auth-method says body"
-        )
-        lost.append(Left("", "client_secret_post", why))
-    client = parse(
-        NewClient(
-            name=given.name,
-            client_id=given.client_id,
-            redirect_uris=given.redirect_uris if given.signs_in else (),
-            post_logout_redirect_uris=given.post_logout_redirect_uris,
-            scopes=tuple(sorted(takes)),
-            grant_types=tuple(grants),
-            jwks=given.jwks,
-            public=given.public,
-            first_party=not given.asks,
-            native=given.native,
-            require_pkce=given.require_pkce or given.public,
-            signing_alg=alg,
-            origins=given.origins,
-            home_uri=given.home_uri,
-            require_pushed=given.require_pushed,
-        ),
-        policy,
-    )
-    disabled = replace(client, disabled=given.disabled)
-    return (disabled if secret is None else replace(disabled, secret_hash=digest(secret))), lost
 
 
 async def _register(idp: Idp, client: Client) -> None:
