@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,11 +11,15 @@ import pytest
 from idp.crypto import KeyChain
 from idp.errors import Unavailable
 from idp.store.people import accounts
+from idp.store.signin import sites as store
+from idp.store.sql import Sql
 from tests.world.guarded import LOGS, PAGE, WIKI, Surfer, rows, rule
 from tests.world.provider import PASSWORD, Provider
 from tests.world.running import running
 from tests.world.stage import STRONG, TWO_FACTOR
 
+LAST = Sql("""
+SELECT client_id, fields FROM audit_event WHERE name = 'authorization.granted' ORDER BY at DESC, id DESC LIMIT 1""")
 MINUTE = timedelta(minutes=1)
 SCRIPT = {"Accept": "application/json"}
 
@@ -337,3 +342,56 @@ async def test_doubt_lets_nobody_pass(provider: Provider, alice: Surfer, monkeyp
     assert answer.status_code == 503
     assert "remote-user" not in answer.headers
     assert "/.stile/static/stile.css" in answer.text
+
+
+async def test_the_database_too_knows_nobody_by_a_password_alone(provider: Provider, alice: Surfer) -> None:
+    sent = await alice.ask("/")
+    await alice.goes(sent.headers["location"])
+    await alice.submit("/password", username="alice", password=PASSWORD)
+    found = await accounts.by_username(provider.idp.db, username="alice")
+    assert found is not None
+    assert alice.token is not None
+    session, sessions, now = UUID(hex=alice.token.partition(".")[0]), provider.idp.policy.sessions, provider.clock.now()
+    whom = {"session_id": session, "account_id": found[0].id}
+    before = await store.look(provider.idp.db, **whom, sessions=sessions, now=now)
+    assert before.session is None
+    await alice.submit("/sms", code=await provider.texted(alice))
+    after = await store.look(provider.idp.db, **whom, sessions=sessions, now=provider.clock.now())
+    assert after.session is not None
+    other = await store.look(provider.idp.db, session_id=session, account_id=session, sessions=sessions, now=now)
+    assert other.session is None
+
+
+async def test_what_is_used_goes_on_until_the_life_of_the_session_ends(provider: Provider, alice: Surfer) -> None:
+    await alice.signs_in()
+    for _ in range(28):
+        provider.clock.move(50 * MINUTE)
+        assert (await alice.ask("/")).status_code == 200
+    provider.clock.move(50 * MINUTE)
+    assert (await alice.ask("/")).status_code == 303
+
+
+async def test_rows_that_became_stricter_meanwhile_lead_to_a_page_and_in_no_circle(
+    provider: Provider, alice: Surfer
+) -> None:
+    await alice.goes((await alice.ask("/page")).headers["location"])
+    assert alice.page is not None
+    answer = await alice.authenticates(alice.page)
+    rule(provider, f'[sites."{WIKI}"]\nlevel = "strong"\nfresh = "5m"\n')
+    told = await alice.back(answer)
+    assert (told.status_code, told.headers.get("location")) == (400, None)
+    assert 'href="/page"' in told.text
+    sent = await alice.ask("/page")
+    assert (await alice.goes(sent.headers["location"])).status_code == 200
+    done = await alice.back(await alice.submit("/totp", code=provider.totp()))
+    assert done.headers["location"] == "/page"
+    assert (await alice.ask("/page")).status_code == 200
+
+
+async def test_the_trail_knows_who_came_in_where(provider: Provider, alice: Surfer) -> None:
+    await alice.signs_in("/page")
+    (fields,) = await provider.idp.db.all(LAST)
+    assert fields["client_id"] == f"site:{WIKI}"
+    assert fields["fields"]["scopes"] == ["openid", f"site:{WIKI}/"]
+    assert fields["fields"]["address"] == "127.0.0.1"
+    assert (await alice.http.head(f"http://{WIKI}/.stile/start?rd=/")).headers.get("set-cookie") is None
