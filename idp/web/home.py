@@ -19,7 +19,7 @@ from idp.flows.people.rooms import (
     RECOVERY_PATH,
 )
 from idp.model import TRAITS, Authenticator, Factor
-from idp.policy import Barrier, Policy
+from idp.policy import Barrier, Policy, site_of
 from idp.policy.advice import guard, next_step
 from idp.store.people.devices import Known
 from idp.store.people.home import Browser
@@ -98,6 +98,7 @@ def _app(app: App, policy: Policy, base: str) -> AppRow:
         scopes=tuple(scope_line(scope, policy) for scope in app.scopes if scope != "openid" or len(app.scopes) == 1),
         used_at=app.used_at or app.agreed_at,
         withdraw=base + WITHDRAW_PATH if app.used_at or app.agreed_at else None,
+        site=site_of(app.client_id) is not None,
     )
 
 

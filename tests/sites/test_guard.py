@@ -280,6 +280,7 @@ async def test_a_site_stands_among_the_applications_of_a_person(provider: Provid
     await alice.signs_in()
     page = await alice.get("/account")
     assert f"http://{WIKI}/" in page.text
+    assert "Open while you are signed in here" in page.text
     bob = Surfer(provider)
     await bob.signs_in(host=LOGS, who="bob")
     page = await bob.get("/account")

@@ -238,6 +238,7 @@ HOME = Home(
             withdraw="/account/apps/withdraw",
         ),
         AppRow(name="Acme Notes", value="notes", open="https://notes.acme.example/"),
+        AppRow(name="Wiki", value="site:wiki.acme.example", open="https://wiki.acme.example/", site=True),
         AppRow(name="Forum", value="forum", used_at=NOW - timedelta(days=2), withdraw="/account/apps/withdraw"),
     ),
     choices=(Factor.SMS, Factor.TOTP),

@@ -100,7 +100,8 @@ class AppRow:
     """One application of this person: `open` leads there, where anybody knows the way.
 
     `scopes` are what it may do; `used_at` is when it was last given something. `withdraw` is the action of the button
-    that takes all that back, which posts `client` = `value`; None where it holds nothing.
+    that takes all that back, which posts `client` = `value`; None where it holds nothing. `site`: it is one behind a
+    proxy, which holds nothing and is open while the person is signed in here.
     """
 
     name: str
@@ -109,6 +110,7 @@ class AppRow:
     scopes: tuple[ScopeLine, ...] = ()
     used_at: datetime | None = None
     withdraw: str | None = None
+    site: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
