@@ -2,8 +2,10 @@
 
 import asyncio
 import http
+import sys
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -31,6 +33,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._trailing_bytes = 0
         self._got_body = False
+        self._data = b""
+        self._again = b""
 
     # How long a request may take to arrive.
 
@@ -59,7 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._begun = False
         self._stop(self._deadline)
         self._deadline = None
-        if not self._refused:
+        if not self._refused and not self._wants_another_protocol():
             super().on_message_complete()
 
     def _start_deadline(self) -> None:
@@ -84,7 +88,11 @@ class PatientProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._got_body = False
-        super().data_received(data)
+        self._again = data
+        while self._again:
+            self._data, self._again = self._again, b""
+            super().data_received(self._data)
+        self._data = b""
         self._count(len(data))
 
     def _count(self, received: int) -> None:
@@ -110,7 +118,7 @@ class PatientProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > HEAD_BYTES:
             self._too_large()
-        if not self._refused:
+        if not self._refused and not self._wants_another_protocol():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -175,8 +183,27 @@ class PatientProtocol(HttpToolsProtocol):
         """The current one; there is none before the first request."""
         return self.cycle
 
+    # Java's HttpClient wishes for HTTP/2 in each request to an http address. RFC 9110 7.8: a server may ignore that.
+
+    def _wants_another_protocol(self) -> bool:
+        return bool(self.parser.should_upgrade()) and any(name == b"upgrade" for name, _ in self.headers)
+
+    def _should_upgrade(self) -> bool:
+        return False  # nor to a WebSocket: there is none here
+
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: a line for each stranger that asks for a WebSocket tells nobody anything."""
+        """The parser takes what follows such a head for another protocol's: a new one reads it, without the wish."""
+        wished = sys.exception()
+        if self._refused or not isinstance(wished, httptools.HttpParserUpgrade) or not self._wants_another_protocol():
+            return
+        rest = self._data[wished.args[0] :]
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            head += [] if name == b"upgrade" else [name, b": ", value, b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._again = b"".join([*head, b"\r\n", rest])
 
     @staticmethod
     def _stop(timer: asyncio.TimerHandle | None) -> None:

@@ -76,6 +76,36 @@ async def test_a_request_is_answered_and_the_next_one_too() -> None:
     assert b"server:" not in said.lower()
 
 
+# What Java's HttpClient adds to each request to an http address.
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA\r\n"
+WISHING = b"POST / HTTP/1.1\r\nHost: x\r\n" + H2C
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param((WISHING + b"Content-Length: 5\r\n\r\nhello",), id="at once"),
+        pytest.param((WISHING + b"Content-Length: 5\r\n\r\n", b"he", b"llo"), id="head first"),
+        pytest.param((WISHING[:40], WISHING[40:] + b"Content-Length: 5\r\n\r\nhello"), id="half a head first"),
+        pytest.param((WISHING + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", b"lo\r\n0\r\n\r\n"), id="chunks"),
+    ],
+)
+async def test_who_wishes_for_another_protocol_is_answered_in_this_one(pieces: tuple[bytes, ...]) -> None:
+    last = GET + b"Connection: close\r\n\r\n"
+    async with serving() as (port, _):
+        said = await answered(port, *pieces, GET + H2C + b"\r\n" + pieces[0], *pieces[1:], last)
+    assert said.count(b"HTTP/1.1 200 OK") == 4
+    assert said.count(b"\r\n\r\n5HTTP") == 2
+
+
+@pytest.mark.parametrize("wish", [b"websocket", b"h2c, websocket"])
+async def test_two_hundred_wishes_in_one_go_are_two_hundred_answers(wish: bytes) -> None:
+    one = GET + b"Connection: Upgrade\r\nUpgrade: " + wish + b"\r\n\r\n"
+    async with serving() as (port, _):
+        said = await answered(port, one * 200 + GET + b"Connection: close\r\n\r\n")
+    assert said.count(b"HTTP/1.1 200 OK") == 201
+
+
 @pytest.mark.parametrize(
     "pieces",
     [
