@@ -1,135 +1,14 @@
 """What a person does in each application, and what is seen. How it comes to run is in `run`."""
 
+import json
 import re
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from urllib.parse import quote
 
-import httpx
-import pyotp
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import expect
 
-from tests.world.applications import PASSWORD, command
-
-PATIENCE = 30_000  # milliseconds, as playwright counts
-expect.set_options(timeout=PATIENCE)
-
-
-@dataclass(slots=True)
-class Someone:
-    """Somebody with a phone, and perhaps with an authenticator app."""
-
-    name: str
-    phone: str
-    secret: str = ""
-    step: int = 0
-
-    def app_code(self) -> str:
-        """One that was not used yet: waits for the app to show the next."""
-        app = pyotp.TOTP(self.secret)
-        while (step := app.timecode(datetime.now(UTC))) <= self.step:
-            time.sleep(0.5)
-        self.step = step
-        return app.generate_otp(step)
-
-
-@dataclass(slots=True)
-class Recipe:
-    """One application of one page, which runs, and a browser before it."""
-
-    name: str
-    issuer: str
-    home: Path
-    url: str
-    secret: str
-    folder: Path
-    context: BrowserContext
-    page: Page
-    ada: Someone
-    bob: Someone
-    lines: list[str] = field(default_factory=list)
-
-    def saw(self, line: str) -> None:
-        print(f"{self.name}: {line}", flush=True)
-        self.lines.append(line)
-
-    def asks(self, line: str) -> str:
-        """What a command says, in the application's folder."""
-        return subprocess.run(["sh", "-euc", line], cwd=self.folder, capture_output=True, text=True, check=True).stdout
-
-    def open(self, path: str) -> None:
-        self.page.goto(self.url + path)
-
-    def goes(self, url: httpx.URL) -> None:
-        self.page.goto(str(url))
-
-    def shows(self, *texts: str) -> None:
-        """The page holds all of this, in time."""
-        for text in texts:
-            expect(self.page.locator("body")).to_contain_text(text)
-
-    def logged(self, text: str) -> None:
-        """The application has said so in its log."""
-        said = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
-        if text not in said:
-            raise SystemExit(f"{self.name} did not log {text!r}:\n{said}")
-
-    def signs_in(self, who: Someone, *, by_text: bool = False) -> None:
-        """From the provider's first page to the application's."""
-        self.page.get_by_label("Username", exact=True).fill(who.name)
-        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.get_by_role("button", name="Continue", exact=True).click()
-        if by_text:
-            self.gives_text_code(who)
-        else:
-            self.gives_app_code(who)
-
-    def gives_app_code(self, who: Someone) -> None:
-        code = self.page.get_by_label("Code from your authenticator app", exact=True)
-        expect(code).to_be_visible()
-        code.fill(who.app_code())
-        self.page.get_by_role("button", name=re.compile("^(Continue|Approve .*)$")).click()
-
-    def gives_text_code(self, who: Someone) -> None:
-        ask = self.page.get_by_role("button", name="Get a code by text message", exact=True)
-        code = self.page.get_by_label("Security code")
-        expect(ask.or_(code).first).to_be_visible()
-        if ask.count():
-            ask.click()
-        code.fill(self.texted(who))
-        self.page.get_by_role("button", name="Continue", exact=True).click()
-
-    def texted(self, who: Someone) -> str:
-        """The code in the newest message to this phone, in the inbox of IDP_DEV."""
-        for _ in range(200):
-            page = httpx.get(f"{self.issuer}/dev/outbox", timeout=30).text.replace("<bdi>", "").replace("</bdi>", "")
-            rows = re.findall(r"<strong>(\+[^<]+)</strong>.*?<p class=\"text\">(\d{6})\b", page, re.DOTALL)
-            if found := [code for to, code in rows if to[-3:] == who.phone[-3:]]:
-                return str(found[0])
-            time.sleep(0.1)
-        raise SystemExit(f"no text message came for {who.name}")
-
-    def forgets(self, cookie: str) -> None:
-        """The application forgets this browser, and the provider does not."""
-        self.context.clear_cookies(name=re.compile(cookie))
-
-    def answer(self, path: str) -> httpx.URL:
-        """Where the provider sends somebody who is signed in, and whom the application at this path asks about."""
-        url = self.url + path
-        for _ in range(9):
-            url = self.context.request.get(url, max_redirects=0).headers["location"]
-            if url.startswith("/"):
-                url = self.url + url
-            if url.startswith(self.url) and "code=" in url:
-                return httpx.URL(url)
-        raise SystemExit(f"no answer came for {path}")
-
-    def idp(self, *words: str) -> None:
-        """An operator's command."""
-        command(self.home, *words)
+from docs.recipes.visits import Recipe
 
 
 def openid_client(at: Recipe) -> None:
@@ -176,6 +55,152 @@ def openid_client(at: Recipe) -> None:
     at.saw("acr_values for somebody without an app: a token with acr urn:stile:2fa, which the application must refuse")
 
 
+def oauth2_proxy(at: Recipe) -> None:
+    module = next(line for line in at.asks("go version -m oauth2-proxy").splitlines() if line.startswith("\tmod"))
+    at.saw(f"with {' '.join(module.split()[1:3])}, {at.asks('go env GOVERSION').strip()}")
+    at.idp("user", "groups", "ada", "editors")
+    at.open("/")
+    at.signs_in(at.ada)
+    at.shows("Authenticated")
+    at.open("/oauth2/userinfo")
+    at.shows("ada@example.com", "editors")
+    at.saw("signed in; the group's row asked for the app; e-mail and groups came with the ID token")
+    at.forgets("_oauth2_proxy")
+    at.goes(at.answer("/oauth2/start").copy_merge_params({"iss": "https://other.example.com"}))
+    at.shows("Authenticated")
+    at.saw("an answer with another `iss`: not looked at")
+    at.idp("client", "set", "wiki", "--alg", "ES256")
+    at.idp("keys", "rotate", "--now")
+    at.forgets("_oauth2_proxy")
+    at.open("/")
+    at.shows("Authenticated")
+    at.saw("ID tokens in ES256 and of a rotated key, without a restart: accepted")
+    at.open((at.folder / "sign-out").read_text(encoding="utf-8").strip())
+    expect(at.page).to_have_url(f"{at.url}/signed-out")
+    at.open("/")
+    expect(at.page.get_by_label("Username", exact=True)).to_be_visible()
+    at.saw("signed out here and at the provider, and nobody was asked: the ID token was the hint")
+    at.signs_in(at.bob, by_text=True)
+    at.shows("Not for this account")
+    at.idp("user", "groups", "bob", "editors")
+    at.open("/")
+    at.shows("Forbidden")
+    at.saw(
+        "who is in no group reads that on the provider's page; a member without an app reads 403 Forbidden, and not why"
+    )
+    at.forgets("")
+    at.open("/")
+    at.signs_in(at.ada)
+    at.shows("Authenticated")
+    time.sleep(61)
+    at.open("/")
+    at.shows("Authenticated")
+    at.saw("refreshed after cookie_refresh, with the next refresh token")
+    at.idp("user", "disable", "ada")
+    time.sleep(61)
+    at.open("/")
+    expect(at.page.get_by_label("Username", exact=True)).to_be_visible()
+    at.logged('"invalid_client" "Client authentication failed."')
+    at.saw("a disabled person was out at the next refresh; its log says invalid_client")
+
+
+def mod_auth_openidc(at: Recipe) -> None:
+    versions = [
+        re.sub("_[^_]*$", "", one.stem)
+        for one in at.folder.glob("*.deb")
+        if re.match("apache2-bin|libapache2", one.name)
+    ]
+    at.saw("with " + ", ".join(one.replace("_", " ") for one in sorted(versions)))
+    at.open("/")
+    at.signs_in(at.ada, by_text=True)
+    at.shows("Wiki", "ada@example.com urn:stile:2fa")
+    at.saw("signed in with a text message: acr urn:stile:2fa; e-mail came from userinfo")
+    at.open("/payroll/")
+    at.gives_app_code(at.ada)
+    at.shows("Payroll", "urn:stile:2fa-strong")
+    at.saw("`Require claim acr:…` on a path asked for the app, and came back to that path")
+    at.open("/oidc/callback?info=json")
+    first = json.loads(at.page.inner_text("body"))
+    at.open(f"/oidc/callback?refresh={quote(at.url, safe='')}%2F&access_token={first['access_token']}")
+    at.shows("Wiki", "urn:stile:2fa-strong")
+    at.open("/oidc/callback?info=json")
+    then = json.loads(at.page.inner_text("body"))
+    if then["access_token"] == first["access_token"] or then["id_token"]["auth_time"] != first["id_token"]["auth_time"]:
+        raise SystemExit(f"{first} and then {then}")
+    at.saw("refreshed by its refresh hook: another access token, the same acr and auth_time")
+    at.forgets("mod_auth_openidc_session")
+    at.goes(at.answer("/").copy_merge_params({"iss": "https://other.example.com"}))
+    at.shows("Error in handling response type")
+    at.logged("does not match the issuer provided in the response by the OP (https://other.example.com)")
+    at.saw("an answer with another `iss`: refused")
+    at.forgets("mod_auth_openidc_session")
+    at.idp("client", "set", "wiki", "--alg", "ES256")
+    at.idp("keys", "rotate", "--now")
+    at.open("/")
+    at.shows("Wiki", "ada@example.com")
+    at.saw("ID tokens in ES256 and of a rotated key, without a restart: accepted")
+    at.open(f"/oidc/callback?logout={quote(at.url, safe='')}%2Fsigned-out")
+    at.shows("Signed out")
+    at.open("/")
+    expect(at.page.get_by_label("Username", exact=True)).to_be_visible()
+    at.saw("signed out here and at the provider, and nobody was asked: the ID token was the hint")
+    at.signs_in(at.bob, by_text=True)
+    at.shows("Wiki", "urn:stile:2fa")
+    at.open("/payroll/")
+    at.shows("Invalid Request", "target_link_uri")
+    at.saw("somebody without an app stays out of that path, and reads of a target_link_uri, not why")
+
+
+def spring_security(at: Recipe) -> None:
+    jars = at.asks("unzip -l target/shop-1.jar")
+    names = re.findall(r"lib/((?:spring-boot|spring-security-oauth2-client|tomcat-embed-core)-[\d.]+)\.jar", jars)
+    at.saw("with " + ", ".join([*sorted(names), at.asks("java --version").splitlines()[0]]))
+    at.open("/")
+    at.signs_in(at.ada, by_text=True)
+    at.shows("Signed in", "urn:stile:2fa")
+    at.saw("signed in with a text message, with PKCE: acr urn:stile:2fa")
+    at.open("/payroll")
+    at.gives_app_code(at.ada)
+    at.shows("Payroll", "urn:stile:2fa-strong")
+    at.saw("the rule of /payroll asked for the app, and came back to it: acr urn:stile:2fa-strong")
+    at.open("/transfer")
+    at.gives_app_code(at.ada)
+    at.shows("Transferred")
+    at.open("/transfer")
+    at.gives_app_code(at.ada)
+    at.shows("Transferred")
+    at.saw("scope transfers:write asked for the app, and for the next transfer again")
+    at.forgets("SHOP")
+    at.goes(at.answer("/oauth2/authorization/stile").copy_merge_params({"iss": "https://other.example.com"}))
+    at.shows("Signed in")
+    at.saw("an answer with another `iss`: not looked at")
+    at.idp("keys", "rotate", "--now")
+    at.forgets("SHOP")
+    at.open("/")
+    at.shows("Signed in")
+    at.saw("ID tokens of a rotated key, without a restart: accepted")
+    at.page.get_by_role("button", name="Sign out").click()
+    at.shows("Signed out")
+    at.open("/")
+    expect(at.page.get_by_label("Username", exact=True)).to_be_visible()
+    at.saw("signed out here and at the provider, and nobody was asked: the ID token was the hint")
+    at.signs_in(at.bob, by_text=True)
+    at.shows("Signed in", "urn:stile:2fa")
+    at.open("/payroll")
+    at.shows("Not done", "unmet_authentication_requirements")
+    at.open("/transfer")
+    at.shows("Not done", "unmet_authentication_requirements")
+    at.saw("somebody without an app: unmet_authentication_requirements, both ways, and still signed in")
+    at.idp("client", "set", "shop", "--alg", "ES256")
+    at.forgets("SHOP")
+    at.open("/")
+    at.shows("Not done", "invalid_id_token")
+    at.saw("ID tokens in ES256: refused")
+
+
 RECIPES: dict[str, Callable[[Recipe], None]] = {
     "openid-client": openid_client,
+    "oauth2-proxy": oauth2_proxy,
+    "mod-auth-openidc": mod_auth_openidc,
+    "spring-security": spring_security,
 }

@@ -10,10 +10,12 @@ import pytest
 from idp.policy.loading import default_policy
 from idp.settings.table import Settings
 from tests.world.commands import Run
+from tests.world.policies import OURS
 
 RECIPES = Path(__file__).resolve().parents[2] / "docs" / "recipes"
 PAGES = sorted(path for path in RECIPES.glob("*.md") if path.name != "README.md")
 REGISTER = re.compile(r"^```sh register\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+POLICY = re.compile(r"^```toml policy\n(\[\w+\]\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = "By its documented settings; not run."
 
 
@@ -40,10 +42,16 @@ def test_the_first_page_names_every_other_one() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_registration_is_accepted_and_every_scope_can_come(
-    page: Path, run: Run, settings: pytest.MonkeyPatch, served_dir: Path
+    page: Path, run: Run, settings: pytest.MonkeyPatch, served_dir: Path, tmp_path: Path
 ) -> None:
     settings.setenv("IDP_DATA_DIR", str(served_dir))
-    (register,) = REGISTER.findall(page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    for table, rows in POLICY.findall(text):
+        policy = OURS.replace(table, table + rows, 1)
+        assert policy != OURS
+        (tmp_path / "policy.toml").write_text(policy, encoding="utf-8")
+        settings.setenv("IDP_POLICY", str(tmp_path / "policy.toml"))
+    (register,) = REGISTER.findall(text)
     program, *words = shlex.split(register.replace("\\\n", " "))
     assert program == "idp"
     ran = run(*words, "--json")
