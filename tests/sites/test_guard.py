@@ -1,5 +1,6 @@
 """What a proxy is answered: who gets in where, for how long, and at what price."""
 
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ from tests.world.stage import STRONG, TWO_FACTOR
 
 LAST = Sql("""
 SELECT client_id, fields FROM audit_event WHERE name = 'authorization.granted' ORDER BY at DESC, id DESC LIMIT 1""")
+LEFT = 3 * 80  # https: `__Host-`, Secure and Strict-Transport-Security; the server's own lines; the status
 MINUTE = timedelta(minutes=1)
 SCRIPT = {"Accept": "application/json"}
 
@@ -274,6 +276,32 @@ async def test_signing_out_of_a_site_forgets_the_pass_and_asks_about_the_rest(al
     assert f"http://{WIKI}/.stile/signed-out" in done.text
     gone = await alice.http.get(f"http://{WIKI}/.stile/signed-out")
     assert "You are signed out" in gone.text
+
+
+async def test_no_answer_is_too_long_for_nginx_as_it_comes(provider: Provider, alice: Surfer) -> None:
+    names = [f"{number}-{secrets.token_hex(12)}" for number in range(80)]
+    rule(provider, rows() + "".join(f"[groups.{name}]\nlevel = 'two_factor'\n" for name in names))
+    found = await accounts.by_username(provider.idp.db, username="alice")
+    assert found is not None
+    now = provider.clock.now()
+    await accounts.set_groups(provider.idp.db, account_id=found[0].id, groups={"staff", *names}, now=now)
+    to = f"/admin/{secrets.token_urlsafe(850)}"
+    sent = await alice.ask(to)
+    begun = await alice.http.get(sent.headers["location"])
+    await alice.get(begun.headers["location"])
+    assert alice.page is not None
+    await alice.submit("/password", username="alice", password=PASSWORD)
+    answer = await alice.submit("/totp", code=provider.totp())
+    back = await alice.back(answer)
+    assert back.headers["location"] == to
+    passed = await alice.ask(to)
+    assert passed.status_code == 200
+    provider.clock.move(2 * MINUTE)
+    renewed = await alice.ask(to)
+    for one in (sent, begun, answer, back, passed, renewed):
+        size = sum(len(name) + len(value) + 4 for name, value in one.headers.raw)
+        assert size + LEFT < 4096, one.request.url
+    await accounts.set_groups(provider.idp.db, account_id=found[0].id, groups={"staff"}, now=now)
 
 
 async def test_a_site_stands_among_the_applications_of_a_person(provider: Provider, alice: Surfer) -> None:

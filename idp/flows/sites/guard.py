@@ -90,6 +90,6 @@ async def look(
         kept = {scope: ends for scope, ends in before.opens.items() if ends > now and scope in site.scopes}
         opens = {**kept, **opens}
     made = passes.written(idp, site, Pass(session_id, account_id, person, opens))
-    if not passes.fits(made):
+    if not passes.fits(made, person):
         made = passes.written(idp, site, Pass(session_id, account_id, Person("")))
     return Open(person, made)
