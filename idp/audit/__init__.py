@@ -222,11 +222,12 @@ class AccountChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class AccountImported(Event):
-    """An account came from another system, with these factors; those in `held` are on hold."""
+    """An account came from another system, into these groups, with these factors; those in `held` are on hold."""
 
     name = "account.imported"
     source: str
     password: bool
+    groups: list[str]
     factors: list[str]
     held: list[str]
     by: str = "operator"

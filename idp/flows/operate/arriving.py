@@ -114,6 +114,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     event = AccountImported(
         source=terms.source,
         password=password is not None,
+        groups=sorted(groups),
         factors=[each.factor.value for each in factors],
         held=[each.factor.value for each in factors if each.hold is not None],
     )

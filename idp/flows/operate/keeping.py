@@ -65,6 +65,7 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
     event = AccountImported(
         source="stile",
         password=password is not None,
+        groups=sorted(groups),
         factors=[each.authenticator.factor.value for each in enrolled],
         held=[each.authenticator.factor.value for each in enrolled if each.authenticator.hold is not None],
     )
