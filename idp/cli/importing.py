@@ -39,6 +39,9 @@ def import_(
         list[str] | None,
         typer.Option(metavar="THEIRS=OURS", help="Their group and the one of the policy that it is; may be repeated."),
     ] = None,
+    email_as_username: Annotated[
+        bool, typer.Option("--email-as-username", help="They type their e-mail address to sign in, as they did there.")
+    ] = False,
     vouch_totp: Annotated[
         bool, typer.Option("--vouch-totp", help="You know that each app is its owner's: none is on hold.")
     ] = False,
@@ -63,7 +66,7 @@ def import_(
     groups = dict(_pair(each) for each in group or [])
     if passphrase_stdin and (source != "stile" or str(file) == "-"):
         raise typer.BadParameter("it is for a FILE of Stile's", param_hint="'--passphrase-stdin'")
-    if source == "stile" and (groups or vouch_totp or vouch_phones or phone_attribute):
+    if source == "stile" and (groups or vouch_totp or vouch_phones or phone_attribute or email_as_username):
         raise typer.BadParameter("what Stile exported is brought back as it was, without other options")
     content = _content(file)
     from idp.flows.operate.arriving import Terms
@@ -72,7 +75,7 @@ def import_(
     from idp.importing.sources import READERS
     from idp.serving.place import run
 
-    terms = Terms(source, groups, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
+    terms = Terms(source, groups, email_as_username=email_as_username, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
     if source == "stile":
         passphrase = _passphrase(content, passphrase_stdin)
 

@@ -76,7 +76,10 @@ def opened(head: Object, passphrase: str | None) -> Envelope:
     if passphrase is None:
         raise Unreadable("The secrets of this export are sealed: say --passphrase-stdin, or type it in a terminal.")
     try:
-        chain = KeyChain([passphrase_key(passphrase, bytes.fromhex(head.needed("salt")))])
+        salt = bytes.fromhex(head.needed("salt"))
+        if len(salt) != _SALT:
+            raise Unreadable("The first line does not say how the secrets were sealed.")
+        chain = KeyChain([passphrase_key(passphrase, salt)])
         chain.unseal(bytes.fromhex(head.needed("check")), purpose=_PURPOSE, bound_to=_CHECK)
     except (SealBroken, ValueError):
         raise Unreadable("The passphrase is not the one that this export was sealed with.") from None

@@ -39,6 +39,9 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
     if "users" not in realm:
         why = "the file has none, as the console's partial export: use `kc.sh export --users realm_file`"
         yield Left("", "people", why)
+    if "users" in realm and realm.flag("loginWithEmailAllowed", otherwise=True):
+        why = "here people type their username: with --email-as-username the address is that"
+        yield Left("", "signing in with the e-mail address", why)
     for provider in realm.objects("identityProviders"):
         yield Left("", f"identity provider {provider.text('alias') or ''}", "Stile signs people in itself")
     yield from keycloak_clients.read(realm)

@@ -137,3 +137,11 @@ def test_hashes_of_django_are_read_by_their_inside() -> None:
     argon2, bcrypt = "argon2id$v=19$m=64,t=1,p=1$c2FsdA$aGFzaA", "2b$12$" + "a" * 53
     assert stored(f"argon2${argon2}") == f"${argon2}"
     assert stored(f"bcrypt$${bcrypt}") == f"${bcrypt}"
+
+
+async def test_people_may_go_on_typing_their_address(provider: Provider) -> None:
+    people = [carol(email="Carol@example.com"), Person("dora")]
+    done = await importing.bring(provider.idp, people, Terms("keycloak", email_as_username=True))
+    assert done.people == ("carol@example.com", "dora")
+    browser = provider.browser()
+    assert "code" in parameters(await provider.sign_in(browser, "CAROL@example.com"))

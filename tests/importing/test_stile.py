@@ -173,6 +173,8 @@ async def test_a_wrong_passphrase_and_what_was_changed_are_refused(full: Provide
     for passphrase, said in ((None, "sealed"), ("another passphrase", "not the one")):
         with pytest.raises(Unreadable, match=said):
             stile.read(text(sealed), passphrase=passphrase, now=full.clock.now())
+    with pytest.raises(Unreadable, match="how the secrets were sealed"):
+        stile.read(text([sealed[0] | {"salt": "00"}, *sealed[1:]]), passphrase=PASSPHRASE, now=full.clock.now())
     people = [line for line in sealed if "person" in line]
     people[0]["sealed"], people[1]["sealed"] = people[1]["sealed"], people[0]["sealed"]
     with pytest.raises(Unreadable, match="does not open"):

@@ -48,12 +48,13 @@ _WHY_NOT_A_HASH = {
 class Terms:
     """What the operator says of the source. `groups` are our names by that system's.
 
-    `vouch_totp`: who has an app there got it in person, or as strongly. `vouch_phones`: a code came back from each
-    number.
+    `email_as_username`: people sign in with the address, where they have one. `vouch_totp`: who has an app there got it
+    in person, or as strongly. `vouch_phones`: a code came back from each number.
     """
 
     source: str
     groups: Mapping[str, str] = field(default_factory=dict)
+    email_as_username: bool = False
     vouch_totp: bool = False
     vouch_phones: bool = False
 
@@ -61,7 +62,7 @@ class Terms:
 def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[Arrival | Left]:
     """What does not come over, and then the person, unless they cannot come at all."""
     try:
-        username = parse_username(person.username)
+        username = parse_username((person.email if terms.email_as_username else None) or person.username)
     except NotAcceptable as error:
         yield Left(person.username, "the person", str(error))
         return
