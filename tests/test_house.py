@@ -58,6 +58,7 @@ TECHNICAL = {
     "breakers.WINDOW": "how a gateway that fails is tried again",
     "deliver.CALL": "a call's patience",
     "deliver.LOST": "a pause between two looks",
+    "trail._LATE": "a row of the trail is seen when its transaction ends",
     "engine.PATIENCE": "a statement's patience",
     "health.PATIENCE": "a check's patience",
     "connecting.HEAD_START": "a pause between two hosts",

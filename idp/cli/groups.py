@@ -29,15 +29,15 @@ def groups(
     """Put a person into exactly these groups of the policy, and say what follows. Without any: show theirs."""
     if wanted and none:
         raise typer.BadParameter("groups, or --none", param_hint="GROUP")
+    from idp.flows.operate.editing import edit_person
     from idp.flows.operate.finding import find_user
-    from idp.flows.operate.groups import set_groups
     from idp.serving.place import run
 
     if not wanted and not none:
         person = run(lambda idp: find_user(idp, name))
         output.show(account_json(person.account), _in(person.account), as_json=as_json)
         return
-    done = run(lambda idp: set_groups(idp, name, wanted or []))
+    done = run(lambda idp: edit_person(idp, name, {"groups": wanted or []}))
     changed = done.after.groups != done.before.groups
     lines = [_in(done.after) if changed else f"{_in(done.after)[:-1]} already.", *done.consequences]
     output.show(

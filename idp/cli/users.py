@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, groups, invitations, output, recovering, resets
+from idp.cli import authenticators, groups, invitations, listing, output, recovering, resets
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def claims(
     as_json: output.Json = False,
 ) -> None:
     """Say what is known about a person beyond name, e-mail and phone."""
-    from idp.flows.operate.claims import set_claims
+    from idp.flows.operate.editing import set_claims
     from idp.serving.place import run
 
     person = run(lambda idp: set_claims(idp, name, pairs))
@@ -150,32 +150,11 @@ def email(
     """
     if remove == (address is not None):
         raise typer.BadParameter("an address, or --remove", param_hint="ADDRESS")
-    from idp.flows.operate.people import set_email
+    from idp.flows.operate.editing import set_email
     from idp.serving.place import run
 
     person = run(lambda idp: set_email(idp, name, address, verified=verified))
     output.show(account_json(person.account), f"Changed {person.account.username}.", as_json=as_json)
-
-
-@app.command("list", epilog="\b\nExamples:\n  idp user list\n  idp user list --search ada --json")
-def list_(
-    search: Annotated[str, typer.Option(help="Part of a username, name or e-mail address.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to show.")] = 100,
-    as_json: output.Json = False,
-) -> None:
-    """List people by username."""
-    from idp.flows.operate.finding import list_users
-    from idp.serving.place import run
-
-    people, everybody = run(lambda idp: list_users(idp, containing=search, limit=limit))
-    fields = {"users": [account_json(one) for one in people], "total": everybody}
-    rows = [
-        (one.username, one.name, one.email, " ".join(sorted(one.groups)), "disabled" if one.disabled else "")
-        for one in people
-    ]
-    lines = [output.table(("USERNAME", "NAME", "E-MAIL", "GROUPS", ""), rows)] if rows else []
-    lines.append(f"{len(people)} of {everybody}." if everybody else "Nobody yet: add somebody with `idp user add`.")
-    output.show(fields, lines, as_json=as_json)
 
 
 @app.command("show", epilog="\b\nExamples:\n  idp user show ada\n  idp user show ada --json")
@@ -277,6 +256,7 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 
+app.command("list", epilog=listing.EXAMPLES)(listing.list_)
 app.command("reset", epilog=resets.EXAMPLES)(resets.reset)
 app.command("recover", epilog=recovering.EXAMPLES)(recovering.recover)
 app.command("invite", epilog=invitations.EXAMPLES)(invitations.invite)

@@ -1,6 +1,7 @@
 """The audit trail: rows are added with the effect they describe, never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from idp.addresses import ORIGIN
 from idp.model import OPERATOR
 from idp.store.engine import Conn
-from idp.store.sql import Sql
+from idp.store.sql import Sql, values_of
 
 if TYPE_CHECKING:  # who only reads the trail has no time to load what may stand in it
     from idp.audit import Event
@@ -35,6 +36,69 @@ SELECT at, name, client_id, fields FROM audit_event
 WHERE account_id = :account_id AND coalesce(name = ANY (:names), true)
 ORDER BY at DESC, id DESC
 LIMIT :limit""")
+
+
+_PAGE = Sql("""
+SELECT e.id, e.at, e.name, e.account_id, p.username, e.client_id, e.fields
+FROM audit_event e LEFT JOIN account p ON p.id = e.account_id
+WHERE (:account_id::uuid IS NULL OR e.account_id = :account_id)
+  AND (:client_id::text IS NULL OR e.client_id = :client_id)
+  AND (:name::text IS NULL OR e.name = :name OR starts_with(e.name, :name || '.'))
+  AND (:operator::text IS NULL OR e.fields ->> 'operator' = :operator)
+  AND (:operated::boolean IS NULL OR e.fields ? 'operator' = :operated)
+  AND (:since::timestamptz IS NULL OR e.at >= :since)
+  AND (:until::timestamptz IS NULL OR e.at < :until)
+  AND (:before_at::timestamptz IS NULL OR (e.at, e.id) < (:before_at, :before_id::bigint))
+ORDER BY e.at DESC, e.id DESC
+LIMIT :limit""")
+
+
+_REMOVED = Sql("""
+SELECT account_id FROM audit_event WHERE name = 'account.removed' AND fields ->> 'person' = :person
+ORDER BY at DESC, id DESC
+LIMIT 1""")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the trail. `username` is what the person is called today; None for who is there no more."""
+
+    id: int
+    at: datetime
+    name: str
+    account_id: UUID | None
+    username: str | None
+    client_id: str | None
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows: of a person, of a client, of events of this name or whose names begin with it and a dot.
+
+    `operator`: caused by this one; `operated`: by any, or by none. `since` is in, `until` is not.
+    """
+
+    account_id: UUID | None = None
+    client_id: str | None = None
+    name: str | None = None
+    operator: str | None = None
+    operated: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def some(conn: Conn, wanted: Wanted, *, before: tuple[datetime, int] | None, limit: int) -> Sequence[Entry]:
+    """The newest of them, those `before` this time and id alone."""
+    before_at, before_id = (None, None) if before is None else before
+    rows = await conn.all(_PAGE, **values_of(wanted), before_at=before_at, before_id=before_id, limit=limit)
+    return [Entry(**row) for row in rows]
+
+
+async def removed(conn: Conn, *, person: str) -> UUID | None:
+    """Who was removed last under this keyed hash of a username."""
+    found: UUID | None = await conn.value(_REMOVED, person=person)
+    return found
 
 
 async def add(

@@ -117,6 +117,13 @@ _FORGET_KEYS = Sql(f"{_FORGET} key = ANY (:keys) RETURNING key")
 _FORGET_GROUP = Sql(f"{_FORGET} key BETWEEN :first AND :last RETURNING key")
 
 
+_CHARGED = Sql("""
+SELECT DISTINCT range.number
+FROM unnest(:firsts::bytea[], :lasts::bytea[]) WITH ORDINALITY AS range (first, last, number)
+JOIN rate_limit r ON r.key BETWEEN range.first AND range.last
+WHERE r.expires_at > :now AND (r.count > 0 OR cardinality(r.hits) > 0)""")
+
+
 async def spend(
     conn: Conn, charges: Sequence[tuple[Limit, bytes]], *, now: datetime, waits: bool = True
 ) -> Refused | Closed | None:
@@ -164,5 +171,18 @@ async def forget(conn: Conn, keys: Sequence[bytes]) -> int:
 
 async def forget_group(conn: Conn, group: bytes) -> int:
     """Start every subject of a group (`limits.group_of`) again from nothing. How many had something to forget."""
-    rest = 2 * GROUP_BYTES - len(group)
-    return len(await conn.all(_FORGET_GROUP, first=group + b"\x00" * rest, last=group + b"\xff" * rest))
+    first, last = _range(group)
+    return len(await conn.all(_FORGET_GROUP, first=first, last=last))
+
+
+async def charged_of(conn: Conn, keys: Sequence[bytes], *, now: datetime) -> frozenset[bytes]:
+    """Of these subjects and groups those that have something to forget."""
+    firsts, lasts = zip(*map(_range, keys), strict=True)
+    rows = await conn.all(_CHARGED, firsts=firsts, lasts=lasts, now=now)
+    return frozenset(keys[row["number"] - 1] for row in rows)
+
+
+def _range(key: bytes) -> tuple[bytes, bytes]:
+    """The first and the last row of a group; a whole key is both."""
+    rest = 2 * GROUP_BYTES - len(key)
+    return key + b"\x00" * rest, key + b"\xff" * rest

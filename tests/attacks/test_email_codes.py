@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from idp.flows.operate.people import set_email
+from idp.flows.operate.editing import set_email
 from idp.policy import default_policy
 from tests.world.asking import wrong
 from tests.world.mailing import allow_mail, mails

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from idp.crypto import KeyChain
-from idp.flows.operate.people import set_email
+from idp.flows.operate.editing import set_email
 from tests.world.asking import forget_limits
 from tests.world.databases import empty
 from tests.world.mailing import allow_mail, mails

@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from idp.flows.operate.editing import set_email
 from idp.flows.operate.invitations import invite
-from idp.flows.operate.people import set_email
 from idp.policy import load_policy
 from idp.policy.victims import STARTS, victims
 from idp.policy.weakest import search

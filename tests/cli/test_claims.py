@@ -2,7 +2,8 @@
 
 import pytest
 
-from idp.flows.operate.claims import parse_claims, set_claims
+from idp.flows.operate.claims import parse_claims
+from idp.flows.operate.editing import set_claims
 from idp.flows.operate.people import NotAcceptable
 from tests.world.provider import Provider
 

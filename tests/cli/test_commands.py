@@ -240,7 +240,7 @@ def test_a_database_of_ones_own_is_not_migrated_unasked(
         assert "idp migrate" in refused.err
         migrated = run("migrate", "--json")
         assert migrated.json["from"] is None
-        assert run("user", "list", "--json").json == {"users": [], "total": 0}
+        assert run("user", "list", "--json").json == {"users": [], "total": 0, "after": None}
         back = run("migrate", "--to", "base", "--yes", "--json")
         assert back.json["to"] is None
         assert run("user", "list").status == 1

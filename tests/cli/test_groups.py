@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.flows.operate.groups import set_groups
+from idp.flows.operate.editing import edit_person
 from idp.model import AssuranceLevel
 from tests.world.commands import Run
 from tests.world.provider import Provider
@@ -70,11 +70,11 @@ async def test_a_running_provider_hears_of_it_at_once(provider: Provider, monkey
     if "ledger" not in provider.idp.clients:
         await provider.add_client("ledger", uri, scopes=scopes, groups=frozenset({"ledgers"}))
     asked = {"client_id": "ledger", "redirect_uri": uri, "scope": "openid offline_access"}
-    await set_groups(provider.idp, "alice", ["ledgers"])
+    await edit_person(provider.idp, "alice", {"groups": ["ledgers"]})
     code = await provider.code(provider.browser(), **asked)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
     issued = (await provider.token("ledger", **form, code_verifier=provider.pkce.verifier)).json()
-    await set_groups(provider.idp, "alice", [])
+    await edit_person(provider.idp, "alice", {"groups": []})
     assert (await refresh(provider, issued["refresh_token"], "ledger")).json()["error"] == "invalid_grant"
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.flows.delivery import bounces, notices
-from idp.flows.operate.people import set_email
+from idp.flows.operate.editing import set_email
 from idp.model import Notice
 from idp.sms import Channel, Outcome, Reason, Sent
 from idp.sms.bounces import read

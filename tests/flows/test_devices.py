@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from idp.audit import AccountChanged, DeviceForgotten
 from idp.flows.idp import Visitor, device_key
-from idp.flows.operate.groups import set_groups
+from idp.flows.operate.editing import edit_person
 from idp.flows.operate.people import freeze_user
 from idp.model import AssuranceLevel, Factor
 from idp.store.schema.people import device
@@ -256,8 +256,8 @@ async def test_nobody_prefers_what_they_do_not_have(provider: Provider) -> None:
 async def test_whoever_has_nothing_that_counts_for_their_group_is_told_so(provider: Provider) -> None:
     only = {"treasury": frozenset({Factor.TOTP})}
     provider.idp.policy = replace(provider.idp.policy, groups={"treasury": AssuranceLevel.TWO_FACTOR}, only=only)
-    await set_groups(provider.idp, "alice", ["treasury"])
-    await set_groups(provider.idp, "bob", ["treasury"])
+    await edit_person(provider.idp, "alice", {"groups": ["treasury"]})
+    await edit_person(provider.idp, "bob", {"groups": ["treasury"]})
     browser = provider.browser()
     await browser.get("/account")
     page = await browser.submit("/password", username="bob", password=PASSWORD)

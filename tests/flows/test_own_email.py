@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from idp.flows.operate.people import set_email
+from idp.flows.operate.editing import set_email
 from idp.sms import Channel
 from idp.store.people import accounts
 from idp.store.schema.people import account, link

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from idp.flows.operate.claims import set_claims
+from idp.flows.operate.editing import set_claims
 from idp.policy.profile import FIELDS, amiss, tidy, zones
 from idp.store.schema.people import account
 from idp.store.schema.records import audit_event

@@ -17,7 +17,7 @@ from idp.crypto import KeyChain, SecretKey, digest, random_token
 from idp.errors import OAuthError
 from idp.factors import password as passwords
 from idp.flows.idp import Visitor
-from idp.flows.operate.people import set_email
+from idp.flows.operate.editing import set_email
 from idp.flows.signin import challenge, choices, login
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, paused
 from idp.flows.signin.outcomes import DeadCode, Paused, WrongCode

@@ -29,12 +29,12 @@ class Ticket:
     secret: str = field(repr=False)
 
 
-async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Ticket:
+async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False) -> Ticket:
     """Give a person an authenticator app, trusted at once, because the operator knows who gets it (design 5).
 
     With `replace` all other apps are closed and all sessions and tokens end. Every phone is told.
     """
-    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
+    person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
     seed = totp.new_seed()
@@ -62,12 +62,12 @@ async def totp_ticket(idp: Idp, username: str, *, replace: bool = False) -> Tick
     return Ticket(person, app, uri, totp.secret_text(seed))
 
 
-async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = False) -> Authenticator:
+async def add_phone(idp: Idp, who: str | UUID, phone: str, *, replace: bool = False) -> Authenticator:
     """Give a person a phone, trusted at once. With `replace` the others are closed and all sessions and tokens end.
 
     The phones that were there are told, also those that are replaced.
     """
-    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
+    person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     number = parse_phone(phone, region=idp.settings.sms_region)
     now = idp.clock.now()
@@ -81,9 +81,9 @@ async def add_phone(idp: Idp, username: str, phone: str, *, replace: bool = Fals
     return added
 
 
-async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
+async def new_recovery_codes(idp: Idp, who: str | UUID) -> tuple[str, ...]:
     """Ten new codes for a person, to be handed over; those there were die, and every phone is told."""
-    person = await find_user(idp, username, to=Act.GIVE_AUTHENTICATOR)
+    person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
     codes = recovery.new_codes()
@@ -111,9 +111,9 @@ async def new_recovery_codes(idp: Idp, username: str) -> tuple[str, ...]:
     return codes
 
 
-async def remove_authenticator(idp: Idp, username: str, authenticator_id: str) -> tuple[Authenticator, int]:
+async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str) -> tuple[Authenticator, int]:
     """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told."""
-    person = await find_user(idp, username, to=Act.REMOVE_AUTHENTICATOR)
+    person = await find_user(idp, who, to=Act.REMOVE_AUTHENTICATOR)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
     if len(found) > 1:

@@ -1,18 +1,12 @@
-"""An operator's word on what is known about a person: the standard claims beyond name, e-mail and phone."""
+"""What an operator may say of a person: the standard claims beyond name, e-mail and phone, parsed. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from idp.audit import AccountChanged
-from idp.flows.idp import Idp
-from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.oidc.claims import ADDRESS, BY_SCOPE
-from idp.policy import Act
-from idp.store import audits
-from idp.store.people import accounts
 
 ELSEWHERE = frozenset({"name", "preferred_username", "locale", "updated_at"})  # kept as columns, or derived
 SETTABLE = (
@@ -56,14 +50,3 @@ def _is_birthdate(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def set_claims(idp: Idp, username: str, given: Sequence[str]) -> Person:
-    """Change what is known about a person. Raises `NotThere` or `NotAcceptable`."""
-    person = await find_user(idp, username, to=Act.EDIT_PERSON)
-    claims = parse_claims(given, known=person.account.claims)
-    now = idp.clock.now()
-    async with idp.db.transaction() as conn:
-        await accounts.set_claims(conn, account_id=person.account.id, claims=claims, now=now)
-        await audits.add(conn, AccountChanged(change="claims"), now=now, account_id=person.account.id)
-    return await find_user(idp, username)

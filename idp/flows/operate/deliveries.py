@@ -1,5 +1,7 @@
 """An operator's look at what was sent to a person, and the list of numbers that nothing is sent to."""
 
+from uuid import UUID
+
 from idp.errors import SealBroken
 from idp.flows.delivery import suppressions
 from idp.flows.delivery.outgoing import address_of, masked
@@ -12,9 +14,9 @@ from idp.store.delivery import messages
 from idp.store.delivery.messages import Logged
 
 
-async def sent_to(idp: Idp, username: str, *, limit: int) -> list[tuple[str, Logged]]:
+async def sent_to(idp: Idp, who: str | UUID, *, limit: int) -> list[tuple[str, Logged]]:
     """The latest messages of a person, newest first, each try with its masked address. Raises `NotThere`."""
-    person = await find_user(idp, username, to=Act.SEE_SENDING)
+    person = await find_user(idp, who, to=Act.SEE_SENDING)
     found = await messages.log(idp.db, account_id=person.account.id, limit=limit)
     return [(masked_address(idp, logged), logged) for logged in found]
 

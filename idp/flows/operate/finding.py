@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from idp.errors import NotThere, SealBroken
 from idp.flows.idp import Idp
@@ -13,11 +14,10 @@ from idp.model import Account, Authenticator, Client, Factor
 from idp.policy import Act
 from idp.sms.phone import textable
 from idp.store import audits
-from idp.store.people import accounts, authenticators
+from idp.store.people import accounts, authenticators, pages
+from idp.store.people.pages import State, Wanted
 from idp.store.tokens import clients
 from idp.typed import fold
-
-SEARCHED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,20 @@ class Person:
     by_mail: bool = False
 
 
-async def find_user(idp: Idp, username: str, *, to: Act = Act.SEE_PEOPLE, events: int = 0) -> Person:
-    """A person by username, for an operator who may do this `to` them, with their newest audit events.
+async def find_user(idp: Idp, who: str | UUID, *, to: Act = Act.SEE_PEOPLE, events: int = 0) -> Person:
+    """A person by username or by account id, for an operator who may do this `to` them, with their newest audit events.
 
     Raises `NotThere`, and `NotPermitted`.
     """
     permit(idp, to)
-    found = await accounts.by_username(idp.db, username=fold(username))
+    if isinstance(who, UUID):
+        found = await accounts.by_id(idp.db, account_id=who)
+    else:
+        found = await accounts.by_username(idp.db, username=fold(who))
     if found is None:
-        raise NotThere(f"There is no user named {fold(username)!r}.")
+        raise NotThere(
+            "There is no such person." if isinstance(who, UUID) else f"There is no user named {fold(who)!r}."
+        )
     account, theirs = found
     permit(idp, to, on=account.groups)
     happened = await audits.of_account(idp.db, account_id=account.id, limit=events) if events else ()
@@ -65,19 +70,33 @@ async def out_of_reach(idp: Idp, person: Person) -> Sequence[Authenticator]:
     return [one for one in person.authenticators if one.id in lost]
 
 
-async def list_users(idp: Idp, *, containing: str = "", limit: int = 100) -> tuple[Sequence[Account], int]:
-    """People by username, and how many there are in all. `containing` looks at username, name and e-mail address."""
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Some people by username, `after` which the next page begins (None: this was the last), and how many match."""
+
+    people: Sequence[Account]
+    after: str | None
+    count: int
+
+
+async def people_page(
+    idp: Idp,
+    *,
+    containing: str = "",
+    after: str | None = None,
+    limit: int = 100,
+    group: str | None = None,
+    state: State | None = None,
+) -> PeoplePage:
+    """People whose username, name or e-mail address contains this, from `after` the one of that username on."""
     permit(idp, Act.SEE_PEOPLE)
-    everybody = await accounts.count(idp.db)
-    wanted = containing.casefold()
-    if not wanted:
-        return await accounts.some(idp.db, limit=limit), everybody
-    found = [
-        account
-        for account in await accounts.some(idp.db, limit=SEARCHED)
-        if any(wanted in (text or "").casefold() for text in (account.username, account.name, account.email))
-    ]
-    return found[:limit], everybody
+    # PostgreSQL takes no NUL, and nobody has one.
+    wanted = Wanted(containing.replace("\0", "").lower(), group and group.replace("\0", ""), state)
+    found, count = await pages.some(
+        idp.db, wanted, after=None if after is None else after.replace("\0", ""), limit=limit + 1
+    )
+    shown = found[:limit]
+    return PeoplePage(shown, shown[-1].username if len(found) > limit else None, count)
 
 
 async def list_clients(idp: Idp) -> Sequence[Client]:

@@ -11,11 +11,11 @@ from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
 from idp.flows.people.freezing import freeze
-from idp.flows.people.mailbox import change
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
 from idp.model import Account, Authenticator, Change, Factor, Notice
 from idp.policy import Act, Policy, Vouched
@@ -191,12 +191,12 @@ async def record_added(conn: Connection, added: Authenticator, *, now: datetime)
     await audits.add(conn, event, now=now, account_id=added.account_id)
 
 
-async def set_password(idp: Idp, username: str, password: str, *, temporary: bool = False) -> Person:
+async def set_password(idp: Idp, who: str | UUID, password: str, *, temporary: bool = False) -> Person:
     """Set a password. All sessions and tokens of the person end, and every phone is told.
 
     A `temporary` one has to be changed when it is used first, within the time that the policy says.
     """
-    person = await find_user(idp, username, to=Act.SET_PASSWORD)
+    person = await find_user(idp, who, to=Act.SET_PASSWORD)
     account = person.account
     words = [*(account.name or "").split(), (account.email or "").partition("@")[0]]
     typed = _parse_password(idp, password, username=account.username, words=words)
@@ -211,36 +211,27 @@ async def set_password(idp: Idp, username: str, password: str, *, temporary: boo
     return person
 
 
-async def set_email(idp: Idp, username: str, email: str | None, *, verified: bool) -> Person:
-    """Set the e-mail address, or with None remove it; only to a `verified` one codes go. Codes under way die.
-
-    They are told at every place, the old address too.
-
-    Raises `NotThere` or `NotAcceptable`.
-    """
-    person = await find_user(idp, username, to=Act.EDIT_PERSON)
-    address = None if email is None else parse_email(email)
-    now, verified = idp.clock.now(), verified and address is not None
-    async with idp.db.transaction() as conn:
-        await change(idp, conn, person.account, address, verified=verified, now=now, by="operator")
-    return await find_user(idp, username)
-
-
-async def freeze_user(idp: Idp, username: str) -> bool:
+async def freeze_user(idp: Idp, who: str | UUID) -> bool:
     """Sign a person out everywhere and close what is sensitive until they recover. False: it was closed already.
 
-    They are told on every channel. Raises `NotThere`.
+    They are told on every channel. Raises `NotThere`, and `NotPermitted` for the last administrator.
     """
-    person = await find_user(idp, username, to=Act.FREEZE)
+    person = await find_user(idp, who, to=Act.FREEZE)
     async with idp.db.transaction() as conn:
+        await keep_one(conn, idp, person.account)
         return await freeze(conn, idp, person.account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
 
 
-async def set_user_disabled(idp: Idp, username: str, *, disabled: bool) -> Person:
-    """Keep a person out, whose sessions and tokens end at once, or let them in again."""
-    person = await find_user(idp, username, to=Act.DISABLE)
+async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Person:
+    """Keep a person out, whose sessions and tokens end at once, or let them in again.
+
+    Raises `NotThere`, and `NotPermitted` for the last administrator.
+    """
+    person = await find_user(idp, who, to=Act.DISABLE)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        if disabled:
+            await keep_one(conn, idp, person.account)
         await accounts.set_disabled(conn, account_id=person.account.id, disabled_at=now if disabled else None, now=now)
         change = AccountChanged(change="disabled" if disabled else "enabled")
         await audits.add(conn, change, now=now, account_id=person.account.id)

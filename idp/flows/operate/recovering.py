@@ -49,12 +49,12 @@ class Recovered:
     address: str | None = field(repr=False)
 
 
-async def recover(idp: Idp, username: str, *, reason: str, by: str, mail: bool = False) -> Waits | Recovered:
+async def recover(idp: Idp, who: str | UUID, *, reason: str, by: str, mail: bool = False) -> Waits | Recovered:
     """Close all that this person had and give them a link; or ask for a second operator, if the policy wants one.
 
     Raises `NotThere` or `NotAcceptable`.
     """
-    person = await find_user(idp, username, to=Act.RECOVER)
+    person = await find_user(idp, who, to=Act.RECOVER)
     account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _line(by, "name", LONGEST_OPERATOR)
     _check(idp, account, mail=mail)
     now = idp.clock.now()
@@ -72,9 +72,9 @@ async def recover(idp: Idp, username: str, *, reason: str, by: str, mail: bool =
         return Waits(account, by, expires_at)
 
 
-async def confirm(idp: Idp, username: str, *, by: str, mail: bool = False) -> Recovered:
+async def confirm(idp: Idp, who: str | UUID, *, by: str, mail: bool = False) -> Recovered:
     """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
-    person = await find_user(idp, username, to=Act.RECOVER)
+    person = await find_user(idp, who, to=Act.RECOVER)
     account, by = person.account, _line(by, "name", LONGEST_OPERATOR)
     _check(idp, account, mail=mail)
     now = idp.clock.now()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from idp.audit import ResetGiven
 from idp.flows.delivery.linking import link_address, link_token
@@ -24,12 +25,12 @@ class Given:
     address: str | None = field(repr=False)
 
 
-async def give_link(idp: Idp, username: str, *, mail: bool) -> Given:
+async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
     """A link with which this person chooses another password, after the strongest factor they have.
 
     Nothing ends before it is used; links that were given before work no more. Raises `NotThere` or `NotAcceptable`.
     """
-    person = await find_user(idp, username, to=Act.RESET)
+    person = await find_user(idp, who, to=Act.RESET)
     account = person.account
     if account.disabled:
         raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")

@@ -32,11 +32,12 @@ async def settle(conn: Connection, idp: Idp, account: Account, change: Change, *
     return may
 
 
-async def end_everything(conn: Connection, account: Account, *, why: str, now: datetime) -> None:
-    """All sessions and all tokens of a person, in the transaction of what made it necessary."""
+async def end_everything(conn: Connection, account: Account, *, why: str, now: datetime) -> int:
+    """All sessions and all tokens of a person, in the transaction of what made it necessary. How many sessions."""
     ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
     if ended:
         await audits.add(conn, SignedOut(why=why, sessions=ended), now=now, account_id=account.id)
     await grants.revoke_of_account(
         conn, account_id=account.id, except_session=None, audit=GrantRevoked(why=why), now=now
     )
+    return ended

@@ -9,6 +9,7 @@ from idp.audit import AccountChanged
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import Person, find_user
+from idp.flows.operate.permitting import permit
 from idp.flows.people import enrol
 from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
@@ -27,12 +28,12 @@ class _Waits:
     groups: tuple[bytes, ...] = ()
 
 
-async def unlock_user(idp: Idp, username: str) -> Sequence[str]:
+async def unlock_user(idp: Idp, who: str | UUID) -> Sequence[str]:
     """Forget wrong passwords, wrong codes, sent messages and changes, in every browser. Says which there were.
 
     What is counted for an address alone, whoever signs in there, stays: it is not this person's.
     """
-    person = await find_user(idp, username, to=Act.UNLOCK)
+    person = await find_user(idp, who, to=Act.UNLOCK)
     now = idp.clock.now()
     lifted: list[str] = []
     async with idp.db.transaction() as conn:
@@ -43,6 +44,15 @@ async def unlock_user(idp: Idp, username: str) -> Sequence[str]:
             lifted += [waits.why] if freed else []
         await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=person.account.id)
     return lifted
+
+
+async def holding_up(idp: Idp, person: Person) -> Sequence[str]:
+    """What is counted against a person now, and `unlock_user` would forget. Some of it makes them wait."""
+    permit(idp, Act.SEE_PEOPLE)
+    waits = list(_waits(idp, person))
+    keys = [key for each in waits for key in (*each.keys, *each.groups)]
+    found = await rate_limits.charged_of(idp.db, keys, now=idp.clock.now())
+    return [each.why for each in waits if not found.isdisjoint((*each.keys, *each.groups))]
 
 
 def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:

@@ -1,6 +1,6 @@
 """People: make, find, change. Passwords arrive hashed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,6 @@ from idp.store.sql import Sql, values_of
 
 _BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.username = :username")
 _BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
-_LIST = Sql(f"SELECT {ACCOUNT} FROM account p ORDER BY p.username LIMIT :limit")
 _ADD = Sql("""
 INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, created_at,
                      updated_at)
@@ -101,12 +100,6 @@ def _person(row: Row) -> tuple[Account, tuple[Authenticator, ...]]:
     found = read_account(row)
     assert found is not None
     return found, read_authenticators(found.id, row["authenticators"])
-
-
-async def some(conn: Conn, *, limit: int) -> Sequence[Account]:
-    """The first people by username."""
-    people = (read_account(row) for row in await conn.all(_LIST, limit=limit))
-    return [person for person in people if person is not None]
 
 
 async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:

@@ -68,6 +68,7 @@ SELECT {KNOWN} FROM device WHERE account_id = :account_id AND key = :key AND exp
 _RENAME = Sql("UPDATE device SET label = :label WHERE account_id = :account_id AND key = :key RETURNING key")
 _FORGET = Sql("DELETE FROM device WHERE account_id = :account_id AND key = :key RETURNING key")
 _FORGET_ALL = Sql("DELETE FROM device WHERE account_id = :account_id")
+_KEYS = Sql("SELECT key FROM device WHERE account_id = :account_id ORDER BY key")
 _SIGNED_IN = Sql("""
 SELECT id FROM session WHERE account_id = :account_id AND device_key = :key AND ended_at IS NULL ORDER BY id""")
 
@@ -91,6 +92,11 @@ async def forget(conn: Connection, *, account_id: UUID, key: bytes) -> bool:
 async def forget_all(conn: Connection, *, account_id: UUID) -> None:
     """Every browser is a stranger's from now on: some of them were not this person's."""
     await conn.one(_FORGET_ALL, account_id=account_id)
+
+
+async def keys(conn: Connection, *, account_id: UUID) -> Sequence[bytes]:
+    """Every browser of this person."""
+    return [row["key"] for row in await conn.all(_KEYS, account_id=account_id)]
 
 
 async def signed_in(conn: Connection, *, account_id: UUID, key: bytes) -> Sequence[UUID]:

@@ -86,7 +86,7 @@ _HELD = """
     GROUP BY g.client_id"""
 _HAPPENED = """
     SELECT at, name, client_id, fields FROM audit_event
-    WHERE account_id = :account_id AND name = ANY (:names)
+    WHERE account_id = :account_id AND coalesce(name = ANY (:names), true)
     ORDER BY at DESC, id DESC
     LIMIT :limit"""
 _LIMITS = "SELECT encode(key, 'hex') AS key, count, last_at, hits FROM rate_limit WHERE key = ANY (:keys)"
@@ -108,18 +108,18 @@ async def load(
     conn: Conn,
     *,
     account_id: UUID,
-    session_id: UUID,
+    session_id: UUID | None,
     begun_since: datetime,
     seen_since: datetime,
     not_since: datetime,
-    names: Sequence[str],
+    names: Sequence[str] | None,
     limit: int,
     keys: Sequence[bytes],
     now: datetime,
 ) -> Seen:
-    """What there is of this person: events of these `names`, the limits of these `keys`.
+    """What there is of this person: events of these `names`, the limits of these `keys`. None: events of every name.
 
-    That `session_id` was here is noted, unless it was since `not_since`.
+    That `session_id` was here is noted, unless it was since `not_since`; None where somebody else looks.
     """
     row = await conn.one(
         _LOAD,

@@ -1,5 +1,6 @@
 """Links of mails by the hashes of their tokens: make, look, spend once. The mail that carries one is put out beside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +32,12 @@ _WAITING = Sql(f"""
 SELECT {_LINK} FROM link l
 WHERE l.account_id = :account_id AND l.purpose = :purpose AND l.used_at IS NULL AND l.expires_at > :now
 ORDER BY l.created_at DESC LIMIT 1""")
+
+# One to freeze the account stands in every notice.
+_OPEN = Sql(f"""
+SELECT {_LINK} FROM link l
+WHERE l.account_id = :account_id AND l.purpose <> 'freeze' AND l.used_at IS NULL AND l.expires_at > :now
+ORDER BY l.created_at DESC LIMIT 20""")
 
 _SPEND = Sql(f"""
 UPDATE link l SET used_at = :now
@@ -93,6 +100,11 @@ async def waiting(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: dateti
     """The newest link of this kind that a person may still open."""
     row = await conn.one(_WAITING, account_id=account_id, purpose=purpose.value, now=now)
     return None if row is None else _read(row)
+
+
+async def open_of(conn: Conn, *, account_id: UUID, now: datetime) -> Sequence[Link]:
+    """The links of a person that work still, newest first, but for those that freeze the account."""
+    return [_read(row) for row in await conn.all(_OPEN, account_id=account_id, now=now)]
 
 
 async def spend(conn: Conn, *, token_hash: bytes, purpose: LinkFor, now: datetime) -> Link | None:

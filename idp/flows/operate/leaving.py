@@ -1,0 +1,113 @@
+"""An operator signs a person out, forgets their browsers, or removes them. What ends is said before and after."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp.audit import AccountRemoved, DeviceForgotten, SignedOut
+from idp.errors import NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.editing import as_seen
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.looking import Shown, show_person
+from idp.flows.operate.permitting import permit
+from idp.flows.operate.terms import end_everything
+from idp.model import Account
+from idp.policy import Act
+from idp.store import audits
+from idp.store.people import accounts, devices, editing
+from idp.store.signin import sessions
+
+
+async def end_sessions(idp: Idp, who: str | UUID, session_id: UUID | None = None) -> int:
+    """Sign a person out of one session, or everywhere, and say of how many.
+
+    Everywhere means all tokens of theirs, too; of one session those without offline_access. Raises `NotThere`.
+    """
+    person = await find_user(idp, who, to=Act.END_SESSIONS)
+    account_id, now = person.account.id, idp.clock.now()
+    async with idp.db.transaction() as conn:
+        if session_id is None:
+            return await end_everything(conn, person.account, why="operator", now=now)
+        ended = await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
+        if not ended:
+            raise NotThere(f"{person.account.username} has no such session, or it ended meanwhile.")
+        await audits.add(conn, SignedOut(why="operator"), now=now, account_id=account_id)
+    return ended
+
+
+async def forget_devices(idp: Idp, who: str | UUID, key: bytes | None = None) -> int:
+    """One browser, or every one, counts as a stranger's from now on and is signed out; says how many were known.
+
+    Raises `NotThere`.
+    """
+    person = await find_user(idp, who, to=Act.END_SESSIONS)
+    account_id, now, forgotten = person.account.id, idp.clock.now(), 0
+    async with idp.db.transaction() as conn:
+        for each in [key] if key is not None else await devices.keys(conn, account_id=account_id):
+            if not await devices.forget(conn, account_id=account_id, key=each):
+                continue
+            forgotten += 1
+            for session_id in await devices.signed_in(conn, account_id=account_id, key=each):
+                await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
+            await audits.add(conn, DeviceForgotten(device=each.hex()), now=now, account_id=account_id)
+        if key is not None and not forgotten:
+            raise NotThere(f"{person.account.username} has no such browser, or it was forgotten meanwhile.")
+    return forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a removal ends, one sentence each; and whether it was done."""
+
+    account: Account
+    consequences: tuple[str, ...]
+    done: bool
+
+
+async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = None, dry_run: bool = False) -> Ending:
+    """Delete a person with all that is theirs, for ever, in favour of exactly one caller. The audit trail stays.
+
+    `expected` is the version that the operator saw (`version_of`). Raises `NotThere`, `Outdated`, and `NotPermitted`,
+    for the last administrator, too.
+    """
+    shown = await show_person(idp, (await find_user(idp, who, to=Act.REMOVE_PERSON)).account.id)
+    account, now = shown.person.account, idp.clock.now()
+    async with idp.db.transaction() as conn:
+        await accounts.lock(conn, account_id=account.id)
+        locked = await accounts.by_id(conn, account_id=account.id)
+        if locked is None:
+            raise NotThere(f"There is no user named {account.username!r}.")
+        permit(idp, Act.REMOVE_PERSON, on=locked[0].groups)
+        as_seen(locked[0], expected)
+        await keep_one(conn, idp, locked[0])
+        if not dry_run:
+            await end_everything(conn, account, why="removed", now=now)
+            await editing.remove(conn, account_id=account.id)
+            key = idp.secrets.index(account.username, purpose="username").hex()
+            await audits.add(conn, AccountRemoved(person=key), now=now, account_id=account.id)
+    return Ending(account, tuple(_ends(shown)), done=not dry_run)
+
+
+def _ends(shown: Shown) -> Iterator[str]:
+    account, theirs = shown.person.account, shown.person.authenticators
+    if shown.sessions:
+        yield f"They are signed out of {counted(len(shown.sessions), 'browser')}."
+    if names := ", ".join(app.name for app in shown.applications):
+        yield f"What these hold for them ends: {names}. Access tokens that are out last to their end."
+    if theirs:
+        yield f"{counted(len(theirs), 'authenticator')} of theirs {_ends_with(len(theirs))}."
+    if shown.links:
+        yield f"{counted(len(shown.links), 'open link')} that they were given {_ends_with(len(shown.links))}."
+    yield "Applications know them by a subject that nobody will ever have again."
+    yield f"The name {account.username} is free again; the audit trail stays, without the name."
+
+
+def _ends_with(count: int) -> str:
+    return "ends with them" if count == 1 else "end with them"
+
+
+def counted(count: int, noun: str) -> str:
+    """How many, in words that fit."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

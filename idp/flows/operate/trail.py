@@ -1,0 +1,135 @@
+"""The audit trail, for who may read it: searched, followed, taken away. Nothing is changed."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idp.errors import NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.permitting import permit
+from idp.policy import Act
+from idp.store import audits
+from idp.store.audits import Entry, Wanted
+from idp.typed import fold
+
+PAGE = 1000
+# A row is there when its transaction ends, which may be a little after the time that it says.
+_LATE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Some rows, newest first, and `after` which the next page begins; None: this was the last."""
+
+    entries: Sequence[Entry]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which rows. `person` is a username, or an account id, which finds who is there no more, too.
+
+    `event` is a name, as account.changed, or what several begin with, as account. `operator` is one as the trail has
+    it (shell:ada), or `any`: caused by an operator. `since` is in, `until` is not.
+    """
+
+    person: str | UUID | None = None
+    client_id: str | None = None
+    event: str | None = None
+    operator: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def audit_page(idp: Idp, search: Search, *, after: str | None = None, limit: int = 100) -> Trail:
+    """The newest rows, in one statement; a second one where a person is named. Raises `NotThere`, `NotAcceptable`."""
+    permit(idp, Act.SEE_AUDIT)
+    found = await audits.some(idp.db, await _wanted(idp, search), before=_read(after), limit=limit + 1)
+    return Trail(found[:limit], _written(found[limit - 1]) if len(found) > limit else None)
+
+
+async def export(idp: Idp, search: Search) -> AsyncIterator[Entry]:
+    """Every row, newest first. What happens meanwhile is not among them."""
+    permit(idp, Act.SEE_AUDIT)
+    wanted, before = await _wanted(idp, search), None
+    while found := await audits.some(idp.db, wanted, before=before, limit=PAGE):
+        for entry in found:
+            yield entry
+        before = found[-1].at, found[-1].id
+
+
+async def follow(idp: Idp, search: Search, *, every: timedelta = timedelta(seconds=1)) -> AsyncIterator[Entry]:
+    """The rows that are added from now on, or since `search.since`, oldest first, each once. It has no end."""
+    permit(idp, Act.SEE_AUDIT)
+    wanted = await _wanted(idp, replace(search, until=None))
+    since, shown = search.since or idp.clock.now(), dict[int, datetime]()
+    while True:
+        found = [each async for each in _since(idp, replace(wanted, since=since)) if each.id not in shown]
+        for entry in reversed(found):
+            shown[entry.id] = entry.at
+            yield entry
+        since = max(since, idp.clock.now() - _LATE)
+        shown = {id_: at for id_, at in shown.items() if at >= since}
+        await asyncio.sleep(every.total_seconds())
+
+
+async def _since(idp: Idp, wanted: Wanted) -> AsyncIterator[Entry]:
+    before = None
+    while found := await audits.some(idp.db, wanted, before=before, limit=PAGE):
+        for entry in found:
+            yield entry
+        before = found[-1].at, found[-1].id
+
+
+async def _wanted(idp: Idp, search: Search) -> Wanted:
+    for text in (search.client_id, search.event, search.operator):
+        if text is not None and not text.isprintable():
+            raise NotAcceptable("What is searched for has printable characters alone.")
+    account_id = search.person
+    if isinstance(account_id, str):
+        account_id = await _named(idp, account_id)
+    anybody = search.operator == "any"
+    return Wanted(
+        account_id=account_id,
+        client_id=search.client_id,
+        name=search.event and search.event.removesuffix("."),
+        operator=None if anybody else search.operator,
+        operated=True if anybody else None,
+        since=search.since,
+        until=search.until,
+    )
+
+
+async def _named(idp: Idp, username: str) -> UUID:
+    """Whoever has this username, or had it when they were removed."""
+    try:
+        return (await find_user(idp, username)).account.id
+    except NotThere:
+        key = idp.secrets.index(fold(username), purpose="username").hex()
+        removed = await audits.removed(idp.db, person=key)
+        if removed is None:
+            raise
+        return removed
+
+
+def _written(entry: Entry) -> str:
+    """The place of a row, for who goes on from it."""
+    return f"{entry.at.isoformat()}_{entry.id}"
+
+
+def _read(after: str | None) -> tuple[datetime, int] | None:
+    if after is None:
+        return None
+    at, _, id_ = after.rpartition("_")
+    try:
+        when = datetime.fromisoformat(at)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None or not re.fullmatch("[0-9]{1,18}", id_):
+        raise NotAcceptable("There is no such place to go on from: begin again at the first page.")
+    return when, int(id_)

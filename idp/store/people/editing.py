@@ -1,0 +1,55 @@
+"""What an operator changes of a person, and the end of one. How they sign in is beside."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from idp.errors import AlreadyThere
+from idp.model import Account
+from idp.store.engine import Connection
+from idp.store.sql import Sql
+
+_EDIT = Sql("""
+UPDATE account SET username = :username, name = :name, locale = :locale, claims = :claims, groups = :groups,
+                   updated_at = :now
+WHERE id = :account_id""")
+# What is theirs goes with them: the tables say so. The audit trail stays.
+_REMOVE = Sql("DELETE FROM account WHERE id = :account_id RETURNING id")
+# Any number that nobody else locks: whoever would take an administrator away waits for who does so already.
+_ONE_AT_A_TIME = Sql("SELECT pg_advisory_xact_lock(7310562943)")
+_OTHERS = Sql("""
+SELECT EXISTS (
+    SELECT FROM account
+    WHERE groups && :groups AND id <> :account_id AND disabled_at IS NULL AND frozen_at IS NULL
+      AND password_hash IS NOT NULL
+)""")
+
+
+async def edit(conn: Connection, after: Account, *, now: datetime) -> None:
+    """Store name, username, language, groups and claims. Raises `AlreadyThere` when the username is taken."""
+    try:
+        await conn.one(
+            _EDIT,
+            account_id=after.id,
+            username=after.username,
+            name=after.name,
+            locale=after.locale,
+            claims=dict(after.claims),
+            groups=sorted(after.groups),
+            now=now,
+        )
+    except asyncpg.UniqueViolationError:
+        raise AlreadyThere(f"A user named {after.username!r} exists already.") from None
+
+
+async def remove(conn: Connection, *, account_id: UUID) -> bool:
+    """Delete a person with all that is theirs. True for exactly one caller."""
+    return await conn.one(_REMOVE, account_id=account_id) is not None
+
+
+async def has_others(conn: Connection, *, account_id: UUID, groups: Iterable[str]) -> bool:
+    """Whether somebody else in one of these groups can sign in; until the transaction ends nobody else asks."""
+    await conn.one(_ONE_AT_A_TIME)
+    return bool(await conn.value(_OTHERS, account_id=account_id, groups=sorted(groups)))

@@ -1,0 +1,370 @@
+"""What an operator sees, changes and ends of people, whichever face calls."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from idp.errors import AlreadyThere, NotThere, Outdated
+from idp.flows.operate.editing import changed, edit_person, version_of
+from idp.flows.operate.finding import find_user, people_page
+from idp.flows.operate.leaving import end_sessions, forget_devices, remove_person
+from idp.flows.operate.looking import list_devices, list_sessions, show_person
+from idp.flows.operate.people import NotAcceptable, freeze_user, set_user_disabled
+from idp.flows.operate.permitting import NotPermitted
+from idp.flows.operate.trail import Search, audit_page, export, follow
+from idp.model import OPERATOR, Operator, Role
+from idp.policy import load_policy
+from idp.store.people.pages import State
+from tests.world.account_pages import is_signed_in
+from tests.world.parallel import at_once
+from tests.world.policies import OURS
+from tests.world.provider import Provider
+from tests.world.stage import lasting, refresh
+
+GROUPS = """[groups]
+admins = { level = "strong", role = "admin" }
+owners = { level = "strong", role = "admin" }
+desk = { level = "strong", role = "helpdesk" }
+treasury = { level = "strong" }
+"""
+EVERY = frozenset({"stile:people:read", "stile:people:write", "stile:factors:write", "stile:audit:read"})
+
+
+@pytest.fixture
+def house(provider: Provider) -> Provider:
+    """The provider with groups that give roles."""
+    provider.idp.policy = load_policy(OURS.replace("[groups]\n", GROUPS, 1))
+    return provider
+
+
+@contextmanager
+def working_as(role: Role | None, scopes: frozenset[str] = EVERY, *, account_id: UUID | None = None) -> Iterator[None]:
+    asked = OPERATOR.set(Operator("person:op", role, account_id or uuid4(), "console", scopes))
+    try:
+        yield
+    finally:
+        OPERATOR.reset(asked)
+
+
+async def test_people_come_by_page_and_none_twice(provider: Provider) -> None:
+    for number in range(7):
+        await provider.add_person(f"m{number}", name="Müller %_", email=f"m{number}@EXAMPLE.org")
+    seen, after = [], None
+    while True:
+        page = await people_page(provider.idp, containing="MÜLLER %_", after=after, limit=3)
+        assert page.count == 7
+        seen += [one.username for one in page.people]
+        after = page.after
+        if after is None:
+            break
+    assert seen == [f"m{number}" for number in range(7)]
+    assert [one.username for one in (await people_page(provider.idp, containing="5@example")).people] == ["m5"]
+    assert (await people_page(provider.idp, containing="nobody\0")).count == 0
+    assert (await people_page(provider.idp, containing="nobody")).people == []
+
+
+async def test_people_are_found_by_group_and_by_how_they_stand(house: Provider) -> None:
+    await edit_person(house.idp, "alice", {"groups": ["treasury"]})
+    await set_user_disabled(house.idp, "bob", disabled=True)
+
+    async def names(**which: object) -> list[str]:
+        return [one.username for one in (await people_page(house.idp, **which)).people]  # type: ignore[arg-type]  # as given
+
+    assert await names(group="treasury") == ["alice"]
+    assert await names(state=State.DISABLED) == ["bob"]
+    assert await names(state=State.ENABLED) == ["alice"]
+    await freeze_user(house.idp, "alice")
+    assert await names(state=State.FROZEN) == ["alice"]
+    assert await names(state=State.INVITED, containing="a") == []
+
+
+async def test_a_person_is_renamed_and_keeps_sessions_and_subject(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    before = (await find_user(provider.idp, "alice")).account
+    done = await edit_person(provider.idp, before.id, {"username": "Alina", "name": "  Alina   Ader "})
+    assert (done.after.username, done.after.name, done.after.id) == ("alina", "Alina Ader", before.id)
+    assert done.changed == ("username", "name")
+    assert "They sign in as alina from now on" in done.consequences[0]
+    assert await is_signed_in(browser)
+    with pytest.raises(NotThere):
+        await find_user(provider.idp, "alice")
+    with pytest.raises(AlreadyThere, match="bob"):
+        await edit_person(provider.idp, "alina", {"username": "bob"})
+    trail = await audit_page(provider.idp, Search(person="alina", event="account.changed"))
+    assert [each.fields["change"] for each in trail.entries] == ["username, name"]
+    assert "alice" not in str(trail.entries[0].fields)
+
+
+async def test_nothing_is_changed_by_who_saw_something_else(provider: Provider) -> None:
+    seen = version_of((await find_user(provider.idp, "bob")).account)
+    await edit_person(provider.idp, "bob", {"claims": {"nickname": "Bobby"}}, expected=seen)
+    with pytest.raises(Outdated, match="meanwhile"):
+        await edit_person(provider.idp, "bob", {"name": "Robert"}, expected=seen)
+    with pytest.raises(Outdated):
+        await remove_person(provider.idp, "bob", expected=seen)
+    account = (await find_user(provider.idp, "bob")).account
+    assert (account.name, dict(account.claims)) == ("Bob Berg", {"nickname": "Bobby"})
+    await set_user_disabled(provider.idp, "bob", disabled=True)
+    assert version_of((await find_user(provider.idp, "bob")).account) != version_of(account)
+
+
+async def test_of_two_who_saw_the_same_one_changes_it(provider: Provider) -> None:
+    for _ in range(8):
+        seen = version_of((await find_user(provider.idp, "bob")).account)
+
+        async def change(number: int, seen: str = seen) -> bool:
+            try:
+                await edit_person(provider.idp, "bob", {"name": f"Bob {uuid4()} {number}"}, expected=seen)
+            except Outdated:
+                return False
+            return True
+
+        assert sum(await at_once(4, change)) == 1
+
+
+async def test_a_dry_run_says_what_follows_and_changes_nothing(house: Provider) -> None:
+    before = (await find_user(house.idp, "alice")).account
+    done = await edit_person(house.idp, "alice", {"email": "new@example.com", "groups": ["treasury"]}, dry_run=True)
+    assert done.changed == ("email", "groups")
+    assert any("new@example.com before they have proved" in each for each in done.consequences)
+    assert any("need strong" in each for each in done.consequences)
+    assert (await find_user(house.idp, "alice")).account == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        pytest.param({"password": "x"}, "'password' cannot be changed", id="unknown"),
+        pytest.param({"username": None}, "username must be a text", id="no-name"),
+        pytest.param({"username": "a b"}, "no spaces", id="space"),
+        pytest.param({"name": 5}, "name must be a text", id="number"),
+        pytest.param({"groups": "treasury"}, "groups must be a list", id="text-for-list"),
+        pytest.param({"groups": [None]}, "groups must be a text", id="none-in-list"),
+        pytest.param({"groups": ["finanze"]}, "no row in the policy", id="no-row"),
+        pytest.param({"claims": ["nickname"]}, "claims must be an object", id="list-for-object"),
+        pytest.param({"claims": {"sub": "x"}}, "no claim that can be set", id="sub"),
+        pytest.param({"claims": {"nickname": 7}}, "nickname must be a text", id="number-claim"),
+        pytest.param({"claims": {"address": {"street": {}}}}, "address.street must be a text", id="deep"),
+        pytest.param({"email": "nobody"}, "must look like", id="no-address"),
+        pytest.param({"email_verified": "yes"}, "must be true or false", id="flag"),
+        pytest.param({"email": "", "email_verified": True}, "There is no e-mail address", id="verified-nothing"),
+        pytest.param({"locale": "et\n"}, "is no language", id="language"),
+    ],
+)
+async def test_what_cannot_be_is_told_and_changes_nothing(
+    provider: Provider, changes: dict[str, object], why: str
+) -> None:
+    account = (await find_user(provider.idp, "bob")).account
+    with pytest.raises(NotAcceptable, match=why):
+        changed(account, changes, provider.idp.policy)
+    with pytest.raises(NotAcceptable, match=why):
+        await edit_person(provider.idp, "bob", {"name": "Robert", **changes})
+    assert (await find_user(provider.idp, "bob")).account == account
+
+
+async def test_only_who_may_give_authenticators_says_that_an_address_is_theirs(house: Provider) -> None:
+    with working_as(Role.HELPDESK):
+        await edit_person(house.idp, "bob", {"email": "bob@example.com"})
+        with pytest.raises(NotPermitted):
+            await edit_person(house.idp, "bob", {"email_verified": True})
+        with pytest.raises(NotPermitted):
+            await edit_person(house.idp, "bob", {"groups": ["treasury"]})
+    with working_as(Role.ADMIN, frozenset({"stile:people:write"})), pytest.raises(NotPermitted):
+        await edit_person(house.idp, "bob", {"email": "thief@example.com", "email_verified": True})
+    with working_as(Role.ADMIN):
+        done = await edit_person(house.idp, "bob", {"email_verified": True})
+    assert (done.after.email, done.after.email_verified) == ("bob@example.com", True)
+
+
+async def test_a_person_is_shown_with_all_that_is_theirs(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    statements: list[str] = []
+    provider.idp.db.on_statement = statements.append
+    shown = await show_person(provider.idp, "alice")
+    assert len(statements) == 6
+    assert [len(shown.sessions), len(shown.devices), shown.has_password] == [1, 1, True]
+    assert {one.factor.value for one in shown.person.authenticators} == {"sms", "totp", "recovery"}
+    assert shown.happened[0].name == "factor.verified"
+    await browser.get(provider.authorize_url(prompt="login"))
+    await browser.submit("/password", username="alice", password="wrong")
+    assert (await show_person(provider.idp, "alice")).waits == [
+        "wrong passwords in browsers used before",
+        "text messages to the phone ending 45",
+    ]
+
+
+async def test_an_operator_signs_out_of_one_browser_or_everywhere(provider: Provider) -> None:
+    first, second = provider.browser(), provider.browser()
+    await provider.sign_in(first)
+    await provider.sign_in(second)
+    newest, _ = await list_sessions(provider.idp, "alice")
+    assert await end_sessions(provider.idp, "alice", newest.session_id) == 1
+    assert await is_signed_in(first)
+    assert not await is_signed_in(second)
+    with pytest.raises(NotThere):
+        await end_sessions(provider.idp, "alice", newest.session_id)
+    with pytest.raises(NotThere):
+        await end_sessions(provider.idp, "bob", (await list_sessions(provider.idp, "alice"))[0].session_id)
+    issued = await lasting(provider)
+    assert await end_sessions(provider.idp, "alice") >= 1
+    assert not await is_signed_in(first)
+    assert (await refresh(provider, issued["refresh_token"])).json()["error"] == "invalid_grant"
+
+
+async def test_a_forgotten_browser_is_signed_out(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    (known,) = await list_devices(provider.idp, "alice")
+    with pytest.raises(NotThere):
+        await forget_devices(provider.idp, "bob", known.key)
+    assert await forget_devices(provider.idp, "alice") == 1
+    assert not await is_signed_in(browser)
+    assert await list_devices(provider.idp, "alice") == []
+    assert await forget_devices(provider.idp, "alice") == 0
+
+
+async def test_a_removed_person_is_gone_for_ever_but_not_from_the_trail(provider: Provider) -> None:
+    browser = provider.browser()
+    await provider.sign_in(browser)
+    issued = await lasting(provider)
+    account = (await find_user(provider.idp, "alice")).account
+    said = await remove_person(provider.idp, "alice", dry_run=True)
+    assert not said.done
+    assert any("signed out of" in each for each in said.consequences)
+    assert any("Acme Bank" in each for each in said.consequences)
+    assert await is_signed_in(browser)
+    assert (await remove_person(provider.idp, account.id)).consequences == said.consequences
+    assert not await is_signed_in(browser)
+    assert (await refresh(provider, issued["refresh_token"])).json()["error"] == "invalid_grant"
+    with pytest.raises(NotThere):
+        await remove_person(provider.idp, account.id)
+    trail = await audit_page(provider.idp, Search(person="Alice"))
+    assert trail.entries[0].name == "account.removed"
+    assert {each.account_id for each in trail.entries} == {account.id}
+    assert {each.username for each in trail.entries} == {None}
+    assert "alice" not in str(trail.entries[0].fields)
+    again = await provider.add_person("alice")
+    assert again != account.id
+
+
+async def test_exactly_one_of_many_removes_a_person(provider: Provider) -> None:
+    for number in range(5):
+        await provider.add_person(f"leaves{number}")
+
+        async def remove(_: int, number: int = number) -> bool:
+            try:
+                return (await remove_person(provider.idp, f"leaves{number}")).done
+            except NotThere:
+                return False
+
+        assert sum(await at_once(4, remove)) == 1
+
+
+async def test_the_last_administrator_stays_but_for_a_shell(house: Provider) -> None:
+    await edit_person(house.idp, "alice", {"groups": ["admins"]})
+    with working_as(Role.ADMIN):
+        for refused in (
+            edit_person(house.idp, "alice", {"groups": ["desk"]}),
+            remove_person(house.idp, "alice"),
+            remove_person(house.idp, "alice", dry_run=True),
+            set_user_disabled(house.idp, "alice", disabled=True),
+            freeze_user(house.idp, "alice"),
+        ):
+            with pytest.raises(NotPermitted, match="the last administrator"):
+                await refused
+        # From one group with the role into another is no demotion.
+        await edit_person(house.idp, "alice", {"groups": ["owners"], "name": "Alice"})
+    await edit_person(house.idp, "bob", {"groups": ["admins"]})
+    await set_user_disabled(house.idp, "bob", disabled=True)
+    with working_as(Role.ADMIN), pytest.raises(NotPermitted, match="the last administrator"):
+        await remove_person(house.idp, "alice")
+    await set_user_disabled(house.idp, "bob", disabled=False)
+    with working_as(Role.ADMIN):
+        await remove_person(house.idp, "alice")
+    await remove_person(house.idp, "bob")
+
+
+async def test_two_administrators_do_not_take_each_other_away(house: Provider) -> None:
+    for number in range(6):
+        pair = [f"{name}{number}" for name in ("ann", "ben")]
+        for name in pair:
+            await house.add_person(name, groups=frozenset({"admins"}))
+
+        async def take(which: int, pair: list[str] = pair, number: int = number) -> bool:
+            with working_as(Role.ADMIN):
+                try:
+                    if number % 3 == 0:
+                        await remove_person(house.idp, pair[which])
+                    elif number % 3 == 1:
+                        await set_user_disabled(house.idp, pair[which], disabled=True)
+                    else:
+                        await edit_person(house.idp, pair[which], {"groups": []})
+                except NotPermitted:
+                    return False
+                return True
+
+        assert sum(await at_once(2, take)) == 1, number
+        for name in pair:
+            try:
+                await remove_person(house.idp, name)
+            except NotThere:
+                continue
+
+
+async def test_the_trail_is_searched_and_paged(house: Provider) -> None:
+    with working_as(Role.ADMIN):
+        for name in ("A", "B", "C", "D", "E"):
+            await edit_person(house.idp, "bob", {"name": name})
+    await edit_person(house.idp, "bob", {"name": "F"})
+    everything = Search(person="bob", event="account")
+    seen, after = [], None
+    while True:
+        page = await audit_page(house.idp, everything, after=after, limit=2)
+        seen += [each.id for each in page.entries]
+        after = page.after
+        if after is None:
+            break
+    assert len(seen) == len(set(seen)) == 6
+    assert [each.id async for each in export(house.idp, everything)] == seen
+    by_op = await audit_page(house.idp, replace(everything, operator="person:op"))
+    assert len(by_op.entries) == 5
+    assert len((await audit_page(house.idp, replace(everything, operator="any"))).entries) == 5
+    assert (await audit_page(house.idp, replace(everything, event="acc"))).entries == []
+    assert (await audit_page(house.idp, replace(everything, client_id="bank"))).entries == []
+    assert (await audit_page(house.idp, replace(everything, since=house.clock.now()))).entries != []
+    assert (await audit_page(house.idp, replace(everything, until=by_op.entries[0].at))).entries == []
+    for wrong in ("", "x", "2026-01-01_5", "2026-01-01T00:00:00+00:00_", "9" * 400):
+        with pytest.raises(NotAcceptable, match="begin again"):
+            await audit_page(house.idp, everything, after=wrong)
+    with pytest.raises(NotThere):
+        await audit_page(house.idp, Search(person="nobody"))
+    with working_as(Role.ADMIN, frozenset()), pytest.raises(NotPermitted):
+        await audit_page(house.idp, everything)
+
+
+async def test_who_follows_the_trail_sees_each_row_once(provider: Provider) -> None:
+    seen: list[str] = []
+
+    async def watch() -> None:
+        async for entry in follow(
+            provider.idp, Search(event="account"), every=provider.idp.policy.sessions.forgiven * 0
+        ):
+            seen.append(entry.fields["change"])
+            if len(seen) == 4:
+                return
+
+    await edit_person(provider.idp, "bob", {"name": "before"})
+    provider.clock.move(provider.idp.policy.sessions.idle)
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    for changes in ({"name": "N"}, {"locale": "et"}, {"claims": {"nickname": "N"}}, {"username": "robert"}):
+        await edit_person(provider.idp, "bob", changes)
+    async with asyncio.timeout(20):
+        await watching
+    assert seen == ["name", "locale", "claims", "username"]
