@@ -7,7 +7,11 @@ _LAST_PLACES = 8
 
 
 class IdpError(Exception):
-    """Any failure of ours. The text is one sentence, safe to show to an operator; it holds no secret."""
+    """Any failure of ours. The text is safe to show an operator and holds no secret; `problems` are its sentences."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = list(problems)
 
 
 class OAuthError(IdpError):
@@ -42,7 +46,7 @@ class SettingsError(IdpError):
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
-        self.problems = problems
+        self.problems = list(problems)
 
 
 class NotThere(IdpError):

@@ -61,6 +61,8 @@ TECHNICAL = {
     "trail._LATE": "a row of the trail is seen when its transaction ends",
     "engine.PATIENCE": "a statement's patience",
     "health.PATIENCE": "a check's patience",
+    "clients.SEEN_EVERY": "a pause between two looks",
+    "secrets.LONGEST_KEPT": "what an operator may say in a command",
     "connecting.HEAD_START": "a pause between two hosts",
     "keys.KEPT_BY_CLIENTS": "what libraries do, whatever we say",
     "sealed_keys.VERIFY_AFTER_RETIREMENT": "follows from the longest life of a token",

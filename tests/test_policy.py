@@ -352,6 +352,23 @@ def test_members_of_a_group_with_a_floor_need_it_for_anything() -> None:
     assert proceeds(facts(account=replace(ANNA, groups=frozenset({"staff"}))), policy).context.acr == "two"
 
 
+def test_a_client_of_a_level_needs_it_whatever_it_asks_for() -> None:
+    client = replace(BANK, level=AssuranceLevel.STRONG)
+    for asked in ({}, wanting(TWO), must(TWO, STRONG)):
+        found = asks(facts(client=client, request=asked))
+        assert found.factors == (Factor.TOTP,)
+        assert found.reason == Reason(Why.CLIENT_NEEDS_LEVEL, level=AssuranceLevel.STRONG), asked
+        assert because(found.reason) == "this application is registered for strong"
+        granted = proceeds(facts(client=client, request=asked, events=(PASSWORD, TOTP)))
+        assert granted.context.level is AssuranceLevel.STRONG
+    # OIDC Core 3.1.2.1: what it would rather have is not what tokens say below that
+    assert proceeds(facts(client=client, request=wanting(TWO), events=(PASSWORD, TOTP))).context.acr == STRONG
+    assert refuses(facts(client=client, authenticators=(PHONE,))).error == UNMET
+    member = replace(ANNA, groups=frozenset({"nothing"}))
+    assert asks(facts(client=client, account=member)).factors == (Factor.TOTP,)
+    assert proceeds(facts(client=replace(client, level=AssuranceLevel.TWO_FACTOR))).context.acr == TWO
+
+
 # --- acr ------------------------------------------------------------------------------------------
 
 

@@ -73,6 +73,16 @@ def test_a_client_for_some_groups_is_for_nobody_else() -> None:
     assert permitted(account=replace(ANNA, groups=frozenset({"sales", "board"})), client=payroll) == SCOPES
 
 
+def test_a_client_that_now_needs_more_stops_a_weaker_grant() -> None:
+    strong = replace(BANK, level=AssuranceLevel.STRONG)
+    texted = replace(GRANT, level=AssuranceLevel.TWO_FACTOR, strong_at=None, scopes=PLAIN)
+    assert permitted(texted, scopes=PLAIN) == PLAIN
+    assert permitted(texted, scopes=PLAIN, client=strong) == ()
+    assert permitted(scopes=PLAIN, client=strong) == PLAIN
+    # nor is one kept whose app is gone
+    assert permitted(scopes=PLAIN, client=strong, having=(PHONE,)) == ()
+
+
 def test_a_refresh_drops_what_a_refresh_token_may_not_carry() -> None:
     assert permitted(refreshing=True) == PLAIN
 

@@ -170,13 +170,13 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
             show()
         return 2
     except SettingsError as error:
-        output.complain(error.problems, as_json=as_json)
+        output.complain(error.problems, as_json=as_json, heading="Some settings are wrong:")
         return 2
     except Unavailable as error:
         output.complain([f"{error} `idp doctor` says what to look at."], as_json=as_json)
         return 1
     except IdpError as error:
-        output.complain([str(error)], as_json=as_json)
+        output.complain(error.problems, as_json=as_json)
         return 1
     except (BrokenPipeError, typer.Abort):
         raise

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LARGEST_JWKS = 100_000
 
+Which = Annotated[str, typer.Argument(metavar="CLIENT", help="Its name or client id.", show_default=False)]
 RedirectUris = Annotated[
     list[str] | None, typer.Option("--redirect-uri", metavar="URI", help="Where people return to; may be repeated.")
 ]
@@ -35,6 +36,10 @@ GrantTypes = Annotated[
         metavar="TYPE",
         help="authorization_code, refresh_token or client_credentials; may be repeated.",
     ),
+]
+Level = Annotated[
+    str | None,
+    typer.Option(metavar="LEVEL", help="What signing in to it takes, whatever it asks for: a level of the policy."),
 ]
 AuthMethod = Annotated[
     str | None,
@@ -129,6 +134,9 @@ def fields_of(client: "Client") -> dict[str, Any]:
         "require_pushed": client.require_pushed,
         "browser_origins": sorted(origins.of(client)),
         "jwks": client.jwks,
+        "level": client.level.name.lower(),
+        "old_secret_until": client.old_secret_until,
+        "old_secret_used_at": client.old_secret_used_at,
         "disabled": client.disabled,
     }
 

@@ -1,27 +1,14 @@
 """`idp client …`: the applications that people sign in to."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from idp.cli import client_options as options
-from idp.cli import output
-
-if TYPE_CHECKING:
-    from idp.flows.operate.clients import Registered
+from idp.cli import client_secrets, output
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
-Which = Annotated[str, typer.Argument(metavar="CLIENT", help="Its name or client id.", show_default=False)]
-
-
-def _show_secret(registered: "Registered", first: str, *, as_json: bool) -> None:
-    fields = options.fields_of(registered.client)
-    lines = [first, f"  client_id      {registered.client.id}"]
-    if registered.secret is not None:
-        fields["client_secret"] = registered.secret
-        lines += [f"  client_secret  {registered.secret}", "The secret is not shown again."]
-    output.show(fields, lines, as_json=as_json)
 
 
 @app.command(
@@ -67,6 +54,7 @@ def add(
     home_uri: options.HomeUri = None,
     details_type: options.DetailsTypes = None,
     require_par: options.RequirePar = False,
+    level: options.Level = None,
     client_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own choice.")] = None,
     as_json: output.Json = False,
 ) -> None:
@@ -87,9 +75,11 @@ def add(
         origins=origin,
         home_uri=home_uri,
         details_types=details_type,
+        level=level,
         client_id=client_id,
     )
-    from idp.flows.operate.clients import NewClient, add_client
+    from idp.flows.operate.clients import add_client
+    from idp.flows.operate.registrations import NewClient
     from idp.serving.place import run
 
     new = NewClient(
@@ -107,7 +97,7 @@ def add(
     said = f"Registered {registered.client.name}. It may ask for: {allowed}."
     if registered.client.details_types:
         said += f" It may ask people to approve: {' '.join(sorted(registered.client.details_types))}."
-    _show_secret(registered, said, as_json=as_json)
+    client_secrets.show_secret(registered, said, as_json=as_json)
 
 
 @app.command(
@@ -116,12 +106,14 @@ def add(
         "\b\nExamples:\n"
         "  idp client set Shop --scope openid --scope profile --scope offline_access\n"
         "  idp client set Shop --name 'Corner Shop' --first-party\n"
+        "  idp client set Shop --level strong                    an app or a passkey, whatever it asks for\n"
+        "  idp client set Shop --scope openid --dry-run          what would follow\n"
         "  idp client set Shop --origin ''                       the origins of its redirect URIs again\n"
         "  idp client set Shop --auth-method client_secret_post  prints a secret only where there was none"
     ),
 )
 def set_(
-    client: Which,
+    client: options.Which,
     *,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What people see on the consent page.")] = None,
     redirect_uri: options.RedirectUris = None,
@@ -149,6 +141,8 @@ def set_(
     home_uri: options.HomeUri = None,
     details_type: options.DetailsTypes = None,
     require_par: options.ChangedRequirePar = None,
+    level: options.Level = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change and what follows.")] = False,
     as_json: output.Json = False,
 ) -> None:
     """Change what a client was registered with, and say what follows.
@@ -178,16 +172,19 @@ def set_(
         home_uri=home_uri,
         details_types=details_type,
         require_pushed=require_par,
+        level=level,
     )
     if not changes:
         raise typer.BadParameter("say what to change, such as --scope or --redirect-uri")
     from idp.flows.operate.client_changes import edit_client
     from idp.serving.place import run
 
-    done = run(lambda idp: edit_client(idp, client, changes))
+    done = run(lambda idp: edit_client(idp, client, changes, dry_run=dry_run))
     fields = options.fields_of(done.after) | {"changed": list(done.changed), "consequences": done.consequences}
+    fields |= {"dry_run": True} if dry_run else {}
     lines = [f"  {what}: {_text(old) or 'none'} -> {_text(new) or 'none'}" for what, (old, new) in done.changed.items()]
-    first = f"{done.before.name} is changed." if lines else f"{done.before.name} was like that already."
+    is_changed = "would be" if dry_run else "is"
+    first = f"{done.before.name} {is_changed} changed." if lines else f"{done.before.name} was like that already."
     lines = [first, *lines, *done.consequences]
     if done.secret is not None:
         fields["client_secret"] = done.secret
@@ -212,7 +209,7 @@ def list_(as_json: output.Json = False) -> None:
 
 
 @app.command("show", epilog="\b\nExamples:\n  idp client show Shop")
-def show(client: Which, as_json: output.Json = False) -> None:
+def show(client: options.Which, as_json: output.Json = False) -> None:
     """Show everything about a client but its secret, which nobody has."""
     from idp.flows.operate.clients import explain_client
     from idp.serving.place import run
@@ -225,6 +222,13 @@ def show(client: Which, as_json: output.Json = False) -> None:
 
 
 def _text(value: object) -> str:
+    from datetime import datetime
+    from enum import IntEnum
+
+    if isinstance(value, datetime):
+        return output.when(value)
+    if isinstance(value, IntEnum):
+        return value.name.lower()
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (tuple, list, frozenset)):
@@ -235,13 +239,13 @@ def _text(value: object) -> str:
 
 
 @app.command("disable", epilog="\b\nExamples:\n  idp client disable Shop")
-def disable(client: Which, as_json: output.Json = False) -> None:
+def disable(client: options.Which, as_json: output.Json = False) -> None:
     """Refuse everything a client asks."""
     _set_disabled(client, disabled=True, as_json=as_json)
 
 
 @app.command("enable", epilog="\b\nExamples:\n  idp client enable Shop")
-def enable(client: Which, as_json: output.Json = False) -> None:
+def enable(client: options.Which, as_json: output.Json = False) -> None:
     """Answer a disabled client again."""
     _set_disabled(client, disabled=False, as_json=as_json)
 
@@ -255,18 +259,11 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
     output.show({"client_id": found.id, "name": found.name, "disabled": disabled}, line, as_json=as_json)
 
 
-@app.command("secret", epilog="\b\nExamples:\n  idp client secret Shop")
-def secret(client: Which, as_json: output.Json = False) -> None:
-    """Make a new secret for a client. Prints it once; the old one stops working."""
-    from idp.flows.operate.clients import new_client_secret
-    from idp.serving.place import run
-
-    registered = run(lambda idp: new_client_secret(idp, client))
-    _show_secret(registered, f"{registered.client.name} has a new secret.", as_json=as_json)
+app.command("secret", epilog=client_secrets.EXAMPLES)(client_secrets.secret)
 
 
 @app.command("remove", epilog="\b\nExamples:\n  idp client remove Shop --yes")
-def remove(client: Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
+def remove(client: options.Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
     """Delete a client with every consent and grant it was given."""
     output.sure(f"Delete the client {client!r} with everything that people granted to it?", yes=yes)
     from idp.flows.operate.clients import remove_client

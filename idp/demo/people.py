@@ -8,9 +8,11 @@ from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.authenticators import totp_ticket
 from idp.flows.operate.client_changes import edit_client
-from idp.flows.operate.clients import NewClient, add_client, new_client_secret
+from idp.flows.operate.clients import add_client
 from idp.flows.operate.finding import find_client, find_user
 from idp.flows.operate.people import add_user
+from idp.flows.operate.registrations import NewClient
+from idp.flows.operate.secrets import new_client_secret
 from idp.flows.sealed import SEED, bound
 from idp.model import Factor
 from idp.store.people import authenticators

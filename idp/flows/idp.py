@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -35,7 +36,8 @@ _UNTRIED = len(random_token())
 class Idp:
     """The running provider. `clients` and `keys` are replaced whole when the database says that they changed.
 
-    `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is.
+    `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is. `old_secrets`: when a client
+    was last seen with its secret before, by its id.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Idp:
     clients: Mapping[str, Client] = field(default_factory=dict)
     ring: "KeyRing | None" = None
     intel: "NumberIntel | None" = None
+    old_secrets: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:

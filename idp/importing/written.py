@@ -7,7 +7,7 @@ from typing import Any
 
 from idp.importing.document import Object
 from idp.importing.incoming import Unreadable
-from idp.model import OUR_CODES, Account, AppCodes, Authenticator, AuthMethod, Client, Factor, Passkey
+from idp.model import OUR_CODES, Account, AppCodes, AssuranceLevel, Authenticator, AuthMethod, Client, Factor, Passkey
 
 VERSION = 1
 _TIMES = ("frozen_at", "strong_from", "password_until", "email_trusted_at", "email_refused_at")
@@ -65,7 +65,11 @@ def client_line(client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, value in values.items()
         if value is not None and not isinstance(value, _LEFT_OUT)
     }
+    line["level"] = client.level.name.lower()
     secrets = {} if client.secret_hash is None else {"secret_hash": client.secret_hash.hex()}
+    if client.old_secret_hash is not None:
+        line["old_secret_until"] = _written(client.old_secret_until)
+        secrets["old_secret_hash"] = client.old_secret_hash.hex()
     return line, secrets  # with what is empty: none is not the usual
 
 
@@ -78,6 +82,8 @@ def read_client(line: Object, secrets: Object) -> Client:
             given[name] = frozenset(line.texts(name)) if name in _SETS else line.texts(name)
         elif name in known and isinstance(known[name].default, bool):
             given[name] = line.flag(name)
+        elif name in {"level", "old_secret_until"}:
+            continue
         elif name == "jwks":
             given[name] = line.object(name).members
         elif name in known and isinstance(value, str):
@@ -85,7 +91,19 @@ def read_client(line: Object, secrets: Object) -> Client:
     if line.needed("auth_method") not in list(AuthMethod):
         raise Unreadable(f"{line.where}.auth_method is no way to authenticate.")
     needed = {"id": line.needed("id"), "name": line.needed("name"), "auth_method": AuthMethod(given["auth_method"])}
-    return Client(**{**given, **needed, "secret_hash": _hex(secrets, "secret_hash")})
+    read: dict[str, Any] = {"secret_hash": _hex(secrets, "secret_hash"), "level": _level(line)}
+    until, before = _time(line, "old_secret_until"), _hex(secrets, "old_secret_hash")
+    if until is not None and before is not None:
+        read |= {"old_secret_until": until, "old_secret_hash": before}
+    return Client(**{**given, **needed, **read})
+
+
+def _level(line: Object) -> AssuranceLevel:
+    name = line.text("level") or AssuranceLevel.TWO_FACTOR.name.lower()
+    for level in AssuranceLevel:
+        if level.name.lower() == name and level >= AssuranceLevel.TWO_FACTOR:
+            return level
+    raise Unreadable(f"{line.where}.level is no level.")
 
 
 def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:

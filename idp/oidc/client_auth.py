@@ -27,11 +27,15 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """This client proved who it is. An assertion's `jti` must be stored until it expires, and be new."""
+    """This client proved who it is. An assertion's `jti` must be stored until it expires, and be new.
+
+    `by_old_secret`: with the secret before, whose time is not over yet.
+    """
 
     client: Client
     assertion_jti: str | None = None
     assertion_expires_at: datetime | None = None
+    by_old_secret: bool = False
 
 
 def authenticate(
@@ -58,14 +62,14 @@ def authenticate(
         client_id, secret = _basic(authorization)
         if params.get("client_id", client_id) != client_id:
             raise OAuthError("invalid_request", "client_id differs from the one in the Authorization header.")
-        return Authenticated(_with_secret(client_lookup(client_id), secret, AuthMethod.BASIC))
+        return _with_secret(client_lookup(client_id), secret, AuthMethod.BASIC, now=now)
     if "client_assertion" in params or "client_assertion_type" in params:
         # RFC 9126 2: the issuer, the token endpoint and the PAR endpoint, for there was no agreement which
         audiences = (issuer, token_endpoint) if also_for is None else (issuer, token_endpoint, also_for)
         return _with_assertion(params, client_lookup, audiences=audiences, now=now)
     client = client_lookup(params.get("client_id", ""))
     if "client_secret" in params:
-        return Authenticated(_with_secret(client, params["client_secret"], AuthMethod.POST))
+        return _with_secret(client, params["client_secret"], AuthMethod.POST, now=now)
     if client is None or client.disabled or client.auth_method is not AuthMethod.NONE or not allow_public:
         raise invalid_client("no credentials")
     return Authenticated(client)
@@ -110,14 +114,20 @@ def _basic(authorization: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def _with_secret(client: Client | None, secret: str, method: AuthMethod) -> Client:
-    # the same work for an unknown client as for a known one
-    expected = client.secret_hash if client is not None and client.secret_hash is not None else bytes(32)
-    right = crypto.equal(crypto.digest(secret), expected)
+_NO_SECRET = bytes(32)
+
+
+def _with_secret(client: Client | None, secret: str, method: AuthMethod, *, now: datetime) -> Authenticated:
+    # the same work for an unknown client as for a known one, and for one secret as for two
+    told = crypto.digest(secret)
+    current = crypto.equal(told, _NO_SECRET if client is None else client.secret_hash or _NO_SECRET)
+    before = crypto.equal(told, _NO_SECRET if client is None else client.old_secret_hash or _NO_SECRET)
+    until = None if client is None else client.old_secret_until
+    right = current or (before and until is not None and now < until)
     # OIDC Core 9, RFC 7591 2: a client has one method
     if client is None or client.disabled or client.secret_hash is None or client.auth_method is not method or not right:
         raise invalid_client("unknown client, other method or wrong secret")
-    return client
+    return Authenticated(client, by_old_secret=not current)
 
 
 def _with_assertion(
@@ -138,4 +148,5 @@ def _with_assertion(
         assertion = assertions.verify(token, client=client, audiences=audiences, now=now)
     except Untrusted as error:
         raise invalid_client(str(error)) from None
-    return Authenticated(client, assertion.jti, datetime.fromtimestamp(assertion.expires_at, UTC))
+    expires_at = datetime.fromtimestamp(assertion.expires_at, UTC)
+    return Authenticated(client, assertion_jti=assertion.jti, assertion_expires_at=expires_at)

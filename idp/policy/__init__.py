@@ -29,6 +29,7 @@ from idp.policy.loading import default_policy, load_policy
 from idp.policy.offers import serves_signing_in, unasked
 from idp.policy.operating import RIGHTS, Act, Denied, denied
 from idp.policy.places import Wanted, good_until, readings, wanted
+from idp.policy.reading import parse_span
 from idp.policy.resetting import resetting
 from idp.policy.sites import Place, Site, host_of, site_of
 from idp.policy.table import ALWAYS, PERSONAL, Policy, ScopeRule, Sessions, in_units

@@ -94,6 +94,7 @@ class Why(StrEnum):
     CLIENT_ASKED_CHOICE = "client_asked_choice"
     NOT_IN_GROUP = "not_in_group"
     GROUP_NEEDS_LEVEL = "group_needs_level"
+    CLIENT_NEEDS_LEVEL = "client_needs_level"
     SCOPE_NEEDS_LEVEL = "scope_needs_level"
     SCOPE_NEEDS_FRESH = "scope_needs_fresh"
     ACR_ASKED = "acr_asked"

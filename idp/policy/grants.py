@@ -24,8 +24,8 @@ def recheck(
     """Those of `scopes` that this grant permits now, from its stored proofs; never more than was granted.
 
     Empty when nothing is: a disabled or another account, a revoked grant, fewer than two factors, less than the
-    person's groups need today, or a client that is for other groups. Without what the client is no longer registered
-    for and, with `refreshing`, without the scopes a refresh token may not carry.
+    person's groups or the client's registration need today, or a client that is for other groups. Without what the
+    client is no longer registered for and, with `refreshing`, without the scopes a refresh token may not carry.
     """
     policy = policy.of(holder.groups)
     if _is_stopped(grant, client, holder, policy):
@@ -74,6 +74,8 @@ def still_approved(grant: Grant, client: Client, holder: Holder, policy: Policy,
 def _is_stopped(grant: Grant, client: Client, holder: Holder, policy: Policy) -> bool:
     ended = holder.disabled or grant.revoked_at is not None or grant.account_id != holder.account_id
     if ended or grant.level < policy.floor_of(holder.groups) or not is_for(client, holder.groups):
+        return True
+    if not _is_proved(grant, client.level, holder, policy):
         return True
     return not holder.groups.isdisjoint(policy.only) and not _by_what_counts(grant, policy)
 

@@ -71,7 +71,7 @@ class Table:
         value = self.left.pop(key)
         if always and value == "always":
             return ALWAYS
-        found = _duration(value)
+        found = parse_span(value)
         if found is None:
             also = ' or "always"' if always else ""
             self.wrong(key, f'must be a duration such as "30s", "5m", "24h", "90d"{also}, not {value!r}')
@@ -87,7 +87,7 @@ class Table:
 
     def span(self, key: str, bounds: Bounds[timedelta]) -> timedelta:
         """A duration within its bounds: ours when it is missing or wrong, the nearest when it is out of them."""
-        ours = _duration(self.usual[key])
+        ours = parse_span(self.usual[key])
         assert ours is not None
         return self._within(key, self.duration(key, ours) or ours, bounds)
 
@@ -150,7 +150,8 @@ class Table:
             self.wrong(key, "unknown key")
 
 
-def _duration(value: object) -> timedelta | None:
+def parse_span(value: object) -> timedelta | None:
+    """A span as it is written, such as "30s", "5m", "24h", "90d"; None for what is none."""
     found = DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None or int(found[1]) == 0:
         return None

@@ -11,6 +11,7 @@ _SAID = {
     Why.CLIENT_ASKED_CHOICE: "the application wants the person to choose (prompt=select_account)",
     Why.NOT_IN_GROUP: "the application is for other groups",
     Why.GROUP_NEEDS_LEVEL: "a group of this person needs",
+    Why.CLIENT_NEEDS_LEVEL: "this application is registered for",
     Why.SCOPE_NEEDS_LEVEL: "needs",
     Why.SCOPE_NEEDS_FRESH: "needs a fresh proof",
     Why.ACR_ASKED: "the application asks for",

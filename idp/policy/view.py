@@ -150,7 +150,7 @@ def view(facts: Facts, policy: Policy) -> View:
         told=told,
         level=level,
         best=max((level, *reach.values())),
-        floors=tuple(_floors(account, granted, level, policy, dues)),
+        floors=tuple(_floors(facts.client, account, granted, level, policy, dues)),
         dues=dues,
     )
 
@@ -159,6 +159,7 @@ _TWO_FACTORS = Demand(AssuranceLevel.TWO_FACTOR, Reason(Why.SIGN_IN))
 
 
 def _floors(
+    client: Client,
     account: Account | None,
     granted: tuple[str, ...],
     reached: AssuranceLevel,
@@ -171,6 +172,8 @@ def _floors(
         floor = policy.floor_of(account.groups)
         if floor > AssuranceLevel.TWO_FACTOR:
             yield Demand(floor, Reason(Why.GROUP_NEEDS_LEVEL, level=floor))
+    if client.level > AssuranceLevel.TWO_FACTOR:
+        yield Demand(client.level, Reason(Why.CLIENT_NEEDS_LEVEL, level=client.level))
     for each in dues:
         yield Demand(each.level, Reason(Why.APPROVAL, scope=each.type, level=each.level, age=each.fresh), each.fresh)
     for scope in granted:

@@ -219,6 +219,7 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
         "home_uri": ("--home-uri", "https://shop.example.com/start"),
         "details_types": ("--details-type", "payment"),
         "require_pushed": ("--require-par",),
+        "level": ("--level", "strong"),
     }
     before = idp("client", "add", name, *HERE, "--json").json
     ran = idp("client", "set", before["client_id"], *(word for each in words.values() for word in each), "--json")
@@ -230,7 +231,8 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
     assert set(ran.json["changed"]) == changed - {"browser_origins"}
     assert "client_secret" not in ran.json
     assert "Its secret is forgotten." in ran.json["consequences"]
-    assert before.keys() - {"client_id", "client_secret", "disabled"} == changed, "a field that cannot be changed"
+    of_secrets = {"client_secret", "old_secret_until", "old_secret_used_at"}
+    assert before.keys() - {"client_id", "disabled", *of_secrets} == changed, "a field that cannot be changed"
     back = idp("client", "set", before["client_id"], "--auth-method", "client_secret_basic", "--json").json
     assert len(back["client_secret"]) == 43
     assert back["jwks"] is None
@@ -319,3 +321,39 @@ def test_a_client_is_disabled_enabled_and_removed(idp: Run, name: str) -> None:
     assert idp("client", "remove", name, "--yes", "--json").json["removed"] is True
     for command in ("show", "disable", "enable", "secret"):
         assert idp("client", command, name).status == 1
+
+
+def test_a_secret_is_kept_for_a_while_beside_the_new_one_and_ended(idp: Run, name: str) -> None:
+    first = idp("client", "add", name, *HERE, "--json").json["client_secret"]
+    kept = idp("client", "secret", name, "--keep-old", "7d")
+    assert kept.status == 0
+    assert f"{name} has a new secret. The old one works until " in kept.out
+    assert first not in kept.out
+    shown = idp("client", "show", name, "--json").json
+    assert shown["old_secret_until"]
+    assert shown["old_secret_used_at"] is None
+    assert "secret_hash" not in json.dumps(shown)
+    assert idp("client", "secret", name, "--end-old").out == f"The old secret of {name} works no more.\n"
+    again = idp("client", "secret", name, "--end-old")
+    assert (again.status, again.err) == (1, f"{name!r} has no old secret that still works.\n")
+    for wrong in (("--keep-old", "soon"), ("--keep-old", "0d"), ("--keep-old", "7d", "--end-old")):
+        assert idp("client", "secret", name, *wrong).status == 2
+    assert "30 days at most" in idp("client", "secret", name, "--keep-old", "31d").err
+
+
+def test_a_client_has_a_level_and_a_dry_run_changes_nothing(idp: Run, name: str) -> None:
+    assert idp("client", "add", name, *HERE, "--level", "strong", "--json").json["level"] == "strong"
+    tried = idp("client", "set", name, "--level", "two_factor", "--dry-run")
+    assert tried.out.startswith(f"{name} would be changed.\n  level: strong -> two_factor\n")
+    assert "Signing in to it takes two_factor" in tried.out
+    assert idp("client", "show", name, "--json").json["level"] == "strong"
+    assert idp("client", "set", name, "--level", "two_factor", "--json").json["changed"] == ["level"]
+
+
+def test_every_mistake_of_a_new_client_is_told_at_once(idp: Run, name: str) -> None:
+    ran = idp("client", "add", name, "--redirect-uri", "http://a.example/x", "--scope", "what", "--alg", "none")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("Several things are wrong:\n  ")
+    assert len(ran.err.splitlines()) == 4
+    told = idp("client", "add", name, "--redirect-uri", "http://a.example/x", "--scope", "what", "--json")
+    assert len(json.loads(told.err)["problems"]) == 2

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -14,8 +15,12 @@ from idp.flows.opening import read_clients
 from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.clients import set_client_disabled
 from idp.flows.operate.finding import find_client, list_clients
+from idp.flows.operate.people import NotAcceptable
+from idp.model import AssuranceLevel
+from idp.policy import load_policy
 from tests.world.parallel import at_once
-from tests.world.provider import Provider, claims
+from tests.world.policies import OURS
+from tests.world.provider import Provider, claims, parameters
 from tests.world.running import settings_for
 from tests.world.stage import lasting, refresh
 
@@ -80,3 +85,78 @@ async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(provider:
     again = (await refresh(provider, issued["refresh_token"])).json()
     assert again["scope"] == "openid offline_access"
     assert claims(again["access_token"])["scope"] == "openid offline_access"
+
+
+async def test_a_client_of_a_higher_level_refreshes_nothing_that_was_proved_for_less(provider: Provider) -> None:
+    issued = await lasting(provider, scope="openid offline_access")
+    done = await edit_client(provider.idp, "bank", {"level": "strong"})
+    assert done.changed == {"level": (AssuranceLevel.TWO_FACTOR, AssuranceLevel.STRONG)}
+    assert done.consequences == (
+        "Whoever signs in to it proves strong; refresh tokens of those who proved less are refused.",
+    )
+    await read_clients(provider.idp)
+    answer = await refresh(provider, issued["refresh_token"])
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    browser = provider.browser()
+    page = await provider.half_way(browser)
+    assert "/totp" in page.text
+    assert "/sms" not in page.text
+    answer = await browser.submit("/totp", code=provider.totp())
+    issued = (await provider.redeem(parameters(answer)["code"])).json()
+    assert claims(issued["id_token"])["acr"] == "urn:stile:2fa-strong"
+
+
+async def test_every_mistake_of_a_registration_is_told_at_once(provider: Provider) -> None:
+    wrong = {
+        "name": " ",
+        "redirect_uris": ("http://a.example/x", "nowhere"),
+        "scopes": ("openid", "unheard-of", "password:write"),
+        "signing_alg": "none",
+        "groups": ("nobody", "nowhere"),
+        "origins": ("what",),
+        "audience": ("a b",),
+        "level": "three",
+        "id_token_claims": ("shoe_size",),
+        "details_types": ("loan",),
+        "grant_types": ("password",),
+    }
+    with pytest.raises(NotAcceptable) as raised:
+        await edit_client(provider.idp, "bank", wrong)
+    told = raised.value.problems
+    assert len(told) == len(set(told)) >= 13
+    for word in (
+        "name",
+        "'http://a.example/x'",
+        "'nowhere'",
+        "unheard-of",
+        "'none'",
+        "'nobody'",
+        "'what'",
+        "'a b'",
+        "'three'",
+        "shoe_size",
+        "loan",
+        "'password'",
+    ):
+        assert any(word in sentence for sentence in told), word
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"level": "one_factor"}, "'one_factor' is no level of the policy: there are two_factor, strong"),
+        ({"level": "none"}, "'none' is no level"),
+        ({"level": "\x00"}, "is no level"),
+        ({"level": "phishing_resistant"}, "Nobody could sign in: no factor of the policy gives phishing_resistant."),
+        (
+            {"level": "strong", "grant_types": ("client_credentials",), "scopes": ()},
+            "this client signs nobody in",
+        ),
+    ],
+)
+async def test_a_level_that_nobody_could_prove_is_refused(
+    provider: Provider, changes: dict[str, Any], sentence: str
+) -> None:
+    provider.idp.policy = load_policy(OURS.replace("\npasskey ", "\n# passkey "))
+    with pytest.raises(NotAcceptable, match=sentence):
+        await edit_client(provider.idp, "bank", changes)

@@ -11,10 +11,12 @@ import pytest
 from idp.crypto import KeyChain, SecretKey, random_bytes
 from idp.flows.operate import importing
 from idp.flows.operate.arriving import Terms
+from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.exporting import export
 from idp.flows.operate.importing import Imported
 from idp.flows.operate.people import freeze_user
 from idp.flows.operate.permitting import NotPermitted
+from idp.flows.operate.secrets import new_client_secret
 from idp.importing import envelope, keycloak, stile
 from idp.importing.envelope import Secrets
 from idp.importing.incoming import Unreadable
@@ -66,6 +68,8 @@ async def full(provider: Provider) -> Provider:
     """People with everything there is."""
     await importing.bring(provider.idp, list(keycloak.read(REALM.read_bytes())), Terms("keycloak"))
     await provider.idp.db.one(AGREED)
+    await edit_client(provider.idp, "notes", {"level": "strong"})
+    await new_client_secret(provider.idp, "notes", keep_old=timedelta(days=7))
     return provider
 
 
@@ -77,6 +81,10 @@ async def test_everything_comes_back_as_it_was(full: Provider, secrets: Secrets)
     assert done.left == ()
     assert len(done.people) == 8
     assert same(await lines(full)) == same(before)
+    (notes,) = [line for line in before if line.get("client", {}).get("id") == "notes"]
+    assert notes["client"]["level"] == "strong"
+    assert notes["client"]["old_secret_until"]
+    assert len(notes["secrets"]["old_secret_hash"]) == 64
 
 
 async def test_people_and_applications_go_on_as_before(full: Provider) -> None:

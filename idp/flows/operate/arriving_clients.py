@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from idp.crypto import digest
-from idp.flows.operate.clients import NewClient, parse
+from idp.flows.operate.registrations import NewClient, parse
 from idp.importing.incoming import Application, Left
 from idp.model import Client
 from idp.oidc.keys import ALGORITHMS

@@ -9,14 +9,16 @@ from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
 from idp.errors import NotThere, Outdated
 from idp.flows.idp import Idp
-from idp.flows.operate.clients import WITH_SECRET, NewClient, parse
 from idp.flows.operate.finding import find_client
+from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
 from idp.model import AuthMethod, Client
 from idp.policy import Act
 from idp.store import audits
 from idp.store.tokens import clients
 
-_NEVER = frozenset({"id", "secret_hash", "disabled"})
+# What a change of its registration leaves alone, and never tells.
+_SECRETS = ("secret_hash", "old_secret_hash", "old_secret_until", "old_secret_used_at")
+_KEPT = (*_SECRETS, "disabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,14 @@ class ChangedClient:
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
         """The fields that are not what they were, with both values."""
-        names = (each.name for each in fields(Client) if each.name not in _NEVER)
+        names = (each.name for each in fields(Client) if each.name != "id" and each.name not in _KEPT)
         both = ((name, getattr(self.before, name), getattr(self.after, name)) for name in names)
         return {name: (old, new) for name, old, new in both if old != new}
 
 
 def version_of(client: Client) -> str:
     """A short name for how a client is registered now: another one as soon as anything but its secret is changed."""
-    told = {each.name: getattr(client, each.name) for each in fields(Client) if each.name != "secret_hash"}
+    told = {each.name: getattr(client, each.name) for each in fields(Client) if each.name not in _SECRETS}
     told = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in told.items()}
     return digest(json.dumps(told, sort_keys=True)).hex()[:16]
 
@@ -60,14 +62,13 @@ async def edit_client(
             raise NotThere(f"There is no client {name_or_id!r}.")
         if expected is not None and expected != version_of(before):
             raise Outdated(f"Somebody else changed {before.name} meanwhile: look at it again, then change it.")
-        after = replace(
-            parse(_described(before, changes), idp.policy, kept=before),
-            secret_hash=before.secret_hash,
-            disabled=before.disabled,
-        )
+        after = parse(_described(before, changes), idp.policy, kept=before)
+        after = replace(after, **{name: getattr(before, name) for name in _KEPT})
         secret = None
         if after.auth_method not in WITH_SECRET:
-            after = replace(after, secret_hash=None)
+            after = replace(
+                after, secret_hash=None, old_secret_hash=None, old_secret_until=None, old_secret_used_at=None
+            )
         elif after.secret_hash is None:
             secret = random_token()
             after = replace(after, secret_hash=digest(secret))
@@ -82,6 +83,7 @@ async def edit_client(
 def _described(client: Client, changes: Mapping[str, Any]) -> NewClient:
     """The client as an operator would describe it, with the changes in it."""
     same = {each.name: getattr(client, each.name) for each in fields(NewClient) if hasattr(client, each.name)}
+    same["level"] = client.level.name.lower()
     same |= {name: tuple(sorted(value)) for name, value in same.items() if isinstance(value, frozenset)}
     new = NewClient(**{**same, "client_id": client.id, "auth_method": client.auth_method.value, **changes})
     if "auth_method" not in changes and (new.public or "jwks" in changes):
@@ -115,11 +117,7 @@ def _consequences(before: Client, after: Client) -> Iterator[str]:
         )
     if "refresh_token" in before.grant_types - after.grant_types:
         yield "The refresh tokens that it holds are refused."
-    if after.first_party is not before.first_party:
-        yield "People are not asked for consent any more." if after.first_party else "People are asked for consent."
-    if after.groups != before.groups:
-        who = f"members of {' or '.join(sorted(after.groups))} alone" if after.groups else "everybody"
-        yield f"It is for {who}, at sign-in and at each refresh."
+    yield from _of_people(before, after)
     if after.signing_alg != before.signing_alg:
         yield f"Its next tokens are signed with {after.signing_alg}: it must take the key that the token names."
     if after.audience != before.audience:
@@ -131,6 +129,21 @@ def _consequences(before: Client, after: Client) -> Iterator[str]:
         yield f"People find it on their account page{'' if after.home_uri else ' only while they use it'}."
     if after.name != before.name:
         yield f"People see the name {after.name!r}; what they agreed to stays."
+
+
+def _of_people(before: Client, after: Client) -> Iterator[str]:
+    if after.first_party is not before.first_party:
+        yield "People are not asked for consent any more." if after.first_party else "People are asked for consent."
+    if after.groups != before.groups:
+        who = f"members of {' or '.join(sorted(after.groups))} alone" if after.groups else "everybody"
+        yield f"It is for {who}, at sign-in and at each refresh."
+    if after.level is not before.level:
+        level = after.level.name.lower()
+        yield (
+            f"Whoever signs in to it proves {level}; refresh tokens of those who proved less are refused."
+            if after.level > before.level
+            else f"Signing in to it takes {level}, beside what its scopes and the person's groups need."
+        )
 
 
 def _to_authenticate(before: Client, after: Client) -> Iterator[str]:

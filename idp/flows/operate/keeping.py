@@ -11,9 +11,9 @@ from idp.audit import AccountImported
 from idp.factors import hashes, totp
 from idp.flows.idp import Idp
 from idp.flows.operate.arriving import Terms, about, agreed, language
-from idp.flows.operate.clients import NewClient, parse
 from idp.flows.operate.finding import by_mail
 from idp.flows.operate.people import NotAcceptable, parse_username
+from idp.flows.operate.registrations import NewClient, parse
 from idp.flows.people.enrol import LONGEST_LABEL, label_of
 from idp.flows.sealed import NUMBER, PASSKEY, PHONE_INDEX, SEED, bound
 from idp.importing.incoming import Left, Person
@@ -131,9 +131,16 @@ def client_kept(client: Client, policy: Policy) -> tuple[Client, list[Left]]:
     listed |= {
         "client_id": client.id,
         "auth_method": client.auth_method.value,
+        "level": client.level.name.lower(),
         "scopes": tuple(sorted(client.scopes & set(policy.scopes))),
         "groups": tuple(sorted(client.groups & set(policy.groups))),
         "details_types": tuple(sorted(client.details_types & set(policy.details))),
     }
     checked = parse(NewClient(**listed), policy)
-    return replace(checked, secret_hash=client.secret_hash, disabled=client.disabled), lost
+    return replace(
+        checked,
+        secret_hash=client.secret_hash,
+        old_secret_hash=client.old_secret_hash,
+        old_secret_until=client.old_secret_until,
+        disabled=client.disabled,
+    ), lost

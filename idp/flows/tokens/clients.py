@@ -1,6 +1,6 @@
 """Who a client is: credentials checked in memory, assertions used once, guessing slowed down."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from idp import limits
 from idp.crypto import mac
@@ -12,6 +12,9 @@ from idp.oidc.errors import Challenged
 from idp.oidc.params import Params
 from idp.store import rate_limits
 from idp.store.tokens import clients as store_clients
+
+# How often each process writes down that a secret before is still in use.
+SEEN_EVERY = timedelta(minutes=1)
 
 
 class TooMany(IdpError):
@@ -65,4 +68,14 @@ async def authenticate(
             if isinstance(charged, limits.Refused):
                 raise TooMany(charged.retry_after) from None
         raise
+    if proved.by_old_secret:
+        await _see_old_secret(idp, proved.client, now=now)
     return proved.client
+
+
+async def _see_old_secret(idp: Idp, client: Client, *, now: datetime) -> None:
+    """Its operator wants to know who has not changed yet; whoever has costs nothing for it."""
+    seen = idp.old_secrets.get(client.id)
+    if seen is None or seen <= now - SEEN_EVERY:
+        idp.old_secrets[client.id] = now
+        await store_clients.old_secret_used(idp.db, client, now=now)

@@ -31,8 +31,13 @@ client = table(
     sa.Column("home_uri", sa.Text),
     *lists("audience", "id_token_claims", "groups", "origins", "details_types"),
     sa.Column("require_pushed", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("level", sa.SmallInteger, nullable=False, server_default=sa.text("2")),
+    sa.Column("old_secret_hash", sa.LargeBinary),
+    *may_have(Time, "old_secret_until", "old_secret_used_at"),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("disabled_at", Time),
+    sa.CheckConstraint("level >= 2", name="two_factors"),
+    sa.CheckConstraint("(old_secret_hash IS NULL) = (old_secret_until IS NULL)", name="old_secret"),
     sa.CheckConstraint("require_pkce OR auth_method <> 'none'", name="public_needs_pkce"),
 )
 

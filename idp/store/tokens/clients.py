@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from idp.errors import AlreadyThere
-from idp.model import AuthMethod, Client
+from idp.model import AssuranceLevel, AuthMethod, Client
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql, values_of
 
@@ -27,7 +27,22 @@ _LOCK = Sql(f"SELECT {_CLIENT} FROM client WHERE id = :client_id FOR UPDATE")
 _ADD = Sql(f"INSERT INTO client (id, created_at, {_COLUMNS}) VALUES (:id, :now, {_VALUES}) {_TOLD}")
 _CHANGE = Sql(f"UPDATE client SET ({_COLUMNS}) = ({_VALUES}) WHERE id = :id {_TOLD}")
 _DISABLE = Sql(f"UPDATE client SET disabled_at = :disabled_at WHERE id = :client_id {_TOLD}")
-_SECRET = Sql(f"UPDATE client SET secret_hash = :secret_hash WHERE id = :client_id {_TOLD}")
+_SECRET = Sql(f"""
+UPDATE client
+SET secret_hash = :secret_hash, old_secret_until = :keep_until, old_secret_used_at = NULL,
+    -- What the name on the right says is how it was before.
+    old_secret_hash = CASE WHEN :keep_until::timestamptz IS NOT NULL THEN secret_hash END
+WHERE id = :client_id
+{_TOLD}""")
+_END_OLD_SECRET = Sql(f"""
+UPDATE client SET old_secret_hash = NULL, old_secret_until = NULL, old_secret_used_at = NULL
+WHERE id = :client_id AND old_secret_hash IS NOT NULL AND old_secret_until > :now
+{_TOLD}""")
+# Nobody is told: no process has to do anything else for it.
+_OLD_SECRET_USED = Sql("""
+UPDATE client SET old_secret_used_at = :now
+WHERE id = :client_id AND old_secret_hash = :old_secret_hash
+  AND (old_secret_used_at IS NULL OR old_secret_used_at < :now)""")
 _DELETE = Sql(f"DELETE FROM client WHERE id = :client_id {_TOLD}")
 # RFC 7523 3
 _USE_ASSERTION = Sql("""
@@ -42,7 +57,8 @@ async def all_clients(conn: Conn) -> Sequence[Client]:
 def _client(row: Row) -> Client:
     lists = {name: tuple(row[name]) for name in _LISTS}
     sets = {name: frozenset(row[name]) for name in _SETS}
-    return Client(**{**row, **lists, **sets, "auth_method": AuthMethod(row["auth_method"])})
+    read = {"auth_method": AuthMethod(row["auth_method"]), "level": AssuranceLevel(row["level"])}
+    return Client(**{**row, **lists, **sets, **read})
 
 
 async def add(conn: Conn, new: Client, *, now: datetime) -> None:
@@ -77,9 +93,19 @@ async def set_disabled(conn: Conn, *, client_id: str, disabled_at: datetime | No
     return await conn.one(_DISABLE, client_id=client_id, disabled_at=disabled_at) is not None
 
 
-async def set_secret(conn: Conn, *, client_id: str, secret_hash: bytes) -> bool:
-    """Give a client another secret; the old one stops working. False if there is none."""
-    return await conn.one(_SECRET, client_id=client_id, secret_hash=secret_hash) is not None
+async def set_secret(conn: Conn, *, client_id: str, secret_hash: bytes, keep_until: datetime | None = None) -> bool:
+    """Give a client another secret. The one before stops working then, or at once. False if there is no client."""
+    return await conn.one(_SECRET, client_id=client_id, secret_hash=secret_hash, keep_until=keep_until) is not None
+
+
+async def end_old_secret(conn: Conn, *, client_id: str, now: datetime) -> bool:
+    """The secret before stops working. True for whoever ended it."""
+    return await conn.one(_END_OLD_SECRET, client_id=client_id, now=now) is not None
+
+
+async def old_secret_used(conn: Conn, client: Client, *, now: datetime) -> None:
+    """The client came with its secret before, if that is still the one."""
+    await conn.one(_OLD_SECRET_USED, client_id=client.id, old_secret_hash=client.old_secret_hash, now=now)
 
 
 async def remove(conn: Conn, *, client_id: str) -> bool:

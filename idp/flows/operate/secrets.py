@@ -1,0 +1,59 @@
+"""An operator's work on the secret of a client: another one, and for how long the one before is good too."""
+
+from datetime import timedelta
+
+from idp.audit import ClientChanged
+from idp.crypto import digest, random_token
+from idp.errors import NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.clients import Registered
+from idp.flows.operate.finding import find_client
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.registrations import WITH_SECRET
+from idp.model import AuthMethod, Client
+from idp.policy import Act, in_units
+from idp.store import audits
+from idp.store.tokens import clients
+
+LONGEST_KEPT = timedelta(days=30)
+
+
+async def new_client_secret(idp: Idp, name_or_id: str, *, keep_old: timedelta | None = None) -> Registered:
+    """Another secret. The one before works for this time too, or not any more; one before that never does.
+
+    Raises `NotAcceptable` for a client without secrets, and for a time over `LONGEST_KEPT`.
+    """
+    found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
+    if keep_old is not None and not timedelta(0) < keep_old <= LONGEST_KEPT:
+        raise NotAcceptable(
+            f"The old secret is kept for {in_units(LONGEST_KEPT)} at most: every process needs the new one."
+        )
+    now = idp.clock.now()
+    until = None if keep_old is None else now + keep_old
+    secret = random_token()
+    async with idp.db.transaction() as conn:
+        client = await clients.lock(conn, client_id=found.id)
+        if client is None:
+            raise NotThere(f"There is no client {name_or_id!r}.")
+        if client.auth_method not in WITH_SECRET:
+            how = "it is a public client" if client.auth_method is AuthMethod.NONE else "it signs with a key of its own"
+            raise NotAcceptable(f"{client.name!r} has no secret: {how}.")
+        await clients.set_secret(conn, client_id=client.id, secret_hash=digest(secret), keep_until=until)
+        change = (
+            "new secret" if until is None else f"new secret, the old one until {until.isoformat(timespec='seconds')}"
+        )
+        await audits.add(conn, ClientChanged(change=change), now=now, client_id=client.id)
+        after = await clients.lock(conn, client_id=client.id)
+    assert after is not None
+    return Registered(after, secret)
+
+
+async def end_old_secret(idp: Idp, name_or_id: str) -> Client:
+    """The secret before stops working now. Raises `NotThere` if there is none that works."""
+    found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
+    now = idp.clock.now()
+    async with idp.db.transaction() as conn:
+        if not await clients.end_old_secret(conn, client_id=found.id, now=now):
+            raise NotThere(f"{found.name!r} has no old secret that still works.")
+        await audits.add(conn, ClientChanged(change="old secret ended"), now=now, client_id=found.id)
+    return found
