@@ -424,3 +424,16 @@ async def test_the_trail_knows_who_came_in_where(provider: Provider, alice: Surf
     assert fields["fields"]["scopes"] == ["openid", f"site:{WIKI}/"]
     assert fields["fields"]["address"] == "127.0.0.1"
     assert (await alice.http.head(f"http://{WIKI}/.stile/start?rd=/")).headers.get("set-cookie") is None
+
+
+async def test_whoever_loses_the_answer_gets_in_all_the_same(provider: Provider, alice: Surfer) -> None:
+    await alice.goes((await alice.ask("/page")).headers["location"])
+    assert alice.page is not None
+    answer = await alice.authenticates(alice.page)
+    await alice.back(answer)
+    alice.http.cookies.delete("stile-site-8081")  # it never arrived: the worker was killed, the train was in a tunnel
+    again = await alice.back(answer)
+    assert again.headers["location"] == "/page"
+    assert (await alice.ask("/page")).status_code == 303
+    await alice.signs_in_silently(WIKI)
+    assert (await alice.ask("/page")).status_code == 200
