@@ -53,6 +53,9 @@ def openid_client(at: Recipe) -> None:
     at.open("/payroll")
     at.shows("Not done", "not proved")
     at.saw("acr_values for somebody without an app: a token with acr urn:stile:2fa, which the application must refuse")
+    at.open("/transfer")
+    at.shows("Not done", "unmet_authentication_requirements no_authenticator")
+    at.saw("scope transfers:write for the same person: unmet_authentication_requirements, with `unmet` in `cause`")
 
 
 def oauth2_proxy(at: Recipe) -> None:
@@ -89,8 +92,14 @@ def oauth2_proxy(at: Recipe) -> None:
         "who is in no group reads that on the provider's page; a member without an app reads 403 Forbidden, and not why"
     )
     at.forgets("")
+    at.idp("user", "email", "ada", "--remove")
     at.open("/")
     at.signs_in(at.ada)
+    at.shows("Internal Server Error")
+    at.logged("neither the id_token nor the profileURL set an email")
+    at.saw("a person without an e-mail address does not get in")
+    at.idp("user", "email", "ada", "ada@example.com", "--verified")
+    at.open("/")
     at.shows("Authenticated")
     time.sleep(61)
     at.open("/")

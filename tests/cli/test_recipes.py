@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
+from idp.cli import app
 from idp.policy.loading import default_policy
 from idp.settings.table import Settings
 from tests.world.commands import Run
@@ -69,3 +71,21 @@ def test_what_a_page_names_of_ours_exists(page: Path) -> None:
     assert set(re.findall(r"\bIDP_[A-Z_]+\b", text)) - fields == set()
     levels = set(default_policy().levels.values())
     assert set(re.findall(r"\burn:stile:[\w-]+", text)) - levels == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_command_of_ours_in_a_sentence_exists_with_its_options(page: Path) -> None:
+    said = re.findall(r"`(idp [a-z][^`]*)`", page.read_text(encoding="utf-8"))
+    assert [line for line in said if not _known(line.split()[1:])] == []
+
+
+def _known(words: list[str]) -> bool:
+    group, *rest = words
+    room = get_group(app).commands.get(group)
+    command = getattr(room, "commands", {}).get(rest[0]) if rest else room
+    known = (
+        {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+        if command
+        else set()
+    )
+    return command is not None and {word for word in rest if word.startswith("--")} <= known
