@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli import clients, doctor, exporting, importing, keys, mail, migrate, output, policy, sms, users
+from idp.cli import audit, clients, doctor, exporting, importing, keys, mail, migrate, output, policy, sms, users
 from idp.serving.loading import plainly
 
 LAST_PORT = 65535
@@ -122,6 +122,7 @@ def _demo(
 
 app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
+app.command("audit", epilog=audit.EXAMPLES)(audit.audit)
 app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, groups, invitations, listing, output, recovering, resets
+from idp.cli import authenticators, editing, groups, invitations, leaving, listing, output, recovering, resets
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -256,6 +256,11 @@ def unlock(name: Name, as_json: output.Json = False) -> None:
     output.show({"username": name, "lifted": lifted}, lines, as_json=as_json)
 
 
+app.command("set", epilog=editing.SET_EXAMPLES)(editing.set_)
+app.command("rename", epilog=editing.RENAME_EXAMPLES)(editing.rename)
+app.command("remove", epilog=leaving.REMOVE_EXAMPLES)(leaving.remove)
+app.command("sessions", epilog=leaving.SESSIONS_EXAMPLES)(leaving.sessions)
+app.command("devices", epilog=leaving.DEVICES_EXAMPLES)(leaving.devices)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_)
 app.command("reset", epilog=resets.EXAMPLES)(resets.reset)
 app.command("recover", epilog=recovering.EXAMPLES)(recovering.recover)

@@ -26,6 +26,7 @@ COMMANDS = [
     ("import",),
     ("export",),
     ("doctor",),
+    ("audit",),
     ("policy", "check"),
     ("policy", "audit"),
     ("sms", "test"),
@@ -58,6 +59,11 @@ COMMANDS = [
             "claims",
             "email",
             "groups",
+            "set",
+            "rename",
+            "remove",
+            "sessions",
+            "devices",
         )
     ),
 ]
