@@ -9,6 +9,7 @@ import pytest
 
 from idp.model import Account, AssuranceLevel, Authenticator, AuthMethod, Client, Factor, Grant, Holder
 from idp.policy import default_policy, load_policy, recheck
+from tests.world.policies import OURS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)
@@ -81,6 +82,20 @@ def test_a_client_that_now_needs_more_stops_a_weaker_grant() -> None:
     assert permitted(scopes=PLAIN, client=strong) == PLAIN
     # nor is one kept whose app is gone
     assert permitted(scopes=PLAIN, client=strong, having=(PHONE,)) == ()
+
+
+def test_a_scope_that_needs_hardware_is_permitted_on_hardware_alone() -> None:
+    rows = '"vault:open" = { level = "hardware_bound" }'
+    policy = load_policy(OURS.replace("[scopes]\n", f"[scopes]\n{rows}\n", 1))
+    client = replace(BANK, scopes=frozenset({"openid", "vault:open"}))
+    key = replace(APP, id=uuid4(), factor=Factor.PASSKEY)
+    bound = replace(GRANT, scopes=("openid", "vault:open"), level=AssuranceLevel.HARDWARE_BOUND, acr="phrh")
+    synced = replace(bound, level=AssuranceLevel.PHISHING_RESISTANT, acr="phr")
+    asked = {"scopes": ("openid", "vault:open"), "client": client, "policy": policy}
+    assert permitted(bound, having=(key,), **asked) == ("openid", "vault:open")
+    assert permitted(synced, having=(key,), **asked) == ("openid",)
+    # nor on a passkey that is gone, whatever else there is
+    assert permitted(bound, having=(APP,), **asked) == ("openid",)
 
 
 def test_a_refresh_drops_what_a_refresh_token_may_not_carry() -> None:

@@ -94,10 +94,12 @@ def _is_proved(grant: Grant, level: AssuranceLevel, holder: Holder, policy: Poli
         return False
     if holder.closed_until is not None and strong_at < holder.closed_until:
         return False
+    # No factor gives more by itself: that its key is bound to hardware is said of one passkey, and stands in the grant.
+    least = min(level, AssuranceLevel.PHISHING_RESISTANT)
     return any(
         since <= strong_at
         for factor, since in holder.trusted.items()
-        if policy.factors.get(factor, AssuranceLevel.NONE) >= level
+        if policy.factors.get(factor, AssuranceLevel.NONE) >= least
     )
 
 
