@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from idp.cli import client_options as options
-from idp.cli import client_secrets, output
+from idp.cli import client_secrets, output, trying
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -259,6 +259,7 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
     output.show({"client_id": found.id, "name": found.name, "disabled": disabled}, line, as_json=as_json)
 
 
+app.command("try", epilog=trying.EXAMPLES)(trying.client_try)
 app.command("secret", epilog=client_secrets.EXAMPLES)(client_secrets.secret)
 
 

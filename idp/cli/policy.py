@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idp.cli import details as types
-from idp.cli import output, policies, policy_audit, sites
+from idp.cli import output, policies, policy_audit, policy_text, sites, trying
 
 if TYPE_CHECKING:
-    from idp.flows.operate.trying import Asked, Tried
     from idp.policy import Policy, ScopeRule
 
 app = typer.Typer(help="The policy: who must prove what, for what.", no_args_is_help=True, rich_markup_mode=None)
@@ -74,7 +73,7 @@ def check(
         return
     from idp.flows.operate.trying import Asked
 
-    found = _tried(
+    found = trying.found(
         policy,
         Asked(
             username=user,
@@ -87,40 +86,12 @@ def check(
             site=site,
         ),
     )
-    walked, left_out = found.walked, found.left_out
-    fields = {
-        "granted": walked.granted,
-        "answer": walked.answer,
-        "steps": [{"asked": step.asked, "answered": step.answered} for step in walked.steps],
-        "left_out": [{"asked": asked, "why": why} for asked, why in left_out.items()],
-        "checks": [{"check": line.check, "found": line.found} for line in walked.why],
-    }
-    lines = [f"{number}. {step.asked}\n   the person {step.answered}" for number, step in enumerate(walked.steps, 1)]
-    ignored = [f"{asked} is left out: {why}" for asked, why in left_out.items()]
-    output.show(fields, [*ignored, *lines, f"=> {walked.answer}"], as_json=as_json)
+    output.show(trying.fields(found), trying.lines(found), as_json=as_json)
 
 
+app.command("show", epilog=policy_text.SHOW_EXAMPLES)(policy_text.show)
+app.command("try", epilog=policy_text.TRY_EXAMPLES)(policy_text.try_)
 app.command("audit", epilog=policy_audit.EXAMPLES)(policy_audit.audit)
-
-
-def _tried(policy: "Policy", asked: "Asked") -> "Tried":
-    """A look at the database only for whom and what is in it."""
-    from idp.clock import DatabaseClock
-    from idp.flows.operate.people import NotAcceptable
-    from idp.flows.operate.trying import tried, try_sign_in
-    from idp.serving.place import run
-
-    if asked.signed_in_with is not None and asked.signed_in_with not in policy.factors:
-        there = ", ".join(policy.factors)
-        raise typer.BadParameter(
-            f"{asked.signed_in_with!r} is no factor of the policy: there are {there}", param_hint="'--signed-in'"
-        )
-    try:
-        if asked.username is None and asked.client is None:
-            return tried(policy, asked, person=None, client=None, now=DatabaseClock().now())
-        return run(lambda idp: try_sign_in(idp, asked, policy=policy))
-    except NotAcceptable as error:
-        raise typer.BadParameter(str(error), param_hint="'--site'" if asked.site else "'--details'") from None
 
 
 def _only(policy: "Policy", group: str) -> str:

@@ -62,7 +62,8 @@ def issue(
     The level, time and methods are the grant's, so a refresh can change none of them (OIDC Core 12.2).
     """
     at = int(now.timestamp())
-    access = _access_token(grant, client=client, scopes=scopes, issuer=issuer, keys=keys, at=at, ttl=access_ttl)
+    told = access_claims(grant, client=client, scopes=scopes, issuer=issuer, at=at, ttl=access_ttl)
+    access = keys.sign(told, algorithm=client.signing_alg, typ=ACCESS_TOKEN)
     body: dict[str, Any] = {
         "access_token": access,
         "token_type": "Bearer",
@@ -78,17 +79,9 @@ def issue(
         body["refresh_token"] = refresh_token
     # OIDC Core 3.1.2.1: without openid this is plain OAuth
     if id_token and "openid" in scopes and grant.account_id is not None:
-        body["id_token"] = _id_token(
-            grant,
-            client=client,
-            issuer=issuer,
-            keys=keys,
-            at=at,
-            ttl=id_token_ttl,
-            access=access,
-            nonce=nonce,
-            person=person or {},
-        )
+        told = id_token_claims(grant, issuer=issuer, at=at, ttl=id_token_ttl, nonce=nonce, person=person or {})
+        told["at_hash"] = create_half_hash(access, client.signing_alg).decode()
+        body["id_token"] = keys.sign(told, algorithm=client.signing_alg, typ=ID_TOKEN)
     return Issued(body=body, expires_at=now + access_ttl)
 
 
@@ -110,11 +103,12 @@ def audience_of(client: Client, scopes: Sequence[str], *, issuer: str) -> tuple[
     return (*client.audience, *own)
 
 
-def _access_token(
-    grant: Grant, *, client: Client, scopes: Sequence[str], issuer: str, keys: KeyRing, at: int, ttl: timedelta
-) -> str:
+def access_claims(
+    grant: Grant, *, client: Client, scopes: Sequence[str], issuer: str, at: int, ttl: timedelta
+) -> dict[str, Any]:
+    """What an access token says that is made `at` this time (RFC 9068 2.2)."""
     audience = audience_of(client, scopes, issuer=issuer)
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         # RFC 9068 2.2: the client itself where no person takes part
         "sub": grant.client_id if grant.account_id is None else str(grant.account_id),
@@ -129,22 +123,14 @@ def _access_token(
     if grant.approved is not None:
         # RFC 9396 9.1: as far as they are for those that the token is for, and it is for one
         claims["authorization_details"] = list(grant.approved.objects)
-    return keys.sign(claims, algorithm=client.signing_alg, typ=ACCESS_TOKEN)
+    return claims
 
 
-def _id_token(
-    grant: Grant,
-    *,
-    client: Client,
-    issuer: str,
-    keys: KeyRing,
-    at: int,
-    ttl: timedelta,
-    access: str,
-    nonce: str | None,
-    person: Mapping[str, Any],
-) -> str:
-    claims = {
+def id_token_claims(
+    grant: Grant, *, issuer: str, at: int, ttl: timedelta, nonce: str | None, person: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an ID token says, but for `at_hash`, which is of the access token beside it (OIDC Core 2)."""
+    claims: dict[str, Any] = {
         # OIDC Core 5.4: about the person only what the claims parameter asked for; it can never replace our own
         **person,
         "iss": issuer,
@@ -153,14 +139,13 @@ def _id_token(
         "aud": grant.client_id,
         "iat": at,
         "exp": at + int(ttl.total_seconds()),
-        "at_hash": create_half_hash(access, client.signing_alg).decode(),
         **_context(grant),
     }
     if nonce is not None:
         claims["nonce"] = nonce
     if grant.session_id is not None:
         claims["sid"] = str(grant.session_id)
-    return keys.sign(claims, algorithm=client.signing_alg, typ=ID_TOKEN)
+    return claims
 
 
 def read_access_token(token: str, *, keys: KeyRing, issuer: str, now: datetime) -> AccessToken:

@@ -357,3 +357,59 @@ def test_every_mistake_of_a_new_client_is_told_at_once(idp: Run, name: str) -> N
     assert len(ran.err.splitlines()) == 4
     told = idp("client", "add", name, "--redirect-uri", "http://a.example/x", "--scope", "what", "--json")
     assert len(json.loads(told.err)["problems"]) == 2
+
+
+def test_a_sign_in_is_tried_and_its_tokens_are_told_by_nobody_signed(idp: Run, name: str) -> None:
+    asked = ("--scope", "openid email offline_access")
+    made = idp("client", "add", name, *HERE, *asked, "--audience", "api", "--json").json
+    tried = idp("client", "try", name, *asked)
+    assert tried.status == 0, tried.err
+    assert "1. ask for password" in tried.out
+    assert '  aud: ["api", "http://localhost:8000"]' in tried.out
+    assert "A refresh token carries openid email offline_access." in tried.out
+    told = idp("client", "try", name, *asked, "--json").json
+    assert told["granted"] is True
+    assert told["id_token"]["acr"] == "urn:stile:2fa-strong"
+    assert told["access_token"]["client_id"] == made["client_id"]
+    assert told["userinfo"]["email"] == "somebody@example.com"
+    assert not {"jti", "sid", "at_hash", "nonce"} & {*told["id_token"], *told["access_token"]}
+    refused = idp("client", "try", name, "--scope", "unheard-of", "--json").json
+    assert (refused["granted"], refused["access_token"], refused["id_token"]) == (False, None, None)
+    assert idp("client", "try", "nothing of that name").status == 1
+    assert idp("client", "try", name, "--user", "nobody").status == 1
+
+
+def test_a_machine_is_told_what_it_gets_for_itself(idp: Run, name: str, policy: Path) -> None:
+    text = policy.read_text().replace(
+        "[scopes]", '[scopes]\nreports = { level = "two_factor", machine = "only" }\n#', 1
+    )
+    policy.write_text(text)
+    asked = ("--grant-type", "client_credentials", "--scope", "reports")
+    assert idp("client", "add", name, *asked).status == 0
+    told = idp("client", "try", name, "--json").json
+    assert (told["steps"], told["id_token"], told["access_token"]["scope"]) == ([], None, "reports")
+
+
+def test_a_policy_is_shown_and_another_is_tried(idp: Run, name: str, policy: Path, tmp_path: Path) -> None:
+    assert idp("policy", "show").out == policy.read_text()
+    assert idp("client", "add", name, *HERE, "--scope", "openid letters:read").status == 1
+    assert idp("client", "add", name, *HERE, "--scope", "openid transfers:write", "--group", "finance").status == 0
+    other = tmp_path / "other.toml"
+    other.write_text(
+        policy.read_text()
+        .replace('finance = { level = "two_factor" }', "", 1)
+        .replace('"transfers:write" ', '"transfers:read" ', 1)
+        .replace("attempts = 3", "attempts = 2", 1)
+    )
+    tried = idp("policy", "try", str(other))
+    assert tried.status == 0, tried.err
+    assert "  challenge.attempts: 3 -> 2" in tried.out
+    assert f"{name} gets no transfers:write any more." in tried.out
+    assert f"{name} is for finance, without a row of its own any more." in tried.out
+    assert idp("policy", "try", str(policy)).out == f"{policy} says what the policy says.\n"
+    assert idp("policy", "try", str(policy), "--json").json == {"rows": [], "consequences": []}
+    other.write_text("[levels]\nnine = 1\n[what]\n")
+    wrong = idp("policy", "try", str(other))
+    assert wrong.status == 2
+    assert len(wrong.err.splitlines()) > 3
+    assert idp("policy", "try", str(tmp_path / "missing.toml")).status == 2

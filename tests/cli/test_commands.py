@@ -28,6 +28,8 @@ COMMANDS = [
     ("doctor",),
     ("audit",),
     ("policy", "check"),
+    ("policy", "show"),
+    ("policy", "try"),
     ("policy", "audit"),
     ("sms", "test"),
     ("sms", "fake"),
@@ -37,7 +39,7 @@ COMMANDS = [
     ("email", "test"),
     ("email", "bounces"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
-    *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove")),
+    *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove", "try")),
     *(
         ("user", name)
         for name in (

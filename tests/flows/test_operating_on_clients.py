@@ -21,8 +21,9 @@ from idp.model import NOBODY, OPERATOR, Operator, Role
 from idp.policy import load_policy
 from tests.world.parallel import at_once
 from tests.world.policies import OURS
-from tests.world.provider import Provider
+from tests.world.provider import Provider, claims
 from tests.world.spenders import ask, estonian, person, use
+from tests.world.stage import lasting, userinfo
 
 
 @pytest.fixture
@@ -186,3 +187,23 @@ async def test_an_auditor_looks_and_changes_nothing(provider: Provider) -> None:
                 await change
     with working_as(NOBODY), pytest.raises(NotPermitted):
         await client_page(provider.idp)
+
+
+async def test_what_is_tried_is_what_is_told(provider: Provider) -> None:
+    asked = "openid email phone offline_access"
+    told = (await try_sign_in(provider.idp, Asked("alice", "bank", tuple(asked.split())))).told
+    assert told is not None
+    assert told.userinfo is not None
+    issued = await lasting(provider, scope=asked)
+    # She was asked for the app there, and texted here.
+    once = {"jti", "sid", "nonce", "at_hash", "iat", "exp", "auth_time", "amr", "acr"}
+    for mine, token in ((told.access_token, "access_token"), (told.id_token, "id_token")):
+        assert mine is not None
+        real = claims(issued[token])
+        assert {name: mine[name] for name in mine.keys() - once} == {name: real[name] for name in real.keys() - once}
+    real = (await userinfo(provider, issued["access_token"])).json()
+    number = real.pop("phone_number")
+    assert told.userinfo["phone_number"] != number
+    assert number[4:9] not in str(told)
+    assert {name: value for name, value in told.userinfo.items() if name != "phone_number"} == real
+    assert tuple(told.refreshed) == tuple(issued["scope"].split())

@@ -9,6 +9,7 @@ from idp.flows.idp import Idp, as_client
 from idp.flows.operate.finding import Person, find_client, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
+from idp.flows.operate.telling import Told, to_client, to_machine
 from idp.flows.operate.walk import Walk, by_itself, some_client, somebody, usual_scopes, walk
 from idp.model import Client, Details, Factor, Prompt
 from idp.oidc import details
@@ -37,12 +38,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The questions and the answer, and what of the request has no part in it, with the reason of each."""
+    """The questions and the answer, and what of the request has no part in it, with the reason of each.
+
+    `told` is what the client's tokens would say; None where it gets none, or what was approved alone.
+    """
 
     client: Client
     scopes: tuple[str, ...]
     walked: Walk
     left_out: Mapping[str, str]
+    told: Told | None = None
 
 
 async def try_sign_in(idp: Idp, asked: Asked, *, policy: Policy | None = None) -> Tried:
@@ -54,10 +59,12 @@ async def try_sign_in(idp: Idp, asked: Asked, *, policy: Policy | None = None) -
     permit(idp, Act.SEE_POLICY)
     person = None if asked.username is None else await find_user(idp, asked.username)
     client = None if asked.client is None else await find_client(idp, asked.client)
-    return tried(policy or idp.policy, asked, person=person, client=client, now=idp.clock.now())
+    return tried(policy or idp.policy, asked, person=person, client=client, issuer=idp.issuer, now=idp.clock.now())
 
 
-def tried(policy: Policy, asked: Asked, *, person: Person | None, client: Client | None, now: datetime) -> Tried:
+def tried(
+    policy: Policy, asked: Asked, *, person: Person | None, client: Client | None, issuer: str, now: datetime
+) -> Tried:
     """The same, of whom and what was found."""
     factor = _factor(asked.signed_in_with, policy)
     account, authenticators = somebody(now, also=factor)
@@ -88,7 +95,12 @@ def tried(policy: Policy, asked: Asked, *, person: Person | None, client: Client
         details=None if asked.details is None else _details(asked.details, client, policy),
         now=now,
     )
-    return Tried(client, scopes, walked, _left_out(policy, client, scopes, asked.acr_values))
+    told = None
+    if walked.by_itself:
+        told = to_machine(policy, client, by_itself(policy, client, scopes), issuer=issuer, now=now)
+    elif walked.proceed is not None and asked.details is None and asked.site is None:
+        told = to_client(policy, client, walked.proceed, account, authenticators, issuer=issuer, now=now)
+    return Tried(client, scopes, walked, _left_out(policy, client, scopes, asked.acr_values), told)
 
 
 def _address(text: str, policy: Policy) -> tuple[Site, Wanted]:
