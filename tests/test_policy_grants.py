@@ -91,7 +91,7 @@ def test_a_scope_that_needs_hardware_is_permitted_on_hardware_alone() -> None:
     key = replace(APP, id=uuid4(), factor=Factor.PASSKEY)
     bound = replace(GRANT, scopes=("openid", "vault:open"), level=AssuranceLevel.HARDWARE_BOUND, acr="phrh")
     synced = replace(bound, level=AssuranceLevel.PHISHING_RESISTANT, acr="phr")
-    asked = {"scopes": ("openid", "vault:open"), "client": client, "policy": policy}
+    asked: dict[str, Any] = {"scopes": ("openid", "vault:open"), "client": client, "policy": policy}
     assert permitted(bound, having=(key,), **asked) == ("openid", "vault:open")
     assert permitted(synced, having=(key,), **asked) == ("openid",)
     # nor on a passkey that is gone, whatever else there is
