@@ -8,6 +8,7 @@ from idp.flows.delivery import notices
 from idp.flows.operate import importing
 from idp.flows.operate.arriving import Terms
 from idp.flows.operate.authenticators import totp_ticket
+from idp.flows.operate.invitations import invite
 from idp.importing.incoming import App, Left, Person, Phone
 from idp.importing.secrets import stored
 from idp.store.batches import BATCH
@@ -145,3 +146,19 @@ async def test_people_may_go_on_typing_their_address(provider: Provider) -> None
     assert done.people == ("carol@example.com", "dora")
     browser = provider.browser()
     assert "code" in parameters(await provider.sign_in(browser, "CAROL@example.com"))
+
+
+async def test_who_came_without_password_sets_one_by_an_invitation(provider: Provider) -> None:
+    person = carol(password=None, phones=(), apps=(), email="carol@example.com")
+    await importing.bring(provider.idp, [person], Terms("ldif"))
+    invited = await invite(provider.idp, username="carol", mail=False, email="carol@example.com")
+    assert invited.address is not None
+    browser = provider.browser()
+    path = invited.address.removeprefix(provider.idp.issuer)
+    await browser.get(path)
+    await browser.submit(path)
+    await browser.get("/welcome/password")
+    await browser.submit("/welcome/password", password="violet hammock 41 rain", repeat="violet hammock 41 rain")
+    found = await accounts.by_username(provider.idp.db, username="carol")
+    assert found is not None
+    assert await accounts.password_hash(provider.idp.db, account_id=found[0].id) is not None
