@@ -143,6 +143,8 @@ def _claims(user: Object, attributes: Object) -> dict[str, str]:
 
 def _password(credential: Object) -> tuple[str | None, str | None]:
     """The hash in our syntax; or why there is none."""
+    if "secretData" not in credential or "credentialData" not in credential:
+        return None, "it is in clear, or as a Keycloak before 8 wrote it"
     secret, about = credential.inside("secretData"), credential.inside("credentialData")
     value, salt = _decoded(secret, "value"), _decoded(secret, "salt")
     algorithm, iterations = about.needed("algorithm"), about.whole("hashIterations")
@@ -170,6 +172,8 @@ def _decoded(secret: Object, name: str) -> bytes | None:
 
 def _app(credential: Object) -> App | str:
     """The app, or why it cannot come."""
+    if "secretData" not in credential or "credentialData" not in credential:
+        return "it is as a Keycloak before 8 wrote it"
     secret, about = credential.inside("secretData"), credential.inside("credentialData")
     value = secret.needed("value")
     if (kind := about.text("subType") or "totp") != "totp":

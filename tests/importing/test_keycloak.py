@@ -19,7 +19,7 @@ from idp.flows.operate.authenticators import totp_ticket
 from idp.flows.operate.importing import Imported
 from idp.flows.operate.people import set_user_disabled
 from idp.importing import keycloak
-from idp.importing.incoming import Left, Unreadable
+from idp.importing.incoming import Left, Person, Unreadable
 from idp.policy import load_policy
 from idp.store.people import accounts
 from idp.store.sql import Sql
@@ -332,7 +332,8 @@ def test_a_secret_of_asterisks_is_none() -> None:
             id="attribute without a list",
         ),
         pytest.param(
-            b'{"realm": "a", "users": [{"username": "a", "credentials": [{"type": "password", "secretData": "{"}]}]}',
+            b'{"realm": "a", "users": [{"username": "a", "credentials": [{"type": "password",'
+            b' "credentialData": "{}", "secretData": "{"}]}]}',
             "secretData holds no JSON object",
             id="JSON in JSON",
         ),
@@ -341,6 +342,16 @@ def test_a_secret_of_asterisks_is_none() -> None:
 def test_a_file_that_is_none_is_refused_by_a_sentence(content: bytes, said: str) -> None:
     with pytest.raises(Unreadable, match=re.escape(said)):
         list(keycloak.read(content))
+
+
+def test_a_password_in_clear_does_not_come_and_is_not_said() -> None:
+    def by_hand(found: dict[str, Any]) -> None:
+        found["users"][0]["credentials"] = [{"type": "password", "value": "in-clear-1", "temporary": False}]
+
+    (anna,) = [each for each in keycloak.read(realm(by_hand)) if isinstance(each, Person) and each.username == "anna"]
+    assert anna.password is None
+    assert anna.unlike is not None
+    assert "in-clear-1" not in repr(anna)
 
 
 def test_every_value_may_be_of_the_wrong_type() -> None:
