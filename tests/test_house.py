@@ -71,6 +71,8 @@ TECHNICAL = {
     "middleware.LIMIT": "an answer's patience",
     "notes.LIFE": "a sentence that waits for its page",
     "outgoing.SHOWN_FOR": "the development inbox",
+    "repeats.AT_WORK": "longer than an answer takes",
+    "repeats.KEPT": "what clients of the API are promised",
     "senders.FINISH": "a sender's patience at the end",
     "senders.POLL": "a pause between two looks",
     "spending.LOOK_BACK": "what a command shows",

@@ -13,6 +13,7 @@ from idp.model import Client, Grant
 from idp.oidc.errors import Challenged
 from idp.oidc.jws import Untrusted
 from idp.oidc.keys import ACCESS_TOKEN, ID_TOKEN, KeyRing
+from idp.policy import OPERATING
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,9 @@ def _context(grant: Grant) -> dict[str, Any]:
 
 
 def audience_of(client: Client, scopes: Sequence[str], *, issuer: str) -> tuple[str, ...]:
-    """Whom an access token is for: the client's resource servers, and us where it opens userinfo (RFC 9068 2.2)."""
-    own = (issuer,) if "openid" in scopes or not client.audience else ()
+    """Whom an access token is for: the client's resource servers, and us for userinfo and our API (RFC 9068 2.2)."""
+    opens = "openid" in scopes or not OPERATING.isdisjoint(scopes)
+    own = (issuer,) if opens or not client.audience else ()
     return (*client.audience, *own)
 
 

@@ -12,37 +12,37 @@ from idp.oidc.params import Params
 from idp.oidc.tokens import AccessToken, invalid_token
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
-_REALM = 'Bearer realm="userinfo"'
+_REALM = "userinfo"
 
 
-def bearer(authorization: str | None, form: Params, query: Params) -> str:
+def bearer(authorization: str | None, form: Params, query: Params, *, realm: str = _REALM) -> str:
     """The one access token of a request. Raises `Challenged` as RFC 6750 3.1 has it.
 
     `authorization` is the Authorization header; `form` the form body of a POST, empty otherwise.
     """
     # RFC 9700 4.3.2: not in the query, where histories and logs keep it
     if "access_token" in query:
-        raise _invalid_request("The access token must not be in the query.")
+        raise _invalid_request("The access token must not be in the query.", realm)
     scheme, _, token = (authorization or "").partition(" ")
     # RFC 9110 11.1: scheme names ignore case
     in_header = scheme.lower() == "bearer"
     # RFC 6750 2: MUST NOT use more than one method
     if in_header and "access_token" in form:
-        raise _invalid_request("The access token came twice.")
+        raise _invalid_request("The access token came twice.", realm)
     if in_header:
         token = token.strip(" ")
     elif "access_token" in form:
         token = form["access_token"]
     else:
         # RFC 6750 3.1: no error code where nothing was presented
-        raise NoCredentials("", "", www_authenticate=_REALM, status=401)
+        raise NoCredentials("", "", www_authenticate=f'Bearer realm="{realm}"', status=401)
     if not _TOKEN.fullmatch(token):
-        raise _invalid_request("The access token is malformed.")
+        raise _invalid_request("The access token is malformed.", realm)
     return token
 
 
-def _invalid_request(description: str) -> Challenged:
-    challenge = f'{_REALM}, error="invalid_request", error_description="{description}"'
+def _invalid_request(description: str, realm: str) -> Challenged:
+    challenge = f'Bearer realm="{realm}", error="invalid_request", error_description="{description}"'
     return Challenged("invalid_request", description, www_authenticate=challenge, status=400)
 
 
@@ -55,7 +55,7 @@ def check(access: AccessToken, *, issuer: str) -> None:
         raise Challenged(
             "insufficient_scope",
             "The access token lacks the scope openid.",
-            www_authenticate=f'{_REALM}, error="insufficient_scope", scope="openid"',
+            www_authenticate=f'Bearer realm="{_REALM}", error="insufficient_scope", scope="openid"',
             status=403,
         )
 

@@ -103,6 +103,22 @@ def _is_proved(grant: Grant, level: AssuranceLevel, holder: Holder, policy: Poli
     )
 
 
+def still_fresh(grant: Grant, scopes: Iterable[str], policy: Policy, now: datetime) -> tuple[str, ...]:
+    """Those of `scopes` whose proof is at this moment no older than their rows say, as our own API looks at it.
+
+    What has to be proved in one request ("always") is fresh as long as its token lives.
+    """
+    kept = []
+    for scope in scopes:
+        rule = policy.scope_rule(scope)
+        if rule is None:
+            continue
+        proved_at = grant.strong_at if rule.level > AssuranceLevel.TWO_FACTOR else grant.fresh_at
+        if not rule.fresh or (proved_at is not None and now - proved_at <= rule.fresh):
+            kept.append(scope)
+    return tuple(kept)
+
+
 def _is_fresh(grant: Grant, rule: ScopeRule, now: datetime) -> bool:
     """Whether the proof was fresh when the scope was granted, and the grant is no older than a code can be."""
     if rule.fresh is None:

@@ -18,6 +18,18 @@ KEYS_WRITE = "stile:keys:write"
 SENDING_READ = "stile:sending:read"
 SENDING_WRITE = "stile:sending:write"
 AUDIT_READ = "stile:audit:read"
+OPERATING = frozenset({
+    PEOPLE_READ,
+    PEOPLE_WRITE,
+    FACTORS_WRITE,
+    CLIENTS_READ,
+    CLIENTS_WRITE,
+    POLICY_READ,
+    KEYS_WRITE,
+    SENDING_READ,
+    SENDING_WRITE,
+    AUDIT_READ,
+})  # fmt: skip
 
 
 class Act(StrEnum):

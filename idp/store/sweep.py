@@ -71,6 +71,7 @@ _STATEMENTS: Mapping[str, Sql] = {
     "link": _batch("link", "hash", "expires_at", KEEP_LINKS),
     "used_challenge": _batch("used_challenge", "hash", "expires_at"),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),
+    "api_request": _batch("api_request", "hash", "expires_at"),
     "device": _batch("device", "ctid", "expires_at"),
     "rate_limit": _batch("rate_limit", "key", "expires_at"),
     "authenticator": _batch("authenticator", "id", "expires_at", KEEP_ENDED),

@@ -23,6 +23,7 @@ from idp.model import NOBODY, OPERATOR
 from idp.oidc import metadata
 from idp.web import cors
 from idp.web.answers import trouble
+from idp.web.api import problems
 from idp.web.door import NotOurForm, TooLarge, Unreadable
 from idp.web.forward_auth import FORWARD_AUTH
 from idp.web.pages import HSTS, HSTS_ALONE, SECURITY_HEADERS, Trouble
@@ -138,6 +139,8 @@ class Around:
         if kind is Trouble.METHOD:
             # RFC 9110 15.5.6: a 405 MUST say what is allowed; Starlette names the methods of one route of several
             headers["Allow"] = ", ".join(sorted(_allowed(request.app.routes, asked)))
+        if path.startswith(problems.API):
+            return problems.of_status(kind.status, headers)
         if path.startswith(_JSON):
             code = "temporarily_unavailable" if kind.status == 503 else "server_error"
             code = "invalid_request" if kind.status < 500 else code

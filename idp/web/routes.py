@@ -28,6 +28,7 @@ from idp.web import (
     tokens,
     welcome,
 )
+from idp.web.api import routes as api
 from idp.web.glances import unmoved
 
 
@@ -58,6 +59,6 @@ def routes(issuer: str) -> list[BaseRoute]:
         *freezing.ROUTES,
     ]
     base = urlsplit(issuer).path
-    ours: list[BaseRoute] = [unmoved(route) for route in from_here]
+    ours: list[BaseRoute] = [*(unmoved(route) for route in from_here), *api.ROUTES]
     below = [Mount(base, app=Router(ours, redirect_slashes=False))] if base else ours
     return [*tokens.ROOT_ROUTES, *passkeys.ROOT_ROUTES, *map(unmoved, sites.ROOT_ROUTES), *below]

@@ -113,6 +113,16 @@ client_assertion = table(
     sa.Index("ix_client_assertion_expires_at", "expires_at"),
 )
 
+api_request = table(
+    "api_request",
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("asked", sa.LargeBinary, nullable=False),
+    *has(Time, "begun_at", "expires_at"),
+    sa.Column("status", sa.Integer),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Index("ix_api_request_expires_at", "expires_at"),
+)
+
 signing_key = table(
     "signing_key",
     sa.Column("id", sa.Text, primary_key=True),

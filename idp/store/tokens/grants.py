@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
-from idp.model import Account, AssuranceLevel, ClaimsRequest, Grant
+from idp.model import Account, AssuranceLevel, ClaimsRequest, Grant, Holder
 from idp.store.audits import AUDITED, audit_values
 from idp.store.engine import Conn, Row
 from idp.store.people.columns import ACCOUNT, read_account
 from idp.store.sql import Sql
+from idp.store.tokens.holders import HOLDER, HOLDER_OF, read_holder
 
 GRANT = """g.id AS grant_id, g.client_id, g.scopes, g.created_at AS granted_at, g.account_id, g.session_id,
     g.level, g.acr, g.amr, g.auth_time, g.strong_at, g.fresh_at, g.claims AS asked_claims, g.revoked_at"""
@@ -136,6 +137,18 @@ async def revoke_of_account(
     return int(
         await conn.value(_REVOKE_OF_ACCOUNT, account_id=account_id, except_session=except_session, now=now, **values)
     )
+
+
+_HELD = Sql(f"""
+SELECT {GRANT}, {HOLDER}, holder.username
+FROM grant_ g {HOLDER_OF}
+WHERE g.id = :grant_id""")
+
+
+async def held(conn: Conn, *, grant_id: UUID) -> tuple[Grant, Holder | None, str | None] | None:
+    """A grant, revoked or not, with its holder as they are now and their username; nobody for a client's own."""
+    row = await conn.one(_HELD, grant_id=grant_id)
+    return None if row is None else (read_grant(row), read_holder(row), row["username"])
 
 
 _LOAD = Sql(f"""

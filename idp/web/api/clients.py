@@ -1,0 +1,288 @@
+"""Applications by the API: registered, changed, given another secret, removed."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from idp.flows.operate.client_changes import edit_client, version_of
+from idp.flows.operate.clients import Registered, add_client, explain_client, remove_client, set_client_disabled
+from idp.flows.operate.finding import client_page, find_client
+from idp.flows.operate.registrations import NewClient
+from idp.flows.operate.secrets import LONGEST_KEPT, end_old_secret, new_client_secret
+from idp.model import Client
+from idp.oidc import origins
+from idp.policy import Act
+from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Paged, Text, Words, given
+from idp.web.api.reading import invalid
+
+Jwks = dict[str, Any] | None
+
+
+class Changes(Body, frozen=True, kw_only=True):
+    """What a client is registered with. What is left out stays as it is, or is as `idp client add` has it."""
+
+    name: Text | UnsetType = UNSET
+    redirect_uris: Words | UnsetType = UNSET
+    post_logout_redirect_uris: Words | UnsetType = UNSET
+    scopes: Words | UnsetType = UNSET
+    grant_types: Words | UnsetType = UNSET
+    auth_method: Text | UnsetType = UNSET
+    jwks: Jwks | UnsetType = UNSET
+    public: bool | UnsetType = UNSET
+    first_party: bool | UnsetType = UNSET
+    native: bool | UnsetType = UNSET
+    require_pkce: bool | UnsetType = UNSET
+    rotate_refresh: bool | UnsetType = UNSET
+    signing_alg: Text | UnsetType = UNSET
+    userinfo_alg: Text | UnsetType | None = UNSET
+    assertion_audience: Text | UnsetType = UNSET
+    audience: Words | UnsetType = UNSET
+    id_token_claims: Words | UnsetType = UNSET
+    groups: Words | UnsetType = UNSET
+    origins: Words | UnsetType = UNSET
+    home_uri: Text | UnsetType | None = UNSET
+    details_types: Words | UnsetType = UNSET
+    require_pushed: bool | UnsetType = UNSET
+    level: Text | UnsetType = UNSET
+
+
+class New(Changes, frozen=True, kw_only=True):
+    """A client to register."""
+
+    name: Text
+    client_id: Text | UnsetType = UNSET
+
+
+class ClientShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A client without its secret. `browser_origins` are those that count."""
+
+    client_id: str
+    name: str
+    auth_method: str
+    redirect_uris: list[str]
+    post_logout_redirect_uris: list[str]
+    grant_types: list[str]
+    scopes: list[str]
+    require_pkce: bool
+    first_party: bool
+    native: bool
+    signing_alg: str
+    userinfo_alg: str | None
+    rotate_refresh: bool
+    assertion_audience: str
+    audience: list[str]
+    id_token_claims: list[str]
+    groups: list[str]
+    origins: list[str]
+    home_uri: str | None
+    details_types: list[str]
+    require_pushed: bool
+    browser_origins: list[str]
+    jwks: Jwks
+    level: str
+    old_secret_until: datetime | None
+    old_secret_used_at: datetime | None
+    disabled: bool
+
+
+class Explained(ClientShown, frozen=True, kw_only=True):
+    """A client, and which of its scopes it gets from nobody, with the reason."""
+
+    left_out: dict[str, str]
+
+
+class Changed(ClientShown, frozen=True, kw_only=True):
+    """A client as it is now, what changed and what follows. A secret is given where it had none, once."""
+
+    changed: list[str]
+    consequences: list[str]
+    client_secret: str | None = None
+
+
+class Secret(ClientShown, frozen=True, kw_only=True):
+    """A client and its secret, given once; null for one that has none."""
+
+    client_secret: str | None
+
+
+class NewSecret(Body, frozen=True, kw_only=True):
+    """Whether the secret before works for a while, too."""
+
+    keep_old_seconds: (
+        Annotated[int, msgspec.Meta(ge=1, le=int(LONGEST_KEPT.total_seconds()), description="None: it stops at once.")]
+        | None
+    ) = None
+
+
+class Clients(msgspec.Struct, frozen=True, kw_only=True):
+    """Clients by name."""
+
+    clients: list[ClientShown]
+    total: int
+    next: str | None
+
+
+class Search(Paged, frozen=True, kw_only=True):
+    """Which clients."""
+
+    search: Annotated[str, msgspec.Meta(max_length=200, description="Part of a name or a client id.")] = ""
+
+
+def shown(client: Client) -> dict[str, Any]:
+    """The members of `ClientShown`."""
+    told = {each: getattr(client, each) for each in ClientShown.__struct_fields__ if hasattr(client, each)}
+    told = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in told.items()}
+    told = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+    return {
+        **told,
+        "client_id": client.id,
+        "browser_origins": sorted(origins.of(client)),
+        "level": client.level.name.lower(),
+    }
+
+
+def _plain(body: Changes) -> dict[str, Any]:
+    """As `NewClient` takes it."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given(body).items()}
+
+
+async def _list(asked: Asked) -> Done:
+    query: Search = asked.query
+    page = await client_page(asked.idp, containing=query.search, after=query.after, limit=query.limit)
+    return Done(Clients(clients=[ClientShown(**shown(one)) for one in page.clients], total=page.count, next=page.after))
+
+
+async def _add(asked: Asked) -> Done:
+    registered = await add_client(asked.idp, NewClient(**_plain(asked.body)))
+    return _secret(registered, at=f"/clients/{registered.client.id}")
+
+
+def _secret(registered: Registered, *, at: str | None = None) -> Done:
+    body = Secret(**shown(registered.client), client_secret=registered.secret)
+    return Done(body, etag=version_of(registered.client), at=at)
+
+
+async def _show(asked: Asked) -> Done:
+    found = await find_client(asked.idp, asked.path["client_id"])
+    client, left_out = await explain_client(asked.idp, found.id)
+    return Done(Explained(**shown(client), left_out=left_out), etag=version_of(client))
+
+
+async def _change(asked: Asked) -> Done:
+    changes = _plain(asked.body)
+    if not changes:
+        raise invalid("Say what to change.")
+    done = await edit_client(asked.idp, asked.path["client_id"], changes, expected=asked.expected)
+    body = Changed(
+        **shown(done.after),
+        changed=list(done.changed),
+        consequences=list(done.consequences),
+        client_secret=done.secret,
+    )
+    return Done(body, etag=version_of(done.after))
+
+
+async def _would_change(asked: Asked) -> Done:
+    done = await edit_client(asked.idp, asked.path["client_id"], _plain(asked.body), dry_run=True)
+    body = Changed(**shown(done.after), changed=list(done.changed), consequences=list(done.consequences))
+    return Done(body)
+
+
+async def _new_secret(asked: Asked) -> Done:
+    body: NewSecret = asked.body
+    keep = None if body.keep_old_seconds is None else timedelta(seconds=body.keep_old_seconds)
+    return _secret(await new_client_secret(asked.idp, asked.path["client_id"], keep_old=keep))
+
+
+async def _end_old_secret(asked: Asked) -> Done:
+    await end_old_secret(asked.idp, asked.path["client_id"])
+    return Done()
+
+
+async def _disable(asked: Asked) -> Done:
+    await set_client_disabled(asked.idp, asked.path["client_id"], disabled=True)
+    return await _show(asked)
+
+
+async def _enable(asked: Asked) -> Done:
+    await set_client_disabled(asked.idp, asked.path["client_id"], disabled=False)
+    return await _show(asked)
+
+
+async def _remove(asked: Asked) -> Done:
+    await remove_client(asked.idp, asked.path["client_id"])
+    return Done()
+
+
+_ONE = "/clients/{client_id}"
+_SEE, _CHANGE = Act.SEE_CLIENTS, Act.CHANGE_CLIENTS
+_SECRET = ("client_secret",)
+
+ENDPOINTS = (
+    Endpoint("GET", "/clients", "list_clients", _SEE, _list, "Applications by name", query=Search, answers=Clients),
+    Endpoint(
+        "POST",
+        "/clients",
+        "add_client",
+        _CHANGE,
+        _add,
+        "Register an application",
+        takes=New,
+        answers=Secret,
+        status=201,
+        secrets=_SECRET,
+        versioned=True,
+    ),
+    Endpoint("GET", _ONE, "show_client", _SEE, _show, "An application", answers=Explained, versioned=True),
+    Endpoint(
+        "PATCH",
+        _ONE,
+        "edit_client",
+        _CHANGE,
+        _change,
+        "Change an application",
+        "What is left out stays. The answer says what follows.",
+        takes=Changes,
+        answers=Changed,
+        secrets=_SECRET,
+        versioned=True,
+        guarded=True,
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/consequences",
+        "try_client_changes",
+        _CHANGE,
+        _would_change,
+        "What would follow from a change",
+        "Nothing is changed.",
+        takes=Changes,
+        answers=Changed,
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/secret",
+        "new_client_secret",
+        _CHANGE,
+        _new_secret,
+        "Give an application another secret",
+        "The one before stops working at once, or after the time that is said.",
+        takes=NewSecret,
+        answers=Secret,
+        secrets=_SECRET,
+    ),
+    Endpoint("DELETE", f"{_ONE}/secret/old", "end_old_secret", _CHANGE, _end_old_secret, "End the secret before"),
+    Endpoint("POST", f"{_ONE}/disable", "disable_client", _CHANGE, _disable, "Refuse all it asks", answers=Explained),
+    Endpoint("POST", f"{_ONE}/enable", "enable_client", _CHANGE, _enable, "Answer it again", answers=Explained),
+    Endpoint(
+        "DELETE",
+        _ONE,
+        "remove_client",
+        _CHANGE,
+        _remove,
+        "Remove an application",
+        "Its consents and grants go with it: its tokens are worth nothing from then on.",
+    ),
+)
