@@ -3,9 +3,11 @@
 import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import pyotp
@@ -116,6 +118,18 @@ class Recipe:
     def forgets(self, cookie: str) -> None:
         """The application forgets this browser, and the provider does not."""
         self.context.clear_cookies(name=re.compile(cookie))
+
+    def at_once(self, path: str, many: int) -> list[int]:
+        """The statuses of so many requests of this browser at the same moment."""
+        cookies = "; ".join(f"{one['name']}={one['value']}" for one in self.context.cookies(self.url))
+        start = Barrier(many)
+
+        def ask(_: int) -> int:
+            start.wait()
+            return httpx.get(self.url + path, headers={"Cookie": cookies}, timeout=30).status_code
+
+        with ThreadPoolExecutor(many) as pool:
+            return list(pool.map(ask, range(many)))
 
     def answer(self, path: str) -> httpx.URL:
         """Where the provider sends somebody who is signed in, and whom the application at this path asks about."""

@@ -102,9 +102,14 @@ def oauth2_proxy(at: Recipe) -> None:
     at.open("/")
     at.shows("Authenticated")
     time.sleep(61)
+    before = at.log().count("Refreshing session")
+    together = at.at_once("/", 8)
     at.open("/")
     at.shows("Authenticated")
-    at.saw("refreshed after cookie_refresh, with the next refresh token")
+    refreshed = at.log().count("Refreshing session") - before
+    if together != [200] * 8 or refreshed < 2:
+        raise SystemExit(f"{together}, {refreshed} refreshed")
+    at.saw("several requests at once refreshed with one refresh token after cookie_refresh: all were let in")
     at.idp("user", "disable", "ada")
     time.sleep(61)
     at.open("/")
