@@ -154,6 +154,7 @@ def _authenticator(one: Authenticator, number: str | None) -> dict[str, Any]:
         "trusted_at": _written(one.trusted_at),
         "hold": None if one.hold is None else one.hold.total_seconds(),
         "preferred_at": _written(one.preferred_at),
+        "swapped_at": _written(one.swapped_at),
         "last_step": one.last_step,
         "number": number,
         "codes": None
@@ -193,6 +194,7 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
         hold=None if hold is None else timedelta(seconds=min(max(hold, 0), 1e9)),
         confirmed_at=now,
         preferred_at=_time(line, "preferred_at"),
+        swapped_at=_time(line, "swapped_at"),
         last_step=line.whole("last_step") or 0,
         codes=OUR_CODES
         if not codes.members

@@ -1,10 +1,11 @@
 """An export brought back: everybody signs in as before, nothing is lifted, and what is sealed stays sealed."""
 
 import json
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,10 +19,11 @@ from idp.flows.operate.people import freeze_user
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.secrets import new_client_secret
 from idp.importing import envelope, keycloak, stile
+from idp.importing.document import Object
 from idp.importing.envelope import Secrets
 from idp.importing.incoming import Unreadable
-from idp.importing.written import Kept
-from idp.model import NOBODY, OPERATOR, AppCodes, Client
+from idp.importing.written import Kept, person_line, read_person
+from idp.model import NOBODY, OPERATOR, Account, AppCodes, Authenticator, Client, Factor, Passkey
 from idp.store.people import accounts
 from idp.store.sql import Sql
 from idp.store.tokens import clients
@@ -85,6 +87,49 @@ async def test_everything_comes_back_as_it_was(full: Provider, secrets: Secrets)
     assert notes["client"]["level"] == "strong"
     assert notes["client"]["old_secret_until"]
     assert len(notes["secrets"]["old_secret_hash"]) == 64
+
+
+def test_whatever_is_added_to_a_person_is_written_or_left_out_on_purpose() -> None:
+    """A freeze, a hold or a doubt that an export forgot would be lifted by bringing it back."""
+    at = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    app = Authenticator(UUID(int=2), UUID(int=1), Factor.TOTP, "a", "b", at, at)
+    account = Account(UUID(int=1), "ada", at, at)
+    for whole, left_out in (
+        (account, {"created_at", "updated_at", "provisional_until"}),
+        (
+            app,
+            # anew with the import, of somebody else, sealed for other keys, or of no use elsewhere
+            {"account_id", "created_at", "confirmed_at", "enrolled_in", "last_used_at", "closed_at", "remaining"}
+            | {"number_key", "seed", "checked_at"},
+        ),
+    ):
+        given = {each.name: _something(each.name, at) for each in fields(whole) if each.name not in left_out}
+        filled = replace(whole, **{name: value for name, value in given.items() if value is not None})
+        kept = Kept(filled) if isinstance(filled, Account) else Kept(account, (filled,))
+        line, secrets = person_line(kept)
+        read = read_person(Object(json.loads(json.dumps(line))), Object(secrets), now=at)
+        back = read.account if isinstance(filled, Account) else read.authenticators[0]
+        assert {name: getattr(back, name) for name in given} == {name: getattr(filled, name) for name in given}
+
+
+def _something(name: str, at: datetime) -> Any:
+    """A value that is not the usual, of the type that the field has."""
+    return {
+        "name": "Ada",
+        "email": "ada@example.com",
+        "email_verified": True,
+        "groups": frozenset({"treasury"}),
+        "claims": {"nickname": "a"},
+        "locale": "et",
+        "prefers": Factor.TOTP,
+        "disabled": True,
+        "label": "Pixel",
+        "hint": "old",
+        "last_step": 5,
+        "hold": None,
+        "codes": AppCodes("SHA256", 8),
+        "passkey": Passkey(b"a", b"b", 1, eligible=True, copied=True, attested=True, transports=("usb",), aaguid="x"),
+    }.get(name, None if name in {"id", "username", "factor"} else at + timedelta(days=len(name)))
 
 
 async def test_people_and_applications_go_on_as_before(full: Provider) -> None:

@@ -47,12 +47,14 @@ enrolled AS (
            decode(theirs.credential_id, 'hex'), coalesce(theirs.sign_count, 0), theirs.eligible, theirs.copied,
            theirs.attested, theirs.transports, theirs.aaguid,
            -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
-           (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex'))
+           greatest(theirs.swapped_at,
+                    (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex')))
     FROM jsonb_to_recordset(:authenticators) AS theirs (
              id uuid, account_id uuid, factor text, label text, hint text, sealed text, number_key text,
              trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz,
              algorithm text, digits smallint, period interval, credential_id text, sign_count bigint,
-             eligible boolean, copied boolean, attested boolean, transports text[], aaguid text)
+             eligible boolean, copied boolean, attested boolean, transports text[], aaguid text,
+             swapped_at timestamptz)
     JOIN made ON made.id = theirs.account_id
     ON CONFLICT DO NOTHING  -- a passkey is one person's
     RETURNING id
@@ -166,6 +168,7 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
         "hold": None if one.hold is None else f"{one.hold.total_seconds()} seconds",
         "last_step": one.last_step,
         "preferred_at": None if one.preferred_at is None else one.preferred_at.isoformat(),
+        "swapped_at": None if one.swapped_at is None else one.swapped_at.isoformat(),
         "algorithm": codes and codes.algorithm,
         "digits": codes and codes.digits,
         "period": codes and f"{codes.period.total_seconds()} seconds",
