@@ -42,6 +42,7 @@ def scope_line(scope: str, policy: Policy, *, new: bool = False) -> ScopeLine:
         name=scope,
         title=None if rule is None else rule.text,
         sensitive=policy.is_fresh_scope(scope),
+        within=None if rule is None else rule.fresh or None,
         optional=optional(policy, scope),
         new=new,
     )

@@ -288,6 +288,8 @@ def test_consent_names_the_client_its_host_and_every_scope() -> None:
     said = text(PAGES["consent"])
     for words in ("Acme Bank", "bank.acme.example", "Make transfers", "Apply for a loan in your name", "New"):
         assert words in said
+    assert "each time with your authenticator app" in said
+    assert "unless you did so in the last 8 hours" in said
     boxes = [box for box in outline(PAGES["consent"]).all("input") if box.get("name") == "scope"]
     assert [(box["value"], "checked" in box) for box in boxes] == [("email", True), ("loans:apply", False)]
 

@@ -91,6 +91,7 @@ RTL = "بنك الأمل الوطني"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp.exe\u2066&amp;{{ 7*7 }}%(x)s"
 
 TRANSFERS = ScopeLine(name="transfers:write", sensitive=True, new=True)
+SALARIES = ScopeLine(name="salaries:write", title="Release salaries", sensitive=True, within=timedelta(hours=8))
 BANK = Purpose(client_name="Acme Bank")
 STEP_UP = Purpose(why=Why.SCOPE, client_name="Acme Bank", scopes=(TRANSFERS,))
 WAYS = (Alternative(Factor.TOTP, "/i/1?factor=totp"), Alternative(Factor.RECOVERY, "/i/1?factor=recovery"))
@@ -155,6 +156,7 @@ CONSENT = Consent(
         ScopeLine(name="openid"),
         ScopeLine(name="email", optional=True),
         TRANSFERS,
+        SALARIES,
         ScopeLine(name="loans:apply", title="Apply for a loan in your name", optional=True, ticked=False, new=True),
     ),
 )

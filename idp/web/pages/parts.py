@@ -1,7 +1,7 @@
 """What several pages share: why something is asked, what was wrong, what else works. Values, sentences in English."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -61,8 +61,8 @@ SCOPE_SENTENCES = {
 class ScopeLine:
     """One scope as a person reads it. `title` is the operator's sentence; without it ours, or the bare name.
 
-    An `optional` scope has a box, `ticked` to begin with; a `sensitive` one asks for a new proof each time; a `new` one
-    was not granted to this client before.
+    An `optional` scope has a box, `ticked` to begin with; a `sensitive` one asks for a new proof each time, or if there was
+    none `within` that time; a `new` one was not granted to this client before.
     """
 
     name: str
@@ -70,6 +70,7 @@ class ScopeLine:
     optional: bool = False
     ticked: bool = True
     sensitive: bool = False
+    within: timedelta | None = None
     new: bool = False
 
 
