@@ -61,8 +61,8 @@ SCOPE_SENTENCES = {
 class ScopeLine:
     """One scope as a person reads it. `title` is the operator's sentence; without it ours, or the bare name.
 
-    An `optional` scope has a box, `ticked` to begin with; a `sensitive` one asks for a new proof each time, or if there was
-    none `within` that time; a `new` one was not granted to this client before.
+    An `optional` scope has a box, `ticked` to begin with; a `sensitive` one asks for a new proof each time, or if there
+    is none `within` that time; a `new` one was not granted to this client before.
     """
 
     name: str
