@@ -27,7 +27,7 @@ from idp.store.tokens import clients
 from idp.store.tokens import keys as store_keys
 from idp.web.middleware import Around
 from idp.web.pages import Brand
-from idp.web.routes import routes
+from idp.web.routes import Doors, routes
 
 _log = structlog.get_logger("idp.app")
 FOLLOW = timedelta(seconds=5)
@@ -79,9 +79,8 @@ def create_app(
                 await stack.enter_async_context(_background(idp, opened))
             yield
 
-    app = Starlette(routes=routes(settings.issuer), lifespan=lifespan)
-    # A path with a slash too many is not there: the redirect would be a 307, to whatever host the request named.
-    app.router.redirect_slashes = False
+    app = Starlette()
+    app.router = Doors(routes(settings.issuer), lifespan=lifespan)
     app.state.brand = brand(settings)
     # The one layer around the routes answers for everything: Starlette's own would find nothing to do.
     app.middleware_stack = Around(app.router, issuer=settings.issuer)

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
@@ -58,10 +59,12 @@ _QUIET = (
     "uvicorn.asgi",
     "uvicorn.error",
 )
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)  # the id of the one that is being answered
 ROOM = 1_000_000  # characters that wait for a reader
 AT_ONCE = 4096  # bytes; what is no longer than a pipe's page is not mixed with another process's
 TOGETHER = 0.005  # seconds that the first of several lines waits for the others
 LAST_WORDS = 1.0  # seconds at the end, for a reader that is slow and not gone
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 
 
 class Stream(Protocol):
@@ -167,16 +170,9 @@ def configure(*, level: str, form: Literal["json", "text"], stream: Stream | Non
     """Send our lines and the libraries' to `stream` (standard error). May be called again."""
     out: Stream = sys.stderr if stream is None else stream
     severity = logging.getLevelNamesMapping()[level.upper()]
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        _without_exception_text,
-        _blot,
-    ]
     last = _renderer(form, out)
     structlog.configure(
-        processors=[_add_name, *shared, last],
+        processors=[_whole, last],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
         logger_factory=_factory(out),
         cache_logger_on_first_use=False,
@@ -184,7 +180,7 @@ def configure(*, level: str, form: Literal["json", "text"], stream: Stream | Non
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _whole],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
             keep_exc_info=True,
         )
@@ -213,12 +209,23 @@ def _renderer(form: Literal["json", "text"], out: Stream) -> Processor:
     return structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time", pad_event_to=0)
 
 
-def _add_name(logger: WrappedLogger, _: str, event: EventDict) -> EventDict:
-    event.setdefault("logger", logger.name)
+def _whole(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """All that a line says beside its own fields, which hold no secret afterwards."""
+    if "logger" not in event:
+        event["logger"] = logger.name
+    if (request := REQUEST.get()) is not None:
+        event["request_id"] = request
+    structlog.processors.add_log_level(logger, method, event)
+    _stamp(logger, method, event)
+    if "exc_info" in event or "exception" in event or "_record" in event:
+        _without_exception_text(event)
+    for name in event:
+        if _is_secret(name):
+            event[name] = BLOT
     return event
 
 
-def _without_exception_text(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _without_exception_text(event: EventDict) -> None:
     """Type and places instead of the text and the values of an exception."""
     given = event.pop("exc_info", None)
     event.pop("exception", None)
@@ -231,14 +238,6 @@ def _without_exception_text(_: WrappedLogger, __: str, event: EventDict) -> Even
     record: Any = event.get("_record")
     if record is not None:
         record.exc_info = record.exc_text = None
-    return event
-
-
-def _blot(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    for name in event:
-        if _is_secret(name):
-            event[name] = BLOT
-    return event
 
 
 @lru_cache(maxsize=1024)

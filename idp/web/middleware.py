@@ -19,6 +19,7 @@ from idp.addresses import ORIGIN
 from idp.crypto import random_bytes
 from idp.errors import IdpError, SealBroken, TooMany, Unavailable, places
 from idp.flows.idp import SITE_PATH
+from idp.logs import REQUEST
 from idp.model import NOBODY, OPERATOR
 from idp.oidc import metadata
 from idp.web import cors
@@ -63,7 +64,7 @@ class Around:
         asked = dict(scope)  # routing writes into its scope
         request_id = random_bytes(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST.set(request_id)
         status = 500
         begun = False
         limit = asyncio.timeout(LIMIT.total_seconds())
@@ -86,7 +87,8 @@ class Around:
             await send(message)
 
         async def answer_in_time(message: Message) -> None:
-            limit.reschedule(None)  # nor is a slow reader
+            if limit.when() is not None:
+                limit.reschedule(None)  # nor is a slow reader
             await answer(message)
 
         try:
@@ -105,7 +107,7 @@ class Around:
             route = getattr(endpoint, "__name__", "none")
             metrics.observe_request(route, scope["method"], status, seconds)
             _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
-            structlog.contextvars.clear_contextvars()
+            REQUEST.set(None)
             ORIGIN.set(None)
             OPERATOR.reset(nobody)
 

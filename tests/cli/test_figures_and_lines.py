@@ -27,8 +27,9 @@ def test_what_a_provider_calls_a_failure_and_a_masked_number_are_written(name: s
 def test_a_line_is_json_with_level_time_logger_and_request_id() -> None:
     out = StringIO()
     logs.configure(level="info", form="json", stream=out)
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
-        structlog.get_logger("idp.web").info("request", status=200)
+    answering = logs.REQUEST.set("r1")
+    structlog.get_logger("idp.web").info("request", status=200)
+    logs.REQUEST.reset(answering)
     structlog.get_logger("idp.web").debug("not written")
     line = json.loads(out.getvalue())
     assert line.pop("time").endswith("Z")
