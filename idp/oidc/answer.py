@@ -54,7 +54,18 @@ def redirect_url(redirect_uri: str, answer: Iterable[tuple[str, str]], *, fragme
 
 def fits(redirect_uri: str, state: str | None, *, issuer: str) -> bool:
     """Whether any answer to this request, whatever becomes of it, fits into a Location header."""
-    return len(redirect_url(redirect_uri, [*_state(state), ("iss", issuer)])) + _ROOM <= MAX_LOCATION
+    return _within(MAX_LOCATION - _ROOM, redirect_uri, [*_state(state), ("iss", issuer)])
+
+
+def holds(redirect_uri: str, answer: Answer) -> bool:
+    """Whether this answer fits into a Location header."""
+    return _within(MAX_LOCATION, redirect_uri, answer)
+
+
+def _within(most: int, redirect_uri: str, answer: Answer) -> bool:
+    # RFC 3986 2.1: a character becomes three, or twelve; what is short enough even then need not be written out
+    longest = sum(len(name) + 2 + len(value) * (3 if value.isascii() else 12) for name, value in answer)
+    return len(redirect_uri) + longest <= most or len(redirect_url(redirect_uri, answer)) <= most
 
 
 def _state(state: str | None) -> Answer:

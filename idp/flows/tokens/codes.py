@@ -37,8 +37,7 @@ async def make(idp: Idp, carried: Carried, request: AuthorizationRequest) -> str
     code = written(idp.secrets, carried)
     if request.response_mode is ResponseMode.FORM_POST:
         return code
-    location = answer.redirect_url(request.redirect_uri, answer.success(request, code, issuer=idp.issuer))
-    if len(location) <= answer.MAX_LOCATION:
+    if answer.holds(request.redirect_uri, answer.success(request, code, issuer=idp.issuer)):
         return code
     handle = random_token()
     await codes.park(idp.db, handle_hash=digest(handle), sealed=code, expires_at=carried.code.expires_at)
