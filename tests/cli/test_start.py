@@ -14,7 +14,7 @@ from tests.world.served import keys_text
 from tests.world.waiting import NEVER
 
 # A module inside each, as one that is refused at its door has a line in the list as well.
-NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console", "sqlalchemy.util"}
+NEEDLESS = {"alembic.config", "mako.template", "pygments.lexer", "rich.console", "sqlalchemy.util", "webauthn.helpers"}
 WORKERS_BUSINESS = {"authlib.oauth2", "jinja2.environment", "joserfc.jwk", "starlette.requests"}
 SERVERS_BUSINESS = {"babel.core", "httpx._client", "prometheus_client.registry", "structlog._config", "uvicorn.config"}
 EACH = {"PYTHONPROFILEIMPORTTIME": "1"}

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from idp import limits
 from idp.audit import AuthenticatorAdded
-from idp.factors import credentials, passkey
-from idp.factors.passkey import Registered
+from idp.factors import credentials
 from idp.flows import passkeys
 from idp.flows.delivery.notices import telling
 from idp.flows.idp import Idp, Visitor, device_key
@@ -25,6 +25,9 @@ from idp.model import Account, Authenticator, Factor, Notice, Passkey
 from idp.store import rate_limits
 from idp.store.engine import Connection
 from idp.store.people import passkeys as store
+
+if TYPE_CHECKING:  # its libraries are loaded with the first passkey
+    from idp.factors.passkey import Registered
 
 
 class NotAdded(StrEnum):
@@ -85,8 +88,10 @@ async def add(idp: Idp, visitor: Visitor, *, answer: str, label: str) -> Done | 
     asked_at = passkeys.made_at(idp, session_id, passkeys.REGISTRATION, offered.challenge)
     if asked_at is None or asked_at < idp.clock.now() - idp.policy.enrolment.ttl:
         return NotAdded.OLD
+    from idp.factors import passkey
+
     found = passkey.register(offered, relying=us, roots=passkeys.roots(idp))
-    if not isinstance(found, Registered):
+    if not isinstance(found, passkey.Registered):
         return NotAdded.UNFIT
     async with idp.db.transaction() as conn:
         # What was proved when the page was shown was fresh then; all else is as it is now.
@@ -102,7 +107,7 @@ async def _add(
     conn: Connection,
     visitor: Visitor,
     inside: Inside,
-    made: Registered,
+    made: "Registered",
     *,
     label: str,
     challenge: bytes,

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from idp.assurance import is_trusted
-from idp.factors import passkey
 from idp.factors.credentials import Assertion
 from idp.flows import passkeys
 from idp.flows.idp import Idp
@@ -65,6 +64,8 @@ def verified(
     alone: bool = False,
 ) -> Signed | Wrong:
     """What an answer of one of these passkeys uses up, to the challenge of this place. `alone`: without a password."""
+    from idp.factors import passkey
+
     us = passkeys.relying(idp)
     if us is None or not passkeys.is_ours(idp, asked.session_id, place, typed.challenge, now=now):
         return Wrong()
@@ -91,6 +92,8 @@ def verified(
 
 async def was_signed(idp: Idp, conn: Conn, before: Replaced, event: AuthenticationEvent, typed: Assertion) -> bool:
     """Whether this very answer made the proof: by that passkey, to a challenge that was used up then."""
+    from idp.factors import passkey
+
     us, account = passkeys.relying(idp), before.loaded.account
     for each in before.loaded.authenticators:
         if us is None or account is None or each.id != event.authenticator_id or each.passkey is None:
