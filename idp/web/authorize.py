@@ -154,7 +154,9 @@ def _written(request: Request, given: Sequence[tuple[str, str]]) -> str:
     """What was asked, as it stands in the address of the page; what was wrong with our own form stands at its end."""
     query, note, _ = request.url.query.rpartition(f"&{NOTE}=")
     asked = query if note else request.url.query
-    return asked if request.method == "GET" and _KEPT.fullmatch(asked) else urlencode(given)
+    # Nothing else of ours stands in it, however it is written.
+    is_whole = request.method == "GET" and asked.count("&") + 1 == len(given)
+    return asked if is_whole and _KEPT.fullmatch(asked) else urlencode(given)
 
 
 def _parse(request: Request, given: Sequence[tuple[str, str]]) -> AuthorizationRequest | Response:
