@@ -14,7 +14,7 @@ from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
 from idp.limits import Limits
 from idp.model import AuthMethod, Client
-from idp.policy import Policy, Site, site_of
+from idp.policy import RIGHTS, Policy, Site, site_of
 from idp.settings import Settings
 from idp.spending import Spending
 from idp.store.engine import Database
@@ -23,8 +23,11 @@ if TYPE_CHECKING:  # what only a server needs: a command has no time to load it
     from idp.oidc.keys import KeyRing
     from idp.sms.intel import NumberIntel
 
-INTERNAL = "stile"  # the client id of our own account pages; no registered client may have it
+INTERNAL = "stile"  # the client id of our own account pages
+CONSOLE = "stile-admin"  # of the administrators' console: what is proved for one opens nothing of the other
+OURS = frozenset({INTERNAL, CONSOLE})  # no registered client may have one of these
 ACCOUNT_PATH = "/account"
+CONSOLE_PATH = "/admin"
 # Of a site behind a proxy, which passes on to us what is below this path.
 SITE_PATH = "/.stile"
 CALLBACK_PATH = f"{SITE_PATH}/callback"
@@ -70,9 +73,9 @@ class Idp:
         return self.ring
 
     def client(self, client_id: str) -> Client | None:
-        """A client by its id: a registered one, a site of the policy, or our own account pages."""
-        if client_id == INTERNAL:
-            return self.account_pages()
+        """A client by its id: a registered one, a site of the policy, or our own pages."""
+        if client_id in OURS:
+            return self.account_pages() if client_id == INTERNAL else self.console()
         return self.registered(client_id)
 
     def registered(self, client_id: str) -> Client | None:
@@ -93,6 +96,17 @@ class Idp:
             auth_method=AuthMethod.NONE,
             redirect_uris=(ACCOUNT_PATH,),
             scopes=frozenset({"openid", "password:write", "authenticators:write"}),
+            first_party=True,
+        )
+
+    def console(self) -> Client:
+        """The administrators' console as a client of its own: its elevation is not the account pages'."""
+        return Client(
+            id=CONSOLE,
+            name=self.settings.brand,
+            auth_method=AuthMethod.NONE,
+            redirect_uris=(CONSOLE_PATH,),
+            scopes=frozenset({"openid"} | {scope for right in RIGHTS.values() for scope in right.scopes}),
             first_party=True,
         )
 
@@ -148,8 +162,8 @@ class Visitor:
 
 
 def is_stored(client_id: str) -> bool:
-    """Whether a client is one that is registered, with a row: neither our own account pages nor a site."""
-    return client_id != INTERNAL and site_of(client_id) is None
+    """Whether a client is one that is registered, with a row: neither our own pages nor a site."""
+    return client_id not in OURS and site_of(client_id) is None
 
 
 def session_token(secrets: KeyChain, session_id: UUID) -> str:

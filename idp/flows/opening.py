@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from idp.clock import Clock, DatabaseClock
 from idp.crypto import KeyChain
 from idp.factors.password import PasswordThreads
-from idp.flows.idp import INTERNAL, Idp
+from idp.flows.idp import OURS, Idp
 from idp.flows.rules import read_rules
 from idp.flows.tokens.sealed_keys import agreed
 from idp.settings import Settings
@@ -50,4 +50,4 @@ async def open_idp(
 async def read_clients(idp: Idp) -> None:
     """Take over the registered clients."""
     found = await clients.all_clients(idp.db)
-    idp.clients = {client.id: client for client in found if client.id != INTERNAL and not client.disabled}
+    idp.clients = {client.id: client for client in found if client.id not in OURS and not client.disabled}

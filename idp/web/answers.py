@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from idp.flows.idp import ACCOUNT_PATH, INTERNAL
+from idp.flows.idp import ACCOUNT_PATH, OURS
 from idp.flows.language import page_language
 from idp.flows.people.rooms import CANCELLED_PATH, SIGN_IN_PATH
 from idp.flows.signin.authorize import ToClient, ToInteraction
@@ -181,7 +181,7 @@ def to_client(request: Request, answer: ToClient) -> Response:
 
 def _to_client(request: Request, answer: ToClient) -> Response:
     wanted = answer.request
-    if wanted.client_id == INTERNAL:
+    if wanted.client_id in OURS:
         # Back to the room would ask again what the person just declined.
         declined = ("error", "access_denied") in answer.parameters
         return see_other(base_path(idp_of(request)) + (CANCELLED_PATH if declined else wanted.redirect_uri))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from idp.factors.strength import MIN_CHARACTERS
 from idp.flows.delivery.outgoing import masked
-from idp.flows.idp import INTERNAL, Idp
+from idp.flows.idp import OURS, Idp
 from idp.flows.people.forgotten import FORGOT_PATH
 from idp.flows.people.registering import REGISTER_PATH
 from idp.flows.signin.authorize import Show
@@ -97,7 +97,7 @@ def page_for(show: Show, policy: Policy, *, base: str, factor: Factor | None = N
 
 def leads_to(show: Show) -> tuple[str, ...]:
     """Where a redirect after the forms of this page may lead: to the client's, from our own account pages nowhere."""
-    if show.client.id == INTERNAL:
+    if show.client.id in OURS:
         return ()
     return leads_on(show.interaction.request.redirect_uri, show.client.redirect_uris)
 
@@ -264,7 +264,6 @@ def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
             for scope in show.ask.scopes
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
-        logo=show.client.logo,
         who=who_of(show, here),
         problems=extra.problems,
     )

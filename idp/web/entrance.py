@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp.flows.people import console
 from idp.flows.people.rooms import SIGN_IN_PATH, room_at
 from idp.flows.signin.authorize import Show, ToClient, Unstored
 from idp.flows.signin.begin import begin_here
@@ -19,7 +20,8 @@ from idp.web.rooms import url
 
 
 def _room(request: Request) -> AuthorizationRequest | None:
-    return room_at(dict(query(request)).get("to", ""))
+    to = dict(query(request)).get("to", "")
+    return room_at(to) or console.room_at(to)
 
 
 async def sign_in(request: Request) -> Response:

@@ -57,12 +57,17 @@ NOTHING = Note()
 
 def see(request: Request, path: str, note: Note) -> Response:
     """303 to the page at `path`, which says it; what was typed only if there is room."""
+    return see_other(saying(request, path, note))
+
+
+def saying(request: Request, path: str, note: Note) -> str:
+    """The address of the page at `path` that says it."""
     idp, place = idp_of(request), _place(request, path)
     location = f"{path}{'&' if '?' in path else '?'}{NOTE}="
     sealed = _seal(idp, place, note)
     if len(location) + len(sealed) > MAX_LOCATION:
         sealed = _seal(idp, place, replace(note, typed=None))
-    return see_other(location + sealed)
+    return location + sealed
 
 
 def note_of(request: Request, *, about: str = "", path: str | None = None) -> Note:

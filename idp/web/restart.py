@@ -5,7 +5,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.flows.idp import INTERNAL
+from idp.flows.idp import OURS
 from idp.flows.signin import authorize, restart
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction
 from idp.flows.signin.restart import Finished, Over
@@ -37,7 +37,7 @@ async def gone(request: Request, interaction_id: UUID) -> Response:
     if not isinstance(reopened, Finished):
         return _started(request, reopened)
     asked, person = reopened.request, reopened.account
-    client = None if asked.client_id == INTERNAL else idp.client(asked.client_id)
+    client = None if asked.client_id in OURS else idp.client(asked.client_id)
     return trouble(request, Trouble.FINISHED, ui_locales=asked.ui_locales, person=person, again=again, client=client)
 
 

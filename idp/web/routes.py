@@ -12,12 +12,12 @@ from idp.web import (
     approve,
     authenticators,
     authorize,
+    console,
     devices,
     entrance,
     forward_auth,
     freezing,
     interaction,
-    logos,
     logout,
     mailbox,
     operations,
@@ -80,11 +80,11 @@ def routes(issuer: str) -> list[BaseRoute]:
         *recovery_codes.ROUTES,
         *reset.ROUTES,
         *devices.ROUTES,
-        *logos.ROUTES,
         *logout.ROUTES,
         *welcome.ROUTES,
         *register.ROUTES,
         *freezing.ROUTES,
+        *console.ROUTES,
     ]
     base = urlsplit(issuer).path
     ours: list[BaseRoute] = [*(unmoved(route) for route in from_here), *api.ROUTES]

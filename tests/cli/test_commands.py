@@ -39,10 +39,7 @@ COMMANDS = [
     ("email", "test"),
     ("email", "bounces"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
-    *(
-        ("client", name)
-        for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove", "try", "logo")
-    ),
+    *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove", "try")),
     *(
         ("user", name)
         for name in (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp.crypto import random_bytes
-from idp.flows.idp import INTERNAL
+from idp.flows.idp import OURS
 from idp.flows.operate.people import NotAcceptable, known_group
 from idp.model import AssuranceLevel, AuthMethod, Client
 from idp.oidc import assertions, claims, origins, redirects
@@ -117,7 +117,7 @@ def _name(given: str, wrong: Wrong) -> str:
 
 def _client_id(given: str | None, wrong: Wrong) -> str:
     client_id = random_bytes(12).hex() if given is None else given
-    if not _ID.fullmatch(client_id) or client_id == INTERNAL:
+    if not _ID.fullmatch(client_id) or client_id in OURS:
         wrong(f"{client_id!r} cannot be a client id: 1 to 64 letters, digits and . _ ~ - only.")
     return client_id
 

@@ -120,13 +120,16 @@ class Inside:
     facts: Facts
 
 
-async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest, *, noting: bool = True) -> Inside | Outside:
+async def enter(
+    idp: Idp, visitor: Visitor, room: AuthorizationRequest, *, noting: bool = True, loaded: Loaded | None = None
+) -> Inside | Outside:
     """Let somebody in, or begin to ask for what is missing; they come back to the room's path. Changes nothing else.
 
-    Without `noting` it is for the caller to note that the browser was here.
+    Without `noting` it is for the caller to note that the browser was here. `loaded` is what `look` found just now.
     """
     now = idp.clock.now()
-    loaded = await _look(idp.db, idp, visitor, now=now)
+    if loaded is None:
+        loaded = await look(idp.db, idp, visitor, client_id=room.client_id, now=now)
     room = possible(idp, loaded, room, now=now)
     match judge(idp, loaded, room, now=now):
         case Inside() as inside:
@@ -157,7 +160,7 @@ async def still(
     """
     now = idp.clock.now()
     await accounts.lock(conn, account_id=account_id)
-    loaded = await _look(conn, idp, visitor, now=now)
+    loaded = await look(conn, idp, visitor, client_id=room.client_id, now=now)
     found = judge(idp, loaded, possible(idp, loaded, room, now=now), now=now, as_of=as_of)
     return found if isinstance(found, Inside) and found.account.id == account_id else None
 
@@ -170,18 +173,19 @@ async def here(
     if visitor.token_hash is None:
         return None
     await accounts.lock_of_session(conn, token_hash=visitor.token_hash)
-    found = judge(idp, await _look(conn, idp, visitor, now=now), room, now=now, as_of=as_of)
+    found = judge(idp, await look(conn, idp, visitor, client_id=room.client_id, now=now), room, now=now, as_of=as_of)
     return found if isinstance(found, Inside) else None
 
 
-async def _look(conn: Conn, idp: Idp, visitor: Visitor, *, now: datetime) -> Loaded:
+async def look(conn: Conn, idp: Idp, visitor: Visitor, *, client_id: str, now: datetime) -> Loaded:
+    """Who is at the door, with what was proved for this client of ours, in one statement."""
     if visitor.token_hash is None:
         return store_facts.NOTHING
     return await store_facts.of_session(
         conn,
         token_hash=visitor.token_hash,
         session_id=begins_as(idp, visitor, now=now),
-        client_id=INTERNAL,
+        client_id=client_id,
         device=device_key(idp, visitor),
         sessions=idp.policy.sessions,
         now=now,
@@ -206,12 +210,14 @@ def judge(
     started = Interaction(
         id=uuid4(),
         session_id=loaded.session.id if loaded.session else uuid4(),
-        client_id=INTERNAL,
+        client_id=room.client_id,
         request=room,
         started_at=now,
         expires_at=now + idp.policy.interaction.ttl,
     )
-    facts = facts_of(idp, loaded, started, idp.account_pages(), now=as_of or now)
+    client = idp.client(room.client_id)
+    assert client is not None, "a room is of our own pages"
+    facts = facts_of(idp, loaded, started, client, now=as_of or now)
     match decide(facts, idp.policy):
         case Proceed():
             assert loaded.session is not None
@@ -243,8 +249,8 @@ async def charge(idp: Idp, inside: Inside) -> TooOften | None:
 
 async def give_back(conn: Conn, idp: Idp, inside: Inside) -> None:
     """What `charge` counted was no change after all."""
-    key = limits.subject(idp.limits.enrolments, inside.account.id)
-    await refunds.give_back(conn, [(idp.limits.enrolments, key)], now=inside.now)
+    limit = idp.limits.enrolments
+    await refunds.give_back(conn, [(limit, limits.subject(limit, inside.account.id))], now=inside.now)
 
 
 def permission(idp: Idp, inside: Inside) -> May:

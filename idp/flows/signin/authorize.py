@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from idp.flows.idp import INTERNAL, Idp, Visitor, device_key, is_stored
+from idp.flows.idp import INTERNAL, OURS, Idp, Visitor, device_key, is_stored
 from idp.flows.signin.first import begins_as
 from idp.flows.signin.told import Told, is_told
 from idp.flows.tokens import codes
@@ -99,7 +99,7 @@ def facts_of(idp: Idp, loaded: Loaded, interaction: Interaction, client: Client,
         consented=loaded.consented,
         consented_here=interaction.consented,
         account_chosen=interaction.account_chosen,
-        internal=client.id == INTERNAL,
+        internal=client.id in OURS,
         guards=site_of(client.id) is not None,
         numbers_checked=idp.intel is not None,
         used_here=None if loaded.device is None else loaded.device.factor,
@@ -164,7 +164,7 @@ def paused(idp: Idp, request: AuthorizationRequest, id_: UUID, session_id: UUID,
 
 def leads_home(request: AuthorizationRequest, client: Client) -> bool:
     """Whether the answer goes to an address that is this client's still."""
-    return client.id == INTERNAL or is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
+    return client.id in OURS or is_registered(request.redirect_uri, client.redirect_uris, native=client.native)
 
 
 async def load(idp: Idp, interaction_id: UUID, visitor: Visitor, *, now: datetime) -> Show | Proceed | Refuse | Gone:
@@ -269,7 +269,7 @@ async def issue(
     brings one grant, however often it is answered.
     """
     context = proceed.context
-    if client.id == INTERNAL:
+    if client.id in OURS:
         return ToClient(request, ())
     assert loaded.account is not None
     assert loaded.session is not None

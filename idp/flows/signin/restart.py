@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from idp.flows.idp import INTERNAL, Idp, Visitor
+from idp.flows.idp import OURS, Idp, Visitor
 from idp.flows.signin.authorize import Gone, Show, ToClient, ToInteraction, at_once, leads_home
 from idp.flows.signin.begin import begin
 from idp.model import Account, AuthorizationRequest
@@ -55,13 +55,13 @@ async def reopen(idp: Idp, interaction_id: UUID, visitor: Visitor) -> ToClient |
             answer = await at_once(idp, request, visitor)
             if isinstance(answer, Show):
                 return Finished(request, loaded.account)
-            if request.client_id != INTERNAL:
+            if request.client_id not in OURS:
                 return answer
     return await _begin(idp, request, visitor)
 
 
 async def _begin(idp: Idp, request: AuthorizationRequest, visitor: Visitor) -> ToClient | ToInteraction:
-    return ToClient(request, ()) if request.client_id == INTERNAL else await begin(idp, request, visitor)
+    return ToClient(request, ()) if request.client_id in OURS else await begin(idp, request, visitor)
 
 
 async def stored_request(idp: Idp, interaction_id: UUID) -> AuthorizationRequest | None:
@@ -72,7 +72,7 @@ async def stored_request(idp: Idp, interaction_id: UUID) -> AuthorizationRequest
 
 def _still_registered(idp: Idp, request: AuthorizationRequest) -> bool:
     client = idp.client(request.client_id)
-    if client is None or client.id == INTERNAL:
+    if client is None or client.id in OURS:
         return client is not None
     # What was this client's when it asked: its registration may have changed.
     return leads_home(request, client) and client.scopes.issuperset(request.scopes)

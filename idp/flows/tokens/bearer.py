@@ -5,7 +5,7 @@ from typing import Any
 
 from idp.audit import GrantRevoked
 from idp.crypto import digest
-from idp.flows.idp import INTERNAL, Idp, Visitor
+from idp.flows.idp import OURS, Idp, Visitor
 from idp.flows.sealed import NUMBER, bound
 from idp.flows.tokens.clients import authenticate
 from idp.model import Account, Grant, Holder
@@ -43,7 +43,7 @@ async def about_person(idp: Idp, presented: str) -> UserInfo:
     client = idp.registered(grant.client_id)
     if grant.revoked_at is not None or person.account is None or person.account.disabled:
         raise tokens.invalid_token(detail="revoked")
-    if client is None or client.disabled or client.id == INTERNAL:
+    if client is None or client.disabled or client.id in OURS:
         raise tokens.invalid_token(detail="no such client")
     claims = userinfo.claims_for(person.account, access=access, asked=grant.claims, phone_number=phone_of(idp, person))
     return UserInfo(claims, userinfo.signed(claims, client=client, issuer=idp.issuer, keys=idp.keys))

@@ -1,0 +1,53 @@
+"""The last 24 hours at one look: what was counted, what waits, what it cost. Nothing is changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from idp.audit import Authorized, CodeSent, FactorRefused, FactorVerified
+from idp.flows.idp import Idp
+from idp.flows.operate.permitting import permit
+from idp.flows.operate.spending import LOOK_BACK
+from idp.policy import Act
+from idp.spending import Period
+from idp.store import summaries
+from idp.store.delivery import denials, looking, messages
+from idp.store.delivery.looking import Hour, Paused
+
+COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What happened by the hour, as `hours` say, oldest first; messages by hour and country; the queue and the money.
+
+    `happened` counts each of `COUNTED` in an hour.
+    """
+
+    hours: Sequence[datetime]
+    happened: Mapping[tuple[str, datetime], int]
+    messages: Sequence[Hour]
+    paused: Sequence[Paused]
+    waiting: int
+    oldest: datetime | None
+    spent: Mapping[Period, Decimal]
+
+
+async def overview(idp: Idp) -> Day:
+    """All of it in five statements."""
+    permit(idp, Act.SEE_AUDIT)
+    permit(idp, Act.SEE_SENDING)
+    now = idp.clock.now()
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=ago) for ago in range(23, -1, -1)]
+    waiting, oldest = await messages.backlog(idp.db, now=now)
+    return Day(
+        hours=hours,
+        happened=await summaries.hours(idp.db, COUNTED, since=hours[0]),
+        messages=await looking.hours(idp.db, since=max(hours[0], now - LOOK_BACK)),
+        paused=await looking.paused(idp.db),
+        waiting=waiting,
+        oldest=oldest,
+        spent=await denials.spent(idp.db, now=now),
+    )

@@ -1,0 +1,23 @@
+"""The administrators' console: every page of /admin by its address."""
+
+from starlette.routing import Route
+
+from idp.flows.idp import CONSOLE_PATH
+from idp.flows.people.console import AUDIT_PATH, CLIENTS_PATH, MESSAGES_PATH, PEOPLE_PATH, POLICY_PATH
+from idp.web.console import clients, forms, overview, people, policy, trail
+
+ROUTES = [
+    Route(CONSOLE_PATH, overview.front, methods=["GET"]),
+    Route(PEOPLE_PATH, people.people, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}.csv", people.people_csv, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/{{id}}", people.person, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.ask, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.make, methods=["POST"]),
+    Route(CLIENTS_PATH, clients.applications, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}.csv", clients.applications_csv, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}/{{id}}", clients.application, methods=["GET"]),
+    Route(POLICY_PATH, policy.policy, methods=["GET"]),
+    Route(MESSAGES_PATH, trail.messages, methods=["GET"]),
+    Route(AUDIT_PATH, trail.trail, methods=["GET"]),
+    Route(f"{AUDIT_PATH}.csv", trail.trail_csv, methods=["GET"]),
+]

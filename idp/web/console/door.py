@@ -1,0 +1,171 @@
+"""The door of the console's pages: who comes in, what their forms say, where they go on. Nothing is done here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.catalogue import mark
+from idp.errors import AlreadyThere, IdpError, NotThere, Outdated, Unavailable
+from idp.flows.idp import CONSOLE_PATH
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.permitting import NotPermitted
+from idp.flows.people import console
+from idp.flows.people.console import Staff, Stranger
+from idp.model import Role
+from idp.policy import Act
+from idp.web.answers import page, see_other, trouble
+from idp.web.door import Form, idp_of, own_form, visitor
+from idp.web.home import SIGN_OUT_PATH
+from idp.web.notes import NOTE, NOTHING, Note, note_of, saying, see
+from idp.web.pages import Trouble
+from idp.web.pages.console import Detail, Edit, Frame, Link, Listing, Overview
+from idp.web.rooms import outside, url
+
+ROLES = {Role.AUDITOR: mark("Auditor"), Role.HELPDESK: mark("Helpdesk"), Role.ADMIN: mark("Administrator")}
+_SECTIONS = (
+    (mark("Overview"), CONSOLE_PATH, Act.SEE_PEOPLE),
+    (mark("People"), console.PEOPLE_PATH, Act.SEE_PEOPLE),
+    (mark("Applications"), console.CLIENTS_PATH, Act.SEE_CLIENTS),
+    (mark("Policy"), console.POLICY_PATH, Act.SEE_POLICY),
+    (mark("Messages"), console.MESSAGES_PATH, Act.SEE_SENDING),
+    (mark("Audit"), console.AUDIT_PATH, Act.SEE_AUDIT),
+)
+_LONGEST = 1500  # characters of a form that are kept while its sender proves something
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a page says beside what it shows: what was `typed`, what was `wrong` with it, what was `done`.
+
+    `waiting`: the form came before its proof, and was not obeyed.
+    """
+
+    typed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    wrong: str = ""
+    done: str = ""
+    once: str = field(default="", repr=False)
+    follows: tuple[str, ...] = ()
+    waiting: bool = False
+    status: int = 200
+
+
+async def come_in(request: Request) -> Staff | Response:
+    """The operator who asks for this page, or what it takes. For somebody without a role there is no such page."""
+    query = "&".join(part for part in request.url.query.split("&") if not part.startswith(f"{NOTE}="))
+    return await _enter(request, _path(request) + (f"?{query}" if query else ""))
+
+
+async def come_in_with(request: Request) -> tuple[Staff, Form] | Response:
+    """The same for who posts a form. One that comes too late for its proof is on the page again after the next."""
+    form = await own_form(request)
+    kept = json.dumps({"typed": _short(form.fields), "waiting": True}, ensure_ascii=False)
+    back = saying(request, url(request, _path(request)), Note(200, typed=kept)).removeprefix(url(request, ""))
+    staff = await _enter(request, back)
+    return staff if isinstance(staff, Response) else (staff, form)
+
+
+async def _enter(request: Request, address: str) -> Staff | Response:
+    room = console.room_at(address) or console.room_at(_path(request))
+    if room is None:
+        return trouble(request, Trouble.NOT_FOUND)
+    match await console.enter(idp_of(request), visitor(request), room):
+        case Staff() as staff:
+            return staff
+        case Stranger():
+            return trouble(request, Trouble.NOT_FOUND)
+        case otherwise:
+            return outside(request, otherwise)
+
+
+def _path(request: Request) -> str:
+    return request.url.path.removeprefix(url(request, ""))
+
+
+def _short(fields: Mapping[str, str]) -> dict[str, str]:
+    left, short = _LONGEST, {}
+    for name, value in fields.items():
+        short[name] = value[: max(left, 0)]
+        left -= len(value)
+    return short
+
+
+def frame(request: Request, staff: Staff) -> Frame:
+    """What is around a page of this operator."""
+    idp, account, here = idp_of(request), staff.inside.account, _path(request)
+    links = [(label, path) for label, path, act in _SECTIONS if staff.may(idp, act)]
+    at = max((path for _, path in links if here == path or here.startswith((f"{path}/", f"{path}."))), key=len)
+    return Frame(
+        who=account.username,
+        role=ROLES[staff.operator.role] if staff.operator.role is not None else "",
+        links=tuple(Link(label, url(request, path), here=path == at) for label, path in links),
+        sign_out=url(request, SIGN_OUT_PATH),
+        now=staff.inside.now,
+        zone=account.claims.get("zoneinfo"),
+    )
+
+
+def show(request: Request, staff: Staff, shown: Listing | Detail | Edit | Overview, *, status: int = 200) -> Response:
+    """The page, in the language of this operator."""
+    return page(request, shown, status=status, person=staff.inside.account)
+
+
+def said(request: Request) -> Said:
+    """What the answer to a form left for the page that is shown now."""
+    note = note_of(request)
+    if note is NOTHING or note.typed is None:
+        return Said(once=note.codes[0] if note.codes else "")
+    told = json.loads(note.typed)
+    return Said(
+        typed=told.get("typed", {}),
+        wrong=told.get("wrong", ""),
+        done=told.get("done", ""),
+        once=note.codes[0] if note.codes else "",
+        follows=tuple(told.get("follows", ())),
+        waiting=told.get("waiting", False),
+        status=note.status,
+    )
+
+
+def done(
+    request: Request, path: str, sentence: str, *, follows: tuple[str, ...] = (), once: str | None = None
+) -> Response:
+    """303 to a page that says what was done, and shows what is shown once."""
+    told = json.dumps({"done": sentence, "follows": [each[:300] for each in follows[:8]]}, ensure_ascii=False)
+    return see(request, url(request, path), Note(200, typed=told, codes=() if once is None else (once,)))
+
+
+def refused(request: Request, form: Form, error: IdpError) -> Response:
+    """303 to the page of the form, which says why and has what was typed. Raises what is no fault of the form."""
+    status = _status(error)
+    told = json.dumps({"typed": _short(form.fields), "wrong": str(error)}, ensure_ascii=False)
+    return see(request, request.url.path, Note(status, typed=told))
+
+
+def _status(error: IdpError) -> int:
+    match error:
+        case NotPermitted():
+            return 403
+        case NotThere():
+            return 404
+        case AlreadyThere() | Outdated():
+            return 409
+        case NotAcceptable():
+            return 422
+        case _:
+            raise error
+
+
+def missing(request: Request, error: IdpError) -> Response:
+    """For what is not there, or not for this operator."""
+    if isinstance(error, Unavailable):
+        raise error
+    kind = Trouble.FORBIDDEN if isinstance(error, NotPermitted) else Trouble.NOT_FOUND
+    return trouble(request, kind)
+
+
+def to(request: Request, path: str) -> Response:
+    """303 to a page of the console."""
+    return see_other(url(request, path))

@@ -1,0 +1,92 @@
+"""The page of one change, and what happens when its button is pressed: read, one operation, answer."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.errors import IdpError, NotThere
+from idp.flows.operate.editing import version_of
+from idp.flows.operate.finding import Person, find_user
+from idp.flows.people.console import PEOPLE_PATH, Staff
+from idp.web.console.changes import BY, CHANGES, Change
+from idp.web.console.door import Said, come_in, come_in_with, done, frame, missing, refused, said, show, to
+from idp.web.console.people import one_of
+from idp.web.door import Form, idp_of
+from idp.web.pages.console import Edit, Input
+from idp.web.rooms import url
+
+
+def _change_of(request: Request) -> Change:
+    try:
+        return CHANGES[request.path_params["change"]]
+    except KeyError:
+        raise NotThere("There is no such change.") from None
+
+
+async def ask(request: Request) -> Response:
+    """GET /admin/people/ID/CHANGE."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp = idp_of(request)
+    try:
+        change, who = _change_of(request), one_of(request)
+        person = await find_user(idp, who, to=change.act)
+        follows = () if change.follows is None else tuple(await change.follows(idp, who))
+    except IdpError as error:
+        return missing(request, error)
+    told = said(request)
+    shown = Edit(
+        frame=frame(request, staff),
+        title=change.title,
+        about=_about(person),
+        action=request.url.path,
+        back=url(request, f"{PEOPLE_PATH}/{who}"),
+        button=change.button,
+        consequences=change.consequences,
+        follows=follows,
+        inputs=[again(one, told) for one in change.inputs(idp, person)],
+        # What was typed was typed beside what was seen then.
+        version=told.typed.get("version", "") if told.waiting else version_of(person.account),
+        grave=change.grave,
+        said=told.wrong,
+        waiting=told.waiting,
+    )
+    return show(request, staff, shown, status=told.status)
+
+
+def again(one: Input, told: Said) -> Input:
+    """A field with what was typed into it before."""
+    if not told.typed:
+        return one
+    return Input(one.name, one.label, told.typed.get(one.name, ""), one.hint, one.kind, one.options, one.required)
+
+
+def _about(person: Person) -> str:
+    account = person.account
+    return f"{account.name} ({account.username})" if account.name else account.username
+
+
+async def make(request: Request) -> Response:
+    """POST /admin/people/ID/CHANGE."""
+    found = await come_in_with(request)
+    if isinstance(found, Response):
+        return found
+    staff, form = found
+    idp = idp_of(request)
+    try:
+        change, who = _change_of(request), one_of(request)
+    except NotThere as error:
+        return missing(request, error)
+    try:
+        person = await find_user(idp, who, to=change.act)
+        made = await change.do(idp, who, _signed(form, staff), person)
+    except NotThere:
+        return to(request, PEOPLE_PATH)  # removed meanwhile, or by the first of two presses
+    except IdpError as error:
+        return refused(request, form, error)
+    back = PEOPLE_PATH if made.gone else f"{PEOPLE_PATH}/{who}"
+    return done(request, back, made.sentence, follows=made.follows, once=made.once)
+
+
+def _signed(form: Form, staff: Staff) -> Form:
+    return Form({**form.fields, BY: staff.inside.account.username}, form.scopes)

@@ -1,0 +1,222 @@
+"""People in the console: the list, and one person with all that is known. Changes are beside."""
+
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.catalogue import mark
+from idp.errors import IdpError, NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.finding import people_page
+from idp.flows.operate.looking import Shown, show_person
+from idp.flows.people.console import AUDIT_PATH, PEOPLE_PATH, Staff
+from idp.model import Account
+from idp.oidc.strictjson import storable
+from idp.policy import Act
+from idp.web.activity import device
+from idp.web.console import tables
+from idp.web.console.door import come_in, frame, missing, said, show
+from idp.web.door import idp_of, query
+from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
+from idp.web.rooms import url
+
+PAGE = 50
+_COLUMNS = (mark("Username"), mark("Name"), mark("Email address"), mark("Groups"), mark("State"))
+
+
+def asked(request: Request) -> dict[str, str]:
+    """The parameters of a list; what is no text, or too long, is not there."""
+    return {name: value for name, value in query(request) if storable(value) and len(value) <= 300}
+
+
+def one_of(request: Request) -> UUID:
+    """The account id in the address. Raises `NotThere`."""
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        raise NotThere("There is no such person.") from None
+
+
+def standing(account: Account) -> Cell:
+    """How an account stands, in one word."""
+    if account.disabled:
+        return Cell(mark("Disabled"), badge="bad", ours=True)
+    if account.frozen_at is not None:
+        return Cell(mark("Frozen"), badge="wait", ours=True)
+    return Cell(mark("Enabled"), badge="good", ours=True)
+
+
+async def people(request: Request) -> Response:
+    """GET /admin/people."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp, given = idp_of(request), asked(request)
+    wanted, here = given.get("q", "").strip(), url(request, PEOPLE_PATH)
+    found = await people_page(idp, containing=wanted, after=given.get("after") or None, limit=PAGE)
+    acts = []
+    if staff.may(idp, Act.INVITE):
+        acts = [Link(mark("Invite somebody"), f"{here}/invite"), Link(mark("Add somebody"), f"{here}/new")]
+    shown = Listing(
+        frame=frame(request, staff),
+        title=mark("People"),
+        columns=_COLUMNS,
+        rows=[
+            (
+                Cell(one.username, href=f"{here}/{one.id}"),
+                Cell(one.name or ""),
+                Cell(one.email or ""),
+                Cell(", ".join(sorted(one.groups))),
+                standing(one),
+            )
+            for one in found.people
+        ],
+        here=here,
+        search=wanted,
+        hint=mark("Part of a username, name or email address."),
+        count=found.count,
+        following=f"{here}?{urlencode({'q': wanted, 'after': found.after})}" if found.after else None,
+        csv=f"{here}.csv?{urlencode({'q': wanted})}",
+        acts=acts,
+        done=said(request).done,
+    )
+    return show(request, staff, shown)
+
+
+async def people_csv(request: Request) -> Response:
+    """GET /admin/people.csv."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp, wanted = idp_of(request), asked(request).get("q", "").strip()
+
+    async def rows() -> AsyncIterator[Sequence[str]]:
+        after: str | None = None
+        while True:
+            found = await people_page(idp, containing=wanted, after=after, limit=1000)
+            for one in found.people:
+                groups, state = " ".join(sorted(one.groups)), standing(one).text.lower()
+                yield (str(one.id), one.username, one.name or "", one.email or "", groups, state)
+            after = found.after
+            if after is None:
+                return
+
+    return tables.download("people", ("id", "username", "name", "email", "groups", "state"), rows())
+
+
+async def person(request: Request) -> Response:
+    """GET /admin/people/ID."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp = idp_of(request)
+    try:
+        found = await show_person(idp, one_of(request))
+    except IdpError as error:
+        return missing(request, error)
+    account, told = found.person.account, said(request)
+    here = url(request, f"{PEOPLE_PATH}/{account.id}")
+    shown = Detail(
+        frame=frame(request, staff),
+        title=account.name or account.username,
+        back=Link(mark("People"), url(request, PEOPLE_PATH)),
+        standing=[standing(account), *(Cell(group, badge="") for group in sorted(account.groups))],
+        sections=_sections(found, url(request, f"{AUDIT_PATH}?{urlencode({'person': account.id})}")),
+        acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, found)],
+        done=told.done,
+        once=told.once or None,
+        consequences=told.follows,
+    )
+    return show(request, staff, shown)
+
+
+def _acts(idp: Idp, staff: Staff, found: Shown) -> Sequence[tuple[str, str, bool]]:
+    account, has_some = found.person.account, bool(found.person.authenticators)
+    offered = (
+        (Act.EDIT_PERSON, mark("Edit"), "edit", False, True),
+        (Act.SET_GROUPS, mark("Change groups"), "groups", False, bool(idp.policy.groups)),
+        (Act.UNLOCK, mark("Let them try again"), "unlock", False, bool(found.waits)),
+        (Act.INVITE, mark("Invite again"), "invite-again", False, not found.has_password),
+        (Act.RESET, mark("Link for another password"), "reset", False, found.has_password),
+        (Act.END_SESSIONS, mark("Sign out everywhere"), "sign-out", False, True),
+        (Act.REMOVE_AUTHENTICATOR, mark("Remove an authenticator"), "authenticator", False, has_some),
+        (Act.FREEZE, mark("Freeze"), "freeze", True, account.frozen_at is None),
+        (Act.RECOVER, mark("Recover"), "recover", True, found.has_password),
+        (Act.DISABLE, mark("Enable"), "enable", False, account.disabled),
+        (Act.DISABLE, mark("Disable"), "disable", True, not account.disabled),
+        (Act.REMOVE_PERSON, mark("Remove"), "remove", True, True),
+    )  # fmt: skip
+    return [
+        (label, name, grave)
+        for act, label, name, grave, makes_sense in offered
+        if makes_sense and staff.may(idp, act, on=account.groups)
+    ]
+
+
+def _sections(found: Shown, trail: str) -> Sequence[Section]:
+    account = found.person.account
+    about = Section(
+        mark("About them"),
+        facts=(
+            Fact(mark("Username"), (Cell(account.username),)),
+            Fact(mark("Account id"), (Cell(str(account.id)),)),
+            Fact(mark("Email address"), (Cell(account.email or ""),)),
+            Fact(mark("Address verified"), (Cell(YES if account.email_verified else NO, ours=True),)),
+            Fact(mark("Language"), (Cell(account.locale or ""),)),
+            Fact(mark("Added"), (Cell(at=account.created_at),)),
+            Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
+            Fact(mark("What makes them wait"), tuple(Cell(each) for each in found.waits)),
+            Fact(mark("Links that work"), tuple(Cell(one.purpose.value) for one in found.links)),
+        ),
+    )
+    ways = Section(
+        mark("Ways to sign in"),
+        columns=(mark("Kind"), mark("Name"), mark("Last used"), mark("Opens sensitive actions from")),
+        rows=[
+            (
+                Cell(one.factor.value),
+                Cell(f"{one.label} {one.hint}".strip()),
+                Cell(at=one.last_used_at),
+                Cell(at=one.trusted_at),
+            )
+            for one in found.person.authenticators
+        ],
+    )  # fmt: skip
+    sessions = Section(
+        mark("Signed in"),
+        columns=(mark("Browser"), mark("Last seen")),
+        rows=[(Cell(device(one.user_agent)), Cell(at=one.seen_at)) for one in found.sessions],
+    )
+    known = Section(
+        mark("Known browsers"),
+        columns=(mark("Browser"), mark("Address"), mark("Last seen")),
+        rows=[
+            (Cell(one.label or device(one.user_agent)), Cell(one.address or ""), Cell(at=one.seen_at))
+            for one in found.devices
+        ],
+    )
+    apps = Section(
+        mark("Applications"),
+        columns=(mark("Application"), mark("May"), mark("Last used")),
+        rows=[(Cell(one.name), Cell(" ".join(one.scopes)), Cell(at=one.used_at)) for one in found.applications],
+    )
+    messages = Section(
+        mark("Messages"),
+        columns=(mark("When"), mark("To"), mark("State"), mark("Sent by")),
+        rows=[
+            (Cell(at=one.message.created_at), Cell(to), Cell(one.state), Cell(one.gateway or ""))
+            for to, one in found.messages
+        ],
+    )
+    happened = Section(
+        mark("What happened"),
+        columns=(mark("When"), mark("What"), mark("By")),
+        rows=[
+            (Cell(at=one.at), Cell(one.name), Cell(str(one.fields.get("operator", "")))) for one in found.happened[:20]
+        ],
+        acts=(Link(mark("All of it in the audit trail"), trail),),
+    )
+    return (about, ways, sessions, known, apps, messages, happened)

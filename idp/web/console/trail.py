@@ -1,0 +1,142 @@
+"""The audit trail and the messages in the console: lists to be searched, paged and taken away as CSV."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.catalogue import mark
+from idp.errors import IdpError, NotThere
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.sending import deliveries_page
+from idp.flows.operate.trail import Search, audit_page, export
+from idp.flows.people.console import AUDIT_PATH, MESSAGES_PATH, PEOPLE_PATH
+from idp.store.audits import Entry
+from idp.web.console import tables
+from idp.web.console.door import come_in, frame, missing, show
+from idp.web.console.people import asked
+from idp.web.door import idp_of
+from idp.web.pages.console import Cell, Listing
+from idp.web.rooms import url
+
+PAGE = 50
+_LATELY = timedelta(days=30)
+_AUDIT = (mark("When"), mark("Event"), mark("Person"), mark("Application"), mark("By"), mark("Details"))
+_MESSAGES = (mark("When"), mark("Person"), mark("To"), mark("What"), mark("State"), mark("Gateway"), mark("Result"))
+
+
+def _search(given: dict[str, str]) -> Search:
+    """What was typed: an operator has a colon, an event a dot; anything else is a person. `person` is an account id."""
+    text = given.get("q", "").strip()
+    try:
+        who = UUID(given["person"]) if given.get("person") else None
+    except ValueError:
+        who = None
+    if ":" in text:
+        return Search(person=who, operator=text)
+    if "." in text and " " not in text and "@" not in text:
+        return Search(person=who, event=text)
+    return Search(person=text or who)
+
+
+def _details(entry: Entry) -> str:
+    told = ((name, value) for name, value in entry.fields.items() if name != "operator" and value not in (None, ""))
+    return ", ".join(f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in told)
+
+
+async def trail(request: Request) -> Response:
+    """GET /admin/audit."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp, given, here = idp_of(request), asked(request), url(request, AUDIT_PATH)
+    entries: Sequence[Entry] = ()
+    following, wrong = None, ""
+    try:
+        found = await audit_page(idp, _search(given), after=given.get("after") or None, limit=PAGE)
+        entries, following = found.entries, found.after
+    except (NotThere, NotAcceptable) as error:
+        wrong = str(error)
+    kept = {name: given[name] for name in ("q", "person") if given.get(name)}
+    shown = Listing(
+        frame=frame(request, staff),
+        title=mark("Audit trail"),
+        columns=_AUDIT,
+        rows=[_row(one, url(request, PEOPLE_PATH)) for one in entries],
+        here=here,
+        search=given.get("q", ""),
+        hint=mark("A username; an event, such as account.changed; or who did it, such as shell:ada."),
+        following=f"{here}?{urlencode({**kept, 'after': following})}" if following else None,
+        csv=f"{here}.csv?{urlencode(kept)}",
+        said=wrong,
+    )
+    return show(request, staff, shown)
+
+
+def _row(one: Entry, people: str) -> Sequence[Cell]:
+    person = one.username or ("" if one.account_id is None else str(one.account_id)[:8])
+    return (
+        Cell(at=one.at),
+        Cell(one.name),
+        Cell(person, href=f"{people}/{one.account_id}" if one.username else None),
+        Cell(one.client_id or ""),
+        Cell(str(one.fields.get("operator", ""))),
+        Cell(_details(one)),
+    )
+
+
+async def trail_csv(request: Request) -> Response:
+    """GET /admin/audit.csv."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp, search = idp_of(request), _search(asked(request))
+    try:
+        await audit_page(idp, search, limit=1)
+    except IdpError as error:
+        return missing(request, error)
+
+    async def rows() -> AsyncIterator[Sequence[str]]:
+        async for one in export(idp, search):
+            who, by = one.username or str(one.account_id or ""), str(one.fields.get("operator", ""))
+            yield (one.at.isoformat(), one.name, who, one.client_id or "", by, _details(one))
+
+    return tables.download("audit", ("at", "event", "person", "client_id", "operator", "details"), rows())
+
+
+async def messages(request: Request) -> Response:
+    """GET /admin/messages."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp, given, here = idp_of(request), asked(request), url(request, MESSAGES_PATH)
+    try:
+        after = UUID(given["after"]) if given.get("after") else None
+    except ValueError:
+        after = None
+    found = await deliveries_page(idp, after=after, limit=PAGE, back=_LATELY)
+    people = url(request, PEOPLE_PATH)
+    shown = Listing(
+        frame=frame(request, staff),
+        title=mark("Messages"),
+        columns=_MESSAGES,
+        rows=[
+            (
+                Cell(at=one.message.created_at),
+                Cell(one.message.username, href=f"{people}/{one.message.account_id}"),
+                Cell(to),
+                Cell(one.message.kind),
+                Cell(one.state, badge={"sent": "good", "denied": "bad"}.get(one.state, "wait")),
+                Cell(one.gateway or ""),
+                Cell(one.delivery or one.outcome or one.denied_by or ""),
+            )
+            for to, one in found.lines
+        ],
+        here=here,
+        following=f"{here}?{urlencode({'after': found.after})}" if found.after else None,
+    )
+    return show(request, staff, shown)

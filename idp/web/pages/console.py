@@ -1,0 +1,172 @@
+"""The pages of the administrators' console: lists, one thing, a change, the overview. What each shows, nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from idp.catalogue import mark
+from idp.web.pages.parts import Problem
+
+YES, NO = mark("Yes"), mark("No")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Somewhere to go; the label is one of our sentences."""
+
+    label: str
+    href: str
+    here: bool = False
+    grave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page of the console has around it: who looks, and where they may go."""
+
+    who: str
+    role: str
+    links: tuple[Link, ...]
+    sign_out: str
+    now: datetime
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value: somebody's words, or one of our own (`ours`), or a moment. `badge` colours it."""
+
+    text: str = ""
+    href: str | None = None
+    badge: str | None = None
+    at: datetime | None = None
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list. `search` is what was looked for, None where there is no search; `count` how many match."""
+
+    template: ClassVar[str] = "admin/listing.html"
+    frame: Frame
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    here: str
+    search: str | None = None
+    hint: str = ""
+    count: int | None = None
+    following: str | None = None
+    csv: str | None = None
+    acts: Sequence[Link] = ()
+    done: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known, by one of our words."""
+
+    term: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Facts, or a table, or a text as it is written, under one heading."""
+
+    heading: str
+    facts: Sequence[Fact] = ()
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Cell]] = ()
+    text: str = ""
+    acts: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """One thing with all that is known of it, and what can be done. `once` is a secret that is shown this once."""
+
+    template: ClassVar[str] = "admin/detail.html"
+    frame: Frame
+    title: str
+    back: Link
+    ours: bool = False
+    standing: Sequence[Cell] = ()
+    sections: Sequence[Section] = ()
+    acts: Sequence[Link] = ()
+    done: str = ""
+    once: str | None = field(default=None, repr=False)
+    consequences: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    kind: str = "text"
+    options: Sequence[tuple[str, str]] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change as a form of its own: what it is, what follows, and a button. `said` is why it was not done."""
+
+    template: ClassVar[str] = "admin/edit.html"
+    frame: Frame
+    title: str
+    about: str
+    action: str
+    back: str
+    button: str
+    consequences: Sequence[str] = ()
+    follows: Sequence[str] = ()
+    inputs: Sequence[Input] = ()
+    version: str = ""
+    grave: bool = False
+    said: str = ""
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a chart, in its own units and as parts of a hundred; `text` is what it stands for."""
+
+    label: str
+    value: int
+    height: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Counts by hour or by country, as bars and as the table beside."""
+
+    id: str
+    title: str
+    describes: str
+    column: str
+    bars: Sequence[Bar]
+    width: float
+    most: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The last 24 hours at one look. Times are of UTC."""
+
+    template: ClassVar[str] = "admin/overview.html"
+    frame: Frame
+    charts: Sequence[Chart]
+    money: Sequence[tuple[str, str, str, int]]
+    waiting: int
+    oldest: datetime | None
+    troubles: Sequence[str] = ()
+    problems: tuple[Problem, ...] = ()
