@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import authenticators, editing, groups, invitations, leaving, listing, output, recovering, resets
+from idp.cli import authenticators, batches, editing, groups, invitations, leaving, listing, output, recovering, resets
 from idp.cli.people import Name, account_json, person_json, person_lines
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def _password(from_stdin: bool) -> str:
     epilog=(
         "\b\nExamples:\n"
         "  idp user add ada --phone +37251234567 --name 'Ada Lovelace' --email ada@example.com\n"
-        '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin'
+        '  echo "$PASSWORD" | idp user add bob --phone +37251234568 --group treasury --password-stdin\n'
+        "  idp user add --from people.csv --dry-run\n"
+        "  idp user add --from people.csv --out links.csv      each gets an invitation; --mail sends them"
     ),
 )
 def add(
-    name: Name,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The username.", show_default=False)] = None,
     *,
     phone: Annotated[
         str | None, typer.Option(metavar="PHONE", help="Mobile number with country code; gets the codes.")
@@ -62,12 +64,30 @@ def add(
         str | None, typer.Option(metavar="LANGUAGE", help="Language of their messages, as in et.")
     ] = None,
     password_stdin: PasswordStdin = False,
+    table: batches.From = None,
+    mail: batches.Mail = False,
+    out: batches.Out = None,
+    skip_wrong: batches.SkipWrong = False,
+    dry_run: batches.DryRun = False,
     as_json: output.Json = False,
 ) -> None:
-    """Add a person, with a password and a phone.
+    """Add a person, with a password and a phone; or invite everybody in a table.
 
     The password is asked for in the terminal, or read from standard input with --password-stdin.
+
+    The table is CSV. Its first line names the columns: username, and any of name, email, phone, groups, locale and
+    standard claims. Each person gets an invitation, and chooses the password. With one wrong line nobody is added; who
+    is there already is left as they are, so that it can be run again.
     """
+    if table is not None:
+        if name or phone or no_phone or full_name or email or email_verified or group or locale or password_stdin:
+            raise typer.BadParameter("the table says all of that, so nothing of it beside", param_hint="'--from'")
+        batches.add_from(table, mail=mail, out=out, skip_wrong=skip_wrong, dry_run=dry_run, as_json=as_json)
+        return
+    if mail or out is not None or skip_wrong or dry_run:
+        raise typer.BadParameter("--mail, --out, --skip-wrong and --dry-run go with --from", param_hint="'--from'")
+    if name is None:
+        raise typer.BadParameter("a username, or --from with a table of people", param_hint="NAME")
     if (phone is None) is not no_phone:
         one = "a mobile number, or --no-phone"
         said = f"give {one}" if phone is None else f"{one}, not both"

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
 from idp.importing import secrets
@@ -20,6 +20,19 @@ _BOM = "\ufeff"
 
 def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the table. Raises `Unreadable`."""
+    columns, rows = opened(content, known=COLUMNS)
+    number = (phone_attribute or "phone").lower()
+    for column in columns:
+        if column not in COLUMNS and column != number:
+            yield Left("", f"column {column[:60]}", f"columns are {', '.join(COLUMNS)}")
+    for line, row in rows:
+        if len(row) > len(columns):
+            raise Unreadable(f"Line {line} has more cells than there are columns.")
+        yield from _person(line, dict(zip(columns, (cell.strip() for cell in row), strict=False)), number)
+
+
+def opened(content: bytes, *, known: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The columns, one of which is the username, and each row that is not empty, with its line. Raises `Unreadable`."""
     try:
         text = content.decode("utf-8").removeprefix(_BOM)
     except UnicodeDecodeError:
@@ -37,17 +50,10 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
         raise Unreadable("The file is empty: its first line names the columns, as username,name,email,phone.")
     columns = [column.strip().lower() for column in rows[0][1]]
     if "username" not in columns:
-        raise Unreadable(f"The first line names no column username. Columns are {', '.join(COLUMNS)}.")
+        raise Unreadable(f"The first line names no column username. Columns are {', '.join(known)}.")
     if len(set(columns)) < len(columns):
         raise Unreadable("The first line names a column twice.")
-    number = (phone_attribute or "phone").lower()
-    for column in columns:
-        if column not in COLUMNS and column != number:
-            yield Left("", f"column {column[:60]}", f"columns are {', '.join(COLUMNS)}")
-    for line, row in rows[1:]:
-        if len(row) > len(columns):
-            raise Unreadable(f"Line {line} has more cells than there are columns.")
-        yield from _person(line, dict(zip(columns, (cell.strip() for cell in row), strict=False)), number)
+    return columns, rows[1:]
 
 
 def _person(line: int, cells: Mapping[str, str], number: str) -> Iterator[Entry]:

@@ -38,6 +38,10 @@ ORDER BY at DESC, id DESC
 LIMIT :limit""")
 
 
+_ADD_MANY = Sql("""
+INSERT INTO audit_event (at, name, account_id, fields)
+SELECT :now, audit_name, audit_account, audit_fields
+FROM jsonb_to_recordset(:events) AS event (audit_name text, audit_account uuid, audit_fields jsonb)""")
 _PAGE = Sql("""
 SELECT e.id, e.at, e.name, e.account_id, p.username, e.client_id, e.fields
 FROM audit_event e LEFT JOIN account p ON p.id = e.account_id
@@ -106,6 +110,12 @@ async def add(
 ) -> None:
     """Add one row, in the transaction of `conn`."""
     await conn.one(_ADD, now=now, **audit_values(event, account_id=account_id, client_id=client_id))
+
+
+async def add_many(conn: Conn, events: Sequence[tuple["Event", UUID]], *, now: datetime) -> None:
+    """Add a row about each of these people, in the transaction of `conn`."""
+    rows = [{**audit_values(event), "audit_account": str(account_id)} for event, account_id in events]
+    await conn.one(_ADD_MANY, events=rows, now=now)
 
 
 async def of_account(

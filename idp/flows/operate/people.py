@@ -158,12 +158,20 @@ async def add_user(
     async with idp.db.transaction() as conn:
         await accounts.add(conn, account, password_hash=hashed)
         await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
-        added = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
-    return Person(account, added, by_mail=by_mail(idp, account))
+        theirs = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
+    return Person(account, theirs, by_mail=by_mail(idp, account))
 
 
 async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
     """A phone that an operator vouches for: confirmed and trusted at once."""
+    phone, sealed = vouched_phone(idp, account_id, number, now=now)
+    await authenticators.add(conn, phone, sealed=sealed)
+    await record_added(conn, phone, now=now)
+    return phone
+
+
+def vouched_phone(idp: Idp, account_id: UUID, number: Phone, *, now: datetime) -> tuple[Authenticator, bytes]:
+    """The same before it is stored, and its number, sealed."""
     phone = Authenticator(
         id=uuid4(),
         account_id=account_id,
@@ -175,20 +183,18 @@ async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phon
         confirmed_at=now,
         number_key=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
     )
-    where = bound(account_id, phone.id)
-    await authenticators.add(
-        conn,
-        phone,
-        sealed=idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=where),
-    )
-    await record_added(conn, phone, now=now)
-    return phone
+    return phone, idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=bound(account_id, phone.id))
 
 
-async def record_added(conn: Connection, added: Authenticator, *, now: datetime) -> None:
+async def record_added(conn: Connection, given: Authenticator, *, now: datetime) -> None:
     """The audit row for an authenticator that an operator gave."""
-    event = AuthenticatorAdded(added.factor, str(added.id), trusted_at=now.isoformat(), by="operator")
-    await audits.add(conn, event, now=now, account_id=added.account_id)
+    await audits.add(conn, added(given), now=now, account_id=given.account_id)
+
+
+def added(given: Authenticator) -> AuthenticatorAdded:
+    """What the trail says of an authenticator that an operator gave."""
+    trusted = None if given.trusted_at is None else given.trusted_at.isoformat()
+    return AuthenticatorAdded(given.factor, str(given.id), trusted_at=trusted, by="operator")
 
 
 async def set_password(idp: Idp, who: str | UUID, password: str, *, temporary: bool = False) -> Person:

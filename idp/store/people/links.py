@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from idp.model.links import Link, LinkFor
-from idp.store.delivery.messages import CHANNEL
+from idp.store.delivery.messages import CHANNEL, waking
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql, values_of
 
@@ -14,6 +15,25 @@ _LINK = "l.hash, l.purpose, l.account_id, l.created_at, l.expires_at, l.used_at,
 _ADD = Sql("""
 INSERT INTO link (hash, purpose, account_id, about, fields, created_at, expires_at)
 VALUES (:hash, :purpose, :account_id, :about, :fields, :created_at, :expires_at)""")
+
+_ADD_MANY = Sql(f"""
+WITH made AS (
+    SELECT * FROM jsonb_to_recordset(:links) AS made (
+        hash text, purpose text, account_id uuid, fields jsonb, created_at timestamptz, expires_at timestamptz,
+        nonce text, key_id text, locale text)
+),
+linked AS (
+    INSERT INTO link (hash, purpose, account_id, fields, created_at, expires_at)
+    SELECT decode(hash, 'hex'), purpose, account_id, fields, created_at, expires_at FROM made
+),
+queued AS (
+    INSERT INTO message (id, account_id, channel, kind, nonce, key_id, purpose, locale, created_at, expires_at)
+    SELECT gen_random_uuid(), account_id, 'email', purpose, decode(nonce, 'hex'), key_id, purpose, locale, created_at,
+           expires_at
+    FROM made WHERE :mail
+    RETURNING id
+)
+SELECT {waking("queued")}""")
 
 # The mail that carries a link goes to the person's address, or to `sealed_to`, which is bound to the message's id.
 _MAIL = Sql(f"""
@@ -63,6 +83,41 @@ def _read(row: Row) -> Link:
 async def add(conn: Conn, new: Link) -> None:
     """Store a link that was just made."""
     await conn.one(_ADD, **values_of(new) | {"purpose": new.purpose.value, "fields": dict(new.fields)})
+
+
+class Made(Protocol):
+    """A link, and from what its token is derived."""
+
+    @property
+    def link(self) -> Link:
+        """What is kept of it."""
+
+    @property
+    def nonce(self) -> bytes:
+        """What its mail derives the token from."""
+
+    @property
+    def key_id(self) -> str:
+        """And with which key."""
+
+
+async def add_many(conn: Conn, made: Sequence[tuple[Made, str | None]], *, mail: bool) -> None:
+    """Store links, each with the language of its person, and with `mail` the mails that carry them."""
+    rows = [
+        {
+            "hash": one.link.hash.hex(),
+            "purpose": one.link.purpose.value,
+            "account_id": str(one.link.account_id),
+            "fields": dict(one.link.fields),
+            "created_at": one.link.created_at.isoformat(),
+            "expires_at": one.link.expires_at.isoformat(),
+            "nonce": one.nonce.hex(),
+            "key_id": one.key_id,
+            "locale": locale,
+        }
+        for one, locale in made
+    ]
+    await conn.one(_ADD_MANY, links=rows, mail=mail)
 
 
 async def mail(

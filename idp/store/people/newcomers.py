@@ -1,17 +1,17 @@
 """People who set up an account that nobody has used yet: the mailbox proved, the first password, the end of it."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from idp.audit import Event
 from idp.errors import AlreadyThere
-from idp.model.links import Link
 from idp.store.audits import audit_values
 from idp.store.delivery.messages import CHANNEL
 from idp.store.engine import Conn
+from idp.store.people.links import Made
 from idp.store.sql import Sql
 
 _VERIFY = Sql("""
@@ -64,22 +64,6 @@ audited AS (
 )
 SELECT count(*), pg_notify('{CHANNEL}', '') FROM queued""")
 _SETTLE = Sql("UPDATE account SET provisional_until = NULL WHERE id = :account_id AND password_hash IS NOT NULL")
-
-
-class Made(Protocol):
-    """A link, and from what its token is derived."""
-
-    @property
-    def link(self) -> Link:
-        """What is kept of it."""
-
-    @property
-    def nonce(self) -> bytes:
-        """What its mail derives the token from."""
-
-    @property
-    def key_id(self) -> str:
-        """And with which key."""
 
 
 async def register(
