@@ -3,12 +3,27 @@
 Commands import what they need when they run, so that `idp --help` is there at once.
 """
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from idp.cli import audit, clients, doctor, exporting, importing, keys, mail, migrate, output, policy, sms, users
+from idp.cli import (
+    audit,
+    clients,
+    completion,
+    doctor,
+    exporting,
+    importing,
+    keys,
+    mail,
+    migrate,
+    output,
+    policy,
+    sms,
+    users,
+)
 from idp.serving.loading import plainly
 
 LAST_PORT = 65535
@@ -123,6 +138,7 @@ def _demo(
 app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit)
+app.command("completion", epilog=completion.EXAMPLES)(completion.completion)
 app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
@@ -131,6 +147,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. 0; 1 when it could not be done; 2 for a wrong command line or wrong settings; 130 for Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
     as_json = "--json" in arguments
+    if completion.ASKED in os.environ:
+        completion.answers()
     try:
         if not all(_is_text(each) for each in arguments):
             output.complain(["The command line holds bytes that are no UTF-8."], as_json=as_json)
@@ -139,8 +157,6 @@ def main(argv: list[str] | None = None) -> int:
             return _run(arguments, as_json=as_json)
     except BrokenPipeError:
         # Whoever read us has seen enough. Python would complain again when it flushes at exit.
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):

@@ -49,7 +49,8 @@ def complain(problems: Sequence[str], *, as_json: bool, heading: str = "Several 
         print(first, file=sys.stderr)
 
 
-_NUMBERS = {
+_PLAIN = {
+    r"Value error, ": "",
     r"Input should be a valid integer.*": "must be a whole number",
     r"Input should be less than or equal to (\S+)": r"must be at most \1",
     r"Input should be greater than or equal to (\S+)": r"must be at least \1",
@@ -57,8 +58,8 @@ _NUMBERS = {
 
 
 def plainly(text: str) -> str:
-    """What is wrong with a number of the command line, for who types and not for who programs."""
-    for pattern, words in _NUMBERS.items():
+    """What is wrong with a value of the command line, for who types and not for who programs."""
+    for pattern, words in _PLAIN.items():
         text = re.sub(pattern, words, text)
     return text
 

@@ -27,6 +27,7 @@ COMMANDS = [
     ("export",),
     ("doctor",),
     ("audit",),
+    ("completion",),
     ("policy", "check"),
     ("policy", "show"),
     ("policy", "try"),
