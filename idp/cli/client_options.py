@@ -135,6 +135,7 @@ def fields_of(client: "Client") -> dict[str, Any]:
         "browser_origins": sorted(origins.of(client)),
         "jwks": client.jwks,
         "level": client.level.name.lower(),
+        "logo": client.logo,
         "old_secret_until": client.old_secret_until,
         "old_secret_used_at": client.old_secret_used_at,
         "disabled": client.disabled,

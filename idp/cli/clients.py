@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from idp.cli import client_logos, client_secrets, output, trying
 from idp.cli import client_options as options
-from idp.cli import client_secrets, output, trying
 
 app = typer.Typer(help="Clients: the applications that people sign in to.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -260,6 +260,7 @@ def _set_disabled(which: str, *, disabled: bool, as_json: bool) -> None:
 
 
 app.command("try", epilog=trying.EXAMPLES)(trying.client_try)
+app.command("logo", epilog=client_logos.EXAMPLES)(client_logos.logo)
 app.command("secret", epilog=client_secrets.EXAMPLES)(client_secrets.secret)
 
 

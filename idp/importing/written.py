@@ -65,6 +65,7 @@ def client_line(client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, value in values.items()
         if value is not None and not isinstance(value, _LEFT_OUT)
     }
+    line.pop("logo", None)  # the picture is not written
     line["level"] = client.level.name.lower()
     secrets = {} if client.secret_hash is None else {"secret_hash": client.secret_hash.hex()}
     if client.old_secret_hash is not None:

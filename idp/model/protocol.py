@@ -65,6 +65,7 @@ class Client:
     details_types: frozenset[str] = frozenset()  # of authorization_details that it may ask for (RFC 9396 10)
     require_pushed: bool = False  # it asks by pushed requests alone (RFC 9126 6)
     level: AssuranceLevel = AssuranceLevel.TWO_FACTOR  # what signing in to it takes, whatever it asks for
+    logo: str | None = None  # by which name its picture is asked for
     old_secret_hash: bytes | None = field(default=None, repr=False)  # the secret before, good too until then
     old_secret_until: datetime | None = None
     old_secret_used_at: datetime | None = None  # to within `SEEN_EVERY`; not kept up in the cached client

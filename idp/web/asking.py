@@ -264,6 +264,7 @@ def _consent(show: Show, policy: Policy, here: str, extra: Extra) -> Page:
             for scope in show.ask.scopes
         ),
         host=urlsplit(show.interaction.request.redirect_uri).hostname,
+        logo=show.client.logo,
         who=who_of(show, here),
         problems=extra.problems,
     )

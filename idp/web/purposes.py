@@ -1,5 +1,7 @@
 """Why something is asked, for what and of whom, in the words of the pages."""
 
+from dataclasses import replace
+
 from idp.flows.idp import OURS
 from idp.flows.people.forgotten import LOST_PATH
 from idp.flows.signin.authorize import Show
@@ -14,6 +16,11 @@ AGAIN = {Why.CLIENT_ASKED_LOGIN, Why.MAX_AGE}
 
 def purpose_of(show: Show, policy: Policy, here: str) -> Purpose:
     """Why this is asked, in the words of the pages."""
+    purpose = _purpose(show, policy, here)
+    return purpose if show.client.logo is None else replace(purpose, logo=show.client.logo)
+
+
+def _purpose(show: Show, policy: Policy, here: str) -> Purpose:
     internal = show.client.id in OURS
     name = None if internal else show.client.name
     reason, scopes = show.ask.reason, tuple(scope_line(each, policy) for each in show.ask.scopes)

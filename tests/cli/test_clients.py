@@ -9,6 +9,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 
 from tests.world.commands import Run
+from tests.world.pictures import png
 
 HERE = ("--redirect-uri", "http://localhost:3000/callback")
 
@@ -231,7 +232,7 @@ def test_everything_about_a_client_can_be_changed(idp: Run, name: str, policy: P
     assert set(ran.json["changed"]) == changed - {"browser_origins"}
     assert "client_secret" not in ran.json
     assert "Its secret is forgotten." in ran.json["consequences"]
-    of_secrets = {"client_secret", "old_secret_until", "old_secret_used_at"}
+    of_secrets = {"client_secret", "old_secret_until", "old_secret_used_at", "logo"}
     assert before.keys() - {"client_id", "disabled", *of_secrets} == changed, "a field that cannot be changed"
     back = idp("client", "set", before["client_id"], "--auth-method", "client_secret_basic", "--json").json
     assert len(back["client_secret"]) == 43
@@ -413,3 +414,18 @@ def test_a_policy_is_shown_and_another_is_tried(idp: Run, name: str, policy: Pat
     assert wrong.status == 2
     assert len(wrong.err.splitlines()) > 3
     assert idp("policy", "try", str(tmp_path / "missing.toml")).status == 2
+
+
+def test_a_client_gets_a_logo_and_loses_it(idp: Run, name: str, tmp_path: Path) -> None:
+    assert idp("client", "add", name, *HERE).status == 0
+    file = tmp_path / "shop.png"
+    file.write_bytes(png())
+    assert idp("client", "logo", name, str(file)).out == f"{name} has a logo.\n"
+    assert len(idp("client", "show", name, "--json").json["logo"]) == 32
+    assert idp("client", "logo", name, "--remove").out == f"{name} has no logo any more.\n"
+    assert idp("client", "show", name, "--json").json["logo"] is None
+    file.write_text("<svg/>")
+    wrong = idp("client", "logo", name, str(file))
+    assert (wrong.status, wrong.err) == (1, "The logo is no PNG, JPEG or WebP picture, or not a whole one.\n")
+    for usage in ((), (str(file), "--remove"), (str(tmp_path / "missing.png"),)):
+        assert idp("client", "logo", name, *usage).status == 2

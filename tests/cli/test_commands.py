@@ -40,7 +40,10 @@ COMMANDS = [
     ("email", "test"),
     ("email", "bounces"),
     *(("keys", name) for name in ("list", "rotate", "secret")),
-    *(("client", name) for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove", "try")),
+    *(
+        ("client", name)
+        for name in ("add", "list", "show", "set", "disable", "enable", "secret", "remove", "try", "logo")
+    ),
     *(
         ("user", name)
         for name in (

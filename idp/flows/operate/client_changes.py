@@ -18,7 +18,7 @@ from idp.store.tokens import clients
 
 # What a change of its registration leaves alone, and never tells.
 _SECRETS = ("secret_hash", "old_secret_hash", "old_secret_until", "old_secret_used_at")
-_KEPT = (*_SECRETS, "disabled")
+_KEPT = (*_SECRETS, "logo", "disabled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ client = table(
     *lists("audience", "id_token_claims", "groups", "origins", "details_types"),
     sa.Column("require_pushed", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("level", sa.SmallInteger, nullable=False, server_default=sa.text("2")),
+    sa.Column("logo", sa.Text),
     sa.Column("old_secret_hash", sa.LargeBinary),
     *may_have(Time, "old_secret_until", "old_secret_used_at"),
     sa.Column("created_at", Time, nullable=False),
@@ -39,6 +40,14 @@ client = table(
     sa.CheckConstraint("level >= 2", name="two_factors"),
     sa.CheckConstraint("(old_secret_hash IS NULL) = (old_secret_until IS NULL)", name="old_secret"),
     sa.CheckConstraint("require_pkce OR auth_method <> 'none'", name="public_needs_pkce"),
+)
+
+# Pictures, which are too large for what every process keeps of its clients.
+client_logo = table(
+    "client_logo",
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
 # What was granted, and how that person was authenticated: the family of a code and its refresh tokens.

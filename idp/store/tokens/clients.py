@@ -13,7 +13,7 @@ from idp.store.sql import Sql, values_of
 
 CHANNEL = "stile_clients"
 
-_TOLD = f"RETURNING pg_notify('{CHANNEL}', '')"
+TOLD = f"RETURNING pg_notify('{CHANNEL}', '')"
 # The columns have the names of the fields.
 _NAMES = [each.name for each in fields(Client) if each.name not in {"id", "disabled"}]
 _COLUMNS = ", ".join(_NAMES)
@@ -24,26 +24,26 @@ _SETS = ("grant_types", "scopes", "id_token_claims", "groups", "details_types")
 
 _ALL = Sql(f"SELECT {_CLIENT} FROM client ORDER BY name")
 _LOCK = Sql(f"SELECT {_CLIENT} FROM client WHERE id = :client_id FOR UPDATE")
-_ADD = Sql(f"INSERT INTO client (id, created_at, {_COLUMNS}) VALUES (:id, :now, {_VALUES}) {_TOLD}")
-_CHANGE = Sql(f"UPDATE client SET ({_COLUMNS}) = ({_VALUES}) WHERE id = :id {_TOLD}")
-_DISABLE = Sql(f"UPDATE client SET disabled_at = :disabled_at WHERE id = :client_id {_TOLD}")
+_ADD = Sql(f"INSERT INTO client (id, created_at, {_COLUMNS}) VALUES (:id, :now, {_VALUES}) {TOLD}")
+_CHANGE = Sql(f"UPDATE client SET ({_COLUMNS}) = ({_VALUES}) WHERE id = :id {TOLD}")
+_DISABLE = Sql(f"UPDATE client SET disabled_at = :disabled_at WHERE id = :client_id {TOLD}")
 _SECRET = Sql(f"""
 UPDATE client
 SET secret_hash = :secret_hash, old_secret_until = :keep_until, old_secret_used_at = NULL,
     -- What the name on the right says is how it was before.
     old_secret_hash = CASE WHEN :keep_until::timestamptz IS NOT NULL THEN secret_hash END
 WHERE id = :client_id
-{_TOLD}""")
+{TOLD}""")
 _END_OLD_SECRET = Sql(f"""
 UPDATE client SET old_secret_hash = NULL, old_secret_until = NULL, old_secret_used_at = NULL
 WHERE id = :client_id AND old_secret_hash IS NOT NULL AND old_secret_until > :now
-{_TOLD}""")
+{TOLD}""")
 # Nobody is told: no process has to do anything else for it.
 _OLD_SECRET_USED = Sql("""
 UPDATE client SET old_secret_used_at = :now
 WHERE id = :client_id AND old_secret_hash = :old_secret_hash
   AND (old_secret_used_at IS NULL OR old_secret_used_at < :now)""")
-_DELETE = Sql(f"DELETE FROM client WHERE id = :client_id {_TOLD}")
+_DELETE = Sql(f"DELETE FROM client WHERE id = :client_id {TOLD}")
 # RFC 7523 3
 _USE_ASSERTION = Sql("""
 INSERT INTO client_assertion (hash, expires_at) VALUES (:hash, :expires_at) ON CONFLICT DO NOTHING RETURNING hash""")

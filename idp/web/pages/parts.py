@@ -124,13 +124,14 @@ class Approval:
 class Purpose:
     """What the proof is for. `scopes` are those that need it, for `Why.SCOPE`. No client: our own account pages.
 
-    `approval` is what it approves, for `Why.APPROVAL`.
+    `approval` is what it approves, for `Why.APPROVAL`; `logo` the name of the client's picture.
     """
 
     why: Why = Why.SIGN_IN
     client_name: str | None = None
     scopes: tuple[ScopeLine, ...] = ()
     approval: Approval | None = None
+    logo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

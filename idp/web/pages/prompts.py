@@ -195,6 +195,7 @@ class Consent:
     client_name: str
     scopes: tuple[ScopeLine, ...]
     host: str | None = None
+    logo: str | None = None
     who: Who | None = None
     problems: tuple[Problem, ...] = ()
 
