@@ -7,7 +7,7 @@ import pytest
 from idp.cli.client_options import fields_of
 from idp.flows.opening import read_clients
 from idp.flows.operate.registrations import NewClient
-from idp.web.api.clients import ClientShown, New
+from idp.web.api.clients import ClientShown, NewClientGiven
 from tests.world.api import calling, kind_of, machine_token, with_roles
 from tests.world.provider import Provider
 
@@ -20,7 +20,7 @@ async def token(provider: Provider) -> str:
 
 def test_the_words_are_those_of_the_command(provider: Provider) -> None:
     assert list(ClientShown.__struct_fields__) == list(fields_of(provider.idp.clients["bank"]))
-    assert set(New.__struct_fields__) == {each.name for each in fields(NewClient)}
+    assert set(NewClientGiven.__struct_fields__) == {each.name for each in fields(NewClient)}
 
 
 async def test_a_client_is_registered_and_works(provider: Provider, token: str) -> None:

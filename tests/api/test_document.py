@@ -42,6 +42,14 @@ def test_it_is_openapi(described: dict[str, Any]) -> None:
     assert described["servers"] == [{"url": f"{ISSUER}/api/v1"}]
 
 
+def test_every_type_has_a_name_of_its_own_and_every_parameter_is_told(described: dict[str, Any]) -> None:
+    assert [name for name in described["components"]["schemas"] if not name.isalnum()] == []
+    for endpoint in routes.ENDPOINTS:
+        told = described["paths"][plain(endpoint.path)][endpoint.method.lower()].get("parameters", [])
+        there = {one["name"] for one in told if one["in"] == "query"}
+        assert there == set(endpoint.query.__struct_fields__)
+
+
 def test_each_endpoint_names_its_scopes_and_refusals(described: dict[str, Any]) -> None:
     for methods in described["paths"].values():
         for operation in methods.values():

@@ -20,7 +20,7 @@ from idp.web.api.reading import invalid
 Jwks = dict[str, Any] | None
 
 
-class Changes(Body, frozen=True, kw_only=True):
+class ClientChanges(Body, frozen=True, kw_only=True):
     """What a client is registered with. What is left out stays as it is, or is as `idp client add` has it."""
 
     name: Text | UnsetType = UNSET
@@ -48,7 +48,7 @@ class Changes(Body, frozen=True, kw_only=True):
     level: Text | UnsetType = UNSET
 
 
-class New(Changes, frozen=True, kw_only=True):
+class NewClientGiven(ClientChanges, frozen=True, kw_only=True):
     """A client to register."""
 
     name: Text
@@ -87,13 +87,13 @@ class ClientShown(msgspec.Struct, frozen=True, kw_only=True):
     disabled: bool
 
 
-class Explained(ClientShown, frozen=True, kw_only=True):
+class ClientExplained(ClientShown, frozen=True, kw_only=True):
     """A client, and which of its scopes it gets from nobody, with the reason."""
 
     left_out: dict[str, str]
 
 
-class Changed(ClientShown, frozen=True, kw_only=True):
+class ClientChanged(ClientShown, frozen=True, kw_only=True):
     """A client as it is now, what changed and what follows. A secret is given where it had none, once."""
 
     changed: list[str]
@@ -101,7 +101,7 @@ class Changed(ClientShown, frozen=True, kw_only=True):
     client_secret: str | None = None
 
 
-class Secret(ClientShown, frozen=True, kw_only=True):
+class ClientSecret(ClientShown, frozen=True, kw_only=True):
     """A client and its secret, given once; null for one that has none."""
 
     client_secret: str | None
@@ -124,7 +124,7 @@ class Clients(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class Search(Paged, frozen=True, kw_only=True):
+class ClientSearch(Paged, frozen=True, kw_only=True):
     """Which clients."""
 
     search: Annotated[str, msgspec.Meta(max_length=200, description="Part of a name or a client id.")] = ""
@@ -143,13 +143,13 @@ def shown(client: Client) -> dict[str, Any]:
     }
 
 
-def _plain(body: Changes) -> dict[str, Any]:
+def _plain(body: ClientChanges) -> dict[str, Any]:
     """As `NewClient` takes it."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given(body).items()}
 
 
 async def _list(asked: Asked) -> Done:
-    query: Search = asked.query
+    query: ClientSearch = asked.query
     page = await client_page(asked.idp, containing=query.search, after=query.after, limit=query.limit)
     return Done(Clients(clients=[ClientShown(**shown(one)) for one in page.clients], total=page.count, next=page.after))
 
@@ -160,14 +160,14 @@ async def _add(asked: Asked) -> Done:
 
 
 def _secret(registered: Registered, *, at: str | None = None) -> Done:
-    body = Secret(**shown(registered.client), client_secret=registered.secret)
+    body = ClientSecret(**shown(registered.client), client_secret=registered.secret)
     return Done(body, etag=version_of(registered.client), at=at)
 
 
 async def _show(asked: Asked) -> Done:
     found = await find_client(asked.idp, asked.path["client_id"])
     client, left_out = await explain_client(asked.idp, found.id)
-    return Done(Explained(**shown(client), left_out=left_out), etag=version_of(client))
+    return Done(ClientExplained(**shown(client), left_out=left_out), etag=version_of(client))
 
 
 async def _change(asked: Asked) -> Done:
@@ -175,7 +175,7 @@ async def _change(asked: Asked) -> Done:
     if not changes:
         raise invalid("Say what to change.")
     done = await edit_client(asked.idp, asked.path["client_id"], changes, expected=asked.expected)
-    body = Changed(
+    body = ClientChanged(
         **shown(done.after),
         changed=list(done.changed),
         consequences=list(done.consequences),
@@ -186,7 +186,7 @@ async def _change(asked: Asked) -> Done:
 
 async def _would_change(asked: Asked) -> Done:
     done = await edit_client(asked.idp, asked.path["client_id"], _plain(asked.body), dry_run=True)
-    body = Changed(**shown(done.after), changed=list(done.changed), consequences=list(done.consequences))
+    body = ClientChanged(**shown(done.after), changed=list(done.changed), consequences=list(done.consequences))
     return Done(body)
 
 
@@ -221,7 +221,9 @@ _SEE, _CHANGE = Act.SEE_CLIENTS, Act.CHANGE_CLIENTS
 _SECRET = ("client_secret",)
 
 ENDPOINTS = (
-    Endpoint("GET", "/clients", "list_clients", _SEE, _list, "Applications by name", query=Search, answers=Clients),
+    Endpoint(
+        "GET", "/clients", "list_clients", _SEE, _list, "Applications by name", query=ClientSearch, answers=Clients
+    ),
     Endpoint(
         "POST",
         "/clients",
@@ -229,13 +231,13 @@ ENDPOINTS = (
         _CHANGE,
         _add,
         "Register an application",
-        takes=New,
-        answers=Secret,
+        takes=NewClientGiven,
+        answers=ClientSecret,
         status=201,
         secrets=_SECRET,
         versioned=True,
     ),
-    Endpoint("GET", _ONE, "show_client", _SEE, _show, "An application", answers=Explained, versioned=True),
+    Endpoint("GET", _ONE, "show_client", _SEE, _show, "An application", answers=ClientExplained, versioned=True),
     Endpoint(
         "PATCH",
         _ONE,
@@ -244,8 +246,8 @@ ENDPOINTS = (
         _change,
         "Change an application",
         "What is left out stays. The answer says what follows.",
-        takes=Changes,
-        answers=Changed,
+        takes=ClientChanges,
+        answers=ClientChanged,
         secrets=_SECRET,
         versioned=True,
         guarded=True,
@@ -258,8 +260,8 @@ ENDPOINTS = (
         _would_change,
         "What would follow from a change",
         "Nothing is changed.",
-        takes=Changes,
-        answers=Changed,
+        takes=ClientChanges,
+        answers=ClientChanged,
     ),
     Endpoint(
         "POST",
@@ -270,12 +272,14 @@ ENDPOINTS = (
         "Give an application another secret",
         "The one before stops working at once, or after the time that is said.",
         takes=NewSecret,
-        answers=Secret,
+        answers=ClientSecret,
         secrets=_SECRET,
     ),
     Endpoint("DELETE", f"{_ONE}/secret/old", "end_old_secret", _CHANGE, _end_old_secret, "End the secret before"),
-    Endpoint("POST", f"{_ONE}/disable", "disable_client", _CHANGE, _disable, "Refuse all it asks", answers=Explained),
-    Endpoint("POST", f"{_ONE}/enable", "enable_client", _CHANGE, _enable, "Answer it again", answers=Explained),
+    Endpoint(
+        "POST", f"{_ONE}/disable", "disable_client", _CHANGE, _disable, "Refuse all it asks", answers=ClientExplained
+    ),
+    Endpoint("POST", f"{_ONE}/enable", "enable_client", _CHANGE, _enable, "Answer it again", answers=ClientExplained),
     Endpoint(
         "DELETE",
         _ONE,

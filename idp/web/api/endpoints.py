@@ -11,6 +11,7 @@ from idp.flows.idp import Idp
 from idp.policy import RIGHTS, Act
 
 MOST = 500  # of one page
+_LONGEST_KEY = 64
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,3 +95,11 @@ def given(body: Body) -> dict[str, Any]:
     """The members that were sent, of a body whose others are UNSET."""
     values = ((name, getattr(body, name)) for name in body.__struct_fields__)
     return {name: value for name, value in values if value is not msgspec.UNSET}
+
+
+def key_in(text: str) -> bytes:
+    """The key that an address names; empty, as nothing is called, where it is none."""
+    try:
+        return bytes.fromhex(text) if text.isascii() and text.isalnum() and len(text) <= _LONGEST_KEY else b""
+    except ValueError:
+        return b""

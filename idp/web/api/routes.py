@@ -9,14 +9,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.web.api import clients, policy, sending
+from idp.web.api import audit, clients, factors, people, policy, presence, sending
 from idp.web.api.answering import answered
 from idp.web.api.document import document
 from idp.web.api.endpoints import Endpoint
 from idp.web.api.problems import API
 from idp.web.door import idp_of
 
-ENDPOINTS: tuple[Endpoint, ...] = (*clients.ENDPOINTS, *policy.ENDPOINTS, *sending.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *people.ENDPOINTS,
+    *presence.ENDPOINTS,
+    *factors.ENDPOINTS,
+    *clients.ENDPOINTS,
+    *policy.ENDPOINTS,
+    *sending.ENDPOINTS,
+    *audit.ENDPOINTS,
+)
 DOCUMENT = f"{API}/openapi.json"
 
 

@@ -15,10 +15,8 @@ from idp.policy import Act
 from idp.sms.phone import spelled
 from idp.store.delivery.denials import Denials, Traffic
 from idp.store.delivery.messages import Logged
-from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Paged
+from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Paged, key_in
 from idp.web.api.reading import invalid
-
-_HEX = 64
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +52,7 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class Wanted(Paged, frozen=True, kw_only=True):
+class DeliverySearch(Paged, frozen=True, kw_only=True):
     """Which messages."""
 
     state: Annotated[str, msgspec.Meta(max_length=20, description=f"One of {', '.join(STATES)}.")] | None = None
@@ -159,7 +157,7 @@ async def _now(asked: Asked) -> Done:
 
 
 async def _deliveries(asked: Asked) -> Done:
-    query: Wanted = asked.query
+    query: DeliverySearch = asked.query
     try:
         after = None if query.after is None else UUID(query.after)
     except ValueError:
@@ -183,12 +181,7 @@ async def _blocks(asked: Asked) -> Done:
 
 
 async def _open_block(asked: Asked) -> Done:
-    named: str = asked.path["block"]
-    try:
-        key = bytes.fromhex(named) if named.isascii() and len(named) <= _HEX else b""
-    except ValueError:
-        key = b""
-    return Done(Opened(region=await open_block(asked.idp, key)))
+    return Done(Opened(region=await open_block(asked.idp, key_in(asked.path["block"]))))
 
 
 async def _explain(asked: Asked) -> Done:
@@ -230,7 +223,7 @@ ENDPOINTS = (
         _SEE,
         _deliveries,
         "What became of messages",
-        query=Wanted,
+        query=DeliverySearch,
         answers=Deliveries,
     ),
     Endpoint("GET", "/sending/spending", "show_spending", _SEE, _spending, "Money and denials", answers=Money),
