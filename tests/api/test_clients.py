@@ -1,5 +1,6 @@
 """Applications by the API: what the command does, in the same words."""
 
+import base64
 from dataclasses import fields
 
 import pytest
@@ -9,6 +10,7 @@ from idp.flows.opening import read_clients
 from idp.flows.operate.registrations import NewClient
 from idp.web.api.clients import ClientShown, NewClientGiven
 from tests.world.api import calling, kind_of, machine_token, with_roles
+from tests.world.pictures import png
 from tests.world.provider import Provider
 
 
@@ -72,6 +74,18 @@ async def test_pages_go_on_where_the_one_before_ended(provider: Provider, token:
                 break
             parameters["after"] = page["next"]
     assert names == ["Acme Bank", "Acme Notes", "Acme Reports"]
+
+
+async def test_a_logo_is_a_picture(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        given = {"content": base64.b64encode(png()).decode()}
+        named = await http.put("clients/bank/logo", json=given)
+        assert named.status_code == 200, named.text
+        assert (await http.get("clients/bank")).json()["logo"] == named.json()["logo"] is not None
+        for wrong in ("PHN2Zz48L3N2Zz4=", "no base64!", 7):
+            assert kind_of(await http.put("clients/bank/logo", json={"content": wrong})) == (422, "invalid")
+        assert (await http.delete("clients/bank/logo")).status_code == 204
+        assert (await http.get("clients/bank")).json()["logo"] is None
 
 
 async def test_what_is_not_there_is_not_there(provider: Provider, token: str) -> None:

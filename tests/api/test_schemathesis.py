@@ -52,7 +52,7 @@ async def token(provider: Provider) -> str:
     database=None,
     suppress_health_check=[*HealthCheck],
 )
-async def test_every_answer_is_one_that_was_described(provider: Provider, token: str, case: Case) -> None:
+async def test_every_answer_is_one_that_was_described(provider: Provider, token: str, case: Case[Any]) -> None:
     sent: dict[str, Any] = case.as_transport_kwargs(base_url=f"{ISSUER}/api/v1")
     given_ = {name: sent[name] for name in ("params", "json") if sent.get(name) is not None}
     content = {"content": sent["data"]} if sent.get("data") is not None else {}

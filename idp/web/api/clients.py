@@ -82,6 +82,7 @@ class ClientShown(msgspec.Struct, frozen=True, kw_only=True):
     browser_origins: list[str]
     jwks: Jwks
     level: str
+    logo: str | None
     old_secret_until: datetime | None
     old_secret_used_at: datetime | None
     disabled: bool

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.web.api import audit, clients, factors, people, policy, presence, sending
+from idp.web.api import audit, clients, factors, logos, people, policy, presence, sending
 from idp.web.api.answering import answered
 from idp.web.api.document import document
 from idp.web.api.endpoints import Endpoint
@@ -21,6 +21,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *presence.ENDPOINTS,
     *factors.ENDPOINTS,
     *clients.ENDPOINTS,
+    *logos.ENDPOINTS,
     *policy.ENDPOINTS,
     *sending.ENDPOINTS,
     *audit.ENDPOINTS,
