@@ -1,37 +1,77 @@
-"""`idp sms log` and `idp sms unblock`: what was sent to a person, and numbers that nothing is sent to."""
+"""`idp sms log`, `idp sms blocks` and `idp sms unblock`: what was sent, and numbers that nothing is sent to."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from idp.cli import output
-from idp.cli.people import Name
 
 if TYPE_CHECKING:
     from idp.store.delivery.messages import Logged
 
-LOG_EXAMPLES = "\b\nExamples:\n  idp sms log ada\n  idp sms log ada --limit 3 --json"
+LOG_EXAMPLES = (
+    "\b\nExamples:\n  idp sms log ada\n  idp sms log ada --limit 3 --json\n"
+    "  idp sms log              to everybody, in the last 24 hours"
+)
+BLOCKS_EXAMPLES = "\b\nExamples:\n  idp sms blocks\n  idp sms blocks --open 1f0c…      the number of a row of the list"
 UNBLOCK_EXAMPLES = "\b\nExamples:\n  idp sms unblock +37251234567"
 
 
 def log(
-    name: Name,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The username.  [default: everybody]", show_default=False)
+    ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the latest messages to show.")] = 10,
     as_json: output.Json = False,
 ) -> None:
-    """Show the latest messages to a person: what became of each try, and what the provider calls it.
+    """Show the latest messages to a person, or to everybody: what became of each try, and what the provider calls it.
 
     Numbers are masked. A text message that left has an outcome; receipts, where the provider sends them, tell more.
     """
     from idp.flows.operate.deliveries import sent_to
+    from idp.flows.operate.sending import deliveries_page
     from idp.serving.place import run
 
-    found = run(lambda idp: sent_to(idp, name, limit=limit))
+    if name is None:
+        found = list(run(lambda idp: deliveries_page(idp, limit=limit)).lines)
+    else:
+        found = run(lambda idp: sent_to(idp, name, limit=limit))
     rows = [_row(to, one) for to, one in found]
     headings = ("WHEN", "TO", "KIND", "GATEWAY", "OUTCOME", "DELIVERY", "PROVIDER'S ID", "PARTS", "COST")
-    text = output.table(headings, rows) or f"Nothing was sent to {name} lately."
+    text = output.table(headings, rows) or f"Nothing was sent to {name or 'anybody'} lately."
     output.show({"username": name, "messages": [_fields(to, one) for to, one in found]}, text, as_json=as_json)
+
+
+def blocks(
+    open_: Annotated[
+        str | None, typer.Option("--open", metavar="BLOCK", help="Let codes go to this block of numbers again.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """List the blocks of numbers that are closed to people who never verified theirs; or open one again.
+
+    What a block is called does not tell its numbers. `idp sms rules` says when one is closed.
+    """
+    from idp.flows.operate.sending import closed_blocks, open_block
+    from idp.serving.place import run
+
+    if open_ is not None:
+        try:
+            key = bytes.fromhex(open_)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{open_!r} is no block: `idp sms blocks` lists them", param_hint="'--open'"
+            ) from None
+        region = run(lambda idp: open_block(idp, key))
+        said = f"A block of {region} is open again."
+        output.show({"block": key.hex(), "region": region, "opened": True}, said, as_json=as_json)
+        return
+    found = run(closed_blocks)
+    rows = [(one.key.hex(), one.region, output.when(one.closed_until)) for one in found]
+    text = output.table(("BLOCK", "COUNTRY", "CLOSED UNTIL"), rows) or "No block of numbers is closed."
+    listed = [{"block": one.key.hex(), "region": one.region, "closed_until": one.closed_until} for one in found]
+    output.show({"blocks": listed}, text, as_json=as_json)
 
 
 def _row(to: str, one: "Logged") -> tuple[object, ...]:

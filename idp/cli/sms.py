@@ -138,6 +138,7 @@ def fake(
 
 
 app.command("log", epilog=deliveries.LOG_EXAMPLES)(deliveries.log)
+app.command("blocks", epilog=deliveries.BLOCKS_EXAMPLES)(deliveries.blocks)
 app.command("unblock", epilog=deliveries.UNBLOCK_EXAMPLES)(deliveries.unblock)
 
 

@@ -37,6 +37,7 @@ COMMANDS = [
     ("sms", "log"),
     ("sms", "rules"),
     ("sms", "unblock"),
+    ("sms", "blocks"),
     ("email", "test"),
     ("email", "bounces"),
     *(("keys", name) for name in ("list", "rotate", "secret")),

@@ -49,6 +49,11 @@ def test_what_was_sent_to_a_person_is_shown_masked_and_a_number_is_unblocked(
     assert "•••" in ran.out
     assert gateway.sent[0].to not in ran.out
     assert idp("sms", "log", "nobody-there").status == 1
+    assert idp("sms", "log", "--json").json["messages"][0]["to"] == line["to"]
+    assert idp("sms", "blocks").out == "No block of numbers is closed.\n"
+    assert idp("sms", "blocks", "--json").json == {"blocks": []}
+    assert idp("sms", "blocks", "--open", "what").status == 2
+    assert idp("sms", "blocks", "--open", "00ff").err == "This block of numbers is not closed.\n"
     assert idp("sms", "unblock", "+37256789045", "--json").json["reason"] == "opted_out"
     assert idp("sms", "unblock", "+37256789045", "--json").json["unblocked"] is False
     assert "Nothing was in the way" in idp("sms", "unblock", "+37256789045").out
