@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
 from idp.model import AssuranceLevel, Role
+from idp.web.console import tables
 from tests.world.provider import PASSWORD, Browser, Provider
 
 ROLES = {"admins": Role.ADMIN, "desk": Role.HELPDESK, "audit": Role.AUDITOR}
@@ -98,3 +100,99 @@ async def test_a_page_costs_no_more_than_this_beside_its_room(provider: Provider
     page = await browser.get(path)
     assert page.status_code == 200, page.text[:3000]
     assert len(provider.statements) <= most + 1, provider.statements
+
+
+async def test_a_proof_for_the_account_pages_does_not_open_the_console(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await browser.get("/account/authenticators/new")
+    await browser.submit("/password", username="alice", password=PASSWORD)
+    page = await browser.submit("/totp", code=provider.totp("alice"))
+    assert page.url.path == "/account/authenticators/new"
+    page = await browser.get("/admin/people")
+    assert "/i/" in page.url.path
+
+
+async def test_a_role_that_is_taken_away_ends_at_the_next_request(provider: Provider) -> None:
+    await give(provider, "admins")
+    await edit_person(provider.idp, "bob", {"groups": ["admins"]})
+    browser = provider.browser()
+    assert (await come_in(provider, browser)).status_code == 200
+    await give(provider, None)
+    assert (await browser.get("/admin/people")).status_code == 404
+
+
+@pytest.mark.parametrize(("group", "offered"), [("audit", False), ("desk", False), ("admins", True)])
+async def test_what_a_role_may_not_do_is_neither_offered_nor_done(
+    provider: Provider, group: str, offered: bool
+) -> None:
+    await give(provider, group)
+    browser = provider.browser()
+    await come_in(provider, browser)
+    bob = await of(provider, "bob")
+    page = await browser.get(bob)
+    assert (f"{bob}/remove" in page.text) is offered
+    page = await browser.get(f"{bob}/remove")
+    if "/i/" in page.url.path:
+        page = await browser.submit("/totp", code=provider.totp("alice"))
+    assert page.status_code == (200 if offered else 403)
+
+
+async def test_a_form_that_outlived_its_proof_comes_back_as_it_was(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    path = f"{await of(provider, 'bob')}/edit"
+    await browser.get(path)
+    if browser.page is not None and "/i/" in browser.page.url.path:
+        await browser.submit("/totp", code=provider.totp("alice"))
+    provider.clock.move(timedelta(minutes=6))
+    page = await browser.submit(path, name="Robert Tables")
+    assert "/i/" in page.url.path
+    page = await browser.submit("/totp", code=provider.totp("alice"))
+    assert 'value="Robert Tables"' in page.text
+    assert (await find_user(provider.idp, "bob")).account.name != "Robert Tables", "nobody pressed the button again"
+    await browser.submit(path)
+    assert (await find_user(provider.idp, "bob")).account.name == "Robert Tables"
+
+
+async def test_the_second_of_two_administrators_sees_what_the_first_changed(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    path = f"{await of(provider, 'bob')}/edit"
+    await browser.get(path)
+    if browser.page is not None and "/i/" in browser.page.url.path:
+        await browser.submit("/totp", code=provider.totp("alice"))
+    await edit_person(provider.idp, "bob", {"name": "Bob the First"})
+    page = await browser.submit(path, name="Bob the Second")
+    assert page.status_code == 409
+    assert "meanwhile" in page.text
+    assert "Bob the First" in page.text
+    assert 'value="Bob the Second"' in page.text
+    assert (await find_user(provider.idp, "bob")).account.name == "Bob the First"
+
+
+async def test_whoever_is_invited_gets_a_link_that_is_shown_once(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    page = await change(provider, browser, "/admin/people/invite", username="carol")
+    assert "/invited" in page.text or "Copy this now" in page.text
+    assert "Copy this now" not in (await browser.get(page.url.path)).text
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
+def test_a_table_holds_no_formula(value: str) -> None:
+    assert tables.quoted(value) == f"'{value}"
+    assert tables.line([value]).startswith("\"'")
+
+
+async def test_the_list_of_people_comes_as_a_file(provider: Provider) -> None:
+    await give(provider, "admins")
+    await edit_person(provider.idp, "bob", {"name": "=HYPERLINK(1)"})
+    browser = provider.browser()
+    await come_in(provider, browser)
+    page = await browser.get("/admin/people.csv")
+    assert page.headers["content-type"].startswith("text/csv")
+    assert '"\'=HYPERLINK(1)"' in page.text

@@ -21,7 +21,7 @@ _CHANGE = "/[a-z-]{1,40}"
 # The first that fits says which scopes open a page. What changes something asks for the scope of its act.
 _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (CONSOLE_PATH, (operating.PEOPLE_READ, operating.SENDING_READ, operating.AUDIT_READ)),
-    (f"{PEOPLE_PATH}/(new|invite)", (operating.PEOPLE_WRITE,)),
+    (f"{PEOPLE_PATH}/invite", (operating.PEOPLE_WRITE,)),
     (rf"{PEOPLE_PATH}(\.csv|{_ONE})?", (operating.PEOPLE_READ,)),
     (f"{PEOPLE_PATH}{_ONE}/(reset|recover|authenticator)", (operating.FACTORS_WRITE,)),
     (f"{PEOPLE_PATH}{_ONE}{_CHANGE}", (operating.PEOPLE_WRITE,)),
@@ -43,10 +43,10 @@ class Staff:
     inside: Inside
     operator: Operator
 
-    def may(self, idp: Idp, act: Act, *, on: Collection[str] | None = None) -> bool:
+    def may(self, idp: Idp, act: Act, *, on: Collection[str] | None = None, into: Collection[str] = ()) -> bool:
         """Whether their role lets them do this, whatever they have to prove first."""
         whole = replace(self.operator, scopes=frozenset(RIGHTS[act].scopes))
-        return denied(whole, act, idp.policy, on=on) is None
+        return denied(whole, act, idp.policy, on=on, into=into) is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from starlette.routing import Route
 
 from idp.flows.idp import CONSOLE_PATH
 from idp.flows.people.console import AUDIT_PATH, CLIENTS_PATH, MESSAGES_PATH, PEOPLE_PATH, POLICY_PATH
-from idp.web.console import clients, forms, overview, people, policy, trail
+from idp.web.console import clients, forms, inviting, overview, people, policy, trail
 
 ROUTES = [
     Route(CONSOLE_PATH, overview.front, methods=["GET"]),
     Route(PEOPLE_PATH, people.people, methods=["GET"]),
     Route(f"{PEOPLE_PATH}.csv", people.people_csv, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/invite", inviting.ask, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/invite", inviting.make, methods=["POST"]),
     Route(f"{PEOPLE_PATH}/{{id}}", people.person, methods=["GET"]),
     Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.ask, methods=["GET"]),
     Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.make, methods=["POST"]),

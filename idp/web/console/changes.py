@@ -49,11 +49,11 @@ class Change:
     follows: Callable[[Idp, UUID], Awaitable[Sequence[str]]] | None = None
 
 
-_MAIL = Input("mail", mark("Send it by email, instead of showing it to me"), kind="checkbox")
+MAIL = Input("mail", mark("Send it by email, instead of showing it to me"), kind="checkbox")
 
 
 def _mail(_: Idp, person: Person) -> Sequence[Input]:
-    return (_MAIL,) if person.account.email else ()
+    return (MAIL,) if person.account.email else ()
 
 
 async def _disable(idp: Idp, who: UUID, _: Form, __: Person) -> Done:

@@ -35,6 +35,7 @@ async def ask(request: Request) -> Response:
     except IdpError as error:
         return missing(request, error)
     told = said(request)
+    there = change.inputs(idp, person)
     shown = Edit(
         frame=frame(request, staff),
         title=change.title,
@@ -44,9 +45,10 @@ async def ask(request: Request) -> Response:
         button=change.button,
         consequences=change.consequences,
         follows=follows,
-        inputs=[again(one, told) for one in change.inputs(idp, person)],
+        inputs=[again(one, told) for one in there],
         # What was typed was typed beside what was seen then.
         version=told.typed.get("version", "") if told.waiting else version_of(person.account),
+        now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
         grave=change.grave,
         said=told.wrong,
         waiting=told.waiting,

@@ -59,7 +59,7 @@ async def people(request: Request) -> Response:
     found = await people_page(idp, containing=wanted, after=given.get("after") or None, limit=PAGE)
     acts = []
     if staff.may(idp, Act.INVITE):
-        acts = [Link(mark("Invite somebody"), f"{here}/invite"), Link(mark("Add somebody"), f"{here}/new")]
+        acts = [Link(mark("Invite somebody"), f"{here}/invite")]
     shown = Listing(
         frame=frame(request, staff),
         title=mark("People"),

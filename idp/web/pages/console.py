@@ -116,7 +116,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One change as a form of its own: what it is, what follows, and a button. `said` is why it was not done."""
+    """One change as a form of its own: what it is, what follows, and a button. `said` is why it was not done.
+
+    `now` is what somebody else made of it meanwhile, where that is not what was typed.
+    """
 
     template: ClassVar[str] = "admin/edit.html"
     frame: Frame
@@ -129,6 +132,7 @@ class Edit:
     follows: Sequence[str] = ()
     inputs: Sequence[Input] = ()
     version: str = ""
+    now: Sequence[tuple[str, str]] = ()
     grave: bool = False
     said: str = ""
     waiting: bool = False

@@ -1,0 +1,75 @@
+"""The page where an operator invites somebody: a new account, and the link that its owner sets it up with."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.catalogue import mark
+from idp.errors import IdpError
+from idp.flows.idp import Idp
+from idp.flows.operate.invitations import invite
+from idp.flows.people.console import PEOPLE_PATH, Staff
+from idp.policy import Act
+from idp.web.console.changes import MAIL
+from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
+from idp.web.console.forms import again
+from idp.web.door import idp_of
+from idp.web.pages.console import Edit, Input
+from idp.web.rooms import url
+
+
+def _inputs(idp: Idp, staff: Staff) -> Sequence[Input]:
+    # A group that gives a role is an administrator's to give.
+    groups = [group for group in idp.policy.groups if staff.may(idp, Act.INVITE, into=[group])]
+    return (
+        Input("username", mark("Username"), required=True),
+        Input("name", mark("Name")),
+        Input("email", mark("Email address")),
+        Input("phone", mark("Phone"), hint=mark("With + and the country code, if you know that it is theirs.")),
+        MAIL,
+        *(Input(f"group-{group}", group, kind="checkbox") for group in groups),
+    )
+
+
+async def ask(request: Request) -> Response:
+    """GET /admin/people/invite."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    told = said(request)
+    shown = Edit(
+        frame=frame(request, staff),
+        title=mark("Invite somebody"),
+        about="",
+        action=request.url.path,
+        back=url(request, PEOPLE_PATH),
+        button=mark("Invite"),
+        consequences=(mark("They get a link, with which they choose a password and set up a second step."),),
+        inputs=[again(one, told) for one in _inputs(idp_of(request), staff)],
+        said=told.wrong,
+        waiting=told.waiting,
+    )
+    return show(request, staff, shown, status=told.status)
+
+
+async def make(request: Request) -> Response:
+    """POST /admin/people/invite."""
+    found = await come_in_with(request)
+    if isinstance(found, Response):
+        return found
+    _, form = found
+    idp = idp_of(request)
+    try:
+        invited = await invite(
+            idp,
+            username=form.get("username"),
+            mail=bool(form.get("mail")),
+            email=form.get("email").strip() or None,
+            phone=form.get("phone").strip() or None,
+            name=form.get("name").strip() or None,
+            groups=[group for group in idp.policy.groups if form.get(f"group-{group}")],
+        )
+    except IdpError as error:
+        return refused(request, form, error)
+    return done(request, f"{PEOPLE_PATH}/{invited.account.id}", mark("The invitation is made."), once=invited.address)
