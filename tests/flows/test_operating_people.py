@@ -348,6 +348,17 @@ async def test_the_trail_is_searched_and_paged(house: Provider) -> None:
         await audit_page(house.idp, everything)
 
 
+async def test_a_page_of_the_trail_is_one_statement_that_asks_for_nothing_else(provider: Provider) -> None:
+    statements: list[str] = []
+    provider.idp.db.on_statement = statements.append
+    await audit_page(provider.idp, Search(event="account"), limit=10**9)
+    await audit_page(provider.idp, Search(), limit=0)
+    # A plan is made once for all values: what is not asked for must not stand in it.
+    assert len(statements) == 2
+    assert not any("IS NULL" in statement for statement in statements)
+    assert "WHERE true" in statements[1]
+
+
 async def test_who_follows_the_trail_sees_each_row_once(provider: Provider) -> None:
     seen: list[str] = []
 

@@ -17,7 +17,7 @@ from idp.store import audits
 from idp.store.audits import Entry, Wanted
 from idp.typed import fold
 
-PAGE = 1000
+PAGE, MOST = 1000, 10_000
 # A row is there when its transaction ends, which may be a little after the time that it says.
 _LATE = timedelta(seconds=30)
 
@@ -47,8 +47,9 @@ class Search:
 
 
 async def audit_page(idp: Idp, search: Search, *, after: str | None = None, limit: int = 100) -> Trail:
-    """The newest rows, in one statement; a second one where a person is named. Raises `NotThere`, `NotAcceptable`."""
+    """The newest rows, `MOST` at most. Raises `NotThere`, and `NotAcceptable` for a place that is none."""
     permit(idp, Act.SEE_AUDIT)
+    limit = max(1, min(limit, MOST))
     found = await audits.some(idp.db, await _wanted(idp, search), before=_read(after), limit=limit + 1)
     return Trail(found[:limit], _written(found[limit - 1]) if len(found) > limit else None)
 
