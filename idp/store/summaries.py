@@ -6,7 +6,7 @@ from datetime import datetime
 from idp.store.engine import Conn
 from idp.store.sql import Sql
 
-# By the index of `at` and `name` alone, whatever else the rows hold.
+# By the index of `at`: a day of rows, whatever there is of older ones.
 _HOURS = Sql("""
 SELECT date_trunc('hour', at, 'UTC') AS hour, name, count(*) AS count
 FROM audit_event
