@@ -23,6 +23,7 @@ _HALF = re.compile(r"%(?![0-9A-Fa-f]{2})")  # RFC 3986 2.1; some servers take %u
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _PARAMETERS = re.compile(r";[^/]*")  # RFC 3986 3.3: some take `/admin;x=1` for `/admin`
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\\\]")
+_UNSEEN = {"Mn", "Me", "Cf"}
 _WORD = re.compile(r"[A-Za-z0-9_-]")
 
 
@@ -57,26 +58,37 @@ def readings(target: str) -> frozenset[str] | None:
     if len(target) > LONGEST_TARGET or not _TARGET.fullmatch(path) or "#" in path or _HALF.search(path):
         return None
     found: set[str] = set()
+    paths = {path}
     for _ in range(_DECODINGS):
+        # some leave parameters out before they decode: to them `/;%2fx/admin` is `/admin`
+        paths |= {_PARAMETERS.sub("", each) for each in paths}
         try:
-            path = unquote_to_bytes(path).decode("utf-8")
+            paths = {unquote_to_bytes(each).decode("utf-8") for each in paths}
         except UnicodeDecodeError:
             return None
-        for reading in _cases(path):
+        for reading in (reading for each in paths for reading in _cases(each)):
             segments = [segment for segment in reading.split("/") if segment]  # two slashes are one to many
             if _CONTROL.search(reading) or any(map(_is_dots, segments)):
                 return None
             found.add("/" + "/".join(segments))
-        if not _ENCODED.search(path):
+        if not any(map(_ENCODED.search, paths)):
             return frozenset(found)
     return None
 
 
 def _cases(path: str) -> Iterator[str]:
-    # what folds case may fold more: U+FF0F is a slash to some
-    plain = unicodedata.normalize("NFKC", path).casefold()
-    yield plain
-    yield _PARAMETERS.sub("", plain)
+    # what folds case may fold more: U+FF0F is a slash to some, and a dotless i an I
+    for folded in {unicodedata.normalize("NFKC", path).casefold(), _bare(path)}:
+        yield folded
+        yield _PARAMETERS.sub("", folded)
+
+
+def _bare(path: str) -> str:
+    """Without accents and what nobody sees, as some look up the name of a page."""
+    if path.isascii():
+        return path.casefold()
+    letters = unicodedata.normalize("NFKD", path.upper())
+    return "".join(each for each in letters if unicodedata.category(each) not in _UNSEEN).casefold()
 
 
 def _is_dots(segment: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from idp.cli import check_sites
 from tests.world.caddy import CADDY
 from tests.world.caddy import MISSING as NO_CADDY
-from tests.world.guarded import PAGE, Surfer, application, behind, heard, rows, rule
+from tests.world.guarded import PAGE, SPELLINGS, Surfer, application, behind, heard, rows, rule
 from tests.world.listening import served
 from tests.world.nginx import MISSING, NGINX, free_port
 from tests.world.policies import BEFORE
@@ -84,6 +84,14 @@ async def test_what_comes_from_outside_never_reaches_the_application(alice: Surf
         }
 
 
+async def test_no_other_spelling_of_a_header_is_taken_for_it(alice: Surfer, site: str) -> None:
+    """To an application behind CGI, WSGI or PHP a hyphen and an underscore are one."""
+    await enters(alice, site + "/")
+    for spelt in SPELLINGS:
+        told = heard(await alice.http.get(f"{site}/", headers={**PAGE, spelt: "forged"}))
+        assert "forged" not in [value for values in told.values() for value in values], spelt
+
+
 async def test_nobody_gets_past_by_another_way_to_write_it(
     provider: Provider, alice: Surfer, site: str, port: int
 ) -> None:
@@ -91,7 +99,8 @@ async def test_nobody_gets_past_by_another_way_to_write_it(
     held = {"Cookie": f"stile-site-{port}={alice.http.cookies.get(f'stile-site-{port}')}"}
     targets = (
         "/admin", "/ADMIN", "//admin", "/%61dmin", "/%2561dmin", "/admin;x", "/x/../admin", "/x/%2e%2e/admin",
-        "/x/..;/admin", "/./admin", "/admin%2f", "/admin.json", "/x%2f..%2fadmin", "/.stile/../admin",
+        "/x/..;/admin", "/;%2fx/admin", "/adm%C4%B1n", "/./admin", "/admin%2f", "/admin.json", "/x%2f..%2fadmin",
+        "/.stile/../admin",
         "/.stile/%2e%2e/admin",        "/.stile/..%2fadmin", "/.stile//../admin", "/%2estile/../admin",
     )  # fmt: skip
     forged: tuple[dict[str, str], ...] = (

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.world.guarded import DOCS, PAGE, WIKI, Surfer
+from tests.world.guarded import DOCS, PAGE, SPELLINGS, WIKI, Surfer, example
 from tests.world.provider import ISSUER
 
 HOPS = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization"}
@@ -84,6 +84,11 @@ async def test_somebody_signs_in_and_the_application_is_told_who_it_is(proxy: Tr
         "Remote-Email": "alice@example.com",
         "X-Stile-Acr": "urn:stile:2fa",
     }
+
+
+def test_traefik_drops_every_spelling_of_a_header() -> None:
+    dropped = re.findall('([A-Za-z_-]+): ""', example("yaml"))
+    assert {*map(str.lower, dropped), *listed("authResponseHeaders")} == set(map(str.lower, SPELLINGS))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"])

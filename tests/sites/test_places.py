@@ -1,6 +1,8 @@
 """Which rows of `[sites]` a request falls under, whatever it looks like; and which rows there may be."""
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -29,6 +31,8 @@ def scopes(target: str) -> tuple[str, ...] | None:
         "/%61dmin", "/%41dmin", "/%2561dmin", "/%252561dmin", "/admin%2fx", "/%2fadmin",
         "/admin;x=1", "/;a/admin", "/admin%3bx", "/admin.json", "/admin%20", "/admin%3f", "/admin~", "/admin%c2%a0",
         "/%EF%BC%8Fadmin", "/%EF%BD%81dmin", "/admin%23",
+        "/;%2fx/admin", "/;a%2fb;c%2f/admin", "/%3b%252fx/admin", "/%253b%25252fx/admin",
+        "/adm%C4%B1n", "/adm%C4%B0n", "/%C3%A1dmin/x", "/a%CC%81dmin", "/ad%C2%ADmin", "/%E2%80%8Badmin",
     ],
 )  # fmt: skip
 def test_a_row_is_about_its_path_however_that_is_written(target: str) -> None:
@@ -49,6 +53,7 @@ def test_another_path_is_another_path(target: str) -> None:
         "/x%2f..%2fadmin", "/x/%252e%252e/admin", "/x%5c..%5cadmin", "/\\admin", "/x\\..\\admin", "/%5cadmin",
         "/admin%00", "/%00/admin", "/ad%0amin", "/x%0d%0aRemote-User:%20root", "/%c0%ae%c0%ae/admin", "/%e9",
         "/%u002e%u002e/admin", "/%", "/%2", "/x#/admin", "admin", "", "*", "http://localhost:8081/admin", "?x",
+        "/;%2f..%2fx/admin", "/.%E2%80%8B./admin",
         "/x/%EF%BC%8E%EF%BC%8E/admin", "/x/%20..%20/admin", "/x y", "/ä", "/%2525252561dmin",
         "/" + "x" * 9000,
     ],
@@ -67,6 +72,18 @@ def test_whatever_decodes_to_the_path_has_its_row(text: str) -> None:
     assert all(".." not in path.split("/") and "\\" not in path and path == path.lower() for path in found)
     if any(path == "/admin" or path.startswith("/admin/") for path in found):
         assert scopes(target) == (ROOT, ADMIN)
+
+
+@given(
+    st.text(alphabet="/%2f3bs25;x", max_size=16).map(lambda text: f"/{text}/admin"),
+    st.lists(st.sampled_from(["decodes", "leaves out parameters"]), max_size=6),
+)
+def test_in_whatever_order_an_application_reads_a_target_the_row_counts(target: str, steps: list[str]) -> None:
+    path = target
+    for step in steps:
+        path = unquote(path) if step == "decodes" else re.sub(";[^/]*", "", path)
+    if re.fullmatch("/+admin", path):
+        assert scopes(target) in {(ROOT, ADMIN), None}
 
 
 @pytest.mark.parametrize(

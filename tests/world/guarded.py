@@ -1,5 +1,6 @@
 """A site behind a proxy: the rows of its policy, an application that says what it heard, and browsers that go there."""
 
+import itertools
 import json
 import re
 from collections.abc import AsyncIterator
@@ -29,6 +30,12 @@ PAGE = {
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Dest": "document",
 }
+TOLD = ("Remote-User", "Remote-Name", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
+SPELLINGS = tuple(
+    name[0] + "".join(map(str.__add__, between, name[1:]))
+    for name in (each.split("-") for each in (*TOLD, "X-Original-URL", "X-Rewrite-URL"))
+    for between in itertools.product("-_", repeat=len(name) - 1)
+)
 WIKI, LOGS = "localhost:8081", "localhost:8082"
 
 
