@@ -16,13 +16,14 @@ _OTHERS = {
     "app_metadata": "nothing of it is a group or a standard claim: --group knows no groups of Auth0",
     "user_metadata": "it is no standard claim",
 }
+_Key = tuple[str, str | None]  # the id, or else the username
 _SUBJECT = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
 
 
 def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
-    people: dict[str, Person] = {}
-    lost: dict[str, list[Left]] = {}
+    people: dict[_Key, Person] = {}
+    lost: dict[_Key, list[Left]] = {}
     for entry in read_list(content, inside="users"):
         key, person, left = _person(entry, phone_attribute or "phone_number")
         before = people.get(key)
@@ -34,9 +35,9 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
         yield person
 
 
-def _person(entry: Object, phone_attribute: str) -> tuple[str, Person, list[Left]]:
+def _person(entry: Object, phone_attribute: str) -> tuple[_Key, Person, list[Left]]:
     hidden = entry.object("_id").text("$oid")
-    given = entry.text("alt_id") or hidden or (entry.text("user_id") or "").rpartition("|")[2]
+    given = entry.text("alt_id") or hidden or _id(entry.text("user_id") or "")
     email, verified = entry.text("email"), entry.flag("email_verified")
     for each in entry.objects("identifiers"):
         if email is None and each.text("type") == "email":
@@ -64,7 +65,12 @@ def _person(entry: Object, phone_attribute: str) -> tuple[str, Person, list[Left
         phones=tuple(phones),
         apps=tuple(apps),
     )
-    return given or username, person, left
+    return (given, None if given else username), person, left
+
+
+def _id(user_id: str) -> str:
+    """As the hashes have it: who signs in elsewhere (`google-oauth2|7`) has none, and is not `auth0|7`."""
+    return user_id.removeprefix("auth0|")
 
 
 def _name(entry: Object, email: str | None) -> str | None:

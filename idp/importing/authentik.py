@@ -1,9 +1,8 @@
 """People of authentik, as `ak dumpdata` writes its models: users, groups, and the devices they confirm with."""
 
 import binascii
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
 
 from idp.importing import secrets
 from idp.importing.document import Object, read_list
@@ -33,7 +32,7 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
     if not any(model == _USER for _, model, _ in rows):
         raise Unreadable(f"The file has no rows of {_USER}: this is no `ak dumpdata {_USER} …`.")
     groups = {_key(row): fields.needed("name") for row, model, fields in rows if model == _GROUP}
-    twice = {name for name in groups.values() if list(groups.values()).count(name) > 1}
+    twice = {name for name, count in Counter(groups.values()).items() if count > 1}
     devices: dict[str, list[tuple[str, Object]]] = defaultdict(list)
     for _, model, fields in rows:
         if "user" in fields and fields.flag("confirmed", otherwise=True):
@@ -99,5 +98,5 @@ def _app(device: Object) -> App | None:
         seed = binascii.unhexlify(device.needed("key"))
     except (binascii.Error, ValueError):
         return None
-    period = timedelta(seconds=min(device.whole("step") or 30, 86_400))
+    period = secrets.period(device.whole("step") or 30)
     return App(seed, device.text("name") or "", AppCodes("SHA1", device.whole("digits") or 6, period))

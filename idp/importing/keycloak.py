@@ -4,11 +4,10 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from typing import Final
 
 from idp.factors import hashes
-from idp.importing import keycloak_clients
+from idp.importing import keycloak_clients, secrets
 from idp.importing.document import Object, read_object
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
 from idp.model import AppCodes
@@ -191,6 +190,6 @@ def _app(credential: Object) -> App | str:
         codes=AppCodes(
             _ALGORITHMS.get(algorithm, algorithm),
             about.whole("digits") or 6,
-            timedelta(seconds=min(about.whole("period") or 30, 86_400)),
+            secrets.period(about.whole("period") or 30),
         ),
     )

@@ -17,7 +17,7 @@ _PASSLIB = re.compile(
 )
 _BRACED = re.compile(r"\{([A-Za-z0-9_-]{1,32})\}(.*)", re.DOTALL)
 _CARRIERS = {"argon2", "bcrypt", "crypt", "pbkdf2"}
-_PERIODS = 86_400
+_LONGEST_PERIOD = 86_400
 
 
 def stored(text: str) -> str:
@@ -70,10 +70,15 @@ def app(text: str, *, label: str = "") -> App | None:
         parts = urlsplit(text)
         given = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
         seed = base32(given.get("secret", ""))
-        digits, period = int(given.get("digits", "6")), min(int(given.get("period", "30")), _PERIODS)
+        digits, seconds = int(given.get("digits", "6")), int(given.get("period", "30"))
     except ValueError:
         return None
     if seed is None or parts.netloc.lower() != "totp":
         return None
     algorithm = given.get("algorithm", "SHA1").upper().removeprefix("HMAC").replace("-", "")
-    return App(seed, label, AppCodes(algorithm, digits, timedelta(seconds=period)))
+    return App(seed, label, AppCodes(algorithm, digits, period(seconds)))
+
+
+def period(seconds: int | None) -> timedelta:
+    """How long a code is shown, in bounds that a time can hold: what is beyond is none of ours in any case."""
+    return timedelta(seconds=min(max(seconds or 0, 0), _LONGEST_PERIOD))

@@ -7,6 +7,7 @@ from typing import Any
 
 from idp.importing.document import Object
 from idp.importing.incoming import Unreadable
+from idp.importing.secrets import period
 from idp.model import OUR_CODES, Account, AppCodes, AssuranceLevel, Authenticator, AuthMethod, Client, Factor, Passkey
 
 VERSION = 1
@@ -202,7 +203,7 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
         else AppCodes(
             codes.needed("algorithm"),
             codes.whole("digits") or 0,
-            timedelta(seconds=min(codes.whole("period") or 0, 86_400)),
+            period(codes.whole("period")),
         ),
         passkey=None
         if not passkey.members

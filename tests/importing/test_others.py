@@ -11,6 +11,7 @@ import pyotp
 import pytest
 
 from idp.factors.password import Password, verify
+from idp.factors.totp import problem
 from idp.flows.operate.arriving import Terms
 from idp.flows.operate.importing import bring
 from idp.importing.incoming import Left, Person, Unreadable
@@ -199,6 +200,22 @@ def test_what_auth0_says_in_two_files_is_one_person() -> None:
     }
 
 
+def test_what_auth0_has_from_another_provider_is_nobody_else() -> None:
+    """Whoever may say what their id is elsewhere would have brought an app to ada, and a password."""
+    mallory = {
+        "user_id": "oauth2|elsewhere|5dea9f9c82dd7c0e76e4ec93",
+        "email": "mallory@example.com",
+        "passwordHash": BCRYPT,
+        "mfa_factors": [{"totp": {"secret": SECRET}}, {"phone": {"value": "+37256789052"}}],
+    }
+    named = {"username": "5dea9f9c82dd7c0e76e4ec93", "mfa_factors": [{"phone": {"value": "+37256789053"}}]}
+    before = read("auth0", AUTH0)[0]
+    for order in ((AUTH0, json.dumps(mallory), json.dumps(named)), (json.dumps(named), json.dumps(mallory), AUTH0)):
+        people, _ = read("auth0", "\n".join(order))
+        assert set(people) == {*before, "mallory@example.com", named["username"]}
+        assert people["ada@example.com"] == before["ada@example.com"]
+
+
 def test_kratos_and_authentik_keep_their_ids() -> None:
     for source, text in (("kratos", KRATOS), ("authentik", AUTHENTIK), ("ldif", ldif(SSHA))):
         assert str(read(source, text)[0]["ada@example.com"].id) == UUID
@@ -246,6 +263,25 @@ def test_an_app_is_read_as_it_is_written(text: str, codes: AppCodes) -> None:
     made = app_of(text)
     assert made is not None
     assert (made.seed, made.codes) == (SEED, codes)
+
+
+@pytest.mark.parametrize("seconds", [-(10**15) + 1, 0, 10**15 - 1])
+def test_a_period_beyond_all_bounds_is_no_app_of_ours(seconds: int) -> None:
+    about = {"secretData": json.dumps({"value": SEED.decode()}), "credentialData": json.dumps({"period": seconds})}
+    realm = {"realm": "r", "users": [{"username": "ada", "credentials": [{"type": "otp", **about}]}]}
+    device = {"user": 1, "key": SEED.hex(), "step": seconds}
+    rows = [
+        {"model": "authentik_core.user", "pk": 1, "fields": {"username": "ada"}},
+        {"model": "authentik_stages_authenticator_totp.totpdevice", "pk": 1, "fields": device},
+    ]
+    address = f"otpauth://totp/x?secret={SECRET}&period={seconds}"
+    for source, text in (
+        ("keycloak", json.dumps(realm)),
+        ("authentik", json.dumps(rows)),
+        ("csv", f"username,totp\nada,{address}\n"),
+    ):
+        for app in read(source, text)[0]["ada"].apps:
+            assert (problem(app.seed, app.codes) is None) is (app.codes == AppCodes())
 
 
 @pytest.mark.parametrize(
