@@ -40,7 +40,7 @@ def paths(provider: Provider) -> list[tuple[str, set[str]]]:
             path = path.replace(name, value)
         path = re.sub(r"\{[^}]*:path\}", "", path)
         path = re.sub(r"\{\w+:uuid\}", fill["{id:uuid}"], path)
-        path = re.sub(r"\{(client_id|block|device)\}", "bank", path)
+        path = re.sub(r"\{[a-z_]+\}", "bank", path)
         assert "{" not in path, path
         found.append((path, route.methods or set()))
     assert len(found) > 30
