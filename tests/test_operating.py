@@ -93,6 +93,21 @@ def test_a_machine_does_what_its_scopes_say_and_exports_nothing() -> None:
     assert denied(_machine(), Act.EXPORT, _ROLES) is not None
 
 
+def test_no_machine_changes_an_application_that_may_administrate_or_makes_one() -> None:
+    assert denied(_machine(), Act.CHANGE_CLIENTS, _ROLES, scopes=["openid", "reports:read"]) is None
+    for scope in _EVERY:
+        assert denied(_machine(), Act.CHANGE_CLIENTS, _ROLES, scopes=["openid", scope]) is not None
+        assert denied(_person(Role.ADMIN), Act.CHANGE_CLIENTS, _ROLES, scopes=["openid", scope]) is None
+
+
+def test_to_say_how_somebody_new_proves_themselves_is_to_write_factors() -> None:
+    for operator in (
+        _person(Role.HELPDESK, frozenset({"stile:people:write"})),
+        _machine(frozenset({"stile:people:write"})),
+    ):
+        assert denied(operator, Act.VOUCH, _ROLES) is not None
+
+
 def test_the_most_of_several_roles_counts() -> None:
     assert _ROLES.role_of(["audit", "treasury", "desk"]) is Role.HELPDESK
     assert _ROLES.role_of(["treasury", "unknown"]) is None

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from idp.model import Operator, Role
-from idp.policy.table import Policy
+from idp.policy.table import OURS, Policy
 
 PEOPLE_READ = "stile:people:read"
 PEOPLE_WRITE = "stile:people:write"
@@ -37,6 +37,7 @@ class Act(StrEnum):
 
     SEE_PEOPLE = "look at people"
     ADD_PERSON = "add a person"
+    VOUCH = "say how somebody new proves themselves"
     EDIT_PERSON = "change what is known of a person"
     SET_GROUPS = "change somebody's groups"
     UNLOCK = "let somebody try again"
@@ -72,6 +73,7 @@ class Right:
 RIGHTS: Mapping[Act, Right] = MappingProxyType({
     Act.SEE_PEOPLE: Right(Role.AUDITOR, (PEOPLE_READ, PEOPLE_WRITE, FACTORS_WRITE)),
     Act.ADD_PERSON: Right(Role.HELPDESK, (PEOPLE_WRITE,)),
+    Act.VOUCH: Right(Role.HELPDESK, (FACTORS_WRITE,)),
     Act.EDIT_PERSON: Right(Role.HELPDESK, (PEOPLE_WRITE,)),
     Act.SET_GROUPS: Right(Role.ADMIN, (PEOPLE_WRITE,)),
     Act.UNLOCK: Right(Role.HELPDESK, (PEOPLE_WRITE,)),
@@ -115,12 +117,19 @@ class Denied:
 
 
 def denied(
-    operator: Operator, act: Act, policy: Policy, *, on: Collection[str] | None = None, into: Collection[str] = ()
+    operator: Operator,
+    act: Act,
+    policy: Policy,
+    *,
+    on: Collection[str] | None = None,
+    into: Collection[str] = (),
+    scopes: Collection[str] = (),
 ) -> Denied | None:
     """Why this operator may not do this; None if they may.
 
     `on`: the groups of whom it is done to, if it is done to somebody; `into`: groups that it puts them into. Nobody but
     an administrator changes somebody who has a role, or gives one: a helpdesk that could do so would have every role.
+    `scopes` are those that an application has or gets, to which it is done: no machine gives itself what it lacks.
     """
     if operator.scopes is None:
         return None
@@ -136,6 +145,8 @@ def denied(
         return Denied(f"To {act} needs {needed}.", right.scopes)
     if act in _READS:
         return None
+    if operator.is_machine and (ours := sorted(scope for scope in scopes if scope.startswith(OURS))):
+        return Denied(f"No machine may {act} that may ask for {' '.join(ours)}: an administrator does.")
     for groups, what in ((on or (), "somebody who has the role"), (into, "a group that gives the role")):
         theirs = policy.role_of(groups)
         if theirs is not None and role is not Role.ADMIN:

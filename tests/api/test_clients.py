@@ -9,7 +9,7 @@ from idp.cli.client_options import fields_of
 from idp.flows.opening import read_clients
 from idp.flows.operate.registrations import NewClient
 from idp.web.api.clients import ClientShown, NewClientGiven
-from tests.world.api import calling, kind_of, machine_token, with_roles
+from tests.world.api import add_operator, calling, kind_of, machine_token, person_token, with_roles
 from tests.world.pictures import png
 from tests.world.provider import Provider
 
@@ -25,7 +25,25 @@ def test_the_words_are_those_of_the_command(provider: Provider) -> None:
     assert set(NewClientGiven.__struct_fields__) == {each.name for each in fields(NewClient)}
 
 
+async def test_no_machine_gives_itself_what_it_lacks(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        kinds = {"grant_types": ["client_credentials"], "scopes": ["stile:audit:read"]}
+        for method, path, body in (
+            ("POST", "clients", {"name": "Nightly", **kinds}),
+            ("PATCH", "clients/bank", {"scopes": ["openid", "stile:people:read"]}),
+            ("PATCH", "clients/reports", {"name": "Mine"}),
+            ("POST", "clients/reports/secret", None),
+            ("POST", "clients/reports/disable", None),
+            ("DELETE", "clients/reports", None),
+        ):
+            answer = await http.request(method, path, json=body, headers={"If-Match": "*"})
+            assert kind_of(answer) == (403, "not_permitted"), (method, path, answer.text)
+        assert (await http.patch("clients/bank", json={"name": "B"}, headers={"If-Match": "*"})).status_code == 200
+
+
 async def test_a_client_is_registered_and_works(provider: Provider, token: str) -> None:
+    await add_operator(provider, "root", "admins")
+    token = await person_token(provider, "root", "stile:clients:write")
     async with calling(provider, token) as http:
         kinds = {"grant_types": ["client_credentials"], "scopes": ["stile:audit:read"]}
         made = await http.post("clients", json={"name": "Nightly", "client_id": "nightly", **kinds})

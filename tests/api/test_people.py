@@ -202,6 +202,17 @@ async def test_every_endpoint_asks_for_its_scope_before_anything_else(provider: 
                 assert f'scope="{endpoint.scopes[0]}"' in answer.headers["www-authenticate"]
 
 
+async def test_who_writes_no_factors_says_not_how_somebody_new_proves_themselves(provider: Provider) -> None:
+    with_roles(provider)
+    async with calling(provider, await machine_token(provider, "stile:people:write")) as http:
+        cleo = {"username": "cleo", "phone": "+37251234599"}
+        for path, body in (("people", {**cleo, "password": "a long enough secret"}), ("invitations", cleo)):
+            answer = await http.post(path, json=body)
+            assert kind_of(answer) == (403, "insufficient_scope"), answer.text
+            assert 'scope="stile:factors:write"' in answer.headers["www-authenticate"]
+        assert (await http.post("invitations", json={"username": "cleo"})).status_code == 201
+
+
 def test_every_act_that_is_not_a_commands_has_an_endpoint() -> None:
     there = {endpoint.act for endpoint in routes.ENDPOINTS}
-    assert set(Act) - there == {Act.SET_GROUPS, Act.IMPORT, Act.EXPORT}
+    assert set(Act) - there == {Act.SET_GROUPS, Act.VOUCH, Act.IMPORT, Act.EXPORT}

@@ -32,6 +32,7 @@ from idp.importing.table import opened
 from idp.model import Account, Change
 from idp.model.links import LinkFor
 from idp.policy import Act
+from idp.sms.phone import Phone
 from idp.store import audits
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
@@ -158,10 +159,14 @@ def _judge(idp: Idp, cells: Mapping[str, str], *, mail: bool, now: datetime) -> 
         permit(idp, Act.INVITE, into=[group := known_group(text, idp.policy)])
         return group
 
+    def phone_of(text: str) -> Phone:
+        permit(idp, Act.VOUCH)
+        return parse_phone(text, region=idp.settings.sms_region)
+
     username = tried(parse_username, cells.get("username"))
     name, email = tried(parse_name, cells.get("name")), tried(parse_email, cells.get("email"))
     locale = tried(parse_locale, cells.get("locale"))
-    number = tried(lambda text: parse_phone(text, region=idp.settings.sms_region), cells.get("phone"))
+    number = tried(phone_of, cells.get("phone"))
     names = re.split(r"[\s;,|]+", cells.get("groups", ""))
     groups = frozenset(group for each in names if (group := tried(group_of, each)) is not None)
     claims: Mapping[str, Any] = {}

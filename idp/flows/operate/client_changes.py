@@ -10,6 +10,7 @@ from idp.crypto import digest, random_token
 from idp.errors import NotThere, Outdated
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import find_client
+from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
 from idp.model import AuthMethod, Client
 from idp.policy import Act
@@ -63,6 +64,7 @@ async def edit_client(
         if expected is not None and expected != version_of(before):
             raise Outdated(f"Somebody else changed {before.name} meanwhile: look at it again, then change it.")
         after = parse(_described(before, changes), idp.policy, kept=before)
+        permit(idp, Act.CHANGE_CLIENTS, scopes=before.scopes | after.scopes)
         after = replace(after, **{name: getattr(before, name) for name in _KEPT})
         secret = None
         if after.auth_method not in WITH_SECRET:

@@ -26,6 +26,7 @@ async def add_client(idp: Idp, new: NewClient) -> Registered:
     """Register a client. Raises `NotAcceptable` or `AlreadyThere`."""
     permit(idp, Act.CHANGE_CLIENTS)
     client = parse(new, idp.policy)
+    permit(idp, Act.CHANGE_CLIENTS, scopes=client.scopes)
     secret = random_token() if client.auth_method in WITH_SECRET else None
     if secret is not None:
         client = replace(client, secret_hash=digest(secret))

@@ -140,5 +140,6 @@ async def find_client(idp: Idp, name_or_id: str, *, to: Act = Act.SEE_CLIENTS) -
     permit(idp, to)
     everyone = await clients.all_clients(idp.db)
     for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
+        permit(idp, to, scopes=client.scopes)
         return client
     raise NotThere(f"There is no client {name_or_id!r}.")

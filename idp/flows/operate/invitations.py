@@ -56,6 +56,8 @@ async def invite(
     up with them: somebody else may have opened one. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
     """
     permit(idp, Act.INVITE, into=groups)
+    if phone is not None:
+        permit(idp, Act.VOUCH)
     username, shown = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)

@@ -137,6 +137,7 @@ async def add_user(
     Raises `NotAcceptable` or `AlreadyThere`.
     """
     permit(idp, Act.ADD_PERSON, into=groups)
+    permit(idp, Act.VOUCH)
     username, name = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)

@@ -16,8 +16,18 @@ class NotPermitted(IdpError):
         self.scopes = scopes
 
 
-def permit(idp: Idp, act: Act, *, on: Collection[str] | None = None, into: Collection[str] = ()) -> None:
-    """Go on if this operator may: `on` somebody of these groups, putting them `into` those. Raises `NotPermitted`."""
-    refused = denied(OPERATOR.get(), act, idp.policy, on=on, into=into)
+def permit(
+    idp: Idp,
+    act: Act,
+    *,
+    on: Collection[str] | None = None,
+    into: Collection[str] = (),
+    scopes: Collection[str] = (),
+) -> None:
+    """Go on if this operator may: `on` somebody of these groups, putting them `into` those; to a client of `scopes`.
+
+    Raises `NotPermitted`.
+    """
+    refused = denied(OPERATOR.get(), act, idp.policy, on=on, into=into, scopes=scopes)
     if refused is not None:
         raise NotPermitted(refused.why, refused.scopes)

@@ -21,7 +21,7 @@ _CHANGE = "/[a-z-]{1,40}"
 # The first that fits says which scopes open a page. What changes something asks for the scope of its act.
 _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (CONSOLE_PATH, (operating.PEOPLE_READ, operating.SENDING_READ, operating.AUDIT_READ)),
-    (f"{PEOPLE_PATH}/invite", (operating.PEOPLE_WRITE,)),
+    (f"{PEOPLE_PATH}/invite", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),
     (rf"{PEOPLE_PATH}(\.csv|{_ONE})?", (operating.PEOPLE_READ,)),
     (f"{PEOPLE_PATH}{_ONE}/(reset|recover|authenticator)", (operating.FACTORS_WRITE,)),
     (f"{PEOPLE_PATH}{_ONE}{_CHANGE}", (operating.PEOPLE_WRITE,)),
