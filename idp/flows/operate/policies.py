@@ -1,5 +1,6 @@
 """An operator's look at the policy: its text, and what another text would change. Nothing is stored."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from idp.settings import Settings
 from idp.store import inspection
 
 LONGEST = 200_000  # characters of a policy that is tried
+MOST_ASKED = 100  # scopes of which is told what they take; the rows tell of all
 _PEOPLE = ((Factor.SMS,), (Factor.TOTP,), (Factor.SMS, Factor.TOTP))
 
 
@@ -69,33 +71,47 @@ class TriedPolicy:
 
 
 async def try_policy(idp: Idp, text: str) -> TriedPolicy:
-    """Read this text as a policy and compare it with the one in use."""
+    """Read this text as a policy and compare it with the one in use.
+
+    Beside the event loop: a text may have thousands of rows, and nobody else waits for them.
+    """
     permit(idp, Act.SEE_POLICY)
     if len(text) > LONGEST:
         return TriedPolicy((f"The policy has more than {LONGEST} characters.",))
     try:
-        policy = policy_here(text, idp.settings)
+        policy = await asyncio.to_thread(policy_here, text, idp.settings)
     except SettingsError as error:
         return TriedPolicy(tuple(error.problems))
     registered = await list_clients(idp)
     groups = await inspection.groups(idp.db)
+    return await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now())
+
+
+def _compared(
+    before: Policy, after: Policy, registered: Sequence[Client], groups: Sequence[str], now: datetime
+) -> TriedPolicy:
     said = (
-        *_asked(idp.policy, policy, now=idp.clock.now()),
-        *_of_clients(idp.policy, policy, registered),
-        *_of_groups(idp.policy, policy, groups),
+        *_asked(before, after, now=now),
+        *_of_clients(before, after, registered),
+        *_of_groups(before, after, groups),
     )
-    return TriedPolicy(rows=tuple(differences(idp.policy, policy)), consequences=said)
+    return TriedPolicy(rows=tuple(differences(before, after)), consequences=said)
 
 
 def _asked(before: Policy, after: Policy, *, now: datetime) -> Iterator[str]:
     """What each scope takes of somebody who signs in anew, where that is not what it took."""
-    for scope in sorted(before.for_people() | after.for_people()):
-        if before.scope_rule(scope) == after.scope_rule(scope) and before.factors == after.factors:
-            continue
+    others = [
+        scope
+        for scope in sorted(before.for_people() | after.for_people())
+        if before.scope_rule(scope) != after.scope_rule(scope) or before.factors != after.factors
+    ]
+    for scope in others[:MOST_ASKED]:
         for factors in _PEOPLE:
             old, new = (_takes(policy, scope, factors, now=now) for policy in (before, after))
             if old != new:
                 yield f"{scope}, for somebody with {_named(factors)}: {old or 'never'} -> {new or 'never'}."
+    if len(others) > MOST_ASKED:
+        yield f"What {len(others) - MOST_ASKED} more scopes take is not worked out here: see their rows."
 
 
 def _named(factors: Sequence[Factor]) -> str:
@@ -108,9 +124,8 @@ def _takes(policy: Policy, scope: str, factors: Sequence[Factor], *, now: dateti
         return None
     account, authenticators = somebody(now)
     theirs = [one for one in authenticators if one.factor in factors]
-    walked: Walk = walk(
-        policy, account=account, authenticators=theirs, client=some_client(policy), scopes=[scope], now=now
-    )
+    client = some_client(policy, scopes=[scope])
+    walked: Walk = walk(policy, account=account, authenticators=theirs, client=client, scopes=[scope], now=now)
     if walked.proceed is None or scope not in walked.proceed.scopes:
         return None
     return ", then ".join(step.answered for step in walked.steps)

@@ -84,15 +84,16 @@ def somebody(now: datetime, *, also: Factor | None = None) -> tuple[Account, tup
     )
 
 
-def some_client(policy: Policy) -> Client:
-    """A made-up client that may ask people for everything and has to ask for consent."""
-    scopes = frozenset(name for name in policy.for_people() if not policy.scopes[name].internal)
+def some_client(policy: Policy, *, scopes: Sequence[str] | None = None) -> Client:
+    """A made-up client that may ask people for these scopes, or for everything, and has to ask for consent."""
+    if scopes is None:
+        scopes = [name for name in policy.for_people() if not policy.scopes[name].internal]
     return Client(
         id="some-client",
         name="Some client",
         auth_method=AuthMethod.NONE,
         grant_types=frozenset({"authorization_code", "refresh_token"}),
-        scopes=scopes,
+        scopes=frozenset(scopes),
         details_types=frozenset(policy.details),
     )
 
