@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from idp.errors import AlreadyThere, NotThere, Outdated
+from idp.flows.operate.authenticators import remove_authenticator
 from idp.flows.operate.editing import changed, edit_person, version_of
 from idp.flows.operate.finding import find_user, people_page
 from idp.flows.operate.leaving import end_sessions, forget_devices, remove_person
 from idp.flows.operate.looking import list_devices, list_sessions, show_person
 from idp.flows.operate.people import NotAcceptable, freeze_user, set_user_disabled
 from idp.flows.operate.permitting import NotPermitted
+from idp.flows.operate.recovering import recover
 from idp.flows.operate.trail import Search, audit_page, export, follow
 from idp.model import OPERATOR, Operator, Role
 from idp.policy import load_policy
@@ -281,30 +283,38 @@ async def test_the_last_administrator_stays_but_for_a_shell(house: Provider) -> 
         # From one group with the role into another is no demotion.
         await edit_person(house.idp, "alice", {"groups": ["owners"], "name": "Alice"})
     await edit_person(house.idp, "bob", {"groups": ["admins"]})
-    await set_user_disabled(house.idp, "bob", disabled=True)
+    await house.add_person("ben", app=True, groups=frozenset({"admins"}))
+    await set_user_disabled(house.idp, "ben", disabled=True)
+    # Ben is kept out, and bob has no app: neither administrates.
     with working_as(Role.ADMIN), pytest.raises(NotPermitted, match="the last administrator"):
         await remove_person(house.idp, "alice")
-    await set_user_disabled(house.idp, "bob", disabled=False)
+    await set_user_disabled(house.idp, "ben", disabled=False)
     with working_as(Role.ADMIN):
         await remove_person(house.idp, "alice")
-    await remove_person(house.idp, "bob")
+    await remove_person(house.idp, "ben")
 
 
 async def test_two_administrators_do_not_take_each_other_away(house: Provider) -> None:
-    for number in range(6):
+    for number in range(10):
         pair = [f"{name}{number}" for name in ("ann", "ben")]
         for name in pair:
-            await house.add_person(name, groups=frozenset({"admins"}))
+            await house.add_person(name, app=True, groups=frozenset({"admins"}))
 
         async def take(which: int, pair: list[str] = pair, number: int = number) -> bool:
             with working_as(Role.ADMIN):
                 try:
-                    if number % 3 == 0:
-                        await remove_person(house.idp, pair[which])
-                    elif number % 3 == 1:
-                        await set_user_disabled(house.idp, pair[which], disabled=True)
-                    else:
-                        await edit_person(house.idp, pair[which], {"groups": []})
+                    match number % 5:
+                        case 0:
+                            await remove_person(house.idp, pair[which])
+                        case 1:
+                            await set_user_disabled(house.idp, pair[which], disabled=True)
+                        case 2:
+                            await recover(house.idp, pair[which], reason="Lost all.")
+                        case 3:
+                            (app,) = (await find_user(house.idp, pair[which])).authenticators
+                            await remove_authenticator(house.idp, pair[which], str(app.id))
+                        case _:
+                            await edit_person(house.idp, pair[which], {"groups": []})
                 except NotPermitted:
                     return False
                 return True

@@ -2,7 +2,7 @@
 
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import NotPermitted
-from idp.model import OPERATOR, Account, Role
+from idp.model import OPERATOR, Account, AssuranceLevel, Role
 from idp.store.engine import Connection
 from idp.store.people import editing
 
@@ -16,7 +16,8 @@ async def keep_one(conn: Connection, idp: Idp, leaving: Account) -> None:
     if OPERATOR.get().scopes is None or policy.role_of(leaving.groups) is not Role.ADMIN:
         return
     groups = [group for group in policy.groups if policy.role_of([group]) is Role.ADMIN]
-    if not await editing.has_others(conn, account_id=leaving.id, groups=groups):
+    strong = [factor.value for factor, level in policy.factors.items() if level >= AssuranceLevel.STRONG]
+    if not await editing.has_others(conn, account_id=leaving.id, groups=groups, factors=strong):
         raise NotPermitted(
             f"{leaving.username} is the last administrator who can sign in: make somebody else one first,"
             " or do it at a shell of the provider's machine."

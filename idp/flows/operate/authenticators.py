@@ -8,15 +8,16 @@ from idp.errors import NotThere
 from idp.factors import recovery, totp
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone, record_added, store_phone
 from idp.flows.operate.terms import settle
 from idp.flows.sealed import SEED, bound
-from idp.model import Account, Authenticator, Change, Factor, Notice
+from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
 from idp.policy import Act
 from idp.store import audits
 from idp.store.engine import Connection
-from idp.store.people import authenticators, recovery_codes
+from idp.store.people import accounts, authenticators, recovery_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,10 @@ async def new_recovery_codes(idp: Idp, who: str | UUID) -> tuple[str, ...]:
 
 
 async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str) -> tuple[Authenticator, int]:
-    """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told."""
+    """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told.
+
+    Raises `NotThere`, `NotAcceptable`, and `NotPermitted` for what the last administrator signs in with.
+    """
     person = await find_user(idp, who, to=Act.REMOVE_AUTHENTICATOR)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
@@ -122,11 +126,20 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         raise NotThere(f"{account.username!r} has no authenticator {authenticator_id!r}.")
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        await accounts.lock(conn, account_id=account.id)
+        locked = await accounts.by_id(conn, account_id=account.id)
+        theirs = () if locked is None else locked[1]
+        if not any(_is_strong(idp, one) for one in theirs if one.id != found[0].id):
+            await keep_one(conn, idp, account)
         await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now)
         await _record_removed(conn, idp, account, found[0].id, found[0].factor)
         await settle(conn, idp, account, Change.OPERATOR_REMOVES, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
     return found[0], len(person.authenticators) - 1
+
+
+def _is_strong(idp: Idp, one: Authenticator) -> bool:
+    return idp.policy.factors.get(one.factor, AssuranceLevel.NONE) >= AssuranceLevel.STRONG
 
 
 def _is(authenticator_id: UUID, given: str) -> bool:

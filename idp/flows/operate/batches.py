@@ -156,7 +156,7 @@ def _judge(idp: Idp, cells: Mapping[str, str], *, mail: bool, now: datetime) -> 
             return None
 
     def group_of(text: str) -> str:
-        permit(idp, Act.INVITE, into=[group := known_group(text, idp.policy)])
+        permit(idp, Act.SET_GROUPS, into=[group := known_group(text, idp.policy)])
         return group
 
     def phone_of(text: str) -> Phone:

@@ -135,11 +135,20 @@ def _order(name: str) -> tuple[str, str]:
     return name.casefold(), name
 
 
+class ClientId(str):
+    """The id of a client, from an address. Who is named by it is never found by name: that may be another one."""
+
+    __slots__ = ()
+
+
 async def find_client(idp: Idp, name_or_id: str, *, to: Act = Act.SEE_CLIENTS) -> Client:
     """A client by its id, else by its name, for who may do this `to` it. Raises `NotThere` or `NotPermitted`."""
     permit(idp, to)
     everyone = await clients.all_clients(idp.db)
-    for client in (*(c for c in everyone if c.id == name_or_id), *(c for c in everyone if c.name == name_or_id)):
+    found = [client for client in everyone if client.id == name_or_id]
+    if not isinstance(name_or_id, ClientId):
+        found += [client for client in everyone if client.name == name_or_id]
+    for client in found:
         permit(idp, to, scopes=client.scopes)
         return client
     raise NotThere(f"There is no client {name_or_id!r}.")

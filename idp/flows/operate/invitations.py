@@ -58,6 +58,8 @@ async def invite(
     permit(idp, Act.INVITE, into=groups)
     if phone is not None:
         permit(idp, Act.VOUCH)
+    if groups:
+        permit(idp, Act.SET_GROUPS, into=groups)
     username, shown = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)

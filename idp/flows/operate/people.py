@@ -138,6 +138,10 @@ async def add_user(
     """
     permit(idp, Act.ADD_PERSON, into=groups)
     permit(idp, Act.VOUCH)
+    if groups:
+        permit(idp, Act.SET_GROUPS, into=groups)
+    if email_verified:
+        permit(idp, Act.GIVE_AUTHENTICATOR)
     username, name = parse_username(username), parse_name(name)
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)

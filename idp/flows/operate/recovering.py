@@ -14,11 +14,12 @@ from idp.errors import NotThere
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.terms import settle
 from idp.flows.people import links
-from idp.model import Account, Change, Notice
+from idp.model import OPERATOR, Account, Change, Notice
 from idp.model.links import Link, LinkFor
 from idp.policy import Act
 from idp.store import audits
@@ -27,7 +28,7 @@ from idp.store.people import accounts, authenticators, newcomers
 from idp.store.people import links as store_links
 
 LONGEST_REASON = 200
-LONGEST_OPERATOR = 64
+LONGEST_OPERATOR = 80  # as the trail has it: person:ada
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,21 @@ class Recovered:
     address: str | None = field(repr=False)
 
 
-async def recover(idp: Idp, who: str | UUID, *, reason: str, by: str, mail: bool = False) -> Waits | Recovered:
+async def recover(
+    idp: Idp, who: str | UUID, *, reason: str, by: str | None = None, mail: bool = False
+) -> Waits | Recovered:
     """Close all that this person had and give them a link; or ask for a second operator, if the policy wants one.
 
-    Raises `NotThere` or `NotAcceptable`.
+    Whoever is at a shell says who they are, with `by`; of anybody else it is known. Raises `NotThere` or
+    `NotAcceptable`, and `NotPermitted` for the last administrator, too.
     """
     person = await find_user(idp, who, to=Act.RECOVER)
-    account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _line(by, "name", LONGEST_OPERATOR)
+    account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _operator(by)
     _check(idp, account, mail=mail)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         await accounts.lock(conn, account_id=account.id)
+        await keep_one(conn, idp, account)
         if not idp.policy.recovery.second_operator:
             return await _recover(conn, idp, account, reason=reason, by=by, confirmed=None, mail=mail, now=now)
         # What was asked for before is asked for no more: one at a time.
@@ -72,10 +77,10 @@ async def recover(idp: Idp, who: str | UUID, *, reason: str, by: str, mail: bool
         return Waits(account, by, expires_at)
 
 
-async def confirm(idp: Idp, who: str | UUID, *, by: str, mail: bool = False) -> Recovered:
+async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: bool = False) -> Recovered:
     """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
     person = await find_user(idp, who, to=Act.RECOVER)
-    account, by = person.account, _line(by, "name", LONGEST_OPERATOR)
+    account, by = person.account, _operator(by)
     _check(idp, account, mail=mail)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
@@ -85,6 +90,7 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str, mail: bool = False) -> 
             raise NotThere(f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.")
         if asked.fields["by"] == by:
             raise NotAcceptable(f"{by} asked for it, so somebody else has to confirm it.")
+        await keep_one(conn, idp, account)
         spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
         assert spent is not None, "the account is locked"
         reason, first = str(spent.fields["reason"]), str(spent.fields["by"])
@@ -96,6 +102,13 @@ def _check(idp: Idp, account: Account, *, mail: bool) -> None:
         raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
     if mail and (idp.settings.smtp_url is None or account.mailbox is None):
         raise NotAcceptable(f"No mail can go to {account.username}: print the link without --mail.")
+
+
+def _operator(by: str | None) -> str:
+    """Who does it, the same whichever way they came: the second operator must be another one."""
+    operator = OPERATOR.get()
+    named = by if operator.scopes is None else operator.name
+    return _line(named or "", "name", LONGEST_OPERATOR)
 
 
 def _line(text: str, what: str, longest: int) -> str:

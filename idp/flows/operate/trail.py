@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from idp.errors import NotThere
@@ -101,9 +101,23 @@ async def _wanted(idp: Idp, search: Search) -> Wanted:
         name=search.event and search.event.removesuffix("."),
         operator=None if anybody else search.operator,
         operated=True if anybody else None,
-        since=search.since,
-        until=search.until,
+        since=_moment(search.since),
+        until=_moment(search.until),
     )
+
+
+def _moment(at: datetime | None) -> datetime | None:
+    if at is not None and (at := _utc(at)) is None:
+        raise NotAcceptable("A time is searched for with its zone, in the years from 1 to 9999.")
+    return at
+
+
+def _utc(at: datetime) -> datetime | None:
+    """The same moment as the database has it; None where it has none: no zone, or a year that there is not."""
+    try:
+        return None if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 async def _named(idp: Idp, username: str) -> UUID:
@@ -128,9 +142,9 @@ def _read(after: str | None) -> tuple[datetime, int] | None:
         return None
     at, _, id_ = after.rpartition("_")
     try:
-        when = datetime.fromisoformat(at)
+        when = _utc(datetime.fromisoformat(at))
     except ValueError:
         when = None
-    if when is None or when.tzinfo is None or not re.fullmatch("[0-9]{1,18}", id_):
+    if when is None or not re.fullmatch("[0-9]{1,18}", id_):
         raise NotAcceptable("There is no such place to go on from: begin again at the first page.")
     return when, int(id_)

@@ -24,6 +24,10 @@ SELECT EXISTS (
     SELECT FROM account
     WHERE groups && :groups AND id <> :account_id AND disabled_at IS NULL AND frozen_at IS NULL
       AND password_hash IS NOT NULL
+      AND EXISTS (
+          SELECT FROM authenticator
+          WHERE account_id = account.id AND factor = ANY (:factors) AND confirmed_at IS NOT NULL AND closed_at IS NULL
+      )
 )""")
 
 
@@ -49,7 +53,7 @@ async def remove(conn: Connection, *, account_id: UUID) -> bool:
     return await conn.one(_REMOVE, account_id=account_id) is not None
 
 
-async def has_others(conn: Connection, *, account_id: UUID, groups: Iterable[str]) -> bool:
-    """Whether somebody else in one of these groups can sign in; until the transaction ends nobody else asks."""
+async def has_others(conn: Connection, *, account_id: UUID, groups: Iterable[str], factors: Iterable[str]) -> bool:
+    """Whether somebody else in one of these groups can sign in with one of these; until it ends nobody else asks."""
     await conn.one(_ONE_AT_A_TIME)
-    return bool(await conn.value(_OTHERS, account_id=account_id, groups=sorted(groups)))
+    return bool(await conn.value(_OTHERS, account_id=account_id, groups=sorted(groups), factors=sorted(factors)))

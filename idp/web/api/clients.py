@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from idp.flows.operate.client_changes import edit_client, version_of
 from idp.flows.operate.clients import Registered, add_client, explain_client, remove_client, set_client_disabled
-from idp.flows.operate.finding import client_page, find_client
+from idp.flows.operate.finding import client_page
 from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.secrets import LONGEST_KEPT, end_old_secret, new_client_secret
 from idp.model import Client
@@ -166,8 +166,7 @@ def _secret(registered: Registered, *, at: str | None = None) -> Done:
 
 
 async def _show(asked: Asked) -> Done:
-    found = await find_client(asked.idp, asked.path["client_id"])
-    client, left_out = await explain_client(asked.idp, found.id)
+    client, left_out = await explain_client(asked.idp, asked.client_id)
     return Done(ClientExplained(**shown(client), left_out=left_out), etag=version_of(client))
 
 
@@ -175,7 +174,7 @@ async def _change(asked: Asked) -> Done:
     changes = _plain(asked.body)
     if not changes:
         raise invalid("Say what to change.")
-    done = await edit_client(asked.idp, asked.path["client_id"], changes, expected=asked.expected)
+    done = await edit_client(asked.idp, asked.client_id, changes, expected=asked.expected)
     body = ClientChanged(
         **shown(done.after),
         changed=list(done.changed),
@@ -186,7 +185,7 @@ async def _change(asked: Asked) -> Done:
 
 
 async def _would_change(asked: Asked) -> Done:
-    done = await edit_client(asked.idp, asked.path["client_id"], _plain(asked.body), dry_run=True)
+    done = await edit_client(asked.idp, asked.client_id, _plain(asked.body), dry_run=True)
     body = ClientChanged(**shown(done.after), changed=list(done.changed), consequences=list(done.consequences))
     return Done(body)
 
@@ -194,26 +193,26 @@ async def _would_change(asked: Asked) -> Done:
 async def _new_secret(asked: Asked) -> Done:
     body: NewSecret = asked.body
     keep = None if body.keep_old_seconds is None else timedelta(seconds=body.keep_old_seconds)
-    return _secret(await new_client_secret(asked.idp, asked.path["client_id"], keep_old=keep))
+    return _secret(await new_client_secret(asked.idp, asked.client_id, keep_old=keep))
 
 
 async def _end_old_secret(asked: Asked) -> Done:
-    await end_old_secret(asked.idp, asked.path["client_id"])
+    await end_old_secret(asked.idp, asked.client_id)
     return Done()
 
 
 async def _disable(asked: Asked) -> Done:
-    await set_client_disabled(asked.idp, asked.path["client_id"], disabled=True)
+    await set_client_disabled(asked.idp, asked.client_id, disabled=True)
     return await _show(asked)
 
 
 async def _enable(asked: Asked) -> Done:
-    await set_client_disabled(asked.idp, asked.path["client_id"], disabled=False)
+    await set_client_disabled(asked.idp, asked.client_id, disabled=False)
     return await _show(asked)
 
 
 async def _remove(asked: Asked) -> Done:
-    await remove_client(asked.idp, asked.path["client_id"])
+    await remove_client(asked.idp, asked.client_id)
     return Done()
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from idp.flows.idp import Idp
+from idp.flows.operate.finding import ClientId
 from idp.policy import RIGHTS, Act
 
 MOST = 500  # of one page
@@ -50,6 +51,11 @@ class Asked:
         """The person, or whatever else the address names by a UUID."""
         found: UUID = self.path["id"]
         return found
+
+    @property
+    def client_id(self) -> ClientId:
+        """The client that the address names."""
+        return ClientId(self.path["client_id"])
 
 
 @dataclass(frozen=True, slots=True)

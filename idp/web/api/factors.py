@@ -11,7 +11,6 @@ from idp.flows.operate.authenticators import add_phone, new_recovery_codes, remo
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import set_password
 from idp.flows.operate.resets import give_link
-from idp.model import OPERATOR
 from idp.policy import Act
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint
 from idp.web.api.persons import AuthenticatorShown, PersonShown, authenticator, person
@@ -105,12 +104,11 @@ async def _recover(asked: Asked) -> Done:
     body: Recovery = asked.body
     if (body.reason is None) is not body.confirm:
         raise invalid("Give a reason, or confirm what another operator asked for.")
-    by = OPERATOR.get().name or ""
     found: recovering.Waits | recovering.Recovered
     if body.reason is None:
-        found = await recovering.confirm(asked.idp, asked.id, by=by, mail=body.mail)
+        found = await recovering.confirm(asked.idp, asked.id, mail=body.mail)
     else:
-        found = await recovering.recover(asked.idp, asked.id, reason=body.reason, by=by, mail=body.mail)
+        found = await recovering.recover(asked.idp, asked.id, reason=body.reason, mail=body.mail)
     done = isinstance(found, recovering.Recovered)
     told = Recovered(
         username=found.account.username,

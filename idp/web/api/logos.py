@@ -23,11 +23,11 @@ class LogoShown(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _set(asked: Asked) -> Done:
     body: Logo = asked.body
-    return Done(LogoShown(logo=(await set_logo(asked.idp, asked.path["client_id"], body.content)).logo))
+    return Done(LogoShown(logo=(await set_logo(asked.idp, asked.client_id, body.content)).logo))
 
 
 async def _remove(asked: Asked) -> Done:
-    await set_logo(asked.idp, asked.path["client_id"], None)
+    await set_logo(asked.idp, asked.client_id, None)
     return Done()
 
 

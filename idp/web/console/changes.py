@@ -30,7 +30,6 @@ class Done:
     gone: bool = False
 
 
-BY = "by"  # who asks, added to what was posted
 Inputs = Callable[[Idp, Person], Sequence[Input]]
 Doing = Callable[[Idp, UUID, Form, Person], Awaitable[Done]]
 
@@ -95,8 +94,7 @@ async def _invite_again(idp: Idp, _: UUID, form: Form, person: Person) -> Done:
 
 
 async def _recover(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    by = form.fields[BY]
-    found = await recover(idp, who, reason=form.get("reason"), by=by, mail=bool(form.get("mail")))
+    found = await recover(idp, who, reason=form.get("reason"), mail=bool(form.get("mail")))
     if isinstance(found, Waits):
         return Done(mark("A second operator has to confirm it. Nothing was changed so far."))
     return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)

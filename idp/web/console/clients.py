@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from idp.catalogue import mark
 from idp.errors import IdpError
-from idp.flows.operate.finding import client_page, find_client
+from idp.flows.operate.finding import ClientId, client_page, find_client
 from idp.flows.people.console import CLIENTS_PATH
 from idp.model import Client
 from idp.web.console import tables
@@ -78,7 +78,7 @@ async def application(request: Request) -> Response:
         return staff
     idp = idp_of(request)
     try:
-        client = await find_client(idp, request.path_params["id"])
+        client = await find_client(idp, ClientId(request.path_params["id"]))
     except IdpError as error:
         return missing(request, error)
     told = said(request)

@@ -6,11 +6,11 @@ from starlette.responses import Response
 from idp.errors import IdpError, NotThere
 from idp.flows.operate.editing import version_of
 from idp.flows.operate.finding import Person, find_user
-from idp.flows.people.console import PEOPLE_PATH, Staff
-from idp.web.console.changes import BY, CHANGES, Change
+from idp.flows.people.console import PEOPLE_PATH
+from idp.web.console.changes import CHANGES, Change
 from idp.web.console.door import Said, come_in, come_in_with, done, frame, missing, refused, said, show, to
 from idp.web.console.people import one_of
-from idp.web.door import Form, idp_of
+from idp.web.door import idp_of
 from idp.web.pages.console import Edit, Input
 from idp.web.rooms import url
 
@@ -73,7 +73,7 @@ async def make(request: Request) -> Response:
     found = await come_in_with(request)
     if isinstance(found, Response):
         return found
-    staff, form = found
+    _, form = found
     idp = idp_of(request)
     try:
         change, who = _change_of(request), one_of(request)
@@ -81,14 +81,10 @@ async def make(request: Request) -> Response:
         return missing(request, error)
     try:
         person = await find_user(idp, who, to=change.act)
-        made = await change.do(idp, who, _signed(form, staff), person)
+        made = await change.do(idp, who, form, person)
     except NotThere:
         return to(request, PEOPLE_PATH)  # removed meanwhile, or by the first of two presses
     except IdpError as error:
         return refused(request, form, error)
     back = PEOPLE_PATH if made.gone else f"{PEOPLE_PATH}/{who}"
     return done(request, back, made.sentence, follows=made.follows, once=made.once)
-
-
-def _signed(form: Form, staff: Staff) -> Form:
-    return Form({**form.fields, BY: staff.inside.account.username}, form.scopes)
