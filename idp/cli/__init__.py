@@ -187,7 +187,8 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
             show()
         return 2
     except SettingsError as error:
-        output.complain(error.problems, as_json=as_json, heading="Some settings are wrong:")
+        heading = "Some settings are wrong:" if len(error.problems) > 1 else None
+        output.complain(error.problems, as_json=as_json, heading=heading)
         return 2
     except Unavailable as error:
         output.complain([f"{error} `idp doctor` says what to look at."], as_json=as_json)

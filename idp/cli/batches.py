@@ -52,8 +52,9 @@ def add_from(table: Path, *, mail: bool, out: Path | None, skip_wrong: bool, dry
         )
         undo.pop_all()  # it is certain now: the file stays
     told = [f"Line {each.line}: {each.username + ': ' if each.username else ''}{each.why}" for each in done.wrong]
-    if not done.done and not dry_run:
-        output.complain(told, as_json=as_json, heading="Nobody was added. Mend these lines, or say --skip-wrong:")
+    if done.wrong and not skip_wrong:
+        nobody = "Nobody would be added" if dry_run else "Nobody was added"
+        output.complain(told, as_json=as_json, heading=f"{nobody}. Mend these lines, or say --skip-wrong:")
         raise typer.Exit(1)
     links = {each.account.username: each for each in done.invited}
     fields = {

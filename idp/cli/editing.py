@@ -20,6 +20,7 @@ SET_EXAMPLES = (
 )
 RENAME_EXAMPLES = "\b\nExamples:\n  idp user rename ada ada.lovelace"
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would follow, and change nothing.")]
+_FIELDS = ("username", "name", "email", "email_verified", "locale", "groups")
 _FLAGS = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -53,6 +54,8 @@ def rename(
 
 
 def _changes(pairs: Sequence[str]) -> dict[str, Any]:
+    from idp.flows.operate.claims import SETTABLE
+
     changes: dict[str, Any] = {}
     claims: dict[str, str] = {}
     for pair in pairs:
@@ -69,10 +72,13 @@ def _changes(pairs: Sequence[str]) -> dict[str, Any]:
             if value not in _FLAGS:
                 raise typer.BadParameter("email_verified is yes or no", param_hint="FIELD=VALUE")
             changes[field] = _FLAGS[value]
-        elif field in {"username", "name", "email", "locale"}:
+        elif field in _FIELDS:
             changes[field] = value
-        else:
+        elif field in SETTABLE:
             claims[field] = value
+        else:
+            known = ", ".join((*_FIELDS, *SETTABLE))
+            raise typer.BadParameter(f"there is no {field!r}: there are {known}", param_hint="FIELD=VALUE")
     return {**changes, **({"claims": claims} if claims else {})}
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from idp.cli import output
-from idp.cli.people import account_json
+from idp.cli.people import account_json, standing
 
 EXAMPLES = (
     "\b\nExamples:\n  idp user list\n  idp user list --search ada --json\n"
@@ -33,10 +33,9 @@ def list_(
     page = run(lambda idp: people_page(idp, containing=search, group=group, state=wanted, after=after, limit=limit))
     fields = {"users": [account_json(one) for one in page.people], "total": page.count, "after": page.after}
     rows = [
-        (one.username, one.name, one.email, " ".join(sorted(one.groups)), "disabled" if one.disabled else "")
-        for one in page.people
+        (one.username, one.name, one.email, " ".join(sorted(one.groups)), standing(one)) for one in page.people
     ]
-    lines = [output.table(("USERNAME", "NAME", "E-MAIL", "GROUPS", ""), rows)] if rows else []
+    lines = [output.table(("USERNAME", "NAME", "E-MAIL", "GROUPS", "STATE"), rows)] if rows else []
     narrowed = search or group or state
     nobody = "Nobody." if narrowed else "Nobody yet: add somebody with `idp user add`."
     lines.append(f"{len(page.people)} of {page.count}." if page.count else nobody)

@@ -37,14 +37,15 @@ def why(answer: "Sent | Receipt") -> str:
     return f" ({told})" if told else ""
 
 
-def complain(problems: Sequence[str], *, as_json: bool, heading: str = "Several things are wrong:") -> None:
-    """Say on standard error why nothing was done; the heading stands above more than one reason."""
+def complain(problems: Sequence[str], *, as_json: bool, heading: str | None = None) -> None:
+    """Say on standard error why nothing was done, under the heading if there is one."""
     if as_json:
         print(json.dumps({"error": problems[0], "problems": list(problems)}, ensure_ascii=False), file=sys.stderr)
         return
     first, *rest = (sentence if sentence.endswith((".", "?", "!")) else f"{sentence}." for sentence in problems)
-    if rest:
-        print("\n".join((heading, *(f"  {each}" for each in (first, *rest)))), file=sys.stderr)
+    if heading is not None or rest:
+        above = heading or "Several things are wrong:"
+        print("\n".join((above, *(f"  {each}" for each in (first, *rest)))), file=sys.stderr)
     else:
         print(first, file=sys.stderr)
 

@@ -27,6 +27,7 @@ def account_json(account: "Account") -> dict[str, Any]:
         "email_refused_at": account.email_refused_at,
         "groups": account.groups,
         "disabled": account.disabled,
+        "invited": account.invited,
         "frozen_at": account.frozen_at,
         "strong_from": account.strong_from,
         "created_at": account.created_at,
@@ -77,6 +78,21 @@ def person_json(person: "Person") -> dict[str, Any]:
     }
 
 
+def standing(account: "Account") -> str:
+    """How an account stands, in one word as `--state` has it; nothing where all is well."""
+    if account.disabled:
+        return "disabled"
+    return "frozen" if account.frozen_at is not None else "invited" if account.invited else ""
+
+
+def _signs_in(account: "Account", *, able: bool) -> str:
+    if account.disabled:
+        return "no: disabled"
+    if account.invited:
+        return "not yet: no password chosen"
+    return "yes" if able else "no: no phone, no app"
+
+
 def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
     """The same for people: tables of the person, the authenticators and what happened lately; `clients` by id."""
     account, able = person.account, person.authenticators or person.by_mail
@@ -87,7 +103,7 @@ def person_lines(person: "Person", clients: Mapping[str, str]) -> list[str]:
         *_claims(account.claims),
         ("groups", " ".join(sorted(account.groups))),
         ("added", output.when(account.created_at)),
-        ("signs in", "no: disabled" if account.disabled else "yes" if able else "no: no phone, no app"),
+        ("signs in", _signs_in(account, able=bool(able))),
         *_closed(account),
     ]
     theirs = [

@@ -51,6 +51,7 @@ class Account:
     `email_refused_at`: since then the address takes no mail of ours, until it is verified anew.
     `email_trusted_at`: until then the address is on hold; None is long ago.
     `frozen_at`: somebody said that it was not they who signed in, and nobody has recovered the account since.
+    `invited`: nobody has set a password yet.
     `password_until`: an operator gave the password, which works until then, and is to be changed when it is used first.
     `provisional_until`: somebody registers, and the account goes then if they do not come to an end.
     `strong_from`: when it may open strong scopes again, after a recovery by less than it takes to open them.
@@ -70,6 +71,7 @@ class Account:
     locale: str | None = None
     prefers: Factor | None = None
     disabled: bool = False
+    invited: bool = False
     frozen_at: datetime | None = None
     strong_from: datetime | None = None
     password_until: datetime | None = None

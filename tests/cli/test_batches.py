@@ -70,6 +70,9 @@ def test_every_mistake_is_told_by_its_line_and_nobody_is_added(idp: Run, tmp_pat
     assert (refused.status, refused.out) == (1, "")
     told = refused.err.splitlines()
     assert told[0] == "Nobody was added. Mend these lines, or say --skip-wrong:"
+    tried = idp("user", "add", "--from", str(people), "--dry-run")
+    assert (tried.status, tried.out) == (1, "")
+    assert tried.err.splitlines() == ["Nobody would be added. Mend these lines, or say --skip-wrong:", *told[1:]]
     assert [line.split(":")[0].strip() for line in told[1:]] == [*["Line 3"] * 4, "Line 5", "Line 6", "Line 7"]
     assert idp("user", "show", f"{person}ok").status == 1
     as_json = idp("user", "add", "--from", str(people), "--json")

@@ -15,7 +15,11 @@ def test_a_link_is_printed_once_and_another_on_demand(idp: Run) -> None:
     told = idp("user", "invite", "inga", "--email", "inga@example.com", "--json").json
     assert told["link"] != first
     assert told["mailed"] is False
-    assert "no: no phone, no app" in idp("user", "show", "inga").out
+    assert "not yet: no password chosen" in idp("user", "show", "inga").out
+    listed = idp("user", "list", "--search", "inga").out.splitlines()
+    assert listed[0].split()[-1] == "STATE"
+    assert listed[1].split()[-1] == "invited"
+    assert idp("user", "list", "--state", "invited", "--search", "inga", "--json").json["users"][0]["invited"] is True
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,7 @@ def test_a_link_is_printed_once_and_another_on_demand(idp: Run) -> None:
         (("new-one", "--mail"), 1, "IDP_SMTP_URL"),
         (("new-one", "--phone", "12"), 1, "phone number"),
         (("new-one", "--group", "nowhere"), 1, "no row in the policy"),
+        (("new-one", "--locale", "x!y"), 1, "'x!y' is no language"),
         ((), 2, "NAME"),
     ],
 )

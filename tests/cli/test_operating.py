@@ -29,13 +29,15 @@ def test_a_person_is_set_and_renamed_and_what_follows_is_said(idp: Run, person: 
 
 @pytest.mark.parametrize(
     ("pair", "status"),
-    [("name", 2), ("email_verified=perhaps", 2), ("password=x", 1), ("email=x", 1), ("groups=a,b", 1), ("=x", 1)],
+    [("name", 2), ("email_verified=perhaps", 2), ("password=x", 2), ("email=x", 1), ("groups=a,b", 1), ("=x", 2)],
 )
 def test_what_cannot_be_set_is_told(idp: Run, person: str, pair: str, status: int) -> None:
     done = idp("user", "set", person, pair)
     assert (done.status, done.out) == (status, "")
     assert done.err.endswith(".\n") or status == 2
     assert idp("user", "set", person, "name=a", "name=b").status == 2
+    mistyped = " ".join(idp("user", "set", person, "nmae=a").err.split())
+    assert "there is no 'nmae': there are username, name, " in mistyped
 
 
 def test_a_removal_says_what_ends_and_asks(idp: Run, person: str) -> None:

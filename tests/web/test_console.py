@@ -179,7 +179,9 @@ async def test_whoever_is_invited_gets_a_link_that_is_shown_once(provider: Provi
     await come_in(provider, browser)
     page = await change(provider, browser, "/admin/people/invite", username="carol")
     assert "/invited" in page.text or "Copy this now" in page.text
-    assert "Copy this now" not in (await browser.get(page.url.path)).text
+    assert "Copy this now" not in (again := await browser.get(page.url.path)).text
+    assert ">Invited<" in again.text
+    assert ">Enabled<" not in again.text
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])

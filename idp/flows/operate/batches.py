@@ -12,13 +12,13 @@ from idp.audit import AccountChanged
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
 from idp.flows.operate.claims import SETTABLE, parse_claims
-from idp.flows.operate.editing import parse_locale
 from idp.flows.operate.invitations import Invited
 from idp.flows.operate.people import (
     NotAcceptable,
     added,
     known_group,
     parse_email,
+    parse_locale,
     parse_name,
     parse_phone,
     parse_username,
@@ -191,6 +191,7 @@ def _judge(idp: Idp, cells: Mapping[str, str], *, mail: bool, now: datetime) -> 
         groups=groups,
         claims=claims,
         locale=locale,
+        invited=True,
     )
     enrolled = () if number is None else (Enrolled(*vouched_phone(idp, account.id, number, now=now)),)
     return Arrival(account, AccountChanged(change="invited"), enrolled=enrolled)

@@ -17,7 +17,7 @@ from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.claims import parse_claims
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.groups import consequences
-from idp.flows.operate.people import NotAcceptable, known_group, parse_email, parse_name, parse_username
+from idp.flows.operate.people import NotAcceptable, known_group, parse_email, parse_locale, parse_name, parse_username
 from idp.flows.operate.permitting import permit
 from idp.flows.people import mailbox
 from idp.model import Account, Role
@@ -28,7 +28,6 @@ from idp.store.tokens import clients
 
 FIELDS = ("username", "name", "email", "email_verified", "locale", "groups", "claims")
 _MAILBOX = frozenset({"email", "email_verified"})
-_LONGEST_LOCALE = 35  # RFC 5646 4.4.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +141,6 @@ def _with_mailbox(account: Account, changes: Mapping[str, Any]) -> Account:
     if verified and email is None:
         raise NotAcceptable("There is no e-mail address that could be verified: give one, too.")
     return replace(account, email=email, email_verified=verified)
-
-
-def parse_locale(text: str | None) -> str | None:
-    """A language tag; whether there is such a language, is looked at when something is said in it.
-
-    Raises `NotAcceptable`.
-    """
-    if text is None:
-        return None
-    tag = text.replace("_", "-")
-    if not 2 <= len(tag) <= _LONGEST_LOCALE or not tag.isascii() or not tag.replace("-", "").isalnum():
-        raise NotAcceptable(f"{text[:60]!r} is no language: it is written as et or pt-BR.")
-    return tag
 
 
 def _text(name: str, given: object) -> str:

@@ -13,6 +13,7 @@ from idp.flows.operate.people import (
     NotAcceptable,
     known_group,
     parse_email,
+    parse_locale,
     parse_name,
     parse_phone,
     parse_username,
@@ -76,7 +77,8 @@ async def invite(
         name=shown,
         email=address,
         groups=frozenset(known_group(group, idp.policy) for group in groups),
-        locale=locale,
+        locale=parse_locale(locale),
+        invited=True,
     )
     before = await accounts.by_username(idp.db, username=username)
     async with idp.db.transaction() as conn:

@@ -28,6 +28,7 @@ from idp.typed import LONGEST_USERNAME, fold
 
 LONGEST_NAME = 200
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
+_LONGEST_LOCALE = 35  # RFC 5646 4.4.1
 
 
 class NotAcceptable(IdpError):
@@ -67,6 +68,19 @@ def parse_phone(text: str, *, region: str | None) -> Phone:
             raise NotAcceptable(f"The phone number cannot be used: {_WHY_NOT_A_PHONE[why]}.")
         case found:
             return found
+
+
+def parse_locale(text: str | None) -> str | None:
+    """A language tag; whether there is such a language, is looked at when something is said in it.
+
+    Raises `NotAcceptable`.
+    """
+    if text is None:
+        return None
+    tag = text.replace("_", "-")
+    if not 2 <= len(tag) <= _LONGEST_LOCALE or not tag.isascii() or not tag.replace("-", "").isalnum():
+        raise NotAcceptable(f"{text[:60]!r} is no language: it is written as et or pt-BR.")
+    return tag
 
 
 def parse_email(text: str) -> str:
@@ -158,7 +172,7 @@ async def add_user(
         email=address,
         email_verified=email_verified and address is not None,
         groups=frozenset(known_group(group, idp.policy) for group in groups),
-        locale=locale,
+        locale=parse_locale(locale),
     )
     async with idp.db.transaction() as conn:
         await accounts.add(conn, account, password_hash=hashed)

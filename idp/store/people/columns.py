@@ -12,7 +12,7 @@ from idp.store.engine import Row
 ACCOUNT = """p.id AS person_id, p.username, p.created_at AS person_created_at, p.updated_at AS person_updated_at,
     p.name, p.email, p.email_verified, p.email_refused_at, p.email_trusted_at, p.groups,
     p.claims AS person_claims, p.locale, p.prefers, p.disabled_at, p.frozen_at, p.strong_from,
-    p.password_until, p.provisional_until"""
+    p.password_hash IS NULL AS invited, p.password_until, p.provisional_until"""
 # A JSON array of the confirmed authenticators of the account `p`, oldest first: open ones, and those closed after
 # `closed_since`, if it is given, for a hold must not end because the app it is about was removed.
 AUTHENTICATORS = """(
@@ -60,6 +60,7 @@ def read_account(row: Row) -> Account | None:
         locale=row["locale"],
         prefers=None if row["prefers"] is None else Factor(row["prefers"]),
         disabled=row["disabled_at"] is not None,
+        invited=row["invited"],
         frozen_at=row["frozen_at"],
         strong_from=row["strong_from"],
         password_until=row["password_until"],

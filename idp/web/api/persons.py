@@ -40,7 +40,7 @@ class AuthenticatorShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountShown(msgspec.Struct, frozen=True, kw_only=True):
-    """A person. `frozen_at`: closed until it is recovered; `strong_from`: nothing sensitive opens before."""
+    """A person. `invited`: no password yet; `frozen_at`: until recovered; `strong_from`: nothing sensitive before."""
 
     id: UUID
     username: str
@@ -50,6 +50,7 @@ class AccountShown(msgspec.Struct, frozen=True, kw_only=True):
     email_refused_at: datetime | None
     groups: list[str]
     disabled: bool
+    invited: bool
     frozen_at: datetime | None
     strong_from: datetime | None
     created_at: datetime

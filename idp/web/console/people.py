@@ -46,6 +46,8 @@ def standing(account: Account) -> Cell:
         return Cell(mark("Disabled"), badge="bad", ours=True)
     if account.frozen_at is not None:
         return Cell(mark("Frozen"), badge="wait", ours=True)
+    if account.invited:
+        return Cell(mark("Invited"), badge="wait", ours=True)
     return Cell(mark("Enabled"), badge="good", ours=True)
 
 
