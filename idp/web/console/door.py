@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from idp.catalogue import mark
 from idp.errors import AlreadyThere, IdpError, NotThere, Outdated, Unavailable
-from idp.flows.idp import CONSOLE_PATH
+from idp.flows.idp import ACCOUNT_PATH, CONSOLE_PATH
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.people import console
@@ -101,6 +101,7 @@ def frame(request: Request, staff: Staff) -> Frame:
         who=account.username,
         role=ROLES[staff.operator.role] if staff.operator.role is not None else "",
         links=tuple(Link(label, url(request, path), here=path == at) for label, path in links),
+        account=url(request, ACCOUNT_PATH),
         sign_out=url(request, SIGN_OUT_PATH),
         now=staff.inside.now,
         zone=account.claims.get("zoneinfo"),

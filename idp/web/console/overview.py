@@ -1,8 +1,8 @@
 """The front page of the console: charts drawn here, with the table that each is of."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +16,8 @@ from idp.web.door import idp_of
 from idp.web.pages.console import Bar, Chart, Overview
 
 _WIDE, _HIGH = 240, 90
-_MOST_COUNTRIES = 12
+_MOST_COUNTRIES = 12  # so many have room for their letters
+_NAMED = timedelta(hours=6)  # between hours that are written below their bars
 _BY_HOUR, _BY_COUNTRY = mark("Hour"), mark("Country")
 _CHARTS = (
     (Authorized.name, mark("Sign-ins to applications"), mark("Sign-ins to applications, hour by hour.")),
@@ -60,7 +61,12 @@ async def front(request: Request) -> Response:
 def _hourly(day: Day) -> Sequence[Chart]:
     return [
         chart(
-            f"chart-{at}", title, describes, _BY_HOUR, [(f"{hour:%H}:00", _of(day, name, hour)) for hour in day.hours]
+            f"chart-{at}",
+            title,
+            describes,
+            _BY_HOUR,
+            [(f"{hour:%H}:00", _of(day, name, hour)) for hour in day.hours],
+            named={f"{hour:%H}:00" for hour in day.hours if hour.hour * timedelta(hours=1) % _NAMED == timedelta(0)},
         )
         for at, (name, title, describes) in enumerate(_CHARTS)
     ]
@@ -79,8 +85,8 @@ def _by_country(day: Day) -> Sequence[Chart]:
             arrived[one.region] += one.delivered
     told = mark("Text messages that left, country by country."), mark("Text messages that arrived, country by country.")
     return [
-        chart("chart-sent", mark("Text messages sent"), told[0], _BY_COUNTRY, _first(sent)),
-        chart("chart-arrived", mark("Text messages that arrived"), told[1], _BY_COUNTRY, _first(arrived)),
+        chart("chart-sent", mark("Text messages sent"), told[0], _BY_COUNTRY, _first(sent), named=sent),
+        chart("chart-arrived", mark("Text messages that arrived"), told[1], _BY_COUNTRY, _first(arrived), named=sent),
     ]
 
 
@@ -88,12 +94,14 @@ def _first(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:_MOST_COUNTRIES]
 
 
-def chart(id_: str, title: str, describes: str, column: str, counts: Sequence[tuple[str, int]]) -> Chart:
-    """Counts as bars in a box of 240 by 100; the highest one fills it."""
+def chart(
+    id_: str, title: str, describes: str, column: str, counts: Sequence[tuple[str, int]], *, named: Collection[str]
+) -> Chart:
+    """Counts as bars in a box of 240 by 100; the highest one fills it. Below those that are `named` stands which."""
     most = max((count for _, count in counts), default=0)
-    step = _WIDE / max(1, len(counts))
+    step = _WIDE / max(_MOST_COUNTRIES, len(counts))
     bars = [
-        Bar(label, count, round(_HIGH * count / (most or 1), 1), round(at * step + step / 10, 1))
+        Bar(label, count, round(_HIGH * count / (most or 1), 1), round(at * step + step / 10, 1), label in named)
         for at, (label, count) in enumerate(counts)
     ]
     total = sum(count for _, count in counts)

@@ -28,6 +28,7 @@ class Frame:
     who: str
     role: str
     links: tuple[Link, ...]
+    account: str
     sign_out: str
     now: datetime
     zone: str | None = None
@@ -140,12 +141,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a chart, in its own units and as parts of a hundred; `text` is what it stands for."""
+    """One bar of a chart, in its own units and as parts of a hundred; `named`: its label stands below it."""
 
     label: str
     value: int
     height: float
     at: float
+    named: bool
 
 
 @dataclass(frozen=True, slots=True)
