@@ -32,9 +32,7 @@ def list_(
     wanted = None if state is None else State(state)
     page = run(lambda idp: people_page(idp, containing=search, group=group, state=wanted, after=after, limit=limit))
     fields = {"users": [account_json(one) for one in page.people], "total": page.count, "after": page.after}
-    rows = [
-        (one.username, one.name, one.email, " ".join(sorted(one.groups)), standing(one)) for one in page.people
-    ]
+    rows = [(one.username, one.name, one.email, " ".join(sorted(one.groups)), standing(one)) for one in page.people]
     lines = [output.table(("USERNAME", "NAME", "E-MAIL", "GROUPS", "STATE"), rows)] if rows else []
     narrowed = search or group or state
     nobody = "Nobody." if narrowed else "Nobody yet: add somebody with `idp user add`."
