@@ -48,6 +48,8 @@ class Envelope:
 
     def take(self, line: Object, *, of: str) -> Object:
         """What `put` put there; empty where nothing is. Raises `Unreadable`."""
+        if self.chain is not None and "secrets" in line:
+            raise Unreadable(f"{line.where}.secrets is in clear, in an export that seals them: it was added.")
         sealed = line.text("sealed")
         if sealed is None or self.chain is None:
             return line.object("secrets")

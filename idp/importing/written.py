@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from idp.importing.document import Object
@@ -231,11 +231,11 @@ def _time(line: Object, name: str) -> datetime | None:
     value = line.text(name)
     try:
         at = None if value is None else datetime.fromisoformat(value)
-    except ValueError:
+        if at is not None and at.tzinfo is None:
+            raise Unreadable(f"{line.where}.{name} is no time with its offset.")
+        return None if at is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Unreadable(f"{line.where}.{name} is no time.") from None
-    if at is not None and at.tzinfo is None:
-        raise Unreadable(f"{line.where}.{name} is no time with its offset.")
-    return at
 
 
 def _hex(line: Object, name: str) -> bytes | None:

@@ -20,6 +20,7 @@ from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.secrets import new_client_secret
 from idp.importing import envelope, keycloak, stile
 from idp.importing.document import Object
+from idp.importing.document import Object
 from idp.importing.envelope import Secrets
 from idp.importing.incoming import Unreadable
 from idp.importing.written import Kept, person_line, read_person
@@ -179,6 +180,25 @@ async def test_a_frozen_account_comes_back_frozen(full: Provider) -> None:
     assert found[0].frozen_at == full.clock.now()
 
 
+async def test_a_sim_that_was_seen_changed_comes_back_changed(full: Provider) -> None:
+    await databases.execute(full.idp.db._url, "UPDATE authenticator SET swapped_at = now() WHERE factor = 'sms'")
+    before = await accounts.by_username(full.idp.db, username="alice")
+    await bring_back(full, text(await lines(full)))
+    after = await accounts.by_username(full.idp.db, username="alice")
+    assert before is not None
+    assert after is not None
+    seen = [{each.id: each.swapped_at for each in theirs if each.swapped_at} for _, theirs in (before, after)]
+    assert seen[0]
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_that_could_not_be_read_again_is_none(full: Provider, at: str) -> None:
+    (alice,) = [line["person"] for line in await lines(full) if line.get("person", {}).get("username") == "alice"]
+    with pytest.raises(Unreadable, match="strong_from is no time"):
+        read_person(Object(alice | {"strong_from": at}, "person"), Object({}), now=full.clock.now())
+
+
 @pytest.mark.parametrize("secrets", [Secrets.NONE, Secrets.SEALED])
 async def test_no_secret_is_in_it_unless_in_clear(full: Provider, secrets: Secrets) -> None:
     clear, found = text(await lines(full)).decode(), text(await lines(full, secrets)).decode()
@@ -229,6 +249,12 @@ async def test_a_wrong_passphrase_and_what_was_changed_are_refused(full: Provide
     with pytest.raises(Unreadable, match="how the secrets were sealed"):
         stile.read(text([sealed[0] | {"salt": "00"}, *sealed[1:]]), passphrase=PASSPHRASE, now=full.clock.now())
     people = [line for line in sealed if "person" in line]
+    kept = people[0].pop("sealed")
+    for people[0]["secrets"] in ({}, {"password_hash": "$argon2id$of-somebody-else"}):
+        with pytest.raises(Unreadable, match="in clear"):
+            list(stile.read(text(sealed), passphrase=PASSPHRASE, now=full.clock.now())[1])
+    people[0].pop("secrets")
+    people[0]["sealed"] = kept
     people[0]["sealed"], people[1]["sealed"] = people[1]["sealed"], people[0]["sealed"]
     with pytest.raises(Unreadable, match="does not open"):
         list(stile.read(text(sealed), passphrase=PASSPHRASE, now=full.clock.now())[1])
