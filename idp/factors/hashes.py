@@ -24,6 +24,7 @@ BCRYPT_BYTES = 72  # of the password; bcrypt has never looked at more
 MAX_MEMORY = 256 * 1024  # KiB
 MAX_WORK = 1024 * 1024  # KiB times passes
 MAX_LANES = 16
+MAX_THREADS = 1024  # passes times lanes: each begins four, which cost more than a little memory does
 MAX_COST = 14
 MAX_ITERATIONS: Mapping[str, int] = MappingProxyType({"sha1": 4_000_000, "sha256": 4_000_000, "sha512": 2_000_000})
 # Under this a password is found by trying: NIST SP 800-132 5.2 wants a thousand.
@@ -37,10 +38,13 @@ _PBKDF2 = re.compile(
     r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<hash>[A-Za-z0-9+/]+)"
 )
 _ARGON2 = re.compile(
-    r"\$argon2(?:id|i|d)\$(?:v=[0-9]{1,2}\$)?m=(?P<m>[1-9][0-9]{0,8}),t=(?P<t>[1-9][0-9]{0,8}),"
+    r"\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=(?P<m>[1-9][0-9]{0,8}),t=(?P<t>[1-9][0-9]{0,8}),"
     r"p=(?P<p>[1-9][0-9]{0,8})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
 )
-_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}")
+# Of the last characters of salt and hash two and four bits are no part of them: where they are set nothing compares.
+_BCRYPT = re.compile(
+    r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
+)
 
 
 class Unfit(StrEnum):
@@ -91,6 +95,10 @@ def _read_argon2(found: re.Match[str]) -> Hash | Unfit:
     memory, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
     if memory > MAX_MEMORY or memory * passes > MAX_WORK or lanes > MAX_LANES:
         return Unfit.TOO_DEAR
+    if lanes > 1 and passes * lanes > MAX_THREADS:
+        return Unfit.TOO_DEAR
+    if memory < 8 * lanes:  # RFC 9106 3.1
+        return Unfit.UNREADABLE
     try:
         argon2.extract_parameters(found[0])
     except argon2.exceptions.InvalidHashError:

@@ -20,7 +20,6 @@ from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.secrets import new_client_secret
 from idp.importing import envelope, keycloak, stile
 from idp.importing.document import Object
-from idp.importing.document import Object
 from idp.importing.envelope import Secrets
 from idp.importing.incoming import Unreadable
 from idp.importing.written import Kept, person_line, read_person
@@ -178,18 +177,6 @@ async def test_a_frozen_account_comes_back_frozen(full: Provider) -> None:
     found = await accounts.by_username(full.idp.db, username="alice")
     assert found is not None
     assert found[0].frozen_at == full.clock.now()
-
-
-async def test_a_sim_that_was_seen_changed_comes_back_changed(full: Provider) -> None:
-    await databases.execute(full.idp.db._url, "UPDATE authenticator SET swapped_at = now() WHERE factor = 'sms'")
-    before = await accounts.by_username(full.idp.db, username="alice")
-    await bring_back(full, text(await lines(full)))
-    after = await accounts.by_username(full.idp.db, username="alice")
-    assert before is not None
-    assert after is not None
-    seen = [{each.id: each.swapped_at for each in theirs if each.swapped_at} for _, theirs in (before, after)]
-    assert seen[0]
-    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
