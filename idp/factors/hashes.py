@@ -42,9 +42,7 @@ _ARGON2 = re.compile(
     r"p=(?P<p>[1-9][0-9]{0,8})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
 )
 # Of the last characters of salt and hash two and four bits are no part of them: where they are set nothing compares.
-_BCRYPT = re.compile(
-    r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
-)
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]")
 
 
 class Unfit(StrEnum):

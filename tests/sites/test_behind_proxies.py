@@ -11,7 +11,7 @@ import pytest
 from idp.cli import check_sites
 from tests.world.caddy import CADDY
 from tests.world.caddy import MISSING as NO_CADDY
-from tests.world.guarded import PAGE, SPELLINGS, Surfer, application, behind, heard, rows, rule
+from tests.world.guarded import PAGE, SPELLINGS, Surfer, application, behind, enters, heard, rows, rule
 from tests.world.listening import served
 from tests.world.nginx import MISSING, NGINX, free_port
 from tests.world.policies import BEFORE
@@ -50,15 +50,6 @@ async def port(
 def site(port: int, provider: Provider) -> str:
     rule(provider, rows(f"localhost:{port}"))
     return f"http://localhost:{port}"
-
-
-async def enters(surfer: Surfer, url: str) -> httpx.Response:
-    """Signs in, and comes where that leads."""
-    sent = await surfer.http.get(url, headers=PAGE)
-    assert sent.status_code in {302, 303}, sent.text
-    answer = await surfer.back(await surfer.authenticates(await surfer.goes(sent.headers["location"])))
-    site = urlsplit(url)
-    return await surfer.http.get(f"{site.scheme}://{site.netloc}{answer.headers['location']}", headers=PAGE)
 
 
 async def test_somebody_signs_in_and_the_application_is_told_who_it_is(alice: Surfer, site: str) -> None:

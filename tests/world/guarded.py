@@ -1,10 +1,11 @@
 """A site behind a proxy: the rows of its policy, an application that says what it heard, and browsers that go there."""
 
+import asyncio
 import itertools
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,15 @@ class Surfer(Browser):
         return await self.http.get(answer.headers["location"])
 
 
+async def enters(surfer: Surfer, url: str) -> httpx.Response:
+    """Signs in, and comes where that leads."""
+    sent = await surfer.http.get(url, headers=PAGE)
+    assert sent.status_code in {302, 303}, sent.text
+    answer = await surfer.back(await surfer.authenticates(await surfer.goes(sent.headers["location"])))
+    site = urlsplit(url)
+    return await surfer.http.get(f"{site.scheme}://{site.netloc}{answer.headers['location']}", headers=PAGE)
+
+
 def example(kind: str) -> str:
     """A block of the documentation, as an operator copies it."""
     found = re.search(rf"```{kind}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
@@ -173,8 +183,33 @@ def example(kind: str) -> str:
 
 
 @asynccontextmanager
-async def behind(kind: str, idp: str, port: int, here: Path) -> AsyncIterator[None]:
-    """The application behind a proxy, by the example as it stands but for names, ports and certificates."""
+async def listens_to_all(heard: list[bytes]) -> AsyncIterator[str]:
+    """The address of an application that speaks whatever it is asked to speak: it says 101, and hears what follows."""
+
+    async def hears(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            heard.append(head)
+            found = re.search(rb"\r\nupgrade: *([^\r]+)\r", head, re.IGNORECASE)
+            if found is None:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            else:
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n")
+                writer.write(b"Upgrade: " + found[1] + b"\r\n\r\n")
+                heard.append(await reader.readuntil(b"\n"))
+        writer.close()
+
+    server = await asyncio.start_server(hears, "127.0.0.1", 0)
+    async with server:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+
+
+@asynccontextmanager
+async def behind(kind: str, idp: str, port: int, here: Path, *, before: str | None = None) -> AsyncIterator[None]:
+    """The application behind a proxy, by the example as it stands but for names, ports and certificates.
+
+    `before`: the address of another application that it stands before.
+    """
     async with served(application) as app:
         text = example(kind)
         for written, meant in (
@@ -184,7 +219,7 @@ async def behind(kind: str, idp: str, port: int, here: Path) -> AsyncIterator[No
             ("wiki.example.com {", f"http://localhost:{port} {{\n    bind 127.0.0.1"),
             ("wiki.example.com", f"localhost:{port}"),
             ("127.0.0.1:8000", idp),
-            ("127.0.0.1:3000", "{}:{}".format(*app.getsockname())),
+            ("127.0.0.1:3000", before or "{}:{}".format(*app.getsockname())),
         ):
             text = text.replace(written, meant)
         kept = "\n".join(line for line in text.splitlines() if "ssl_certificate" not in line)
