@@ -34,6 +34,7 @@ _SECTIONS = (
     (mark("Audit"), console.AUDIT_PATH, Act.SEE_AUDIT),
 )
 _LONGEST = 1500  # characters of a form that are kept while its sender proves something
+_ROOM = 1800  # bytes of what a page is told; more does not fit into its address
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ async def come_in(request: Request) -> Staff | Response:
 async def come_in_with(request: Request) -> tuple[Staff, Form] | Response:
     """The same for who posts a form. One that comes too late for its proof is on the page again after the next."""
     form = await own_form(request)
-    kept = json.dumps({"typed": _short(form.fields), "waiting": True}, ensure_ascii=False)
+    kept = _fitting({"typed": _short(form.fields), "waiting": True}, {"waiting": True})
     back = saying(request, url(request, _path(request)), Note(200, typed=kept)).removeprefix(url(request, ""))
     staff = await _enter(request, back)
     return staff if isinstance(staff, Response) else (staff, form)
@@ -134,15 +135,25 @@ def done(
     request: Request, path: str, sentence: str, *, follows: tuple[str, ...] = (), once: str | None = None
 ) -> Response:
     """303 to a page that says what was done, and shows what is shown once."""
-    told = json.dumps({"done": sentence, "follows": [each[:300] for each in follows[:8]]}, ensure_ascii=False)
+    told = _fitting(
+        *({"done": sentence, "follows": [each[:300] for each in follows[:most]]} for most in range(8, -1, -1))
+    )
     return see(request, url(request, path), Note(200, typed=told, codes=() if once is None else (once,)))
 
 
 def refused(request: Request, form: Form, error: IdpError) -> Response:
     """303 to the page of the form, which says why and has what was typed. Raises what is no fault of the form."""
     status = _status(error)
-    told = json.dumps({"typed": _short(form.fields), "wrong": str(error)}, ensure_ascii=False)
+    wrong = str(error)
+    told = _fitting({"typed": _short(form.fields), "wrong": wrong}, {"wrong": wrong}, {"wrong": wrong[:300]})
     return see(request, request.url.path, Note(status, typed=told))
+
+
+def _fitting(*tellings: Mapping[str, object]) -> str:
+    """The first of these for which an address has room; the last one has to do."""
+    written = [json.dumps(told, ensure_ascii=False) for told in tellings]
+    # It is quoted once more on its way.
+    return next((each for each in written if len(json.dumps(each, ensure_ascii=False).encode()) <= _ROOM), written[-1])
 
 
 def _status(error: IdpError) -> int:

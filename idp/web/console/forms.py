@@ -47,7 +47,7 @@ async def ask(request: Request) -> Response:
         follows=follows,
         inputs=[again(one, told) for one in there],
         # What was typed was typed beside what was seen then.
-        version=told.typed.get("version", "") if told.waiting else version_of(person.account),
+        version=told.typed.get("version", "") if told.waiting and told.typed else version_of(person.account),
         now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
         grave=change.grave,
         said=told.wrong,

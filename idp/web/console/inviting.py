@@ -20,8 +20,8 @@ from idp.web.rooms import url
 
 
 def _inputs(idp: Idp, staff: Staff) -> Sequence[Input]:
-    # A group that gives a role is an administrator's to give.
-    groups = [group for group in idp.policy.groups if staff.may(idp, Act.INVITE, into=[group])]
+    # Groups are an administrator's to give.
+    groups = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
     return (
         Input("username", mark("Username"), required=True),
         Input("name", mark("Name")),
