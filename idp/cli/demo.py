@@ -63,6 +63,7 @@ def run(*, port: int, as_json: bool) -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(_bound(port + offset)) for offset in range(3)]
         local = stack.enter_context(localpg.start(settings.data_dir))
+        settings = _with_policy(settings)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             place = runner.run(prepare(settings, local.url, migrate=True))
             runner.run(_run(place, sockets, local, urls, as_json=as_json))
@@ -88,6 +89,15 @@ def _settings(issuer: str) -> Settings:
     mail = {} if mailed else {"IDP_SMTP_URL": "smtp://localhost", "IDP_SMTP_FROM": f"{BRAND} <no-reply@example.com>"}
     ours = {"IDP_ISSUER": issuer, "IDP_DEV": "true", "IDP_SMS_GATEWAYS": "console", "IDP_METRICS": "off"}
     return read_settings({**os.environ, **brand, **here, **home, **open_, **mail, **ours})
+
+
+def _with_policy(settings: Settings) -> Settings:
+    """The demo's own, a file beside its database, unless `IDP_POLICY` names one."""
+    if settings.policy is not None:
+        return settings
+    path = settings.data_dir / "policy.toml"
+    path.write_text(people.policy_text(), encoding="utf-8")
+    return settings.model_copy(update={"policy": path})
 
 
 def _bound(port: int) -> socket.socket:
@@ -149,6 +159,10 @@ async def _run(
         )
 
 
+def _role(person: DemoPerson) -> str:
+    return "" if person.role is None else f", {person.role.name.lower()}"
+
+
 def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
     fields = {
         "start": urls.start,
@@ -156,6 +170,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "bank": urls.bank,
         "notes": urls.notes,
         "inbox": urls.inbox,
+        "console": urls.console,
         "people": [{"username": person.username, "password": person.password} for person in shown],
     }
     lines = [
@@ -166,10 +181,11 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         f"  Acme Notes          {urls.notes}",
         f"  Texts and e-mail    {urls.inbox}",
         f"  Your account        {urls.account}",
+        f"  Console             {urls.console}",
         "",
         *(
             f"  {person.name:<19} {person.username} / {person.password}"
-            f"   ({'phone and authenticator app' if person.totp_secret else 'phone only'})"
+            f"   ({'phone and authenticator app' if person.totp_secret else 'phone only'}{_role(person)})"
             for person in shown
         ),
         "",
@@ -182,6 +198,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "      the account page; as a stolen phone number is enough for that, it opens transfers only after 24 hours.",
         "   5. On the sign-in page press 'Forgot your password?'. The link comes by e-mail, to the inbox of the texts.",
         "      So does the news of each change, with a link that freezes the account.",
+        "   6. Open the console as ada, in a private window: people, applications, the policy, the audit trail.",
         "",
         "  Ctrl-C stops everything. Nothing leaves this machine, and what you do is kept.",
     ]

@@ -1,7 +1,9 @@
-"""Who and what the demonstration needs in the provider: two people and two clients, made once by the operator."""
+"""Who and what the demonstration needs in the provider: its people and two clients, made once by the operator."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 from idp.demo.start import DemoPerson
 from idp.errors import NotThere
@@ -14,14 +16,29 @@ from idp.flows.operate.people import add_user
 from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.secrets import new_client_secret
 from idp.flows.sealed import SEED, bound
-from idp.model import Factor
+from idp.model import Factor, Role
 from idp.store.people import authenticators
 
-ALICE, BOB = "alice", "bob"
-PASSWORDS = {ALICE: "violet-harbour-lantern", BOB: "copper-meadow-compass"}
-PHONES = {ALICE: "+372 5678 9045", BOB: "+372 5678 9046"}
-COUNTRIES = "EE"  # where text messages may go: what these two need
-NAMES = {ALICE: "Alice Ader", BOB: "Bob Berg"}
+ALICE, BOB, ADA, HUGO, IRIS = "alice", "bob", "ada", "hugo", "iris"
+PASSWORDS = {
+    ALICE: "violet-harbour-lantern",
+    BOB: "copper-meadow-compass",
+    ADA: "granite-orchard-signal",
+    HUGO: "linen-beacon-thicket",
+    IRIS: "cobalt-pebble-archive",
+}
+PHONES = {
+    ALICE: "+372 5678 9045",
+    BOB: "+372 5678 9046",
+    ADA: "+372 5678 9047",
+    HUGO: "+372 5678 9048",
+    IRIS: "+372 5678 9049",
+}
+# Who works in the console, and the row of the demo's policy that each group is.
+GROUPS = {ADA: "admins", HUGO: "helpdesk", IRIS: "auditors"}
+ROLES = {"admins": Role.ADMIN, "helpdesk": Role.HELPDESK, "auditors": Role.AUDITOR}
+COUNTRIES = "EE"  # where text messages may go: what these need
+NAMES = {ALICE: "Alice Ader", BOB: "Bob Berg", ADA: "Ada Aava", HUGO: "Hugo Hein", IRIS: "Iris Ilves"}
 BANK, NOTES = "acme-bank", "acme-notes"
 
 
@@ -63,7 +80,15 @@ async def make(idp: Idp, *, bank: str, notes: str) -> tuple[list[DemoPerson], Se
             ),
         ),
     )
-    return [await _person(idp, name) for name in (ALICE, BOB)], secrets
+    return [await _person(idp, name) for name in PASSWORDS], secrets
+
+
+def policy_text() -> str:
+    """The policy of the demonstration: the one that comes with Stile, with a group for each role."""
+    shipped = (files("idp") / "policy.toml").read_text(encoding="utf-8")
+    rows = "".join(f'{group} = {{ level = "strong", role = "{role.name.lower()}" }}\n' for group, role in ROLES.items())
+    before, heading, after = shipped.partition("\n[groups]\n")
+    return before + heading + rows + after
 
 
 async def _client(idp: Idp, new: NewClient) -> str:
@@ -92,13 +117,21 @@ async def _person(idp: Idp, username: str) -> DemoPerson:
             name=NAMES[username],
             email=f"{username}@example.com",
             email_verified=True,
+            groups=_groups(idp, username),
         )
-        if username == ALICE:
+        if username != BOB:
             await totp_ticket(idp, username)
     seeds = await authenticators.sealed(idp.db, account_id=person.account.id, factor=Factor.TOTP)
     secret = None
-    if username == ALICE and seeds:
+    if username != BOB and seeds:
         app, sealed, _ = seeds[-1]
         seed = idp.secrets.unseal(sealed, purpose=SEED, bound_to=bound(person.account.id, app))
         secret = base64.b32encode(seed).decode()
-    return DemoPerson(username, NAMES[username], PASSWORDS[username], PHONES[username], secret)
+    role = next((ROLES[group] for group in GROUPS.values() if group in person.account.groups), None)
+    return DemoPerson(username, NAMES[username], PASSWORDS[username], PHONES[username], secret, role)
+
+
+def _groups(idp: Idp, username: str) -> Sequence[str]:
+    """None where `IDP_POLICY` names another policy, without this group."""
+    group = GROUPS.get(username, "")
+    return [group] if group in idp.policy.groups else []

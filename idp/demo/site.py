@@ -67,6 +67,11 @@ class DemoUrls:
         """Where people look after their ways to sign in."""
         return f"{self.provider}/account"
 
+    @property
+    def console(self) -> str:
+        """Where those work who have a role."""
+        return f"{self.provider}/admin"
+
 
 class SecurityHeaders:
     """Puts the security headers on every answer of an application, errors included."""

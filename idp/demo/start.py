@@ -17,19 +17,21 @@ from starlette.staticfiles import StaticFiles
 
 from idp.demo.registration import local_now
 from idp.demo.site import HERE, DemoUrls, SecurityHeaders, environment
+from idp.model import Role
 
 STEP = 30  # seconds a code lives (RFC 6238 5.2)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody made up. `totp_secret` is base32, None for a person without an authenticator app."""
+    """Somebody made up. `totp_secret` is base32, None without an authenticator app; a `role` opens the console."""
 
     username: str
     name: str
     password: str = field(repr=False)
     phone: str
     totp_secret: str | None = field(default=None, repr=False)
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.flows.idp import ACCOUNT_PATH, OURS
 from idp.flows.language import page_language
+from idp.flows.people.console import offered_on
 from idp.flows.people.rooms import CANCELLED_PATH, SIGN_IN_PATH
 from idp.flows.signin.authorize import ToClient, ToInteraction
 from idp.flows.signin.told import Told
@@ -184,7 +185,8 @@ def _to_client(request: Request, answer: ToClient) -> Response:
     if wanted.client_id in OURS:
         # Back to the room would ask again what the person just declined.
         declined = ("error", "access_denied") in answer.parameters
-        return see_other(base_path(idp_of(request)) + (CANCELLED_PATH if declined else wanted.redirect_uri))
+        back = offered_on(wanted.redirect_uri) or CANCELLED_PATH
+        return see_other(base_path(idp_of(request)) + (back if declined else wanted.redirect_uri))
     if wanted.response_mode is ResponseMode.FORM_POST:
         client = idp_of(request).client(wanted.client_id)
         return form_post(request, wanted.redirect_uri, answer.parameters, client=client, ui_locales=wanted.ui_locales)

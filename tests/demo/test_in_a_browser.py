@@ -16,6 +16,7 @@ from idp.demo.notes import notes
 from idp.demo.registration import Registration, registration
 from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
+from idp.model import Role
 from tests.world import stub_provider as stubs
 from tests.world.chromium import AXE, chromium
 from tests.world.stub_provider import SECRETS, Stub
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.browser
 PEOPLE = [
     DemoPerson("alice", "Alice Ader", "correct horse battery", "+372 5555 0101", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),
     DemoPerson("bob", "Bob Berg", "another long password", "+372 5555 0102"),
+    DemoPerson("ada", "Ada Aava", "a third password", "+372 5555 0103", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Role.ADMIN),
 ]
 
 

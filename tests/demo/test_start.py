@@ -2,13 +2,17 @@
 
 import html
 from datetime import UTC, datetime
+from importlib.resources import files
 
 import httpx
 import pyotp
 import pytest
 
+from idp.demo import people
 from idp.demo.bank import bank
 from idp.demo.start import DemoPerson, otpauth, start_page
+from idp.model import Role
+from idp.policy import load_policy
 from tests.world.stub_provider import BANK, World
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -62,6 +66,27 @@ async def test_people_without_an_app_have_no_code(http: httpx.AsyncClient, path:
     answer = await http.get(path)
     assert answer.status_code == 404
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_whoever_has_a_role_is_led_to_the_console_and_makes_no_transfers(world: World) -> None:
+    ada = DemoPerson("ada", "Ada Aava", "a third password", "+372 5555 0103", SECRET, Role.ADMIN)
+    app = bank(world.config("bank", BANK), start=start_page([ALICE, BOB, ada], now=lambda: NOW))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{BANK}/demo/")
+    world.clients.append(client)
+    page = (await client.get("")).text
+    assert "<dt>Role</dt><dd>administrator</dd>" in page
+    assert 'href="http://localhost:8000/admin">console</a> as <code>ada</code>' in page
+    assert "bank</a> as <code>alice</code>" in page
+
+
+async def test_without_anybody_who_has_a_role_nobody_hears_of_the_console(http: httpx.AsyncClient) -> None:
+    assert "/admin" not in (await http.get("")).text
+
+
+def test_the_policy_of_the_demonstration_has_its_groups_and_is_else_the_one_of_stile() -> None:
+    policy, shipped = load_policy(people.policy_text()), load_policy((files("idp") / "policy.toml").read_text())
+    assert dict(policy.roles) == people.ROLES
+    assert policy.scopes == shipped.scopes
 
 
 def test_a_person_shows_no_secret_by_repr() -> None:

@@ -173,6 +173,27 @@ async def test_the_second_of_two_administrators_sees_what_the_first_changed(prov
     assert (await find_user(provider.idp, "bob")).account.name == "Bob the First"
 
 
+async def test_who_cancels_the_proof_for_a_change_is_where_it_was_offered(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    bob = await of(provider, "bob")
+    for path, offered in ((f"{bob}/edit", bob), ("/admin/people/invite", "/admin/people")):
+        provider.clock.move(timedelta(minutes=6))
+        page = await browser.get(path)
+        assert "/i/" in page.url.path
+        page = await browser.submit("/cancel")
+        assert (page.status_code, page.url.path) == (200, offered)
+
+
+async def test_who_cancels_the_proof_for_a_page_is_not_asked_again(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await browser.get("/admin/people")
+    page = await browser.submit("/cancel")
+    assert page.url.path == "/account/cancelled"
+
+
 async def test_whoever_is_invited_gets_a_link_that_is_shown_once(provider: Provider) -> None:
     await give(provider, "admins")
     browser = provider.browser()

@@ -167,7 +167,8 @@ def _announced(told: dict[str, Any], data_dir: Path) -> Demo:
     page = httpx.get(told["start"], timeout=NEVER).raise_for_status().text
     phones = re.findall(r"<dt>Phone</dt><dd><code>([^<]+)</code>", page)
     alice, bob = (
-        Person(one["username"], one["password"], phone) for one, phone in zip(told["people"], phones, strict=True)
+        Person(one["username"], one["password"], phone)
+        for one, phone in list(zip(told["people"], phones, strict=True))[:2]
     )
     secret = re.search(r"class=\"secret\">([A-Z2-7]+)<", page)
     assert secret is not None

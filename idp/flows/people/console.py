@@ -66,6 +66,18 @@ def room_at(address: str) -> AuthorizationRequest | None:
     return AuthorizationRequest(client_id=CONSOLE, redirect_uri=address, scopes=("openid", *scopes))
 
 
+def offered_on(address: str) -> str | None:
+    """The page that the change at this address is offered on, where who does not prove themselves for it is led.
+
+    None where it is no change of the console: a page that is looked at would only ask again.
+    """
+    path = address.partition("?")[0]
+    room, above = room_at(path), path.rpartition("/")[0]
+    if room is None or room_at(above) is None or room.scopes[-1].endswith(":read"):
+        return None
+    return above
+
+
 async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Staff | Stranger | Outside:
     """Let an operator in, or begin to ask for what is missing. The role is the one that they have at this moment.
 
