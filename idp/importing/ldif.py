@@ -53,14 +53,14 @@ def records_of(content: bytes) -> Iterator[Record]:
         text = content.decode("utf-8").removeprefix(_BOM)
     except UnicodeDecodeError:
         raise Unreadable("The file is not in UTF-8, as LDIF is (RFC 2849).") from None
-    lines: list[tuple[int, str]] = []
+    lines: list[tuple[int, list[str]]] = []
     for number, line in enumerate([*text.replace("\r\n", "\n").split("\n"), ""], 1):
         if line.startswith(" ") and lines:
-            lines[-1] = (lines[-1][0], lines[-1][1] + line[1:])
+            lines[-1][1].append(line[1:])
         elif line.strip():
-            lines.append((number, line))
+            lines.append((number, [line]))
         elif lines:
-            yield from _record(lines)
+            yield from _record([(first, "".join(parts)) for first, parts in lines])
             lines = []
 
 
@@ -97,9 +97,10 @@ def _value(number: int, line: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         raise Unreadable(f"Line {number} is not base64.") from None
     try:
-        return name, _text(number, value.decode("utf-8"))
+        decoded = value.decode("utf-8")
     except UnicodeDecodeError:
         return name, ""  # a photo, a certificate
+    return name, _text(number, decoded) if storable(decoded) else ""  # an objectSid of Active Directory
 
 
 def _text(number: int, value: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import time
 from datetime import timedelta
 
 import argon2
@@ -237,6 +238,17 @@ def test_a_directory_is_read_line_by_line() -> None:
     assert (ada.email, ada.name, ada.claims["given_name"]) == ("ada@example.com", "Ada Lovelace", "Adà")
     assert ada.groups == ("treasury",)
     assert people["off"].disabled
+
+
+def test_what_a_directory_has_in_binary_stops_nobody() -> None:
+    """That of a group that every Active Directory has is bytes that are UTF-8 by chance; and photos are long."""
+    builtin = "dn: CN=Administrators,CN=Builtin,DC=x\nobjectClass: group\ncn: Administrators\n"
+    sid = "objectSid:: AQIAAAAAAAUgAAAAIAIAAA==\n\n"
+    photo = "jpegPhoto:: " + "/9j/" * 19 + f"\n {'/9j/' * 19}" * 20_000 + "\n\n"
+    before = time.process_time()
+    people, left = read("ldif", builtin + sid + "dn: uid=ada,dc=x\nuid: ada\n" + photo)
+    assert (set(people), left) == ({"ada"}, [])
+    assert time.process_time() - before < 1
 
 
 def test_weak_hashes_do_not_come_and_say_no_more_than_their_name() -> None:
