@@ -70,6 +70,7 @@ TECHNICAL = {
     "messages.MARGIN": "what a message needs to arrive and be typed",
     "middleware.LIMIT": "an answer's patience",
     "notes.LIFE": "a sentence that waits for its page",
+    "overview._NAMED": "which hours a chart names",
     "outgoing.SHOWN_FOR": "the development inbox",
     "repeats.AT_WORK": "longer than an answer takes",
     "repeats.KEPT": "what clients of the API are promised",
