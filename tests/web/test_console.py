@@ -11,6 +11,8 @@ import pytest
 
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
+from idp.flows.operate.keys import list_keys
+from idp.flows.operate.policies import policy_text
 from idp.model import AssuranceLevel, Role
 from idp.web.console import tables
 from tests.world.provider import PASSWORD, Browser, Provider
@@ -219,3 +221,55 @@ async def test_the_list_of_people_comes_as_a_file(provider: Provider) -> None:
     page = await browser.get("/admin/people.csv")
     assert page.headers["content-type"].startswith("text/csv")
     assert '"\'=HYPERLINK(1)"' in page.text
+
+
+async def test_a_text_is_tried_and_says_what_it_would_change_and_changes_nothing(provider: Provider) -> None:
+    await give(provider, "audit")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/policy")
+    before, text = provider.idp.policy, (await policy_text(provider.idp)).text
+    await browser.get("/admin/policy/try")
+    page = await browser.submit("/admin/policy/try", text=text.replace("attempts = 3", "attempts = 2"))
+    assert page.status_code == 200
+    assert "attempts: 3 → 2" in page.text
+    assert provider.idp.policy is before
+
+
+@pytest.mark.parametrize("text", ["[levels", "x = 1", "", "\x01", "[scopes]\nopenid = 3", "<b>"])
+async def test_mistakes_of_a_text_are_said_beside_it(provider: Provider, text: str) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/policy/try")
+    page = await browser.submit("/admin/policy/try", text=text)
+    assert page.status_code in {400, 422}
+    assert "There is a problem" in page.text or page.status_code == 400
+    assert "<b>" not in page.text
+
+
+async def test_the_next_keys_sign_when_applications_know_them_or_at_once_if_an_administrator_says_so(
+    provider: Provider,
+) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/policy")
+    signs = {key.kid for key in await list_keys(provider.idp) if key.state == "current"}
+    page = await change(provider, browser, "/admin/policy/keys")
+    assert page.status_code == 422
+    assert signs == {key.kid for key in await list_keys(provider.idp) if key.state == "current"}
+    page = await browser.submit("/admin/policy/keys", early="on")
+    assert page.url.path == "/admin/policy"
+    assert "from now on" in page.text
+    assert signs == {key.kid for key in await list_keys(provider.idp) if key.state == "retired"}
+
+
+@pytest.mark.parametrize("group", ["audit", "desk"])
+async def test_only_administrators_are_offered_the_next_keys(provider: Provider, group: str) -> None:
+    await give(provider, group)
+    browser = provider.browser()
+    page = await come_in(provider, browser, "/admin/policy")
+    assert "/admin/policy/keys" not in page.text
+    provider.clock.move(timedelta(seconds=31))
+    page = await browser.get("/admin/policy/keys")
+    if "/i/" in page.url.path:
+        page = await browser.submit("/totp", code=provider.totp("alice"))
+    assert page.status_code == 403

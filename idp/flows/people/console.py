@@ -13,6 +13,7 @@ from idp.policy import RIGHTS, Act, denied, operating
 PEOPLE_PATH = f"{CONSOLE_PATH}/people"
 CLIENTS_PATH = f"{CONSOLE_PATH}/applications"
 POLICY_PATH = f"{CONSOLE_PATH}/policy"
+TRY_PATH, KEYS_PATH = f"{POLICY_PATH}/try", f"{POLICY_PATH}/keys"
 MESSAGES_PATH = f"{CONSOLE_PATH}/messages"
 AUDIT_PATH = f"{CONSOLE_PATH}/audit"
 LONGEST = 6000  # of an address, with a form that waits for a proof
@@ -28,8 +29,9 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"{PEOPLE_PATH}{_ONE}{_CHANGE}", (operating.PEOPLE_WRITE,)),
     (rf"{CLIENTS_PATH}(\.csv|{_ONE})?", (operating.CLIENTS_READ,)),
     (f"{CLIENTS_PATH}{_ONE}{_CHANGE}", (operating.CLIENTS_WRITE,)),
-    (f"{POLICY_PATH}/keys", (operating.POLICY_READ, operating.KEYS_WRITE)),
-    (f"{POLICY_PATH}(/try)?", (operating.POLICY_READ,)),
+    (KEYS_PATH, (operating.POLICY_READ, operating.KEYS_WRITE)),
+    (TRY_PATH, (operating.POLICY_READ, operating.CLIENTS_READ)),  # it says what applications would lose
+    (POLICY_PATH, (operating.POLICY_READ,)),
     (rf"{MESSAGES_PATH}(\.csv)?", (operating.SENDING_READ,)),
     (rf"{AUDIT_PATH}(\.csv|/[0-9]{{1,18}})?", (operating.AUDIT_READ,)),
 )

@@ -30,7 +30,7 @@ class TooEarly(IdpError):
         super().__init__(
             f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and applications may keep "
             f"the JWK Set for {KEPT_BY_CLIENTS.days * 24} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC, "
-            "or say --now if a key is known to somebody else."
+            "or at once (--now) if a key is known to somebody else."
         )
 
 

@@ -3,7 +3,15 @@
 from starlette.routing import Route
 
 from idp.flows.idp import CONSOLE_PATH
-from idp.flows.people.console import AUDIT_PATH, CLIENTS_PATH, MESSAGES_PATH, PEOPLE_PATH, POLICY_PATH
+from idp.flows.people.console import (
+    AUDIT_PATH,
+    CLIENTS_PATH,
+    KEYS_PATH,
+    MESSAGES_PATH,
+    PEOPLE_PATH,
+    POLICY_PATH,
+    TRY_PATH,
+)
 from idp.web.console import clients, forms, inviting, overview, people, policy, trail
 
 ROUTES = [
@@ -19,6 +27,10 @@ ROUTES = [
     Route(f"{CLIENTS_PATH}.csv", clients.applications_csv, methods=["GET"]),
     Route(f"{CLIENTS_PATH}/{{id}}", clients.application, methods=["GET"]),
     Route(POLICY_PATH, policy.policy, methods=["GET"]),
+    Route(TRY_PATH, policy.ask_try, methods=["GET"]),
+    Route(TRY_PATH, policy.try_text, methods=["POST"]),
+    Route(KEYS_PATH, policy.ask_rotation, methods=["GET"]),
+    Route(KEYS_PATH, policy.rotate, methods=["POST"]),
     Route(MESSAGES_PATH, trail.messages, methods=["GET"]),
     Route(AUDIT_PATH, trail.trail, methods=["GET"]),
     Route(f"{AUDIT_PATH}.csv", trail.trail_csv, methods=["GET"]),
