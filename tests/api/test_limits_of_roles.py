@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,6 +47,36 @@ async def test_helpdesk_puts_nobody_new_where_it_could_put_nobody(provider: Prov
         added = await http.post("people", json={"username": "new", "email": "new@example.com", **password})
         assert added.status_code == 201
         assert (await http.post("invitations", json={"username": "newer"})).status_code == 201
+
+
+async def test_a_link_that_helpdesk_kept_opens_nobody_who_has_a_role_now(provider: Provider) -> None:
+    alice = (await find_user(provider.idp, "alice")).account.id
+    async with calling(provider, await person_token(provider, "hal")) as http:
+        recovered = (await http.post(f"people/{alice}/recover", json={"reason": "She called."})).json()["link"]
+        invited = (await http.post("invitations", json={"username": "eve"})).json()
+    opened = provider.browser()  # and begun, before there was a role
+    await opened.get(invited["link"])
+    assert (await opened.submit(urlsplit(invited["link"]).path)).url.path == "/welcome"
+    async with calling(provider, await person_token(provider, "ada")) as http:
+        for who in (alice, invited["id"]):
+            raised = await http.patch(f"people/{who}", json={"groups": ["admins"]}, headers={"If-Match": "*"})
+            assert any(
+                "links that they were given before work no more" in said for said in raised.json()["consequences"]
+            )
+    for link in (recovered, invited["link"]):
+        page = await provider.browser().get(link)
+        assert page.status_code == 400
+        assert '<form method="post" action="/link' not in page.text
+    page = await opened.get("/welcome/password")
+    assert "new-password" not in page.text
+
+
+async def test_the_name_of_a_claim_holds_no_other(provider: Provider) -> None:
+    alice = (await find_user(provider.idp, "alice")).account.id
+    async with calling(provider, await person_token(provider, "ada")) as http:
+        body = {"claims": {"nickname=Mallory": "x"}}
+        answer = await http.patch(f"people/{alice}", json=body, headers={"If-Match": "*"})
+        assert kind_of(answer) == (422, "invalid")
 
 
 async def test_a_second_operator_is_another_one_whichever_way_the_first_came(provider: Provider) -> None:

@@ -19,11 +19,13 @@ from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.groups import consequences
 from idp.flows.operate.people import NotAcceptable, known_group, parse_email, parse_locale, parse_name, parse_username
 from idp.flows.operate.permitting import permit
+from idp.flows.operate.terms import end_everything
 from idp.flows.people import mailbox
 from idp.model import Account, Role
+from idp.model.links import LinkFor
 from idp.policy import Act, Policy
 from idp.store import audits
-from idp.store.people import accounts, editing
+from idp.store.people import accounts, editing, links
 from idp.store.tokens import clients
 
 FIELDS = ("username", "name", "email", "email_verified", "locale", "groups", "claims")
@@ -87,6 +89,11 @@ async def edit_person(
             await keep_one(conn, idp, before)
         if dry_run:
             return done
+        if _is_raised(idp.policy, before, after):
+            # Who gave a link to somebody without a role may have kept it, or begun with it.
+            await end_everything(conn, before, why="role", now=now)
+            for purpose in (LinkFor.RESET, LinkFor.INVITE, LinkFor.RECOVER):
+                await links.drop(conn, account_id=before.id, purpose=purpose, now=now)
         if what := ", ".join(_told(after, name) for name in done.changed if name not in _MAILBOX):
             await editing.edit(conn, after, now=now)
             await audits.add(conn, AccountChanged(change=what), now=now, account_id=after.id)
@@ -168,6 +175,8 @@ def _pairs(given: object) -> Sequence[str]:
     for name, value in given.items():
         inner = value.items() if name == "address" and isinstance(value, Mapping) else None
         flat |= {name: value} if inner is None else {f"address.{part}": each for part, each in inner}
+    if odd := [name for name in flat if "=" in name]:
+        raise NotAcceptable(f"{odd[0][:60]!r} is no claim that can be set.")
     return [f"{name}={'' if value is None else _text(str(name), value)}" for name, value in flat.items()]
 
 
@@ -194,6 +203,14 @@ def _consequences(before: Account, after: Account) -> Iterator[str]:
 def _of_groups(idp: Idp, before: Account, after: Account, registered: Sequence[Any]) -> Iterator[str]:
     if after.groups != before.groups:
         yield from consequences(before, after, registered, idp.policy)
+    if _is_raised(idp.policy, before, after):
+        yield "They are signed out everywhere, and links that they were given before work no more, whoever has one."
+
+
+def _is_raised(policy: Policy, before: Account, after: Account) -> bool:
+    """Whether it gives them a role, or a higher one."""
+    had, has = policy.role_of(before.groups), policy.role_of(after.groups)
+    return has is not None and (had is None or has > had)
 
 
 async def set_claims(idp: Idp, who: str | UUID, given: Sequence[str]) -> Person:
