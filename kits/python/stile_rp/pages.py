@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from stile_rp.answers import Declined
-from stile_rp.errors import Misconfigured, ProviderUnavailable, StileError
+from stile_rp.errors import Misconfigured, Outdated, ProviderUnavailable, StileError
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -47,6 +47,12 @@ def of_error(error: StileError, again: str) -> Problem:
     if isinstance(error, ProviderUnavailable | Misconfigured):
         text = "The sign-in service cannot be reached at the moment. Nothing was changed. Please try again shortly."
         return Problem(503, "Signing in is not available", text, again, "Try again")
+    if not isinstance(error, Outdated):
+        text = (
+            "What the sign-in service answered could not be believed here. Nothing was changed. "
+            "Please try again; if it happens each time, tell the people who run this site."
+        )
+        return Problem(400, "You are not signed in", text, again, "Try again")
     text = (
         "This sign-in was finished already, took too long, or was begun in another browser. Nothing was changed. "
         "If it happens each time, allow cookies for this site."

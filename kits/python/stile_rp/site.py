@@ -81,10 +81,11 @@ class Site:
             signed_in = yield from self.party.redeem(outcome)
         except StileError as error:
             self._put(session, mine)
-            log.log(logging.INFO if isinstance(error, Outdated) else logging.WARNING, "nobody was signed in: %s", error)
             # Back over the provider's page, or a second tab: who is signed in goes on
             if isinstance(error, Outdated) and before is not None:
+                log.info("this answer counts for nobody: %s", error)
                 return To(self.settings.home)
+            log.warning("nobody was signed in: %s", error)
             return pages.of_error(error, again)
         if before is not None and before.subject != signed_in.person.subject:
             session.clear()  # somebody else's things

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import django
 import httpx
@@ -328,6 +328,30 @@ def test_an_action_is_confirmed_once_and_a_reload_does_nothing_again(shop: Shop)
     assert shop.get("/done").text == f"{SCOPE} by Alice Ader: 25.50"
     assert shop.get("/done").text == "None"
     assert shop.get("/who").text == "sub-alice"
+
+
+def test_a_lost_session_is_in_the_log_and_a_second_tab_is_not(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """A session that is never kept is the commonest mistake of an application: Python shows warnings alone by itself."""
+    caplog.set_level("WARNING", logger="stile_rp")
+    answer = f"/callback?{urlencode(shop.provider.come_back(shop.get('/login').location))}"
+    assert "allow cookies" in shop.another().get(answer).text
+    assert "state is unknown, used or too old" in caplog.text
+    caplog.clear()
+    assert shop.get(answer).status == 303
+    assert shop.get(answer).status == 303, "back over the provider's page"
+    assert caplog.text == ""
+
+
+def test_an_answer_that_cannot_be_believed_is_no_question_of_cookies(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = shop.provider.come_back(shop.get("/login").location)
+    shop.provider.id_claims = {"iat": shop.provider.now + 300}  # its clock is ahead
+    told = shop.get(f"/callback?{urlencode(answer)}")
+    assert told.status == 400
+    assert "tell the people who run this site" in told.text
+    assert "cookies" not in told.text
+    assert "clock" in caplog.text
 
 
 def test_a_session_that_comes_back_confirms_nothing_again(provider: FakeProvider) -> None:
