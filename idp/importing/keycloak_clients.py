@@ -19,7 +19,7 @@ _OURS = {
     "microprofile-jwt",
     "organization",
 }  # say nothing here
-_WILD = "it ends in *: register each address byte for byte, with `idp client set --redirect-uri`"
+_WILD = "it ends in *: register each address byte for byte, with `idp client {command}`"
 _UNKNOWN = "Stile has nothing like it"
 _GROUPS = "oidc-group-membership-mapper"
 _CLAIMS = "claims are those that scopes give (OIDC Core 5.4), and acr and amr are what was proved"
@@ -52,11 +52,13 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
     native = any("." in uri.partition(":")[0] for uri in given) or any("//127.0.0.1" in uri for uri in given)
     kept = [uri for uri in given if "*" not in uri and redirects.problem(uri, native=native) is None]
     signs_in = client.flag("standardFlowEnabled", otherwise=True)
+    comes = bool(kept) or not signs_in
+    wild = _WILD.format(command="set --redirect-uri" if comes else "add --redirect-uri")
     for uri in given:
         if uri not in kept:
-            problem = _WILD if "*" in uri else f"it {redirects.problem(uri, native=native)}"
+            problem = wild if "*" in uri else f"it {redirects.problem(uri, native=native)}"
             yield Left(who, f"redirect URI {uri}", problem)
-    if signs_in and not kept:
+    if not comes:
         yield Left(who, "the client", "none of its redirect URIs comes over: register it with `idp client add`")
         return
     for what, why in _unlike(client):
@@ -66,7 +68,8 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
     ends = list(dict.fromkeys(wanted))
     for uri in ends:
         if uri not in given and ("*" in uri or redirects.problem(uri, native=native) is not None):
-            yield Left(who, f"post-logout URI {uri}", _WILD if "*" in uri else "it cannot be registered")
+            wild = _WILD.format(command="set --post-logout-uri")
+            yield Left(who, f"post-logout URI {uri}", wild if "*" in uri else "it cannot be registered")
     home = _absolute(client.text("baseUrl") or "", root)
     scopes = [*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes")]
     if any(each.text("protocolMapper") == _GROUPS for each in client.objects("protocolMappers")):

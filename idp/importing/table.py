@@ -15,7 +15,9 @@ COLUMNS = (
 )  # fmt: skip
 _DELIMITERS = ",;\t"
 _YES, _NO = {"true", "yes", "1", "x"}, {"false", "no", "0", ""}
+_FLAGS = ("email_verified", "phone_verified", "disabled", "temporary")
 _BOM = "\ufeff"
+_TOLD = 20  # mistakes at once
 
 
 def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
@@ -25,10 +27,13 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
     for column in columns:
         if column not in COLUMNS and column != number:
             yield Left("", f"column {column[:60]}", f"columns are {', '.join(COLUMNS)}")
-    for line, row in rows:
-        if len(row) > len(columns):
-            raise Unreadable(f"Line {line} has more cells than there are columns.")
-        yield from _person(line, dict(zip(columns, (cell.strip() for cell in row), strict=False)), number)
+    people = [(line, row, dict(zip(columns, (cell.strip() for cell in row), strict=False))) for line, row in rows]
+    mistakes = [each for line, row, cells in people for each in _mistakes(line, cells, more=len(row) > len(columns))]
+    if mistakes:
+        others = [f"And {len(mistakes) - _TOLD} mistakes more."] if len(mistakes) > _TOLD else []
+        raise Unreadable(*mistakes[:_TOLD], *others)
+    for _, _, cells in people:
+        yield from _person(cells, number)
 
 
 def opened(content: bytes, *, known: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -56,10 +61,19 @@ def opened(content: bytes, *, known: Sequence[str]) -> tuple[list[str], list[tup
     return columns, rows[1:]
 
 
-def _person(line: int, cells: Mapping[str, str], number: str) -> Iterator[Entry]:
-    username = cells.get("username", "")
-    if not username:
-        raise Unreadable(f"Line {line} has no username.")
+def _mistakes(line: int, cells: Mapping[str, str], *, more: bool) -> Iterator[str]:
+    if more:
+        yield f"Line {line} has more cells than there are columns."
+        return  # and so each may be in the wrong one
+    if not cells.get("username"):
+        yield f"Line {line} has no username."
+    for column in _FLAGS:
+        if cells.get(column, "").lower() not in _YES | _NO:
+            yield f"Line {line}: {column} is yes or no."
+
+
+def _person(cells: Mapping[str, str], number: str) -> Iterator[Entry]:
+    username = cells["username"]
     secret = cells.get("totp", "")
     app = secrets.app(secret) if secret else None
     if secret and app is None:
@@ -70,20 +84,17 @@ def _person(line: int, cells: Mapping[str, str], number: str) -> Iterator[Entry]
         username=username,
         name=cells.get("name") or " ".join(claims.values()) or None,
         email=cells.get("email") or None,
-        email_verified=_flag(line, cells, "email_verified"),
+        email_verified=_flag(cells, "email_verified"),
         locale=cells.get("locale") or None,
         groups=tuple(dict.fromkeys(group for group in re.split(r"[\s;,|]+", cells.get("groups", "")) if group)),
         claims=claims,
-        disabled=_flag(line, cells, "disabled"),
+        disabled=_flag(cells, "disabled"),
         password=secrets.stored(hashed) if hashed else None,
-        temporary=_flag(line, cells, "temporary"),
-        phones=(Phone(phone, verified=_flag(line, cells, "phone_verified")),) if phone else (),
+        temporary=_flag(cells, "temporary"),
+        phones=(Phone(phone, verified=_flag(cells, "phone_verified")),) if phone else (),
         apps=() if app is None else (app,),
     )
 
 
-def _flag(line: int, cells: Mapping[str, str], column: str) -> bool:
-    said = cells.get(column, "").lower()
-    if said not in _YES | _NO:
-        raise Unreadable(f"Line {line}: {column} is yes or no.")
-    return said in _YES
+def _flag(cells: Mapping[str, str], column: str) -> bool:
+    return cells.get(column, "").lower() in _YES

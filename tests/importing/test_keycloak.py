@@ -190,6 +190,10 @@ async def test_clients_come_with_their_secrets_and_what_can_be_registered_byte_f
         "redirect URI http://localhost/*",
     }
     provider.idp.clients = {each.id: each for each in await clients.all_clients(provider.idp.db)}
+    assert left["redirect URI https://wild.example.com/*"].endswith("with `idp client set --redirect-uri`")
+    assert left["post-logout URI https://other.example.com/*"].endswith("with `idp client set --post-logout-uri`")
+    never = left_of(done, "client spa")["redirect URI http://localhost:5173/*"]
+    assert never.endswith("with `idp client add --redirect-uri`"), "there is no such client to set"
     shop, wild = provider.idp.clients["shop"], provider.idp.clients["wild"]
     assert shop.redirect_uris == ("https://shop.example.com/cb",)
     assert shop.post_logout_redirect_uris == ("https://shop.example.com/cb",)

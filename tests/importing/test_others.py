@@ -339,3 +339,19 @@ def test_a_file_that_is_none_is_refused_by_a_sentence(source: str, content: byte
     with pytest.raises(Unreadable) as refused:
         list(READERS[source](content))
     assert said in str(refused.value)
+
+
+def test_every_wrong_line_of_a_table_is_told_at_once() -> None:
+    lines = ["username,email_verified,disabled", "ada,yes,no", ",yes,no", "bob,perhaps,ja", "eve,yes,no,more,cells"]
+    with pytest.raises(Unreadable) as refused:
+        list(READERS["csv"]("\n".join(lines).encode()))
+    assert refused.value.problems == [
+        "Line 3 has no username.",
+        "Line 4: email_verified is yes or no.",
+        "Line 4: disabled is yes or no.",
+        "Line 5 has more cells than there are columns.",
+    ]
+    with pytest.raises(Unreadable) as refused:
+        list(READERS["csv"]("\n".join([lines[0], *[lines[2]] * 300]).encode()))
+    told = refused.value.problems
+    assert (len(told), told[0], told[-1]) == (21, "Line 2 has no username.", "And 280 mistakes more.")

@@ -331,7 +331,7 @@ def test_an_action_is_confirmed_once_and_a_reload_does_nothing_again(shop: Shop)
 
 
 def test_a_lost_session_is_in_the_log_and_a_second_tab_is_not(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    """A session that is never kept is the commonest mistake of an application: Python shows warnings alone by itself."""
+    """A session that is never kept is the commonest mistake, and Python shows warnings alone by itself."""
     caplog.set_level("WARNING", logger="stile_rp")
     answer = f"/callback?{urlencode(shop.provider.come_back(shop.get('/login').location))}"
     assert "allow cookies" in shop.another().get(answer).text
