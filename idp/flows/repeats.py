@@ -46,7 +46,7 @@ class AtWork:
 
 async def begin(idp: Idp, operator: Operator, key: str, asked: bytes) -> First | Again | Other | AtWork:
     """Whether this is the first request of this operator with this key. `asked` is all of it that matters."""
-    taken = digest(f"{operator.client_id} {operator.name} {key}")
+    taken = digest(f"{operator.client_id} {operator.account_id or operator.name} {key}")
     # A body may hold a password: without our keys nobody can try which.
     told = idp.secrets.index(asked.hex(), purpose="api-request")
     now = idp.clock.now()

@@ -3,12 +3,14 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from idp.errors import Unavailable
 from idp.flows import repeats
+from idp.model import Operator, Role
 from idp.store import sweep
 from idp.store.sql import Sql
 from tests.world.api import calling, kind_of, machine_token, with_roles
@@ -114,3 +116,12 @@ async def test_a_key_that_cannot_be_one_is_refused(provider: Provider, token: st
         answer = await http.post("clients", json=SHOP, headers=sent)  # type: ignore[arg-type] # bytes are not in its types
     assert kind_of(answer) == (400, "unreadable")
     assert await provider.rows(_CLIENTS) == []
+
+
+async def test_who_has_the_name_of_somebody_now_is_not_told_what_they_did(provider: Provider) -> None:
+    before, now = (Operator("person:ada", Role.ADMIN, uuid4(), "tools", frozenset()) for _ in range(2))
+    first = await repeats.begin(provider.idp, before, "k1", b"asked")
+    assert isinstance(first, repeats.First)
+    await repeats.answered(provider.idp, first, status=201, text=b"{}")
+    assert isinstance(await repeats.begin(provider.idp, before, "k1", b"asked"), repeats.Again)
+    assert isinstance(await repeats.begin(provider.idp, now, "k1", b"asked"), repeats.First)
