@@ -15,7 +15,7 @@ from idp.flows.operate.keys import list_keys
 from idp.flows.operate.policies import policy_text
 from idp.model import AssuranceLevel, Role
 from idp.web.console import tables
-from tests.world.provider import PASSWORD, Browser, Provider
+from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider
 
 ROLES = {"admins": Role.ADMIN, "desk": Role.HELPDESK, "audit": Role.AUDITOR}
 
@@ -221,6 +221,17 @@ async def test_the_list_of_people_comes_as_a_file(provider: Provider) -> None:
     page = await browser.get("/admin/people.csv")
     assert page.headers["content-type"].startswith("text/csv")
     assert '"\'=HYPERLINK(1)"' in page.text
+
+
+async def test_messages_come_as_a_file(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/messages")
+    await provider.half_way(provider.browser(), "bob")
+    head, *rows = (await browser.get("/admin/messages.csv")).text.splitlines()
+    assert head == '"at","person","to","kind","state","gateway","result"'
+    assert len(rows) == (await browser.get("/admin/messages")).text.count("<tr><td") > 0
+    assert all(number not in row for row in rows for number in (ALICE_PHONE, BOB_PHONE))
 
 
 async def test_a_text_is_tried_and_says_what_it_would_change_and_changes_nothing(provider: Provider) -> None:

@@ -32,6 +32,7 @@ ROUTES = [
     Route(KEYS_PATH, policy.ask_rotation, methods=["GET"]),
     Route(KEYS_PATH, policy.rotate, methods=["POST"]),
     Route(MESSAGES_PATH, trail.messages, methods=["GET"]),
+    Route(f"{MESSAGES_PATH}.csv", trail.messages_csv, methods=["GET"]),
     Route(AUDIT_PATH, trail.trail, methods=["GET"]),
     Route(f"{AUDIT_PATH}.csv", trail.trail_csv, methods=["GET"]),
 ]
