@@ -140,6 +140,19 @@ async def test_what_a_role_may_not_do_is_neither_offered_nor_done(
     assert page.status_code == (200 if offered else 403)
 
 
+async def test_why_the_last_administrator_is_not_removed_stands_on_the_page_that_would(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    alice = await of(provider, "alice")
+    page = await browser.get(f"{alice}/remove")
+    if "/i/" in page.url.path:
+        page = await browser.submit("/totp", code=provider.totp("alice"))
+    assert page.status_code == 403
+    assert "last administrator" in page.text
+    assert f'href="{alice}"' in page.text, "there is a way back into the console"
+
+
 async def test_a_form_that_outlived_its_proof_comes_back_as_it_was(provider: Provider) -> None:
     await give(provider, "admins")
     browser = provider.browser()

@@ -82,7 +82,7 @@ async def invite_many(
     """
     permit(idp, Act.INVITE)
     if mail and idp.settings.smtp_url is None:
-        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or print the links without --mail.")
+        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the links without mail.")
     now = idp.clock.now()
     wrong: list[Mistake] = []
     wanted: dict[str, Arrival] = {}

@@ -65,9 +65,9 @@ async def invite(
     number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
     address = None if email is None else parse_email(email)
     if mail and idp.settings.smtp_url is None:
-        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or print the link without --mail.")
+        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
     if mail and address is None:
-        raise NotAcceptable("There is no address to mail to: give --email, or print the link without --mail.")
+        raise NotAcceptable("There is no address to mail to: give one, or ask for the link without mail.")
     now = idp.clock.now()
     account = Account(
         id=uuid4(),

@@ -101,7 +101,7 @@ def _check(idp: Idp, account: Account, *, mail: bool) -> None:
     if account.disabled:
         raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
     if mail and (idp.settings.smtp_url is None or account.mailbox is None):
-        raise NotAcceptable(f"No mail can go to {account.username}: print the link without --mail.")
+        raise NotAcceptable(f"No mail can go to {account.username}: ask for the link without mail.")
 
 
 def _operator(by: str | None) -> str:

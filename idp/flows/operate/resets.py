@@ -35,9 +35,9 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
     if account.disabled:
         raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
     if mail and idp.settings.smtp_url is None:
-        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or print the link without --mail.")
+        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
     if mail and account.mailbox is None:
-        raise NotAcceptable(f"{account.username} has no verified e-mail address: print the link without --mail.")
+        raise NotAcceptable(f"{account.username} has no verified e-mail address: ask for the link without mail.")
     now = idp.clock.now()
     made = links.new(idp, LinkFor.RESET, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})
     async with idp.db.transaction() as conn:

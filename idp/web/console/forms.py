@@ -1,11 +1,16 @@
 """The page of one change, and what happens when its button is pressed: read, one operation, answer."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.errors import IdpError, NotThere
+from idp.flows.idp import Idp
 from idp.flows.operate.editing import version_of
 from idp.flows.operate.finding import Person, find_user
+from idp.flows.operate.permitting import NotPermitted
 from idp.flows.people.console import PEOPLE_PATH
 from idp.web.console.changes import CHANGES, Change
 from idp.web.console.door import Said, come_in, come_in_with, done, frame, missing, refused, said, show, to
@@ -31,7 +36,7 @@ async def ask(request: Request) -> Response:
     try:
         change, who = _change_of(request), one_of(request)
         person = await find_user(idp, who, to=change.act)
-        follows = () if change.follows is None else tuple(await change.follows(idp, who))
+        follows, wrong = await _follows(idp, change, who)
     except IdpError as error:
         return missing(request, error)
     told = said(request)
@@ -50,10 +55,20 @@ async def ask(request: Request) -> Response:
         version=told.typed.get("version", "") if told.waiting and told.typed else version_of(person.account),
         now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
         grave=change.grave,
-        said=told.wrong,
+        said=told.wrong or wrong,
         waiting=told.waiting,
     )
-    return show(request, staff, shown, status=told.status)
+    return show(request, staff, shown, status=403 if wrong else told.status)
+
+
+async def _follows(idp: Idp, change: Change, who: UUID) -> tuple[Sequence[str], str]:
+    """What would follow; or nothing, and why this is not to be done to them by anybody in the console."""
+    if change.follows is None:
+        return (), ""
+    try:
+        return tuple(await change.follows(idp, who)), ""
+    except NotPermitted as error:
+        return (), str(error)
 
 
 def again(one: Input, told: Said) -> Input:
