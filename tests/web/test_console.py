@@ -1,10 +1,12 @@
 """The administrators' console: who comes in, what they see and do, and what nobody gets."""
 
+import html
 import re
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -138,6 +140,16 @@ async def test_what_a_role_may_not_do_is_neither_offered_nor_done(
     if "/i/" in page.url.path:
         page = await browser.submit("/totp", code=provider.totp("alice"))
     assert page.status_code == (200 if offered else 403)
+
+
+@pytest.mark.parametrize("typed", ["nobody of this name", "'\"", "acount", "a.b", "x:y", "account."])
+async def test_a_search_of_the_trail_that_finds_nothing_says_so(provider: Provider, typed: str) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/audit")
+    page = await browser.get(f"/admin/audit?{urlencode({'q': typed})}")
+    assert page.status_code == 200
+    assert ("There is no user named" in html.unescape(page.text)) is not bool({".", ":"} & set(typed))
 
 
 async def test_why_the_last_administrator_is_not_removed_stands_on_the_page_that_would(provider: Provider) -> None:
