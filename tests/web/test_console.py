@@ -295,7 +295,8 @@ async def test_the_next_keys_sign_when_applications_know_them_or_at_once_if_an_a
     page = await browser.submit("/admin/policy/keys", early="on")
     assert page.url.path == "/admin/policy"
     assert "from now on" in page.text
-    assert signs == {key.kid for key in await list_keys(provider.idp) if key.state == "retired"}
+    # keys stay from test to test, so others may have retired before
+    assert signs <= {key.kid for key in await list_keys(provider.idp) if key.state == "retired"}
 
 
 @pytest.mark.parametrize("group", ["audit", "desk"])
