@@ -49,11 +49,7 @@ async def front(request: Request) -> Response:
         ],
         waiting=day.waiting,
         oldest=day.oldest,
-        troubles=[
-            f"The gateway {one.gateway} failed and is left alone"
-            f"{'' if one.region == '*' else f' in {one.region}'} until {one.until:%H:%M} UTC."
-            for one in day.paused
-        ],
+        paused=[(one.gateway, "" if one.region == "*" else one.region, one.until) for one in day.paused],
     )
     return show(request, staff, shown)
 

@@ -174,5 +174,5 @@ class Overview:
     money: Sequence[tuple[str, str, str, int]]
     waiting: int
     oldest: datetime | None
-    troubles: Sequence[str] = ()
+    paused: Sequence[tuple[str, str, datetime]] = ()
     problems: tuple[Problem, ...] = ()
