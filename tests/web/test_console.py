@@ -16,6 +16,7 @@ from idp.flows.operate.finding import find_user
 from idp.flows.operate.keys import list_keys
 from idp.flows.operate.policies import policy_text
 from idp.model import AssuranceLevel, Role
+from idp.store.sql import Sql
 from idp.web.console import tables
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider
 
@@ -257,6 +258,20 @@ async def test_messages_come_as_a_file(provider: Provider) -> None:
     assert head == '"at","person","to","kind","state","gateway","result"'
     assert len(rows) == (await browser.get("/admin/messages")).text.count("<tr><td") > 0
     assert all(number not in row for row in rows for number in (ALICE_PHONE, BOB_PHONE))
+
+
+async def test_a_gateway_that_is_left_alone_is_said(provider: Provider) -> None:
+    await give(provider, "admins")
+    until = provider.clock.now() + timedelta(minutes=5)
+    for region in ("*", "EE"):
+        await provider.idp.db.one(
+            Sql("INSERT INTO gateway_breaker (gateway, region, open_until) VALUES ('fake', :region, :until)"),
+            region=region,
+            until=until,
+        )
+    page = await come_in(provider, provider.browser(), "/admin")
+    assert "The gateway fake failed and is left alone until" in page.text
+    assert "The gateway fake failed and is left alone in EE until" in page.text
 
 
 async def test_a_text_is_tried_and_says_what_it_would_change_and_changes_nothing(provider: Provider) -> None:
