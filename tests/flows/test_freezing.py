@@ -23,7 +23,7 @@ from tests.world.account_pages import come_in, enrol, forged, having, is_signed_
 from tests.world.asking import offline_code
 from tests.world.composed import Statement
 from tests.world.faces import face
-from tests.world.mailing import can_mail, mails
+from tests.world.mailing import can_mail, mails, newest_link
 from tests.world.parallel import at_once
 from tests.world.provider import ISSUER, Browser, Provider, parameters
 
@@ -56,9 +56,7 @@ async def noticed(provider: Provider, notice: Notice = Notice.PASSWORD_CHANGED) 
     """Tell alice of something; the path of the link in her mail."""
     await flow.tell(provider.idp, provider.idp.db, await find(provider), notice, now=provider.clock.now())
     await provider.deliver()
-    found = LINK.search(mails(provider)[-1].text)
-    assert found is not None, mails(provider)[-1].text
-    return found[1]
+    return newest_link(provider, LINK)
 
 
 async def frozen(provider: Provider, username: str = "alice") -> bool:
@@ -350,9 +348,7 @@ async def told_bob(provider: Provider, notice: Notice) -> str:
     await accounts.set_email(provider.idp.db, account_id=bob.id, email="bob@example.com", verified=True, now=now)
     await flow.tell(provider.idp, provider.idp.db, await find(provider, "bob"), notice, now=now)
     await provider.deliver()
-    found = LINK.search(mails(provider)[-1].text)
-    assert found is not None
-    return found[1]
+    return newest_link(provider, LINK)
 
 
 async def open_of_bob(provider: Provider) -> set[str]:

@@ -12,7 +12,7 @@ from idp.store import sweep
 from idp.store.people import accounts
 from idp.store.sql import Sql
 from tests.world.account_pages import is_signed_in
-from tests.world.mailing import POLICY, can_mail, mails
+from tests.world.mailing import POLICY, can_mail, mails, newest_link
 from tests.world.provider import ISSUER, Browser, Provider
 
 NEW = "seven green lanterns above the quay"
@@ -38,9 +38,7 @@ async def ask(browser: Browser, email: str = "nina@example.com", name: str = "Ni
 async def link(provider: Provider, browser: Browser, email: str = "nina@example.com") -> str:
     await ask(browser, email)
     await provider.deliver()
-    found = LINK.search(mails(provider)[-1].text)
-    assert found is not None
-    return found[1]
+    return newest_link(provider, LINK)
 
 
 async def begun(provider: Provider, browser: Browser) -> httpx.Response:

@@ -14,7 +14,7 @@ from idp.store.people import accounts
 from idp.store.sql import Sql
 from tests.world.account_pages import come_in, is_signed_in, notices, refresh_token
 from tests.world.authenticator import Key, keep, options_in
-from tests.world.mailing import can_mail, mails
+from tests.world.mailing import can_mail, mails, newest_link
 from tests.world.parallel import at_once
 from tests.world.provider import BOB_PHONE, ISSUER, PASSWORD, Browser, Provider
 
@@ -42,9 +42,7 @@ async def link(provider: Provider, typed: str = "alice", *, browser: Browser | N
     """The path of the newest link that was mailed."""
     await ask(browser or provider.browser(address="192.0.2.50"), typed)
     await provider.deliver()
-    found = LINK.search(mails(provider)[-1].text)
-    assert found is not None, mails(provider)[-1].text
-    return found[1]
+    return newest_link(provider, LINK)
 
 
 async def press(browser: Browser, path: str) -> httpx.Response:

@@ -1,5 +1,7 @@
 """What the tests of codes by e-mail share. Nothing here is a test."""
 
+import re
+
 from idp.model.mail import read_mail_server
 from idp.policy import load_policy
 from idp.sms import Channel, Message
@@ -28,3 +30,10 @@ def can_mail(provider: Provider) -> None:
     server = read_mail_server("smtps://mail.example.com")
     provider.idp.settings = provider.idp.settings.model_copy(update={"smtp_url": server})
     assert "smtp" in provider.idp.settings.gateways_to_open
+
+
+def newest_link(provider: Provider, pattern: re.Pattern[str]) -> str:
+    """What `pattern` has as its group in the newest mail that it is in: of mails of one moment any may be the last."""
+    found = [match for mail in mails(provider) if (match := pattern.search(mail.text))]
+    assert found, [mail.text for mail in mails(provider)]
+    return str(found[-1][1])
