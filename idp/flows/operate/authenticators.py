@@ -9,6 +9,7 @@ from idp.factors import recovery, totp
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone, record_added, store_phone
 from idp.flows.operate.terms import settle
@@ -51,6 +52,7 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False) -> Ti
     )
     sealed = idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account.id, app.id))
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
         await authenticators.drop_pending(conn, account_id=account.id, factor=Factor.TOTP)
         await authenticators.add(conn, app, sealed=sealed)
         await record_added(conn, app, now=now)
@@ -73,6 +75,7 @@ async def add_phone(idp: Idp, who: str | UUID, phone: str, *, replace: bool = Fa
     number = parse_phone(phone, region=idp.settings.sms_region)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
         added = await store_phone(idp, conn, account.id, number, now=now)
         assert added.number_key is not None
         await authenticators.told_anew(conn, account_id=account.id, number_key=added.number_key)
@@ -101,6 +104,7 @@ async def new_recovery_codes(idp: Idp, who: str | UUID) -> tuple[str, ...]:
     )
     plain = [text for code in codes if (text := recovery.normalise_answer(code)) is not None]
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
         await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
         await authenticators.add(conn, saved, sealed=None)
         hashes = [recovery.stored(text, authenticator_id=saved.id) for text in plain]
@@ -126,7 +130,7 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         raise NotThere(f"{account.username!r} has no authenticator {authenticator_id!r}.")
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.lock(conn, account_id=account.id)
+        account = await confirmed(conn, idp, account, to=Act.REMOVE_AUTHENTICATOR)
         locked = await accounts.by_id(conn, account_id=account.id)
         theirs = () if locked is None else locked[1]
         if not any(_is_strong(idp, one) for one in theirs if one.id != found[0].id):

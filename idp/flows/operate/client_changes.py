@@ -7,8 +7,9 @@ from typing import Any
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
-from idp.errors import NotThere, Outdated
+from idp.errors import Outdated
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
@@ -58,13 +59,11 @@ async def edit_client(
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         # Two operators at once: the second changes what the first made of it.
-        before = await clients.lock(conn, client_id=found.id)
-        if before is None:
-            raise NotThere(f"There is no client {name_or_id!r}.")
+        before = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         if expected is not None and expected != version_of(before):
             raise Outdated(f"Somebody else changed {before.name} meanwhile: look at it again, then change it.")
         after = parse(_described(before, changes), idp.policy, kept=before)
-        permit(idp, Act.CHANGE_CLIENTS, scopes=before.scopes | after.scopes)
+        permit(idp, Act.CHANGE_CLIENTS, scopes=after.scopes)
         after = replace(after, **{name: getattr(before, name) for name in _KEPT})
         secret = None
         if after.auth_method not in WITH_SECRET:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
@@ -49,6 +50,7 @@ async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> C
     client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        client = await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
         await clients.set_disabled(conn, client_id=client.id, disabled_at=now if disabled else None)
         change = ClientChanged(change="disabled" if disabled else "enabled")
         await audits.add(conn, change, now=now, client_id=client.id)
@@ -60,6 +62,7 @@ async def remove_client(idp: Idp, name_or_id: str) -> Client:
     client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        client = await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
         await clients.remove(conn, client_id=client.id)
         await audits.add(conn, ClientChanged(change="removed"), now=now, client_id=client.id)
     return client

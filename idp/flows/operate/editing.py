@@ -11,10 +11,11 @@ from uuid import UUID
 
 from idp.audit import AccountChanged
 from idp.crypto import digest
-from idp.errors import NotThere, Outdated
+from idp.errors import Outdated
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.claims import parse_claims
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.groups import consequences
 from idp.flows.operate.people import NotAcceptable, known_group, parse_email, parse_locale, parse_name, parse_username
@@ -25,7 +26,7 @@ from idp.model import Account, Role
 from idp.model.links import LinkFor
 from idp.policy import Act, Policy
 from idp.store import audits
-from idp.store.people import accounts, editing, links
+from idp.store.people import editing, links
 from idp.store.tokens import clients
 
 FIELDS = ("username", "name", "email", "email_verified", "locale", "groups", "claims")
@@ -70,15 +71,12 @@ async def edit_person(
 
     Raises `NotThere`, `NotAcceptable`, `AlreadyThere` for a username that somebody has, and `NotPermitted`.
     """
-    found = (await find_user(idp, who, to=Act.SET_GROUPS if set(changes) == {"groups"} else Act.EDIT_PERSON)).account
+    act = Act.SET_GROUPS if set(changes) == {"groups"} else Act.EDIT_PERSON
+    found = (await find_user(idp, who, to=act)).account
     registered = await clients.all_clients(idp.db) if "groups" in changes else ()
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.lock(conn, account_id=found.id)
-        locked = await accounts.by_id(conn, account_id=found.id)
-        if locked is None:
-            raise NotThere(f"There is no user named {found.username!r}.")
-        before, _ = locked
+        before = await confirmed(conn, idp, found, to=act)
         after = changed(before, changes, idp.policy)
         _permit(idp, before, after, changes)
         as_seen(before, expected)
@@ -104,8 +102,6 @@ async def edit_person(
 
 def _permit(idp: Idp, before: Account, after: Account, changes: Mapping[str, Any]) -> None:
     """Whether the operator may do all of it, to whoever this is now."""
-    if set(changes) != {"groups"}:
-        permit(idp, Act.EDIT_PERSON, on=before.groups)
     if "groups" in changes:
         permit(idp, Act.SET_GROUPS, on=before.groups, into=after.groups)
     # Codes and links for a forgotten password go to an address that counts as theirs: it is a way in.

@@ -9,6 +9,7 @@ from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.people import (
     NotAcceptable,
     known_group,
@@ -87,8 +88,7 @@ async def invite(
             if number is not None:
                 await store_phone(idp, conn, account.id, number, now=now)
         else:
-            account = before[0]
-            permit(idp, Act.INVITE, on=account.groups)
+            account = await confirmed(conn, idp, before[0], to=Act.INVITE)
             if await accounts.password_hash(conn, account_id=account.id) is not None:
                 raise AlreadyThere(f"A user named {username!r} exists already: `idp user reset {username}` helps them.")
             if account.email != address or phone is not None or groups or name:

@@ -8,15 +8,15 @@ from idp.audit import AccountRemoved, DeviceForgotten, SignedOut
 from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.editing import as_seen
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.looking import Shown, show_person
-from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything
 from idp.model import Account
 from idp.policy import Act
 from idp.store import audits
-from idp.store.people import accounts, devices, editing
+from idp.store.people import devices, editing
 from idp.store.signin import sessions
 
 
@@ -28,8 +28,9 @@ async def end_sessions(idp: Idp, who: str | UUID, session_id: UUID | None = None
     person = await find_user(idp, who, to=Act.END_SESSIONS)
     account_id, now = person.account.id, idp.clock.now()
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, person.account, to=Act.END_SESSIONS)
         if session_id is None:
-            return await end_everything(conn, person.account, why="operator", now=now)
+            return await end_everything(conn, account, why="operator", now=now)
         ended = await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
         if not ended:
             raise NotThere(f"{person.account.username} has no such session, or it ended meanwhile.")
@@ -45,6 +46,7 @@ async def forget_devices(idp: Idp, who: str | UUID, key: bytes | None = None) ->
     person = await find_user(idp, who, to=Act.END_SESSIONS)
     account_id, now, forgotten = person.account.id, idp.clock.now(), 0
     async with idp.db.transaction() as conn:
+        await confirmed(conn, idp, person.account, to=Act.END_SESSIONS)
         for each in [key] if key is not None else await devices.keys(conn, account_id=account_id):
             if not await devices.forget(conn, account_id=account_id, key=each):
                 continue
@@ -75,13 +77,9 @@ async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = Non
     shown = await show_person(idp, (await find_user(idp, who, to=Act.REMOVE_PERSON)).account.id)
     account, now = shown.person.account, idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.lock(conn, account_id=account.id)
-        locked = await accounts.by_id(conn, account_id=account.id)
-        if locked is None:
-            raise NotThere(f"There is no user named {account.username!r}.")
-        permit(idp, Act.REMOVE_PERSON, on=locked[0].groups)
-        as_seen(locked[0], expected)
-        await keep_one(conn, idp, locked[0])
+        account = await confirmed(conn, idp, account, to=Act.REMOVE_PERSON)
+        as_seen(account, expected)
+        await keep_one(conn, idp, account)
         if not dry_run:
             await end_everything(conn, account, why="removed", now=now)
             await editing.remove(conn, account_id=account.id)

@@ -6,6 +6,7 @@ from idp.audit import ClientChanged
 from idp.crypto import mac
 from idp.flows.idp import Idp
 from idp.flows.operate import pictures
+from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
@@ -25,6 +26,7 @@ async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
     name = None if picture is None else mac(b"logo", picture.content).hex()[:32]
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
         if picture is None:
             await logos.remove(conn, client_id=client.id)
         else:

@@ -12,6 +12,7 @@ from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
@@ -228,6 +229,7 @@ async def set_password(idp: Idp, who: str | UUID, password: str, *, temporary: b
     hashed = await idp.passwords.hash_password(typed)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, account, to=Act.SET_PASSWORD)
         until = now + idp.policy.links.ticket if temporary else None
         await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now, until=until)
         await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
@@ -243,8 +245,9 @@ async def freeze_user(idp: Idp, who: str | UUID) -> bool:
     """
     person = await find_user(idp, who, to=Act.FREEZE)
     async with idp.db.transaction() as conn:
-        await keep_one(conn, idp, person.account)
-        return await freeze(conn, idp, person.account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
+        account = await confirmed(conn, idp, person.account, to=Act.FREEZE)
+        await keep_one(conn, idp, account)
+        return await freeze(conn, idp, account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
 
 
 async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Person:
@@ -255,11 +258,12 @@ async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Per
     person = await find_user(idp, who, to=Act.DISABLE)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, person.account, to=Act.DISABLE)
         if disabled:
-            await keep_one(conn, idp, person.account)
-        await accounts.set_disabled(conn, account_id=person.account.id, disabled_at=now if disabled else None, now=now)
+            await keep_one(conn, idp, account)
+        await accounts.set_disabled(conn, account_id=account.id, disabled_at=now if disabled else None, now=now)
         change = AccountChanged(change="disabled" if disabled else "enabled")
-        await audits.add(conn, change, now=now, account_id=person.account.id)
+        await audits.add(conn, change, now=now, account_id=account.id)
         if disabled:
-            await end_everything(conn, person.account, why="disabled", now=now)
+            await end_everything(conn, account, why="disabled", now=now)
     return person

@@ -15,6 +15,7 @@ from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.terms import settle
@@ -60,10 +61,10 @@ async def recover(
     """
     person = await find_user(idp, who, to=Act.RECOVER)
     account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _operator(by)
-    _check(idp, account, mail=mail)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.lock(conn, account_id=account.id)
+        account = await confirmed(conn, idp, account, to=Act.RECOVER)
+        _check(idp, account, mail=mail)
         await keep_one(conn, idp, account)
         if not idp.policy.recovery.second_operator:
             return await _recover(conn, idp, account, reason=reason, by=by, confirmed=None, mail=mail, now=now)
@@ -81,10 +82,10 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: boo
     """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
     person = await find_user(idp, who, to=Act.RECOVER)
     account, by = person.account, _operator(by)
-    _check(idp, account, mail=mail)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await accounts.lock(conn, account_id=account.id)
+        account = await confirmed(conn, idp, account, to=Act.RECOVER)
+        _check(idp, account, mail=mail)
         asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
         if asked is None or not asked.works(now):
             raise NotThere(f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.")

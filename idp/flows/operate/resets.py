@@ -7,6 +7,7 @@ from uuid import UUID
 from idp.audit import ResetGiven
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.people import links
@@ -31,16 +32,17 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
     Nothing ends before it is used; links that were given before work no more. Raises `NotThere` or `NotAcceptable`.
     """
     person = await find_user(idp, who, to=Act.RESET)
-    account = person.account
-    if account.disabled:
-        raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
     if mail and idp.settings.smtp_url is None:
         raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
-    if mail and account.mailbox is None:
-        raise NotAcceptable(f"{account.username} has no verified e-mail address: ask for the link without mail.")
     now = idp.clock.now()
-    made = links.new(idp, LinkFor.RESET, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})
     async with idp.db.transaction() as conn:
+        account = await confirmed(conn, idp, person.account, to=Act.RESET)
+        if account.disabled:
+            raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
+        if mail and account.mailbox is None:
+            raise NotAcceptable(f"{account.username} has no verified e-mail address: ask for the link without mail.")
+        ttl, told = idp.policy.links.ticket, {"mailed": mail}
+        made = links.new(idp, LinkFor.RESET, account.id, ttl=ttl, now=now, fields=told)
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
         if mail:
             await links.make(conn, made, idp, locale=account.locale)

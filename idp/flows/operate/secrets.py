@@ -7,6 +7,7 @@ from idp.crypto import digest, random_token
 from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.clients import Registered
+from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.registrations import WITH_SECRET
@@ -32,9 +33,7 @@ async def new_client_secret(idp: Idp, name_or_id: str, *, keep_old: timedelta | 
     until = None if keep_old is None else now + keep_old
     secret = random_token()
     async with idp.db.transaction() as conn:
-        client = await clients.lock(conn, client_id=found.id)
-        if client is None:
-            raise NotThere(f"There is no client {name_or_id!r}.")
+        client = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         if client.auth_method not in WITH_SECRET:
             how = "it is a public client" if client.auth_method is AuthMethod.NONE else "it signs with a key of its own"
             raise NotAcceptable(f"{client.name!r} has no secret: {how}.")
@@ -53,6 +52,7 @@ async def end_old_secret(idp: Idp, name_or_id: str) -> Client:
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
+        await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         if not await clients.end_old_secret(conn, client_id=found.id, now=now):
             raise NotThere(f"{found.name!r} has no old secret that still works.")
         await audits.add(conn, ClientChanged(change="old secret ended"), now=now, client_id=found.id)

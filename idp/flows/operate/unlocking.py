@@ -8,6 +8,7 @@ from idp import limits
 from idp.audit import AccountChanged
 from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.people import enrol
@@ -37,6 +38,7 @@ async def unlock_user(idp: Idp, who: str | UUID) -> Sequence[str]:
     now = idp.clock.now()
     lifted: list[str] = []
     async with idp.db.transaction() as conn:
+        await confirmed(conn, idp, person.account, to=Act.UNLOCK)
         for waits in _waits(idp, person):
             freed = await rate_limits.forget(conn, waits.keys)
             for group in waits.groups:

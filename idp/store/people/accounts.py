@@ -21,6 +21,7 @@ INSERT INTO account (id, username, password_hash, name, email, email_verified, g
 VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
         :created_at)""")
 _LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
+_LOCKED = Sql(f"SELECT {ACCOUNT} FROM account p WHERE p.id = :account_id FOR NO KEY UPDATE")
 _LOCK_OF_SESSION = Sql("""
 SELECT FROM account WHERE id = (SELECT account_id FROM session WHERE token_hash = :token_hash) FOR NO KEY UPDATE""")
 _HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
@@ -113,6 +114,12 @@ async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
 async def lock(conn: Connection, *, account_id: UUID) -> None:
     """Until the transaction ends, nobody else changes how this person signs in."""
     await conn.one(_LOCK, account_id=account_id)
+
+
+async def locked(conn: Connection, *, account_id: UUID) -> Account | None:
+    """As `lock`, and the person as they are now; None if there is none any more."""
+    row = await conn.one(_LOCKED, account_id=account_id)
+    return None if row is None else read_account(row)
 
 
 async def lock_of_session(conn: Connection, *, token_hash: bytes) -> None:

@@ -1,0 +1,35 @@
+"""Whom and what an operator found, confirmed under its lock. First in the transaction of everything that changes it.
+
+Between the look and the change somebody may have been given a role, or an application the operators' scopes: whether
+the operator may is asked of what they are now.
+"""
+
+from idp.errors import NotThere
+from idp.flows.idp import Idp
+from idp.flows.operate.permitting import permit
+from idp.model import Account, Client
+from idp.policy import Act
+from idp.store.engine import Connection
+from idp.store.people import accounts
+from idp.store.tokens import clients
+
+
+async def confirmed(conn: Connection, idp: Idp, found: Account, *, to: Act) -> Account:
+    """The person as they are now, whom nobody else changes before this transaction ends.
+
+    Raises `NotThere`, and `NotPermitted` if the operator may not do this `to` them any more.
+    """
+    account = await accounts.locked(conn, account_id=found.id)
+    if account is None:
+        raise NotThere(f"There is no user named {found.username!r}.")
+    permit(idp, to, on=account.groups)
+    return account
+
+
+async def confirmed_client(conn: Connection, idp: Idp, found: Client, *, to: Act) -> Client:
+    """As `confirmed`, for a client."""
+    client = await clients.lock(conn, client_id=found.id)
+    if client is None:
+        raise NotThere(f"There is no client {found.name!r}.")
+    permit(idp, to, scopes=client.scopes)
+    return client
