@@ -74,6 +74,12 @@ LEFT JOIN account p ON p.id = e.account_id
 ORDER BY e.at DESC, e.id DESC""")
 
 
+_ONE = Sql("""
+SELECT e.id, e.at, e.name, e.account_id, p.username, e.client_id, e.fields, c.name AS client_name
+FROM audit_event e
+LEFT JOIN account p ON p.id = e.account_id
+LEFT JOIN client c ON c.id = e.client_id
+WHERE e.id = :id""")
 _REMOVED = Sql("""
 SELECT account_id FROM audit_event WHERE name = 'account.removed' AND fields ->> 'person' = :person
 ORDER BY at DESC, id DESC
@@ -116,6 +122,15 @@ async def some(conn: Conn, wanted: Wanted, *, before: tuple[datetime, int] | Non
         values |= {"before_at": before[0], "before_id": before[1]}
     statement = _page(frozenset(values) - {"before_id"}, next(each for each in _LIMITS if limit <= each))
     return [Entry(**row) for row in (await conn.all(statement, **values))[:limit]]
+
+
+async def one(conn: Conn, *, id_: int) -> tuple[Entry, str | None] | None:
+    """The row with this number, and the name of its client if that is registered today."""
+    row = await conn.one(_ONE, id=id_)
+    if row is None:
+        return None
+    told = {name: value for name, value in dict(row).items() if name != "client_name"}
+    return Entry(**told), row["client_name"]
 
 
 async def removed(conn: Conn, *, person: str) -> UUID | None:

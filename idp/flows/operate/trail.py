@@ -54,6 +54,15 @@ async def audit_page(idp: Idp, search: Search, *, after: str | None = None, limi
     return Trail(found[:limit], _written(found[limit - 1]) if len(found) > limit else None)
 
 
+async def audit_event(idp: Idp, id_: int) -> tuple[Entry, str | None]:
+    """One row, and the name of the application that it is about if that is registered today. Raises `NotThere`."""
+    permit(idp, Act.SEE_AUDIT)
+    found = await audits.one(idp.db, id_=id_)
+    if found is None:
+        raise NotThere("There is no such row in the audit trail.")
+    return found
+
+
 async def export(idp: Idp, search: Search) -> AsyncIterator[Entry]:
     """Every row, newest first. What happens meanwhile is not among them."""
     permit(idp, Act.SEE_AUDIT)

@@ -33,7 +33,7 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (TRY_PATH, (operating.POLICY_READ, operating.CLIENTS_READ)),  # it says what applications would lose
     (POLICY_PATH, (operating.POLICY_READ,)),
     (rf"{MESSAGES_PATH}(\.csv)?", (operating.SENDING_READ,)),
-    (rf"{AUDIT_PATH}(\.csv)?", (operating.AUDIT_READ,)),
+    (rf"{AUDIT_PATH}(\.csv|/[0-9]{{1,18}})?", (operating.AUDIT_READ,)),
 )
 _QUERY = re.compile(r"[A-Za-z0-9._~%+&=-]*")
 _DOOR = AuthorizationRequest(client_id=CONSOLE, redirect_uri=CONSOLE_PATH, scopes=("openid",))

@@ -12,7 +12,7 @@ from idp.flows.people.console import (
     POLICY_PATH,
     TRY_PATH,
 )
-from idp.web.console import clients, forms, inviting, overview, people, policy, trail
+from idp.web.console import clients, events, forms, inviting, overview, people, policy, trail
 
 ROUTES = [
     Route(CONSOLE_PATH, overview.front, methods=["GET"]),
@@ -35,4 +35,5 @@ ROUTES = [
     Route(f"{MESSAGES_PATH}.csv", trail.messages_csv, methods=["GET"]),
     Route(AUDIT_PATH, trail.trail, methods=["GET"]),
     Route(f"{AUDIT_PATH}.csv", trail.trail_csv, methods=["GET"]),
+    Route(f"{AUDIT_PATH}/{{id:int}}", events.event, methods=["GET"]),
 ]

@@ -1,6 +1,7 @@
 """The audit trail and the messages in the console: lists to be searched, paged and taken away as CSV."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -30,6 +31,11 @@ _AUDIT = (mark("When"), mark("Event"), mark("Person"), mark("Application"), mark
 _MESSAGES = (mark("When"), mark("Person"), mark("To"), mark("What"), mark("State"), mark("Gateway"), mark("Result"))
 
 
+_ELSEWHERE = frozenset({"operator", "by", "address", "browser"})
+_AN_ID = re.compile(r"[0-9a-f-]{16,}")
+_LINE = 32  # characters
+
+
 def _search(given: dict[str, str]) -> Search:
     """What was typed: an operator has a colon, an event a dot; anything else is a person. `person` is an account id."""
     text = given.get("q", "").strip()
@@ -47,6 +53,14 @@ def _search(given: dict[str, str]) -> Search:
 def _details(entry: Entry) -> str:
     told = ((name, value) for name, value in entry.fields.items() if name != "operator" and value not in (None, ""))
     return ", ".join(f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in told)
+
+
+def _short(entry: Entry) -> str:
+    """What fits into one line: not where it came from, and no ids. The page of the row has all of it."""
+    values = [value for name, value in entry.fields.items() if name not in _ELSEWHERE]
+    told = [value if isinstance(value, str) else " ".join(value) for value in values if isinstance(value, str | list)]
+    text = ", ".join(one for one in told if one and not _AN_ID.fullmatch(one))
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1].rstrip()}…"
 
 
 async def trail(request: Request) -> Response:
@@ -67,7 +81,7 @@ async def trail(request: Request) -> Response:
         frame=frame(request, staff),
         title=mark("Audit trail"),
         columns=_AUDIT,
-        rows=[_row(one, url(request, PEOPLE_PATH)) for one in entries],
+        rows=[_row(one, here, url(request, PEOPLE_PATH)) for one in entries],
         here=here,
         search=given.get("q", ""),
         hint=mark("A username; an event, such as account.changed; or who did it, such as shell:ada."),
@@ -78,15 +92,15 @@ async def trail(request: Request) -> Response:
     return show(request, staff, shown)
 
 
-def _row(one: Entry, people: str) -> Sequence[Cell]:
+def _row(one: Entry, here: str, people: str) -> Sequence[Cell]:
     person = one.username or ("" if one.account_id is None else str(one.account_id)[:8])
     return (
         Cell(at=one.at),
-        Cell(one.name),
+        Cell(one.name, href=f"{here}/{one.id}"),
         Cell(person, href=f"{people}/{one.account_id}" if one.username else None),
         Cell(one.client_id or ""),
         Cell(str(one.fields.get("operator", ""))),
-        Cell(_details(one)),
+        Cell(_short(one)),
     )
 
 
