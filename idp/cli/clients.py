@@ -264,12 +264,31 @@ app.command("logo", epilog=client_logos.EXAMPLES)(client_logos.logo)
 app.command("secret", epilog=client_secrets.EXAMPLES)(client_secrets.secret)
 
 
-@app.command("remove", epilog="\b\nExamples:\n  idp client remove Shop --yes")
-def remove(client: options.Which, yes: output.Yes = False, as_json: output.Json = False) -> None:
-    """Delete a client with every consent and grant it was given."""
-    output.sure(f"Delete the client {client!r} with everything that people granted to it?", yes=yes)
+@app.command("remove", epilog="\b\nExamples:\n  idp client remove Shop --dry-run\n  idp client remove Shop --yes")
+def remove(
+    client: options.Which,
+    yes: output.Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what ends.")] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Delete a client with every consent and grant it was given, and say what ends."""
+    from idp.flows.operate.client_changes import version_of
     from idp.flows.operate.clients import remove_client
+    from idp.flows.operate.finding import ClientId
     from idp.serving.place import run
 
-    found = run(lambda idp: remove_client(idp, client))
-    output.show({"client_id": found.id, "name": found.name, "removed": True}, f"Removed {found.name}.", as_json=as_json)
+    if dry_run or not yes:
+        ends = run(lambda idp: remove_client(idp, client, dry_run=True))
+        fields = {"client_id": ends.client.id, "name": ends.client.name, "removed": False}
+        if dry_run:
+            fields |= {"consequences": ends.consequences}
+            output.show(fields, [f"Would remove {ends.client.name}.", *ends.consequences], as_json=as_json)
+            return
+        output.sure("\n".join((*ends.consequences, f"Remove {ends.client.name} for ever?")), yes=yes)
+        which, seen = ClientId(ends.client.id), version_of(ends.client)
+        done = run(lambda idp: remove_client(idp, which, expected=seen))
+    else:
+        done = run(lambda idp: remove_client(idp, client))
+    fields = {"client_id": done.client.id, "name": done.client.name, "removed": True}
+    fields |= {"consequences": done.consequences}
+    output.show(fields, [f"Removed {done.client.name}.", *(done.consequences if yes else ())], as_json=as_json)

@@ -47,6 +47,12 @@ def version_of(client: Client) -> str:
     return digest(json.dumps(told, sort_keys=True)).hex()[:16]
 
 
+def as_seen(client: Client, expected: str | None) -> None:
+    """Go on if the client, locked, is as the operator saw it. Raises `Outdated`."""
+    if expected is not None and expected != version_of(client):
+        raise Outdated(f"Somebody else changed {client.name} meanwhile: look at it again, then go on.")
+
+
 async def edit_client(
     idp: Idp, name_or_id: str, changes: Mapping[str, Any], *, expected: str | None = None, dry_run: bool = False
 ) -> ChangedClient:
@@ -60,8 +66,7 @@ async def edit_client(
     async with idp.db.transaction() as conn:
         # Two operators at once: the second changes what the first made of it.
         before = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
-        if expected is not None and expected != version_of(before):
-            raise Outdated(f"Somebody else changed {before.name} meanwhile: look at it again, then change it.")
+        as_seen(before, expected)
         after = parse(_described(before, changes), idp.policy, kept=before)
         permit(idp, Act.CHANGE_CLIENTS, scopes=after.scopes)
         after = replace(after, **{name: getattr(before, name) for name in _KEPT})

@@ -1,18 +1,22 @@
 """An operator's work on clients: register, explain, disable, remove. Changing one, and its secret, are beside."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
 from idp.flows.idp import Idp
+from idp.flows.operate.client_changes import as_seen
 from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
-from idp.model import Client
+from idp.model import AuthMethod, Client
 from idp.policy import Act, left_out
 from idp.store import audits
 from idp.store.tokens import clients
+
+_MOST_COUNTED = 1000  # people that are told of one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,46 @@ async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> C
     return client
 
 
-async def remove_client(idp: Idp, name_or_id: str) -> Client:
-    """Delete a client with its consents and grants: its tokens are worth nothing from now on."""
-    client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
+@dataclass(frozen=True, slots=True)
+class ClientEnding:
+    """What the removal of a client ends, one sentence each; and whether it was done."""
+
+    client: Client
+    consequences: tuple[str, ...]
+    done: bool
+
+
+async def remove_client(
+    idp: Idp, name_or_id: str, *, expected: str | None = None, dry_run: bool = False
+) -> ClientEnding:
+    """Delete a client with its consents and grants, in favour of exactly one caller: its tokens are worth nothing then.
+
+    `expected` is the version that the operator saw (`version_of`). Raises `NotThere`, `Outdated` and `NotPermitted`.
+    """
+    found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        client = await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
-        await clients.remove(conn, client_id=client.id)
-        await audits.add(conn, ClientChanged(change="removed"), now=now, client_id=client.id)
-    return client
+        client = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
+        as_seen(client, expected)
+        agreed, signed_in = await clients.held(conn, client_id=client.id, most=_MOST_COUNTED + 1, now=now)
+        if not dry_run:
+            await clients.remove(conn, client_id=client.id)
+            await audits.add(conn, ClientChanged(change="removed"), now=now, client_id=client.id)
+    return ClientEnding(client, tuple(_ends(client, agreed, signed_in)), done=not dry_run)
+
+
+def _ends(client: Client, agreed: int, signed_in: int) -> Iterator[str]:
+    yield f"Whatever names {client.id} is refused: nobody signs in to it any more."
+    if signed_in:
+        yield f"What it holds for {_people(signed_in)} ends; access tokens that are out last to their end."
+    if agreed:
+        yield f"What {_people(agreed)} agreed to is forgotten."
+    if client.auth_method is not AuthMethod.NONE:
+        yield "What it authenticates with is forgotten: registered again, it has to be set up again."
+    yield "The audit trail stays."
+
+
+def _people(count: int) -> str:
+    if count > _MOST_COUNTED:
+        return f"more than {_MOST_COUNTED} people"
+    return "1 person" if count == 1 else f"{count} people"

@@ -44,6 +44,14 @@ UPDATE client SET old_secret_used_at = :now
 WHERE id = :client_id AND old_secret_hash = :old_secret_hash
   AND (old_secret_used_at IS NULL OR old_secret_used_at < :now)""")
 _DELETE = Sql(f"DELETE FROM client WHERE id = :client_id {TOLD}")
+_HELD = Sql("""
+SELECT
+    (SELECT count(*) FROM (SELECT FROM consent WHERE client_id = :client_id LIMIT :most) AS agreed) AS agreed,
+    (SELECT count(*) FROM (
+        SELECT DISTINCT account_id FROM grant_
+        WHERE client_id = :client_id AND account_id IS NOT NULL AND revoked_at IS NULL AND expires_at > :now
+        LIMIT :most
+    ) AS signed_in) AS signed_in""")
 # RFC 7523 3
 _USE_ASSERTION = Sql("""
 INSERT INTO client_assertion (hash, expires_at) VALUES (:hash, :expires_at) ON CONFLICT DO NOTHING RETURNING hash""")
@@ -111,6 +119,13 @@ async def old_secret_used(conn: Conn, client: Client, *, now: datetime) -> None:
 async def remove(conn: Conn, *, client_id: str) -> bool:
     """Delete a client with its grants and consents. False if there is none."""
     return await conn.one(_DELETE, client_id=client_id) is not None
+
+
+async def held(conn: Conn, *, client_id: str, most: int, now: datetime) -> tuple[int, int]:
+    """How many people agreed to what it asks, and of how many it holds a grant that lives; `most` ends the counting."""
+    row = await conn.one(_HELD, client_id=client_id, most=most, now=now)
+    assert row is not None
+    return row["agreed"], row["signed_in"]
 
 
 async def use_assertion(conn: Conn, *, assertion_hash: bytes, expires_at: datetime) -> bool:

@@ -12,7 +12,9 @@ from idp.flows.people.console import (
     POLICY_PATH,
     TRY_PATH,
 )
-from idp.web.console import clients, events, forms, inviting, overview, people, policy, trail
+from idp.web.console import clients, events, inviting, overview, people, policy, trail
+from idp.web.console.changes import PEOPLE
+from idp.web.console.client_changes import APPLICATIONS
 
 ROUTES = [
     Route(CONSOLE_PATH, overview.front, methods=["GET"]),
@@ -21,11 +23,13 @@ ROUTES = [
     Route(f"{PEOPLE_PATH}/invite", inviting.ask, methods=["GET"]),
     Route(f"{PEOPLE_PATH}/invite", inviting.make, methods=["POST"]),
     Route(f"{PEOPLE_PATH}/{{id}}", people.person, methods=["GET"]),
-    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.ask, methods=["GET"]),
-    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", forms.make, methods=["POST"]),
+    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", PEOPLE.ask, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/{{id}}/{{change}}", PEOPLE.make, methods=["POST"]),
     Route(CLIENTS_PATH, clients.applications, methods=["GET"]),
     Route(f"{CLIENTS_PATH}.csv", clients.applications_csv, methods=["GET"]),
     Route(f"{CLIENTS_PATH}/{{id}}", clients.application, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}/{{id}}/{{change}}", APPLICATIONS.ask, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}/{{id}}/{{change}}", APPLICATIONS.make, methods=["POST"]),
     Route(POLICY_PATH, policy.policy, methods=["GET"]),
     Route(TRY_PATH, policy.ask_try, methods=["GET"]),
     Route(TRY_PATH, policy.try_text, methods=["POST"]),

@@ -1,52 +1,25 @@
 """What an operator changes about one person: each a form of its own, which says what follows before it is sent."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from idp.catalogue import languages, mark
 from idp.flows.idp import Idp
 from idp.flows.operate.authenticators import remove_authenticator
-from idp.flows.operate.editing import edit_person
-from idp.flows.operate.finding import Person
+from idp.flows.operate.editing import edit_person, version_of
+from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import end_sessions, remove_person
 from idp.flows.operate.people import freeze_user, set_user_disabled
 from idp.flows.operate.recovering import Waits, recover
 from idp.flows.operate.resets import give_link
 from idp.flows.operate.unlocking import unlock_user
+from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
+from idp.web.console.forms import Change, Done, Kind
+from idp.web.console.people import one_of
 from idp.web.door import Form
 from idp.web.pages.console import Input
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What to say of it; a link that is shown once; what followed; whether the person is still there."""
-
-    sentence: str
-    once: str | None = None
-    follows: tuple[str, ...] = ()
-    gone: bool = False
-
-
-Inputs = Callable[[Idp, Person], Sequence[Input]]
-Doing = Callable[[Idp, UUID, Form, Person], Awaitable[Done]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change: whom it is allowed to, its words, what it asks for, and the operation that makes it."""
-
-    act: Act
-    title: str
-    button: str
-    do: Doing
-    consequences: tuple[str, ...] = ()
-    inputs: Inputs = lambda _, __: ()
-    grave: bool = False
-    follows: Callable[[Idp, UUID], Awaitable[Sequence[str]]] | None = None
-
 
 MAIL = Input("mail", mark("Send it by email, instead of showing it to me"), kind="checkbox")
 
@@ -175,7 +148,7 @@ def _recover_inputs(idp: Idp, person: Person) -> Sequence[Input]:
     return (Input("reason", mark("Reason"), hint=hint, required=True), *_mail(idp, person))
 
 
-CHANGES: Mapping[str, Change] = {
+CHANGES: Mapping[str, Change[UUID, Person]] = {
     "edit": Change(Act.EDIT_PERSON, mark("Edit"), mark("Save"), _edit, inputs=_edit_inputs),
     "groups": Change(
         Act.SET_GROUPS,
@@ -266,3 +239,15 @@ CHANGES: Mapping[str, Change] = {
         follows=_removal,
     ),
 }  # fmt: skip
+
+
+async def _find(idp: Idp, who: UUID, act: Act) -> Person:
+    return await find_user(idp, who, to=act)
+
+
+def _about(person: Person) -> str:
+    account = person.account
+    return f"{account.name} ({account.username})" if account.name else account.username
+
+
+PEOPLE = Kind(PEOPLE_PATH, CHANGES, one_of, _find, _about, lambda person: version_of(person.account))

@@ -8,9 +8,11 @@ from starlette.responses import Response
 
 from idp.catalogue import mark
 from idp.errors import IdpError
+from idp.flows.idp import Idp
 from idp.flows.operate.finding import ClientId, client_page, find_client
-from idp.flows.people.console import CLIENTS_PATH
+from idp.flows.people.console import CLIENTS_PATH, Staff
 from idp.model import Client
+from idp.policy import Act
 from idp.web.console import tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.people import asked
@@ -81,18 +83,30 @@ async def application(request: Request) -> Response:
         client = await find_client(idp, ClientId(request.path_params["id"]))
     except IdpError as error:
         return missing(request, error)
-    told = said(request)
+    told, here = said(request), url(request, f"{CLIENTS_PATH}/{client.id}")
     shown = Detail(
         frame=frame(request, staff),
         title=client.name,
         back=Link(mark("Applications"), url(request, CLIENTS_PATH)),
         standing=[standing(client)],
         sections=(Section(mark("How it is registered"), facts=_facts(client)),),
+        acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, client)],
         done=told.done,
         once=told.once or None,
         consequences=told.follows,
     )
     return show(request, staff, shown)
+
+
+def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bool]]:
+    if not staff.may(idp, Act.CHANGE_CLIENTS):
+        return ()
+    offered = (
+        (mark("Enable"), "enable", False, client.disabled),
+        (mark("Disable"), "disable", True, not client.disabled),
+        (mark("Remove"), "remove", True, True),
+    )
+    return [(label, name, grave) for label, name, grave, makes_sense in offered if makes_sense]
 
 
 def _facts(client: Client) -> Sequence[Fact]:
