@@ -78,6 +78,7 @@ from idp.web.pages import (
     Who,
     Why,
 )
+from tests.world.console_pages import CONSOLE
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
 BRAND = Brand(
@@ -739,4 +740,5 @@ PAGES: dict[str, Page] = {
     },
     "message-shut-until": Message(outcome=Outcome.SHUT, home="/account", until=NOW + timedelta(hours=20)),
     "message-bare": Message(outcome=Outcome.CLOSE),
+    **CONSOLE,
 }

@@ -112,7 +112,7 @@ def _environment(locale: str, overrides: Path | None, brand: Brand, base: str) -
         ending=ending,
         told=lambda line: told(line, locale),
         label=lambda line: plain(catalogue.gettext(line.label or FIELD_LABELS.get(line.name, line.name))),
-        titled=lambda title: plain(catalogue.gettext(title)),
+        titled=lambda title: plain(catalogue.gettext(title)) if title else "",
     )
     return environment
 

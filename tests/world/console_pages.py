@@ -1,0 +1,250 @@
+"""Every page of the administrators' console in the states an operator can meet, by name. Nothing here is a test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from idp.web.console.overview import chart
+from idp.web.pages.console import NO, YES, Cell, Detail, Edit, Fact, Frame, Input, Link, Listing, Overview, Section
+from idp.web.pages.parts import Page
+
+NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
+ID = "0199f3a2-6c1e-7d4b-9a51-3f0c2b7e8d10"
+MARIA = f"/admin/people/{ID}"
+FRAME = Frame(
+    who="ada",
+    role="Administrator",
+    links=(
+        Link("Overview", "/admin"),
+        Link("People", "/admin/people", here=True),
+        Link("Applications", "/admin/applications"),
+        Link("Policy", "/admin/policy"),
+        Link("Messages", "/admin/messages"),
+        Link("Audit", "/admin/audit"),
+    ),
+    account="/account",
+    sign_out="/logout",
+    now=NOW,
+    zone="Europe/Tallinn",
+)
+ENABLED, DISABLED = Cell("Enabled", badge="good", ours=True), Cell("Disabled", badge="bad", ours=True)
+INVITED, FROZEN = Cell("Invited", badge="wait", ours=True), Cell("Frozen", badge="wait", ours=True)
+
+
+def _days(counts: Sequence[int]) -> Sequence[tuple[str, int]]:
+    return [(f"{(hour + 20) % 24:02}:00", count) for hour, count in enumerate(counts)]
+
+
+HOURS = _days([3, 1, 0, 0, 0, 1, 2, 9, 31, 58, 61, 49, 40, 44, 52, 57, 43, 30, 21, 12, 9, 7, 5, 4])
+NONE = _days([0] * 24)
+SIXTHS = {"00:00", "06:00", "12:00", "18:00"}
+SIGN_INS = ("Sign-ins to applications", "Sign-ins to applications, hour by hour.", "Hour")
+OVERVIEW = Overview(
+    frame=FRAME,
+    charts=(
+        chart("chart-0", *SIGN_INS, HOURS, named=SIXTHS),
+        chart("chart-1", "Refused answers", "Wrong passwords and codes, hour by hour.", "Hour", NONE, named=SIXTHS),
+        chart(
+            "chart-sent",
+            "Text messages sent",
+            "Text messages that left, country by country.",
+            "Country",
+            (("EE", 210), ("FI", 41), ("LV", 12), ("DE", 1)),
+            named={"EE", "FI", "LV", "DE"},
+        ),
+    ),
+    money=(
+        ("Spent this hour", "0.42", "20.00 EUR", 2),
+        ("Spent today", "7.30", "100.00 EUR", 7),
+        ("Spent this month", "1890.11", "2000.00 EUR", 94),
+    ),
+    waiting=3,
+    oldest=NOW - timedelta(minutes=4),
+    paused=(("smspm", "", NOW + timedelta(minutes=5)), ("vonage", "EE", NOW + timedelta(minutes=5))),
+)
+PEOPLE = Listing(
+    frame=FRAME,
+    title="People",
+    columns=("Username", "Name", "Email address", "Groups", "State"),
+    rows=(
+        (Cell("maria", MARIA), Cell("Maria Tamm"), Cell("maria@example.com"), Cell("treasury"), ENABLED),
+        (Cell("paul", MARIA), Cell(), Cell(), Cell(), DISABLED),
+        (Cell("new-here", MARIA), Cell("New Here"), Cell("new@example.com"), Cell("treasury, desk"), INVITED),
+    ),
+    here="/admin/people",
+    search="",
+    hint="Part of a username, name or email address.",
+    count=203,
+    following="/admin/people?q=&after=paul",
+    csv="/admin/people.csv?q=",
+    acts=(Link("Invite somebody", "/admin/people/invite"),),
+)
+TRAIL = Listing(
+    frame=FRAME,
+    title="Audit trail",
+    columns=("When", "Event", "Person", "Application", "By", "Details"),
+    rows=(
+        (
+            Cell(at=NOW),
+            Cell("account.changed"),
+            Cell("maria", MARIA),
+            Cell(),
+            Cell("person:ada"),
+            Cell('fields: ["groups"], browser: Mozilla/5.0 (X11; Linux x86_64), address: 203.0.113.7'),
+        ),
+        (Cell(at=NOW), Cell("authorization.granted"), Cell("maria", MARIA), Cell("bank"), Cell(), Cell("amr: pwd")),
+    ),
+    here="/admin/audit",
+    search="maria",
+    hint="A username; an event, such as account.changed; or who did it, such as shell:ada.",
+    csv="/admin/audit.csv?q=maria",
+)
+PERSON = Detail(
+    frame=FRAME,
+    title="Maria Tamm",
+    back=Link("People", "/admin/people"),
+    standing=(ENABLED, Cell("treasury", badge="")),
+    sections=(
+        Section(
+            "About them",
+            facts=(
+                Fact("Username", (Cell("maria"),)),
+                Fact("Account id", (Cell(ID),)),
+                Fact("Email address", (Cell("maria@example.com"),)),
+                Fact("Address verified", (Cell(YES, ours=True),)),
+                Fact("Language", (Cell(""),)),
+                Fact("Added", (Cell(at=NOW - timedelta(days=200)),)),
+                Fact("Password set", (Cell(NO, ours=True),)),
+                Fact("What makes them wait", (Cell("wrong passwords, until 20:10"), Cell("codes, until 20:40"))),
+                Fact("Links that work", ()),
+            ),
+        ),
+        Section(
+            "Ways to sign in",
+            columns=("Kind", "Name", "Last used", "Opens sensitive actions from"),
+            rows=(
+                (Cell("totp"), Cell("Pixel"), Cell(at=NOW), Cell(at=NOW - timedelta(days=90))),
+                (Cell("sms"), Cell("ending 88"), Cell(), Cell()),
+            ),
+        ),
+        Section("Signed in", columns=("Browser", "Last seen")),
+        Section(
+            "What happened",
+            columns=("When", "What", "By"),
+            rows=((Cell(at=NOW), Cell("account.changed"), Cell("person:ada")),),
+            acts=(Link("All of it in the audit trail", f"/admin/audit?person={ID}"),),
+        ),
+    ),
+    acts=(
+        Link("Edit", f"{MARIA}/edit"),
+        Link("Change groups", f"{MARIA}/groups"),
+        Link("Link for another password", f"{MARIA}/reset"),
+        Link("Sign out everywhere", f"{MARIA}/sign-out"),
+        Link("Freeze", f"{MARIA}/freeze", grave=True),
+        Link("Remove", f"{MARIA}/remove", grave=True),
+    ),
+)
+POLICY = Detail(
+    frame=FRAME,
+    title="Policy",
+    ours=True,
+    back=Link("Overview", "/admin"),
+    sections=(
+        Section(
+            "Where it is",
+            facts=(Fact("File", (Cell("/etc/stile/policy.toml"),)), Fact("Mistakes", ())),
+        ),
+        Section("Who must prove what, for what", text='[levels]\ntwo_factor = "urn:stile:2fa"   # weakest first\n' * 8),
+    ),
+    acts=(Link("Try another text", "/admin/policy/try"),),
+)
+EDIT = Edit(
+    frame=FRAME,
+    title="Edit",
+    about="Maria Tamm (maria)",
+    action=f"{MARIA}/edit",
+    back=MARIA,
+    button="Save",
+    inputs=(
+        Input("username", "Username", "maria", required=True),
+        Input("name", "Name", "Maria Tamm"),
+        Input("phone", "Phone", hint="With + and the country code, if you know that it is theirs."),
+        Input("email_verified", "I know that the address is theirs", "on", kind="checkbox"),
+        Input("locale", "Language of our messages", "et", options=(("", "–"), ("en", "English"), ("et", "Eesti"))),
+    ),
+    version="1",
+)
+REMOVE = Edit(
+    frame=FRAME,
+    title="Remove",
+    about="Maria Tamm (maria)",
+    action=f"{MARIA}/remove",
+    back=MARIA,
+    button="Remove for ever",
+    consequences=("The account and all that is theirs is deleted. This cannot be undone; the audit trail stays.",),
+    grave=True,
+)
+TRY = Edit(
+    frame=FRAME,
+    title="Try another text",
+    about="",
+    action="/admin/policy/try",
+    back="/admin/policy",
+    button="Try it",
+    consequences=("You see its mistakes, and what it would change here. Nothing is changed by trying.",),
+    inputs=(Input("text", "Policy", '[levels]\ntwo_factor = "urn:stile:2fa"\n', kind="textarea", required=True),),
+)
+
+CONSOLE: Mapping[str, Page] = {
+    "console-overview": OVERVIEW,
+    "console-overview-empty": replace(
+        OVERVIEW,
+        charts=(chart("chart-0", *SIGN_INS, NONE, named=SIXTHS),),
+        money=(("Spent today", "0.00", "0.00 EUR", 0),),
+        waiting=0,
+        oldest=None,
+        paused=(),
+    ),
+    "console-people": PEOPLE,
+    "console-people-none": replace(
+        PEOPLE, rows=(), count=0, search="nobody", following=None, done="The person is removed."
+    ),
+    "console-trail": TRAIL,
+    "console-trail-wrong": replace(TRAIL, rows=(), said="There is no user named 'nobody'."),
+    "console-person": PERSON,
+    "console-person-link": replace(
+        PERSON,
+        done="The link is made. Those before it work no more.",
+        once="https://id.acme.example/link/invite/7c2kq0pd8fwj7c2kq0pd8fwj7c2kq0pd8fwj7c2kq0pd",
+    ),
+    "console-policy": POLICY,
+    "console-edit": EDIT,
+    "console-edit-wrong": replace(EDIT, said="A name has 1 to 200 printable characters."),
+    "console-edit-meanwhile": replace(
+        EDIT,
+        said="Somebody changed this meanwhile. See how it is now, and try again.",
+        now=(("Name", "Maria Silva"), ("Email address", "–")),
+    ),
+    "console-edit-late": replace(EDIT, waiting=True),
+    "console-remove": REMOVE,
+    "console-remove-never": replace(REMOVE, said="This is the last administrator."),
+    "console-try": TRY,
+    "console-long-people": replace(
+        PEOPLE,
+        rows=((Cell(LONG, MARIA), Cell(LONG), Cell(f"{LONG.lower()}@example.com"), Cell(LONG), FROZEN),),
+        search=LONG,
+    ),
+    "console-long-person": replace(
+        PERSON,
+        frame=replace(FRAME, who=LONG),
+        title=LONG,
+        standing=(FROZEN, Cell(LONG, badge="")),
+        sections=(
+            Section("About them", facts=(Fact("Username", (Cell(LONG),)),)),
+            Section("Signed in", columns=("Browser", "Last seen"), rows=((Cell(LONG), Cell(at=NOW)),)),
+        ),
+        once=f"https://id.acme.example/link/invite/{LONG}",
+    ),
+    "console-long-edit": replace(EDIT, about=LONG, inputs=(Input("name", "Name", LONG),), now=(("Name", LONG),)),
+}  # fmt: skip
