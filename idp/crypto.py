@@ -51,6 +51,11 @@ def mac(key: bytes, *parts: bytes) -> bytes:
     return state.digest()
 
 
+def running_mac(key: bytes) -> hmac.HMAC:
+    """An HMAC-SHA-256 over what comes piece by piece; how the pieces are told apart is the caller's."""
+    return hmac.new(key, digestmod=hashlib.sha256)
+
+
 @dataclass(frozen=True, slots=True)
 class SecretKey:
     """One operator-given key: a short public id and 32 secret bytes."""

@@ -73,11 +73,10 @@ def export(
 async def _write(idp: "Idp", way: "Envelope", to: IO[str]) -> dict[str, Any]:
     from idp.flows.operate.exporting import export as lines
 
-    last: dict[str, Any] = {}
-    async for line in lines(idp, way):
-        to.write(json.dumps(line, ensure_ascii=False) + "\n")
-        last = dict(line)
-    end: dict[str, Any] = last["end"]
+    last = ""
+    async for last in lines(idp, way):
+        to.write(f"{last}\n")
+    end: dict[str, Any] = json.loads(last)["end"]
     return end
 
 

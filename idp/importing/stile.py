@@ -4,31 +4,70 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from idp.importing import envelope
-from idp.importing.document import Object, read_list
+from idp.importing.document import DEPTH, Object
 from idp.importing.incoming import Unreadable
-from idp.importing.written import VERSION, Kept, read_client, read_person
-from idp.model import Client
+from idp.importing.written import VERSION, Kept, read_person
+from idp.importing.written_clients import read_client
+from idp.model import Registration
+from idp.oidc.strictjson import Malformed, parse_object
 
 
-def read(content: bytes, *, passphrase: str | None, now: datetime) -> tuple[str, Iterator[Kept | Client]]:
-    """The RP ID of its passkeys, and everything in it. Raises `Unreadable`, at once for a file that is not whole."""
-    head, *lines = read_list(content, inside="lines") or [Object({})]
+def read(content: bytes, *, passphrase: str | None, now: datetime) -> tuple[str, Iterator[Kept | Registration]]:
+    """The RP ID of its passkeys, and everything in it.
+
+    Raises `Unreadable`, at once for a file that is not whole or, where its secrets are sealed, not as it was made.
+    """
+    lines = _lines(content)
+    _, first = next(lines, (0, b""))
+    head = _object(1, first)
     if head.text("stile") != "export":
         raise Unreadable("This is no export of Stile: its first line does not say so.")
     if head.whole("version") != VERSION:
         raise Unreadable(f"This export is of another version: this Stile reads version {VERSION}.")
-    end = lines[-1].object("end") if lines else Object({})
-    people, clients = sum("person" in line for line in lines), sum("client" in line for line in lines)
+    way = envelope.opened(head, passphrase)
+    _check(first, lines, way)
+    return head.text("rp_id") or "", _entries(content, way, now)
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each line with its number."""
+    yield from enumerate(content.splitlines(), 1)
+
+
+def _check(first: bytes, lines: Iterator[tuple[int, bytes]], way: envelope.Envelope) -> None:
+    """Whether the last line counts the others, and vouches for them. Raises `Unreadable`."""
+    seen = envelope.Lines(way)
+    seen.take(first)
+    people = clients = 0
+    number, line, last = 1, first, Object({})
+    for number, line in lines:
+        if "end" in last:
+            raise Unreadable(f"The export goes on after its last line: line {number} is no part of it.")
+        last = _object(number, line)
+        people, clients = people + ("person" in last), clients + ("client" in last)
+        if "end" not in last:
+            seen.take(line)
+    if "end" not in last:
+        raise Unreadable(f"The export is cut off: it ends at line {number}, and its last line is not there.")
+    end = last.object("end")
     if (end.whole("people"), end.whole("clients")) != (people, clients):
         raise Unreadable("The export is not whole: its last line does not count what is in it.")
-    return head.text("rp_id") or "", _entries(lines, envelope.opened(head, passphrase), now)
+    seen.check(last)
 
 
-def _entries(lines: list[Object], way: envelope.Envelope, now: datetime) -> Iterator[Kept | Client]:
-    for line in lines:
+def _object(number: int, line: bytes) -> Object:
+    try:
+        return Object(parse_object(line, depth=DEPTH), f"line {number}")
+    except Malformed as error:
+        raise Unreadable(f"Line {number} cannot be read: {error}. An export that is cut off ends so.") from None
+
+
+def _entries(content: bytes, way: envelope.Envelope, now: datetime) -> Iterator[Kept | Registration]:
+    for number, text in _lines(content):
+        line = _object(number, text)
         if "client" in line:
             client = line.object("client")
-            yield read_client(client, way.take(line, of=f"client/{client.needed('id')}"))
+            yield read_client(client, way.take(line, of=f"client/{client.needed('id')}"), now=now)
         elif "person" in line:
             person = line.object("person")
             yield read_person(person, way.take(line, of=f"person/{person.needed('id')}"), now=now)

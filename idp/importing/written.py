@@ -1,19 +1,21 @@
-"""Our own export, both ways: the lines that people and clients are written as, and read from. See docs/import.md."""
+"""Our own export, both ways: the lines that people are written as, and read from. See docs/import.md.
+
+Clients are in `written_clients`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from idp.importing.document import Object
 from idp.importing.incoming import Unreadable
 from idp.importing.secrets import period
-from idp.model import OUR_CODES, Account, AppCodes, AssuranceLevel, Authenticator, AuthMethod, Client, Factor, Passkey
+from idp.model import OUR_CODES, Account, AppCodes, Authenticator, Factor, Passkey, Past
 
-VERSION = 1
+VERSION = 2
 _TIMES = ("frozen_at", "strong_from", "password_until", "email_trusted_at", "email_refused_at")
-_SETS = {each.name for each in fields(Client) if isinstance(each.default, frozenset)}
-_LEFT_OUT = (bytes, datetime)
+_OF_BOTH = ("trusted_at", "preferred_at", "swapped_at", "last_used_at", "checked_at", "closed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Kept:
     """Somebody from another Stile, as they were there.
 
     `numbers` are by the id of the phone, `seeds` by that of the app, hashes of `saved` codes by that of their set.
+    Of what was removed (`closed_at`) no seed and no code is kept.
     """
 
     account: Account
@@ -30,11 +33,12 @@ class Kept:
     seeds: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     saved: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     consents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
 
 
 def person_line(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is written of a person, and their secrets."""
-    account = kept.account
+    account, past = kept.account, kept.past
     line = {
         "id": str(account.id),
         "username": account.username,
@@ -46,9 +50,15 @@ def person_line(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
         "locale": account.locale,
         "prefers": account.prefers,
         "disabled": account.disabled,
-        **{name: _written(getattr(account, name)) for name in _TIMES},
-        "authenticators": [_authenticator(each, kept.numbers.get(str(each.id))) for each in kept.authenticators],
+        "created_at": written(account.created_at),
+        "updated_at": written(account.updated_at),
+        "disabled_at": written(past.disabled_at),
+        "former_email": past.former_email,
+        "former_until": written(past.former_until),
+        **{name: written(getattr(account, name)) for name in _TIMES},
+        "authenticators": [_authenticator(each, kept) for each in kept.authenticators],
         "consents": {client: list(scopes) for client, scopes in kept.consents.items()},
+        "agreed_at": {client: written(at) for client, at in past.agreed_at.items()},
     }
     secrets = {
         "password_hash": kept.password_hash,
@@ -56,56 +66,6 @@ def person_line(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
         "saved": {which: [each.hex() for each in hashes] for which, hashes in kept.saved.items()},
     }
     return _without_nothing(line), _without_nothing(secrets)
-
-
-def client_line(client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is written of a client, and its secret's hash."""
-    values = {each.name: getattr(client, each.name) for each in fields(Client)}
-    line = {
-        name: sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-        if value is not None and not isinstance(value, _LEFT_OUT)
-    }
-    line.pop("logo", None)  # the picture is not written
-    line["level"] = client.level.name.lower()
-    secrets = {} if client.secret_hash is None else {"secret_hash": client.secret_hash.hex()}
-    if client.old_secret_hash is not None:
-        line["old_secret_until"] = _written(client.old_secret_until)
-        secrets["old_secret_hash"] = client.old_secret_hash.hex()
-    return line, secrets  # with what is empty: none is not the usual
-
-
-def read_client(line: Object, secrets: Object) -> Client:
-    """The client of a line. Raises `Unreadable`."""
-    known = {each.name: each for each in fields(Client)}
-    given: dict[str, Any] = {}
-    for name, value in line.members.items():
-        if name in known and isinstance(known[name].default, frozenset | tuple):
-            given[name] = frozenset(line.texts(name)) if name in _SETS else line.texts(name)
-        elif name in known and isinstance(known[name].default, bool):
-            given[name] = line.flag(name)
-        elif name in {"level", "old_secret_until"}:
-            continue
-        elif name == "jwks":
-            given[name] = line.object(name).members
-        elif name in known and isinstance(value, str):
-            given[name] = value
-    if line.needed("auth_method") not in list(AuthMethod):
-        raise Unreadable(f"{line.where}.auth_method is no way to authenticate.")
-    needed = {"id": line.needed("id"), "name": line.needed("name"), "auth_method": AuthMethod(given["auth_method"])}
-    read: dict[str, Any] = {"secret_hash": _hex(secrets, "secret_hash"), "level": _level(line)}
-    until, before = _time(line, "old_secret_until"), _hex(secrets, "old_secret_hash")
-    if until is not None and before is not None:
-        read |= {"old_secret_until": until, "old_secret_hash": before}
-    return Client(**{**given, **needed, **read})
-
-
-def _level(line: Object) -> AssuranceLevel:
-    name = line.text("level") or AssuranceLevel.TWO_FACTOR.name.lower()
-    for level in AssuranceLevel:
-        if level.name.lower() == name and level >= AssuranceLevel.TWO_FACTOR:
-            return level
-    raise Unreadable(f"{line.where}.level is no level.")
 
 
 def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:
@@ -116,8 +76,8 @@ def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:
     account = Account(
         id=account_id,
         username=line.needed("username"),
-        created_at=now,
-        updated_at=now,
+        created_at=_before(now, line, "created_at"),
+        updated_at=_before(now, line, "updated_at"),
         name=line.text("name"),
         email=line.text("email"),
         email_verified=line.flag("email_verified"),
@@ -126,39 +86,59 @@ def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:
         locale=line.text("locale"),
         prefers=_factor(line, "prefers"),
         disabled=line.flag("disabled"),
-        frozen_at=_time(line, "frozen_at"),
-        strong_from=_time(line, "strong_from"),
-        password_until=_time(line, "password_until"),
-        email_trusted_at=_time(line, "email_trusted_at"),
-        email_refused_at=_time(line, "email_refused_at"),
+        frozen_at=time(line, "frozen_at"),
+        strong_from=time(line, "strong_from"),
+        password_until=time(line, "password_until"),
+        email_trusted_at=time(line, "email_trusted_at"),
+        email_refused_at=time(line, "email_refused_at"),
     )
     theirs = tuple(_read_authenticator(each, account, now=now) for each in line.objects("authenticators"))
-    numbers = {each.needed("id"): each.needed("number") for each in line.objects("authenticators") if "number" in each}
+    numbers, told = {}, {}
+    for each, one in zip(line.objects("authenticators"), theirs, strict=True):
+        if "number" in each:
+            numbers[str(one.id)] = each.needed("number")
+        if (until := time(each, "told_until")) is not None:
+            told[one.id] = until
     seeds, saved, consents = secrets.object("seeds"), secrets.object("saved"), line.object("consents")
+    agreed = line.object("agreed_at")
+    dates = {client: at for client in agreed.members if (at := time(agreed, client)) is not None}
     return Kept(
         account,
         theirs,
         numbers,
         secrets.text("password_hash"),
-        {which: _hex(seeds, which) or b"" for which in seeds.members},
+        {which: hexadecimal(seeds, which) or b"" for which in seeds.members},
         {which: tuple(_unhexed(each, saved, which) for each in saved.texts(which)) for which in saved.members},
         {client: consents.texts(client) for client in consents.members},
+        Past(
+            time(line, "disabled_at"),
+            line.text("former_email") if "former_until" in line else None,
+            time(line, "former_until") if "former_email" in line else None,
+            told,
+            dates,
+        ),
     )
 
 
-def _authenticator(one: Authenticator, number: str | None) -> dict[str, Any]:
+def _before(now: datetime, line: Object, name: str) -> datetime:
+    """What was there is not newer than now, whatever another clock said."""
+    return min(now, time(line, name) or now)
+
+
+def _authenticator(one: Authenticator, kept: Kept) -> dict[str, Any]:
     passkey, codes = one.passkey, one.codes
     return _without_nothing({
         "id": str(one.id),
         "factor": one.factor.value,
         "label": one.label,
         "hint": one.hint,
-        "trusted_at": _written(one.trusted_at),
+        "created_at": written(one.created_at),
+        "confirmed_at": written(one.confirmed_at),
+        **{name: written(getattr(one, name)) for name in _OF_BOTH},
+        "told_until": written(kept.past.told_until.get(one.id)),
         "hold": None if one.hold is None else one.hold.total_seconds(),
-        "preferred_at": _written(one.preferred_at),
-        "swapped_at": _written(one.swapped_at),
         "last_step": one.last_step,
-        "number": number,
+        "number": kept.numbers.get(str(one.id)),
         "codes": None
         if codes == OUR_CODES
         else {"algorithm": codes.algorithm, "digits": codes.digits, "period": int(codes.period.total_seconds())},
@@ -181,8 +161,8 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
     id_, factor, hold = line.uuid("id"), _factor(line, "factor"), line.number("hold")
     if id_ is None or factor is None:
         raise Unreadable(f"{line.where} has no id, or no factor.")
-    trusted_at = _time(line, "trusted_at")
-    if (trusted_at is None) is not (hold is not None):
+    times = {name: time(line, name) for name in _OF_BOTH}
+    if (times["trusted_at"] is None) is not (hold is not None):
         raise Unreadable(f"{line.where} says neither since when it is trusted nor for how long it is on hold, or both.")
     codes, passkey = line.object("codes"), line.object("passkey")
     return Authenticator(
@@ -191,12 +171,15 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
         factor=factor,
         label=line.text("label") or "",
         hint=line.text("hint") or "",
-        created_at=now,
-        trusted_at=trusted_at,
+        created_at=_before(now, line, "created_at"),
+        trusted_at=times["trusted_at"],
         hold=None if hold is None else timedelta(seconds=min(max(hold, 0), 1e9)),
-        confirmed_at=now,
-        preferred_at=_time(line, "preferred_at"),
-        swapped_at=_time(line, "swapped_at"),
+        confirmed_at=_before(now, line, "confirmed_at"),
+        preferred_at=times["preferred_at"],
+        swapped_at=times["swapped_at"],
+        last_used_at=times["last_used_at"],
+        checked_at=times["checked_at"],
+        closed_at=times["closed_at"],
         last_step=line.whole("last_step") or 0,
         codes=OUR_CODES
         if not codes.members
@@ -208,8 +191,8 @@ def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Aut
         passkey=None
         if not passkey.members
         else Passkey(
-            credential_id=_hex(passkey, "credential_id") or b"",
-            public_key=_hex(passkey, "public_key") or b"",
+            credential_id=hexadecimal(passkey, "credential_id") or b"",
+            public_key=hexadecimal(passkey, "public_key") or b"",
             count=passkey.whole("count") or 0,
             eligible=passkey.flag("eligible"),
             copied=passkey.flag("copied"),
@@ -227,7 +210,8 @@ def _factor(line: Object, name: str) -> Factor | None:
     return None if value is None else Factor(value)
 
 
-def _time(line: Object, name: str) -> datetime | None:
+def time(line: Object, name: str) -> datetime | None:
+    """A time with its offset, in UTC. Raises `Unreadable`."""
     value = line.text(name)
     try:
         at = None if value is None else datetime.fromisoformat(value)
@@ -238,7 +222,8 @@ def _time(line: Object, name: str) -> datetime | None:
         raise Unreadable(f"{line.where}.{name} is no time.") from None
 
 
-def _hex(line: Object, name: str) -> bytes | None:
+def hexadecimal(line: Object, name: str) -> bytes | None:
+    """Bytes that are written in hexadecimal. Raises `Unreadable`."""
     value = line.text(name)
     return None if value is None else _unhexed(value, line, name)
 
@@ -250,7 +235,8 @@ def _unhexed(value: str, line: Object, name: str) -> bytes:
         raise Unreadable(f"{line.where}.{name} is not hexadecimal.") from None
 
 
-def _written(at: datetime | None) -> str | None:
+def written(at: datetime | None) -> str | None:
+    """A time as the lines have it."""
     return None if at is None else at.isoformat()
 
 

@@ -15,6 +15,7 @@ from idp.model.people import (
     Authenticator,
     Change,
     Passkey,
+    Past,
     Swap,
 )
 from idp.model.protocol import (
@@ -27,5 +28,6 @@ from idp.model.protocol import (
     Holder,
     Prompt,
     RefreshToken,
+    Registration,
     ResponseMode,
 )

@@ -97,6 +97,21 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What was of a person and nobody is judged by: an export takes it along.
+
+    `former_email` is told what is told until `former_until`, and a closed phone until the time in `told_until`.
+    `agreed_at`: when they agreed to what they let each client do.
+    """
+
+    disabled_at: datetime | None = None
+    former_email: str | None = None
+    former_until: datetime | None = None
+    told_until: Mapping[UUID, datetime] = field(default_factory=dict)
+    agreed_at: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Passkey:
     """What is so of a passkey, beside what every authenticator has.
 

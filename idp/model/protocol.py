@@ -73,6 +73,16 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A client with what is stored of it and not cached. `logo` is its picture: the media type and the bytes."""
+
+    client: Client
+    created_at: datetime
+    disabled_at: datetime | None = None
+    logo: tuple[str, bytes] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimsRequest:
     """The `claims` parameter, parsed (OIDC Core 5.5). Names asked for one by one; `essential_acr` in 5.5.1.1.
 

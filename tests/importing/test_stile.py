@@ -23,7 +23,7 @@ from idp.importing.document import Object
 from idp.importing.envelope import Secrets
 from idp.importing.incoming import Unreadable
 from idp.importing.written import Kept, person_line, read_person
-from idp.model import NOBODY, OPERATOR, Account, AppCodes, Authenticator, Client, Factor, Passkey
+from idp.model import NOBODY, OPERATOR, Account, AppCodes, Authenticator, Factor, Passkey, Registration
 from idp.store.people import accounts
 from idp.store.sql import Sql
 from idp.store.tokens import clients
@@ -41,11 +41,11 @@ AUDITED = Sql("SELECT fields FROM audit_event WHERE name = 'everything.exported'
 
 async def lines(provider: Provider, secrets: Secrets = Secrets.CLEAR) -> list[dict[str, Any]]:
     way = envelope.new(secrets, PASSPHRASE if secrets is Secrets.SEALED else None)
-    return [dict(line) async for line in export(provider.idp, way)]
+    return [json.loads(line) async for line in export(provider.idp, way)]
 
 
 def text(found: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(line) + "\n" for line in found).encode()
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in found).encode()
 
 
 async def bring_back(provider: Provider, content: bytes, passphrase: str | None = None) -> Imported:
@@ -59,9 +59,7 @@ async def bring_back(provider: Provider, content: bytes, passphrase: str | None 
 
 
 def same(found: list[dict[str, Any]]) -> list[Any]:
-    """But for the time, and the order of what was added at once."""
-    for line in found:
-        line.get("person", {}).get("authenticators", []).sort(key=lambda one: one["id"])
+    """But for when it was made."""
     return [found[0] | {"made_at": None}, *found[1:]]
 
 
@@ -235,23 +233,73 @@ async def test_a_wrong_passphrase_and_what_was_changed_are_refused(full: Provide
             stile.read(text(sealed), passphrase=passphrase, now=full.clock.now())
     with pytest.raises(Unreadable, match="how the secrets were sealed"):
         stile.read(text([sealed[0] | {"salt": "00"}, *sealed[1:]]), passphrase=PASSPHRASE, now=full.clock.now())
-    people = [line for line in sealed if "person" in line]
-    kept = people[0].pop("sealed")
-    for people[0]["secrets"] in ({}, {"password_hash": "$argon2id$of-somebody-else"}):
-        with pytest.raises(Unreadable, match="in clear"):
-            list(stile.read(text(sealed), passphrase=PASSPHRASE, now=full.clock.now())[1])
-    people[0].pop("secrets")
-    people[0]["sealed"] = kept
-    people[0]["sealed"], people[1]["sealed"] = people[1]["sealed"], people[0]["sealed"]
-    with pytest.raises(Unreadable, match="does not open"):
-        list(stile.read(text(sealed), passphrase=PASSPHRASE, now=full.clock.now())[1])
+
+
+def _promoted(line: dict[str, Any]) -> None:
+    line["person"]["groups"] = ["treasury"]
+
+
+def _readdressed(line: dict[str, Any]) -> None:
+    line["person"]["email"] = "mallory@example.com"
+
+
+def _with_another_hash(line: dict[str, Any]) -> None:
+    line["secrets"] = {"password_hash": "$argon2id$of-somebody-else"}
+
+
+@pytest.mark.parametrize("change", [_promoted, _readdressed, _with_another_hash])
+async def test_a_line_that_was_changed_is_noticed_before_anything_is_stored(full: Provider, change: Any) -> None:
+    sealed = await lines(full, Secrets.SEALED)
+    change(next(line for line in sealed if line.get("person", {}).get("username") == "bob"))
+    with pytest.raises(Unreadable, match="changed after it was made"):
+        await bring_back(full, text(sealed), PASSPHRASE)
+    assert await full.rows(Sql("SELECT id FROM account")) == []
+
+
+async def test_nothing_is_moved_added_taken_away_or_unsealed_unnoticed(full: Provider) -> None:
+    sealed, clear = await lines(full, Secrets.SEALED), await lines(full)
+    people = [place for place, line in enumerate(sealed) if "person" in line]
+    one, two = people[:2]
+    moved = [*sealed]
+    moved[one], moved[two] = moved[two], moved[one]
+    counted = sealed[-1] | {"end": sealed[-1]["end"] | {"people": 7}}
+    swapped = [*sealed]
+    swapped[one] = sealed[one] | {"sealed": sealed[two]["sealed"]}
+    changed = (
+        moved,
+        swapped,
+        [*sealed[:one], *sealed[one + 1 : -1], counted],
+        [*sealed[:one], sealed[one], sealed[one], *sealed[one + 2 :]],
+        [sealed[0] | {"rp_id": "other.example.com"}, *sealed[1:]],
+        [*sealed[:-1], {"end": sealed[-1]["end"]}],
+        [*sealed[:-1], sealed[-1] | {"mac": "é"}],
+        clear,  # and so the seal was taken off
+    )
+    for found in changed:
+        with pytest.raises(Unreadable):
+            stile.read(text(found), passphrase=PASSPHRASE, now=full.clock.now())
 
 
 async def test_an_export_that_is_not_whole_is_refused(full: Provider) -> None:
     found = await lines(full)
-    for cut in (found[:-1], [*found[:3], found[-1]], found[1:], [found[0] | {"version": 2}, *found[1:]], []):
+    for cut in (found[:-1], [*found[:3], found[-1]], found[1:], [found[0] | {"version": 3}, *found[1:]], []):
         with pytest.raises(Unreadable):
             stile.read(text(cut), passphrase=None, now=full.clock.now())
+
+
+@pytest.mark.parametrize("secrets", [Secrets.CLEAR, Secrets.SEALED])
+async def test_where_an_export_was_cut_off_is_said(full: Provider, secrets: Secrets) -> None:
+    whole, passphrase = text(await lines(full, secrets)), PASSPHRASE if secrets is Secrets.SEALED else None
+    ends = [place for place, byte in enumerate(whole) if byte == ord("\n")]
+    for line, end in enumerate(ends[:-1], 1):
+        for content, said in (
+            (whole[: end + 1], f"it ends at line {line},"),
+            (whole[: end + 30], f"Line {line + 1} cannot be read"),
+        ):
+            with pytest.raises(Unreadable, match=said):
+                stile.read(content, passphrase=passphrase, now=full.clock.now())
+    with pytest.raises(Unreadable, match="goes on after its last line"):
+        stile.read(whole + b"{}\n", passphrase=passphrase, now=full.clock.now())
 
 
 async def test_every_value_may_be_of_the_wrong_type(full: Provider) -> None:
@@ -270,10 +318,10 @@ async def test_every_value_may_be_of_the_wrong_type(full: Provider) -> None:
 
 
 async def _try(provider: Provider, line: dict[str, Any]) -> None:
-    head = {"stile": "export", "version": 1, "secrets": "clear"}
+    head = {"stile": "export", "version": 2, "secrets": "clear"}
     end = {"end": {"people": int("person" in line), "clients": int("client" in line)}}
     try:
-        kept: list[Kept | Client] = list(
+        kept: list[Kept | Registration] = list(
             stile.read(text([head, line, end]), passphrase=None, now=provider.clock.now())[1]
         )
     except Unreadable:

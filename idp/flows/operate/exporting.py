@@ -1,8 +1,7 @@
 """An operator takes everything along: people with what they sign in with, clients, consents. See docs/import.md."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 from idp.audit import Exported
 from idp.errors import SealBroken
@@ -10,19 +9,23 @@ from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.flows.passkeys import relying
 from idp.flows.sealed import bound, purpose_of
-from idp.importing.envelope import Envelope
-from idp.importing.written import VERSION, Kept, client_line, person_line
+from idp.importing.envelope import Envelope, Lines
+from idp.importing.written import VERSION, Kept, person_line
+from idp.importing.written_clients import client_line
 from idp.model import Authenticator, Factor
-from idp.policy import Act
+from idp.policy import LONGEST_HOLD, Act
+from idp.policy.transitions import LONGER
 from idp.store import audits
 from idp.store.batches import BATCH
 from idp.store.people import exports
 from idp.store.people.exports import Exported as Person
-from idp.store.tokens import clients
+from idp.store.tokens import registrations
+
+_REMOVED = LONGER * LONGEST_HOLD  # for so long something that was removed may count, or be told of what happens
 
 
-async def export(idp: Idp, way: Envelope) -> AsyncIterator[Mapping[str, Any]]:
-    """Every line, the last of which counts the others. Each person is as they were at one moment.
+async def export(idp: Idp, way: Envelope) -> AsyncIterator[str]:
+    """Every line, the last of which counts and vouches for the others. Each person is as they were at one moment.
 
     What does not open, because its key is gone, is left out, and counted in the last line.
     """
@@ -31,20 +34,21 @@ async def export(idp: Idp, way: Envelope) -> AsyncIterator[Mapping[str, Any]]:
     # Before anything is given out: an export that is broken off was one.
     await audits.add(idp.db, Exported(secrets=way.secrets.value), now=now)
     about = {"stile": "export", "version": VERSION, "issuer": idp.issuer, "made_at": now.isoformat()}
-    yield {**about, **({} if us is None else {"rp_id": us.id}), **way.head()}
-    registered = await clients.all_clients(idp.db)
-    for client in registered:
-        line, secrets = client_line(client)
-        yield {"client": line, **way.put(secrets, of=f"client/{client.id}")}
+    lines = Lines(way)
+    yield lines.put({**about, **({} if us is None else {"rp_id": us.id}), **way.head()})
+    registered = await registrations.all_registrations(idp.db)
+    for one in registered:
+        line, secrets = client_line(one)
+        yield lines.put({"client": line, **way.put(secrets, of=f"client/{one.client.id}")})
     people, unopened, after = 0, 0, ""
-    while page := await exports.page(idp.db, after=after, limit=BATCH):
+    while page := await exports.page(idp.db, after=after, limit=BATCH, closed_since=now - _REMOVED):
         for each in page:
             kept, lost = _opened(idp, each)
             line, secrets = person_line(kept)
-            yield {"person": line, **way.put(secrets, of=f"person/{kept.account.id}")}
+            yield lines.put({"person": line, **way.put(secrets, of=f"person/{kept.account.id}")})
             people, unopened = people + 1, unopened + lost
         after = page[-1].account.username
-    yield {"end": {"people": people, "clients": len(registered), "unopened": unopened}}
+    yield lines.last({"people": people, "clients": len(registered), "unopened": unopened})
 
 
 def _opened(idp: Idp, person: Person) -> tuple[Kept, int]:
@@ -65,15 +69,14 @@ def _opened(idp: Idp, person: Person) -> tuple[Kept, int]:
         theirs.append(_with_key(one, opened))
         if one.factor is Factor.SMS:
             numbers[str(one.id)] = opened.decode()
-        elif one.factor is Factor.TOTP:
+        elif one.factor is Factor.TOTP and one.closed_at is None:
             seeds[str(one.id)] = opened
+    consents = {client: tuple(scopes) for client, scopes in person.consents.items()}
     saved = {str(which): tuple(codes) for which, codes in person.saved.items()}
     return (
-        Kept(person.account, tuple(theirs), numbers, person.password_hash, seeds, saved, {
-            client: tuple(scopes) for client, scopes in person.consents.items()
-        }),
+        Kept(person.account, tuple(theirs), numbers, person.password_hash, seeds, saved, consents, person.past),
         lost,
-    )  # fmt: skip
+    )
 
 
 def _with_key(one: Authenticator, opened: bytes) -> Authenticator:

@@ -19,13 +19,13 @@ from idp.flows.operate.permitting import permit
 from idp.flows.passkeys import relying
 from idp.importing.incoming import Application, Entry, Left, Person
 from idp.importing.written import Kept
-from idp.model import Client
+from idp.model import Registration
 from idp.policy import Act
 from idp.store import audits
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
 from idp.store.people.arrivals import Arrival
-from idp.store.tokens import clients
+from idp.store.tokens import clients, registrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Imported:
 
 async def bring(
     idp: Idp,
-    entries: Iterable[Entry | Kept | Client],
+    entries: Iterable[Entry | Kept | Registration],
     terms: Terms,
     *,
     dry_run: bool = False,
@@ -81,19 +81,19 @@ async def bring(
 
 
 def _judged(
-    idp: Idp, entries: Iterable[Entry | Kept | Client], terms: Terms, left: list[Left], *, rp_id: str | None
-) -> tuple[list[Arrival], list[Application | Client]]:
+    idp: Idp, entries: Iterable[Entry | Kept | Registration], terms: Terms, left: list[Left], *, rp_id: str | None
+) -> tuple[list[Arrival], list[Application | Registration]]:
     """Who may come, each once, by username; the clients; and into `left` what does not come."""
     now, us = idp.clock.now(), relying(idp)
     here = rp_id if us is not None and us.id == rp_id else None
     people: dict[str, Arrival] = {}
-    wanted: list[Application | Client] = []
+    wanted: list[Application | Registration] = []
     for entry in entries:
         judged: Iterable[Arrival | Left] = ()
         match entry:
             case Left():
                 left.append(entry)
-            case Application() | Client():
+            case Application() | Registration():
                 wanted.append(entry)
             case Person():
                 judged = judge(idp, entry, terms, now=now)
@@ -146,42 +146,41 @@ async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_
 
 
 async def _clients(
-    idp: Idp, wanted: Sequence[Application | Client], left: list[Left], *, dry_run: bool
+    idp: Idp, wanted: Sequence[Application | Registration], left: list[Left], *, dry_run: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are registered now, and of those that were."""
     registered = await clients.all_clients(idp.db)
     known, names = {client.id for client in registered}, {client.name for client in registered}
     came, there = [], []
     for application in wanted:
-        client_id = application.id if isinstance(application, Client) else application.client_id
+        client_id = application.client.id if isinstance(application, Registration) else application.client_id
         who = f"client {client_id}"
         if client_id in known:
             there.append(client_id)
             left[:] = [each for each in left if each.who != who]
             continue
         try:
-            if isinstance(application, Client):
-                client, lost = client_kept(application, idp.policy)
+            if isinstance(application, Registration):
+                new, lost = client_kept(application, idp.policy)
             else:
                 client, lost = client_of(application, idp.policy)
-            if client.name in names or client.id in came:
-                left.append(Left(who, "the client", f"a client named {client.name!r} exists already"))
+                new = Registration(client, idp.clock.now())
+            if new.client.name in names or client_id in came:
+                left.append(Left(who, "the client", f"a client named {new.client.name!r} exists already"))
                 continue
             if not dry_run:
-                await _register(idp, client)
+                await _register(idp, new)
         except (NotAcceptable, AlreadyThere) as error:
             left.append(Left(who, "the client", str(error)))
             continue
         left += [Left(who, each.what, each.why) for each in lost]
-        came.append(client.id)
-        names.add(client.name)
+        came.append(client_id)
+        names.add(new.client.name)
     return tuple(came), tuple(there)
 
 
-async def _register(idp: Idp, client: Client) -> None:
+async def _register(idp: Idp, new: Registration) -> None:
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await clients.add(conn, client, now=now)
-        if client.disabled:
-            await clients.set_disabled(conn, client_id=client.id, disabled_at=now)
-        await audits.add(conn, ClientChanged(change="imported"), now=now, client_id=client.id)
+        await registrations.add(conn, new, now=now)
+        await audits.add(conn, ClientChanged(change="imported"), now=now, client_id=new.client.id)

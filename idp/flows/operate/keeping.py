@@ -10,15 +10,17 @@ from typing import Any
 from idp.audit import AccountImported
 from idp.factors import hashes, totp
 from idp.flows.idp import Idp
+from idp.flows.operate import pictures
 from idp.flows.operate.arriving import Terms, about, agreed, language
 from idp.flows.operate.finding import by_mail
+from idp.flows.operate.logos import name_of
 from idp.flows.operate.people import NotAcceptable, parse_username
 from idp.flows.operate.registrations import NewClient, parse
 from idp.flows.people.enrol import LONGEST_LABEL, label_of
 from idp.flows.sealed import NUMBER, PASSKEY, PHONE_INDEX, SEED, bound
 from idp.importing.incoming import Left, Person
 from idp.importing.written import Kept
-from idp.model import Account, Authenticator, Client, Factor
+from idp.model import Account, Authenticator, Client, Factor, Registration
 from idp.policy import Policy
 from idp.sms.phone import describe, hint
 from idp.store.people.arrivals import Arrival, Enrolled
@@ -44,8 +46,11 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
         yield Left(username, "password", f"{why}: invite them with `idp user invite`")
         password = None
     enrolled = []
-    for one in kept.authenticators:
-        made = _enrolled(idp, kept, one, rp_id=rp_id)
+    for theirs in kept.authenticators:
+        one = replace(theirs, label=label_of(theirs.label)[:LONGEST_LABEL], hint=label_of(theirs.hint)[:LONGEST_LABEL])
+        removed = one.closed_at is not None and one.factor in {Factor.TOTP, Factor.RECOVERY}
+        # What was removed opens nothing, and holds up what follows it.
+        made = Enrolled(one) if removed else _enrolled(idp, kept, one, rp_id=rp_id)
         if isinstance(made, str):
             yield Left(username, one.factor.value, made)
         else:
@@ -60,16 +65,17 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
         claims=claims,
         locale=language(account.locale),
     )
-    if kept.authenticators and not enrolled and not by_mail(idp, account):
+    open_ = [each.authenticator for each in enrolled if each.authenticator.closed_at is None]
+    if kept.authenticators and not open_ and not by_mail(idp, account):
         yield Left(username, "second factor", "none comes: give them an app with `idp user totp`")
     event = AccountImported(
         source="stile",
         password=password is not None,
         groups=sorted(groups),
-        factors=[each.authenticator.factor.value for each in enrolled],
-        held=[each.authenticator.factor.value for each in enrolled if each.authenticator.hold is not None],
+        factors=[each.factor.value for each in open_],
+        held=[each.factor.value for each in open_ if each.hold is not None],
     )
-    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, kept.consents))
+    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, kept.consents), kept.past)
 
 
 def _flat(account: Account) -> dict[str, str]:
@@ -83,7 +89,6 @@ def _flat(account: Account) -> dict[str, str]:
 def _enrolled(idp: Idp, kept: Kept, one: Authenticator, *, rp_id: str | None) -> Enrolled | str:
     """It, sealed for our keys; or why it does not come."""
     which, where = str(one.id), bound(one.account_id, one.id)
-    one = replace(one, label=label_of(one.label)[:LONGEST_LABEL], hint=label_of(one.hint)[:LONGEST_LABEL])
     match one.factor:
         case Factor.SMS:
             number = kept.numbers.get(which)
@@ -103,16 +108,21 @@ def _enrolled(idp: Idp, kept: Kept, one: Authenticator, *, rp_id: str | None) ->
             codes = kept.saved.get(which, ())
             return Enrolled(one, saved=codes) if codes else f"no code is left, or {_NO_SECRETS}"
         case Factor.PASSKEY:
-            if one.passkey is None or rp_id is None:
+            if one.passkey is None or (rp_id is None and one.closed_at is None):
                 return "a passkey works at the address alone that it was made for: they add it anew"
             return Enrolled(one, idp.secrets.seal(one.passkey.public_key, purpose=PASSKEY, bound_to=where))
         case Factor.PASSWORD | Factor.EMAIL:
             return "it is no authenticator"
 
 
-def client_kept(client: Client, policy: Policy) -> tuple[Client, list[Left]]:
+def client_kept(registered: Registration, policy: Policy) -> tuple[Registration, list[Left]]:
     """As it is registered here. Raises `NotAcceptable`."""
+    client, logo = registered.client, registered.logo
     who, lost = f"client {client.id}", []
+    picture = None if logo is None else pictures.read(logo[1])
+    if isinstance(picture, str):
+        lost.append(Left(who, "logo", f"the picture {picture}"))
+        picture = None
     for what, given, known in (
         ("scope", client.scopes, set(policy.scopes)),
         ("group", client.groups, set(policy.groups)),
@@ -136,11 +146,14 @@ def client_kept(client: Client, policy: Policy) -> tuple[Client, list[Left]]:
         "groups": tuple(sorted(client.groups & set(policy.groups))),
         "details_types": tuple(sorted(client.details_types & set(policy.details))),
     }
-    checked = parse(NewClient(**listed), policy)
-    return replace(
-        checked,
+    checked = replace(
+        parse(NewClient(**listed), policy),
         secret_hash=client.secret_hash,
         old_secret_hash=client.old_secret_hash,
         old_secret_until=client.old_secret_until,
+        old_secret_used_at=client.old_secret_used_at,
+        logo=None if picture is None else name_of(picture.content),
         disabled=client.disabled,
-    ), lost
+    )
+    shown = None if picture is None else (picture.kind, picture.content)
+    return replace(registered, client=checked, logo=shown), lost

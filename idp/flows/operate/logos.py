@@ -16,6 +16,11 @@ from idp.store import audits
 from idp.store.tokens import logos
 
 
+def name_of(content: bytes) -> str:
+    """By which name a picture is asked for: another picture has another."""
+    return mac(b"logo", content).hex()[:32]
+
+
 async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
     """Show this picture (PNG, JPEG or WebP), or none any more. Raises `NotThere`; `NotAcceptable` for other bytes."""
     permit(idp, Act.CHANGE_CLIENTS)
@@ -23,7 +28,7 @@ async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
     picture = None if content is None else pictures.read(content)
     if isinstance(picture, str):
         raise NotAcceptable(f"The logo {picture}.")
-    name = None if picture is None else mac(b"logo", picture.content).hex()[:32]
+    name = None if picture is None else name_of(picture.content)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from idp.audit import Event
-from idp.model import OUR_CODES, Account, Authenticator, Passkey
+from idp.model import OUR_CODES, Account, Authenticator, Passkey, Past
 from idp.store.audits import audit_values
 from idp.store.engine import Conn
 from idp.store.people.authenticators import AGAIN_AFTER
@@ -20,17 +20,18 @@ WITH arriving AS (
         id uuid, username text, password_hash text, name text, email text, email_verified boolean, groups text[],
         claims jsonb, locale text, prefers text, disabled_at timestamptz, frozen_at timestamptz,
         strong_from timestamptz, password_until timestamptz, email_trusted_at timestamptz,
-        email_refused_at timestamptz, audit_name text, audit_fields jsonb)
+        email_refused_at timestamptz, former_email text, former_until timestamptz, created_at timestamptz,
+        updated_at timestamptz, audit_name text, audit_fields jsonb)
 ),
 made AS (
     INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, prefers,
                          disabled_at, frozen_at, strong_from, password_until, email_trusted_at, email_refused_at,
-                         created_at, updated_at)
+                         former_email, former_until, created_at, updated_at)
     SELECT id, username, password_hash, name, email,
            email_verified AND NOT EXISTS (
                SELECT FROM account other WHERE lower(other.email) = lower(arriving.email) AND other.email_verified),
            groups, claims, locale, prefers, disabled_at, frozen_at, strong_from, password_until, email_trusted_at,
-           email_refused_at, :now, :now
+           email_refused_at, former_email, former_until, created_at, updated_at
     FROM arriving
     ORDER BY username  -- two imports at once wait for each other in one order
     ON CONFLICT DO NOTHING
@@ -39,19 +40,23 @@ made AS (
 enrolled AS (
     INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at,
                                trusted_at, hold, tell_at, last_step, preferred_at, algorithm, digits, period,
-                               credential_id, sign_count, eligible, copied, attested, transports, aaguid, swapped_at)
+                               credential_id, sign_count, eligible, copied, attested, transports, aaguid, last_used_at,
+                               checked_at, closed_at, told_until, swapped_at)
     SELECT theirs.id, made.id, theirs.factor, theirs.label, theirs.hint, decode(theirs.sealed, 'hex'),
-           decode(theirs.number_key, 'hex'), :now, :now, theirs.trusted_at, theirs.hold,
+           decode(theirs.number_key, 'hex'), theirs.created_at, theirs.confirmed_at, theirs.trusted_at, theirs.hold,
            CASE WHEN theirs.hold IS NOT NULL THEN :now::timestamptz + :again_after::interval END, theirs.last_step,
            theirs.preferred_at, theirs.algorithm, theirs.digits, theirs.period,
            decode(theirs.credential_id, 'hex'), coalesce(theirs.sign_count, 0), theirs.eligible, theirs.copied,
-           theirs.attested, theirs.transports, theirs.aaguid,
+           theirs.attested, theirs.transports, theirs.aaguid, theirs.last_used_at, theirs.checked_at,
+           theirs.closed_at, theirs.told_until,
            -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
            greatest(theirs.swapped_at,
                     (SELECT max(swapped_at) FROM authenticator WHERE lookup = decode(theirs.number_key, 'hex')))
     FROM jsonb_to_recordset(:authenticators) AS theirs (
              id uuid, account_id uuid, factor text, label text, hint text, sealed text, number_key text,
-             trusted_at timestamptz, hold interval, last_step bigint, preferred_at timestamptz,
+             created_at timestamptz, confirmed_at timestamptz, trusted_at timestamptz, hold interval,
+             last_step bigint, preferred_at timestamptz, last_used_at timestamptz, checked_at timestamptz,
+             closed_at timestamptz, told_until timestamptz,
              algorithm text, digits smallint, period interval, credential_id text, sign_count bigint,
              eligible boolean, copied boolean, attested boolean, transports text[], aaguid text,
              swapped_at timestamptz)
@@ -68,8 +73,8 @@ saved AS (
 ),
 agreed AS (
     INSERT INTO consent (account_id, client_id, scopes, granted_at)
-    SELECT made.id, client.id, agreed.scopes, :now
-    FROM jsonb_to_recordset(:consents) AS agreed (account_id uuid, client_id text, scopes text[])
+    SELECT made.id, client.id, agreed.scopes, coalesce(agreed.at, :now)
+    FROM jsonb_to_recordset(:consents) AS agreed (account_id uuid, client_id text, scopes text[], at timestamptz)
     JOIN made ON made.id = agreed.account_id
     JOIN client ON client.id = agreed.client_id
 ),
@@ -85,6 +90,10 @@ SELECT wanted.id, wanted.email IS NOT NULL AND NOT EXISTS (
 FROM unnest(:ids::uuid[], :usernames::text[], :emails::text[]) AS wanted (id, username, email)
 WHERE NOT EXISTS (SELECT FROM account there WHERE there.username = wanted.username)
   AND NOT EXISTS (SELECT FROM account there WHERE there.id = wanted.id)""")
+
+_TIMES = (
+    "created_at", "confirmed_at", "trusted_at", "preferred_at", "swapped_at", "last_used_at", "checked_at", "closed_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,7 @@ class Arrival:
     password_hash: str | None = field(default=None, repr=False)
     enrolled: tuple[Enrolled, ...] = ()
     consents: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
 
 
 async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapping[UUID, bool]:
@@ -113,9 +123,14 @@ async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapp
     Each comes whole, once, however many imports run.
     """
     people = [_person(each, now) for each in arrivals]
-    enrolled = [_enrolled(each) for arrival in arrivals for each in arrival.enrolled]
+    enrolled = [_enrolled(each, arrival.past) for arrival in arrivals for each in arrival.enrolled]
     consents = [
-        {"account_id": str(arrival.account.id), "client_id": client_id, "scopes": list(scopes)}
+        {
+            "account_id": str(arrival.account.id),
+            "client_id": client_id,
+            "scopes": list(scopes),
+            "at": _time(arrival.past.agreed_at.get(client_id)),
+        }
         for arrival in arrivals
         for client_id, scopes in arrival.consents.items()
     ]
@@ -147,13 +162,15 @@ def _person(arrival: Arrival, now: datetime) -> dict[str, Any]:
     return {
         **_plain(values_of(account)),
         "claims": dict(account.claims),
-        "disabled_at": now.isoformat() if account.disabled else None,
+        "disabled_at": _time(arrival.past.disabled_at or now) if account.disabled else None,
+        "former_email": arrival.past.former_email,
+        "former_until": _time(arrival.past.former_until),
         "password_hash": arrival.password_hash,
         **audit_values(arrival.audit),
     }
 
 
-def _enrolled(each: Enrolled) -> dict[str, Any]:
+def _enrolled(each: Enrolled, past: Past) -> dict[str, Any]:
     one = each.authenticator
     codes = None if one.codes == OUR_CODES else one.codes
     return {
@@ -164,11 +181,10 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
         "hint": one.hint,
         "sealed": None if each.sealed is None else each.sealed.hex(),
         "number_key": None if one.number_key is None else one.number_key.hex(),
-        "trusted_at": None if one.trusted_at is None else one.trusted_at.isoformat(),
+        **{name: _time(getattr(one, name)) for name in _TIMES},
+        "told_until": _time(past.told_until.get(one.id)),
         "hold": None if one.hold is None else f"{one.hold.total_seconds()} seconds",
         "last_step": one.last_step,
-        "preferred_at": None if one.preferred_at is None else one.preferred_at.isoformat(),
-        "swapped_at": None if one.swapped_at is None else one.swapped_at.isoformat(),
         "algorithm": codes and codes.algorithm,
         "digits": codes and codes.digits,
         "period": codes and f"{codes.period.total_seconds()} seconds",
@@ -186,6 +202,10 @@ def _passkey(passkey: Passkey) -> dict[str, Any]:
         "transports": list(passkey.transports),
         "aaguid": passkey.aaguid,
     }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
