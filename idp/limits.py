@@ -238,6 +238,9 @@ class Limits:
     `reset_person`: the name or address as typed, existing or not. Links for a forgotten password. `reset_address`: the
     visitor's address, whatever is typed; not for trusted networks. `register_mailbox`, `register_address`: the same of
     links for a new account.
+
+    `api_calls`: the client and the person who call the API. Counted by each process for itself, without the database:
+    a program that loops is to leave room for those who sign in, no more.
     """
 
     sms: Sending
@@ -257,6 +260,7 @@ class Limits:
     reset_address: Limit
     register_mailbox: Limit
     register_address: Limit
+    api_calls: Limit
 
 
 def is_of_address(limit: Limit) -> bool:

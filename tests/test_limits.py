@@ -82,6 +82,7 @@ def test_the_table_says_what_the_threat_model_says() -> None:
         "register_mailbox": (None, (Window(3, HOUR), Window(6, DAY))),
         "register_address": (None, (Window(5, HOUR), Window(20, DAY))),
         "reset_address": (None, (Window(10, HOUR),)),
+        "api_calls": (None, (Window(600, MINUTE),)),
     }
 
 

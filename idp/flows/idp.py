@@ -12,7 +12,7 @@ from idp.clock import Clock
 from idp.crypto import KeyChain, digest, equal, mac, random_token
 from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
-from idp.limits import Limits
+from idp.limits import Limits, LimitState
 from idp.model import AuthMethod, Client
 from idp.policy import RIGHTS, Policy, Site, site_of
 from idp.settings import Settings
@@ -40,7 +40,7 @@ class Idp:
     """The running provider. `clients` and `keys` are replaced whole when the database says that they changed.
 
     `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is. `old_secrets`: when a client
-    was last seen with its secret before, by its id.
+    was last seen with its secret before, by its id. `api_calls`: how often who called the API in the last minute.
     """
 
     settings: Settings
@@ -54,6 +54,7 @@ class Idp:
     ring: "KeyRing | None" = None
     intel: "NumberIntel | None" = None
     old_secrets: dict[str, datetime] = field(default_factory=dict)
+    api_calls: dict[tuple[str, UUID | None], LimitState] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:

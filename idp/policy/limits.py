@@ -12,7 +12,8 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
-WINDOWS = {"per_hour": _HOUR, "per_day": _DAY}
+WINDOWS = {"per_minute": _MINUTE, "per_hour": _HOUR, "per_day": _DAY}
+_IN_WORDS = {_MINUTE: "a minute", _HOUR: "an hour", _DAY: "a day"}
 
 _LOCKED = "whoever mistypes now and then would be locked out"
 _NOT_GUESSED = "nothing may be guessed at more than 100 times in a row (NIST SP 800-63B-4)"
@@ -26,6 +27,7 @@ COUNTS: Mapping[str, Bounds[int]] = MappingProxyType(
         # NIST SP 800-63B-4 3.2.2: at most 100 in a row.
         "free": Bounds(1, 100, _NONE, _NOT_GUESSED),
         "close_at": Bounds(5, 100, _CLOSED_OUT, _NOT_GUESSED),
+        "per_minute": Bounds(10, 6000, "no program could work", "it would limit nothing"),
         "per_hour": Bounds(1, 1000, _NONE, "it would limit nothing"),
         "per_day": Bounds(1, 1000, _NONE, "it would limit nothing"),
         # The same 100, of all browsers that are not known; here a day forgets them.
@@ -68,6 +70,7 @@ def limits(table: Table) -> Limits:
         reset_address=_limit(table, "reset_address"),
         register_mailbox=_limit(table, "register_mailbox"),
         register_address=_limit(table, "register_address"),
+        api_calls=_limit(table, "api_calls"),
     )
     # Or one stranger could use up what all have, and strangers what is its owner's.
     for less, more, whose in (
@@ -142,7 +145,7 @@ def limits_of(policy: Limits) -> dict[str, Limit]:
 
 def said(limit: Limit) -> str:
     """A limit in words."""
-    words = [f"{window.count} {'an hour' if window.per == _HOUR else 'a day'}" for window in limit.windows]
+    words = [f"{window.count} {_IN_WORDS[window.per]}" for window in limit.windows]
     if (waits := limit.backoff) is not None:
         words.append(
             f"after {waits.free} in a row a wait of {in_words(waits.base)}, doubling up to {in_words(waits.cap)}"

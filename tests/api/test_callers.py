@@ -8,6 +8,7 @@ import pytest
 from idp.flows.operate.people import set_user_disabled
 from idp.store.sql import Sql
 from tests.world.api import add_operator, calling, kind_of, machine_token, person_token, with_roles
+from tests.world.policies import OURS
 from tests.world.provider import Provider
 
 _GROUPS = Sql("UPDATE account SET groups = :groups WHERE username = :username")
@@ -146,3 +147,32 @@ async def test_the_trail_names_who_did_it(provider: Provider) -> None:
         async with calling(provider, token) as http:
             assert (await http.post("clients/bank/secret")).status_code == 200
     assert await provider.rows(_TRAIL) == [("client:reports",), ("person:ada",)]
+
+
+async def test_what_applications_would_lose_takes_the_scope_of_who_looks_at_them(provider: Provider) -> None:
+    text = OURS.replace('"transfers:write"', '"transfers:send"')
+    told = {}
+    for scopes in (("stile:policy:read",), ("stile:policy:read", "stile:clients:read")):
+        async with calling(provider, await machine_token(provider, *scopes)) as http:
+            answer = await http.post("policy/try", json={"policy": text})
+            told[len(scopes)] = answer.json()["consequences"]
+            named = await http.post("policy/explain", json={"client": "bank"})
+            assert named.status_code == (403 if len(scopes) == 1 else 200)
+    assert not any("Acme Bank gets no" in said for said in told[1])
+    assert any("stile:clients:read" in said for said in told[1])
+    assert any("Acme Bank gets no transfers:write any more" in said for said in told[2])
+
+
+async def test_a_sign_in_that_is_tried_says_what_the_tokens_would(provider: Provider) -> None:
+    sent = {"username": "bob", "client": "bank", "scopes": ["openid", "email", "offline_access"]}
+    async with calling(provider, await machine_token(provider)) as http:
+        told = (await http.post("policy/explain", json=sent)).json()
+        assert told["access_token"]["client_id"] == "bank"
+        assert told["id_token"]["acr"] == "urn:stile:2fa"
+        assert told["userinfo"]["sub"] == told["access_token"]["sub"]
+        assert "offline_access" in told["refreshed"]
+        asked = await http.post("policy/explain", json={"client": "bank", "prompts": ["none"]})
+        assert not asked.json()["granted"]
+        assert asked.json()["access_token"] is None
+        wrong = await http.post("policy/explain", json={"prompts": ["never"]})
+        assert wrong.json()["errors"][0]["pointer"] == "/prompts/0"

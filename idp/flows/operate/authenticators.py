@@ -11,8 +11,9 @@ from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
-from idp.flows.operate.people import NotAcceptable, parse_phone, record_added, store_phone
+from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
+from idp.flows.operate.vouching import record_added, store_phone
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
 from idp.policy import Act

@@ -15,17 +15,16 @@ from idp.flows.operate.claims import SETTABLE, parse_claims
 from idp.flows.operate.invitations import Invited
 from idp.flows.operate.people import (
     NotAcceptable,
-    added,
     known_group,
     parse_email,
     parse_locale,
     parse_name,
     parse_phone,
     parse_username,
-    vouched_phone,
 )
 from idp.flows.operate.permitting import NotPermitted, permit
 from idp.flows.operate.terms import settle
+from idp.flows.operate.vouching import added, vouched_phone
 from idp.flows.people import links
 from idp.importing.incoming import Unreadable
 from idp.importing.table import opened

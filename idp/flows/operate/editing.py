@@ -4,7 +4,7 @@ The words are those of the API: `username`, `name`, `email`, `email_verified`, `
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,15 @@ from idp.flows.operate.claims import parse_claims
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.groups import consequences
-from idp.flows.operate.people import NotAcceptable, known_group, parse_email, parse_locale, parse_name, parse_username
+from idp.flows.operate.people import (
+    Mistakes,
+    NotAcceptable,
+    known_group,
+    parse_email,
+    parse_locale,
+    parse_name,
+    parse_username,
+)
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything
 from idp.flows.people import mailbox
@@ -114,21 +122,30 @@ def changed(before: Account, changes: Mapping[str, Any], policy: Policy) -> Acco
     for name in changes:
         if name not in FIELDS:
             raise NotAcceptable(f"{name!r} cannot be changed: there are {', '.join(FIELDS)}.")
-    after = before
-    if "username" in changes:
-        after = replace(after, username=parse_username(_text("username", changes["username"])))
-    if "name" in changes:
-        after = replace(after, name=parse_name(_text_or_none("name", changes["name"])))
-    if "locale" in changes:
-        after = replace(after, locale=parse_locale(_text_or_none("locale", changes["locale"])))
-    if "groups" in changes:
-        wanted = _texts("groups", changes["groups"])
+    reads: Mapping[str, Callable[[Any], Any]] = {
+        "username": lambda given: parse_username(_text("username", given)),
+        "name": lambda given: parse_name(_text_or_none("name", given)),
+        "locale": lambda given: parse_locale(_text_or_none("locale", given)),
         # One that lost its row stays with who has it.
-        groups = frozenset(group if group in before.groups else known_group(group, policy) for group in wanted)
-        after = replace(after, groups=groups)
-    if "claims" in changes:
-        after = replace(after, claims=parse_claims(_pairs(changes["claims"]), known=before.claims))
-    return _with_mailbox(after, changes)
+        "groups": lambda given: frozenset(
+            group if group in before.groups else known_group(group, policy) for group in _texts("groups", given)
+        ),
+        "claims": lambda given: parse_claims(_pairs(given), known=before.claims),
+    }
+    wrong = Mistakes()
+    read: dict[str, Any] = {}
+    for name in (each for each in reads if each in changes):
+        try:
+            read[name] = reads[name](changes[name])
+        except NotAcceptable as error:
+            wrong.add(name, *error.problems)
+    after = replace(before, **read)
+    try:
+        after = _with_mailbox(after, changes)
+    except NotAcceptable as error:
+        wrong.add("email" if "email" in changes else "email_verified", *error.problems)
+    wrong.check()
+    return after
 
 
 def _with_mailbox(account: Account, changes: Mapping[str, Any]) -> Account:

@@ -1,9 +1,8 @@
 """An operator invites somebody: an account that nobody can sign in to, and a link with which they set it up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import uuid4
 
 from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere
@@ -11,17 +10,14 @@ from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.people import (
+    Mistakes,
     NotAcceptable,
-    known_group,
-    parse_email,
-    parse_locale,
-    parse_name,
+    described,
     parse_phone,
-    parse_username,
-    store_phone,
 )
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
+from idp.flows.operate.vouching import store_phone
 from idp.flows.people import links
 from idp.model import Account, Change
 from idp.model.links import LinkFor
@@ -62,25 +58,16 @@ async def invite(
         permit(idp, Act.VOUCH)
     if groups:
         permit(idp, Act.SET_GROUPS, into=groups)
-    username, shown = parse_username(username), parse_name(name)
-    number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
-    address = None if email is None else parse_email(email)
+    wrong = Mistakes()
+    new = described(idp, wrong, username=username, name=name, email=email, groups=groups, locale=locale)
+    number = wrong.take("phone", lambda text: parse_phone(text, region=idp.settings.sms_region), phone)
     if mail and idp.settings.smtp_url is None:
-        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
-    if mail and address is None:
-        raise NotAcceptable("There is no address to mail to: give one, or ask for the link without mail.")
-    now = idp.clock.now()
-    account = Account(
-        id=uuid4(),
-        username=username,
-        created_at=now,
-        updated_at=now,
-        name=shown,
-        email=address,
-        groups=frozenset(known_group(group, idp.policy) for group in groups),
-        locale=parse_locale(locale),
-        invited=True,
-    )
+        wrong.add("mail", "Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
+    if mail and email is None:
+        wrong.add("mail", "There is no address to mail to: give one, or ask for the link without mail.")
+    wrong.check()
+    account, now = replace(new, invited=True), new.created_at
+    username = account.username
     before = await accounts.by_username(idp.db, username=username)
     async with idp.db.transaction() as conn:
         if before is None:
@@ -91,7 +78,7 @@ async def invite(
             account = await confirmed(conn, idp, before[0], to=Act.INVITE)
             if await accounts.password_hash(conn, account_id=account.id) is not None:
                 raise AlreadyThere(f"A user named {username!r} exists already: `idp user reset {username}` helps them.")
-            if account.email != address or phone is not None or groups or name:
+            if account.email != new.email or phone is not None or groups or name:
                 raise NotAcceptable(
                     f"{username} was invited before: give the same --email and nothing else, or change them first."
                 )

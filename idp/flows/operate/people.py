@@ -1,11 +1,12 @@
 """An operator's work on people: add, find, disable, set a password. Authenticators are beside."""
 
 import re
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID, uuid4
 
-from idp.audit import AccountChanged, AuthenticatorAdded, PasswordChanged
+from idp.audit import AccountChanged, PasswordChanged
 from idp.errors import IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
@@ -16,24 +17,55 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
+from idp.flows.operate.vouching import store_phone
 from idp.flows.people.freezing import freeze
-from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
-from idp.model import Account, Authenticator, Change, Factor, Notice
+from idp.model import Account, Change, Notice
 from idp.policy import Act, Policy, Vouched
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
-from idp.store.engine import Connection
-from idp.store.people import accounts, authenticators
+from idp.store.people import accounts
 from idp.typed import LONGEST_USERNAME, fold
 
+T = TypeVar("T")
 LONGEST_NAME = 200
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
 _LONGEST_LOCALE = 35  # RFC 5646 4.4.1
 
 
 class NotAcceptable(IdpError):
-    """What the operator gave cannot be taken; the text says why, without repeating a secret."""
+    """What the operator gave cannot be taken; the text says why, without repeating a secret.
+
+    `fields` names for each of the `problems` what it is about, as the API calls it; empty where that is not said.
+    """
+
+    def __init__(self, *problems: str, fields: Sequence[str] = ()) -> None:
+        super().__init__(*problems)
+        self.fields = tuple(fields) or ("",) * len(problems)
+
+
+class Mistakes:
+    """What of several things cannot be taken, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+
+    def take(self, field: str, parse: Callable[[str], T], given: str | None) -> T | None:
+        """What was given for this, parsed; None where nothing was, and where it cannot be taken."""
+        try:
+            return None if given is None else parse(given)
+        except NotAcceptable as error:
+            self.add(field, *error.problems)
+            return None
+
+    def add(self, field: str, *problems: str) -> None:
+        """These are wrong with it."""
+        self._found += [(field, one) for one in problems if (field, one) not in self._found]
+
+    def check(self) -> None:
+        """Raises `NotAcceptable` if anything was wrong."""
+        if self._found:
+            raise NotAcceptable(*(one for _, one in self._found), fields=[field for field, _ in self._found])
 
 
 _WHY_NOT_A_PHONE = {
@@ -128,11 +160,11 @@ def _parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str |
 
 def check_new(*, username: str, phone: str | None, email: str | None, region: str | None) -> None:
     """Before a password is asked for: whether all else can be taken. Raises `NotAcceptable`."""
-    parse_username(username)
-    if phone is not None:
-        parse_phone(phone, region=region)
-    if email is not None:
-        parse_email(email)
+    wrong = Mistakes()
+    wrong.take("username", parse_username, username)
+    wrong.take("phone", lambda text: parse_phone(text, region=region), phone)
+    wrong.take("email", parse_email, email)
+    wrong.check()
 
 
 async def add_user(
@@ -157,24 +189,18 @@ async def add_user(
         permit(idp, Act.SET_GROUPS, into=groups)
     if email_verified:
         permit(idp, Act.GIVE_AUTHENTICATOR)
-    username, name = parse_username(username), parse_name(name)
-    number = None if phone is None else parse_phone(phone, region=idp.settings.sms_region)
-    address = None if email is None else parse_email(email)
-    words = [*(name or "").split(), (address or "").partition("@")[0]]
-    typed = _parse_password(idp, password, username=username, words=words)
-    hashed = await idp.passwords.hash_password(typed)
-    now = idp.clock.now()
-    account = Account(
-        id=uuid4(),
-        username=username,
-        created_at=now,
-        updated_at=now,
-        name=name,
-        email=address,
-        email_verified=email_verified and address is not None,
-        groups=frozenset(known_group(group, idp.policy) for group in groups),
-        locale=parse_locale(locale),
+    wrong = Mistakes()
+    new = described(idp, wrong, username=username, name=name, email=email, groups=groups, locale=locale)
+    number = wrong.take("phone", lambda text: parse_phone(text, region=idp.settings.sms_region), phone)
+    words = [*(new.name or "").split(), (new.email or "").partition("@")[0]]
+    typed = wrong.take(
+        "password", lambda text: _parse_password(idp, text, username=new.username, words=words), password
     )
+    wrong.check()
+    assert typed is not None
+    hashed = await idp.passwords.hash_password(typed)
+    account = replace(new, email_verified=email_verified and new.email is not None)
+    now = account.created_at
     async with idp.db.transaction() as conn:
         await accounts.add(conn, account, password_hash=hashed)
         await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
@@ -182,39 +208,29 @@ async def add_user(
     return Person(account, theirs, by_mail=by_mail(idp, account))
 
 
-async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
-    """A phone that an operator vouches for: confirmed and trusted at once."""
-    phone, sealed = vouched_phone(idp, account_id, number, now=now)
-    await authenticators.add(conn, phone, sealed=sealed)
-    await record_added(conn, phone, now=now)
-    return phone
-
-
-def vouched_phone(idp: Idp, account_id: UUID, number: Phone, *, now: datetime) -> tuple[Authenticator, bytes]:
-    """The same before it is stored, and its number, sealed."""
-    phone = Authenticator(
+def described(
+    idp: Idp,
+    wrong: Mistakes,
+    *,
+    username: str,
+    name: str | None,
+    email: str | None,
+    groups: Sequence[str],
+    locale: str | None,
+) -> Account:
+    """Somebody new, as far as nothing is `wrong`."""
+    now = idp.clock.now()
+    known = (wrong.take("groups", lambda text: known_group(text, idp.policy), group) for group in groups)
+    return Account(
         id=uuid4(),
-        account_id=account_id,
-        factor=Factor.SMS,
-        label="Phone",
-        hint=phones.hint(number.e164),
+        username=wrong.take("username", parse_username, username) or "",
         created_at=now,
-        trusted_at=now,
-        confirmed_at=now,
-        number_key=idp.secrets.index(number.e164, purpose=PHONE_INDEX),
+        updated_at=now,
+        name=wrong.take("name", parse_name, name),
+        email=wrong.take("email", parse_email, email),
+        groups=frozenset(group for group in known if group is not None),
+        locale=wrong.take("locale", parse_locale, locale),
     )
-    return phone, idp.secrets.seal(number.e164.encode(), purpose=NUMBER, bound_to=bound(account_id, phone.id))
-
-
-async def record_added(conn: Connection, given: Authenticator, *, now: datetime) -> None:
-    """The audit row for an authenticator that an operator gave."""
-    await audits.add(conn, added(given), now=now, account_id=given.account_id)
-
-
-def added(given: Authenticator) -> AuthenticatorAdded:
-    """What the trail says of an authenticator that an operator gave."""
-    trusted = None if given.trusted_at is None else given.trusted_at.isoformat()
-    return AuthenticatorAdded(given.factor, str(given.id), trusted_at=trusted, by="operator")
 
 
 async def set_password(idp: Idp, who: str | UUID, password: str, *, temporary: bool = False) -> Person:

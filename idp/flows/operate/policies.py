@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 
 from idp.errors import SettingsError
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import list_clients
-from idp.flows.operate.permitting import permit
+from idp.flows.operate.permitting import NotPermitted, permit
 from idp.flows.operate.walk import Walk, some_client, somebody, walk
 from idp.flows.rules import policy_here
 from idp.model import Client, Factor
@@ -73,7 +73,8 @@ class TriedPolicy:
 async def try_policy(idp: Idp, text: str) -> TriedPolicy:
     """Read this text as a policy and compare it with the one in use.
 
-    Beside the event loop: a text may have thousands of rows, and nobody else waits for them.
+    Who may not look at applications is told nothing of them, and that it is so. Beside the event loop: a text may have
+    thousands of rows, and nobody else waits for them.
     """
     permit(idp, Act.SEE_POLICY)
     if len(text) > LONGEST:
@@ -82,9 +83,14 @@ async def try_policy(idp: Idp, text: str) -> TriedPolicy:
         policy = await asyncio.to_thread(policy_here, text, idp.settings)
     except SettingsError as error:
         return TriedPolicy(tuple(error.problems))
-    registered = await list_clients(idp)
+    registered, untold = [], []
+    try:
+        registered = list(await list_clients(idp))
+    except NotPermitted as error:
+        untold = [f"What applications would lose is not told. {error}"]
     groups = await inspection.groups(idp.db)
-    return await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now())
+    found = await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now())
+    return replace(found, consequences=(*found.consequences, *untold))
 
 
 def _compared(

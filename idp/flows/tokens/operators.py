@@ -1,7 +1,10 @@
 """Who works for the operator by the API: told from an access token, in one statement, as they are at this moment."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from idp import limits
+from idp.errors import TooMany
 from idp.flows.idp import INTERNAL, Idp
 from idp.model import Client, Grant, Holder, Operator
 from idp.oidc import tokens
@@ -9,6 +12,8 @@ from idp.oidc.errors import Challenged
 from idp.oidc.tokens import AccessToken
 from idp.policy import OPERATING, recheck, still_fresh
 from idp.store.tokens import grants
+
+_CALLERS = 1000  # that are remembered before those who stopped are forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,9 @@ class Caller:
 
 
 async def caller(idp: Idp, presented: str) -> Caller:
-    """Whose token this is, with the role that their groups give them now. Raises `Challenged` (RFC 6750 3.1).
+    """Whose token this is, with the role that their groups give them now.
+
+    Raises `Challenged` (RFC 6750 3.1), and `TooMany` for who calls more often than the policy says.
 
     Nothing of a token is believed that its grant, its client, the policy and the person do not bear out today.
     """
@@ -29,6 +36,7 @@ async def caller(idp: Idp, presented: str) -> Caller:
     # RFC 9068 4: a token for somebody else's API is not for us
     if idp.issuer not in access.audience:
         raise tokens.invalid_token(detail="not for the API")
+    _pace(idp, access, now=now)
     found = await grants.held(idp.db, grant_id=access.grant_id)
     client = idp.registered(access.client_id)
     if found is None or found[0].revoked_at is not None or found[0].client_id != access.client_id:
@@ -44,6 +52,21 @@ async def caller(idp: Idp, presented: str) -> Caller:
     # Promise 2: from the stored proofs, and their age is looked at here, too
     may = frozenset(still_fresh(grant, recheck(grant, client, holder, asked, idp.policy, now), idp.policy, now))
     return Caller(_person(idp, client, holder, username, may), asked & client.scopes - may)
+
+
+def _pace(idp: Idp, access: AccessToken, *, now: datetime) -> None:
+    """Go on if this caller may ask again already. Counted in this process alone, which costs no statement."""
+    key, limit = (access.client_id, access.account_id), idp.limits.api_calls
+    match limits.charge(limit, idp.api_calls.get(key), now=now):
+        case limits.Charged(state):
+            idp.api_calls[key] = state
+        case limits.Refused(retry_after):
+            raise TooMany(retry_after)
+        case limits.Closed():
+            raise TooMany(limit.span)
+    if len(idp.api_calls) > _CALLERS:
+        live = {one: kept for one, kept in idp.api_calls.items() if now - kept.last_at < limit.keep}
+        idp.api_calls = live
 
 
 def _machine(idp: Idp, client: Client, grant: Grant, access: AccessToken) -> Operator:

@@ -1,5 +1,6 @@
 """One request of the API, from its token to its answer. What is done is the endpoint's, which calls one operation."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.errors import AlreadyThere, NotThere, OAuthError, Outdated, SettingsError
+from idp.errors import AlreadyThere, NotThere, OAuthError, Outdated, SettingsError, TooMany
 from idp.flows import repeats
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted, permit
@@ -17,10 +18,11 @@ from idp.model import OPERATOR
 from idp.oidc import errors
 from idp.oidc.params import once
 from idp.oidc.userinfo import bearer
+from idp.web.api import problems
 from idp.web.api.endpoints import Asked, Done, Endpoint
-from idp.web.api.problems import API, Refused, problem, refusal
+from idp.web.api.problems import API, Mistake, Refused, problem, refusal
 from idp.web.api.reading import invalid, key_of, malformed, read
-from idp.web.door import Unreadable, base_path, idp_of, machine, query
+from idp.web.door import Unreadable, base_path, body, idp_of, machine, query
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _TITLES = {
@@ -42,6 +44,9 @@ def answered(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
             return refusal(malformed(error))
         except OAuthError as error:
             return _unauthorized(error)
+        except TooMany as error:
+            seconds = math.ceil(error.retry_after.total_seconds())
+            return problems.of_status(429, {"Retry-After": str(seconds)})
 
     answer.__name__ = f"api_{endpoint.name}"
     return answer
@@ -59,12 +64,13 @@ def _unauthorized(error: OAuthError) -> Response:
 async def _answer(request: Request, endpoint: Endpoint) -> Response:
     idp = idp_of(request)
     machine(request)  # so that the trail says from where it came
+    raw = await body(request)  # first: who sends it slowly is looked up when it is here
     presented = bearer(request.headers.get("authorization"), {}, once(query(request)), realm="api")
     who = await caller(idp, presented)
     OPERATOR.set(who.operator)
     try:
         permit(idp, endpoint.act)
-        asked, raw = await read(request, endpoint)
+        asked = read(request, endpoint, raw)
         if request.method != "POST" or (key := key_of(request)) is None:
             return _said(request, endpoint, await _done(endpoint, asked))
         return await _once(request, endpoint, asked, who, key, raw)
@@ -86,7 +92,8 @@ async def _done(endpoint: Endpoint, asked: Asked) -> Done:
     try:
         return await endpoint.does(asked)
     except NotAcceptable as error:
-        raise invalid(str(error)) from None
+        told = zip(error.fields, error.problems, strict=True)
+        raise invalid(str(error), *(Mistake(f"/{field}" if field else "", said) for field, said in told)) from None
     except NotThere as error:
         raise Refused(404, "not_found", "Nothing is here", str(error)) from None
     except AlreadyThere as error:

@@ -1,7 +1,7 @@
 """The policy and the signing keys by the API: shown, tried, explained, rotated."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -9,6 +9,7 @@ from idp.flows.operate.keys import Key, list_keys, rotate_keys
 from idp.flows.operate.policies import LONGEST, PolicyText, policy_text, try_policy
 from idp.flows.operate.trying import Asked as Question
 from idp.flows.operate.trying import try_sign_in
+from idp.model import Prompt
 from idp.policy import Act
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Text, Words
 
@@ -51,6 +52,7 @@ class Request(Body, frozen=True, kw_only=True):
     details: (
         Annotated[str, msgspec.Meta(max_length=20_000, description="authorization_details, as JSON text.")] | None
     ) = None
+    prompts: Annotated[list[Prompt], msgspec.Meta(max_length=4)] = msgspec.field(default_factory=list)
     site: Annotated[str, msgspec.Meta(max_length=2000, description="Opened at a site behind a proxy.")] | None = None
 
 
@@ -76,13 +78,20 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody would be asked, and what comes of it."""
+    """What somebody would be asked, and what comes of it; the claims of tokens, null where there would be none.
+
+    `refreshed` are the scopes that a refresh token would carry.
+    """
 
     granted: bool
     answer: str
     steps: list[Answered]
     left_out: list[LeftOut]
     checks: list[Check]
+    access_token: dict[str, Any] | None
+    id_token: dict[str, Any] | None
+    userinfo: dict[str, Any] | None
+    refreshed: list[str]
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,10 +132,12 @@ async def _explain(asked: Asked) -> Done:
         acr_values=tuple(request.acr_values),
         max_age=None if request.max_age is None else timedelta(seconds=request.max_age),
         signed_in_with=request.signed_in_with,
+        prompts=frozenset(request.prompts),
         details=request.details,
         site=request.site,
     )
     tried = await try_sign_in(asked.idp, question)
+    told = tried.told
     return Done(
         Decision(
             granted=tried.walked.granted,
@@ -134,6 +145,10 @@ async def _explain(asked: Asked) -> Done:
             steps=[Answered(asked=step.asked, answered=step.answered) for step in tried.walked.steps],
             left_out=[LeftOut(asked=what, why=why) for what, why in tried.left_out.items()],
             checks=[Check(check=line.check, found=line.found) for line in tried.walked.why],
+            access_token=None if told is None else dict(told.access_token),
+            id_token=None if told is None or told.id_token is None else dict(told.id_token),
+            userinfo=None if told is None or told.userinfo is None else dict(told.userinfo),
+            refreshed=[] if told is None else list(told.refreshed),
         )
     )
 
@@ -158,7 +173,8 @@ ENDPOINTS = (
         _SEE,
         _try,
         "What another policy would change here",
-        "Its mistakes, or its rows that differ and what follows for people and applications. Nothing is stored.",
+        "Its mistakes, or its rows that differ and what follows for people and applications; of these nothing is told"
+        " without stile:clients:read. Nothing is stored.",
         takes=Written,
         answers=TriedText,
     ),
@@ -169,7 +185,8 @@ ENDPOINTS = (
         _SEE,
         _explain,
         "What somebody would be asked, and why",
-        "Nobody is signed in and nothing is stored.",
+        "Nobody is signed in and nothing is stored. To name a person takes stile:people:read, too, and to name an"
+        " application stile:clients:read.",
         takes=Request,
         answers=Decision,
     ),

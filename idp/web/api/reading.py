@@ -11,17 +11,16 @@ from starlette.requests import Request
 from idp.oidc import strictjson
 from idp.oidc.strictjson import storable
 from idp.web.api.endpoints import Asked, Endpoint
+from idp.web.api.mistakes import in_words, mistakes
 from idp.web.api.problems import Mistake, Refused
-from idp.web.door import Unreadable, body, idp_of, query
+from idp.web.door import Unreadable, idp_of, query
 
 _TAG = re.compile(r'"([\x21\x23-\x7e]{1,200})"')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_WHERE = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
 
 
-async def read(request: Request, endpoint: Endpoint) -> tuple[Asked, bytes]:
-    """What is asked, and the bytes of the body. Raises `Refused`, `TooLarge` and `Unreadable`."""
-    raw = await body(request)
+def read(request: Request, endpoint: Endpoint, raw: bytes) -> Asked:
+    """What is asked, with this body. Raises `Refused` and `Unreadable`."""
     asked = Asked(
         idp=idp_of(request),
         path=_path(request.path_params),
@@ -31,7 +30,7 @@ async def read(request: Request, endpoint: Endpoint) -> tuple[Asked, bytes]:
     )
     if endpoint.takes is None and raw.strip():
         raise _wrong(400, "Nothing is to be sent here: leave the body empty.")
-    return asked, raw
+    return asked
 
 
 def _wrong(status: int, detail: str, *errors: Mistake) -> Refused:
@@ -54,9 +53,10 @@ def _query(request: Request, endpoint: Endpoint) -> object:
         found[name] = value
     try:
         return msgspec.convert(found, endpoint.query, strict=False)
-    except msgspec.ValidationError as error:
-        said, where = _said(error)
-        raise _wrong(400, f"A parameter of the address is wrong: {said}", Mistake(where.lstrip("/"), said)) from None
+    except msgspec.ValidationError:
+        wrong = mistakes(found, endpoint.query, strict=False)
+        named = [Mistake(one.pointer.lstrip("/"), one.detail) for one in wrong]
+        raise _wrong(400, f"Of the parameters of the address: {in_words(wrong)}", *named) from None
 
 
 def _body(request: Request, raw: bytes, kind: type[msgspec.Struct]) -> object:
@@ -71,24 +71,14 @@ def _body(request: Request, raw: bytes, kind: type[msgspec.Struct]) -> object:
         raise _wrong(400, f"The body cannot be read: {error}.") from None
     try:
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        said, where = _said(error)
-        raise invalid(said, Mistake(where, said)) from None
+    except msgspec.ValidationError:
+        wrong = mistakes(value, kind, strict=True)
+        raise invalid(in_words(wrong), *wrong) from None
 
 
 def invalid(detail: str, *errors: Mistake) -> Refused:
     """Well-formed, and cannot be taken."""
     return Refused(422, "invalid", "It cannot be taken", detail, errors=errors)
-
-
-def _said(error: msgspec.ValidationError) -> tuple[str, str]:
-    """What is wrong, and where."""
-    text = str(error)
-    found = _WHERE.search(text)
-    where = re.sub(r"[.\[\]]+", "/", found[1]).rstrip("/") if found else ""
-    sentence = _WHERE.sub("", text).replace("Object", "The object").replace("object object", "object")
-    named = re.search(r"field `([^`]{1,100})`$", sentence)
-    return f"{sentence}.", where + (f"/{named[1]}" if named else "")
 
 
 def _expected(request: Request, endpoint: Endpoint) -> str | None:
