@@ -106,7 +106,7 @@ every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 
 def test_every_template_is_a_page_with_a_specimen() -> None:
     written = {path.relative_to(templates_dir()).as_posix() for path in templates_dir().rglob("*.html")}
-    parts = {"base.html", "parts.html", "admin/frame.html", "admin/parts.html"}
+    parts = {"base.html", "parts.html", "admin/fields.html", "admin/frame.html", "admin/parts.html"}
     assert {page.template for page in PAGES.values()} == {name for name in written - parts if "factors/" not in name}
 
 
@@ -140,6 +140,10 @@ def test_every_form_posts_with_the_token_of_its_own_action(page: Page) -> None:
             assert form["method"] == "get"
             assert [field["name"] for field in inputs if "name" in field] == ["q"]
             continue
+        if isinstance(page, Detail) and page.query is not None and form["action"] == page.query.action:
+            # It changes nothing, and no token stands in an address.
+            assert (form["method"], "csrf" in {field.get("name") for field in inputs}) == ("get", False)
+            continue
         assert form["method"] == "post"
         tokens = [field["value"] for field in inputs if field.get("name") == "csrf"]
         assert tokens == ([] if isinstance(page, FormPost) else [f"token for {form['action']}"])
@@ -161,7 +165,9 @@ def test_a_page_stands_under_its_policy(page: Page) -> None:
 @every_page
 def test_an_error_is_said_in_the_title_in_a_summary_and_at_the_field(page: Page) -> None:
     seen, problems = outline(page), getattr(page, "problems", ())
-    wrong = bool(problems or (isinstance(page, Edit) and page.said))
+    refused = isinstance(page, Edit) and page.said
+    unanswered = isinstance(page, Detail) and page.query is not None and page.query.said
+    wrong = bool(problems or refused or unanswered)
     assert html(page).count("<title>Error: ") == wrong
     assert [a.get("role") for a in seen.all("div")].count("alert") == wrong
     for field in {problem.field for problem in problems} - {None}:

@@ -5,7 +5,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from idp.web.console.overview import chart
-from idp.web.pages.console import NO, YES, Cell, Detail, Edit, Fact, Frame, Input, Link, Listing, Overview, Section
+from idp.web.pages.console import (
+    NO,
+    YES,
+    Cell,
+    Detail,
+    Edit,
+    Fact,
+    Frame,
+    Input,
+    Link,
+    Listing,
+    Overview,
+    Query,
+    Section,
+)
 from idp.web.pages.parts import Page
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
@@ -87,11 +101,11 @@ TRAIL = Listing(
     rows=(
         (
             Cell(at=NOW),
-            Cell("account.changed"),
+            Cell("account.changed", "/admin/audit/17"),
             Cell("maria", MARIA),
             Cell(),
             Cell("person:ada"),
-            Cell('fields: ["groups"], browser: Mozilla/5.0 (X11; Linux x86_64), address: 203.0.113.7'),
+            Cell("groups treasury"),
         ),
         (Cell(at=NOW), Cell("authorization.granted"), Cell("maria", MARIA), Cell("bank"), Cell(), Cell("amr: pwd")),
     ),
@@ -99,6 +113,25 @@ TRAIL = Listing(
     search="maria",
     hint="A username; an event, such as account.changed; or who did it, such as shell:ada.",
     csv="/admin/audit.csv?q=maria",
+)
+EVENT = Detail(
+    frame=FRAME,
+    title="An account was changed",
+    ours=True,
+    back=Link("Audit trail", "/admin/audit"),
+    sections=(
+        Section(
+            "What happened",
+            facts=(
+                Fact("When", (Cell(at=NOW),)),
+                Fact("Event", (Cell("account.changed"),)),
+                Fact("Person", (Cell("maria", MARIA),)),
+                Fact("By", (Cell("person:ada"),)),
+            ),
+        ),
+        Section("Details", facts=(Fact("What was changed", (Cell("groups treasury"),)),)),
+    ),
+    acts=(Link("All about this person", f"/admin/audit?person={ID}"),),
 )
 PERSON = Detail(
     frame=FRAME,
@@ -196,6 +229,35 @@ TRY = Edit(
     inputs=(Input("text", "Policy", '[levels]\ntwo_factor = "urn:stile:2fa"\n', kind="textarea", required=True),),
 )
 
+EXPLAIN = Detail(
+    frame=FRAME,
+    title="Explain a decision",
+    ours=True,
+    back=Link("Policy", "/admin/policy"),
+    query=Query(
+        action="/admin/policy/explain",
+        about="What somebody would be asked, why, and what the application would get. Nobody is signed in by it.",
+        button="Explain",
+        inputs=(
+            Input("username", "Username", "maria", "Empty: somebody with a phone and an app."),
+            Input("signed_in_with", "Signed in elsewhere with", options=(("", "–"), ("sms", "sms"))),
+            Input("details", "Details", kind="textarea"),
+        ),
+    ),
+)
+ANSWER = (
+    Section(
+        "What comes of it",
+        facts=(Fact("Granted", (Cell(YES, badge="good", ours=True),)), Fact("Answer", (Cell("proceed: openid"),))),
+    ),
+    Section(
+        "What they would be asked",
+        columns=("Question", "What they do"),
+        rows=((Cell("ask for password"), Cell("gives it")),),
+    ),
+    Section("The access token would say", text='{\n  "scope": "openid"\n}'),
+)
+
 CONSOLE: Mapping[str, Page] = {
     "console-overview": OVERVIEW,
     "console-overview-empty": replace(
@@ -212,6 +274,12 @@ CONSOLE: Mapping[str, Page] = {
     ),
     "console-trail": TRAIL,
     "console-trail-wrong": replace(TRAIL, rows=(), said="There is no user named 'nobody'."),
+    "console-event": EVENT,
+    "console-explain": EXPLAIN,
+    "console-explain-answer": replace(EXPLAIN, sections=ANSWER),
+    "console-explain-wrong": replace(
+        EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said="There is no user named 'maria'.")
+    ),
     "console-person": PERSON,
     "console-person-link": replace(
         PERSON,

@@ -14,6 +14,7 @@ PEOPLE_PATH = f"{CONSOLE_PATH}/people"
 CLIENTS_PATH = f"{CONSOLE_PATH}/applications"
 POLICY_PATH = f"{CONSOLE_PATH}/policy"
 TRY_PATH, KEYS_PATH = f"{POLICY_PATH}/try", f"{POLICY_PATH}/keys"
+EXPLAIN_PATH = f"{POLICY_PATH}/explain"
 MESSAGES_PATH = f"{CONSOLE_PATH}/messages"
 AUDIT_PATH = f"{CONSOLE_PATH}/audit"
 LONGEST = 6000  # of an address, with a form that waits for a proof
@@ -31,6 +32,7 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"{CLIENTS_PATH}{_ONE}{_CHANGE}", (operating.CLIENTS_WRITE,)),
     (KEYS_PATH, (operating.POLICY_READ, operating.KEYS_WRITE)),
     (TRY_PATH, (operating.POLICY_READ, operating.CLIENTS_READ)),  # it says what applications would lose
+    (EXPLAIN_PATH, (operating.POLICY_READ, operating.PEOPLE_READ, operating.CLIENTS_READ)),
     (POLICY_PATH, (operating.POLICY_READ,)),
     (rf"{MESSAGES_PATH}(\.csv)?", (operating.SENDING_READ,)),
     (rf"{AUDIT_PATH}(\.csv|/[0-9]{{1,18}})?", (operating.AUDIT_READ,)),

@@ -6,13 +6,14 @@ from idp.flows.idp import CONSOLE_PATH
 from idp.flows.people.console import (
     AUDIT_PATH,
     CLIENTS_PATH,
+    EXPLAIN_PATH,
     KEYS_PATH,
     MESSAGES_PATH,
     PEOPLE_PATH,
     POLICY_PATH,
     TRY_PATH,
 )
-from idp.web.console import clients, events, inviting, overview, people, policy, trail
+from idp.web.console import clients, events, explaining, inviting, overview, people, policy, trail
 from idp.web.console.changes import PEOPLE
 from idp.web.console.client_changes import APPLICATIONS
 
@@ -33,6 +34,7 @@ ROUTES = [
     Route(POLICY_PATH, policy.policy, methods=["GET"]),
     Route(TRY_PATH, policy.ask_try, methods=["GET"]),
     Route(TRY_PATH, policy.try_text, methods=["POST"]),
+    Route(EXPLAIN_PATH, explaining.explain, methods=["GET"]),
     Route(KEYS_PATH, policy.ask_rotation, methods=["GET"]),
     Route(KEYS_PATH, policy.rotate, methods=["POST"]),
     Route(MESSAGES_PATH, trail.messages, methods=["GET"]),

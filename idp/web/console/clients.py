@@ -10,7 +10,7 @@ from idp.catalogue import mark
 from idp.errors import IdpError
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import ClientId, client_page, find_client
-from idp.flows.people.console import CLIENTS_PATH, Staff
+from idp.flows.people.console import CLIENTS_PATH, EXPLAIN_PATH, Staff
 from idp.model import Client
 from idp.policy import Act
 from idp.web.console import tables
@@ -89,13 +89,18 @@ async def application(request: Request) -> Response:
         title=client.name,
         back=Link(mark("Applications"), url(request, CLIENTS_PATH)),
         standing=[standing(client)],
-        sections=(Section(mark("How it is registered"), facts=_facts(client)),),
+        sections=(Section(mark("How it is registered"), facts=_facts(client), acts=(trying(request, client),)),),
         acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, client)],
         done=told.done,
         once=told.once or None,
         consequences=told.follows,
     )
     return show(request, staff, shown)
+
+
+def trying(request: Request, client: Client) -> Link:
+    """Where a sign-in to it is tried."""
+    return Link(mark("Try a sign-in"), f"{url(request, EXPLAIN_PATH)}?{urlencode({'client': client.id})}")
 
 
 def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bool]]:

@@ -12,7 +12,7 @@ from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import people_page
 from idp.flows.operate.looking import Shown, show_person
-from idp.flows.people.console import AUDIT_PATH, PEOPLE_PATH, Staff
+from idp.flows.people.console import AUDIT_PATH, EXPLAIN_PATH, PEOPLE_PATH, Staff
 from idp.model import Account
 from idp.oidc.strictjson import storable
 from idp.policy import Act
@@ -126,7 +126,11 @@ async def person(request: Request) -> Response:
         title=account.name or account.username,
         back=Link(mark("People"), url(request, PEOPLE_PATH)),
         standing=[standing(account), *(Cell(group, badge="") for group in sorted(account.groups))],
-        sections=_sections(found, url(request, f"{AUDIT_PATH}?{urlencode({'person': account.id})}")),
+        sections=_sections(
+            found,
+            trail=url(request, f"{AUDIT_PATH}?{urlencode({'person': account.id})}"),
+            trying=url(request, f"{EXPLAIN_PATH}?{urlencode({'username': account.username})}"),
+        ),
         acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, found)],
         done=told.done,
         once=told.once or None,
@@ -158,7 +162,7 @@ def _acts(idp: Idp, staff: Staff, found: Shown) -> Sequence[tuple[str, str, bool
     ]
 
 
-def _sections(found: Shown, trail: str) -> Sequence[Section]:
+def _sections(found: Shown, *, trail: str, trying: str) -> Sequence[Section]:
     account = found.person.account
     about = Section(
         mark("About them"),
@@ -186,6 +190,7 @@ def _sections(found: Shown, trail: str) -> Sequence[Section]:
             )
             for one in found.person.authenticators
         ],
+        acts=(Link(mark("What would they be asked?"), trying),),
     )  # fmt: skip
     sessions = Section(
         mark("Signed in"),

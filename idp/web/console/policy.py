@@ -11,7 +11,7 @@ from idp.flows.idp import CONSOLE_PATH
 from idp.flows.operate.keys import list_keys, rotate_keys
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.policies import policy_text, try_policy
-from idp.flows.people.console import KEYS_PATH, POLICY_PATH, TRY_PATH, Staff
+from idp.flows.people.console import EXPLAIN_PATH, KEYS_PATH, POLICY_PATH, TRY_PATH, Staff
 from idp.flows.tokens.keys import TooEarly
 from idp.policy import Act
 from idp.web.answers import trouble
@@ -57,7 +57,10 @@ async def policy(request: Request) -> Response:
                 acts=rotating,
             ),
         ),
-        acts=(Link(mark("Try another text"), url(request, TRY_PATH)),),
+        acts=(
+            Link(mark("Explain a decision"), url(request, EXPLAIN_PATH)),
+            Link(mark("Try another text"), url(request, TRY_PATH)),
+        ),
         done=told.done,
         consequences=told.follows,
     )

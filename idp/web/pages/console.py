@@ -85,6 +85,30 @@ class Section:
     acts: Sequence[Link] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    kind: str = "text"
+    options: Sequence[tuple[str, str]] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A form that asks for this page again, and changes nothing. `said` is why what was asked has no answer."""
+
+    action: str
+    about: str
+    button: str
+    inputs: Sequence[Input]
+    said: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """One thing with all that is known of it, and what can be done. `once` is a secret that is shown this once."""
@@ -97,22 +121,10 @@ class Detail:
     standing: Sequence[Cell] = ()
     sections: Sequence[Section] = ()
     acts: Sequence[Link] = ()
+    query: Query | None = None
     done: str = ""
     once: str | None = field(default=None, repr=False)
     consequences: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing."""
-
-    name: str
-    label: str
-    value: str = ""
-    hint: str = ""
-    kind: str = "text"
-    options: Sequence[tuple[str, str]] = ()
-    required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
