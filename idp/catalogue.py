@@ -18,17 +18,13 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 from idp.errors import SettingsError
+from idp.sentences import mark as mark  # noqa: PLC0414 - pages find it here
 
 SOURCE = "en"
 DOMAIN = "stile"
 _PACKAGE = Path(__file__).resolve().parent
 _TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}")
 _VALUE = re.compile(r"%(?:\(\w+\)s|.?)|\{\w+\}", re.DOTALL)
-
-
-def mark(sentence: str) -> str:
-    """The sentence itself; marks it for `make sentences` where it stands outside a template."""
-    return sentence
 
 
 @cache

@@ -67,7 +67,7 @@ def sessions(
     """The browsers that a person is signed in to, newest first; or sign them out."""
     if end is not None and every:
         raise typer.BadParameter("an id, or --all", param_hint="'--end'")
-    from idp.flows.operate.leaving import counted, end_sessions
+    from idp.flows.operate.leaving import end_sessions
     from idp.flows.operate.looking import list_sessions
     from idp.serving.place import run
 
@@ -79,7 +79,7 @@ def sessions(
 
     if end is not None or every:
         count = run(ended)
-        done = f"Signed {name} out of {counted(count, 'browser')}." if count else f"{name} was signed in nowhere."
+        done = f"Signed {name} out of {_counted(count, 'browser')}." if count else f"{name} was signed in nowhere."
         output.show({"username": name, "ended": count}, done, as_json=as_json)
         return
     found = run(lambda idp: list_sessions(idp, name))
@@ -101,7 +101,7 @@ def devices(
     """
     if forget is not None and every:
         raise typer.BadParameter("an id, or --all", param_hint="'--forget'")
-    from idp.flows.operate.leaving import counted, forget_devices
+    from idp.flows.operate.leaving import forget_devices
     from idp.flows.operate.looking import list_devices
     from idp.serving.place import run
 
@@ -115,7 +115,7 @@ def devices(
     if forget is not None or every:
         count = run(forgotten)
         output.show(
-            {"username": name, "forgotten": count}, f"Forgot {counted(count, 'browser')} of {name}.", as_json=as_json
+            {"username": name, "forgotten": count}, f"Forgot {_counted(count, 'browser')} of {name}.", as_json=as_json
         )
         return
     found = run(lambda idp: list_devices(idp, name))
@@ -147,3 +147,7 @@ def _one(wanted: str, ids: "Sequence[str]", what: str, name: str) -> str:
         which = "more than one" if found else "no"
         raise NotThere(f"{name} has {which} {what} whose id begins with {wanted!r}.")
     return found[0]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -10,6 +10,7 @@ from joserfc.jwk import Key, RSAKey, import_key
 from idp.model import Client
 from idp.oidc import jws
 from idp.oidc.jws import Untrusted
+from idp.sentences import sentence
 
 # Asymmetric only. RFC 9864 2.2: EdDSA is the name that Ed25519 had before, and that most libraries still write.
 ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
@@ -64,11 +65,11 @@ def problem(jwks: Mapping[str, Any]) -> str | None:
     """Why a client may not be registered with this JWK Set, as half a sentence; None if it may (RFC 7517 5)."""
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not all(isinstance(jwk, dict) for jwk in keys):
-        return 'is none: it needs a list "keys" of keys, as in {"keys": [{"kty": "EC", …}]}'
+        return sentence('is none: it needs a list "keys" of keys, as in {"keys": [{"kty": "EC", …}]}')
     readable = list(_candidates(keys, None))
     if any(key.is_private for key in readable):
-        return "holds a private or symmetric key, which is the client's alone"
-    return None if readable else "holds no key that can be read and is strong enough"
+        return sentence("holds a private or symmetric key, which is the client's alone")
+    return None if readable else sentence("holds no key that can be read and is strong enough")
 
 
 def _candidates(keys: Sequence[Mapping[str, Any]], kid: str | None, algorithm: str | None = None) -> Iterator[Key]:

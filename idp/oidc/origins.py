@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from idp.model import Client
 from idp.oidc.redirects import LOOPBACK_HOSTS
+from idp.sentences import sentence
 
 _ORIGIN = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._:\[\]-]+"
@@ -32,10 +33,10 @@ def problem(text: str) -> str | None:
     """Why pages of this origin cannot be let in, as half a sentence; None if they can."""
     origin = serialised(text) if _ORIGIN.fullmatch(text) else None
     if origin is None:
-        return "is not scheme://host or scheme://host:port, without a path, as a browser writes it"
+        return sentence("is not scheme://host or scheme://host:port, without a path, as a browser writes it")
     parts = urlsplit(origin)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
-        return "must be https, http on loopback, or an app's own scheme such as capacitor"
+        return sentence("must be https, http on loopback, or an app's own scheme such as capacitor")
     return None
 
 

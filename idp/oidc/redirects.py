@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from idp.sentences import sentence
+
 # RFC 8252 7.3: loopback IP literals; 8.3 advises against `localhost`, which a resolver may send elsewhere
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?:[/?].*)?)", re.ASCII)
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -40,16 +42,16 @@ def _portless(uri: str) -> tuple[str, str] | None:
 def problem(uri: str, *, native: bool) -> str | None:
     """Why this URI may not be registered, as half a sentence; None if it may (RFC 6749 3.1.2, RFC 9700 4.1.3)."""
     if not _URI.fullmatch(uri):
-        return "holds characters that a URI must escape"
+        return sentence("holds characters that a URI must escape")
     if "#" in uri:
-        return "has a fragment"
+        return sentence("has a fragment")
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "is not a URI"
+        return sentence("is not a URI")
     if parts.username is not None:
-        return "holds credentials"
+        return sentence("holds credentials")
     # RFC 8252 7.1: private-use schemes are reverse domain names, which keeps javascript: and data: out
     if (
         (parts.scheme == "https" and host)
@@ -57,4 +59,4 @@ def problem(uri: str, *, native: bool) -> str | None:
         or (native and "." in parts.scheme)
     ):
         return None
-    return "must be https with a host, http on loopback, or a native client's scheme such as com.example.app"
+    return sentence("must be https with a host, http on loopback, or a native client's scheme such as com.example.app")

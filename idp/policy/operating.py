@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from idp.model import Operator, Role
 from idp.policy.table import OURS, Policy
+from idp.sentences import mark, sentence
 
 PEOPLE_READ = "stile:people:read"
 PEOPLE_WRITE = "stile:people:write"
@@ -35,31 +36,31 @@ OPERATING = frozenset({
 class Act(StrEnum):
     """One thing that an operator does, by the name that it has in sentences."""
 
-    SEE_PEOPLE = "look at people"
-    ADD_PERSON = "add a person"
-    VOUCH = "say how somebody new proves themselves"
-    EDIT_PERSON = "change what is known of a person"
-    SET_GROUPS = "change somebody's groups"
-    UNLOCK = "let somebody try again"
-    END_SESSIONS = "sign somebody out"
-    FREEZE = "close an account"
-    DISABLE = "keep somebody out"
-    REMOVE_PERSON = "remove a person"
-    INVITE = "invite somebody"
-    RESET = "give a link for another password"
-    SET_PASSWORD = "set a password"
-    RECOVER = "recover an account"
-    GIVE_AUTHENTICATOR = "give somebody an authenticator"
-    REMOVE_AUTHENTICATOR = "remove an authenticator"
-    SEE_CLIENTS = "look at applications"
-    CHANGE_CLIENTS = "change applications"
-    SEE_POLICY = "look at the policy"
-    CHANGE_KEYS = "change signing keys"
-    SEE_SENDING = "look at messages and money"
-    CHANGE_SENDING = "open a number again"
-    SEE_AUDIT = "read the audit trail"
-    IMPORT = "import people and applications"
-    EXPORT = "export everything"
+    SEE_PEOPLE = mark("look at people")
+    ADD_PERSON = mark("add a person")
+    VOUCH = mark("say how somebody new proves themselves")
+    EDIT_PERSON = mark("change what is known of a person")
+    SET_GROUPS = mark("change somebody's groups")
+    UNLOCK = mark("let somebody try again")
+    END_SESSIONS = mark("sign somebody out")
+    FREEZE = mark("close an account")
+    DISABLE = mark("keep somebody out")
+    REMOVE_PERSON = mark("remove a person")
+    INVITE = mark("invite somebody")
+    RESET = mark("give a link for another password")
+    SET_PASSWORD = mark("set a password")
+    RECOVER = mark("recover an account")
+    GIVE_AUTHENTICATOR = mark("give somebody an authenticator")
+    REMOVE_AUTHENTICATOR = mark("remove an authenticator")
+    SEE_CLIENTS = mark("look at applications")
+    CHANGE_CLIENTS = mark("change applications")
+    SEE_POLICY = mark("look at the policy")
+    CHANGE_KEYS = mark("change signing keys")
+    SEE_SENDING = mark("look at messages and money")
+    CHANGE_SENDING = mark("open a number again")
+    SEE_AUDIT = mark("read the audit trail")
+    IMPORT = mark("import people and applications")
+    EXPORT = mark("export everything")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +134,42 @@ def denied(
     """
     if operator.scopes is None:
         return None
-    right, role = RIGHTS[act], operator.role
+    right, role, what = RIGHTS[act], operator.role, sentence(act.value)
     # For a machine its row in the policy is the operator's word, as the role is for a person.
     if not operator.is_machine:
         if operator.account_id is None or role is None:
-            return Denied(f"You have no role that may {act}: an administrator gives one, by a group of the policy.")
+            return Denied(
+                sentence(
+                    "You have no role that may %(act)s: an administrator gives one, by a group of the policy.", act=what
+                )
+            )
         if role < right.role:
-            return Denied(f"The role {role.name.lower()} may not {act}: it takes {right.role.name.lower()}.")
+            return Denied(
+                sentence(
+                    "The role %(role)s may not %(act)s: it takes %(other)s.",
+                    role=role.name.lower(),
+                    act=what,
+                    other=right.role.name.lower(),
+                )
+            )
     if operator.scopes.isdisjoint(right.scopes):
-        needed = " or ".join(right.scopes[:1]) or "a shell on the provider's own machine"
-        return Denied(f"To {act} needs {needed}.", right.scopes)
+        needed = right.scopes[0] if right.scopes else sentence("a shell on the provider's own machine")
+        return Denied(sentence("To %(act)s needs %(needed)s.", act=what, needed=needed), right.scopes)
     if act in _READS:
         return None
     if operator.is_machine and (ours := sorted(scope for scope in scopes if scope.startswith(OURS))):
-        return Denied(f"No machine may {act} that may ask for {' '.join(ours)}: an administrator does.")
-    for groups, what in ((on or (), "somebody who has the role"), (into, "a group that gives the role")):
+        return Denied(
+            sentence(
+                "No machine may %(act)s that may ask for %(scopes)s: an administrator does.",
+                act=what,
+                scopes=" ".join(ours),
+            )
+        )
+    for groups, whom in (
+        (on or (), mark("Only an administrator may %(act)s: it is for somebody who has the role %(role)s.")),
+        (into, mark("Only an administrator may %(act)s: it is for a group that gives the role %(role)s.")),
+    ):
         theirs = policy.role_of(groups)
         if theirs is not None and role is not Role.ADMIN:
-            return Denied(f"Only an administrator may {act}: it is for {what} {theirs.name.lower()}.")
+            return Denied(sentence(whom, act=what, role=theirs.name.lower()))
     return None

@@ -20,7 +20,7 @@ Sentence = str | tuple[str, str]  # one, or its singular and plural
 
 @cache
 def sentences() -> tuple[Sentence, ...]:
-    """In the order of their sources: templates, then pages, then messages. Some come more than once."""
+    """In the order of their sources: templates, pages, messages, what operators are told. Some come more than once."""
     return tuple(_sentences())
 
 
@@ -29,10 +29,12 @@ def _sentences() -> Iterator[Sentence]:
     yield from _found(templates_dir(), [("**.html", "jinja2")], options)
     yield from _found(ROOT / "idp/web", [("**.py", "python")], {})
     yield from _found(ROOT / "idp/sms", [("**.py", "python")], {})
+    told = ("sentences.py", "flows/**.py", "policy/**.py", "store/**.py", "oidc/**.py")
+    yield from _found(ROOT / "idp", [(path, "python") for path in told], {})
 
 
 def _found(directory: Path, methods: list[tuple[str, str]], options: dict[str, dict[str, str]]) -> Iterator[Sentence]:
-    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None}
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "sentence": None, "plural": (1, 2)}
     found = extract_from_dir(str(directory), method_map=methods, options_map=options, keywords=keywords)
     for _, _, message, _, _ in found:
         yield (message[0], message[1]) if isinstance(message, tuple) else message

@@ -3,6 +3,7 @@
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import NotPermitted
 from idp.model import OPERATOR, Account, AssuranceLevel, Role
+from idp.sentences import sentence
 from idp.store.engine import Connection
 from idp.store.people import editing
 
@@ -19,6 +20,9 @@ async def keep_one(conn: Connection, idp: Idp, leaving: Account) -> None:
     strong = [factor.value for factor, level in policy.factors.items() if level >= AssuranceLevel.STRONG]
     if not await editing.has_others(conn, account_id=leaving.id, groups=groups, factors=strong):
         raise NotPermitted(
-            f"{leaving.username} is the last administrator who can sign in: make somebody else one first,"
-            " or do it at a shell of the provider's machine."
+            sentence(
+                "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
+                " of the provider's machine.",
+                who=leaving.username,
+            )
         )

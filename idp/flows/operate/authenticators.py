@@ -17,6 +17,7 @@ from idp.flows.operate.vouching import record_added, store_phone
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators, recovery_codes
@@ -126,9 +127,11 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
     if len(found) > 1:
-        raise NotAcceptable(f"{authenticator_id!r} fits several: give more of the id.")
+        raise NotAcceptable(sentence("%(id)s fits several: give more of the id.", id=repr(authenticator_id)))
     if not found:
-        raise NotThere(f"{account.username!r} has no authenticator {authenticator_id!r}.")
+        raise NotThere(
+            sentence("%(who)s has no authenticator %(id)s.", who=repr(account.username), id=repr(authenticator_id))
+        )
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.REMOVE_AUTHENTICATOR)

@@ -7,6 +7,7 @@ from typing import Any
 
 from idp.flows.operate.people import NotAcceptable
 from idp.oidc.claims import ADDRESS, BY_SCOPE
+from idp.sentences import sentence
 
 ELSEWHERE = frozenset({"name", "preferred_username", "locale", "updated_at"})  # kept as columns, or derived
 SETTABLE = (
@@ -26,11 +27,25 @@ def parse_claims(given: Sequence[str], *, known: Mapping[str, Any] | None = None
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals or name not in SETTABLE:
-            raise NotAcceptable(f"{name!r} is no claim that can be set: there are {', '.join(SETTABLE)}.")
+            raise NotAcceptable(
+                sentence(
+                    "%(name)s is no claim that can be set: there are %(claims)s.",
+                    name=repr(name),
+                    claims=", ".join(SETTABLE),
+                )
+            )
         if len(value) > LONGEST or not value.replace("\n", " ").isprintable():
-            raise NotAcceptable(f"The value of {name} must be at most {LONGEST} printable characters.")
+            raise NotAcceptable(
+                sentence(
+                    "The value of %(name)s must be at most %(longest)s printable characters.",
+                    name=name,
+                    longest=LONGEST,
+                )
+            )
         if name == "birthdate" and value and not _is_birthdate(value):
-            raise NotAcceptable("The birthdate must be written as 1815-12-10, 1815 or 0000-12-10 (OIDC Core 5.1).")
+            raise NotAcceptable(
+                sentence("The birthdate must be written as 1815-12-10, 1815 or 0000-12-10 (OIDC Core 5.1).")
+            )
         kept = address if name.startswith("address.") else claims
         key = name.removeprefix("address.")
         if value:

@@ -15,6 +15,7 @@ from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
 from idp.model import AuthMethod, Client
 from idp.policy import Act
+from idp.sentences import either, sentence
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -50,7 +51,9 @@ def version_of(client: Client) -> str:
 def as_seen(client: Client, expected: str | None) -> None:
     """Go on if the client, locked, is as the operator saw it. Raises `Outdated`."""
     if expected is not None and expected != version_of(client):
-        raise Outdated(f"Somebody else changed {client.name} meanwhile: look at it again, then go on.")
+        raise Outdated(
+            sentence("Somebody else changed %(client)s meanwhile: look at it again, then go on.", client=client.name)
+        )
 
 
 async def edit_client(
@@ -104,74 +107,110 @@ def _described(client: Client, changes: Mapping[str, Any]) -> NewClient:
 def _consequences(before: Client, after: Client) -> Iterator[str]:
     """What people and the application notice, one sentence each."""
     yield from _to_authenticate(before, after)
-    for what, gone in (
-        ("Sign-ins that name", _less(before.redirect_uris, after.redirect_uris)),
-        ("Sign-outs that name", _less(before.post_logout_redirect_uris, after.post_logout_redirect_uris)),
-    ):
-        if gone:
-            yield f"{what} {gone} are refused."
+    if gone := _less(before.redirect_uris, after.redirect_uris):
+        yield sentence("Sign-ins that name %(uris)s are refused.", uris=gone)
+    if gone := _less(before.post_logout_redirect_uris, after.post_logout_redirect_uris):
+        yield sentence("Sign-outs that name %(uris)s are refused.", uris=gone)
     yield from _of_scopes(before, after)
     if gone := _less(before.details_types, after.details_types):
-        yield f"It cannot ask for approval of {gone} any more."
+        yield sentence("It cannot ask for approval of %(types)s any more.", types=gone)
     if more := _less(after.details_types, before.details_types):
-        yield f"It may ask people to approve {more}, each by itself."
+        yield sentence("It may ask people to approve %(types)s, each by itself.", types=more)
     if after.require_pushed is not before.require_pushed:
         yield (
-            "Only requests that it pushes to /par are taken from now on (RFC 9126)."
+            sentence("Only requests that it pushes to /par are taken from now on (RFC 9126).")
             if after.require_pushed
-            else "It need not push its requests any more, but for those with an amount."
+            else sentence("It need not push its requests any more, but for those with an amount.")
         )
     if "refresh_token" in before.grant_types - after.grant_types:
-        yield "The refresh tokens that it holds are refused."
+        yield sentence("The refresh tokens that it holds are refused.")
     yield from _of_people(before, after)
     if after.signing_alg != before.signing_alg:
-        yield f"Its next tokens are signed with {after.signing_alg}: it must take the key that the token names."
+        yield sentence(
+            "Its next tokens are signed with %(alg)s: it must take the key that the token names.", alg=after.signing_alg
+        )
     if after.audience != before.audience:
-        whom = " ".join(after.audience) or "this provider alone"
-        yield f"Its next access tokens are for {whom}; those that it holds stay as they are."
+        whom = " ".join(after.audience) or sentence("this provider alone")
+        yield sentence("Its next access tokens are for %(whom)s; those that it holds stay as they are.", whom=whom)
     if after.rotate_refresh is not before.rotate_refresh:
-        yield f"Its refresh tokens {'change' if after.rotate_refresh else 'stay the same'} at each use."
+        yield (
+            sentence("Its refresh tokens change at each use.")
+            if after.rotate_refresh
+            else sentence("Its refresh tokens stay the same at each use.")
+        )
     if after.home_uri != before.home_uri:
-        yield f"People find it on their account page{'' if after.home_uri else ' only while they use it'}."
+        yield (
+            sentence("People find it on their account page.")
+            if after.home_uri
+            else sentence("People find it on their account page only while they use it.")
+        )
     if after.name != before.name:
-        yield f"People see the name {after.name!r}; what they agreed to stays."
+        yield sentence("People see the name %(name)s; what they agreed to stays.", name=repr(after.name))
 
 
 def _of_people(before: Client, after: Client) -> Iterator[str]:
     if after.first_party is not before.first_party:
-        yield "People are not asked for consent any more." if after.first_party else "People are asked for consent."
+        yield (
+            sentence("People are not asked for consent any more.")
+            if after.first_party
+            else sentence("People are asked for consent.")
+        )
     if after.groups != before.groups:
-        who = f"members of {' or '.join(sorted(after.groups))} alone" if after.groups else "everybody"
-        yield f"It is for {who}, at sign-in and at each refresh."
+        yield (
+            sentence(
+                "It is for members of %(groups)s alone, at sign-in and at each refresh.",
+                groups=either(sorted(after.groups)),
+            )
+            if after.groups
+            else sentence("It is for everybody, at sign-in and at each refresh.")
+        )
     if after.level is not before.level:
         level = after.level.name.lower()
         yield (
-            f"Whoever signs in to it proves {level}; refresh tokens of those who proved less are refused."
+            sentence(
+                "Whoever signs in to it proves %(level)s; refresh tokens of those who proved less are refused.",
+                level=level,
+            )
             if after.level > before.level
-            else f"Signing in to it takes {level}, beside what its scopes and the person's groups need."
+            else sentence(
+                "Signing in to it takes %(level)s, beside what its scopes and the person's groups need.", level=level
+            )
         )
 
 
 def _to_authenticate(before: Client, after: Client) -> Iterator[str]:
     if after.auth_method is not before.auth_method:
         if after.auth_method is AuthMethod.NONE:
-            yield "It is a public client from now on: it shows nothing but its client id, and PKCE."
+            yield sentence("It is a public client from now on: it shows nothing but its client id, and PKCE.")
         else:
-            yield f"It authenticates by {after.auth_method} from now on; every other way is refused."
+            yield sentence(
+                "It authenticates by %(method)s from now on; every other way is refused.",
+                method=after.auth_method.value,
+            )
         if before.secret_hash is not None and after.secret_hash is None:
-            yield "Its secret is forgotten."
+            yield sentence("Its secret is forgotten.")
         if before.secret_hash is None and after.secret_hash is not None:
-            yield "It gets a secret, which is shown once."
+            yield sentence("It gets a secret, which is shown once.")
 
 
 def _of_scopes(before: Client, after: Client) -> Iterator[str]:
     if gone := _less(before.scopes, after.scopes):
-        yield f"It gets no {gone} any more, at a refresh neither; access tokens that it holds last to their end."
+        yield sentence(
+            "It gets no %(scopes)s any more, at a refresh neither; access tokens that it holds last to their end.",
+            scopes=gone,
+        )
     if "openid" in before.scopes - after.scopes and "authorization_code" in after.grant_types:
-        yield "Without openid it gets no ID token, so it signs nobody in; to keep it, name it too: --scope openid."
+        yield sentence(
+            "Without openid it gets no ID token, so it signs nobody in.",
+            at_shell="Without openid it gets no ID token, so it signs nobody in; to keep it, name it too:"
+            " --scope openid.",
+        )
     if new := _less(after.scopes, before.scopes):
-        asked = "nobody is asked" if after.first_party else "people are asked"
-        yield f"It may ask for {new} from the next sign-in on, and {asked}."
+        yield (
+            sentence("It may ask for %(scopes)s from the next sign-in on, and nobody is asked.", scopes=new)
+            if after.first_party
+            else sentence("It may ask for %(scopes)s from the next sign-in on, and people are asked.", scopes=new)
+        )
 
 
 def _less(these: tuple[str, ...] | frozenset[str], those: tuple[str, ...] | frozenset[str]) -> str:

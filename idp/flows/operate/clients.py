@@ -13,6 +13,7 @@ from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
 from idp.model import AuthMethod, Client
 from idp.policy import Act, left_out
+from idp.sentences import plural, sentence
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -90,17 +91,20 @@ async def remove_client(
 
 
 def _ends(client: Client, agreed: int, signed_in: int) -> Iterator[str]:
-    yield f"Whatever names {client.id} is refused: nobody signs in to it any more."
+    yield sentence("Whatever names %(id)s is refused: nobody signs in to it any more.", id=client.id)
     if signed_in:
-        yield f"What it holds for {_people(signed_in)} ends; access tokens that are out last to their end."
+        yield sentence(
+            "What it holds for %(people)s ends; access tokens that are out last to their end.",
+            people=_people(signed_in),
+        )
     if agreed:
-        yield f"What {_people(agreed)} agreed to is forgotten."
+        yield sentence("What %(people)s agreed to is forgotten.", people=_people(agreed))
     if client.auth_method is not AuthMethod.NONE:
-        yield "What it authenticates with is forgotten: registered again, it has to be set up again."
-    yield "The audit trail stays."
+        yield sentence("What it authenticates with is forgotten: registered again, it has to be set up again.")
+    yield sentence("The audit trail stays.")
 
 
 def _people(count: int) -> str:
     if count > _MOST_COUNTED:
-        return f"more than {_MOST_COUNTED} people"
-    return "1 person" if count == 1 else f"{count} people"
+        return sentence("more than %(num)s people", num=_MOST_COUNTED)
+    return plural("%(num)s person", "%(num)s people", count)

@@ -9,6 +9,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.model import Account, Client
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store.engine import Connection
 from idp.store.people import accounts
 from idp.store.tokens import clients
@@ -21,7 +22,7 @@ async def confirmed(conn: Connection, idp: Idp, found: Account, *, to: Act) -> A
     """
     account = await accounts.locked(conn, account_id=found.id)
     if account is None:
-        raise NotThere(f"There is no user named {found.username!r}.")
+        raise NotThere(sentence("There is no user named %(name)s.", name=repr(found.username)))
     permit(idp, to, on=account.groups)
     return account
 
@@ -30,6 +31,6 @@ async def confirmed_client(conn: Connection, idp: Idp, found: Client, *, to: Act
     """As `confirmed`, for a client."""
     client = await clients.lock(conn, client_id=found.id)
     if client is None:
-        raise NotThere(f"There is no client {found.name!r}.")
+        raise NotThere(sentence("There is no client %(name)s.", name=repr(found.name)))
     permit(idp, to, scopes=client.scopes)
     return client

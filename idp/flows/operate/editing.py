@@ -33,6 +33,7 @@ from idp.flows.people import mailbox
 from idp.model import Account, Role
 from idp.model.links import LinkFor
 from idp.policy import Act, Policy
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.people import editing, links
 from idp.store.tokens import clients
@@ -65,7 +66,9 @@ def version_of(account: Account) -> str:
 def as_seen(account: Account, expected: str | None) -> None:
     """Go on if the person, locked, is as the operator saw them. Raises `Outdated`."""
     if expected is not None and expected != version_of(account):
-        raise Outdated(f"Somebody else changed {account.username} meanwhile: look at them again, then go on.")
+        raise Outdated(
+            sentence("Somebody else changed %(who)s meanwhile: look at them again, then go on.", who=account.username)
+        )
 
 
 async def edit_person(
@@ -159,7 +162,7 @@ def _with_mailbox(account: Account, changes: Mapping[str, Any]) -> Account:
     if not isinstance(verified, bool):
         raise NotAcceptable("email_verified must be true or false.")
     if verified and email is None:
-        raise NotAcceptable("There is no e-mail address that could be verified: give one, too.")
+        raise NotAcceptable(sentence("There is no e-mail address that could be verified: give one, too."))
     return replace(account, email=email, email_verified=verified)
 
 
@@ -200,16 +203,25 @@ def _told(after: Account, name: str) -> str:
 
 def _consequences(before: Account, after: Account) -> Iterator[str]:
     if after.username != before.username:
-        yield f"They sign in as {after.username} from now on; applications go on knowing them by their subject."
+        yield sentence(
+            "They sign in as %(who)s from now on; applications go on knowing them by their subject.",
+            who=after.username,
+        )
     if (after.email, after.email_verified) == (before.email, before.email_verified):
         return
     if before.email_verified:
-        yield f"No code goes to {before.email} any more, and what was mailed there works no more; it is told of this."
+        yield sentence(
+            "No code goes to %(email)s any more, and what was mailed there works no more; it is told of this.",
+            email=before.email or "",
+        )
     if after.email is not None:
         yield (
-            f"Codes and links for another password go to {after.email}."
+            sentence("Codes and links for another password go to %(email)s.", email=after.email)
             if after.email_verified
-            else f"Nothing that opens anything goes to {after.email} before they have proved that it is theirs."
+            else sentence(
+                "Nothing that opens anything goes to %(email)s before they have proved that it is theirs.",
+                email=after.email,
+            )
         )
 
 
@@ -217,7 +229,9 @@ def _of_groups(idp: Idp, before: Account, after: Account, registered: Sequence[A
     if after.groups != before.groups:
         yield from consequences(before, after, registered, idp.policy)
     if _is_raised(idp.policy, before, after):
-        yield "They are signed out everywhere, and links that they were given before work no more, whoever has one."
+        yield sentence(
+            "They are signed out everywhere, and links that they were given before work no more, whoever has one."
+        )
 
 
 def _is_raised(policy: Policy, before: Account, after: Account) -> bool:

@@ -12,6 +12,7 @@ from idp.flows.operate.permitting import permit
 from idp.flows.sealed import NUMBER, bound
 from idp.model import Account, Authenticator, Client, Factor
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.sms.phone import textable
 from idp.store import audits
 from idp.store.people import accounts, authenticators, pages
@@ -45,7 +46,9 @@ async def find_user(idp: Idp, who: str | UUID, *, to: Act = Act.SEE_PEOPLE, even
         found = await accounts.by_username(idp.db, username=fold(who))
     if found is None:
         raise NotThere(
-            "There is no such person." if isinstance(who, UUID) else f"There is no user named {fold(who)!r}."
+            sentence("There is no such person.")
+            if isinstance(who, UUID)
+            else sentence("There is no user named %(name)s.", name=repr(fold(who)))
         )
     account, theirs = found
     permit(idp, to, on=account.groups)
@@ -151,4 +154,4 @@ async def find_client(idp: Idp, name_or_id: str, *, to: Act = Act.SEE_CLIENTS) -
     for client in found:
         permit(idp, to, scopes=client.scopes)
         return client
-    raise NotThere(f"There is no client {name_or_id!r}.")
+    raise NotThere(sentence("There is no client %(name)s.", name=repr(name_or_id)))

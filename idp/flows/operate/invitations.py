@@ -16,12 +16,14 @@ from idp.flows.operate.people import (
     parse_phone,
 )
 from idp.flows.operate.permitting import permit
+from idp.flows.operate.reasons import no_mail
 from idp.flows.operate.terms import end_everything, settle
 from idp.flows.operate.vouching import store_phone
 from idp.flows.people import links
 from idp.model import Account, Change
 from idp.model.links import LinkFor
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.people import accounts, authenticators
 from idp.store.people import links as store_links
@@ -62,9 +64,9 @@ async def invite(
     new = described(idp, wrong, username=username, name=name, email=email, groups=groups, locale=locale)
     number = wrong.take("phone", lambda text: parse_phone(text, region=idp.settings.sms_region), phone)
     if mail and idp.settings.smtp_url is None:
-        wrong.add("mail", "Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
+        wrong.add("mail", no_mail())
     if mail and email is None:
-        wrong.add("mail", "There is no address to mail to: give one, or ask for the link without mail.")
+        wrong.add("mail", sentence("There is no address to mail to: give one, or ask for the link without mail."))
     wrong.check()
     account, now = replace(new, invited=True), new.created_at
     username = account.username
@@ -77,10 +79,21 @@ async def invite(
         else:
             account = await confirmed(conn, idp, before[0], to=Act.INVITE)
             if await accounts.password_hash(conn, account_id=account.id) is not None:
-                raise AlreadyThere(f"A user named {username!r} exists already: `idp user reset {username}` helps them.")
+                raise AlreadyThere(
+                    sentence(
+                        "A user named %(name)s exists already: their page gives them a link for another password.",
+                        at_shell=f"A user named {username!r} exists already: `idp user reset {username}` helps them.",
+                        name=repr(username),
+                    )
+                )
             if account.email != new.email or phone is not None or groups or name:
                 raise NotAcceptable(
-                    f"{username} was invited before: give the same --email and nothing else, or change them first."
+                    sentence(
+                        "%(who)s was invited before: their page gives them another link, and changes what is known.",
+                        at_shell=f"{username} was invited before: give the same --email and nothing else, or change"
+                        " them first.",
+                        who=username,
+                    )
                 )
             await end_everything(conn, account, why="invited", now=now)
             for which, factor in await authenticators.close_own(conn, account_id=account.id, now=now):

@@ -15,6 +15,7 @@ from idp.flows.operate.looking import Shown, show_person
 from idp.flows.operate.terms import end_everything
 from idp.model import Account
 from idp.policy import Act
+from idp.sentences import plural, sentence
 from idp.store import audits
 from idp.store.people import devices, editing
 from idp.store.signin import sessions
@@ -33,7 +34,7 @@ async def end_sessions(idp: Idp, who: str | UUID, session_id: UUID | None = None
             return await end_everything(conn, account, why="operator", now=now)
         ended = await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
         if not ended:
-            raise NotThere(f"{person.account.username} has no such session, or it ended meanwhile.")
+            raise NotThere(sentence("%(who)s has no such session, or it ended meanwhile.", who=person.account.username))
         await audits.add(conn, SignedOut(why="operator"), now=now, account_id=account_id)
     return ended
 
@@ -55,7 +56,9 @@ async def forget_devices(idp: Idp, who: str | UUID, key: bytes | None = None) ->
                 await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
             await audits.add(conn, DeviceForgotten(device=each.hex()), now=now, account_id=account_id)
         if key is not None and not forgotten:
-            raise NotThere(f"{person.account.username} has no such browser, or it was forgotten meanwhile.")
+            raise NotThere(
+                sentence("%(who)s has no such browser, or it was forgotten meanwhile.", who=person.account.username)
+            )
     return forgotten
 
 
@@ -91,21 +94,24 @@ async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = Non
 def _ends(shown: Shown) -> Iterator[str]:
     account, theirs = shown.person.account, shown.person.authenticators
     if shown.sessions:
-        yield f"They are signed out of {counted(len(shown.sessions), 'browser')}."
+        yield plural(
+            "They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", len(shown.sessions)
+        )
     if names := ", ".join(app.name for app in shown.applications):
-        yield f"What these hold for them ends: {names}. Access tokens that are out last to their end."
+        yield sentence(
+            "What these hold for them ends: %(names)s. Access tokens that are out last to their end.", names=names
+        )
     if theirs:
-        yield f"{counted(len(theirs), 'authenticator')} of theirs {_ends_with(len(theirs))}."
+        yield plural(
+            "%(num)s authenticator of theirs ends with them.",
+            "%(num)s authenticators of theirs end with them.",
+            len(theirs),
+        )
     if shown.links:
-        yield f"{counted(len(shown.links), 'open link')} that they were given {_ends_with(len(shown.links))}."
-    yield "Applications know them by a subject that nobody will ever have again."
-    yield f"The name {account.username} is free again; the audit trail stays, without the name."
-
-
-def _ends_with(count: int) -> str:
-    return "ends with them" if count == 1 else "end with them"
-
-
-def counted(count: int, noun: str) -> str:
-    """How many, in words that fit."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+        yield plural(
+            "%(num)s open link that they were given ends with them.",
+            "%(num)s open links that they were given end with them.",
+            len(shown.links),
+        )
+    yield sentence("Applications know them by a subject that nobody will ever have again.")
+    yield sentence("The name %(name)s is free again; the audit trail stays, without the name.", name=account.username)

@@ -12,6 +12,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
 from idp.model import Client
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.tokens import logos
 
@@ -27,7 +28,7 @@ async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
     client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     picture = None if content is None else pictures.read(content)
     if isinstance(picture, str):
-        raise NotAcceptable(f"The logo {picture}.")
+        raise NotAcceptable(sentence("The logo %(problem)s.", problem=picture))
     name = None if picture is None else name_of(picture.content)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:

@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 from idp.audit import AccountChanged, PasswordChanged
 from idp.errors import IdpError
 from idp.factors import password as passwords
-from idp.factors.strength import MIN_CHARACTERS, Problem, acceptable
+from idp.factors.strength import acceptable
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
+from idp.flows.operate import reasons
 from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, by_mail, find_user
@@ -21,6 +22,7 @@ from idp.flows.operate.vouching import store_phone
 from idp.flows.people.freezing import freeze
 from idp.model import Account, Change, Notice
 from idp.policy import Act, Policy, Vouched
+from idp.sentences import listed, sentence
 from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
@@ -68,29 +70,13 @@ class Mistakes:
             raise NotAcceptable(*(one for _, one in self._found), fields=[field for field, _ in self._found])
 
 
-_WHY_NOT_A_PHONE = {
-    Unusable.NOT_A_NUMBER: "it must be a mobile number with + and the country code, as in +37251234567",
-    Unusable.NOT_MOBILE: "no text message reaches it: it is not a mobile number",
-    Unusable.NO_COUNTRY: "it belongs to no country",
-}
-_WHY_NOT_A_PASSWORD = {
-    Problem.TOO_SHORT: f"it has less than {MIN_CHARACTERS} characters",
-    Problem.TOO_LONG: f"it has more than {passwords.MAX_CHARACTERS} characters",
-    Problem.UNREADABLE: "it holds control characters",
-    Problem.COMMON: "it is among the first that anybody would try",
-    Problem.NAMES: "it is mostly a name that anybody would try",
-    Problem.REPETITIVE: "it repeats itself",
-    Problem.SEQUENCE: "it is a row of keys or letters",
-}
-
-
 def parse_username(text: str) -> str:
     """A username as it is stored. Raises `NotAcceptable`."""
     name = fold(text)
     if not 0 < len(name) <= LONGEST_USERNAME:
-        raise NotAcceptable(f"A username has 1 to {LONGEST_USERNAME} characters.")
+        raise NotAcceptable(sentence("A username has 1 to %(longest)s characters.", longest=LONGEST_USERNAME))
     if not name.isprintable() or any(character.isspace() for character in name):
-        raise NotAcceptable("A username has no spaces and no control characters.")
+        raise NotAcceptable(sentence("A username has no spaces and no control characters."))
     return name
 
 
@@ -98,7 +84,7 @@ def parse_phone(text: str, *, region: str | None) -> Phone:
     """A mobile number. Raises `NotAcceptable`."""
     match phones.parse(text, default_region=region):
         case Unusable() as why:
-            raise NotAcceptable(f"The phone number cannot be used: {_WHY_NOT_A_PHONE[why]}.")
+            raise NotAcceptable(sentence("The phone number cannot be used: %(why)s.", why=reasons.NOT_A_PHONE[why]))
         case found:
             return found
 
@@ -112,21 +98,23 @@ def parse_locale(text: str | None) -> str | None:
         return None
     tag = text.replace("_", "-")
     if not 2 <= len(tag) <= _LONGEST_LOCALE or not tag.isascii() or not tag.replace("-", "").isalnum():
-        raise NotAcceptable(f"{text[:60]!r} is no language: it is written as et or pt-BR.")
+        raise NotAcceptable(sentence("%(text)s is no language: it is written as et or pt-BR.", text=repr(text[:60])))
     return tag
 
 
 def parse_email(text: str) -> str:
     """An e-mail address, as far as its form tells. Raises `NotAcceptable`."""
     if not _EMAIL.fullmatch(text) or not text.isprintable():
-        raise NotAcceptable("The e-mail address cannot be used: it must look like ada@example.com.")
+        raise NotAcceptable(sentence("The e-mail address cannot be used: it must look like ada@example.com."))
     return text
 
 
 def parse_group(text: str) -> str:
     """The name of a group. Raises `NotAcceptable`."""
     if not re.fullmatch(r"[\w.:/-]{1,64}", text):
-        raise NotAcceptable(f"{text!r} is no name of a group: letters, digits and _ . : / - only.")
+        raise NotAcceptable(
+            sentence("%(text)s is no name of a group: letters, digits and _ . : / - only.", text=repr(text))
+        )
     return text
 
 
@@ -134,9 +122,19 @@ def known_group(text: str, policy: Policy) -> str:
     """The name of a group that the policy has. Raises `NotAcceptable`: any other would be a typing mistake."""
     group = parse_group(text)
     if group not in policy.groups:
-        known = f"there are {', '.join(policy.groups)}" if policy.groups else "it has none"
-        row = f'{group} = {{ level = "two_factor" }}'
-        raise NotAcceptable(f"The group {group!r} has no row in the policy ({known}): add {row} under [groups].")
+        there = (
+            sentence("there are %(groups)s", groups=", ".join(policy.groups))
+            if policy.groups
+            else sentence("it has none")
+        )
+        raise NotAcceptable(
+            sentence(
+                "The group %(group)s has no row in the policy (%(there)s): add %(row)s under [groups].",
+                group=repr(group),
+                there=there,
+                row=f'{group} = {{ level = "two_factor" }}',
+            )
+        )
     return group
 
 
@@ -144,17 +142,21 @@ def parse_name(text: str | None) -> str | None:
     """A name as people write it. Raises `NotAcceptable`."""
     name = None if text is None else " ".join(text.split())
     if name is not None and (not name or len(name) > LONGEST_NAME or not name.isprintable()):
-        raise NotAcceptable(f"A name has 1 to {LONGEST_NAME} printable characters.")
+        raise NotAcceptable(sentence("A name has 1 to %(longest)s printable characters.", longest=LONGEST_NAME))
     return name
 
 
 def _parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str | None]) -> passwords.Password:
     problems = acceptable(text, username=username, words=[idp.settings.brand, *(word for word in words if word)])
     if problems:
-        raise NotAcceptable(f"The password cannot be set: {', '.join(_WHY_NOT_A_PASSWORD[one] for one in problems)}.")
+        raise NotAcceptable(
+            sentence(
+                "The password cannot be set: %(why)s.", why=listed([reasons.NOT_A_PASSWORD[one] for one in problems])
+            )
+        )
     parsed = passwords.parse(text)
     if parsed is None:
-        raise NotAcceptable("The password cannot be set: it is empty.")
+        raise NotAcceptable(sentence("The password cannot be set: it is empty."))
     return parsed
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from idp.sentences import sentence
+
 LARGEST = 100_000  # bytes
 LEAST, MOST = 16, 1024  # pixels, each way
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -21,14 +23,20 @@ class Picture:
 def read(content: bytes) -> Picture | str:
     """The picture, or why it is none that we show, as the rest of a sentence."""
     if len(content) > LARGEST:
-        return f"has more than {LARGEST // 1000} kB"
+        return sentence("has more than %(kb)s kB", kb=LARGEST // 1000)
     for kind, size in (("image/png", _png(content)), ("image/jpeg", _jpeg(content)), ("image/webp", _webp(content))):
         if size is not None:
             width, height = size
             if not (LEAST <= width <= MOST and LEAST <= height <= MOST):
-                return f"is {width} x {height} pixels, and must be {LEAST} to {MOST} each way"
+                return sentence(
+                    "is %(width)s x %(height)s pixels, and must be %(least)s to %(most)s each way",
+                    width=width,
+                    height=height,
+                    least=LEAST,
+                    most=MOST,
+                )
             return Picture(kind, width, height, content)
-    return "is no PNG, JPEG or WebP picture, or not a whole one"
+    return sentence("is no PNG, JPEG or WebP picture, or not a whole one")
 
 
 def _png(content: bytes) -> tuple[int, int] | None:

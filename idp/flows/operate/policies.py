@@ -15,6 +15,7 @@ from idp.flows.rules import policy_here
 from idp.model import Client, Factor
 from idp.policy import Act, Policy, left_out
 from idp.policy.plain import differences
+from idp.sentences import either, plural, sentence
 from idp.settings import Settings
 from idp.store import inspection
 
@@ -78,7 +79,7 @@ async def try_policy(idp: Idp, text: str) -> TriedPolicy:
     """
     permit(idp, Act.SEE_POLICY)
     if len(text) > LONGEST:
-        return TriedPolicy((f"The policy has more than {LONGEST} characters.",))
+        return TriedPolicy((sentence("The policy has more than %(longest)s characters.", longest=LONGEST),))
     try:
         policy = await asyncio.to_thread(policy_here, text, idp.settings)
     except SettingsError as error:
@@ -115,13 +116,26 @@ def _asked(before: Policy, after: Policy, *, now: datetime) -> Iterator[str]:
         for factors in _PEOPLE:
             old, new = (_takes(policy, scope, factors, now=now) for policy in (before, after))
             if old != new:
-                yield f"{scope}, for somebody with {_named(factors)}: {old or 'never'} -> {new or 'never'}."
+                yield sentence(
+                    "%(scope)s, for somebody with %(factors)s: %(before)s -> %(after)s.",
+                    scope=scope,
+                    factors=_named(factors),
+                    before=old or sentence("never"),
+                    after=new or sentence("never"),
+                )
     if len(others) > MOST_ASKED:
-        yield f"What {len(others) - MOST_ASKED} more scopes take is not worked out here: see their rows."
+        yield plural(
+            "What %(num)s more scopes take is not worked out here: see their rows.",
+            "What %(num)s more scopes take is not worked out here: see their rows.",
+            len(others) - MOST_ASKED,
+        )
 
 
 def _named(factors: Sequence[Factor]) -> str:
-    return " and ".join({Factor.SMS: "a phone", Factor.TOTP: "an app"}[factor] for factor in factors)
+    phone, app = Factor.SMS in factors, Factor.TOTP in factors
+    if phone and app:
+        return sentence("a phone and an app")
+    return sentence("a phone") if phone else sentence("an app")
 
 
 def _takes(policy: Policy, scope: str, factors: Sequence[Factor], *, now: datetime) -> str | None:
@@ -144,14 +158,18 @@ def _of_clients(before: Policy, after: Policy, registered: Sequence[Client]) -> 
             for policy in (before, after)
         )
         if gone := " ".join(sorted(had - has)):
-            yield f"{client.name} gets no {gone} any more."
+            yield sentence("%(client)s gets no %(scopes)s any more.", client=client.name, scopes=gone)
         if more := " ".join(sorted(has - had)):
-            yield f"{client.name} may get {more}."
+            yield sentence("%(client)s may get %(scopes)s.", client=client.name, scopes=more)
         if lost := sorted(each for each in client.groups if each in before.groups and each not in after.groups):
-            yield f"{client.name} is for {' or '.join(lost)}, without a row of its own any more."
+            yield sentence(
+                "%(client)s is for %(groups)s, without a row of its own any more.",
+                client=client.name,
+                groups=either(lost),
+            )
 
 
 def _of_groups(before: Policy, after: Policy, groups: Sequence[str]) -> Iterator[str]:
     for group in groups:
         if group in before.groups and group not in after.groups:
-            yield f"There are people in {group}, and it says nothing of them any more."
+            yield sentence("There are people in %(group)s, and it says nothing of them any more.", group=group)

@@ -18,11 +18,13 @@ from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.reasons import kept_out
 from idp.flows.operate.terms import settle
 from idp.flows.people import links
 from idp.model import OPERATOR, Account, Change, Notice
 from idp.model.links import Link, LinkFor
 from idp.policy import Act
+from idp.sentences import mark, sentence
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators, newcomers
@@ -30,6 +32,8 @@ from idp.store.people import links as store_links
 
 LONGEST_REASON = 200
 LONGEST_OPERATOR = 80  # as the trail has it: person:ada
+_REASON = mark("The reason has 1 to %(longest)s printable characters.")
+_NAME = mark("The name has 1 to %(longest)s printable characters.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ async def recover(
     `NotAcceptable`, and `NotPermitted` for the last administrator, too.
     """
     person = await find_user(idp, who, to=Act.RECOVER)
-    account, reason, by = person.account, _line(reason, "reason", LONGEST_REASON), _operator(by)
+    account, reason, by = person.account, _line(reason, _REASON, LONGEST_REASON), _operator(by)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.RECOVER)
@@ -88,9 +92,15 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: boo
         _check(idp, account, mail=mail)
         asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
         if asked is None or not asked.works(now):
-            raise NotThere(f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.")
+            raise NotThere(
+                sentence(
+                    "Nobody asked to recover %(who)s, or too long ago: begin with a reason.",
+                    at_shell=f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.",
+                    who=repr(account.username),
+                )
+            )
         if asked.fields["by"] == by:
-            raise NotAcceptable(f"{by} asked for it, so somebody else has to confirm it.")
+            raise NotAcceptable(sentence("%(who)s asked for it, so somebody else has to confirm it.", who=by))
         await keep_one(conn, idp, account)
         spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
         assert spent is not None, "the account is locked"
@@ -100,22 +110,22 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: boo
 
 def _check(idp: Idp, account: Account, *, mail: bool) -> None:
     if account.disabled:
-        raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
+        raise NotAcceptable(kept_out(account.username))
     if mail and (idp.settings.smtp_url is None or account.mailbox is None):
-        raise NotAcceptable(f"No mail can go to {account.username}: ask for the link without mail.")
+        raise NotAcceptable(sentence("No mail can go to %(who)s: ask for the link without mail.", who=account.username))
 
 
 def _operator(by: str | None) -> str:
     """Who does it, the same whichever way they came: the second operator must be another one."""
     operator = OPERATOR.get()
     named = by if operator.scopes is None else operator.name
-    return _line(named or "", "name", LONGEST_OPERATOR)
+    return _line(named or "", _NAME, LONGEST_OPERATOR)
 
 
 def _line(text: str, what: str, longest: int) -> str:
     line = " ".join(text.split())
     if not 0 < len(line) <= longest or not line.isprintable():
-        raise NotAcceptable(f"The {what} has 1 to {longest} printable characters.")
+        raise NotAcceptable(sentence(what, longest=longest))
     return line
 
 

@@ -10,9 +10,11 @@ from idp.flows.idp import Idp
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.reasons import kept_out, no_mail
 from idp.flows.people import links
 from idp.model.links import LinkFor
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.people import links as store_links
 
@@ -33,14 +35,16 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
     """
     person = await find_user(idp, who, to=Act.RESET)
     if mail and idp.settings.smtp_url is None:
-        raise NotAcceptable("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
+        raise NotAcceptable(no_mail())
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, person.account, to=Act.RESET)
         if account.disabled:
-            raise NotAcceptable(f"{account.username} cannot sign in: let them in again first, with `idp user enable`.")
+            raise NotAcceptable(kept_out(account.username))
         if mail and account.mailbox is None:
-            raise NotAcceptable(f"{account.username} has no verified e-mail address: ask for the link without mail.")
+            raise NotAcceptable(
+                sentence("%(who)s has no verified e-mail address: ask for the link without mail.", who=account.username)
+            )
         ttl, told = idp.policy.links.ticket, {"mailed": mail}
         made = links.new(idp, LinkFor.RESET, account.id, ttl=ttl, now=now, fields=told)
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)

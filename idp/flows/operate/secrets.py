@@ -13,6 +13,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.registrations import WITH_SECRET
 from idp.model import AuthMethod, Client
 from idp.policy import Act, in_units
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -27,7 +28,10 @@ async def new_client_secret(idp: Idp, name_or_id: str, *, keep_old: timedelta | 
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     if keep_old is not None and not timedelta(0) < keep_old <= LONGEST_KEPT:
         raise NotAcceptable(
-            f"The old secret is kept for {in_units(LONGEST_KEPT)} at most: every process needs the new one."
+            sentence(
+                "The old secret is kept for %(span)s at most: every process needs the new one.",
+                span=in_units(LONGEST_KEPT),
+            )
         )
     now = idp.clock.now()
     until = None if keep_old is None else now + keep_old
@@ -35,8 +39,11 @@ async def new_client_secret(idp: Idp, name_or_id: str, *, keep_old: timedelta | 
     async with idp.db.transaction() as conn:
         client = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         if client.auth_method not in WITH_SECRET:
-            how = "it is a public client" if client.auth_method is AuthMethod.NONE else "it signs with a key of its own"
-            raise NotAcceptable(f"{client.name!r} has no secret: {how}.")
+            raise NotAcceptable(
+                sentence("%(client)s has no secret: it is a public client.", client=repr(client.name))
+                if client.auth_method is AuthMethod.NONE
+                else sentence("%(client)s has no secret: it signs with a key of its own.", client=repr(client.name))
+            )
         await clients.set_secret(conn, client_id=client.id, secret_hash=digest(secret), keep_until=until)
         change = (
             "new secret" if until is None else f"new secret, the old one until {until.isoformat(timespec='seconds')}"
@@ -54,6 +61,6 @@ async def end_old_secret(idp: Idp, name_or_id: str) -> Client:
     async with idp.db.transaction() as conn:
         await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         if not await clients.end_old_secret(conn, client_id=found.id, now=now):
-            raise NotThere(f"{found.name!r} has no old secret that still works.")
+            raise NotThere(sentence("%(client)s has no old secret that still works.", client=repr(found.name)))
         await audits.add(conn, ClientChanged(change="old secret ended"), now=now, client_id=found.id)
     return found

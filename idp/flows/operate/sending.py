@@ -13,6 +13,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.spending import LOOK_BACK
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.delivery import looking, messages
 from idp.store.delivery.looking import Block, Hour, Paused, Tries
@@ -35,7 +36,11 @@ async def deliveries_page(
     """What was to be sent to anybody in the time `back`. Raises `NotAcceptable` for a state that there is not."""
     permit(idp, Act.SEE_SENDING)
     if state is not None and state not in STATES:
-        raise NotAcceptable(f"{state!r} is no state of a message: there are {', '.join(STATES)}.")
+        raise NotAcceptable(
+            sentence(
+                "%(state)s is no state of a message: there are %(states)s.", state=repr(state), states=", ".join(STATES)
+            )
+        )
     since = idp.clock.now() - back
     found = await looking.page(idp.db, since=since, state=state, after=after, limit=limit)
     shown = dict.fromkeys(line.message.id for line in found)
@@ -87,6 +92,6 @@ async def open_block(idp: Idp, key: bytes) -> str:
     async with idp.db.transaction() as conn:
         region = await looking.open_block(conn, key=key, now=now)
         if region is None:
-            raise NotThere("This block of numbers is not closed.")
+            raise NotThere(sentence("This block of numbers is not closed."))
         await audits.add(conn, BlockOpened(region=region), now=now)
     return region

@@ -12,6 +12,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.audits import Entry, Wanted
 from idp.store.people import accounts
@@ -99,7 +100,7 @@ async def _since(idp: Idp, wanted: Wanted) -> AsyncIterator[Entry]:
 async def _wanted(idp: Idp, search: Search) -> Wanted:
     for text in (search.client_id, search.event, search.operator):
         if text is not None and not text.isprintable():
-            raise NotAcceptable("What is searched for has printable characters alone.")
+            raise NotAcceptable(sentence("What is searched for has printable characters alone."))
     account_id = search.person
     if isinstance(account_id, str):
         account_id = await _named(idp, account_id)
@@ -117,7 +118,7 @@ async def _wanted(idp: Idp, search: Search) -> Wanted:
 
 def _moment(at: datetime | None) -> datetime | None:
     if at is not None and (at := _utc(at)) is None:
-        raise NotAcceptable("A time is searched for with its zone, in the years from 1 to 9999.")
+        raise NotAcceptable(sentence("A time is searched for with its zone, in the years from 1 to 9999."))
     return at
 
 
@@ -137,7 +138,7 @@ async def _named(idp: Idp, username: str) -> UUID:
         return found[0].id
     removed = await audits.removed(idp.db, person=idp.secrets.index(name, purpose="username").hex())
     if removed is None:
-        raise NotThere(f"There is no user named {name!r}.")
+        raise NotThere(sentence("There is no user named %(name)s.", name=repr(name)))
     return removed
 
 
@@ -155,5 +156,5 @@ def _read(after: str | None) -> tuple[datetime, int] | None:
     except ValueError:
         when = None
     if when is None or not re.fullmatch("[0-9]{1,18}", id_):
-        raise NotAcceptable("There is no such place to go on from: begin again at the first page.")
+        raise NotAcceptable(sentence("There is no such place to go on from: begin again at the first page."))
     return when, int(id_)

@@ -14,6 +14,7 @@ from idp.flows.operate.walk import Walk, by_itself, some_client, somebody, usual
 from idp.model import Client, Details, Factor, Prompt
 from idp.oidc import details
 from idp.policy import Act, Policy, Site, Wanted, host_of, left_out, wanted
+from idp.sentences import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def tried(
     if asked.site is not None:
         opened, needed = _address(asked.site, policy)
         if client is not None or asked.scopes or asked.details is not None:
-            raise NotAcceptable("An address says by itself who asks, and for what.")
+            raise NotAcceptable(sentence("An address says by itself who asks, and for what."))
         asked, client = replace(asked, scopes=("openid", *needed.scopes)), as_client(opened)
         if person is None:
             account = replace(account, groups=account.groups.union(*needed.groups))
@@ -109,10 +110,18 @@ def _address(text: str, policy: Policy) -> tuple[Site, Wanted]:
     host, slash, path = (rest if slashes else head).partition("/")
     site = policy.sites.get(host_of(host) or "")
     if site is None:
-        raise NotAcceptable(f"The policy has no site {host!r}: there are {', '.join(policy.sites) or 'none'}.")
+        raise NotAcceptable(
+            sentence(
+                "The policy has no site %(host)s: there are %(sites)s.",
+                host=repr(host),
+                sites=", ".join(policy.sites) or sentence("none"),
+            )
+        )
     found = wanted(site, f"/{path}" if slash else "/")
     if found is None:
-        raise NotAcceptable(f"/{path} is refused (403): applications differ in where this path leads.")
+        raise NotAcceptable(
+            sentence("%(path)s is refused (403): applications differ in where this path leads.", path=f"/{path}")
+        )
     return site, found
 
 
@@ -127,7 +136,13 @@ def _factor(name: str | None, policy: Policy) -> Factor | None:
     if name is None:
         return None
     if name not in policy.factors:
-        raise NotAcceptable(f"{name!r} is no factor of the policy: there are {', '.join(policy.factors)}.")
+        raise NotAcceptable(
+            sentence(
+                "%(name)s is no factor of the policy: there are %(factors)s.",
+                name=repr(name),
+                factors=", ".join(policy.factors),
+            )
+        )
     return Factor(name)
 
 

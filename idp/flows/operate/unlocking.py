@@ -16,6 +16,7 @@ from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
 from idp.model import Factor
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.store import audits, rate_limits
 from idp.typed import fold
 
@@ -60,24 +61,36 @@ async def holding_up(idp: Idp, person: Person) -> Sequence[str]:
 def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
     account = person.account
     name = idp.secrets.index(account.username, purpose="username")
-    yield _Waits("wrong passwords in browsers used before", groups=(limits.group_of(idp.limits.password_device, name),))
     yield _Waits(
-        "wrong passwords in other browsers",
+        sentence("wrong passwords in browsers used before"),
+        groups=(limits.group_of(idp.limits.password_device, name),),
+    )
+    yield _Waits(
+        sentence("wrong passwords in other browsers"),
         (limits.subject(idp.limits.password_day, name),),
         (limits.group_of(idp.limits.password_stranger, name),),
     )
     for factor in Factor:
-        yield _Waits(f"wrong codes ({factor})", (limits.subject(idp.limits.code_failures, account.id, factor.value),))
-    yield _Waits("wrong codes while adding an app", (enrol.failures_of(idp, account.id),))
+        failures = limits.subject(idp.limits.code_failures, account.id, factor.value)
+        yield _Waits(sentence("wrong codes (%(factor)s)", factor=factor.value), (failures,))
+    yield _Waits(sentence("wrong codes while adding an app"), (enrol.failures_of(idp, account.id),))
     for phone in person.authenticators:
         if phone.factor is Factor.SMS:
-            yield _sent(idp.limits.sms, number_of(phone), f"text messages to the phone {phone.hint}")
+            yield _sent(
+                idp.limits.sms, number_of(phone), sentence("text messages to the phone %(phone)s", phone=phone.hint)
+            )
     if account.email is not None:
-        yield _sent(idp.limits.email, mailbox_key(idp, account.email), f"codes by e-mail to {masked(account.email)}")
-    yield _Waits("changes of apps, phones and recovery codes", (limits.subject(idp.limits.enrolments, account.id),))
+        yield _sent(
+            idp.limits.email,
+            mailbox_key(idp, account.email),
+            sentence("codes by e-mail to %(email)s", email=masked(account.email)),
+        )
+    yield _Waits(
+        sentence("changes of apps, phones and recovery codes"), (limits.subject(idp.limits.enrolments, account.id),)
+    )
     asked = (name, *(() if account.email is None else (idp.secrets.index(fold(account.email), purpose="username"),)))
     resets = tuple(limits.subject(idp.limits.reset_person, each) for each in asked)
-    yield _Waits("links for a forgotten password", resets)
+    yield _Waits(sentence("links for a forgotten password"), resets)
 
 
 def _sent(sending: Sending, to: bytes | UUID, why: str) -> _Waits:

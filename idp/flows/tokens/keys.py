@@ -9,6 +9,7 @@ from idp.errors import IdpError
 from idp.flows.idp import Idp
 from idp.flows.tokens.sealed_keys import SIGNING_KEY, VERIFY_AFTER_RETIREMENT, bound, is_remembered, unsealed
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
+from idp.sentences import sentence
 from idp.store import audits
 from idp.store.tokens import keys
 from idp.store.tokens.keys import StoredKey
@@ -27,10 +28,18 @@ class TooEarly(IdpError):
 
     def __init__(self, published: datetime) -> None:
         self.published, self.after = published, published + KEPT_BY_CLIENTS
+        hours = KEPT_BY_CLIENTS.days * 24
         super().__init__(
-            f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and applications may keep "
-            f"the JWK Set for {KEPT_BY_CLIENTS.days * 24} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC, "
-            "or at once (--now) if a key is known to somebody else."
+            sentence(
+                "The next keys have been published since %(since)s UTC only, and applications may keep the JWK Set for"
+                " %(hours)s hours: rotate after %(after)s UTC, or at once if a key is known to somebody else.",
+                at_shell=f"The next keys have been published since {published:%Y-%m-%d %H:%M} UTC only, and"
+                f" applications may keep the JWK Set for {hours} hours: rotate after {self.after:%Y-%m-%d %H:%M} UTC,"
+                " or at once (--now) if a key is known to somebody else.",
+                since=f"{published:%Y-%m-%d %H:%M}",
+                hours=hours,
+                after=f"{self.after:%Y-%m-%d %H:%M}",
+            )
         )
 
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from idp.errors import AlreadyThere
 from idp.model import Account, Authenticator, Factor
+from idp.sentences import sentence
 from idp.store.engine import Conn, Connection, Row
 from idp.store.people.columns import ACCOUNT, AUTHENTICATORS, read_account, read_authenticators
 from idp.store.sql import Sql, values_of
@@ -108,7 +109,7 @@ async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
     try:
         await conn.one(_ADD, **values_of(new) | {"claims": dict(new.claims)}, password_hash=password_hash)
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(f"A user named {new.username!r} exists already.") from None
+        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(new.username))) from None
 
 
 async def lock(conn: Connection, *, account_id: UUID) -> None:

@@ -8,6 +8,7 @@ import asyncpg
 
 from idp.errors import AlreadyThere
 from idp.model import Account
+from idp.sentences import sentence
 from idp.store.engine import Connection
 from idp.store.sql import Sql
 
@@ -45,7 +46,7 @@ async def edit(conn: Connection, after: Account, *, now: datetime) -> None:
             now=now,
         )
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(f"A user named {after.username!r} exists already.") from None
+        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(after.username))) from None
 
 
 async def remove(conn: Connection, *, account_id: UUID) -> bool:

@@ -8,6 +8,7 @@ import asyncpg
 
 from idp.audit import Event
 from idp.errors import AlreadyThere
+from idp.sentences import sentence
 from idp.store.audits import audit_values
 from idp.store.delivery.messages import CHANNEL
 from idp.store.engine import Conn
@@ -117,7 +118,7 @@ async def set_first_password(conn: Conn, *, account_id: UUID, username: str, pas
     try:
         return await conn.one(_FIRST, **values) is not None
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(f"A user named {username!r} exists already.") from None
+        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(username))) from None
 
 
 async def forget_password(conn: Conn, *, account_id: UUID, now: datetime) -> None:

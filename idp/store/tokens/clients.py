@@ -8,6 +8,7 @@ import asyncpg
 
 from idp.errors import AlreadyThere
 from idp.model import AssuranceLevel, AuthMethod, Client
+from idp.sentences import sentence
 from idp.store.engine import Conn, Row
 from idp.store.sql import Sql, values_of
 
@@ -78,8 +79,9 @@ async def add(conn: Conn, new: Client, *, now: datetime) -> None:
 
 
 def _taken(new: Client, error: asyncpg.UniqueViolationError) -> AlreadyThere:
-    taken = f"with the id {new.id!r}" if error.constraint_name == "pk_client" else f"named {new.name!r}"
-    return AlreadyThere(f"A client {taken} exists already.")
+    if error.constraint_name == "pk_client":
+        return AlreadyThere(sentence("A client with the id %(id)s exists already.", id=repr(new.id)))
+    return AlreadyThere(sentence("A client named %(name)s exists already.", name=repr(new.name)))
 
 
 async def lock(conn: Conn, *, client_id: str) -> Client | None:

@@ -18,6 +18,7 @@ from idp.model import OPERATOR
 from idp.oidc import errors
 from idp.oidc.params import once
 from idp.oidc.userinfo import bearer
+from idp.sentences import Sentence
 from idp.web.api import problems
 from idp.web.api.endpoints import Asked, Done, Endpoint
 from idp.web.api.problems import API, Mistake, Refused, problem, refusal
@@ -135,7 +136,7 @@ async def _once(request: Request, endpoint: Endpoint, asked: Asked, who: Caller,
 
 def _kept(endpoint: Endpoint, done: Done) -> bytes:
     """What is told again: the answer without its secrets, which are given once, and the address of what was made."""
-    body: Any = msgspec.to_builtins(done.body)
+    body: Any = msgspec.to_builtins(done.body, enc_hook=_text)
     if isinstance(body, dict) and (given := [name for name in endpoint.secrets if body.get(name) is not None]):
         body = {**body, **dict.fromkeys(given), "given_once": given}
     return msgspec.json.encode({"body": body, "etag": done.etag, "at": done.at})
@@ -156,4 +157,13 @@ def _said(request: Request, endpoint: Endpoint, done: Done, *, status: int | Non
         headers["Location"] = base_path(idp_of(request)) + API + done.at
     if endpoint.answers is None:
         return Response(None, 204, headers)
-    return Response(msgspec.json.encode(done.body), status or endpoint.status, headers, "application/json")
+    return Response(
+        msgspec.json.encode(done.body, enc_hook=_text), status or endpoint.status, headers, "application/json"
+    )
+
+
+def _text(value: object) -> str:
+    """A sentence as the text that it is."""
+    if not isinstance(value, Sentence):
+        raise TypeError(f"{type(value).__name__} is not in the document of the API")
+    return str(value)

@@ -1,7 +1,7 @@
 """The door of the console's pages: who comes in, what their forms say, where they go on. Nothing is done here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from idp.flows.people import console
 from idp.flows.people.console import Staff, Stranger
 from idp.model import Role
 from idp.policy import Act
+from idp.sentences import Json, read, written
 from idp.web.answers import page, see_other, trouble
 from idp.web.door import Form, idp_of, own_form, visitor
 from idp.web.home import SIGN_OUT_PATH
@@ -45,7 +46,7 @@ class Said:
     """
 
     typed: Mapping[str, str] = field(default_factory=dict, repr=False)
-    wrong: str = ""
+    wrong: tuple[str, ...] = ()
     done: str = ""
     once: str = field(default="", repr=False)
     follows: tuple[str, ...] = ()
@@ -122,13 +123,17 @@ def said(request: Request) -> Said:
     told = json.loads(note.typed)
     return Said(
         typed=told.get("typed", {}),
-        wrong=told.get("wrong", ""),
+        wrong=_told(told.get("wrong", ())),
         done=told.get("done", ""),
         once=note.codes[0] if note.codes else "",
-        follows=tuple(told.get("follows", ())),
+        follows=_told(told.get("follows", ())),
         waiting=told.get("waiting", False),
         status=note.status,
     )
+
+
+def _told(sentences: Sequence[Json]) -> tuple[str, ...]:
+    return tuple(each for one in sentences if isinstance(each := read(one), str))
 
 
 def done(
@@ -136,7 +141,7 @@ def done(
 ) -> Response:
     """303 to a page that says what was done, and shows what is shown once."""
     told = _fitting(
-        *({"done": sentence, "follows": [each[:300] for each in follows[:most]]} for most in range(8, -1, -1))
+        *({"done": sentence, "follows": [written(each) for each in follows[:most]]} for most in range(8, -1, -1))
     )
     return see(request, url(request, path), Note(200, typed=told, codes=() if once is None else (once,)))
 
@@ -144,8 +149,12 @@ def done(
 def refused(request: Request, form: Form, error: IdpError) -> Response:
     """303 to the page of the form, which says why and has what was typed. Raises what is no fault of the form."""
     status = _status(error)
-    wrong = str(error)
-    told = _fitting({"typed": _short(form.fields), "wrong": wrong}, {"wrong": wrong}, {"wrong": wrong[:300]})
+    wrong = [written(each) for each in error.problems]
+    told = _fitting(
+        {"typed": _short(form.fields), "wrong": wrong},
+        *({"wrong": wrong[:most]} for most in range(len(wrong), 0, -1)),
+        {"wrong": [error.problems[0][:300]]},
+    )
     return see(request, request.url.path, Note(status, typed=told))
 
 

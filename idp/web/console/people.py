@@ -174,7 +174,7 @@ def _sections(found: Shown, *, trail: str, trying: str) -> Sequence[Section]:
             Fact(mark("Language"), (Cell(account.locale or ""),)),
             Fact(mark("Added"), (Cell(at=account.created_at),)),
             Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
-            Fact(mark("What makes them wait"), tuple(Cell(each) for each in found.waits)),
+            Fact(mark("What makes them wait"), tuple(Cell(each, ours=True) for each in found.waits)),
             Fact(mark("Links that work"), tuple(Cell(one.purpose.value) for one in found.links)),
         ),
     )

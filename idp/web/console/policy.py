@@ -96,7 +96,7 @@ async def try_text(request: Request) -> Response:
         request,
         staff,
         text,
-        said=" ".join(tried.problems),
+        said=tried.problems,
         follows=(*tried.consequences, *rows),
         same=not tried.problems and not rows,
     )
@@ -104,7 +104,13 @@ async def try_text(request: Request) -> Response:
 
 
 def _trying(
-    request: Request, staff: Staff, text: str, *, said: str = "", follows: Sequence[str] = (), same: bool = False
+    request: Request,
+    staff: Staff,
+    text: str,
+    *,
+    said: Sequence[str] = (),
+    follows: Sequence[str] = (),
+    same: bool = False,
 ) -> Edit:
     about = mark("You see its mistakes, and what it would change here. Nothing is changed by trying.")
     return Edit(
@@ -163,7 +169,7 @@ async def rotate(request: Request) -> Response:
     try:
         await rotate_keys(idp_of(request), early=bool(form.get("early")))
     except TooEarly as error:
-        return refused(request, form, NotAcceptable(str(error)))
+        return refused(request, form, NotAcceptable(*error.problems))
     except IdpError as error:
         return missing(request, error)
     return done(request, POLICY_PATH, mark("Tokens are signed with the next keys from now on."))

@@ -70,12 +70,13 @@ async def trail(request: Request) -> Response:
         return staff
     idp, given, here = idp_of(request), asked(request), url(request, AUDIT_PATH)
     entries: Sequence[Entry] = ()
-    following, wrong = None, ""
+    following = None
+    wrong: tuple[str, ...] = ()
     try:
         found = await audit_page(idp, _search(given), after=given.get("after") or None, limit=PAGE)
         entries, following = found.entries, found.after
     except (NotThere, NotAcceptable) as error:
-        wrong = str(error)
+        wrong = tuple(error.problems)
     kept = {name: given[name] for name in ("q", "person") if given.get(name)}
     shown = Listing(
         frame=frame(request, staff),

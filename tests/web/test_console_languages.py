@@ -1,0 +1,143 @@
+"""What the console says of a change, in the language of who looks; commands and the API go on in English."""
+
+import html
+import json
+
+import pytest
+
+from idp.catalogue import translations
+from idp.flows.operate.client_changes import edit_client
+from idp.flows.operate.editing import edit_person
+from idp.flows.operate.finding import find_user
+from idp.flows.operate.leaving import remove_person
+from idp.flows.operate.people import NotAcceptable
+from idp.sentences import Sentence, either, listed, plural, read, sentence, written
+from idp.web.pages.render import said
+from tests.web.test_console import come_in, give, of
+from tests.world.provider import Browser, Provider
+
+SPOKEN = ["es", "et"]
+
+
+@pytest.fixture
+async def browser(provider: Provider) -> Browser:
+    """Of alice, an administrator."""
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    return browser
+
+
+async def _send(provider: Provider, browser: Browser, path: str, **typed: str) -> str:
+    page = await browser.get(path)
+    if "/i/" in str(page.url):
+        await browser.submit("/totp", code=provider.totp("alice"))
+    page = await browser.submit(path, **typed)
+    return html.unescape(page.text)
+
+
+async def _speak(provider: Provider, language: str) -> None:
+    await edit_person(provider.idp, "alice", {"locale": language})
+
+
+def _said(language: str, text: str) -> str:
+    return str(html.unescape(str(said(text, translations(language)))))
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+async def test_what_follows_is_said_in_the_language_of_who_looks(
+    provider: Provider, browser: Browser, language: str
+) -> None:
+    path = await of(provider, "bob")
+    would = await edit_person(provider.idp, "bob", {"username": "robert", "groups": ["desk"]}, dry_run=True)
+    assert len(would.consequences) > 2
+    await _speak(provider, language)
+    page = await _send(provider, browser, f"{path}/edit", username="robert")
+    assert _said(language, would.consequences[0]) in page
+    page = await _send(provider, browser, f"{path}/groups", **{"group-desk": "on"})
+    for each in would.consequences[1:]:
+        assert isinstance(each, Sentence)
+        assert _said(language, each) in page
+        assert each not in page
+    page = html.unescape((await browser.get(f"{path}/remove")).text)
+    for each in (await remove_person(provider.idp, "robert", dry_run=True)).consequences:
+        assert _said(language, each) in page
+        assert each not in page
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+@pytest.mark.parametrize(
+    ("change", "typed", "problem"),
+    [
+        ("edit", {"username": "a b"}, "A username has no spaces and no control characters."),
+        ("edit", {"username": "alice"}, "A user named 'alice' exists already."),
+        ("edit", {"email": "nowhere"}, "The e-mail address cannot be used: it must look like ada@example.com."),
+        ("recover", {"reason": " "}, "The reason has 1 to 200 printable characters."),
+    ],
+)
+async def test_a_refusal_is_said_in_the_language_of_who_typed(
+    provider: Provider, browser: Browser, language: str, change: str, typed: dict[str, str], problem: str
+) -> None:
+    path = f"{await of(provider, 'bob')}/{change}"
+    assert problem in _text(await _send(provider, browser, path, **typed))
+    await _speak(provider, language)
+    page = _text(await _send(provider, browser, path, **typed))
+    assert problem not in page
+    assert (await find_user(provider.idp, "bob")).account.username == "bob"
+
+
+def _text(page: str) -> str:
+    return page.replace("<bdi>", "").replace("</bdi>", "")
+
+
+async def test_a_command_is_named_at_a_shell_and_by_nobody_else(provider: Provider, browser: Browser) -> None:
+    await browser.get("/admin/people")
+    page = await _send(provider, browser, "/admin/people/invite", username="bob")
+    assert "`idp" not in page
+    assert "their page gives them a link" in page
+
+
+async def test_what_follows_for_an_application_is_said_in_every_language(provider: Provider) -> None:
+    would = await edit_client(
+        provider.idp, "bank", {"name": "Bank of Ada", "groups": [], "rotate_refresh": False}, dry_run=True
+    )
+    assert would.consequences[-1] == "People see the name 'Bank of Ada'; what they agreed to stays."
+    for each in would.consequences:
+        assert isinstance(each, Sentence)
+        assert len({each, *(_said(language, each) for language in SPOKEN)}) == 3
+    with pytest.raises(NotAcceptable) as refused:
+        await edit_client(provider.idp, "bank", {"redirect_uris": ("http://evil.example/#x",), "scopes": ("what",)})
+    assert len(refused.value.problems) == 2
+    for problem in refused.value.problems:
+        assert len({_text(_said(language, problem)) for language in ("en", *SPOKEN)}) == 3
+
+
+def test_a_sentence_is_its_english_and_survives_an_address() -> None:
+    all_of_them = (
+        sentence("They may use %(client)s.", client="<b>%(x)s 100 %"),
+        sentence("The phone number cannot be used: %(why)s.", why=listed([sentence("it repeats itself"), "x", "y"])),
+        sentence("%(who)s is here", who=either(["a", "b", "c"])),
+        plural("They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", 1),
+        plural("They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", 5),
+        "as it is, 100 %",
+    )
+    assert [str(each) for each in all_of_them] == [
+        "They may use <b>%(x)s 100 %.",
+        "The phone number cannot be used: it repeats itself, x, y.",
+        "a or b or c is here",
+        "They are signed out of 1 browser.",
+        "They are signed out of 5 browsers.",
+        "as it is, 100 %",
+    ]
+    for each in all_of_them:
+        again = read(json.loads(json.dumps(written(each))))
+        assert again == each
+        assert isinstance(again, str)
+        assert _said("es", again) == _said("es", each)
+    assert "&lt;b&gt;" in said(all_of_them[0], translations("et"))
+    assert "5 navegadores" in _said("es", all_of_them[4])
+
+
+async def test_without_a_language_of_theirs_it_is_english(provider: Provider, browser: Browser) -> None:
+    page = await _send(provider, browser, f"{await of(provider, 'bob')}/edit", username="robert")
+    assert "They sign in as robert from now on" in _text(page)
