@@ -1,7 +1,7 @@
 """What the console says of a change, in the language of who looks; commands and the API go on in English."""
 
-import html
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable
 from idp.sentences import Sentence, either, listed, plural, read, sentence, written
 from idp.web.pages.render import said
-from tests.web.test_console import come_in, give, of
+from tests.world.console import opened, page_of, signed_in, text_of
 from tests.world.provider import Browser, Provider
 
 SPOKEN = ["es", "et"]
@@ -21,45 +21,40 @@ SPOKEN = ["es", "et"]
 
 @pytest.fixture
 async def browser(provider: Provider) -> Browser:
-    """Of alice, an administrator."""
-    await give(provider, "admins")
-    browser = provider.browser()
-    await come_in(provider, browser)
-    return browser
+    """Ada's, an administrator's."""
+    return await signed_in(provider)
 
 
-async def _send(provider: Provider, browser: Browser, path: str, **typed: str) -> str:
-    page = await browser.get(path)
-    if "/i/" in str(page.url):
-        await browser.submit("/totp", code=provider.totp("alice"))
-    page = await browser.submit(path, **typed)
-    return html.unescape(page.text)
+async def _send(provider: Provider, browser: Browser, path: str, typed: dict[str, str]) -> str:
+    await opened(provider, browser, path)
+    fields: dict[str, Any] = {**typed}
+    return text_of(await browser.submit(path, **fields))
 
 
 async def _speak(provider: Provider, language: str) -> None:
-    await edit_person(provider.idp, "alice", {"locale": language})
+    await edit_person(provider.idp, "ada", {"locale": language})
 
 
 def _said(language: str, text: str) -> str:
-    return str(html.unescape(str(said(text, translations(language)))))
+    return text_of(str(said(text, translations(language))))
 
 
 @pytest.mark.parametrize("language", SPOKEN)
 async def test_what_follows_is_said_in_the_language_of_who_looks(
     provider: Provider, browser: Browser, language: str
 ) -> None:
-    path = await of(provider, "bob")
+    path = await page_of(provider, "bob")
     would = await edit_person(provider.idp, "bob", {"username": "robert", "groups": ["desk"]}, dry_run=True)
     assert len(would.consequences) > 2
     await _speak(provider, language)
-    page = await _send(provider, browser, f"{path}/edit", username="robert")
+    page = await _send(provider, browser, f"{path}/edit", {"username": "robert"})
     assert _said(language, would.consequences[0]) in page
-    page = await _send(provider, browser, f"{path}/groups", **{"group-desk": "on"})
+    page = await _send(provider, browser, f"{path}/groups", {"group-desk": "on"})
     for each in would.consequences[1:]:
         assert isinstance(each, Sentence)
         assert _said(language, each) in page
         assert each not in page
-    page = html.unescape((await browser.get(f"{path}/remove")).text)
+    page = text_of(await opened(provider, browser, f"{path}/remove"))
     for each in (await remove_person(provider.idp, "robert", dry_run=True)).consequences:
         assert _said(language, each) in page
         assert each not in page
@@ -78,21 +73,16 @@ async def test_what_follows_is_said_in_the_language_of_who_looks(
 async def test_a_refusal_is_said_in_the_language_of_who_typed(
     provider: Provider, browser: Browser, language: str, change: str, typed: dict[str, str], problem: str
 ) -> None:
-    path = f"{await of(provider, 'bob')}/{change}"
-    assert problem in _text(await _send(provider, browser, path, **typed))
+    path = f"{await page_of(provider, 'bob')}/{change}"
+    assert problem in await _send(provider, browser, path, typed)
     await _speak(provider, language)
-    page = _text(await _send(provider, browser, path, **typed))
+    page = await _send(provider, browser, path, typed)
     assert problem not in page
     assert (await find_user(provider.idp, "bob")).account.username == "bob"
 
 
-def _text(page: str) -> str:
-    return page.replace("<bdi>", "").replace("</bdi>", "")
-
-
 async def test_a_command_is_named_at_a_shell_and_by_nobody_else(provider: Provider, browser: Browser) -> None:
-    await browser.get("/admin/people")
-    page = await _send(provider, browser, "/admin/people/invite", username="bob")
+    page = await _send(provider, browser, "/admin/people/invite", {"username": "bob"})
     assert "`idp" not in page
     assert "their page gives them a link" in page
 
@@ -109,7 +99,7 @@ async def test_what_follows_for_an_application_is_said_in_every_language(provide
         await edit_client(provider.idp, "bank", {"redirect_uris": ("http://evil.example/#x",), "scopes": ("what",)})
     assert len(refused.value.problems) == 2
     for problem in refused.value.problems:
-        assert len({_text(_said(language, problem)) for language in ("en", *SPOKEN)}) == 3
+        assert len({_said(language, problem) for language in ("en", *SPOKEN)}) == 3
 
 
 def test_a_sentence_is_its_english_and_survives_an_address() -> None:
@@ -139,5 +129,5 @@ def test_a_sentence_is_its_english_and_survives_an_address() -> None:
 
 
 async def test_without_a_language_of_theirs_it_is_english(provider: Provider, browser: Browser) -> None:
-    page = await _send(provider, browser, f"{await of(provider, 'bob')}/edit", username="robert")
-    assert "They sign in as robert from now on" in _text(page)
+    page = await _send(provider, browser, f"{await page_of(provider, 'bob')}/edit", {"username": "robert"})
+    assert "They sign in as robert from now on" in page
