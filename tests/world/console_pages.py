@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from idp.sentences import sentence
 from idp.web.console.overview import chart
 from idp.web.pages.console import (
     NO,
@@ -208,6 +209,8 @@ EDIT = Edit(
     ),
     version="1",
 )
+NOBODY = sentence("There is no user named %(name)s.", name="'nobody'")
+LONG_NAME = sentence("A name has 1 to %(longest)s printable characters.", longest=200)
 REMOVE = Edit(
     frame=FRAME,
     title="Remove",
@@ -273,7 +276,7 @@ CONSOLE: Mapping[str, Page] = {
         PEOPLE, rows=(), count=0, search="nobody", following=None, done="The person is removed."
     ),
     "console-trail": TRAIL,
-    "console-trail-wrong": replace(TRAIL, rows=(), said="There is no user named 'nobody'."),
+    "console-trail-wrong": replace(TRAIL, rows=(), said=(NOBODY,)),
     "console-event": EVENT,
     "console-explain": EXPLAIN,
     "console-explain-answer": replace(EXPLAIN, sections=ANSWER),
@@ -288,15 +291,21 @@ CONSOLE: Mapping[str, Page] = {
     ),
     "console-policy": POLICY,
     "console-edit": EDIT,
-    "console-edit-wrong": replace(EDIT, said="A name has 1 to 200 printable characters."),
+    "console-edit-wrong": replace(EDIT, said=(LONG_NAME,)),
     "console-edit-meanwhile": replace(
         EDIT,
-        said="Somebody changed this meanwhile. See how it is now, and try again.",
+        said=(sentence("Somebody else changed %(who)s meanwhile: look at them again, then go on.", who="ada"),),
         now=(("Name", "Maria Silva"), ("Email address", "–")),
     ),
     "console-edit-late": replace(EDIT, waiting=True),
     "console-remove": REMOVE,
-    "console-remove-never": replace(REMOVE, said="This is the last administrator."),
+    "console-remove-never": replace(REMOVE, said=(
+            sentence(
+                "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
+                " of the provider's machine.",
+                who="ada",
+            ),
+        ),),
     "console-try": TRY,
     "console-long-people": replace(
         PEOPLE,

@@ -122,14 +122,14 @@ class Kind(Generic[Key, Thing]):
         return done(request, back, made.sentence, follows=made.follows, once=made.once)
 
 
-async def _follows(idp: Idp, change: Change[Key, Thing], which: Key) -> tuple[Sequence[str], Sequence[str]]:
+async def _follows(idp: Idp, change: Change[Key, Thing], which: Key) -> tuple[Sequence[str], tuple[str, ...]]:
     """What would follow; or nothing, and why this is not to be done to it by anybody in the console."""
     if change.follows is None:
         return (), ()
     try:
         return tuple(await change.follows(idp, which)), ()
     except NotPermitted as error:
-        return (), error.problems
+        return (), tuple(error.problems)
 
 
 def again(one: Input, told: Said) -> Input:

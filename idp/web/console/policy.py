@@ -108,7 +108,7 @@ def _trying(
     staff: Staff,
     text: str,
     *,
-    said: Sequence[str] = (),
+    said: tuple[str, ...] = (),
     follows: Sequence[str] = (),
     same: bool = False,
 ) -> Edit:

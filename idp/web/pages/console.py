@@ -62,7 +62,7 @@ class Listing:
     csv: str | None = None
     acts: Sequence[Link] = ()
     done: str = ""
-    said: Sequence[str] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Edit:
     version: str = ""
     now: Sequence[tuple[str, str]] = ()
     grave: bool = False
-    said: Sequence[str] = ()
+    said: tuple[str, ...] = ()
     waiting: bool = False
 
 
