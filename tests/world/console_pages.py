@@ -281,7 +281,7 @@ CONSOLE: Mapping[str, Page] = {
     "console-explain": EXPLAIN,
     "console-explain-answer": replace(EXPLAIN, sections=ANSWER),
     "console-explain-wrong": replace(
-        EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said="There is no user named 'maria'.")
+        EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said=(NOBODY,))
     ),
     "console-person": PERSON,
     "console-person-link": replace(

@@ -36,13 +36,13 @@ async def explain(request: Request) -> Response:
         return staff
     idp = idp_of(request)
     given = {name: value.strip()[:_LONGEST] for name, value in query(request) if storable(value)}
-    wrong = ""
+    wrong: tuple[str, ...] = ()
     sections: Sequence[Section] = ()
     if given:
         try:
             sections = tuple(_sections(given, await try_sign_in(idp, _asked(given))))
         except (NotThere, NotAcceptable) as error:
-            wrong = str(error)
+            wrong = tuple(error.problems)
         except IdpError as error:
             return missing(request, error)
     form = Query(

@@ -106,7 +106,7 @@ class Query:
     about: str
     button: str
     inputs: Sequence[Input]
-    said: str = ""
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
