@@ -31,7 +31,7 @@ async def _asked(browser: Browser, **typed: str) -> httpx.Response:
 
 
 def _text(page: httpx.Response) -> str:
-    return " ".join(html.unescape(re.sub("<[^>]+>", " ", page.text)).split())
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", re.sub("</?bdi>", "", page.text))).split())
 
 
 async def test_it_is_offered_beside_the_policy_and_explains_nothing_by_itself(browser: Browser) -> None:

@@ -62,7 +62,7 @@ async def explain(request: Request) -> Response:
 def _asked(given: Mapping[str, str]) -> Asked:
     age = given.get("max_age", "")
     if age and not (age.isascii() and age.isdecimal() and len(age) < 12 and int(age) <= _YEARS):
-        raise NotAcceptable("max_age is a number of seconds, ten years at most.")
+        raise NotAcceptable(sentence("max_age is a number of seconds, ten years at most."))
     return Asked(
         username=given.get("username") or None,
         client=given.get("client") or None,
