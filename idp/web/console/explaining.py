@@ -19,6 +19,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.trying import Asked, Tried, try_sign_in
 from idp.flows.people.console import EXPLAIN_PATH, POLICY_PATH
 from idp.oidc.strictjson import storable
+from idp.sentences import sentence
 from idp.web.console.door import come_in, frame, missing, show
 from idp.web.door import idp_of, query
 from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Input, Link, Query, Section
