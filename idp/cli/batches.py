@@ -64,6 +64,7 @@ def add_from(table: Path, *, mail: bool, out: Path | None, skip_wrong: bool, dry
             for name, each in links.items()
         ],
         "there": done.there,
+        "waiting": done.waiting,
         "wrong": [{"line": each.line, "username": each.username, "why": each.why} for each in done.wrong],
         "mailed": mail,
         "dry_run": dry_run,
@@ -92,7 +93,10 @@ def _write(out: Path, invited: "Sequence[Invited]") -> None:
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise IdpError(f"{out} is there already, and may hold links that work: name another file.") from None
+        raise IdpError(
+            f"{out} is there already, and may hold links that work: name another file. Whoever it was written for, and"
+            " is there, stays as they are."
+        ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
@@ -119,4 +123,9 @@ def _lines(done: "Batch", *, mail: bool, out: Path | None, dry_run: bool) -> lis
             ]
     if done.there:
         lines.append(f"There already, and as they were: {', '.join(done.there)}.")
+    if done.waiting:
+        lines.append(
+            f"Of these have set no password yet: {', '.join(done.waiting)}. Whoever has no link that works gets another"
+            " with `idp user invite NAME`."
+        )
     return lines

@@ -34,7 +34,7 @@ from idp.policy import Act
 from idp.sms.phone import Phone
 from idp.store import audits
 from idp.store.batches import BATCH
-from idp.store.people import arrivals
+from idp.store.people import arrivals, newcomers
 from idp.store.people import links as store_links
 from idp.store.people.arrivals import Arrival, Enrolled
 
@@ -55,13 +55,15 @@ class Mistake:
 class Batch:
     """Who was invited, whose username was there already, and what is wrong; `done`: it was stored.
 
-    With a mistake nobody is, unless wrong lines were to be left out. Who was there is as they were.
+    With a mistake nobody is, unless wrong lines were to be left out. Who was there is as they were; of them are
+    `waiting` those who have set no password yet: if their link was lost, with a process that was killed, they need one.
     """
 
     invited: tuple[Invited, ...]
     there: tuple[str, ...]
     wrong: tuple[Mistake, ...]
     done: bool
+    waiting: tuple[str, ...] = ()
 
 
 async def invite_many(
@@ -99,10 +101,18 @@ async def invite_many(
         new = [each.account for each in wanted.values() if each.account.id in would]
         known = wanted.keys() - {one.username for one in new}
         until = now + idp.policy.links.invite
-        return Batch(tuple(Invited(one, until, None) for one in new), tuple(sorted(known)), tuple(wrong), done=False)
+        invited: Sequence[Invited] = [Invited(one, until, None) for one in new]
+        return await _told(idp, invited, sorted(known), wrong, done=False)
     invited = await _store(idp, list(wanted.values()), mail=mail, keep=keep, now=now)
     there = sorted(wanted.keys() - {each.account.username for each in invited})
-    return Batch(tuple(invited), tuple(there), tuple(wrong), done=True)
+    return await _told(idp, invited, there, wrong, done=True)
+
+
+async def _told(
+    idp: Idp, invited: Sequence[Invited], there: Sequence[str], wrong: Sequence[Mistake], *, done: bool
+) -> Batch:
+    waiting = await newcomers.waiting(idp.db, usernames=there) if there else ()
+    return Batch(tuple(invited), tuple(there), tuple(wrong), done=done, waiting=waiting)
 
 
 async def _store(

@@ -1,5 +1,6 @@
 """People who set up an account that nobody has used yet: the mailbox proved, the first password, the end of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,8 @@ SET password_hash = :password_hash, updated_at = :now,
     username = CASE WHEN provisional_until IS NULL THEN username ELSE :username END
 WHERE id = :account_id AND password_hash IS NULL
 RETURNING id""")
+_WAITING = Sql("""
+SELECT username FROM account WHERE username = ANY (:usernames) AND password_hash IS NULL ORDER BY username""")
 _FORGET = Sql("""
 UPDATE account SET password_hash = NULL, password_until = NULL, updated_at = :now WHERE id = :account_id""")
 # An account that is nobody's yet, or the one that has this verified address: each gets the link that is for it. The
@@ -119,6 +122,11 @@ async def set_first_password(conn: Conn, *, account_id: UUID, username: str, pas
         return await conn.one(_FIRST, **values) is not None
     except asyncpg.UniqueViolationError:
         raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(username))) from None
+
+
+async def waiting(conn: Conn, *, usernames: Sequence[str]) -> tuple[str, ...]:
+    """Those of these people who have set no password yet."""
+    return tuple(row["username"] for row in await conn.all(_WAITING, usernames=list(usernames)))
 
 
 async def forget_password(conn: Conn, *, account_id: UUID, now: datetime) -> None:
