@@ -2,7 +2,6 @@
 
 import os
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -135,6 +134,8 @@ def _count(counters: "Counters", rule: "Rule", mode: str) -> int:
 
 
 def _lines(table: "Spending", counters: "Counters") -> list[str]:
+    from idp.spending import denies
+
     named = ", ".join(f"{region} {country.value}" for region, country in table.countries.items())
     others = "the others are closed" if named else "no country is open"
     if table.unnamed.value == "allow":
@@ -143,7 +144,7 @@ def _lines(table: "Spending", counters: "Counters") -> list[str]:
         (
             rule.value,
             mode.value,
-            _what(table, rule),
+            denies(table, rule),
             _count(counters, rule, "enforce"),
             _count(counters, rule, "shadow"),
         )
@@ -171,26 +172,3 @@ def _lines(table: "Spending", counters: "Counters") -> list[str]:
         lines += ["", "Rules in shadow mode would have denied, in the last 24 hours:"]
         lines.append(output.table(("RULE", "COUNTRY", "COUNT"), [(e.rule, e.region or "-", e.count) for e in shadow]))
     return lines
-
-
-def _what(table: "Spending", rule: "Rule") -> str:
-    near, ratio, money = table.neighbours, table.conversion, table.money
-    return {
-        "parse": "what is no phone number",
-        "suppression": "numbers a provider called wrong, or whose owner opted out",
-        "country": "countries that are not open",
-        "line_type": "lines that are not mobile",
-        "neighbours": (
-            f"a block for {_span(near.closed)}, after {near.numbers} never-verified numbers in {_span(near.per)}"
-        ),
-        "conversion": (
-            f"never-verified numbers where under {ratio.known_only_below} % of {ratio.sends} or more are verified;"
-            f" under {ratio.closed_below} %, for {_span(ratio.closed)}"
-        ),
-        "money": f"never-verified numbers over a budget, all numbers at {100 + money.reserve} % of it",
-    }[rule.value]
-
-
-def _span(value: timedelta) -> str:
-    hours, minutes = divmod(int(value.total_seconds()) // 60, 60)
-    return f"{hours} h" if not minutes else f"{hours * 60 + minutes} min"

@@ -1,6 +1,7 @@
-"""One verdict in plain words, for `idp sms rules --explain`. Not the pages' sentences: those never tell."""
+"""Rules and one verdict in plain words, for operators. Not the sentences of people's pages: those never tell."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from idp.spending.rules import JUDGES, Allowed, Denied, Facts, decide
@@ -48,3 +49,33 @@ def in_words(verdict: Allowed | Denied) -> str:
             return f"it would not be sent, because {objection.why} ({objection.rule})"
         case never:  # pragma: no cover - for the type checker
             assert_never(never)
+
+
+def denies(table: Spending, rule: Rule) -> str:
+    """What a rule denies, with the numbers of its row, as the rest of a sentence."""
+    near, ratio, money = table.neighbours, table.conversion, table.money
+    match rule:
+        case Rule.PARSE:
+            return "what is no phone number"
+        case Rule.SUPPRESSION:
+            return "numbers a provider called wrong, or whose owner opted out"
+        case Rule.COUNTRY:
+            return "countries that are not open"
+        case Rule.LINE_TYPE:
+            return "lines that are not mobile"
+        case Rule.NEIGHBOURS:
+            return f"a block for {_span(near.closed)}, after {near.numbers} never-verified numbers in {_span(near.per)}"
+        case Rule.CONVERSION:
+            return (
+                f"never-verified numbers where under {ratio.known_only_below} % of {ratio.sends} or more are verified;"
+                f" under {ratio.closed_below} %, for {_span(ratio.closed)}"
+            )
+        case Rule.MONEY:
+            return f"never-verified numbers over a budget, all numbers at {100 + money.reserve} % of it"
+        case never:  # pragma: no cover - for the type checker
+            assert_never(never)
+
+
+def _span(value: timedelta) -> str:
+    hours, minutes = divmod(int(value.total_seconds()) // 60, 60)
+    return f"{hours} h" if not minutes else f"{hours * 60 + minutes} min"

@@ -261,6 +261,42 @@ ANSWER = (
     Section("The access token would say", text='{\n  "scope": "openid"\n}'),
 )
 
+SPENDING = Detail(
+    frame=FRAME,
+    title="Money and closed numbers",
+    ours=True,
+    back=Link("Messages", "/admin/messages"),
+    sections=(
+        Section("Money", facts=(Fact("Spent today", (Cell("7.30 / 100.00 EUR"),)),)),
+        Section(
+            "Closed blocks of numbers",
+            columns=("Block", "Country", "Closed until"),
+            rows=((Cell("0f0f0f0f0f0f", f"/admin/messages/spending/{'0f' * 32}"), Cell("EE"), Cell(at=NOW)),),
+        ),
+        Section(
+            "Rules, and what they denied in 24 hours",
+            columns=("Rule", "Mode", "Denies", "Denied", "Would have"),
+            rows=((Cell("line_type"), Cell("enforce"), Cell("lines that are not mobile"), Cell("3"), Cell("0")),),
+        ),
+        Section("What they did in 24 hours", columns=("Gateway", "Country", "Tries", "Taken", "Refused", "Failed")),
+    ),
+    acts=(Link("Ask about a number", "/admin/messages/number"),),
+)
+NUMBER = Detail(
+    frame=FRAME,
+    title="Ask about a number",
+    ours=True,
+    back=Link("Messages", "/admin/messages"),
+    query=Query(
+        action="/admin/messages/number",
+        about="Whether a code would be sent to it now, and why. Nothing is sent by asking.",
+        button="Ask",
+        inputs=(Input("phone", "Phone", "+37251234567", "With + and the country code.", "tel", required=True),),
+        secret=True,
+    ),
+    sections=(Section("What comes of it", facts=(Fact("Phone", (Cell("+372•••567"),)),)),),
+)
+
 CONSOLE: Mapping[str, Page] = {
     "console-overview": OVERVIEW,
     "console-overview-empty": replace(
@@ -283,6 +319,8 @@ CONSOLE: Mapping[str, Page] = {
     "console-explain-wrong": replace(
         EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said=(NOBODY,))
     ),
+    "console-spending": SPENDING,
+    "console-number": NUMBER,
     "console-person": PERSON,
     "console-person-link": replace(
         PERSON,

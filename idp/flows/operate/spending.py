@@ -1,5 +1,6 @@
 """What an operator sees of the spending rules: the counters, and what would happen to one number."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,10 +9,11 @@ from uuid import uuid4
 
 from idp.flows.delivery.spending import facts_of, recipient_of
 from idp.flows.idp import Idp
-from idp.flows.operate.people import parse_phone
+from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.permitting import permit
 from idp.policy import Act
-from idp.sms.phone import describe, mask
+from idp.sentences import sentence
+from idp.sms.phone import describe, mask, spelled
 from idp.spending import Country, Facts, Period, Ruling, decide, explain, in_words
 from idp.store.delivery import denials
 from idp.store.delivery.denials import Denials, Traffic
@@ -54,9 +56,11 @@ class Explained:
 
 
 async def explain_number(idp: Idp, typed: str) -> Explained:
-    """The rules one by one for this number. Nothing is booked, counted or sent."""
+    """The rules one by one for this number. Nothing is booked, counted or sent. Raises `NotAcceptable`."""
     permit(idp, Act.SEE_SENDING)
-    number = "".join(character for character in typed if character not in " -.()/")
+    number = "".join(character for character in spelled(typed) if character not in " -.()/")
+    if not re.fullmatch(r"\+?[0-9]{1,60}", number):
+        raise NotAcceptable(sentence("It must be a phone number with its country code, as in +37251234567."))
     phone = describe(number)
     recipient = recipient_of(idp, account_id=uuid4(), authenticator_id=uuid4(), number=number, phone=phone)
     facts = await facts_of(idp, recipient, phone, asks=True, now=idp.clock.now())

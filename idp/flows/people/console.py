@@ -16,6 +16,8 @@ POLICY_PATH = f"{CONSOLE_PATH}/policy"
 TRY_PATH, KEYS_PATH = f"{POLICY_PATH}/try", f"{POLICY_PATH}/keys"
 EXPLAIN_PATH = f"{POLICY_PATH}/explain"
 MESSAGES_PATH = f"{CONSOLE_PATH}/messages"
+SPENDING_PATH, NUMBER_PATH = f"{MESSAGES_PATH}/spending", f"{MESSAGES_PATH}/number"
+OPEN_NUMBER_PATH = f"{NUMBER_PATH}/open"
 AUDIT_PATH = f"{CONSOLE_PATH}/audit"
 LONGEST = 6000  # of an address, with a form that waits for a proof
 _ONE = "/[A-Za-z0-9._~-]{1,64}"
@@ -34,6 +36,9 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (TRY_PATH, (operating.POLICY_READ, operating.CLIENTS_READ)),  # it says what applications would lose
     (EXPLAIN_PATH, (operating.POLICY_READ, operating.PEOPLE_READ, operating.CLIENTS_READ)),
     (POLICY_PATH, (operating.POLICY_READ,)),
+    (f"{SPENDING_PATH}/[0-9a-f]{{1,128}}", (operating.SENDING_WRITE,)),  # one closed block of numbers
+    (OPEN_NUMBER_PATH, (operating.SENDING_WRITE,)),
+    (f"{SPENDING_PATH}|{NUMBER_PATH}", (operating.SENDING_READ,)),
     (rf"{MESSAGES_PATH}(\.csv)?", (operating.SENDING_READ,)),
     (rf"{AUDIT_PATH}(\.csv|/[0-9]{{1,18}})?", (operating.AUDIT_READ,)),
 )

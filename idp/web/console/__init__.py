@@ -9,11 +9,14 @@ from idp.flows.people.console import (
     EXPLAIN_PATH,
     KEYS_PATH,
     MESSAGES_PATH,
+    NUMBER_PATH,
+    OPEN_NUMBER_PATH,
     PEOPLE_PATH,
     POLICY_PATH,
+    SPENDING_PATH,
     TRY_PATH,
 )
-from idp.web.console import clients, events, explaining, inviting, overview, people, policy, trail
+from idp.web.console import clients, events, explaining, inviting, numbers, overview, people, policy, sending, trail
 from idp.web.console.changes import PEOPLE
 from idp.web.console.client_changes import APPLICATIONS
 
@@ -39,6 +42,13 @@ ROUTES = [
     Route(KEYS_PATH, policy.rotate, methods=["POST"]),
     Route(MESSAGES_PATH, trail.messages, methods=["GET"]),
     Route(f"{MESSAGES_PATH}.csv", trail.messages_csv, methods=["GET"]),
+    Route(SPENDING_PATH, sending.spending, methods=["GET"]),
+    Route(f"{SPENDING_PATH}/{{block}}", sending.ask_open, methods=["GET"]),
+    Route(f"{SPENDING_PATH}/{{block}}", sending.open_again, methods=["POST"]),
+    Route(NUMBER_PATH, numbers.ask_number, methods=["GET"]),
+    Route(NUMBER_PATH, numbers.explain, methods=["POST"]),
+    Route(OPEN_NUMBER_PATH, numbers.ask_unblock, methods=["GET"]),
+    Route(OPEN_NUMBER_PATH, numbers.unblock, methods=["POST"]),
     Route(AUDIT_PATH, trail.trail, methods=["GET"]),
     Route(f"{AUDIT_PATH}.csv", trail.trail_csv, methods=["GET"]),
     Route(f"{AUDIT_PATH}/{{id:int}}", events.event, methods=["GET"]),

@@ -15,13 +15,13 @@ from idp.errors import IdpError, NotThere
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.sending import deliveries_page
 from idp.flows.operate.trail import Search, audit_page, export
-from idp.flows.people.console import AUDIT_PATH, MESSAGES_PATH, PEOPLE_PATH
+from idp.flows.people.console import AUDIT_PATH, MESSAGES_PATH, NUMBER_PATH, PEOPLE_PATH, SPENDING_PATH
 from idp.store.audits import Entry
 from idp.web.console import tables
 from idp.web.console.door import come_in, frame, missing, show
 from idp.web.console.people import asked
 from idp.web.door import idp_of
-from idp.web.pages.console import Cell, Listing
+from idp.web.pages.console import Cell, Link, Listing
 from idp.web.rooms import url
 
 PAGE = 50
@@ -155,6 +155,10 @@ async def messages(request: Request) -> Response:
         here=here,
         following=f"{here}?{urlencode({'after': found.after})}" if found.after else None,
         csv=f"{here}.csv",
+        acts=(
+            Link(mark("Money and closed numbers"), url(request, SPENDING_PATH)),
+            Link(mark("Ask about a number"), url(request, NUMBER_PATH)),
+        ),
     )
     return show(request, staff, shown)
 

@@ -100,13 +100,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A form that asks for this page again, and changes nothing. `said` is why what was asked has no answer."""
+    """A form that asks for this page again, and changes nothing. `said` is why what was asked has no answer.
+
+    `secret`: what is typed is nothing for an address.
+    """
 
     action: str
     about: str
     button: str
     inputs: Sequence[Input]
     said: tuple[str, ...] = ()
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
