@@ -54,7 +54,11 @@ class NotThere(IdpError):
 
 
 class AlreadyThere(IdpError):
-    """A name an operator gave exists already."""
+    """A name an operator gave exists already; `field` is where it was given, if that is to be told."""
+
+    def __init__(self, *problems: str, field: str = "") -> None:
+        super().__init__(*problems)
+        self.field = field
 
 
 class Outdated(IdpError):

@@ -10,28 +10,11 @@ from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client
 from idp.flows.operate.trail import Search, audit_page
 from tests.world.api import add_operator, with_roles
-from tests.world.provider import PASSWORD, Browser, Provider
+from tests.world.console import opened, signed_in
+from tests.world.provider import Browser, Provider
 from tests.world.stage import lasting
 
 BANK = "/admin/applications/bank"
-
-
-async def signed_in(provider: Provider, role: str = "admins", username: str = "ada") -> Browser:
-    """Somebody with this role, at the console."""
-    await add_operator(provider, username, role)
-    browser = provider.browser()
-    await browser.get("/admin/applications")
-    await browser.submit("/password", username=username, password=PASSWORD)
-    await browser.submit("/totp", code=provider.totp(username))
-    return browser
-
-
-async def opened(provider: Provider, browser: Browser, path: str, username: str = "ada") -> int:
-    """The form at this path, with a new proof where it asks for one."""
-    page = await browser.get(path)
-    if "/i/" in str(page.url):
-        page = await browser.submit("/totp", code=provider.totp(username))
-    return page.status_code
 
 
 @pytest.fixture
@@ -99,7 +82,7 @@ async def test_what_a_role_may_not_do_is_neither_offered_nor_done(provider: Prov
     browser = await signed_in(provider, role)
     assert f"{BANK}/" not in (await browser.get(BANK)).text
     provider.clock.move(timedelta(seconds=31))
-    assert await opened(provider, browser, f"{BANK}/{change}") == 403
+    assert (await opened(provider, browser, f"{BANK}/{change}")).status_code == 403
 
 
 async def test_who_lost_their_role_meanwhile_changes_nothing(provider: Provider, browser: Browser) -> None:
@@ -127,5 +110,5 @@ async def test_a_form_of_somebody_else_is_not_obeyed(provider: Provider, browser
 async def test_an_application_that_is_not_there_has_no_pages(
     provider: Provider, browser: Browser, which: str, change: str
 ) -> None:
-    assert await opened(provider, browser, f"/admin/applications/{which}{change}") in {404, 405}
+    assert (await opened(provider, browser, f"/admin/applications/{which}{change}")).status_code in {404, 405}
     assert (await browser.post(f"/admin/applications/{which}{change}", {"csrf": "x"})).status_code in {403, 404, 405}

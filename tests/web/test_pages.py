@@ -26,6 +26,7 @@ from idp.web.pages import (
 )
 from idp.web.pages.console import Detail, Edit
 from idp.web.pages.parts import SCOPE_SENTENCES
+from idp.web.pages.registering import ClientForm
 from tests.world.sentences import sentences
 from tests.world.specimens import (
     BRAND,
@@ -106,7 +107,9 @@ every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 
 def test_every_template_is_a_page_with_a_specimen() -> None:
     written = {path.relative_to(templates_dir()).as_posix() for path in templates_dir().rglob("*.html")}
-    parts = {"base.html", "parts.html", "admin/fields.html", "admin/frame.html", "admin/parts.html"}
+    parts = {"base.html", "parts.html"} | {
+        f"admin/{name}.html" for name in ("client_fields", "fields", "frame", "parts")
+    }
     assert {page.template for page in PAGES.values()} == {name for name in written - parts if "factors/" not in name}
 
 
@@ -168,7 +171,8 @@ def test_an_error_is_said_in_the_title_in_a_summary_and_at_the_field(page: Page)
     seen, problems = outline(page), getattr(page, "problems", ())
     refused = isinstance(page, Edit) and page.said
     unanswered = isinstance(page, Detail) and page.query is not None and page.query.said
-    wrong = bool(problems or refused or unanswered)
+    mistaken = isinstance(page, ClientForm) and page.wrong
+    wrong = bool(problems or refused or unanswered or mistaken)
     assert html(page).count("<title>Error: ") == wrong
     assert [a.get("role") for a in seen.all("div")].count("alert") == wrong
     for field in {problem.field for problem in problems} - {None}:

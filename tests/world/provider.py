@@ -57,6 +57,7 @@ class _Forms(HTMLParser):
         super().__init__()
         self.forms: list[HtmlForm] = []
         self.buttons: list[tuple[str, str, str]] = []
+        self._in_text = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -66,6 +67,25 @@ class _Forms(HTMLParser):
             checked = "checked" in given
             made = Field(given.get("name", ""), given.get("value", ""), given.get("type", "text"), checked)
             self.forms[-1].fields.append(made)
+        elif tag in {"textarea", "select"} and self.forms:
+            self.forms[-1].fields.append(Field(given.get("name", ""), "", tag, False))
+        elif tag == "option" and self.forms and self.forms[-1].fields:
+            # The first one, where none is selected.
+            last = self.forms[-1].fields[-1]
+            if last.kind == "select" and ("selected" in given or not last.checked):
+                self.forms[-1].fields[-1] = Field(last.name, given.get("value", ""), "select", True)
+        self._in_text = tag == "textarea"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_text:
+            last = self.forms[-1].fields[-1]
+            # HTML 13.1.2.5: a newline at the beginning is none
+            self.forms[-1].fields[-1] = replace(
+                last, value=last.value + (data if last.value else data.removeprefix("\n"))
+            )
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_text = self._in_text and tag != "textarea"
 
 
 def forms(html: str) -> list[HtmlForm]:

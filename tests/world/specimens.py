@@ -78,6 +78,7 @@ from idp.web.pages import (
     Who,
     Why,
 )
+from tests.world.client_pages import APPLICATIONS
 from tests.world.console_pages import CONSOLE
 
 NOW = datetime(2026, 11, 22, 19, 45, tzinfo=UTC)
@@ -741,4 +742,5 @@ PAGES: dict[str, Page] = {
     "message-shut-until": Message(outcome=Outcome.SHUT, home="/account", until=NOW + timedelta(hours=20)),
     "message-bare": Message(outcome=Outcome.CLOSE),
     **CONSOLE,
+    **APPLICATIONS,
 }

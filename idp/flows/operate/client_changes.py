@@ -57,12 +57,19 @@ def as_seen(client: Client, expected: str | None) -> None:
 
 
 async def edit_client(
-    idp: Idp, name_or_id: str, changes: Mapping[str, Any], *, expected: str | None = None, dry_run: bool = False
+    idp: Idp,
+    name_or_id: str,
+    changes: Mapping[str, Any],
+    *,
+    expected: str | None = None,
+    dry_run: bool = False,
+    secret: str | None = None,
 ) -> ChangedClient:
     """Change these fields of `NewClient`; every process hears of it. Raises what `add_client` does, and `NotThere`.
 
     The client id stays, and so does the secret as long as the client authenticates by one. `expected` is the version
     that the operator saw: if it is another now, `Outdated` is raised. A `dry_run` changes nothing and shows no secret.
+    `secret` is the one that it gets where it needs one: of full entropy, or None for a random one.
     """
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
@@ -73,13 +80,13 @@ async def edit_client(
         after = parse(_described(before, changes), idp.policy, kept=before)
         permit(idp, Act.CHANGE_CLIENTS, scopes=after.scopes)
         after = replace(after, **{name: getattr(before, name) for name in _KEPT})
-        secret = None
+        given, secret = secret, None
         if after.auth_method not in WITH_SECRET:
             after = replace(
                 after, secret_hash=None, old_secret_hash=None, old_secret_until=None, old_secret_used_at=None
             )
         elif after.secret_hash is None:
-            secret = random_token()
+            secret = given or random_token()
             after = replace(after, secret_hash=digest(secret))
         done = ChangedClient(before, after, tuple(_consequences(before, after)), None if dry_run else secret)
         if done.changed and not dry_run:

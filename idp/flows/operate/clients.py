@@ -28,12 +28,15 @@ class Registered:
     secret: str | None = field(repr=False)
 
 
-async def add_client(idp: Idp, new: NewClient) -> Registered:
-    """Register a client. Raises `NotAcceptable` or `AlreadyThere`."""
+async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> Registered:
+    """Register a client. Raises `Misdescribed` or `AlreadyThere`.
+
+    `secret` is the one that it gets if it has one: of full entropy, or None for a random one.
+    """
     permit(idp, Act.CHANGE_CLIENTS)
     client = parse(new, idp.policy)
     permit(idp, Act.CHANGE_CLIENTS, scopes=client.scopes)
-    secret = random_token() if client.auth_method in WITH_SECRET else None
+    secret = (secret or random_token()) if client.auth_method in WITH_SECRET else None
     if secret is not None:
         client = replace(client, secret_hash=digest(secret))
     now = idp.clock.now()

@@ -1,7 +1,7 @@
 """What may be registered of a client: described by an operator, read whole, every mistake told at once. No database."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,17 @@ WITH_SECRET = frozenset({AuthMethod.BASIC, AuthMethod.POST})
 ASSERTION_AUDIENCES = ("any", "issuer")
 _NO_ALGORITHM = mark("%(given)s is no signature algorithm here: there are %(allowed)s.")
 _NO_AUDIENCE = mark("%(given)s is no audience of assertions here: there are %(allowed)s.")
+
+At = Callable[[str], Wrong]
+"""Takes mistakes down that are in this field of `NewClient`."""
+
+
+class Misdescribed(NotAcceptable):
+    """What cannot be registered, every mistake in a sentence; `at` has each with its field of `NewClient`."""
+
+    def __init__(self, at: Sequence[tuple[str, str]]) -> None:
+        super().__init__(*dict.fromkeys(sentence for _, sentence in at))
+        self.at = tuple(dict.fromkeys(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +72,35 @@ class NewClient:
 
 
 def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Client:
-    """The client that this describes. Raises `NotAcceptable` with every mistake in it.
+    """The client that this describes. Raises `Misdescribed` with every mistake in it.
 
     What was `kept` from before may be unknown to today's policy: that is no reason to refuse another change.
     """
-    problems: list[str] = []
-    wrong = problems.append
-    method = _method(new, wrong)
-    kinds = _grant_types(new, method, wrong)
-    _check_uris(new, kinds, wrong)
+    mistakes: list[tuple[str, str]] = []
+
+    def at(field: str) -> Wrong:
+        return lambda sentence: mistakes.append((field, sentence))
+
+    method = _method(new, at)
+    kinds = _grant_types(new, method, at("grant_types"))
+    _check_uris(new, kinds, at)
     if method is AuthMethod.NONE and not new.require_pkce:
-        wrong(sentence("A public client needs PKCE (RFC 9700 2.1.1)."))
-    for given, allowed, what in (
-        (new.signing_alg, ALGORITHMS, _NO_ALGORITHM),
-        (new.userinfo_alg or ALGORITHMS[0], ALGORITHMS, _NO_ALGORITHM),
-        (new.assertion_audience, ASSERTION_AUDIENCES, _NO_AUDIENCE),
+        at("require_pkce")(sentence("A public client needs PKCE (RFC 9700 2.1.1)."))
+    for field, given, allowed, what in (
+        ("signing_alg", new.signing_alg, ALGORITHMS, _NO_ALGORITHM),
+        ("userinfo_alg", new.userinfo_alg or ALGORITHMS[0], ALGORITHMS, _NO_ALGORITHM),
+        ("assertion_audience", new.assertion_audience, ASSERTION_AUDIENCES, _NO_AUDIENCE),
     ):
         if given not in allowed:
-            wrong(sentence(what, given=repr(given), allowed=" and ".join(allowed)))
+            at(field)(sentence(what, given=repr(given), allowed=" and ".join(allowed)))
     client = Client(
-        id=_client_id(new.client_id, wrong),
-        name=_name(new.name, wrong),
+        id=_client_id(new.client_id, at("client_id")),
+        name=_name(new.name, at("name")),
         auth_method=method,
         redirect_uris=new.redirect_uris,
         post_logout_redirect_uris=new.post_logout_redirect_uris,
         grant_types=kinds,
-        scopes=(scopes := _scopes(new, policy, kinds, wrong, kept=frozenset() if kept is None else kept.scopes)),
+        scopes=(scopes := _scopes(new, policy, kinds, at("scopes"), kept=frozenset() if kept is None else kept.scopes)),
         require_pkce=new.require_pkce,
         first_party=new.first_party,
         native=new.native,
@@ -95,19 +109,23 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
         rotate_refresh=new.rotate_refresh,
         assertion_audience=new.assertion_audience,
         jwks=new.jwks,
-        audience=client_fields.parse_audience(new.audience, wrong),
-        id_token_claims=client_fields.parse_id_token_claims(new.id_token_claims, scopes, wrong),
-        groups=client_fields.parse_groups(new.groups, policy, wrong, kept=frozenset() if kept is None else kept.groups),
-        origins=client_fields.parse_origins(new.origins, wrong),
+        audience=client_fields.parse_audience(new.audience, at("audience")),
+        id_token_claims=client_fields.parse_id_token_claims(new.id_token_claims, scopes, at("id_token_claims")),
+        groups=client_fields.parse_groups(
+            new.groups, policy, at("groups"), kept=frozenset() if kept is None else kept.groups
+        ),
+        origins=client_fields.parse_origins(new.origins, at("origins")),
         home_uri=new.home_uri or None,
         details_types=client_fields.parse_details_types(
-            new.details_types, policy, wrong, kept=frozenset() if kept is None else kept.details_types
+            new.details_types, policy, at("details_types"), kept=frozenset() if kept is None else kept.details_types
         ),
         require_pushed=new.require_pushed,
-        level=client_fields.parse_level(new.level, policy, kinds, wrong, kept=None if kept is None else kept.level),
+        level=client_fields.parse_level(
+            new.level, policy, kinds, at("level"), kept=None if kept is None else kept.level
+        ),
     )
-    if problems:
-        raise NotAcceptable(*dict.fromkeys(problems))
+    if mistakes:
+        raise Misdescribed(mistakes)
     return client
 
 
@@ -125,7 +143,7 @@ def _client_id(given: str | None, wrong: Wrong) -> str:
     return client_id
 
 
-def _method(new: NewClient, wrong: Wrong) -> AuthMethod:
+def _method(new: NewClient, at: At) -> AuthMethod:
     if new.auth_method is None:
         chosen = (
             AuthMethod.NONE if new.public else (AuthMethod.BASIC if new.jwks is None else AuthMethod.PRIVATE_KEY_JWT)
@@ -134,7 +152,7 @@ def _method(new: NewClient, wrong: Wrong) -> AuthMethod:
         chosen = AuthMethod(new.auth_method)
     else:
         chosen = AuthMethod.NONE if new.public else AuthMethod.BASIC
-        wrong(
+        at("auth_method")(
             sentence(
                 "%(given)s is no way to authenticate: there are %(allowed)s.",
                 given=repr(new.auth_method),
@@ -142,19 +160,21 @@ def _method(new: NewClient, wrong: Wrong) -> AuthMethod:
             )
         )
     if new.public and chosen is not AuthMethod.NONE:
-        wrong(sentence("A public client keeps no secret, so it cannot use %(method)s.", method=chosen.value))
+        at("auth_method")(
+            sentence("A public client keeps no secret, so it cannot use %(method)s.", method=chosen.value)
+        )
     if chosen is AuthMethod.PRIVATE_KEY_JWT:
         if new.jwks is None:
-            wrong(
+            at("jwks")(
                 sentence(
                     "private_key_jwt needs the client's public keys.",
                     at_shell="private_key_jwt needs the client's public keys: give a file with --jwks.",
                 )
             )
         elif (problem := assertions.problem(new.jwks)) is not None:
-            wrong(sentence("The JWK Set of the client %(problem)s.", problem=problem))
+            at("jwks")(sentence("The JWK Set of the client %(problem)s.", problem=problem))
     elif new.jwks is not None:
-        wrong(sentence("The JWK Set is for private_key_jwt, not for %(method)s.", method=chosen.value))
+        at("jwks")(sentence("The JWK Set is for private_key_jwt, not for %(method)s.", method=chosen.value))
     return chosen
 
 
@@ -179,25 +199,25 @@ def _grant_types(new: NewClient, method: AuthMethod, wrong: Wrong) -> frozenset[
     return frozenset(kinds)
 
 
-def _check_uris(new: NewClient, kinds: frozenset[str], wrong: Wrong) -> None:
+def _check_uris(new: NewClient, kinds: frozenset[str], at: At) -> None:
     if "authorization_code" in kinds and not new.redirect_uris:
-        wrong(
+        at("redirect_uris")(
             sentence(
                 "A client that signs people in needs a redirect URI.",
                 at_shell="A client that signs people in needs a redirect URI: give one with --redirect-uri.",
             )
         )
-    for what, uris in (
-        (sentence("redirect URI"), new.redirect_uris),
-        (sentence("post-logout URI"), new.post_logout_redirect_uris),
-        (sentence("home page"), (new.home_uri,) if new.home_uri else ()),
+    for field, what, uris in (
+        ("redirect_uris", sentence("redirect URI"), new.redirect_uris),
+        ("post_logout_redirect_uris", sentence("post-logout URI"), new.post_logout_redirect_uris),
+        ("home_uri", sentence("home page"), (new.home_uri,) if new.home_uri else ()),
     ):
         for uri in uris:
             problem = redirects.problem(uri, native=new.native)
             if problem is None and len(uri) > LONGEST_URI:
                 problem = sentence("is longer than %(longest)s characters", longest=LONGEST_URI)
             if problem is not None:
-                wrong(
+                at(field)(
                     sentence(
                         "The %(what)s %(uri)s cannot be registered: it %(problem)s.",
                         what=what,
@@ -206,7 +226,7 @@ def _check_uris(new: NewClient, kinds: frozenset[str], wrong: Wrong) -> None:
                     )
                 )
         if len(set(uris)) < len(uris):
-            wrong(sentence("A %(what)s is given twice.", what=what))
+            at(field)(sentence("A %(what)s is given twice.", what=what))
 
 
 def _scopes(

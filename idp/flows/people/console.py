@@ -87,6 +87,19 @@ def offered_on(address: str) -> str | None:
     return above
 
 
+async def known(idp: Idp, visitor: Visitor) -> Staff | None:
+    """Who is signed in here and has a role, whatever they proved it for. They may look at nothing but their own words.
+
+    None for everybody else. In one statement.
+    """
+    now = idp.clock.now()
+    inside = rooms.judge(idp, await rooms.look(idp.db, idp, visitor, client_id=CONSOLE, now=now), _DOOR, now=now)
+    role = idp.policy.role_of(inside.account.groups) if isinstance(inside, Inside) else None
+    if not isinstance(inside, Inside) or role is None:
+        return None
+    return Staff(inside, Operator(f"person:{inside.account.username}", role, inside.account.id, CONSOLE, frozenset()))
+
+
 async def enter(idp: Idp, visitor: Visitor, room: AuthorizationRequest) -> Staff | Stranger | Outside:
     """Let an operator in, or begin to ask for what is missing. The role is the one that they have at this moment.
 

@@ -80,8 +80,8 @@ async def add(conn: Conn, new: Client, *, now: datetime) -> None:
 
 def _taken(new: Client, error: asyncpg.UniqueViolationError) -> AlreadyThere:
     if error.constraint_name == "pk_client":
-        return AlreadyThere(sentence("A client with the id %(id)s exists already.", id=repr(new.id)))
-    return AlreadyThere(sentence("A client named %(name)s exists already.", name=repr(new.name)))
+        return AlreadyThere(sentence("A client with the id %(id)s exists already.", id=repr(new.id)), field="client_id")
+    return AlreadyThere(sentence("A client named %(name)s exists already.", name=repr(new.name)), field="name")
 
 
 async def lock(conn: Conn, *, client_id: str) -> Client | None:

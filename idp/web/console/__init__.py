@@ -16,7 +16,19 @@ from idp.flows.people.console import (
     SPENDING_PATH,
     TRY_PATH,
 )
-from idp.web.console import clients, events, explaining, inviting, numbers, overview, people, policy, sending, trail
+from idp.web.console import (
+    client_edit,
+    clients,
+    events,
+    explaining,
+    inviting,
+    numbers,
+    overview,
+    people,
+    policy,
+    sending,
+    trail,
+)
 from idp.web.console.changes import PEOPLE
 from idp.web.console.client_changes import APPLICATIONS
 
@@ -32,6 +44,8 @@ ROUTES = [
     Route(CLIENTS_PATH, clients.applications, methods=["GET"]),
     Route(f"{CLIENTS_PATH}.csv", clients.applications_csv, methods=["GET"]),
     Route(f"{CLIENTS_PATH}/{{id}}", clients.application, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}/{{id}}/edit", client_edit.ask, methods=["GET"]),
+    Route(f"{CLIENTS_PATH}/{{id}}/edit", client_edit.make, methods=["POST"]),
     Route(f"{CLIENTS_PATH}/{{id}}/{{change}}", APPLICATIONS.ask, methods=["GET"]),
     Route(f"{CLIENTS_PATH}/{{id}}/{{change}}", APPLICATIONS.make, methods=["POST"]),
     Route(POLICY_PATH, policy.policy, methods=["GET"]),

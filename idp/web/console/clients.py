@@ -107,6 +107,7 @@ def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bo
     if not staff.may(idp, Act.CHANGE_CLIENTS):
         return ()
     offered = (
+        (mark("Edit"), "edit", False, True),
         (mark("Enable"), "enable", False, client.disabled),
         (mark("Disable"), "disable", True, not client.disabled),
         (mark("Remove"), "remove", True, True),

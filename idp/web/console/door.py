@@ -22,7 +22,8 @@ from idp.web.door import Form, idp_of, own_form, visitor
 from idp.web.home import SIGN_OUT_PATH
 from idp.web.notes import NOTE, NOTHING, Note, note_of, saying, see
 from idp.web.pages import Trouble
-from idp.web.pages.console import Detail, Edit, Frame, Link, Listing, Overview
+from idp.web.pages.console import Frame, Link
+from idp.web.pages.parts import Page
 from idp.web.rooms import outside, url
 
 ROLES = {Role.AUDITOR: mark("Auditor"), Role.HELPDESK: mark("Helpdesk"), Role.ADMIN: mark("Administrator")}
@@ -63,10 +64,36 @@ async def come_in(request: Request) -> Staff | Response:
 async def come_in_with(request: Request) -> tuple[Staff, Form] | Response:
     """The same for who posts a form. One that comes too late for its proof is on the page again after the next."""
     form = await own_form(request)
-    kept = _fitting({"typed": _short(form.fields), "waiting": True}, {"waiting": True})
-    back = saying(request, url(request, _path(request)), Note(200, typed=kept)).removeprefix(url(request, ""))
-    staff = await _enter(request, back)
+    staff = await _enter(request, _back_with(request, _kept(form)))
     return staff if isinstance(staff, Response) else (staff, form)
+
+
+def _kept(form: Form) -> str:
+    return _fitting({"typed": _short(form.fields), "waiting": True}, {"waiting": True})
+
+
+def _back_with(request: Request, kept: str) -> str:
+    return saying(request, url(request, _path(request)), Note(200, typed=kept)).removeprefix(url(request, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A form that is longer than an address, and came too late for its proof: its sender sees it again, as it was."""
+
+    staff: Staff
+    form: Form = field(repr=False)
+
+
+async def come_in_with_all(request: Request) -> tuple[Staff, Form] | Late | Response:
+    """As `come_in_with`, for a form of any length: nothing that was typed is lost."""
+    form = await own_form(request)
+    kept = _kept(form)
+    fits = json.loads(kept).get("typed") == form.fields
+    staff = await _enter(request, _back_with(request, kept))
+    if isinstance(staff, Staff):
+        return staff, form
+    known = None if fits else await console.known(idp_of(request), visitor(request))
+    return staff if known is None else Late(known, form)
 
 
 async def _enter(request: Request, address: str) -> Staff | Response:
@@ -110,7 +137,7 @@ def frame(request: Request, staff: Staff) -> Frame:
     )
 
 
-def show(request: Request, staff: Staff, shown: Listing | Detail | Edit | Overview, *, status: int = 200) -> Response:
+def show(request: Request, staff: Staff, shown: Page, *, status: int = 200) -> Response:
     """The page, in the language of this operator."""
     return page(request, shown, status=status, person=staff.inside.account)
 
@@ -148,7 +175,7 @@ def done(
 
 def refused(request: Request, form: Form, error: IdpError) -> Response:
     """303 to the page of the form, which says why and has what was typed. Raises what is no fault of the form."""
-    status = _status(error)
+    status = status_of(error)
     wrong = [written(each) for each in error.problems]
     told = _fitting(
         {"typed": _short(form.fields), "wrong": wrong},
@@ -165,7 +192,8 @@ def _fitting(*tellings: Mapping[str, object]) -> str:
     return next((each for each in written if len(json.dumps(each, ensure_ascii=False).encode()) <= _ROOM), written[-1])
 
 
-def _status(error: IdpError) -> int:
+def status_of(error: IdpError) -> int:
+    """The status of a form that was refused for this. Raises what is no fault of the form."""
     match error:
         case NotPermitted():
             return 403
