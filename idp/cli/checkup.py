@@ -1,38 +1,17 @@
-"""The checks behind `idp doctor`, one function each. They look and change nothing, and each says what to do."""
+"""The whole check-up of `idp doctor`: what is set, the database if it can be reached, and what others answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 
 from idp import localpg
-from idp.cli import check_mail, check_settings, check_sites
-from idp.cli.findings import FAIL, OK, WARN, Finding
-from idp.clock import DatabaseClock
 from idp.crypto import KeyChain, parse_secret_keys
-from idp.errors import IdpError, SealBroken, SettingsError
-from idp.factors.password import NOBODY
-from idp.flows.rules import read_policy
-from idp.flows.sealed import NUMBER, bound, purpose_of
-from idp.flows.tokens.sealed_keys import SIGNING_KEY
-from idp.flows.tokens.sealed_keys import bound as key_bound
-from idp.model import Factor
-from idp.oidc.keys import ALGORITHMS
+from idp.errors import IdpError, SettingsError
+from idp.flows.checks.findings import FAIL, WARN, Finding
+from idp.flows.checks.stored import stored
+from idp.flows.checks.whole import at_hand, outside
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.settings import Settings, read_settings
-from idp.sms.phone import textable
-from idp.store import inspection, revision
-from idp.store.delivery import breakers, messages
 from idp.store.engine import Database
-from idp.store.people import accounts
-from idp.store.tokens import clients, keys
-
-OLDEST_VERSION, NEWEST_VERSION = 15, 18
-SAMPLE = 50
-PHONES = 10_000
-KEYS_OLD = timedelta(days=180)
-LATE = timedelta(minutes=1)
-OFFSET = timedelta(seconds=2)
 
 
 def check_all(environ: Mapping[str, str]) -> list[Finding]:
@@ -41,18 +20,10 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
         settings = read_settings(environ)
     except SettingsError as error:
         return [Finding("settings", FAIL, problem, "correct it, then ask again") for problem in error.problems]
-    findings = [Finding("settings", OK, f"issuer {settings.issuer}"), check_settings.policy(settings)]
-    findings.append(check_settings.passkeys(settings))
-    findings += [
-        *check_settings.languages(settings),
-        *asyncio.run(check_settings.gateways(settings)),
-        *asyncio.run(check_settings.intel(settings)),
-        *check_mail.mail(settings),
-    ]
-    findings.append(check_settings.spending(settings))
+    findings = asyncio.run(at_hand(settings))
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        return [*findings, *asyncio.run(_with_database(settings, url)), *asyncio.run(_from_outside(settings))]
+        return [*findings, *asyncio.run(_with_database(settings, url)), *asyncio.run(outside(settings))]
     if not localpg.available():
         advice = "set IDP_DATABASE_URL, or: pip install 'stile-idp[embedded]'"
         return [*findings, Finding("database", FAIL, "none is set and the embedded one is not installed", advice)]
@@ -64,15 +35,16 @@ def check_all(environ: Mapping[str, str]) -> list[Finding]:
             findings += asyncio.run(_with_database(settings, url))
     except localpg.LocalPostgresError as error:
         findings.append(Finding("database", FAIL, str(error)))
-    return [*findings, *asyncio.run(_from_outside(settings))]
-
-
-async def _from_outside(settings: Settings) -> list[Finding]:
-    """What browsers find at the addresses that they are sent to."""
-    return [await check_settings.issuer(settings), *await check_sites.sites(settings)]
+    return [*findings, *asyncio.run(outside(settings))]
 
 
 async def _with_database(settings: Settings, url: str) -> list[Finding]:
+    def secrets() -> KeyChain | None:
+        path = settings.data_dir / KEY_FILE
+        if (chain := settings.key_chain()) is not None or not path.exists():
+            return chain
+        return KeyChain(parse_secret_keys(read_or_make_keys(path))[0])
+
     db = Database(url, size=2)
     try:
         await db.open()
@@ -81,181 +53,9 @@ async def _with_database(settings: Settings, url: str) -> list[Finding]:
         return [Finding("database", FAIL, str(error), advice)]
     findings: list[Finding] = []
     try:
-        findings += [finding async for finding in _database(settings, url, db)]
+        findings += [finding async for finding in stored(settings, db, secrets=secrets)]
     except IdpError as error:
         findings.append(Finding("database", FAIL, str(error)))
     finally:
         await db.close()
     return findings
-
-
-async def _database(settings: Settings, url: str, db: Database) -> AsyncIterator[Finding]:
-    version, _ = await inspection.about(db)
-    major = version // 10_000
-    named = f"PostgreSQL {major}.{version % 10_000}"
-    if major < OLDEST_VERSION:
-        yield Finding("database", FAIL, named, f"install PostgreSQL {OLDEST_VERSION} to {NEWEST_VERSION}")
-        return
-    if major > NEWEST_VERSION:
-        yield Finding("database", WARN, named, f"Stile is tested with {OLDEST_VERSION} to {NEWEST_VERSION}")
-    else:
-        where = "embedded" if settings.database_url is None else "IDP_DATABASE_URL"
-        yield Finding("database", OK, f"{named} ({where})")
-    yield await _clock(db)
-    current, wanted = await revision.current(url), revision.WANTED
-    if current != wanted:
-        advice = "run `idp migrate`" if settings.database_url is not None else "`idp serve` does it"
-        yield Finding("migrations", FAIL, f"at {current or 'nothing'}, needs {wanted}", advice)
-        return
-    yield Finding("migrations", OK, f"at {current}")
-    async for finding in _sealed(settings, db):
-        yield finding
-    yield await _signing_keys(db)
-    yield await _registered(db)
-    async for finding in _hashed_otherwise(db):
-        yield finding
-    async for finding in _groups(settings, db):
-        yield finding
-    async for finding in _outbox(db):
-        yield finding
-
-
-async def _groups(settings: Settings, db: Database) -> AsyncIterator[Finding]:
-    """Groups of people or clients that ask for nothing more, because the policy of this process has no row for them."""
-    with suppress(SettingsError):
-        known = read_policy(settings).groups
-        lost = [group for group in await inspection.groups(db) if group not in known]
-        if lost:
-            found = f"no row in the policy for {', '.join(lost)}: they raise no floor"
-            advice = "give IDP_POLICY the same file everywhere, or take them away with `idp user groups`"
-            yield Finding("groups", WARN, found, advice)
-
-
-async def _hashed_otherwise(db: Database) -> AsyncIterator[Finding]:
-    """Passwords that came from another system, or from before our parameters changed."""
-    if waiting := await inspection.hashed_otherwise(db, prefix=NOBODY[: NOBODY.rindex("$", 0, NOBODY.rindex("$")) + 1]):
-        found = f"{waiting} are under another hash than today's until their owners sign in (docs/import.md)"
-        yield Finding("passwords", OK, found)
-
-
-async def _clock(db: Database) -> Finding:
-    here = DatabaseClock()
-    before = here.now()
-    _, there = await inspection.about(db)
-    offset = there - (before + (here.now() - before) / 2)
-    if abs(offset) > OFFSET:
-        found = f"this machine is {abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead'}"
-        return Finding("clock", WARN, f"{found} of the database's", "run a time service (NTP) on both")
-    return Finding("clock", OK, "this machine and the database agree")
-
-
-async def _sealed(settings: Settings, db: Database) -> AsyncIterator[Finding]:
-    """Whether the secret keys at hand open what is stored."""
-    by_key = await inspection.sealed_by(db)
-    chain = settings.key_chain()
-    if chain is None:
-        path = settings.data_dir / KEY_FILE
-        if not path.exists():
-            state = FAIL if by_key else WARN
-            advice = "restore it from a backup" if by_key else "`idp serve` makes it"
-            yield Finding("secret keys", state, f"{path} is missing", advice)
-            return
-        try:
-            chain = KeyChain(parse_secret_keys(read_or_make_keys(path))[0])
-        except IdpError as error:
-            yield Finding("secret keys", FAIL, str(error))
-            return
-    lost = {key_id: count for key_id, count in by_key.items() if key_id not in chain.ids()}
-    for key_id, count in lost.items():
-        found = f"{count} stored values were sealed with the key {key_id!r}, which is not there"
-        yield Finding("secret keys", FAIL, found, "put it back into IDP_SECRET_KEYS, behind the first")
-    broken = await _broken(db, chain, lost)
-    if broken:
-        found = f"{broken} of the stored values looked at do not open"
-        yield Finding("secret keys", FAIL, found, "a key has another value than before, or rows were changed")
-    elif not lost:
-        used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items()) or "nothing sealed yet"
-        yield Finding("secret keys", OK, f"all open: {used}")
-    unknown = await _unknown_numbers(db, chain)
-    if unknown:
-        found = f"{unknown} of the stored phones are no mobile numbers by today's numbering plans"
-        yield Finding("phones", WARN, found, "no code reaches them: ask these people for another (`idp user phone`)")
-
-
-async def _unknown_numbers(db: Database, chain: KeyChain) -> int:
-    """How many of the newest phones libphonenumber no longer knows: plans change, and so did it."""
-    count = 0
-    for account_id, authenticator_id, factor, sealed in await inspection.sealed_sample(db, limit=PHONES):
-        if factor != Factor.SMS.value:
-            continue
-        with suppress(SealBroken):  # told above
-            number = chain.unseal(sealed, purpose=NUMBER, bound_to=bound(account_id, authenticator_id)).decode()
-            count += not textable(number)
-    return count
-
-
-async def _broken(db: Database, chain: KeyChain, lost: Mapping[str, int]) -> int:
-    stored = [(key.sealed, SIGNING_KEY, key_bound(key.alg, key.id)) for key in await keys.all_keys(db)]
-    for account_id, authenticator_id, factor, sealed in await inspection.sealed_sample(db, limit=SAMPLE):
-        if (purpose := purpose_of(Factor(factor))) is not None:
-            stored.append((sealed, purpose, bound(account_id, authenticator_id)))
-    return sum(not _opens(chain, *each, lost=lost) for each in stored)
-
-
-def _opens(chain: KeyChain, sealed: bytes, purpose: str, bound_to: str, *, lost: Mapping[str, int]) -> bool:
-    if sealed[2 : 2 + sealed[1]].decode("latin-1") in lost:
-        return True  # told already
-    try:
-        chain.unseal(sealed, purpose=purpose, bound_to=bound_to)
-    except SealBroken:
-        return False
-    return True
-
-
-async def _signing_keys(db: Database) -> Finding:
-    stored = await keys.all_keys(db)
-    current = [key for key in stored if key.state == "current"]
-    if not stored:
-        return Finding("signing", WARN, "no keys yet", "`idp serve` makes them")
-    missing = [alg for alg in ALGORITHMS if alg not in {key.alg for key in current}]
-    if missing:
-        return Finding("signing", FAIL, f"no current key for {' and '.join(missing)}", "run `idp keys rotate`")
-    _, now = await inspection.about(db)
-    age = max(now - key.created_at for key in current)
-    if age > KEYS_OLD:
-        return Finding("signing", WARN, f"the current key is {age.days} days old", "run `idp keys rotate`")
-    return Finding("signing", OK, f"{len(stored)} keys, the oldest current one {age.days} days old")
-
-
-async def _registered(db: Database) -> Finding:
-    people, registered = await accounts.count(db), await clients.all_clients(db)
-    found = ", ".join(
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in ((people, "person", "people"), (len(registered), "client", "clients"))
-    )
-    if not people or not registered:
-        advice = " and ".join(
-            f"`idp {noun} add`" for noun, some in (("user", people), ("client", registered)) if not some
-        )
-        return Finding("content", WARN, found, advice)
-    return Finding("content", OK, found)
-
-
-async def _outbox(db: Database) -> AsyncIterator[Finding]:
-    now: datetime
-    _, now = await inspection.about(db)
-    waiting, oldest = await messages.backlog(db, now=now)
-    found = f"{waiting} message{' waits' if waiting == 1 else 's wait'}" if waiting else "empty"
-    if oldest is not None:
-        found += f", the oldest for {max(0.0, (now - oldest).total_seconds()):.0f} s"
-    if oldest is not None and now - oldest > LATE:
-        yield Finding("outbox", WARN, found, "is `idp serve` running, and does `idp sms test` work?")
-    else:
-        yield Finding("outbox", OK, found)
-    for one in await breakers.states(db, now=now):
-        if one.state != "closed":
-            where = "" if one.region == breakers.EVERYWHERE else f" in {one.region}"
-            found = f"{one.gateway} fails{where}, and is left alone for now ({one.state})"
-            yield Finding(
-                "gateway", WARN, found, "the log of `idp serve` says why; `idp sms test --gateway …` tries it"
-            )

@@ -16,7 +16,7 @@ def doctor(as_json: output.Json = False) -> None:
     """
     from idp import logs
     from idp.cli.checkup import check_all
-    from idp.cli.findings import FAIL, OK
+    from idp.flows.checks.findings import FAIL, OK
 
     logs.configure(level="error", form="text")
     findings = check_all(os.environ)

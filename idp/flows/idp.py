@@ -12,6 +12,7 @@ from idp.clock import Clock
 from idp.crypto import KeyChain, digest, equal, mac, random_token
 from idp.errors import Unavailable
 from idp.factors.password import PasswordThreads
+from idp.flows.checks.findings import Seen
 from idp.limits import Limits, LimitState
 from idp.model import AuthMethod, Client
 from idp.policy import RIGHTS, Policy, Site, site_of
@@ -41,6 +42,7 @@ class Idp:
 
     `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is. `old_secrets`: when a client
     was last seen with its secret before, by its id. `api_calls`: how often who called the API in the last minute.
+    `at_hand` and `outside`: what a check-up found here, and what others answered.
     """
 
     settings: Settings
@@ -55,6 +57,8 @@ class Idp:
     intel: "NumberIntel | None" = None
     old_secrets: dict[str, datetime] = field(default_factory=dict)
     api_calls: dict[tuple[str, UUID | None], LimitState] = field(default_factory=dict)
+    at_hand: Seen = field(default_factory=Seen)
+    outside: Seen = field(default_factory=Seen)
 
     @property
     def issuer(self) -> str:

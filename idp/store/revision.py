@@ -14,9 +14,15 @@ async def current(url: str) -> str | None:
     db = Database(url, size=1)
     await db.open()
     try:
+        return await of(db)
+    finally:
+        await db.close()
+
+
+async def of(db: Database) -> str | None:
+    """The same of a database that is open."""
+    try:
         found: str | None = await db.value(_CURRENT)
     except asyncpg.UndefinedTableError:
         return None
-    finally:
-        await db.close()
     return found

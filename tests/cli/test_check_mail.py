@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from idp.cli import dns
-from idp.cli.check_mail import mail
-from idp.cli.dns import NoAnswer
+from idp.flows.checks import dns
+from idp.flows.checks.dns import NoAnswer
+from idp.flows.checks.mail import mail
 from idp.model.mail import Mailbox
 from idp.settings import Settings
 from tests.world.nameserver import answering

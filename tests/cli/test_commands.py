@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli import app, checkup
+from idp.cli import app
 from idp.crypto import new_secret_key
 from idp.errors import IdpError
+from idp.flows.checks import stored
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
 from tests.world.commands import PASSWORD, Run
@@ -481,7 +482,7 @@ def test_the_doctor_tells_of_phones_that_no_numbering_plan_knows(
         return [one["found"] for one in idp("doctor", "--json").json["checks"] if one["check"] == "phones"]
 
     assert phones() == []
-    monkeypatch.setattr(checkup, "textable", lambda _: False)  # as libphonenumber does after a plan changed
+    monkeypatch.setattr(stored, "textable", lambda _: False)  # as libphonenumber does after a plan changed
     (found,) = phones()
     assert "numbering plans" in found
     assert person

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.cli import check_settings
+from idp.flows.checks import settings as check_settings
 from idp.settings import read_settings
 from tests.world.commands import PASSWORD, Run
 from tests.world.postoffice import certificates

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from idp.cli import check_sites
+from idp.flows.checks import sites as check_sites
 from tests.world.caddy import CADDY
 from tests.world.caddy import MISSING as NO_CADDY
 from tests.world.guarded import PAGE, SPELLINGS, Surfer, application, behind, enters, heard, rows, rule

@@ -9,12 +9,14 @@ from tests.world.api import add_operator, with_roles
 from tests.world.provider import PASSWORD, Browser, Provider
 
 
-async def signed_in(provider: Provider, role: str = "admins", username: str = "ada") -> Browser:
-    """Somebody new in the group of this role, at the console."""
+async def signed_in(
+    provider: Provider, role: str = "admins", username: str = "ada", path: str = "/admin/people"
+) -> Browser:
+    """Somebody new in the group of this role, on this page of the console."""
     with_roles(provider)
     await add_operator(provider, username, role)
     browser = provider.browser()
-    await browser.get("/admin/people")
+    await browser.get(path)
     await browser.submit("/password", username=username, password=PASSWORD)
     await browser.submit("/totp", code=provider.totp(username))
     return browser

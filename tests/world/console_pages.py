@@ -10,6 +10,8 @@ from idp.web.pages.console import (
     NO,
     YES,
     Cell,
+    Check,
+    Checks,
     Detail,
     Edit,
     Fact,
@@ -55,11 +57,18 @@ HOURS = _days([3, 1, 0, 0, 0, 1, 2, 9, 31, 58, 61, 49, 40, 44, 52, 57, 43, 30, 2
 NONE = _days([0] * 24)
 SIXTHS = {"00:00", "06:00", "12:00", "18:00"}
 SIGN_INS = ("Sign-ins to applications", "Sign-ins to applications, hour by hour.", "Hour")
+FAILS, WARNS = Cell("Fails", badge="bad", ours=True), Cell("Warning", badge="wait", ours=True)
+TROUBLES = (
+    Check(FAILS, "secret keys", "3 stored values were sealed with the key 'old', which is not there", "put it back"),
+    Check(WARNS, "signing", "the current key is 200 days old", "run `idp keys rotate`"),
+)
 OVERVIEW = Overview(
     frame=FRAME,
-    charts=(
+    hours=(
         chart("chart-0", *SIGN_INS, HOURS, named=SIXTHS),
         chart("chart-1", "Refused answers", "Wrong passwords and codes, hour by hour.", "Hour", NONE, named=SIXTHS),
+    ),
+    countries=(
         chart(
             "chart-sent",
             "Text messages sent",
@@ -76,7 +85,26 @@ OVERVIEW = Overview(
     ),
     waiting=3,
     oldest=NOW - timedelta(minutes=4),
+    checkup="/admin/doctor",
+    troubles=TROUBLES,
     paused=(("smspm", "", NOW + timedelta(minutes=5)), ("vonage", "EE", NOW + timedelta(minutes=5))),
+)
+CHECKS = Checks(
+    frame=FRAME,
+    back=Link("Overview", "/admin"),
+    action="/admin/doctor",
+    at=NOW,
+    whole=False,
+    troubles=TROUBLES,
+    rest=(
+        Check(Cell("All right", badge="good", ours=True), "settings", "issuer https://id.acme.example"),
+        Check(
+            Cell("All right", badge="good", ours=True),
+            "sms",
+            "smspm, vonage",
+            "`idp sms test --to …` sends one, `idp email test --to …` an e-mail",
+        ),
+    ),
 )
 PEOPLE = Listing(
     frame=FRAME,
@@ -301,12 +329,16 @@ CONSOLE: Mapping[str, Page] = {
     "console-overview": OVERVIEW,
     "console-overview-empty": replace(
         OVERVIEW,
-        charts=(chart("chart-0", *SIGN_INS, NONE, named=SIXTHS),),
+        hours=(chart("chart-0", *SIGN_INS, NONE, named=SIXTHS),),
+        countries=(),
+        troubles=(),
         money=(("Spent today", "0.00", "0.00 EUR", 0),),
         waiting=0,
         oldest=None,
         paused=(),
     ),
+    "console-checkup": CHECKS,
+    "console-checkup-well": replace(CHECKS, whole=True, troubles=()),
     "console-people": PEOPLE,
     "console-people-none": replace(
         PEOPLE, rows=(), count=0, search="nobody", following=None, done="The person is removed."

@@ -14,6 +14,7 @@ from idp.spending import Period
 from idp.store import summaries
 from idp.store.delivery import denials, looking, messages
 from idp.store.delivery.looking import Hour, Paused
+from idp.store.summaries import Count
 
 COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.name)
 
@@ -22,11 +23,11 @@ COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.na
 class Day:
     """What happened by the hour, as `hours` say, oldest first; messages by hour and country; the queue and the money.
 
-    `happened` counts each of `COUNTED` in an hour.
+    `happened` counts each of `COUNTED` by hour, factor and country.
     """
 
     hours: Sequence[datetime]
-    happened: Mapping[tuple[str, datetime], int]
+    happened: Sequence[Count]
     messages: Sequence[Hour]
     paused: Sequence[Paused]
     waiting: int

@@ -19,12 +19,14 @@ MESSAGES_PATH = f"{CONSOLE_PATH}/messages"
 SPENDING_PATH, NUMBER_PATH = f"{MESSAGES_PATH}/spending", f"{MESSAGES_PATH}/number"
 OPEN_NUMBER_PATH = f"{NUMBER_PATH}/open"
 AUDIT_PATH = f"{CONSOLE_PATH}/audit"
+CHECKUP_PATH = f"{CONSOLE_PATH}/doctor"
 LONGEST = 6000  # of an address, with a form that waits for a proof
 _ONE = "/[A-Za-z0-9._~-]{1,64}"
 _CHANGE = "/[a-z-]{1,40}"
 # The first that fits says which scopes open a page. What changes something asks for the scope of its act.
 _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (CONSOLE_PATH, (operating.PEOPLE_READ, operating.SENDING_READ, operating.AUDIT_READ)),
+    (CONSOLE_PATH, (operating.PEOPLE_READ, operating.SENDING_READ, operating.AUDIT_READ, operating.POLICY_READ)),
+    (CHECKUP_PATH, (operating.POLICY_READ,)),
     (f"{PEOPLE_PATH}/invite", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),
     (rf"{PEOPLE_PATH}(\.csv|{_ONE})?", (operating.PEOPLE_READ,)),
     (f"{PEOPLE_PATH}{_ONE}/edit", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),  # an address is a way in

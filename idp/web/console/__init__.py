@@ -5,6 +5,7 @@ from starlette.routing import Route
 from idp.flows.idp import CONSOLE_PATH
 from idp.flows.people.console import (
     AUDIT_PATH,
+    CHECKUP_PATH,
     CLIENTS_PATH,
     EXPLAIN_PATH,
     KEYS_PATH,
@@ -17,6 +18,7 @@ from idp.flows.people.console import (
     TRY_PATH,
 )
 from idp.web.console import (
+    checkup,
     client_edit,
     clients,
     events,
@@ -34,6 +36,8 @@ from idp.web.console.client_changes import APPLICATIONS
 
 ROUTES = [
     Route(CONSOLE_PATH, overview.front, methods=["GET"]),
+    Route(CHECKUP_PATH, checkup.ask, methods=["GET"]),
+    Route(CHECKUP_PATH, checkup.look, methods=["POST"]),
     Route(PEOPLE_PATH, people.people, methods=["GET"]),
     Route(f"{PEOPLE_PATH}.csv", people.people_csv, methods=["GET"]),
     Route(f"{PEOPLE_PATH}/invite", inviting.ask, methods=["GET"]),

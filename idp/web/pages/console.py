@@ -180,15 +180,42 @@ class Chart:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a check-up: how it is, what was looked at, what was found, and what to do. The words are English."""
+
+    state: Cell
+    what: str
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """All that was looked at, what is wrong first. `whole`: others were asked, too; the button does that."""
+
+    template: ClassVar[str] = "admin/checkup.html"
+    frame: Frame
+    back: Link
+    action: str
+    at: datetime
+    whole: bool
+    troubles: Sequence[Check]
+    rest: Sequence[Check]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The last 24 hours at one look. Times are of UTC."""
+    """The last 24 hours at one look; the hours of charts are those of UTC. `troubles`: what a check-up found wrong."""
 
     template: ClassVar[str] = "admin/overview.html"
     frame: Frame
-    charts: Sequence[Chart]
+    hours: Sequence[Chart]
+    countries: Sequence[Chart]
     money: Sequence[tuple[str, str, str, int]]
     waiting: int
     oldest: datetime | None
+    checkup: str
+    troubles: Sequence[Check] = ()
     paused: Sequence[tuple[str, str, datetime]] = ()
     problems: tuple[Problem, ...] = ()

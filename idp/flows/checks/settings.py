@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from idp import catalogue
-from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.clock import DatabaseClock
 from idp.errors import SettingsError
+from idp.flows.checks.findings import FAIL, OK, WARN, Finding
 from idp.flows.rules import read_policy
 from idp.settings import Settings
 from idp.sms import open_gateways

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from idp.cli import dns
-from idp.cli.dns import NoAnswer, Resolver
-from idp.cli.findings import OK, WARN, Finding
+from idp.flows.checks import dns
+from idp.flows.checks.dns import NoAnswer, Resolver
+from idp.flows.checks.findings import OK, WARN, Finding
 from idp.settings import Settings
 
 

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import httpx
 
-from idp.cli.findings import FAIL, OK, WARN, Finding
 from idp.errors import SettingsError
+from idp.flows.checks.findings import FAIL, OK, WARN, Finding
 from idp.flows.idp import SITE_PATH
 from idp.flows.rules import read_policy
 from idp.oidc import metadata

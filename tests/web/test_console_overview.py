@@ -1,0 +1,167 @@
+"""The console's overview: its figures are those of the database, and it says what a check-up found."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from idp.flows.checks.findings import FAIL, OK, WARN, Finding
+from idp.flows.operate import checkup as checkups
+from idp.flows.operate.checkup import checkup
+from idp.store.delivery import denials
+from idp.store.sql import Sql
+from idp.store.summaries import hours
+from tests.world.console import signed_in
+from tests.world.provider import Browser, Provider
+
+_EVENT = Sql("INSERT INTO audit_event (at, name, fields) VALUES (:at, :name, :fields)")
+
+
+@pytest.fixture
+async def browser(provider: Provider) -> Browser:
+    """Ada's, signed in at the overview: an auditor."""
+    return await signed_in(provider, "audit", path="/admin")
+
+
+def totals(page: str) -> Mapping[str, int]:
+    """The number above each chart."""
+    return {title: int(count) for title, count in re.findall(r"<figcaption><h2>(.*?): (\d+)</h2>", page)}
+
+
+def table(page: str, title: str) -> Sequence[tuple[str, str]]:
+    """What the table below one chart says."""
+    [figure] = [each for each in page.split("<figure") if f"<h2>{title}:" in each]
+    return [
+        (re.sub("<.*?>", "", label), count) for label, count in re.findall("<tr><td>(.*?)</td><td>(.*?)</td>", figure)
+    ]
+
+
+async def happened(provider: Provider, name: str, at: datetime, **fields: str) -> None:
+    await provider.idp.db.one(_EVENT, at=at, name=name, fields=fields)
+
+
+async def test_the_figures_are_those_of_the_database(provider: Provider, browser: Browser) -> None:
+    await provider.redeem(await provider.code(provider.browser(), "bob"))
+    provider.clock.move(timedelta(minutes=2))
+    other = provider.browser()
+    await provider.half_way(other, "bob")
+    await other.submit("/sms", code="000000")
+    page = (await browser.get("/admin")).text
+    for title, name, only in (
+        ("Sign-ins to applications", "authorization.granted", ()),
+        ("Refused answers", "factor.refused", ()),
+        ("Codes asked for", "code.sent", ()),
+        ("Codes that were right", "factor.verified", ("sms", "email")),
+    ):
+        rows = await provider.idp.db.all(
+            Sql("SELECT fields ->> 'factor' AS factor FROM audit_event WHERE name = :name"), name=name
+        )
+        counted = [row["factor"] for row in rows if not only or row["factor"] in only]
+        assert totals(page)[title] == len(counted) > 0, title
+    assert table(page, "Text messages whose code was right") == [("EE", "1")]
+    assert table(page, "Text messages sent") == [("EE", "1")], "the second still waits"
+    spent = (await denials.spent(provider.idp.db, now=provider.clock.now())).values()
+    for amount in spent:
+        assert f"{amount:.2f} of " in page
+    assert max(spent) > Decimal(0)
+
+
+async def test_an_hour_is_one_of_utc_wherever_the_database_is(provider: Provider) -> None:
+    now = provider.clock.now()
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    first, before = this_hour - timedelta(hours=23), this_hour - timedelta(hours=23, microseconds=1)
+    for at in (this_hour, first, first, before):
+        await happened(provider, "factor.refused", at, factor="password")
+    async with provider.idp.db.transaction() as conn:
+        await conn.one(Sql("SET LOCAL TIME ZONE 'Asia/Kathmandu'"))  # 5:45 before UTC
+        counts = await hours(conn, ["factor.refused"], since=first)
+    assert {one.hour: one.count for one in counts} == {this_hour: 1, first: 2}
+
+
+async def test_what_happened_a_day_ago_is_no_more_on_the_page(provider: Provider, browser: Browser) -> None:
+    now = provider.clock.now()
+    seen = totals((await browser.get("/admin")).text)["Refused answers"]
+    await happened(provider, "factor.refused", now - timedelta(hours=22), factor="password")
+    await happened(provider, "factor.refused", now - timedelta(hours=24), factor="password")
+    page = (await browser.get("/admin")).text
+    assert totals(page)["Refused answers"] == seen + 1
+    assert (f"{now - timedelta(hours=22):%H}:00", "1") in table(page, "Refused answers")
+
+
+@pytest.mark.parametrize("interaction", ["", "nonsense", "0199f3a2-6c1e-7d4b-9a51-3f0c2b7e8d10", "\U0001f600"])
+async def test_a_right_code_whose_message_is_gone_counts_in_no_country(
+    provider: Provider, browser: Browser, interaction: str
+) -> None:
+    now = provider.clock.now()
+    await happened(provider, "factor.verified", now, factor="sms", interaction=interaction)
+    page = (await browser.get("/admin")).text
+    assert totals(page)["Codes that were right"] == 1
+    assert totals(page)["Text messages whose code was right"] == 0
+
+
+async def test_where_nothing_happened_the_page_says_so(provider: Provider, browser: Browser) -> None:
+    await provider.idp.db.one(Sql("DELETE FROM audit_event"))
+    page = (await browser.get("/admin")).text
+    assert set(totals(page).values()) == {0}
+    assert page.count("None.") == len(totals(page)) == 7
+
+
+async def test_what_a_checkup_found_wrong_stands_on_the_overview_and_all_of_it_on_its_page(
+    provider: Provider, browser: Browser
+) -> None:
+    page = html.unescape((await browser.get("/admin")).text)
+    found = await checkup(provider.idp)
+    assert found.troubles
+    for one in found.findings:
+        assert (one.found in page) is (one.state != OK)
+    page = html.unescape((await browser.get("/admin/doctor")).text)
+    for one in found.findings:
+        assert one.found in page
+        assert one.advice in page
+
+
+async def test_others_are_asked_when_somebody_presses_the_button_and_at_no_other_time(
+    provider: Provider, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def outside(_: object) -> list[Finding]:
+        nonlocal asked
+        asked += 1
+        return [Finding("issuer", FAIL, "a <stranger> is there", "look at the proxy")]
+
+    monkeypatch.setattr(checkups, "outside", outside)
+    for path in ("/admin", "/admin/doctor"):
+        assert "stranger" not in (await browser.get(path)).text
+    assert asked == 0
+    page = await browser.submit("/admin/doctor")
+    assert page.status_code == 200
+    assert "a &lt;stranger&gt; is there" in page.text
+    assert page.text.index("stranger") < page.text.index("All right")
+    await browser.submit("/admin/doctor")
+    assert asked == 1, "of a double click one asks"
+    provider.clock.move(checkups.AGAIN)
+    await browser.submit("/admin/doctor")
+    assert asked == 2
+
+
+async def test_a_checkup_that_takes_too_long_is_given_up_and_says_so(
+    provider: Provider, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.idp.at_hand.at = None
+    monkeypatch.setattr(checkups, "PATIENCE", timedelta(0))
+    page = (await browser.get("/admin")).text
+    assert "looking was given up after 0 s" in page
+    monkeypatch.setattr(checkups, "LONGEST", timedelta(0))
+    assert any(one.what == "issuer" and one.state == WARN for one in (await checkup(provider.idp, whole=True)).findings)
+
+
+async def test_of_many_who_look_at_once_one_does(provider: Provider, browser: Browser) -> None:
+    provider.idp.at_hand.at = None
+    await browser.get("/admin")
+    provider.count()
+    await browser.get("/admin")
+    assert len(provider.statements) <= 6, "five, and the room; a check-up of the last minute costs nothing"
