@@ -7,6 +7,7 @@ from idp.model import AuthMethod, Client
 from idp.policy import load_policy
 from idp.sentences import sentence
 from idp.web.console import client_fields
+from idp.web.console.client_new import KINDS
 from idp.web.pages.console import Link
 from idp.web.pages.parts import Page
 from idp.web.pages.registering import ClientForm, Consequences, Kinds
@@ -84,6 +85,6 @@ APPLICATIONS: Mapping[str, Page] = {
     "console-client-kinds": Kinds(
         frame=FRAME,
         back=Link("Applications", "/admin/applications"),
-        kinds=((Link("Applications", "?kind=web"), "People see it where they sign in."),) * 4,
+        kinds=[(Link(kind.title, f"?kind={name}"), kind.what) for name, kind in KINDS.items()],
     ),
 }

@@ -12,6 +12,7 @@ from idp.policy import RIGHTS, Act, denied, operating
 
 PEOPLE_PATH = f"{CONSOLE_PATH}/people"
 CLIENTS_PATH = f"{CONSOLE_PATH}/applications"
+NEW_CLIENT_PATH = f"{CLIENTS_PATH}/-new"  # no client id begins so
 POLICY_PATH = f"{CONSOLE_PATH}/policy"
 TRY_PATH, KEYS_PATH = f"{POLICY_PATH}/try", f"{POLICY_PATH}/keys"
 EXPLAIN_PATH = f"{POLICY_PATH}/explain"
@@ -32,6 +33,7 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"{PEOPLE_PATH}{_ONE}/edit", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),  # an address is a way in
     (f"{PEOPLE_PATH}{_ONE}/(reset|recover|authenticator)", (operating.FACTORS_WRITE,)),
     (f"{PEOPLE_PATH}{_ONE}{_CHANGE}", (operating.PEOPLE_WRITE,)),
+    (NEW_CLIENT_PATH, (operating.CLIENTS_WRITE,)),
     (rf"{CLIENTS_PATH}(\.csv|{_ONE})?", (operating.CLIENTS_READ,)),
     (f"{CLIENTS_PATH}{_ONE}{_CHANGE}", (operating.CLIENTS_WRITE,)),
     (KEYS_PATH, (operating.POLICY_READ, operating.KEYS_WRITE)),

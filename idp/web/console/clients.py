@@ -10,14 +10,14 @@ from idp.catalogue import mark
 from idp.errors import IdpError
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import ClientId, client_page, find_client
-from idp.flows.people.console import CLIENTS_PATH, EXPLAIN_PATH, Staff
+from idp.flows.people.console import CLIENTS_PATH, EXPLAIN_PATH, NEW_CLIENT_PATH, Staff
 from idp.model import Client
 from idp.policy import Act
-from idp.web.console import tables
+from idp.web.console import client_fields, tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.people import asked
 from idp.web.door import idp_of
-from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
+from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Input, Link, Listing, Section
 from idp.web.rooms import url
 
 PAGE = 50
@@ -39,6 +39,7 @@ async def applications(request: Request) -> Response:
     idp, given, here = idp_of(request), asked(request), url(request, CLIENTS_PATH)
     wanted = given.get("q", "").strip()
     found = await client_page(idp, containing=wanted, after=given.get("after") or None, limit=PAGE)
+    may = staff.may(idp, Act.CHANGE_CLIENTS)
     shown = Listing(
         frame=frame(request, staff),
         title=mark("Applications"),
@@ -53,6 +54,7 @@ async def applications(request: Request) -> Response:
         count=found.count,
         following=f"{here}?{urlencode({'q': wanted, 'after': found.after})}" if found.after else None,
         csv=f"{here}.csv?{urlencode({'q': wanted})}",
+        acts=[Link(mark("Register an application"), url(request, NEW_CLIENT_PATH))] if may else (),
         done=said(request).done,
     )
     return show(request, staff, shown)
@@ -89,7 +91,7 @@ async def application(request: Request) -> Response:
         title=client.name,
         back=Link(mark("Applications"), url(request, CLIENTS_PATH)),
         standing=[standing(client)],
-        sections=(Section(mark("How it is registered"), facts=_facts(client), acts=(trying(request, client),)),),
+        sections=_sections(idp, client, acts=(trying(request, client),)),
         acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, client)],
         done=told.done,
         once=told.once or None,
@@ -115,24 +117,29 @@ def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bo
     return [(label, name, grave) for label, name, grave, makes_sense in offered if makes_sense]
 
 
-def _facts(client: Client) -> Sequence[Fact]:
-    def some(values: Sequence[str]) -> Sequence[Cell]:
-        return [Cell(value) for value in values]
-
-    def whether(value: bool) -> Sequence[Cell]:  # noqa: FBT001 - what is shown
-        return (Cell(YES if value else NO, ours=True),)
-
-    return (
-        Fact(mark("Client id"), some([client.id])),
-        Fact(mark("Redirect URIs"), some(client.redirect_uris)),
-        Fact(mark("After signing out"), some(client.post_logout_redirect_uris)),
-        Fact(mark("Home page"), some([client.home_uri] if client.home_uri else [])),
-        Fact(mark("Scopes"), some(sorted(client.scopes))),
-        Fact(mark("For groups"), some(sorted(client.groups))),
-        Fact(mark("Authenticates with"), some([client.auth_method.value])),
-        Fact(mark("Grant types"), some(sorted(client.grant_types))),
-        Fact(mark("Ours, so nobody is asked to agree"), whether(client.first_party)),
-        Fact(mark("PKCE required"), whether(client.require_pkce)),
-        Fact(mark("Signature algorithm"), some([client.signing_alg])),
-        Fact(mark("Audience"), some(client.audience)),
+def _sections(idp: Idp, client: Client, *, acts: Sequence[Link]) -> Sequence[Section]:
+    """What it has to know of us, and how it is registered: what the form of it has, in the same words."""
+    known = Section(
+        mark("What it has to know"),
+        facts=(
+            Fact(mark("Issuer"), (Cell(idp.issuer),)),
+            Fact(mark("Where it reads the rest"), (Cell(f"{idp.issuer}/.well-known/openid-configuration"),)),
+            Fact(mark("Client id"), (Cell(client.id),)),
+        ),
+        acts=acts,
     )
+    parts = client_fields.fieldsets(idp.policy, client_fields.values_of(client))
+    return (
+        known,
+        *(Section(part.heading, facts=[Fact(one.label, _cells(one)) for one in part.inputs]) for part in parts),
+    )
+
+
+def _cells(one: Input) -> Sequence[Cell]:
+    """What a field says: a box yes or no, a choice its words, lines one below the other."""
+    if one.kind == "checkbox":
+        return (Cell(YES if one.value else NO, ours=True),)
+    words = {value: text for value, text in one.options if value != text}
+    if one.value in words:
+        return (Cell(words[one.value], ours=True),)
+    return [Cell(words.get(line, line), ours=line in words) for line in one.value.split("\n") if line]
