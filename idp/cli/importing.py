@@ -1,10 +1,13 @@
 """`idp import`: people and clients from another system."""
 
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -13,11 +16,13 @@ from idp.errors import IdpError
 
 if TYPE_CHECKING:
     from idp.flows.idp import Idp
+    from idp.flows.operate.arriving import Terms
     from idp.flows.operate.importing import Imported
     from idp.importing.incoming import Left
 
 SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv", "stile")
-LARGEST = 256 * 1024 * 1024
+LARGEST = 2 * 1024**3
+_LARGEST_INPUT = 256 * 1024**2  # of standard input, which is held: it may have secrets that no disk should have
 _NAMED = 3
 _SHOWN = 100
 _LONGEST = 300
@@ -68,25 +73,17 @@ def import_(
         raise typer.BadParameter("it is for a FILE of Stile's", param_hint="'--passphrase-stdin'")
     if source == "stile" and (groups or vouch_totp or vouch_phones or phone_attribute or email_as_username):
         raise typer.BadParameter("what Stile exported is brought back as it was, without other options")
-    content = _content(file)
     from idp.flows.operate.arriving import Terms
-    from idp.flows.operate.importing import bring
-    from idp.importing import stile
-    from idp.importing.sources import READERS
-    from idp.serving.place import run
+    from idp.importing.ldif import plain_dn
 
+    if source == "ldif":
+        groups = {plain_dn(theirs) if "=" in theirs else theirs: ours for theirs, ours in groups.items()}
     terms = Terms(source, groups, email_as_username=email_as_username, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
-    if source == "stile":
-        passphrase = _passphrase(content, passphrase_stdin)
-
-        async def back(idp: "Idp") -> "Imported":
-            rp_id, kept = stile.read(content, passphrase=passphrase, now=idp.clock.now())
-            return await bring(idp, list(kept), terms, dry_run=dry_run, rp_id=rp_id)
-
-        done = run(back, makes=not dry_run)
-    else:
-        entries = list(READERS[source](content, phone_attribute=phone_attribute))
-        done = run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
+    with _opened(file) as content:
+        if source == "stile":
+            done = _bring_back(content, terms, _passphrase(content, passphrase_stdin), dry_run=dry_run)
+        else:
+            done = _bring(content, terms, phone_attribute, dry_run=dry_run)
     fields = {
         "source": source,
         "dry_run": dry_run,
@@ -102,11 +99,33 @@ def import_(
     output.show(fields, _lines(done, dry_run=dry_run), as_json=as_json)
 
 
-def _passphrase(content: bytes, from_stdin: bool) -> str | None:
+def _bring(content: BinaryIO, terms: "Terms", phone_attribute: str | None, *, dry_run: bool) -> "Imported":
+    from idp.flows.operate.importing import bring
+    from idp.importing.pieces import Again
+    from idp.importing.sources import READERS
+    from idp.serving.place import run
+
+    entries = Again(lambda: READERS[terms.source](content, phone_attribute=phone_attribute))
+    return run(lambda idp: bring(idp, entries, terms, dry_run=dry_run), makes=not dry_run)
+
+
+def _bring_back(content: BinaryIO, terms: "Terms", passphrase: str | None, *, dry_run: bool) -> "Imported":
+    from idp.flows.operate.importing import bring
+    from idp.importing import stile
+    from idp.serving.place import run
+
+    async def back(idp: "Idp") -> "Imported":
+        rp_id, kept = stile.read(content, passphrase=passphrase, now=idp.clock.now())
+        return await bring(idp, kept, terms, dry_run=dry_run, rp_id=rp_id)
+
+    return run(back, makes=not dry_run)
+
+
+def _passphrase(content: BinaryIO, from_stdin: bool) -> str | None:
     """What the secrets are sealed under, where they are."""
     if from_stdin:
         return output.from_stdin()
-    if b'"secrets": "sealed"' in content[:1000] and sys.stdin.isatty():
+    if b'"secrets": "sealed"' in content.read(1000) and sys.stdin.isatty():
         return str(typer.prompt("Passphrase", hide_input=True, err=True))
     return None
 
@@ -119,15 +138,21 @@ def _pair(text: str) -> tuple[str, str]:
     return theirs, ours
 
 
-def _content(file: Path) -> bytes:
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """The file, which is read as it is needed."""
     if str(file) == "-":
-        content = sys.stdin.buffer.read(LARGEST + 1)
-    else:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise IdpError(f"The file is larger than {LARGEST >> 20} MiB: export people in several files, and import each.")
-    return content
+        content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
+        if len(content) > _LARGEST_INPUT:
+            raise IdpError(f"Standard input has more than {_LARGEST_INPUT >> 20} MiB: give a FILE.")
+        yield BytesIO(content)
+        return
+    with file.open("rb") as opened:
+        if opened.seek(0, os.SEEK_END) > LARGEST:
+            most = f"The file is larger than {LARGEST >> 30} GiB"
+            raise IdpError(f"{most}: export people in several files, and import each.")
+        opened.seek(0)
+        yield opened
 
 
 def _lines(done: "Imported", *, dry_run: bool) -> list[str]:

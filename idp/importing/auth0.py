@@ -9,6 +9,7 @@ from dataclasses import replace
 from idp.importing import secrets
 from idp.importing.document import Object, read_list
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source
 
 _CLAIMS = {"given_name", "family_name", "nickname"}
 _ALGORITHMS = {"argon2", "bcrypt", "pbkdf2"}
@@ -20,7 +21,7 @@ _Key = tuple[str, str | None]  # the id, or else the username
 _SUBJECT = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
     people: dict[_Key, Person] = {}
     lost: dict[_Key, list[Left]] = {}

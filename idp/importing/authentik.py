@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from idp.importing import secrets
 from idp.importing.document import Object, read_list
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source
 from idp.model import AppCodes
 
 _USER, _GROUP = "authentik_core.user", "authentik_core.group"
@@ -23,24 +24,35 @@ _OTHERS = {
     ),
     "authentik_stages_authenticator_duo.duodevice": ("Duo", "Stile has nothing like it"),
 }
+_DEVICES = {_TOTP, _SMS, *_OTHERS}
+_OF_A_DEVICE = ("key", "name", "digits", "step", "phone_number")
 _PEOPLE = {"internal", "external"}
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
-    rows = [(row, row.needed("model"), row.object("fields")) for row in read_list(content, inside="objects")]
-    if not any(model == _USER for _, model, _ in rows):
-        raise Unreadable(f"The file has no rows of {_USER}: this is no `ak dumpdata {_USER} …`.")
-    groups = {_key(row): fields.needed("name") for row, model, fields in rows if model == _GROUP}
-    twice = {name for name, count in Counter(groups.values()).items() if count > 1}
+    groups: dict[str, str] = {}
     devices: dict[str, list[tuple[str, Object]]] = defaultdict(list)
-    for _, model, fields in rows:
-        if "user" in fields and fields.flag("confirmed", otherwise=True):
-            devices[str(fields.members["user"])].append((model, fields))
-    for row, model, fields in rows:
+    people = False
+    for row, model, fields in _rows(content):
+        people = people or model == _USER
+        if model == _GROUP:
+            groups[_key(row)] = fields.needed("name")
+        elif model in _DEVICES and "user" in fields and fields.flag("confirmed", otherwise=True):
+            known = {name: fields.members[name] for name in _OF_A_DEVICE if name in fields}
+            devices[str(fields.members["user"])].append((model, Object(known, fields.where)))
+    if not people:
+        raise Unreadable(f"The file has no rows of {_USER}: this is no `ak dumpdata {_USER} …`.")
+    twice = {name for name, count in Counter(groups.values()).items() if count > 1}
+    for row, model, fields in _rows(content):
         if model == _USER and (fields.text("type") or "internal") in _PEOPLE:
             theirs = [groups.get(str(each), str(each)) for each in _list(fields)]
-            yield from _person(fields, devices[_key(row)], theirs, twice, phone_attribute)
+            yield from _person(fields, devices.get(_key(row), []), theirs, twice, phone_attribute)
+
+
+def _rows(content: Source) -> Iterator[tuple[Object, str, Object]]:
+    for row in read_list(content, inside="objects"):
+        yield row, row.needed("model"), row.object("fields")
 
 
 def _key(row: Object) -> str:

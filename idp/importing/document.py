@@ -1,17 +1,16 @@
 """A JSON file of strangers, read with care: what has the wrong type is said by its place, and never repeated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any
 from uuid import UUID
 
 from idp.importing.incoming import Unreadable
-from idp.oidc.strictjson import Malformed, parse_array, parse_object
+from idp.importing.pieces import DEPTH, Source, Text
+from idp.oidc.strictjson import Malformed, parse_object
 
-DEPTH = 64
 _LONGEST_NAME, _DIGITS = 80, 15
-_BOM = "\ufeff".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Object:
 
     def objects(self, name: str) -> Iterator["Object"]:
         """The objects of a list."""
-        return objects(self._of(name, list, "a list") or [], self._place(name))
+        return _each(self._of(name, list, "a list") or [], self._place(name))
 
     def inside(self, name: str) -> "Object":
         """The object in a text that holds JSON; empty where there is none."""
@@ -99,33 +98,78 @@ class Object:
             return None
 
 
-def objects(values: list[Any], where: str) -> Iterator[Object]:
-    """The objects of a list."""
+def read_object(source: Source, *, apart: str) -> Object:
+    """The object that the file is, without what is in the list `apart`. Raises `Unreadable`."""
+    try:
+        text = Text(source)
+        members: dict[str, Any] = {}
+        for name in text.names():
+            if name == apart and text.peek() == "[":
+                text.skip()
+                members[name] = []
+            else:
+                members[name] = text.value()
+        _end(text)
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
+    return Object(members)
+
+
+def read_apart(source: Source, *, apart: str) -> Iterator[Object]:
+    """What is in the list `apart` of the object that the file is, one after the other. Raises `Unreadable`."""
+    try:
+        text = Text(source)
+        for name in text.names():
+            if name != apart:
+                text.skip()
+            elif text.peek() == "[":
+                yield from _each(text.items(), apart)
+            elif text.value() is not None:
+                raise Unreadable(f"{apart} is not a list.")
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
+
+
+def read_list(source: Source, *, inside: str) -> Iterator[Object]:
+    """The objects of a file one after the other: of a list, of an object that has it `inside`, or one object a line."""
+    try:
+        text = Text(source)
+        place = 0
+        while (first := text.peek()) or not place:
+            if first == "[":
+                yield from _each(text.items(), "entries")
+            else:
+                yield from _whole(text, inside, f"lines[{place}]")
+            place += 1
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
+
+
+def _whole(text: Text, inside: str, where: str) -> Iterator[Object]:
+    """An object of a file, or what it has inside."""
+    members: dict[str, Any] = {}
+    listed = False
+    for name in text.names():
+        if name == inside and text.peek() == "[":
+            listed = True
+            yield from _each(text.items(), inside)
+        elif listed:
+            text.skip()
+        else:
+            members[name] = text.value()
+    if members.get(inside) is not None:
+        raise Unreadable(f"{inside} is not a list.")
+    if not listed:
+        yield Object(members, where)
+
+
+def _each(values: Iterable[Any], where: str) -> Iterator[Object]:
     for place, value in enumerate(values):
         if not isinstance(value, dict):
             raise Unreadable(f"{where}[{place}] is not an object.")
         yield Object(value, f"{where}[{place}]")
 
 
-def read_object(content: bytes) -> Object:
-    """The object that the file is. Raises `Unreadable`."""
-    try:
-        return Object(parse_object(content.removeprefix(_BOM), depth=DEPTH))
-    except Malformed as error:
-        raise Unreadable(f"The file cannot be read: {error}.") from None
-
-
-def read_list(content: bytes, *, inside: str) -> list[Object]:
-    """The objects of a file that is a list, or an object that has it `inside`, or one object a line."""
-    text = content.removeprefix(_BOM).strip()
-    try:
-        if text.startswith(b"["):
-            return list(objects(parse_array(text, depth=DEPTH), "entries"))
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) > 1 and all(line.strip().startswith(b"{") and line.strip().endswith(b"}") for line in lines[:2]):
-            found = [parse_object(line, depth=DEPTH) for line in lines]
-            return list(objects(found, "lines"))
-        whole = Object(parse_object(text, depth=DEPTH))
-    except Malformed as error:
-        raise Unreadable(f"The file cannot be read: {error}.") from None
-    return list(whole.objects(inside)) if inside in whole else [whole]
+def _end(text: Text) -> None:
+    if text.peek():
+        raise Malformed("something follows its end")

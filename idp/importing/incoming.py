@@ -43,6 +43,7 @@ class App:
 class Person:
     """A person. `id` is what applications know them by, where it is a UUID. `groups` have that system's names.
 
+    `whole_names`: of a group that goes by a part of its name, the whole.
     `password` is a hash in the one syntax of `factors.hashes`; `unlike` says in half a sentence why one is not.
     `temporary`: somebody else knows it, and it is to be changed. `claims` are standard ones (OIDC Core 5.1), and
     `address.locality` and so on for parts of the address. Of each client in `consents` the scopes agreed to.
@@ -55,6 +56,7 @@ class Person:
     email_verified: bool = False
     locale: str | None = None
     groups: tuple[str, ...] = ()
+    whole_names: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     disabled: bool = False
     password: str | None = field(default=None, repr=False)

@@ -8,8 +8,9 @@ from typing import Final
 
 from idp.factors import hashes
 from idp.importing import keycloak_clients, secrets
-from idp.importing.document import Object, read_object
+from idp.importing.document import Object, read_apart, read_object
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source
 from idp.model import AppCodes
 
 _ATTRIBUTE: Final = "phoneNumber"  # what Keycloak's own scope `phone` reads
@@ -30,9 +31,9 @@ _ELSEWHERE = {
 }
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everything in an export of `kc.sh export --users realm_file`, or of one of its files. Raises `Unreadable`."""
-    realm = read_object(content)
+    realm = read_object(content, apart="users")
     if "realm" not in realm or not ("users" in realm or "clients" in realm):
         raise Unreadable("This is no realm export of Keycloak: it has no `realm` with `users` or `clients`.")
     if "users" not in realm:
@@ -45,7 +46,7 @@ def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entr
         yield Left("", f"identity provider {provider.text('alias') or ''}", "Stile signs people in itself")
     yield from keycloak_clients.read(realm)
     doubtful = _doubtful(realm.objects("groups"))
-    for user in realm.objects("users"):
+    for user in read_apart(content, apart="users"):
         yield from _person(user, doubtful, phone_attribute or _ATTRIBUTE)
 
 
@@ -90,9 +91,7 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
         temporary="UPDATE_PASSWORD" in user.texts("requiredActions"),
         phones=tuple(Phone(number) for number in dict.fromkeys(numbers) if number.strip()),
         apps=tuple(apps),
-        consents={
-            each.needed("clientId"): each.texts("grantedClientScopes") for each in user.objects("clientConsents")
-        },
+        consents=_consents(user),
     )
 
 
@@ -126,6 +125,16 @@ def _beyond(user: Object) -> Iterator[tuple[str, str]]:
     for action in user.texts("requiredActions"):
         if action not in _KNOWN:
             yield f"required action {action[:60]}", _UNKNOWN
+
+
+def _consents(user: Object) -> dict[str, tuple[str, ...]]:
+    """By client, the scopes that say something here."""
+    found = {each.needed("clientId"): each.texts("grantedClientScopes") for each in user.objects("clientConsents")}
+    return {
+        client: tuple(scope for scope in scopes if scope not in keycloak_clients.SILENT)
+        for client, scopes in found.items()
+        if client not in keycloak_clients.BUILT_IN
+    }
 
 
 def _first(attributes: Object, name: str) -> str | None:

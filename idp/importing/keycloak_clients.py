@@ -10,7 +10,7 @@ from idp.oidc.claims import PERSON_SCOPES
 BUILT_IN = frozenset(
     {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
 )
-_OURS = {
+SILENT = {
     "basic",
     "acr",
     "roles",
@@ -74,7 +74,7 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
     scopes = [*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes")]
     if any(each.text("protocolMapper") == _GROUPS for each in client.objects("protocolMappers")):
         scopes.append("groups")
-    silent = _OURS if signs_in else _OURS | PERSON_SCOPES
+    silent = SILENT if signs_in else SILENT | PERSON_SCOPES
     require_pkce = public or attributes.text("pkce.code.challenge.method") == "S256"
     if signs_in and not require_pkce:
         yield Left(who, "PKCE", "it may ask without, as there: `idp client set --pkce` when the application sends it")

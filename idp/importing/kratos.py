@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from idp.importing import secrets
 from idp.importing.document import Object, read_list
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source
 
 _OTHERS = {
     "lookup_secret": "the file has the codes in clear: new ones are made on the account page",
@@ -17,7 +18,7 @@ _OURS = {"password", "totp", "code"}
 _TRAITS = {"username", "email", "name", "phone", "given_name", "family_name", "nickname", "locale"}
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
     for identity in read_list(content, inside="identities"):
         yield from _person(identity, phone_attribute or "phone")

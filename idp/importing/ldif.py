@@ -4,18 +4,22 @@ import base64
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from idp.importing import secrets
-from idp.importing.incoming import Entry, Person, Phone, Unreadable
+from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source, begin
 from idp.oidc.strictjson import storable
 
 _LONGEST = 100_000  # characters of one value; a photo is longer and is nothing of ours
 _BOM = "\ufeff"
 _GROUPS = {"groupofnames", "groupofuniquenames", "group", "posixgroup", "groupofmembers"}
 _NAMES = ("uid", "samaccountname", "userprincipalname")
+_PARTS = re.compile(r"(?:\\.|[^\\,])+", re.DOTALL)  # of a DN
+_ESCAPED = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_HEX = re.compile(rb"[0-9A-Fa-f]{2}")
 _DISABLED = 2  # of userAccountControl (Active Directory): ACCOUNTDISABLE
 
 
@@ -36,25 +40,23 @@ class Record:
         return {value.lower() for value in self.values.get("objectclass", ())}
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
-    records = list(records_of(content))
-    members, names = _members(records)
-    people = [record for record in records if record.first(*_NAMES) and not record.classes & _GROUPS]
+    groups = Groups(record for record in records_of(content) if record.classes & _GROUPS)
+    yield from groups.inside_others()
+    people = 0
+    for record in records_of(content):
+        if record.first(*_NAMES) and not record.classes & _GROUPS:
+            people += 1
+            yield _person(record, groups, (phone_attribute or "mobile").lower())
     if not people:
         raise Unreadable("The file has no people: no entry has uid, sAMAccountName or userPrincipalName.")
-    for record in people:
-        yield from _person(record, members, names, (phone_attribute or "mobile").lower())
 
 
-def records_of(content: bytes) -> Iterator[Record]:
+def records_of(content: Source) -> Iterator[Record]:
     """The entries of the file. Changes are none: only what is there can come."""
-    try:
-        text = content.decode("utf-8").removeprefix(_BOM)
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not in UTF-8, as LDIF is (RFC 2849).") from None
     lines: list[tuple[int, list[str]]] = []
-    for number, line in enumerate([*text.replace("\r\n", "\n").split("\n"), ""], 1):
+    for number, line in enumerate(_lines(content), 1):
         if line.startswith(" ") and lines:
             lines[-1][1].append(line[1:])
         elif line.strip():
@@ -62,6 +64,18 @@ def records_of(content: bytes) -> Iterator[Record]:
         elif lines:
             yield from _record([(first, "".join(parts)) for first, parts in lines])
             lines = []
+
+
+def _lines(content: Source) -> Iterator[str]:
+    """The lines as they stand in the file, and an empty one at its end."""
+    bom = _BOM
+    try:
+        for line in begin(content):
+            yield line.decode("utf-8").removeprefix(bom).removesuffix("\n").removesuffix("\r")
+            bom = ""
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not in UTF-8, as LDIF is (RFC 2849).") from None
+    yield ""
 
 
 def _record(lines: list[tuple[int, str]]) -> Iterator[Record]:
@@ -109,28 +123,65 @@ def _text(number: int, value: str) -> str:
     return value if len(value) <= _LONGEST else ""
 
 
-def _members(records: Sequence[Record]) -> tuple[Mapping[str, Sequence[str]], Mapping[str, str]]:
-    """The groups of each member, by their DN or uid in lower case; and the names of groups, by DN."""
-    groups = [record for record in records if record.classes & _GROUPS]
-    names = {_plain(record.dn): record.first("cn") or record.dn for record in groups}
-    count = Counter(names.values())
-    names = {dn: name if count[name] == 1 else dn for dn, name in names.items()}
-    found: dict[str, list[str]] = {}
-    for record in groups:
-        for attribute in ("member", "uniquemember", "memberuid"):
-            for member in record.values.get(attribute, ()):
-                found.setdefault(_plain(member), []).append(names[_plain(record.dn)])
-    return found, names
+class Groups:
+    """The groups of a directory, and who is in each: by DN, or in a posixGroup by `uid` and `gidNumber`.
+
+    Each goes by its `cn`, or by its DN where two have one `cn`.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        groups = [
+            (plain_dn(each.dn), each, each.first("cn") or each.dn, "posixgroup" in each.classes) for each in records
+        ]
+        count = Counter(cn.lower() for _, _, cn, _ in groups)
+        self._names = {dn: cn if count[cn.lower()] == 1 else each.dn for dn, each, cn, _ in groups}
+        self._by_dn: dict[str, list[str]] = {}
+        self._by_uid: dict[str, list[str]] = {}
+        self._by_number: dict[str, list[str]] = {}
+        for dn, each, _, posix in groups:
+            for member in (*each.values.get("member", ()), *each.values.get("uniquemember", ())):
+                self._by_dn.setdefault(plain_dn(member), []).append(dn)
+            for uid in each.values.get("memberuid", ()):
+                self._by_uid.setdefault(uid.lower(), []).append(dn)
+            if posix and (number := each.first("gidnumber")) is not None:
+                self._by_number.setdefault(number, []).append(dn)
+
+    def of(self, person: Record) -> Mapping[str, str]:
+        """Their groups, each with its DN."""
+        found = [plain_dn(dn) for dn in person.values.get("memberof", ())]
+        found += self._by_dn.get(plain_dn(person.dn), ())
+        found += [dn for uid in person.values.get("uid", ()) for dn in self._by_uid.get(uid.lower(), ())]
+        # RFC 2307 5.3: the first group of somebody is in no list of members
+        found += [dn for number in person.values.get("gidnumber", ()) for dn in self._by_number.get(number, ())]
+        written = {plain_dn(dn): dn for dn in person.values.get("memberof", ())}
+        return {self._names.get(dn, written.get(dn, dn)): dn for dn in found}
+
+    def inside_others(self) -> Iterator[Left]:
+        """Groups that are members of groups."""
+        for dn, name in self._names.items():
+            for outer in self._by_dn.get(dn, ()):
+                why = "Stile has no groups in groups: its members come into it, and not into the outer one"
+                yield Left("", f"group {name} in group {self._names[outer]}", why)
 
 
-def _plain(dn: str) -> str:
-    """A DN as two that are written differently may be compared: without case, and blanks after commas."""
-    return ",".join(part.strip() for part in dn.lower().split(","))
+def plain_dn(dn: str) -> str:
+    """A DN as two may be compared (RFC 4514), however they are written: without case, blanks and needless escapes."""
+    return ",".join(_plain_part(part) for part in _PARTS.findall(dn))
 
 
-def _person(
-    record: Record, members: Mapping[str, Sequence[str]], names: Mapping[str, str], phone_attribute: str
-) -> Iterator[Entry]:
+def _plain_part(part: str) -> str:
+    name, _, value = part.partition("=")
+    raw = _ESCAPED.sub(lambda found: _unescaped(found[1] or found[2]), value.strip().encode())
+    text = " ".join(raw.decode("utf-8", "replace").lower().split())
+    # What a comma or a backslash is part of stays one part.
+    return f"{name.strip().lower()}={text.replace(chr(92), chr(92) * 2).replace(',', chr(92) + ',')}"
+
+
+def _unescaped(found: bytes) -> bytes:
+    return bytes.fromhex(found.decode()) if _HEX.fullmatch(found) else found
+
+
+def _person(record: Record, groups: Groups, phone_attribute: str) -> Person:
     username = record.first(*_NAMES)
     assert username is not None
     hashed = record.first("userpassword")
@@ -138,16 +189,16 @@ def _person(
     unlike = None
     if hashed is not None and password == hashed and not hashed.startswith("$"):
         unlike = f"{secrets.scheme(hashed)} is found out by trying, or unknown to Stile"
-    of = [names.get(_plain(dn), dn) for dn in record.values.get("memberof", ())]
-    groups = [*of, *members.get(_plain(record.dn), ()), *members.get(username.lower(), ())]
+    theirs = groups.of(record)
     claims = {"given_name": record.first("givenname"), "family_name": record.first("sn")}
-    yield Person(
+    return Person(
         username=username,
         id=_uuid(record),
         name=record.first("displayname", "cn"),
         email=record.first("mail"),
         locale=record.first("preferredlanguage"),
-        groups=tuple(dict.fromkeys(groups)),
+        groups=tuple(theirs),
+        whole_names=theirs,
         claims={name: value for name, value in claims.items() if value},
         disabled=_disabled(record),
         password=None if unlike else password,

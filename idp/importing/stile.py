@@ -1,19 +1,20 @@
 """Exports of ours, line by line: a first one that says what follows, clients, people, and one that says it is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from idp.importing import envelope
-from idp.importing.document import DEPTH, Object
+from idp.importing.document import Object
 from idp.importing.incoming import Unreadable
+from idp.importing.pieces import DEPTH, Again, Source, begin
 from idp.importing.written import VERSION, Kept, read_person
 from idp.importing.written_clients import read_client
 from idp.model import Registration
 from idp.oidc.strictjson import Malformed, parse_object
 
 
-def read(content: bytes, *, passphrase: str | None, now: datetime) -> tuple[str, Iterator[Kept | Registration]]:
-    """The RP ID of its passkeys, and everything in it.
+def read(content: Source, *, passphrase: str | None, now: datetime) -> tuple[str, Iterable[Kept | Registration]]:
+    """The RP ID of its passkeys, and everything in it, as often as it is gone through.
 
     Raises `Unreadable`, at once for a file that is not whole or, where its secrets are sealed, not as it was made.
     """
@@ -26,12 +27,13 @@ def read(content: bytes, *, passphrase: str | None, now: datetime) -> tuple[str,
         raise Unreadable(f"This export is of another version: this Stile reads version {VERSION}.")
     way = envelope.opened(head, passphrase)
     _check(first, lines, way)
-    return head.text("rp_id") or "", _entries(content, way, now)
+    return head.text("rp_id") or "", Again(lambda: _entries(content, way, now))
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+def _lines(content: Source) -> Iterator[tuple[int, bytes]]:
     """Each line with its number."""
-    yield from enumerate(content.splitlines(), 1)
+    for number, line in enumerate(begin(content), 1):
+        yield number, line.rstrip(b"\r\n")
 
 
 def _check(first: bytes, lines: Iterator[tuple[int, bytes]], way: envelope.Envelope) -> None:
@@ -62,7 +64,7 @@ def _object(number: int, line: bytes) -> Object:
         raise Unreadable(f"Line {number} cannot be read: {error}. An export that is cut off ends so.") from None
 
 
-def _entries(content: bytes, way: envelope.Envelope, now: datetime) -> Iterator[Kept | Registration]:
+def _entries(content: Source, way: envelope.Envelope, now: datetime) -> Iterator[Kept | Registration]:
     for number, text in _lines(content):
         line = _object(number, text)
         if "client" in line:

@@ -7,6 +7,7 @@ from io import StringIO
 
 from idp.importing import secrets
 from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
+from idp.importing.pieces import Source, begin
 from idp.oidc.strictjson import storable
 
 COLUMNS = (
@@ -20,9 +21,9 @@ _BOM = "\ufeff"
 _TOLD = 20  # mistakes at once
 
 
-def read(content: bytes, *, phone_attribute: str | None = None) -> Iterator[Entry]:
+def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the table. Raises `Unreadable`."""
-    columns, rows = opened(content, known=COLUMNS)
+    columns, rows = opened(begin(content).read(), known=COLUMNS)
     number = (phone_attribute or "phone").lower()
     for column in columns:
         if column not in COLUMNS and column != number:

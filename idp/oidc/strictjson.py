@@ -20,7 +20,7 @@ def parse_object(text: str | bytes, *, depth: int = MAX_DEPTH) -> dict[str, Any]
     value = _parse(text)
     if not isinstance(value, dict):
         raise Malformed("not an object")
-    _check(value, depth)
+    check(value, depth)
     return value
 
 
@@ -29,7 +29,7 @@ def parse_array(text: str | bytes, *, depth: int = MAX_DEPTH) -> list[Any]:
     value = _parse(text)
     if not isinstance(value, list):
         raise Malformed("not an array")
-    _check(value, depth)
+    check(value, depth)
     return value
 
 
@@ -51,7 +51,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check(value: object, depth: int) -> None:
+STRICT = json.JSONDecoder(object_pairs_hook=_unique)  # for who reads value by value, and checks each
+
+
+def check(value: object, depth: int) -> None:
+    """What a value must be besides unique in its members. Raises `Malformed`."""
     if isinstance(value, str):
         if not storable(value):
             raise Malformed("a string holds NUL or half a character")
@@ -63,7 +67,7 @@ def _check(value: object, depth: int) -> None:
         if not depth:
             raise Malformed("nested too deep")
         for item in (*value, *value.values()) if isinstance(value, dict) else value:
-            _check(item, depth - 1)
+            check(item, depth - 1)
 
 
 def storable(text: str) -> bool:

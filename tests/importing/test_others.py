@@ -3,8 +3,11 @@
 import base64
 import hashlib
 import json
+import random
 import time
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import argon2
 import bcrypt
@@ -16,13 +19,15 @@ from idp.factors.totp import problem
 from idp.flows.operate.arriving import Terms
 from idp.flows.operate.importing import bring
 from idp.importing.incoming import Left, Person, Unreadable
+from idp.importing.ldif import plain_dn
 from idp.importing.secrets import app as app_of
 from idp.importing.sources import READERS
-from idp.model import AppCodes
+from idp.model import AppCodes, AssuranceLevel
 from idp.store.sql import Sql
 from tests.world.provider import Provider, parameters
 
 TYPED = "Harbour-Gate-7"
+REALM = Path(__file__).with_name("harbour.json")
 SEED = b"12345678901234567890"
 SECRET = base64.b32encode(SEED).decode()
 UUID = "9bff9dc4-b4bb-48ea-9d84-6f531b0fe6ec"
@@ -355,3 +360,97 @@ def test_every_wrong_line_of_a_table_is_told_at_once() -> None:
         list(READERS["csv"]("\n".join([lines[0], *[lines[2]] * 300]).encode()))
     told = refused.value.problems
     assert (len(told), told[0], told[-1]) == (21, "Line 2 has no username.", "And 280 mistakes more.")
+
+
+REALM_FILE = pytest.param("keycloak", REALM.read_text("utf-8"), id="keycloak")
+
+
+@pytest.mark.parametrize(("source", "text"), [*FILES, REALM_FILE])
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_dry_run_says_what_the_run_then_does(provider: Provider, source: str, text: str, seed: int) -> None:
+    """Whoever is there already, whatever is in the file twice, and however often it is run."""
+    dice = random.Random(seed)
+    entries = list(READERS[source](text.encode()))
+    people = [each for each in entries if isinstance(each, Person)]
+    some = [dice.choice(people), *(each for each in people if dice.random() < 0.3)]
+    if seed:
+        await bring(provider.idp, some, Terms(source))
+    entries += [replace(each, username=each.username.upper()) for each in some]
+    entries.append(Person(f"other-{seed}", id=some[0].id, email=some[0].email, email_verified=True))
+    for again in (False, True):
+        dry = await bring(provider.idp, entries, Terms(source), dry_run=True)
+        assert await bring(provider.idp, entries, Terms(source)) == dry
+        assert len(set(dry.left)) == len(dry.left)
+        assert not (again and dry.people)
+
+
+DIRECTORY = """
+dn: CN=Löwe\\, Ada,OU=People,DC=example,DC=com
+objectClass: user
+sAMAccountName: ada
+memberOf: cn=admins , ou=groups,dc=example,dc=com
+memberOf: CN=Elsewhere,OU=Other,DC=example,DC=com
+
+dn: uid=bea,ou=people,dc=example,dc=com
+objectClass: posixAccount
+uid: bea
+uid: robert
+gidNumber: 500
+
+dn: cn=admins,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: admins
+member: cn=L\\c3\\b6we\\2c  ada,ou=People, dc=example,dc=com
+
+dn: cn=treasury,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: treasury
+member: CN=löwe\\, ada,ou=people,dc=example,dc=com
+member: cn=admins,ou=groups,dc=example,dc=com
+member: cn=löwe,cn=ada,ou=people,dc=example,dc=com
+
+dn: cn=treasury,ou=clubs,dc=example,dc=com
+objectClass: groupOfNames
+cn: Treasury
+member: uid=bea,ou=people,dc=example,dc=com
+
+dn: cn=ops,ou=groups,dc=example,dc=com
+objectClass: posixGroup
+cn: ops
+gidNumber: 7
+memberUid: Robert
+
+dn: cn=users,ou=groups,dc=example,dc=com
+objectClass: posixGroup
+cn: users
+gidNumber: 500
+"""
+
+
+def test_groups_of_a_directory_go_by_dn_by_uid_and_by_number() -> None:
+    people, left = read("ldif", DIRECTORY)
+    elsewhere, staff = "CN=Elsewhere,OU=Other,DC=example,DC=com", "cn=treasury,ou=groups,dc=example,dc=com"
+    assert set(people["ada"].groups) == {"admins", staff, elsewhere}
+    assert set(people["bea"].groups) == {"cn=treasury,ou=clubs,dc=example,dc=com", "ops", "users"}
+    assert [each.what for each in left] == [f"group admins in group {staff}"]
+
+
+async def test_an_operator_names_a_group_by_its_dn_however_it_is_written(provider: Provider) -> None:
+    provider.idp.policy = replace(provider.idp.policy, groups={"staff": AssuranceLevel.TWO_FACTOR})
+    named = {plain_dn("CN=Treasury, OU=Groups,dc=example,DC=com"): "staff"}
+    done = await bring(provider.idp, list(READERS["ldif"](DIRECTORY.encode())), Terms("ldif", named))
+    assert done.groups == (("staff", 1),)
+    assert {each.who for each in done.left if each.what.startswith("group cn=treasury")} == {"bea"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("CN=Ada Löwe,DC=X", "cn = ada  löwe , dc=x", True),
+        ("cn=a\\,b,dc=x", "cn=a\\2Cb,dc=x", True),
+        ("cn=a\\,ou=b,dc=x", "cn=a,ou=b,dc=x", False),
+        ("cn=a\\5c\\,ou=b,dc=x", "cn=a\\5c,ou=b,dc=x", False),
+    ],
+)
+def test_two_ways_to_write_a_dn_are_one_and_two_dns_are_two(one: str, other: str, same: bool) -> None:
+    assert (plain_dn(one) == plain_dn(other)) is same

@@ -196,7 +196,7 @@ async def test_without_secrets_people_come_without_password(full: Provider) -> N
     done = await bring_back(full, text(await lines(full, Secrets.NONE)))
     assert len(done.people) == 8
     what = {each.what for each in done.left if each.who == "alice"}
-    assert what == {"password", "totp", "recovery"}
+    assert what == {"password", "totp", "recovery", "consent for notes"}
     assert [each.why for each in done.left if each.who == "client bank"] != []
 
 

@@ -35,6 +35,7 @@ from idp.policy import Policy
 from idp.sms import phone as phones
 from idp.store.people.arrivals import Arrival, Enrolled
 
+_ASKED_ANEW = "no such scope here, or one that is asked for each time: they are asked anew"
 _ONE = "an app with `idp user totp`, or a phone with `idp user phone`"
 _INVITE = "invite them with `idp user invite`"
 _WHY_NOT_A_HASH = {
@@ -72,6 +73,8 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         yield Left(username, comes.what, comes.why)
     password = comes if isinstance(comes, str) else None
     groups, email, name, claims, lost = about(idp, person, terms)
+    if (locale := language(person.locale)) is None and person.locale is not None:
+        lost.append(Left("", "language", "it is no language tag, as et or pt-BR"))
     enrolled: list[Enrolled] = []
     for phone in person.phones:
         made = _phone(idp, account_id, phone, terms, now=now)
@@ -98,7 +101,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         email_verified=person.email_verified and email is not None,
         groups=groups,
         claims=claims,
-        locale=language(person.locale),
+        locale=locale,
         disabled=person.disabled,
         password_until=now + idp.policy.links.ticket if person.temporary and password is not None else None,
     )
@@ -109,7 +112,8 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     told = mailed or any(each.authenticator.factor is Factor.SMS for each in enrolled)
     if not told and any(each.authenticator.hold is not None for each in enrolled):
         lost.append(Left("", "end of the hold", f"no mail and no text message can tell them of it: give them {_ONE}"))
-    for each in lost:
+    consents, forgotten = agreed(idp.policy, person.consents)
+    for each in (*lost, *forgotten):
         yield Left(username, each.what, each.why)
     factors = [each.authenticator for each in enrolled]
     event = AccountImported(
@@ -119,16 +123,19 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         factors=[each.factor.value for each in factors],
         held=[each.factor.value for each in factors if each.hold is not None],
     )
-    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, person.consents))
+    yield Arrival(account, event, password, tuple(enrolled), consents)
 
 
-def agreed(policy: Policy, consents: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """What may be remembered of it: scopes that the policy has, and that are not asked for each time."""
-    kept = {
-        client: tuple(scope for scope in scopes if policy.scope_rule(scope) and not policy.is_fresh_scope(scope))
-        for client, scopes in consents.items()
-    }
-    return {client: scopes for client, scopes in kept.items() if scopes}
+def agreed(policy: Policy, consents: Mapping[str, Sequence[str]]) -> tuple[dict[str, tuple[str, ...]], list[Left]]:
+    """What may be remembered of it: scopes that the policy has, and that are not asked for each time; and the rest."""
+    kept: dict[str, tuple[str, ...]] = {}
+    lost: list[Left] = []
+    for client, scopes in consents.items():
+        known = tuple(scope for scope in scopes if policy.scope_rule(scope) and not policy.is_fresh_scope(scope))
+        kept |= {client: known} if known else {}
+        if others := [scope for scope in scopes if scope not in known]:
+            lost.append(Left("", f"consent for {client}: {' '.join(others)}", _ASKED_ANEW))
+    return kept, lost
 
 
 def _password(person: Person) -> str | Left:
@@ -145,7 +152,7 @@ def about(
     lost: list[Left] = []
     groups: set[str] = set()
     for theirs in person.groups:
-        ours = _group(idp, theirs, terms)
+        ours = _group(idp, theirs, person.whole_names.get(theirs, theirs), terms)
         if ours is None:
             lost.append(Left("", f"group {theirs}", _row_for(theirs)))
         else:
@@ -168,9 +175,9 @@ def about(
     return frozenset(groups), email, name, claims, lost
 
 
-def _group(idp: Idp, theirs: str, terms: Terms) -> str | None:
+def _group(idp: Idp, theirs: str, whole: str, terms: Terms) -> str | None:
     """Ours, as the operator says, else the one of that very name: one deeper in a tree may be anybody's."""
-    for name in (theirs, theirs.removeprefix("/")):
+    for name in (whole, theirs, theirs.removeprefix("/")):
         if name in terms.groups:
             return terms.groups[name]
     return next((name for name in (theirs, theirs.removeprefix("/")) if name in idp.policy.groups), None)

@@ -3,28 +3,23 @@
 Every batch is whole or not at all, and who is there is left alone: what was interrupted goes on when it is run again.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from uuid import UUID
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from idp.audit import ClientChanged
 from idp.errors import AlreadyThere
 from idp.flows.idp import Idp
-from idp.flows.operate.arriving import Terms, check_groups, judge
+from idp.flows.operate.arriving import Terms, check_groups
 from idp.flows.operate.arriving_clients import client_of
-from idp.flows.operate.keeping import client_kept, judge_kept
+from idp.flows.operate.bringing import Arriving
+from idp.flows.operate.keeping import client_kept
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
-from idp.flows.passkeys import relying
 from idp.importing.incoming import Application, Entry, Left, Person
 from idp.importing.written import Kept
 from idp.model import Registration
 from idp.policy import Act
 from idp.store import audits
-from idp.store.batches import BATCH
-from idp.store.people import arrivals
-from idp.store.people.arrivals import Arrival
 from idp.store.tokens import clients, registrations
 
 
@@ -55,100 +50,52 @@ async def bring(
 ) -> Imported:
     """Store everybody who is not there yet. With `dry_run` the same is said, and nothing stored.
 
-    `rp_id` is that of the passkeys of another Stile.
+    `entries` are gone through twice, before anything is stored and then person by person. `rp_id` is that of the
+    passkeys of another Stile.
 
     Raises `NotAcceptable` for a group that the policy does not have, and `Unreadable`, before anything is stored.
     """
     permit(idp, Act.IMPORT)
     check_groups(idp, terms)
+    wanted: list[Application | Registration] = []
     left: list[Left] = []
-    arrived, wanted = _judged(idp, entries, terms, left, rp_id=rp_id)
-    registered, clients_there = await _clients(idp, wanted, left, dry_run=dry_run)
-    came, there = await _people(idp, arrived, left, dry_run=dry_run)
-    ours = [each for each in arrived if each.account.username in came]
-    groups = Counter(group for each in ours for group in each.account.groups)
+    for entry in entries:
+        if isinstance(entry, Application | Registration):
+            wanted.append(entry)
+        elif isinstance(entry, Left) and not _is_of_a_person(entry):
+            left.append(entry)
+    registered, clients_there, known = await _clients(idp, wanted, left, dry_run=dry_run)
+    arriving = Arriving(idp, terms, rp_id, known, dry_run=dry_run)
+    of_them: list[Left] = []
+    for entry in entries:
+        match entry:
+            case Left():
+                of_them += [entry] if _is_of_a_person(entry) else []
+            case Person() | Kept():
+                await arriving.take(entry, of_them)
+                of_them = []
+    await arriving.store()
+    groups = arriving.groups
     return Imported(
-        people=tuple(sorted(came)),
-        people_there=tuple(sorted(there)),
+        people=tuple(sorted(arriving.came)),
+        people_there=tuple(sorted(arriving.there)),
         clients=registered,
         clients_there=clients_there,
         groups=tuple(sorted(groups.items())),
         roles={group: role.name.lower() for group in groups if (role := idp.policy.role_of([group])) is not None},
-        held=sum(one.authenticator.hold is not None for each in ours for one in each.enrolled),
-        # Of who was there before nothing is changed, so nothing was left behind.
-        left=tuple(each for each in left if each.who not in there),
+        held=arriving.held,
+        left=(*left, *arriving.left, *of_them),
     )
 
 
-def _judged(
-    idp: Idp, entries: Iterable[Entry | Kept | Registration], terms: Terms, left: list[Left], *, rp_id: str | None
-) -> tuple[list[Arrival], list[Application | Registration]]:
-    """Who may come, each once, by username; the clients; and into `left` what does not come."""
-    now, us = idp.clock.now(), relying(idp)
-    here = rp_id if us is not None and us.id == rp_id else None
-    people: dict[str, Arrival] = {}
-    wanted: list[Application | Registration] = []
-    for entry in entries:
-        judged: Iterable[Arrival | Left] = ()
-        match entry:
-            case Left():
-                left.append(entry)
-            case Application() | Registration():
-                wanted.append(entry)
-            case Person():
-                judged = judge(idp, entry, terms, now=now)
-            case Kept():
-                judged = judge_kept(idp, entry, rp_id=here)
-        for found in judged:
-            if isinstance(found, Left):
-                left.append(found)
-            elif found.account.username in people:
-                left.append(Left(found.account.username, "the person", "the file has this username twice"))
-            else:
-                people[found.account.username] = found
-    return list(_once_each(people, left)), wanted
-
-
-def _once_each(people: dict[str, Arrival], left: list[Left]) -> Iterator[Arrival]:
-    """Of several people with one id, or one proved address, the first has it."""
-    ids: set[UUID] = set()
-    mailboxes: set[str] = set()
-    for username, arrival in sorted(people.items()):
-        account = arrival.account
-        if account.id in ids:
-            left.append(Left(username, "the person", "the file gives this id to two people"))
-            continue
-        ids.add(account.id)
-        mailbox = (account.email or "").lower()
-        if account.email_verified and mailbox in mailboxes:
-            left.append(Left(username, "proved e-mail address", "somebody else in the file has proved it"))
-            account = replace(account, email_verified=False)
-        elif account.email_verified:
-            mailboxes.add(mailbox)
-        yield replace(arrival, account=account)
-
-
-async def _people(idp: Idp, wanted: Sequence[Arrival], left: list[Left], *, dry_run: bool) -> tuple[set[str], set[str]]:
-    """Who came, and who was there."""
-    came: set[str] = set()
-    for start in range(0, len(wanted), BATCH):
-        batch = wanted[start : start + BATCH]
-        if dry_run:
-            added = await arrivals.would_add(idp.db, batch)
-        else:
-            added = await arrivals.add(idp.db, batch, now=idp.clock.now())
-        for each in batch:
-            if each.account.id in added:
-                came.add(each.account.username)
-                if each.account.email_verified and not added[each.account.id]:
-                    left.append(Left(each.account.username, "proved e-mail address", "somebody here has proved it"))
-    return came, {each.account.username for each in wanted} - came
+def _is_of_a_person(left: Left) -> bool:
+    return bool(left.who) and not left.who.startswith("client ")
 
 
 async def _clients(
     idp: Idp, wanted: Sequence[Application | Registration], left: list[Left], *, dry_run: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ids of those that are registered now, and of those that were."""
+) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+    """The ids of those that are registered now, of those that were, and of all that there are then."""
     registered = await clients.all_clients(idp.db)
     known, names = {client.id for client in registered}, {client.name for client in registered}
     came, there = [], []
@@ -176,7 +123,7 @@ async def _clients(
         left += [Left(who, each.what, each.why) for each in lost]
         came.append(client_id)
         names.add(new.client.name)
-    return tuple(came), tuple(there)
+    return tuple(came), tuple(there), frozenset((*known, *came))
 
 
 async def _register(idp: Idp, new: Registration) -> None:

@@ -68,6 +68,9 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
     open_ = [each.authenticator for each in enrolled if each.authenticator.closed_at is None]
     if kept.authenticators and not open_ and not by_mail(idp, account):
         yield Left(username, "second factor", "none comes: give them an app with `idp user totp`")
+    consents, forgotten = agreed(idp.policy, kept.consents)
+    for each in forgotten:
+        yield Left(username, each.what, each.why)
     event = AccountImported(
         source="stile",
         password=password is not None,
@@ -75,7 +78,7 @@ def judge_kept(idp: Idp, kept: Kept, *, rp_id: str | None) -> Iterator[Arrival |
         factors=[each.factor.value for each in open_],
         held=[each.factor.value for each in open_ if each.hold is not None],
     )
-    yield Arrival(account, event, password, tuple(enrolled), agreed(idp.policy, kept.consents), kept.past)
+    yield Arrival(account, event, password, tuple(enrolled), consents, kept.past)
 
 
 def _flat(account: Account) -> dict[str, str]:

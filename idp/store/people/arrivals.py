@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from idp.audit import Event
+from idp.errors import AlreadyThere
 from idp.model import OUR_CODES, Account, Authenticator, Passkey, Past
 from idp.store.audits import audit_values
 from idp.store.engine import Conn
@@ -61,7 +64,6 @@ enrolled AS (
              eligible boolean, copied boolean, attested boolean, transports text[], aaguid text,
              swapped_at timestamptz)
     JOIN made ON made.id = theirs.account_id
-    ON CONFLICT DO NOTHING  -- a passkey is one person's
     RETURNING id
 ),
 saved AS (
@@ -95,6 +97,10 @@ _TIMES = (
     "created_at", "confirmed_at", "trusted_at", "preferred_at", "swapped_at", "last_used_at", "checked_at", "closed_at",
 )  # fmt: skip
 
+_TAKEN = Sql("""
+SELECT id, credential_id FROM authenticator
+WHERE id = ANY (:ids::uuid[]) OR credential_id = ANY (:credential_ids::bytea[])""")
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -120,7 +126,8 @@ class Arrival:
 async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapping[UUID, bool]:
     """Store those who are not there yet, by username and by id; of each whether the e-mail address counts as proved.
 
-    Each comes whole, once, however many imports run.
+    Each comes whole, once, however many imports run. Raises `AlreadyThere`, and nobody came, where somebody else was
+    given an authenticator of theirs since they were asked for (`taken`).
     """
     people = [_person(each, now) for each in arrivals]
     enrolled = [_enrolled(each, arrival.past) for arrival in arrivals for each in arrival.enrolled]
@@ -141,8 +148,26 @@ async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapp
         for code in each.saved
     ]
     given = {"people": people, "authenticators": enrolled, "saved": saved, "consents": consents}
-    rows = await conn.all(_ADD, **given, again_after=AGAIN_AFTER, now=now)
+    try:
+        rows = await conn.all(_ADD, **given, again_after=AGAIN_AFTER, now=now)
+    except asyncpg.UniqueViolationError:
+        raise AlreadyThere("Somebody was given an authenticator of this file meanwhile: run it again.") from None
     return {row["id"]: row["email_verified"] for row in rows}
+
+
+def marks(enrolled: Enrolled) -> set[UUID | bytes]:
+    """What two authenticators cannot have: their ids, and of a passkey the one that browsers know it by."""
+    one = enrolled.authenticator
+    return {one.id} if one.passkey is None else {one.id, one.passkey.credential_id}
+
+
+async def taken(conn: Conn, arrivals: Sequence[Arrival]) -> frozenset[UUID | bytes]:
+    """Which of these marks somebody here has."""
+    found = {mark for arrival in arrivals for each in arrival.enrolled for mark in marks(each)}
+    ids = [each for each in found if isinstance(each, UUID)]
+    credential_ids = [each for each in found if isinstance(each, bytes)]
+    rows = await conn.all(_TAKEN, ids=ids, credential_ids=credential_ids)
+    return frozenset(found & {mark for row in rows for mark in (row["id"], row["credential_id"])})
 
 
 async def would_add(conn: Conn, arrivals: Sequence[Arrival]) -> Mapping[UUID, bool]:
