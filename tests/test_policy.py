@@ -34,11 +34,13 @@ from idp.policy import (
     decide,
     default_policy,
     explain,
+    good_until,
     left_out,
     load_policy,
 )
 from idp.policy.reasons import because
 from tests.world.histories import BY_ONESELF
+from tests.world.policies import OURS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)
@@ -309,6 +311,27 @@ def test_a_two_factor_scope_with_an_age_needs_a_second_factor_for_this_client() 
     assert asks(given).factors == (Factor.TOTP, Factor.SMS)
     here = replace(given, events=(PASSWORD, proved(Factor.SMS, 9, client_id="account")))
     assert proceeds(here).scopes == ("openid", "authenticators:write")
+
+
+@pytest.mark.parametrize(("factor", "again"), [(Factor.SMS, Factor.SMS), (Factor.TOTP, Factor.TOTP)])
+def test_what_was_proved_for_another_client_makes_no_proof_of_this_one_younger(factor: Factor, again: Factor) -> None:
+    """Promise 4: the grant remembers when this client's proof was made, and for so long it is fresh."""
+    here = proved(factor, 200, client_id="notes")
+    elsewhere = proved(again, 3, client_id="bank")
+    given = facts(client=NOTES, events=(PASSWORD, here, elsewhere), consented=frozenset({"openid"}))
+    assert proceeds(given).context.fresh_at == ago(200)
+    only_there = replace(given, events=(PASSWORD, elsewhere))
+    assert proceeds(only_there).context.fresh_at is None
+
+
+def test_a_scope_of_a_site_lasts_from_the_proof_that_was_made_for_it() -> None:
+    rows = 'level = "two_factor", fresh = "5m" }'
+    policy = load_policy(OURS.replace("[scopes]\n", f'[scopes]\n"look" = {{ {rows}\n', 1))
+    wiki = replace(NOTES, id="wiki", scopes=EVERY_SCOPE | {"look"}, first_party=True)
+    here, elsewhere = proved(Factor.SMS, 200, client_id="wiki"), proved(Factor.SMS, 3, client_id="bank")
+    given = facts("look", client=wiki, events=(PASSWORD, here, elsewhere))
+    assert good_until(given, policy)["look"] == ago(200) + timedelta(minutes=5)
+    assert asks(replace(given, events=(PASSWORD, elsewhere)), policy).factors
 
 
 def test_transfers_without_an_app_are_refused() -> None:
