@@ -202,7 +202,7 @@ acces = "1m"
         "levels.two_factor: an acr is printable ASCII without spaces, not 'a b'",
         "levels.phishing_resistant: the acr 'same' stands for another level already",
         "levels.two_factor: this level must have an acr",
-        "tokens.refresh_max: must not be shorter than tokens.refresh, which is 9 days",
+        "tokens.refresh_max: 8 days must not be shorter than tokens.refresh, which is 9 days",
         "tokens.acces: unknown key",
         "factors.sms: sms never gives more than two_factor",
         "factors.recovery: must be a level of [levels], not 'phishing_resistant'",

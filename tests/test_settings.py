@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.crypto import new_secret_key
 from idp.errors import SettingsError
 from idp.settings import Settings, read_settings
 
@@ -165,3 +166,15 @@ def test_the_domain_of_passkeys_is_ours_or_above(domain: str) -> None:
 def test_every_setting_is_in_the_readme() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     assert [name for name in Settings.model_fields if f"`IDP_{name.upper()}`" not in readme] == []
+
+
+def test_the_policy_beside_the_embedded_database_is_obeyed_unless_another_is_named(tmp_path: Path) -> None:
+    here = {"IDP_DATA_DIR": str(tmp_path), "IDP_ISSUER": "http://localhost:8000"}
+    assert read_settings(here).policy is None
+    beside, other = tmp_path / "policy.toml", tmp_path / "other.toml"
+    for file in (beside, other):
+        file.write_text("[groups]\n", encoding="utf-8")
+    assert read_settings(here).policy == beside
+    assert read_settings(here | {"IDP_POLICY": str(other)}).policy == other
+    elsewhere = {"IDP_DATABASE_URL": "postgresql://db/idp", "IDP_SECRET_KEYS": new_secret_key("k1")}
+    assert read_settings(here | elsewhere).policy is None

@@ -244,3 +244,20 @@ class KeysRotated(Event):
 
     name = "keys.rotated"
     current: list[str]
+
+
+NAMES = frozenset(each.name for each in Event.__subclasses__())
+"""Every event that there is."""
+
+
+def named(text: str) -> bool:
+    """Whether an event has this name, or a name that begins with these words: account.changed, or account."""
+    return any(name == text or name.startswith(f"{text}.") for name in NAMES)
+
+
+def like(text: str) -> list[str]:
+    """What may have been meant by a name that no event has: those with the same first word, else all first words."""
+    first = text.partition(".")[0]
+    return sorted(name for name in NAMES if name.startswith(f"{first}.")) or sorted(
+        {name.partition(".")[0] for name in NAMES}
+    )

@@ -100,7 +100,18 @@ def audit(
         told = {"events": [entry_json(each) for each in page.entries], "after": page.after}
         output.show(told, lines, as_json=as_json)
 
-    run(shown)
+    async def told(idp: "Idp") -> None:
+        from idp.flows.operate.people import NotAcceptable
+
+        try:
+            await shown(idp)
+        except NotAcceptable as error:
+            option = {"event": "--event", "client_id": "--client"}.get(error.fields[0])
+            if option is None:
+                raise
+            raise typer.BadParameter(str(error).removesuffix("."), param_hint=f"'{option}'") from None
+
+    run(told)
 
 
 def entry_json(entry: "Entry") -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import socket
 import sys
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 
 from idp import localpg, logs
 from idp.app import create_app
@@ -19,7 +21,7 @@ from idp.demo.start import DemoPerson, start_page
 from idp.errors import IdpError
 from idp.serving.place import Place, prepare
 from idp.serving.server import bind, new_event_loop, serve
-from idp.settings import Settings, default_data_dir, read_settings
+from idp.settings import POLICY_FILE, Settings, default_data_dir, read_settings
 from idp.sms import Callback, Channel, Message, Outcome, Receipt, Sent
 
 HOST = "127.0.0.1"
@@ -93,9 +95,9 @@ def _settings(issuer: str) -> Settings:
 
 def _with_policy(settings: Settings) -> Settings:
     """The demo's own, a file beside its database, unless `IDP_POLICY` names one."""
-    if settings.policy is not None:
+    path = settings.data_dir / POLICY_FILE
+    if settings.policy not in {None, path}:
         return settings
-    path = settings.data_dir / "policy.toml"
     path.write_text(people.policy_text(), encoding="utf-8")
     return settings.model_copy(update={"policy": path})
 
@@ -144,7 +146,7 @@ async def _run(
             for ready in listening:
                 await ready.wait()
             try:
-                _say(shown, urls, as_json=as_json)
+                _say(shown, urls, place.settings.data_dir, as_json=as_json)
             except BrokenPipeError as error:  # kept until everything has stopped: here it would come out in a group
                 unread = error
                 stop.set()
@@ -163,7 +165,7 @@ def _role(person: DemoPerson) -> str:
     return "" if person.role is None else f", {person.role.name.lower()}"
 
 
-def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
+def _say(shown: list[DemoPerson], urls: DemoUrls, data_dir: Path, *, as_json: bool) -> None:
     fields = {
         "start": urls.start,
         "provider": urls.provider,
@@ -171,6 +173,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         "notes": urls.notes,
         "inbox": urls.inbox,
         "console": urls.console,
+        "data_dir": str(data_dir),
         "people": [{"username": person.username, "password": person.password} for person in shown],
     }
     lines = [
@@ -182,6 +185,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, *, as_json: bool) -> None:
         f"  Texts and e-mail    {urls.inbox}",
         f"  Your account        {urls.account}",
         f"  Console             {urls.console}",
+        f"  Commands            IDP_DATA_DIR={shlex.quote(str(data_dir))} idp user list",
         "",
         *(
             f"  {person.name:<19} {person.username} / {person.password}"

@@ -39,8 +39,11 @@ def recover(
     if (reason is None) is not confirm:
         said = "give --reason, or --confirm" if reason is None else "--reason or --confirm, not both"
         raise typer.BadParameter(said, param_hint="'--reason'")
-    output.sure(f"Close every phone, app and code of {name}, and the password?", yes=yes)
     from idp.flows.operate import recovering
+
+    if reason is not None and (wrong := recovering.wrong_reason(reason)) is not None:
+        raise typer.BadParameter(wrong.removesuffix("."), param_hint="'--reason'")
+    output.sure(f"Close every phone, app and code of {name}, and the password?", yes=yes)
     from idp.policy import in_units
     from idp.serving.place import account_name, run
 

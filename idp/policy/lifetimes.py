@@ -118,7 +118,7 @@ def lifetimes_of(policy: Policy) -> dict[str, timedelta]:
 
 def sessions(table: Table) -> Sessions:
     """`[sessions]`."""
-    told, given = len(table.problems), frozenset(table.left)
+    told = len(table.problems)
     read = Sessions(
         idle=_span(table, "idle"),
         life=_span(table, "life"),
@@ -127,15 +127,9 @@ def sessions(table: Table) -> Sessions:
         site=_span(table, "site"),
     )
     if read.life < read.idle and len(table.problems) == told:
-        _shorter(table, given, "life", read.life, "idle", read.idle)
+        table.clash("life", read.life, f"must not be shorter than sessions.idle, which is {in_units(read.idle)}")
     table.close()
     return read
-
-
-def _shorter(table: Table, given: frozenset[str], key: str, span: timedelta, than: str, longer: timedelta) -> None:
-    """Two rows that do not go together; what the file does not say is said to be ours."""
-    ours = "" if key in given else f"{in_units(span)}, as it comes with Stile, "
-    table.wrong(key, f"{ours}must not be shorter than {table.where}.{than}, which is {in_units(longer)}")
 
 
 def interaction(table: Table) -> Interactions:
@@ -165,7 +159,7 @@ def enrolment(table: Table) -> Enrolments:
 
 def tokens(table: Table) -> Tokens:
     """`[tokens]`."""
-    told, given = len(table.problems), frozenset(table.left)
+    told = len(table.problems)
     read = Tokens(
         code=_span(table, "code"),
         id_token=_span(table, "id_token"),
@@ -176,7 +170,8 @@ def tokens(table: Table) -> Tokens:
         pushed=_span(table, "pushed"),
     )
     if read.refresh_max < read.refresh and len(table.problems) == told:
-        _shorter(table, given, "refresh_max", read.refresh_max, "refresh", read.refresh)
+        why = f"must not be shorter than tokens.refresh, which is {in_units(read.refresh)}"
+        table.clash("refresh_max", read.refresh_max, why)
     table.close()
     return read
 

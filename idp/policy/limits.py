@@ -51,7 +51,6 @@ SPANS: Mapping[str, Bounds[timedelta]] = MappingProxyType(
 
 def limits(table: Table) -> Limits:
     """`[limits]`. The rows have the keys of ours, no more; what a row does not say is as in ours."""
-    given = dict(table.left)
     read = Limits(
         sms=_sending(table, "sms", "sms_number"),
         email=_sending(table, "email", "email_address"),
@@ -81,9 +80,7 @@ def limits(table: Table) -> Limits:
         for key, per in WINDOWS.items():
             count, most = (_count(limit, per) for limit in (less, more))
             if count is not None and most is not None and count > most:
-                ours = "" if isinstance(row := given.get(whose), dict) and key in row else ", as it comes with Stile,"
-                name = f"limits.{more.name}.{key}"
-                table.wrong(f"{whose}.{key}", f"{count}{ours} must not be more than {name}, which is {most}")
+                table.clash(f"{whose}.{key}", count, f"must not be more than limits.{more.name}.{key}, which is {most}")
     table.close()
     return read
 

@@ -46,14 +46,25 @@ class Table:
         self.problems = problems
         self.usual = usual
         self.left: dict[str, Any] = {}
+        self._said: Mapping[str, Any] = {}
         if isinstance(raw, dict):
-            self.left = dict(raw)
+            self.left, self._said = dict(raw), raw
         else:
             problems.append(f"{where}: must be a table")
 
     def wrong(self, key: str, why: str) -> None:
         """Write a mistake down; reading goes on, so that all are told at once."""
         self.problems.append(f"{self.where}.{key}: {why}" if self.where else f"{key}: {why}")
+
+    def clash(self, key: str, value: int | timedelta, why: str) -> None:
+        """Write down that this row, `row.key` of a table in this one too, does not go together with another.
+
+        What the file does not say is said to be ours.
+        """
+        table, _, name = key.rpartition(".")
+        said = self._said.get(table) if table else self._said
+        ours = "" if isinstance(said, Mapping) and name in said else ", as it comes with Stile,"
+        self.wrong(key, f"{in_words(value)}{ours} {why}")
 
     def table(self, key: str) -> "Table":
         """The table of that name within this one, empty where it is missing."""

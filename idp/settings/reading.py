@@ -1,6 +1,7 @@
 """Settings out of the environment and files, once; what does not go together is a mistake like any other."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from idp.errors import SettingsError
 from idp.settings.table import Settings
 
 PREFIX = "IDP_"
+POLICY_FILE = "policy.toml"
 _NEEDED_BY_GATEWAY = {
     "smspm": ("smspm_hash", "smspm_token"),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
@@ -63,6 +65,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     problems += _combinations(settings) if settings else []
     if problems or settings is None:
         raise SettingsError(problems)
+    return _with_policy_beside(settings)
+
+
+def _with_policy_beside(settings: Settings) -> Settings:
+    """With the policy that lies beside the embedded database, as the demonstration puts its own, if none is named."""
+    beside = settings.data_dir / POLICY_FILE
+    if settings.policy is None and settings.database_url is None:
+        with suppress(OSError):  # what is in a directory that may not be looked at is not ours
+            if beside.is_file():
+                return settings.model_copy(update={"policy": beside})
     return settings
 
 

@@ -1,5 +1,6 @@
 """`idp demo` as a process: where it keeps what it made."""
 
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,14 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
     try:
         assert process.stdout.readline(), process.stderr.read() if process.stderr else ""
         assert [path.name for path in share.iterdir()] == ["stile-demo"]
+        # Commands beside it obey its policy: there the people with a role have one.
+        beside = kept | {"IDP_DATA_DIR": str(share / "stile-demo")}
+        ran = subprocess.run(
+            [*IDP, "user", "groups", "ada", "--json"], env=beside, capture_output=True, text=True, check=True
+        )
+        assert json.loads(ran.stdout)["groups"] == ["admins"]
+        shown = subprocess.run([*IDP, "policy", "show", "--json"], env=beside, capture_output=True, check=True)
+        assert json.loads(shown.stdout)["policy"] == str(share / "stile-demo" / "policy.toml")
     finally:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=NEVER)

@@ -104,3 +104,26 @@ def test_a_search_for_nobody_is_told(idp: Run) -> None:
     assert "There is no user named 'nobody-there'" in idp("audit", "--person", "nobody-there").err
     assert idp("audit", "--after", "x").status == 1
     assert idp("audit", "--event", "a\tb").status == 1
+
+
+def test_a_search_for_what_there_is_not_says_what_there_is(idp: Run, person: str) -> None:
+    for arguments, said in (
+        (
+            ("--event", "account.chnged"),
+            "There is no event 'account.chnged': there are account.changed, ",
+        ),
+        (("--event", "acount"), "There is no event 'acount': there are account, "),
+        (("--client", "shoop"), "Nothing has happened that is about an application with the id 'shoop'"),
+    ):
+        for more in ((), ("--json",), ("--csv",), ("--follow",)):
+            ran = idp("audit", *arguments, *more)
+            assert ran.status == 2
+            assert said in " ".join(ran.err.replace("│", " ").split())
+    made = idp("client", "add", "Trail", "--client-id", "trail-shop", "--redirect-uri", "https://shop.example/cb")
+    assert made.status == 0, made.err
+    assert "trail-shop (Trail)" in " ".join(idp("audit", "--client", "shoop").err.replace("│", " ").split())
+    assert idp("audit", "--client", "trail-shop").out.count("client.changed") == 1
+    assert idp("client", "remove", "Trail", "--yes").status == 0
+    assert idp("audit", "--client", "trail-shop").out.count("client.changed") == 2  # it was there
+    for event in ("account", "account.", "account.changed"):
+        assert idp("audit", "--person", person, "--event", event).status == 0

@@ -27,7 +27,8 @@ def test_a_ticket_is_a_link_printed_once(idp: Run, person: str) -> None:
         (("{person}", "--reason", WHY), 2, "--yes"),
         (("{person}", "--confirm", "--by", "olga", "--yes"), 1, "Nobody asked"),
         (("no-such-person", "--reason", WHY, "--yes"), 1, "There is no user"),
-        (("{person}", "--reason", " ", "--yes"), 1, "reason"),
+        (("{person}", "--reason", " "), 2, "The reason has 1 to 200 printable characters"),
+        (("{person}", "--reason", "x" * 201, "--yes"), 2, "The reason has 1 to 200 printable characters"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(

@@ -122,6 +122,15 @@ def _operator(by: str | None) -> str:
     return _line(named or "", _NAME, LONGEST_OPERATOR)
 
 
+def wrong_reason(text: str) -> str | None:
+    """Why this cannot be the reason of a recovery; None if it can."""
+    try:
+        _line(text, _REASON, LONGEST_REASON)
+    except NotAcceptable as error:
+        return str(error)
+    return None
+
+
 def _line(text: str, what: str, longest: int) -> str:
     line = " ".join(text.split())
     if not 0 < len(line) <= longest or not line.isprintable():

@@ -3,14 +3,17 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from idp import audit
 from idp.errors import NotThere
 from idp.flows.idp import Idp
+from idp.flows.operate.finding import list_clients
 from idp.flows.operate.people import NotAcceptable
-from idp.flows.operate.permitting import permit
+from idp.flows.operate.permitting import NotPermitted, permit
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
@@ -19,6 +22,7 @@ from idp.store.people import accounts
 from idp.typed import fold
 
 PAGE, MOST = 1000, 10_000
+_NAMED = 20
 # A row is there when its transaction ends, which may be a little after the time that it says.
 _LATE = timedelta(seconds=30)
 
@@ -36,7 +40,8 @@ class Search:
     """Which rows. `person` is a username, or an account id, which finds who is there no more, too.
 
     `event` is a name, as account.changed, or what several begin with, as account. `operator` is one as the trail has
-    it (shell:ada), or `any`: caused by an operator. `since` is in, `until` is not.
+    it (shell:ada), or `any`: caused by an operator. `since` is in, `until` is not. An event that there is not, and a
+    client that there never was, are mistakes.
     """
 
     person: str | UUID | None = None
@@ -101,6 +106,13 @@ async def _wanted(idp: Idp, search: Search) -> Wanted:
     for text in (search.client_id, search.event, search.operator):
         if text is not None and not text.isprintable():
             raise NotAcceptable(sentence("What is searched for has printable characters alone."))
+    name = search.event and search.event.removesuffix(".")
+    if name is not None and not audit.named(name):
+        there = ", ".join(audit.like(name))
+        said = sentence("There is no event %(name)s: there are %(there)s.", name=repr(name), there=there)
+        raise NotAcceptable(said, fields=["event"])
+    if search.client_id is not None:
+        await _check_client(idp, search.client_id)
     account_id = search.person
     if isinstance(account_id, str):
         account_id = await _named(idp, account_id)
@@ -108,12 +120,26 @@ async def _wanted(idp: Idp, search: Search) -> Wanted:
     return Wanted(
         account_id=account_id,
         client_id=search.client_id,
-        name=search.event and search.event.removesuffix("."),
+        name=name,
         operator=None if anybody else search.operator,
         operated=True if anybody else None,
         since=_moment(search.since),
         until=_moment(search.until),
     )
+
+
+async def _check_client(idp: Idp, client_id: str) -> None:
+    """Go on if there is such a client, or was: whoever mistypes is not told that nothing happened."""
+    if idp.client(client_id) is not None or await audits.some(
+        idp.db, Wanted(client_id=client_id), before=None, limit=1
+    ):
+        return
+    told = sentence("Nothing has happened that is about an application with the id %(id)s.", id=repr(client_id))
+    with suppress(NotPermitted):
+        if known := await list_clients(idp):
+            names = ", ".join(f"{one.id} ({one.name})" for one in known[:_NAMED])
+            raise NotAcceptable(told, sentence("There are %(there)s.", there=names), fields=["client_id", "client_id"])
+    raise NotAcceptable(told, fields=["client_id"])
 
 
 def _moment(at: datetime | None) -> datetime | None:

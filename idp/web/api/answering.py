@@ -94,7 +94,8 @@ async def _done(endpoint: Endpoint, asked: Asked) -> Done:
         return await endpoint.does(asked)
     except NotAcceptable as error:
         told = zip(error.fields, error.problems, strict=True)
-        raise invalid(str(error), *(Mistake(f"/{field}" if field else "", said) for field, said in told)) from None
+        lead = "/" if endpoint.takes is not None else ""
+        raise invalid(str(error), *(Mistake(field and lead + field, said) for field, said in told)) from None
     except NotThere as error:
         raise Refused(404, "not_found", "Nothing is here", str(error)) from None
     except AlreadyThere as error:

@@ -10,6 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from idp.audit import named
 from idp.catalogue import mark
 from idp.errors import IdpError, NotThere
 from idp.flows.operate.people import NotAcceptable
@@ -37,7 +38,7 @@ _LINE = 32  # characters
 
 
 def _search(given: dict[str, str]) -> Search:
-    """What was typed: an operator has a colon, an event a dot; anything else is a person. `person` is an account id."""
+    """What was typed: an operator has a colon, an event a name that there is; all else is a person. `person`: an id."""
     text = given.get("q", "").strip()
     try:
         who = UUID(given["person"]) if given.get("person") else None
@@ -45,7 +46,7 @@ def _search(given: dict[str, str]) -> Search:
         who = None
     if ":" in text:
         return Search(person=who, operator=text)
-    if "." in text and " " not in text and "@" not in text:
+    if "." in text and named(text.removesuffix(".")):
         return Search(person=who, event=text)
     return Search(person=text or who)
 
