@@ -1,5 +1,11 @@
-"""Whether bytes are a picture that may be shown on our pages: told by the bytes, whatever their name says. Pure."""
+"""Whether bytes are a picture that may be shown on our pages: told by the bytes, whatever their name says. Pure.
 
+The parts are gone through from the first byte to the last: what is only dressed up as a picture, or has something
+behind it, is none. What the pixels are is not looked at.
+"""
+
+import re
+import zlib
 from dataclasses import dataclass, field
 
 from idp.sentences import sentence
@@ -8,6 +14,11 @@ LARGEST = 100_000  # bytes
 LEAST, MOST = 16, 1024  # pixels, each way
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # ITU T.81 B.1.1.3: SOF0 to SOF15
+_EOI, _SOS = 0xD9, 0xDA
+# ITU T.81 B.1.1.5: in the data of a scan 0xFF stands before 0x00, or is one of the markers RST0 to RST7
+_SCAN = re.compile(rb"(?:[^\xff]|\xff[\x00\xd0-\xd7])+")
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +50,80 @@ def read(content: bytes) -> Picture | str:
     return sentence("is no PNG, JPEG or WebP picture, or not a whole one")
 
 
-def _png(content: bytes) -> tuple[int, int] | None:
-    # PNG 5.2, 11.2.2 and 11.2.5: it begins with IHDR and ends with IEND
-    if content[:8] != _PNG or content[12:16] != b"IHDR" or content[-8:] != b"IEND\xaeB`\x82":
+def _png(content: bytes) -> Size | None:
+    # PNG 5.2, 5.3 and 5.6: chunks with the CRC of each, the first is IHDR, the last IEND, and IDAT is between
+    if not content.startswith(_PNG):
+        return None
+    at, kinds = len(_PNG), list[bytes]()
+    while at < len(content):
+        length, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        end = at + 12 + length
+        crc = zlib.crc32(content[at + 4 : end - 4])
+        if end > len(content) or not kind.isalpha() or crc != int.from_bytes(content[end - 4 : end]):
+            return None
+        kinds.append(kind)
+        at = end
+    inside = kinds[1:-1]
+    whole = kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and content[-12:-8] == bytes(4) and b"IDAT" in inside
+    if not whole or {b"IHDR", b"IEND"} & set(inside) or content[8:12] != b"\0\0\0\x0d":
         return None
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
-def _jpeg(content: bytes) -> tuple[int, int] | None:
-    if content[:3] != b"\xff\xd8\xff" or content[-2:] != b"\xff\xd9":
+def _jpeg(content: bytes) -> Size | None:
+    # ITU T.81 B.1.1.4: after SOI each marker but those of a scan is followed by the length of its segment
+    if not content.startswith(b"\xff\xd8\xff"):
         return None
-    at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])
-        if marker in _JPEG_SIZES:
-            return int.from_bytes(content[at + 7 : at + 9]), int.from_bytes(content[at + 5 : at + 7])
-        if length < 2:
+    at, size, scans = 2, None, 0
+    while content[at : at + 1] == b"\xff" and at + 1 < len(content):
+        marker = content[at + 1]
+        if marker == 0xFF:  # B.1.1.2: any marker may have more of these before it
+            at += 1
+            continue
+        if marker == _EOI:
+            return size if scans and at + 2 == len(content) else None
+        length = int.from_bytes(content[at + 2 : at + 4])
+        end = at + 2 + length
+        if length < 2 or end > len(content) or marker in {0x00, 0x01, *range(0xD0, 0xD9)}:
             return None
-        at += 2 + length
+        if marker in _JPEG_SIZES:
+            if size is not None or length < 8:
+                return None
+            size = int.from_bytes(content[at + 7 : at + 9]), int.from_bytes(content[at + 5 : at + 7])
+        if marker == _SOS:
+            scan = _SCAN.match(content, end)
+            if size is None or scan is None:
+                return None
+            scans, end = scans + 1, scan.end()
+        at = end
     return None
 
 
-def _webp(content: bytes) -> tuple[int, int] | None:
-    # RFC 9649 2.4: the size in the header is that of all that follows it
-    whole = int.from_bytes(content[4:8], "little") + 8 == len(content) >= 30
-    if content[:4] != b"RIFF" or content[8:12] != b"WEBP" or not whole:
+def _webp(content: bytes) -> Size | None:
+    # RFC 9649 2.3 and 2.4: chunks, each of an even size, fill what the header says that there is
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
         return None
-    body = content[20:30]
-    match content[12:16]:
+    if int.from_bytes(content[4:8], "little") + 8 != len(content):
+        return None
+    at, chunks = 12, list[tuple[bytes, bytes]]()
+    while at < len(content):
+        length = int.from_bytes(content[at + 4 : at + 8], "little")
+        end = at + 8 + length + length % 2
+        if end > len(content):
+            return None
+        chunks.append((content[at : at + 4], content[at + 8 : at + 8 + length]))
+        at = end
+    kinds = [kind for kind, _ in chunks]
+    # RFC 9649 2.5 to 2.7: one picture alone, or the extended format, which says first what is in it
+    if not chunks or (kinds[0] != b"VP8X" and len(kinds) != 1) or not {b"VP8 ", b"VP8L", b"ANMF"} & set(kinds):
+        return None
+    return _webp_size(*chunks[0])
+
+
+def _webp_size(kind: bytes, body: bytes) -> Size | None:
+    if len(body) < 10:
+        return None
+    match kind:
         case b"VP8X":
             return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
         case b"VP8L" if body[0] == 0x2F:
