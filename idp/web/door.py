@@ -1,8 +1,8 @@
 """Reading a request: who is at the door, what they posted, whether the form is ours. No flow is called here."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -17,8 +17,10 @@ from idp.errors import OAuthError
 from idp.flows.idp import Idp, Visitor, is_ours
 from idp.oidc.strictjson import storable
 from idp.web.address import address
+from idp.web.uploads import Parts, boundary, read
 
 MAX_BODY = 64 * 1024
+MAX_UPLOAD = 1024 * 1024  # more than any file that we take, so that the page can say what is too large
 MAX_FIELDS = 100
 A_YEAR = timedelta(days=365)
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -147,16 +149,16 @@ def ui_locales(parameters: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(dict(parameters).get("ui_locales", "")[:200].split()[:10])
 
 
-async def body(request: Request) -> bytes:
-    """The body, at most `MAX_BODY`. Raises `TooLarge` without reading on."""
+async def body(request: Request, *, most: int = MAX_BODY) -> bytes:
+    """The body, at most so many bytes. Raises `TooLarge` without reading on."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and len(declared) < 20 and int(declared) > MAX_BODY:
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > most:
         raise TooLarge
     received = bytearray()
     try:
         async for chunk in request.stream():
             received += chunk
-            if len(received) > MAX_BODY:
+            if len(received) > most:
                 raise TooLarge
     except ClientDisconnect:
         raise Unreadable("The connection was closed before the whole form had arrived.") from None
@@ -170,6 +172,17 @@ async def pairs(request: Request) -> list[tuple[str, str]]:
     if kind != "application/x-www-form-urlencoded":
         raise Unreadable("The body must be application/x-www-form-urlencoded.")
     return decode(raw)
+
+
+async def parts(request: Request) -> Parts:
+    """The fields and files of a posted form that may have some. Raises `TooLarge` or `Unreadable`."""
+    between = boundary(request.headers.get("content-type", ""))
+    if between is None:
+        return Parts(await pairs(request))
+    found = read(await body(request, most=MAX_UPLOAD), between)
+    if found is None or len(found.fields) > MAX_FIELDS:
+        raise Unreadable("The body is no form as browsers send it.")
+    return found
 
 
 def query(request: Request) -> list[tuple[str, str]]:
@@ -191,21 +204,23 @@ class Form:
 
     fields: dict[str, str]
     scopes: frozenset[str]
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def get(self, name: str) -> str:
         """A field, empty if it is missing."""
         return self.fields.get(name, "")
 
 
-async def own_form(request: Request, *, anybody: bool = False) -> Form:
+async def own_form(request: Request, *, anybody: bool = False, files: bool = False) -> Form:
     """A form that our own page sent in this browser. Raises `NotOurForm`, `Unreadable` or `TooLarge`.
 
-    With `anybody` a browser without a session may send it too, for what touches no session.
+    With `anybody` a browser without a session may send it too, for what touches no session; with `files` it may have
+    some.
     """
-    posted = await pairs(request)
+    sent_with = await parts(request) if files else Parts(await pairs(request))
     fields: dict[str, str] = {}
     scopes: set[str] = set()
-    for name, value in posted:
+    for name, value in sent_with.fields:
         if not storable(name) or not storable(value):
             raise Unreadable("A field holds a character that is not text.")
         if name == "scope":
@@ -220,7 +235,7 @@ async def own_form(request: Request, *, anybody: bool = False) -> Form:
         raise NotOurForm
     if not _is_ours(request, idp, sent, anybody=anybody):
         raise NotOurForm(forgotten=_TOKEN.fullmatch(sent) is not None)
-    return Form(fields, frozenset(scopes))
+    return Form(fields, frozenset(scopes), sent_with.files)
 
 
 def _same_origin(request: Request, idp: Idp) -> bool:
