@@ -23,7 +23,10 @@ def name_of(content: bytes) -> str:
 
 
 async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
-    """Show this picture (PNG, JPEG or WebP), or none any more. Raises `NotThere`; `NotAcceptable` for other bytes."""
+    """Show this picture (PNG, JPEG or WebP), or none any more. Raises `NotThere`; `NotAcceptable` for other bytes.
+
+    What is shown already is no change.
+    """
     permit(idp, Act.CHANGE_CLIENTS)
     client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     picture = None if content is None else pictures.read(content)
@@ -32,7 +35,9 @@ async def set_logo(idp: Idp, name_or_id: str, content: bytes | None) -> Client:
     name = None if picture is None else name_of(picture.content)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
+        client = await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
+        if client.logo == name:
+            return client
         if picture is None:
             await logos.remove(conn, client_id=client.id)
         else:

@@ -1,19 +1,26 @@
 """What an operator changes about one application: each a form of its own, which says what follows before it is sent."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from starlette.requests import Request
 
 from idp.catalogue import mark
+from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import version_of
 from idp.flows.operate.clients import remove_client, set_client_disabled
 from idp.flows.operate.finding import ClientId, find_client
+from idp.flows.operate.logos import set_logo
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.secrets import end_old_secret, secret_consequences
 from idp.flows.people.console import CLIENTS_PATH
 from idp.model import Client
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.web.console.forms import Change, Done, Kind
 from idp.web.door import Form
+from idp.web.pages.console import Input
 
 
 async def _disable(idp: Idp, which: ClientId, _: Form, __: Client) -> Done:
@@ -35,6 +42,32 @@ async def _removal(idp: Idp, which: ClientId) -> Sequence[str]:
     return (await remove_client(idp, which, dry_run=True)).consequences
 
 
+async def _end_old(idp: Idp, which: ClientId, _: Form, __: Client) -> Done:
+    with suppress(NotThere):  # ended by the first of two presses, or by its time
+        await end_old_secret(idp, which)
+    return Done(mark("The old secret works no more."))
+
+
+async def _logo(idp: Idp, which: ClientId, form: Form, _: Client) -> Done:
+    content = form.files.get("logo", b"")
+    if not content:
+        raise NotAcceptable(sentence("Choose a picture first."))
+    await set_logo(idp, which, content)
+    return Done(mark("The logo is shown where people sign in to it."))
+
+
+async def _no_logo(idp: Idp, which: ClientId, _: Form, __: Client) -> Done:
+    await set_logo(idp, which, None)
+    return Done(mark("The logo is shown no more."))
+
+
+_PICTURE = Input(
+    "logo",
+    mark("Picture"),
+    hint=mark("PNG, JPEG or WebP, 16 to 1024 pixels each way, 100 kB at most."),
+    kind="file",
+    required=True,
+)
 CHANGES: Mapping[str, Change[ClientId, Client]] = {
     "enable": Change(
         Act.CHANGE_CLIENTS,
@@ -50,6 +83,31 @@ CHANGES: Mapping[str, Change[ClientId, Client]] = {
         _disable,
         (mark("Whatever it asks is refused at once, and nobody signs in to it until it is enabled."),),
         grave=True,
+    ),
+    "old-secret": Change(
+        Act.CHANGE_CLIENTS,
+        mark("End the old secret"),
+        mark("End the old secret"),
+        _end_old,
+        (mark("Whatever still comes with the secret before is refused at once."),),
+        grave=True,
+        follows=secret_consequences,
+    ),
+    "logo": Change(
+        Act.CHANGE_CLIENTS,
+        mark("Logo"),
+        mark("Show this logo"),
+        _logo,
+        (mark("People see it where they sign in to the application and where they allow it something."),),
+        lambda _, __: (_PICTURE,),
+        files=True,
+    ),
+    "no-logo": Change(
+        Act.CHANGE_CLIENTS,
+        mark("Remove the logo"),
+        mark("Remove the logo"),
+        _no_logo,
+        (mark("People see the name alone."),),
     ),
     "remove": Change(
         Act.CHANGE_CLIENTS,

@@ -1,6 +1,7 @@
 """Applications in the console: the list, and one with all that is registered."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from idp.catalogue import mark
 from idp.errors import IdpError
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import ClientId, client_page, find_client
+from idp.flows.operate.registrations import WITH_SECRET
 from idp.flows.people.console import CLIENTS_PATH, EXPLAIN_PATH, NEW_CLIENT_PATH, Staff
 from idp.model import Client
 from idp.policy import Act
@@ -91,13 +93,35 @@ async def application(request: Request) -> Response:
         title=client.name,
         back=Link(mark("Applications"), url(request, CLIENTS_PATH)),
         standing=[standing(client)],
-        sections=_sections(idp, client, acts=(trying(request, client),)),
+        sections=(
+            *_sections(idp, client, acts=(trying(request, client),)),
+            *_secrets(client, now=staff.inside.now),
+        ),
         acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, client)],
+        # Nobody is shown that of a disabled one.
+        logo=None if client.logo is None or client.disabled else url(request, f"/logo/{client.logo}"),
         done=told.done,
         once=told.once or None,
         consequences=told.follows,
     )
     return show(request, staff, shown)
+
+
+def _two_secrets(client: Client, *, now: datetime) -> bool:
+    return client.old_secret_until is not None and client.old_secret_until > now
+
+
+def _secrets(client: Client, *, now: datetime) -> Sequence[Section]:
+    """The secrets of a client that has some, without them."""
+    if client.auth_method not in WITH_SECRET:
+        return ()
+    facts = [Fact(mark("Set"), (Cell(YES if client.secret_hash else NO, ours=True),))]
+    if _two_secrets(client, now=now):
+        facts += [
+            Fact(mark("The one before works until"), (Cell(at=client.old_secret_until),)),
+            Fact(mark("The one before was last used"), (Cell(at=client.old_secret_used_at),)),
+        ]
+    return (Section(mark("Secret"), facts=facts),)
 
 
 def trying(request: Request, client: Client) -> Link:
@@ -110,6 +134,9 @@ def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bo
         return ()
     offered = (
         (mark("Edit"), "edit", False, True),
+        (mark("End the old secret"), "old-secret", True, _two_secrets(client, now=staff.inside.now)),
+        (mark("Logo"), "logo", False, True),
+        (mark("Remove the logo"), "no-logo", False, client.logo is not None),
         (mark("Enable"), "enable", False, client.disabled),
         (mark("Disable"), "disable", True, not client.disabled),
         (mark("Remove"), "remove", True, True),

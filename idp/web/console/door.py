@@ -61,9 +61,12 @@ async def come_in(request: Request) -> Staff | Response:
     return await _enter(request, _path(request) + (f"?{query}" if query else ""))
 
 
-async def come_in_with(request: Request) -> tuple[Staff, Form] | Response:
-    """The same for who posts a form. One that comes too late for its proof is on the page again after the next."""
-    form = await own_form(request)
+async def come_in_with(request: Request, *, files: bool = False) -> tuple[Staff, Form] | Response:
+    """The same for who posts a form. One that comes too late for its proof is on the page again after the next.
+
+    With `files` it may have some, which are not kept.
+    """
+    form = await own_form(request, files=files)
     staff = await _enter(request, _back_with(request, _kept(form)))
     return staff if isinstance(staff, Response) else (staff, form)
 

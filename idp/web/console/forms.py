@@ -35,7 +35,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Key, Thing]):
-    """One change: to whom it is allowed, its words, what it asks for, and the operation that makes it."""
+    """One change: to whom it is allowed, its words, what it asks for, and the operation that makes it.
+
+    `version` is what of the thing it depends on, where that is not what all changes depend on; `files`: it takes some.
+    """
 
     act: Act
     title: str
@@ -45,6 +48,8 @@ class Change(Generic[Key, Thing]):
     inputs: Callable[[Idp, Thing], Sequence[Input]] = lambda _, __: ()
     grave: bool = False
     follows: Callable[[Idp, Key], Awaitable[Sequence[str]]] | None = None
+    version: Callable[[Thing], str] | None = None
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,9 @@ class Kind(Generic[Key, Thing]):
             follows=follows,
             inputs=[again(one, told) for one in there],
             # What was typed was typed beside what was seen then.
-            version=told.typed.get("version", "") if told.waiting and told.typed else self.version(thing),
+            version=told.typed.get("version", "")
+            if told.waiting and told.typed
+            else (change.version or self.version)(thing),
             now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
             grave=change.grave,
             said=told.wrong or wrong,
@@ -102,7 +109,8 @@ class Kind(Generic[Key, Thing]):
 
     async def make(self, request: Request) -> Response:
         """POST: make the change, and go where it is seen."""
-        found = await come_in_with(request)
+        asked = self.changes.get(request.path_params["change"])
+        found = await come_in_with(request, files=asked is not None and asked.files)
         if isinstance(found, Response):
             return found
         _, form = found

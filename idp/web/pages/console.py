@@ -115,7 +115,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """One thing with all that is known of it, and what can be done. `once` is a secret that is shown this once."""
+    """One thing with all that is known of it, and what can be done. `once` is a secret that is shown this once.
+
+    `logo` is the address of its picture.
+    """
 
     template: ClassVar[str] = "admin/detail.html"
     frame: Frame
@@ -126,6 +129,7 @@ class Detail:
     sections: Sequence[Section] = ()
     acts: Sequence[Link] = ()
     query: Query | None = None
+    logo: str | None = None
     done: str = ""
     once: str | None = field(default=None, repr=False)
     consequences: Sequence[str] = ()
