@@ -65,6 +65,7 @@ TECHNICAL = {
     "secrets.LONGEST_KEPT": "what an operator may say in a command",
     "checkup.AGAIN": "a press that comes twice is one press",
     "checkup.FRESH": "a pause between two looks",
+    "checkup.KNOWN": "what a page tells of a look",
     "checkup.LONGEST": "a check's patience",
     "checkup.PATIENCE": "a check's patience",
     "stored.KEYS_OLD": "what a command warns of",

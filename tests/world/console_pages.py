@@ -95,6 +95,7 @@ CHECKS = Checks(
     action="/admin/doctor",
     at=NOW,
     whole=False,
+    looking=False,
     troubles=TROUBLES,
     rest=(
         Check(Cell("All right", badge="good", ours=True), "settings", "issuer https://id.acme.example"),
@@ -339,6 +340,7 @@ CONSOLE: Mapping[str, Page] = {
     ),
     "console-checkup": CHECKS,
     "console-checkup-well": replace(CHECKS, whole=True, troubles=()),
+    "console-checkup-looking": replace(CHECKS, at=None, looking=True, troubles=(), rest=()),
     "console-people": PEOPLE,
     "console-people-none": replace(
         PEOPLE, rows=(), count=0, search="nobody", following=None, done="The person is removed."

@@ -1,7 +1,7 @@
 """One line of `idp doctor`. What is looked at is beside."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -19,8 +19,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Seen:
-    """What somebody found who looked, and when. Whoever looks holds the lock."""
+    """What somebody found who looked, and when; and whoever looks now."""
 
     at: datetime | None = None
     findings: tuple[Finding, ...] = ()
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    look: "asyncio.Task[None] | None" = None

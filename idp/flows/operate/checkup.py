@@ -13,20 +13,22 @@ from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.policy import Act
 
-FRESH = timedelta(minutes=1)  # so long one answer does for everybody
-AGAIN = timedelta(seconds=10)  # the same for what others have to be asked for
-PATIENCE = timedelta(seconds=5)  # for what is at hand
-LONGEST = timedelta(seconds=20)  # for what others answer
+FRESH = timedelta(minutes=1)  # so long one look does for everybody
+AGAIN = timedelta(seconds=10)  # the same of others, whom somebody wants to ask again
+KNOWN = timedelta(minutes=10)  # how long their answers are told
+PATIENCE = timedelta(seconds=2.5)  # of who waits for a look to end
+LONGEST = timedelta(seconds=20)  # of a look
 PHONES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found, and when. `whole`: others were asked, too."""
+    """What was found, and when; nothing so far without `at`. `whole`: others were asked, too. `looking`: it goes on."""
 
-    at: datetime
+    at: datetime | None
     findings: tuple[Finding, ...]
     whole: bool
+    looking: bool
 
     @property
     def troubles(self) -> tuple[Finding, ...]:
@@ -34,39 +36,52 @@ class Checkup:
         return tuple(one for state in (FAIL, WARN) for one in self.findings if one.state == state)
 
 
-async def checkup(idp: Idp, *, whole: bool = False) -> Checkup:
-    """What this process finds, or found a moment ago: of any number who ask at once, one looks.
+async def checkup(idp: Idp, *, ask: bool = False) -> Checkup:
+    """What this process finds, or found a moment ago: of any number who want to know at once, one looks.
 
-    What is at hand takes `PATIENCE` at most, and about fifteen statements once in `FRESH`. `whole` asks others, too,
-    for `LONGEST` at most.
+    Answers within `PATIENCE`, with what is known by then; a look that takes longer goes on behind it, for `LONGEST` at
+    most. It costs about fifteen statements once in `FRESH`. With `ask` others are asked, too.
     """
     permit(idp, Act.SEE_POLICY)
-    near = await _seen(idp, idp.at_hand, FRESH, _at_hand)
-    far = await _seen(idp, idp.outside, AGAIN, _outside) if whole else ()
-    return Checkup(idp.at_hand.at or idp.clock.now(), (*near, *far), whole)
+    near, far, now = idp.at_hand, idp.outside, idp.clock.now()
+    _begin(idp, near, _at_hand, older=FRESH)
+    if ask:
+        _begin(idp, far, _outside, older=AGAIN)
+    at_work = [seen.look for seen in (near, far) if seen.look is not None and not seen.look.done()]
+    if at_work:
+        await asyncio.wait(at_work, timeout=PATIENCE.total_seconds())
+    known = far.at is not None and now - far.at < KNOWN
+    return Checkup(
+        at=near.at,
+        findings=(*near.findings, *(far.findings if known else ())),
+        whole=known,
+        looking=any(not look.done() for look in at_work),
+    )
 
 
-async def _seen(
-    idp: Idp, seen: Seen, fresh: timedelta, look: Callable[[Idp], Awaitable[Sequence[Finding]]]
-) -> Sequence[Finding]:
-    async with seen.lock:
-        now = idp.clock.now()
-        if seen.at is None or now - seen.at >= fresh:
-            seen.findings, seen.at = tuple(await look(idp)), now
-        return seen.findings
+def _begin(idp: Idp, seen: Seen, look: Callable[[Idp], Awaitable[Sequence[Finding]]], *, older: timedelta) -> None:
+    """Look, unless somebody does, or did so lately."""
+
+    async def looking() -> None:
+        seen.findings = tuple(await look(idp))
+        seen.at = idp.clock.now()
+
+    at_work = seen.look is not None and not seen.look.done()
+    if not at_work and (seen.at is None or idp.clock.now() - seen.at >= older):
+        seen.look = asyncio.create_task(looking())
 
 
 async def _at_hand(idp: Idp) -> Sequence[Finding]:
     found: list[Finding] = []
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
+        async with asyncio.timeout(LONGEST.total_seconds()):
             found += await at_hand(idp.settings)
             async for finding in stored(idp.settings, idp.db, secrets=lambda: idp.secrets, phones=PHONES):
                 found.append(finding)
     except IdpError as error:
         found.append(Finding("database", FAIL, str(error)))
     except TimeoutError:
-        found.append(_given_up("database", PATIENCE))
+        found.append(_given_up("database"))
     return found
 
 
@@ -75,9 +90,9 @@ async def _outside(idp: Idp) -> Sequence[Finding]:
         async with asyncio.timeout(LONGEST.total_seconds()):
             return await outside(idp.settings)
     except TimeoutError:
-        return [_given_up("issuer", LONGEST)]
+        return [_given_up("issuer")]
 
 
-def _given_up(what: str, span: timedelta) -> Finding:
-    found = f"looking was given up after {span.total_seconds():.0f} s"
+def _given_up(what: str) -> Finding:
+    found = f"looking was given up after {LONGEST.total_seconds():.0f} s"
     return Finding(what, WARN, found, "ask again, or run `idp doctor` on the machine")

@@ -29,7 +29,7 @@ def checks(findings: Iterable[Finding]) -> Sequence[Check]:
 
 
 async def ask(request: Request) -> Response:
-    """GET /admin/doctor: what is at hand, of the last minute."""
+    """GET /admin/doctor: what is at hand, and what others answered lately."""
     staff = await come_in(request)
     if isinstance(staff, Response):
         return staff
@@ -47,7 +47,7 @@ async def look(request: Request) -> Response:
         return entered
     staff, _ = entered
     try:
-        found = await checkup(idp_of(request), whole=True)
+        found = await checkup(idp_of(request), ask=True)
     except IdpError as error:
         return missing(request, error)
     return _shown(request, staff, found)
@@ -60,6 +60,7 @@ def _shown(request: Request, staff: Staff, found: Checkup) -> Response:
         action=url(request, CHECKUP_PATH),
         at=found.at,
         whole=found.whole,
+        looking=found.looking,
         troubles=checks(found.troubles),
         rest=checks(one for one in found.findings if one.state == OK),
     )

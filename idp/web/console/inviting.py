@@ -11,10 +11,12 @@ from idp.flows.idp import Idp
 from idp.flows.operate.invitations import invite
 from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
+from idp.web.answers import trouble
 from idp.web.console.changes import MAIL
 from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
 from idp.web.console.forms import again
 from idp.web.door import idp_of
+from idp.web.pages import Trouble
 from idp.web.pages.console import Edit, Input
 from idp.web.rooms import url
 
@@ -37,6 +39,8 @@ async def ask(request: Request) -> Response:
     staff = await come_in(request)
     if isinstance(staff, Response):
         return staff
+    if not staff.may(idp_of(request), Act.INVITE):
+        return trouble(request, Trouble.FORBIDDEN)
     told = said(request)
     shown = Edit(
         frame=frame(request, staff),

@@ -98,7 +98,7 @@ async def people_csv(request: Request) -> Response:
     async def rows() -> AsyncIterator[Sequence[str]]:
         after: str | None = None
         while True:
-            found = await people_page(idp, containing=wanted, after=after, limit=1000)
+            found = await people_page(idp, containing=wanted, after=after, limit=tables.PAGE)
             for one in found.people:
                 groups, state = " ".join(sorted(one.groups)), standing(one).text.lower()
                 yield (str(one.id), one.username, one.name or "", one.email or "", groups, state)

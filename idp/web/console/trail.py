@@ -26,7 +26,6 @@ from idp.web.pages.console import Cell, Link, Listing
 from idp.web.rooms import url
 
 PAGE = 50
-_TAKEN = 1000  # messages at a time, for a file
 _LATELY = timedelta(days=30)
 _AUDIT = (mark("When"), mark("Event"), mark("Person"), mark("Application"), mark("By"), mark("Details"))
 _MESSAGES = (mark("When"), mark("Person"), mark("To"), mark("What"), mark("State"), mark("Gateway"), mark("Result"))
@@ -174,7 +173,7 @@ async def messages_csv(request: Request) -> Response:
     async def rows() -> AsyncIterator[Sequence[str]]:
         after: UUID | None = None
         while True:
-            found = await deliveries_page(idp, after=after, limit=_TAKEN, back=_LATELY)
+            found = await deliveries_page(idp, after=after, limit=tables.PAGE, back=_LATELY)
             for to, one in found.lines:
                 result = one.delivery or one.outcome or one.denied_by or ""
                 made = one.message.created_at.isoformat()

@@ -196,14 +196,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """All that was looked at, what is wrong first. `whole`: others were asked, too; the button does that."""
+    """All that was looked at, what is wrong first. `whole`: others were asked, too; the button does that.
+
+    `looking`: that goes on, and the page tells more when it is loaded again.
+    """
 
     template: ClassVar[str] = "admin/checkup.html"
     frame: Frame
     back: Link
     action: str
-    at: datetime
+    at: datetime | None
     whole: bool
+    looking: bool
     troubles: Sequence[Check]
     rest: Sequence[Check]
 
