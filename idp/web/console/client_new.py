@@ -171,6 +171,8 @@ async def make(request: Request) -> Response:
     if isinstance(found, Late):
         return _once_more(request, found.staff, found.form, prove=request.url.path, status=403)
     staff, form = found
+    if not staff.may(idp_of(request), Act.CHANGE_CLIENTS):
+        return trouble(request, Trouble.FORBIDDEN)
     kind = KINDS.get(form.get("kind"))
     if kind is None:
         return _kinds(request, staff)
