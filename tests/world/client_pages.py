@@ -8,7 +8,7 @@ from idp.policy import load_policy
 from idp.sentences import sentence
 from idp.web.console import client_fields
 from idp.web.console.client_new import KINDS
-from idp.web.pages.console import Link
+from idp.web.pages.console import NO, YES, Cell, Link
 from idp.web.pages.parts import Page
 from idp.web.pages.registering import ClientForm, Consequences, Kinds
 from tests.world.console_pages import FRAME, LONG
@@ -63,7 +63,10 @@ APPLICATIONS: Mapping[str, Page] = {
     "console-client-form-outdated": replace(
         FORM,
         wrong=[("", sentence("A client named %(name)s exists already.", name="'Shop'"))],
-        now=[("Name", "Shop"), ("Redirect URIs", "https://shop.example.com/1\nhttps://shop.example.com/2")],
+        now=[
+            ("Name", [Cell("Shop")]),
+            ("Redirect URIs", [Cell("https://shop.example.com/1"), Cell("https://x.example/2")]),
+        ],
     ),
     "console-client-form-late": replace(FORM, prove="/admin/applications/shop/edit"),
     "console-client-form-waiting": replace(FORM, waiting=True),
@@ -73,8 +76,13 @@ APPLICATIONS: Mapping[str, Page] = {
         about="Corner Shop",
         action="/admin/applications/shop/edit",
         changes=(
-            ("Redirect URIs", _VALUES["redirect_uris"], "https://shop.example.com/new"),
-            ("Ours, so nobody is asked to agree", "", "on"),
+            (
+                "Redirect URIs",
+                [Cell("https://shop.example.com/callback"), Cell(f"https://shop.example.com/{LONG.lower()}")],
+                [Cell("https://shop.example.com/new")],
+            ),
+            ("Ours, so nobody is asked to agree", [Cell(NO, ours=True)], [Cell(YES, ours=True)]),
+            ("Home page", [Cell("https://shop.example.com/")], []),
         ),
         follows=(
             sentence("People are not asked for consent any more."),

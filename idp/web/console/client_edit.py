@@ -189,14 +189,20 @@ def _saved(request: Request, client: Client, form: Form) -> Response:
 
 def _look(request: Request, staff: Staff, made: ChangedClient, shown: Sequence[Fieldset], form: Form) -> Response:
     """What would follow, with everything that was typed."""
-    labels = {one.name: one.label for one in inputs_of(shown)}
-    before, after = client_fields.values_of(made.before), client_fields.values_of(made.after)
+    before, after = (
+        {one.name: one for one in inputs_of(client_fields.fieldsets(idp_of(request).policy, values))}
+        for values in (client_fields.values_of(made.before), client_fields.values_of(made.after))
+    )
     page = Consequences(
         frame=frame(request, staff),
         title=mark("Look before you save"),
         about=made.before.name,
         action=request.url.path,
-        changes=[(labels[name], before[name], after[name]) for name in made.changed if name in labels],
+        changes=[
+            (after[name].label, client_fields.cells(before[name]), client_fields.cells(after[name]))
+            for name in made.changed
+            if name in before.keys() & after.keys()
+        ],
         follows=made.consequences,
         hidden=(
             *client_fields.kept(inputs_of(shown)),
@@ -220,5 +226,9 @@ async def _outdated(request: Request, staff: Staff, form: Form, error: Outdated)
     if not different:
         return _saved(request, client, form)
     page = _page(request, staff, shown, name=client.name, version=version_of(client), once=form.get("once"))
-    now = [(one.label, there[one.name] or "–") for one in inputs_of(shown) if one.name in different]
+    now = [
+        (one.label, client_fields.cells(replace(one, value=there[one.name])))
+        for one in inputs_of(shown)
+        if one.name in different
+    ]
     return show(request, staff, replace(page, wrong=[("", str(error))], now=now), status=409)

@@ -16,7 +16,7 @@ from idp.oidc.strictjson import Malformed, parse_object
 from idp.policy import Policy
 from idp.sentences import sentence
 from idp.web.door import Form
-from idp.web.pages.console import Input
+from idp.web.pages.console import NO, YES, Cell, Input
 from idp.web.pages.registering import Fieldset
 
 MOST_BOXES = 24  # of one field: a form has a hundred fields at most
@@ -154,8 +154,8 @@ def _inputs(policy: Policy, values: Values) -> Sequence[Input]:
     def text(name: str, label: str, hint: str = "", *, required: bool = False) -> Input:
         return Input(name, label, values.get(name, ""), hint, required=required)
 
-    def lines(name: str, label: str, hint: str = _ONE_EACH) -> Input:
-        return Input(name, label, values.get(name, ""), hint, "textarea")
+    def lines(name: str, label: str, hint: str = _ONE_EACH, *, required: bool = False) -> Input:
+        return Input(name, label, values.get(name, ""), hint, "textarea", required=required)
 
     def box(name: str, label: str, hint: str = "") -> Input:
         return Input(name, label, values.get(name, ""), hint, "checkbox")
@@ -175,7 +175,12 @@ def _inputs(policy: Policy, values: Values) -> Sequence[Input]:
         text("name", mark("Name"), mark("People see it where they sign in."), required=True),
         text("home_uri", mark("Home page"), mark("Where people begin to use it: a link on their account page.")),
         box("first_party", mark("Ours, so nobody is asked to agree")),
-        lines("redirect_uris", mark("Redirect URIs"), mark("Where people come back to; one on each line.")),
+        lines(
+            "redirect_uris",
+            mark("Redirect URIs"),
+            mark("Where people come back to; one on each line."),
+            required="authorization_code" in (values.get("grant_types") or "authorization_code"),
+        ),
         lines("post_logout_redirect_uris", mark("After signing out")),
         lines(
             "origins",
@@ -220,3 +225,13 @@ def _inputs(policy: Policy, values: Values) -> Sequence[Input]:
     if policy.details or values.get("details_types"):
         found.append(boxes("details_types", mark("What people may be asked to approve"), policy.details))
     return found
+
+
+def cells(one: Input) -> Sequence[Cell]:
+    """What a field says: a box yes or no, a choice its words, lines one below the other."""
+    if one.kind == "checkbox":
+        return (Cell(YES if one.value else NO, ours=True),)
+    words = {value: text for value, text in one.options if value != text}
+    if one.value in words:
+        return (Cell(words[one.value], ours=True),)
+    return [Cell(words.get(line, line), ours=line in words) for line in one.value.split("\n") if line]

@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
         _OF_PEOPLE,
     ),
     "page": Kind(
-        mark("A single page"),
+        mark("A single-page application"),
         mark("It runs in the browser, where nothing can be kept secret."),
         replace(_SIGNS_IN, public=True),
         (*_OF_PEOPLE, "origins"),

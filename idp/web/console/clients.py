@@ -20,7 +20,7 @@ from idp.web.console import client_fields, tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.people import asked
 from idp.web.door import idp_of
-from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Input, Link, Listing, Section
+from idp.web.pages.console import Cell, Detail, Fact, Link, Listing, Section
 from idp.web.rooms import url
 
 PAGE = 50
@@ -160,15 +160,8 @@ def _sections(idp: Idp, client: Client, *, acts: Sequence[Link]) -> Sequence[Sec
     parts = client_fields.fieldsets(idp.policy, client_fields.values_of(client))
     return (
         known,
-        *(Section(part.heading, facts=[Fact(one.label, _cells(one)) for one in part.inputs]) for part in parts),
+        *(
+            Section(part.heading, facts=[Fact(one.label, client_fields.cells(one)) for one in part.inputs])
+            for part in parts
+        ),
     )
-
-
-def _cells(one: Input) -> Sequence[Cell]:
-    """What a field says: a box yes or no, a choice its words, lines one below the other."""
-    if one.kind == "checkbox":
-        return (Cell(YES if one.value else NO, ours=True),)
-    words = {value: text for value, text in one.options if value != text}
-    if one.value in words:
-        return (Cell(words[one.value], ours=True),)
-    return [Cell(words.get(line, line), ours=line in words) for line in one.value.split("\n") if line]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from idp.web.pages.console import Frame, Input, Link
+from idp.web.pages.console import Cell, Frame, Input, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ClientForm:
     fieldsets: Sequence[Fieldset]
     hidden: Sequence[tuple[str, str]] = field(default=(), repr=False)
     wrong: Sequence[tuple[str, str]] = ()
-    now: Sequence[tuple[str, str]] = ()
+    now: Sequence[tuple[str, Sequence[Cell]]] = ()
     waiting: bool = False
     prove: str | None = None
 
@@ -46,7 +46,7 @@ class Consequences:
     title: str
     about: str
     action: str
-    changes: Sequence[tuple[str, str, str]]
+    changes: Sequence[tuple[str, Sequence[Cell], Sequence[Cell]]]
     follows: Sequence[str]
     hidden: Sequence[tuple[str, str]] = field(repr=False)
 
