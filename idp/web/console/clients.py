@@ -20,7 +20,7 @@ from idp.web.console import client_fields, tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.people import asked
 from idp.web.door import idp_of
-from idp.web.pages.console import Cell, Detail, Fact, Link, Listing, Section
+from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
 from idp.web.rooms import url
 
 PAGE = 50
