@@ -64,6 +64,7 @@ def add(
         str | None, typer.Option(metavar="LANGUAGE", help="Language of their messages, as in et.")
     ] = None,
     password_stdin: PasswordStdin = False,
+    temporary: Annotated[bool, typer.Option("--temporary", help="They have to change the password at once.")] = False,
     table: batches.From = None,
     mail: batches.Mail = False,
     out: batches.Out = None,
@@ -80,7 +81,8 @@ def add(
     is there already is left as they are, so that it can be run again.
     """
     if table is not None:
-        if name or phone or no_phone or full_name or email or email_verified or group or locale or password_stdin:
+        about = (name, phone, no_phone, full_name, email, email_verified, group, locale, password_stdin, temporary)
+        if any(about):
             raise typer.BadParameter("the table says all of that, so nothing of it beside", param_hint="'--from'")
         batches.add_from(table, mail=mail, out=out, skip_wrong=skip_wrong, dry_run=dry_run, as_json=as_json)
         return
@@ -89,8 +91,7 @@ def add(
     if name is None:
         raise typer.BadParameter("a username, or --from with a table of people", param_hint="NAME")
     if (phone is None) is not no_phone:
-        one = "a mobile number, or --no-phone"
-        said = f"give {one}" if phone is None else f"{one}, not both"
+        said = "give a mobile number, or --no-phone" if phone is None else "a mobile number, or --no-phone, not both"
         raise typer.BadParameter(said, param_hint="'--phone'")
     from idp.flows.operate.people import add_user, check_new
     from idp.settings import read_settings
@@ -111,6 +112,7 @@ def add(
             email_verified=email_verified,
             groups=group or [],
             locale=locale,
+            temporary=temporary,
         )
         return person, None if phone is None else never_texted(idp, phone)
 

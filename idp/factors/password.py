@@ -16,12 +16,14 @@ from typing import Self, TypeVar
 
 import argon2
 
+from idp.crypto import random_bytes
 from idp.errors import Unavailable
 from idp.factors import hashes
 
 T = TypeVar("T")
 
 MAX_CHARACTERS = 1000
+_HANDED_OVER = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
 
 
@@ -41,6 +43,12 @@ class Password:
     """A password that was parsed: of bearable length, normalised, without control characters. Never shown."""
 
     text: str = field(repr=False)
+
+
+def temporary() -> str:
+    """A password to hand over, 80 random bits that can be read aloud: `7k3f-9qzm-4r2t-xw8h`."""
+    letters = "".join(_HANDED_OVER[byte & 31] for byte in random_bytes(16))
+    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
 
 
 def parse(text: object) -> Password | None:

@@ -86,6 +86,17 @@ def note_of(request: Request, *, about: str = "", path: str | None = None) -> No
     return note if note.until is None or note.until > now else Note(typed=note.typed, enrolment=note.enrolment)
 
 
+def keep(request: Request, path: str, value: str) -> str:
+    """A value that a form at `path` brings back, sealed as a note is: nobody reads or makes it but us."""
+    return _seal(idp_of(request), _place(request, path), Note(typed=value))
+
+
+def kept(request: Request, text: str) -> str | None:
+    """What `keep` sealed for the form that this is, in this browser and not long ago."""
+    idp = idp_of(request)
+    return _open(idp, _place(request, request.url.path), text, now=idp.clock.now()).typed
+
+
 def extra_of(note: Note, *, now: datetime) -> Extra:
     """What a page that asks shows of it."""
     return Extra(problems=note.problems, username=note.typed, tries_left=note.tries_left, wait=note.wait(now))

@@ -29,8 +29,8 @@ async def test_wrong_types_and_missing_and_unknown_members_are_told_together(pro
     async with calling(provider, token) as http:
         sent = {"password": 7, "phone": ["x"], "groups": ["desk", 5, None], "email_verified": "yes", "nick/x~": "A"}
         assert told(await http.post("people", json=sent)) == {
-            "/nick~1x~0": "nick/x~ is nothing that can be said here: there are username, password, phone, name, email,"
-            " email_verified, groups, locale.",
+            "/nick~1x~0": "nick/x~ is nothing that can be said here: there are username, password, temporary, phone,"
+            " name, email, email_verified, groups, locale.",
             "/username": "username is missing.",
             "/password": "password must be a text.",
             "/phone": "phone must be a text or null.",

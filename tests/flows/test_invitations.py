@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ NEW = "seven green lanterns above the quay"
 PHONE = "+37256789061"
 
 
-async def invited(provider: Provider, username: str = "ida", **given: str) -> str:
+async def invited(provider: Provider, username: str = "ida", **given: Any) -> str:
     made = await invite(provider.idp, username=username, mail=False, **given)
     assert made.address is not None
     assert made.address not in repr(made)

@@ -13,7 +13,7 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
-from idp.flows.operate.vouching import record_added, store_phone
+from idp.flows.operate.vouching import record_added, store_phone, vouched_phone
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
 from idp.policy import Act
@@ -21,6 +21,18 @@ from idp.sentences import sentence
 from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators, recovery_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is about to be given, under an id of its own: whoever sends a form twice gives it once, and sees it again.
+
+    `seed` is of an app, `codes` are saved codes.
+    """
+
+    id: UUID = field(default_factory=uuid4)
+    seed: bytes = field(default_factory=totp.new_seed, repr=False)
+    codes: tuple[str, ...] = field(default_factory=recovery.new_codes, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +45,18 @@ class Ticket:
     secret: str = field(repr=False)
 
 
-async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False) -> Ticket:
+async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False, made: Made | None = None) -> Ticket:
     """Give a person an authenticator app, trusted at once, because the operator knows who gets it (design 5).
 
-    With `replace` all other apps are closed and all sessions and tokens end. Every phone is told.
+    With `replace` all other apps are closed and all sessions and tokens end. Every phone is told. What was `made` is
+    given once.
     """
+    made = made or Made()
     person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
-    seed = totp.new_seed()
     app = Authenticator(
-        id=uuid4(),
+        id=made.id,
         account_id=account.id,
         factor=Factor.TOTP,
         label="",
@@ -52,9 +65,13 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False) -> Ti
         trusted_at=now,
         confirmed_at=now,
     )
-    sealed = idp.secrets.seal(seed, purpose=SEED, bound_to=bound(account.id, app.id))
+    uri = totp.provisioning_uri(made.seed, account=account.username, issuer=idp.settings.brand)
+    ticket = Ticket(person, app, uri, totp.secret_text(made.seed))
+    sealed = idp.secrets.seal(made.seed, purpose=SEED, bound_to=bound(account.id, app.id))
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
+        if await authenticators.is_there(conn, authenticator_id=app.id):
+            return ticket
         await authenticators.drop_pending(conn, account_id=account.id, factor=Factor.TOTP)
         await authenticators.add(conn, app, sealed=sealed)
         await record_added(conn, app, now=now)
@@ -63,22 +80,26 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False) -> Ti
         else:
             await settle(conn, idp, account, Change.OPERATOR_ADDS, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.TOTP_ADDED, now=now)
-    uri = totp.provisioning_uri(seed, account=account.username, issuer=idp.settings.brand)
-    return Ticket(person, app, uri, totp.secret_text(seed))
+    return ticket
 
 
-async def add_phone(idp: Idp, who: str | UUID, phone: str, *, replace: bool = False) -> Authenticator:
+async def add_phone(
+    idp: Idp, who: str | UUID, phone: str, *, replace: bool = False, made: Made | None = None
+) -> Authenticator:
     """Give a person a phone, trusted at once. With `replace` the others are closed and all sessions and tokens end.
 
-    The phones that were there are told, also those that are replaced.
+    The phones that were there are told, also those that are replaced. What was `made` is given once.
     """
+    made = made or Made()
     person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     number = parse_phone(phone, region=idp.settings.sms_region)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
-        added = await store_phone(idp, conn, account.id, number, now=now)
+        if await authenticators.is_there(conn, authenticator_id=made.id):
+            return vouched_phone(idp, account.id, number, now=now, phone_id=made.id)[0]
+        added = await store_phone(idp, conn, account.id, number, now=now, phone_id=made.id)
         assert added.number_key is not None
         await authenticators.told_anew(conn, account_id=account.id, number_key=added.number_key)
         await tell(idp, conn, account, Notice.PHONE_ADDED, now=now)
@@ -87,14 +108,18 @@ async def add_phone(idp: Idp, who: str | UUID, phone: str, *, replace: bool = Fa
     return added
 
 
-async def new_recovery_codes(idp: Idp, who: str | UUID) -> tuple[str, ...]:
-    """Ten new codes for a person, to be handed over; those there were die, and every phone is told."""
+async def new_recovery_codes(idp: Idp, who: str | UUID, *, made: Made | None = None) -> tuple[str, ...]:
+    """Ten new codes for a person, to be handed over; those there were die, and every phone is told.
+
+    What was `made` is given once.
+    """
+    made = made or Made()
     person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
     account = person.account
     now = idp.clock.now()
-    codes = recovery.new_codes()
+    codes = made.codes
     saved = Authenticator(
-        id=uuid4(),
+        id=made.id,
         account_id=account.id,
         factor=Factor.RECOVERY,
         label="Recovery codes",
@@ -107,13 +132,15 @@ async def new_recovery_codes(idp: Idp, who: str | UUID) -> tuple[str, ...]:
     plain = [text for code in codes if (text := recovery.normalise_answer(code)) is not None]
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
+        if await authenticators.is_there(conn, authenticator_id=saved.id):
+            return codes
         await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
         await authenticators.add(conn, saved, sealed=None)
         hashes = [recovery.stored(text, authenticator_id=saved.id) for text in plain]
         await recovery_codes.save(conn, authenticator_id=saved.id, hashes=hashes)
         await record_added(conn, saved, now=now)
-        made = RecoveryCodesMade(authenticator=str(saved.id))
-        await audits.add(conn, made, now=now, account_id=account.id)
+        event = RecoveryCodesMade(authenticator=str(saved.id))
+        await audits.add(conn, event, now=now, account_id=account.id)
         await tell(idp, conn, account, Notice.RECOVERY_ADDED, now=now)
     return codes
 

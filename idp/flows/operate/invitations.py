@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere
@@ -48,12 +49,14 @@ async def invite(
     name: str | None = None,
     groups: Sequence[str] = (),
     locale: str | None = None,
+    as_id: UUID | None = None,
 ) -> Invited:
     """A new person without a password, and the link. With `mail` it goes to the address, which it proves.
 
     A phone that is given is one the operator knows to be theirs: it is asked for before anything is set up. Who was
     invited before and never set a password gets another link; those before work no more, and neither does what was set
-    up with them: somebody else may have opened one. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
+    up with them: somebody else may have opened one. Who has the
+    id `as_id` is sent by the same form twice. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
     """
     permit(idp, Act.INVITE, into=groups)
     if phone is not None:
@@ -68,7 +71,7 @@ async def invite(
     if mail and email is None:
         wrong.add("mail", sentence("There is no address to mail to: give one, or ask for the link without mail."))
     wrong.check()
-    account, now = replace(new, invited=True), new.created_at
+    account, now = replace(new, id=as_id or new.id, invited=True), new.created_at
     username = account.username
     before = await accounts.by_username(idp.db, username=username)
     async with idp.db.transaction() as conn:
@@ -86,7 +89,7 @@ async def invite(
                         name=repr(username),
                     )
                 )
-            if account.email != new.email or phone is not None or groups or name:
+            if account.id != as_id and (account.email != new.email or phone is not None or groups or name):
                 raise NotAcceptable(
                     sentence(
                         "%(who)s was invited before: their page gives them another link, and changes what is known.",

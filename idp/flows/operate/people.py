@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from idp.audit import AccountChanged, PasswordChanged
-from idp.errors import IdpError
+from idp.errors import AlreadyThere, IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import acceptable
 from idp.flows.delivery.notices import tell
@@ -180,10 +180,13 @@ async def add_user(
     email_verified: bool = False,
     groups: Sequence[str] = (),
     locale: str | None = None,
+    temporary: bool = False,
+    as_id: UUID | None = None,
 ) -> Person:
     """A new person, whose phone the operator vouches for. Without a phone nobody can sign in until given an app.
 
-    Raises `NotAcceptable` or `AlreadyThere`.
+    A `temporary` password has to be changed when it is used first, within the time that the policy says. With
+    `as_id` they are added once. Raises `NotAcceptable` or `AlreadyThere`.
     """
     permit(idp, Act.ADD_PERSON, into=groups)
     permit(idp, Act.VOUCH)
@@ -203,11 +206,20 @@ async def add_user(
     hashed = await idp.passwords.hash_password(typed)
     account = replace(new, email_verified=email_verified and new.email is not None)
     now = account.created_at
-    async with idp.db.transaction() as conn:
-        await accounts.add(conn, account, password_hash=hashed)
-        await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
-        theirs = () if number is None else (await store_phone(idp, conn, account.id, number, now=now),)
-    return Person(account, theirs, by_mail=by_mail(idp, account))
+    if temporary:
+        account = replace(account, password_until=now + idp.policy.links.ticket)
+    account = replace(account, id=as_id or account.id)
+    try:
+        async with idp.db.transaction() as conn:
+            await accounts.add(conn, account, password_hash=hashed)
+            await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
+            phones = [] if number is None else [await store_phone(idp, conn, account.id, number, now=now)]
+    except AlreadyThere:
+        before = await accounts.by_username(idp.db, username=account.username)
+        if as_id is None or before is None or before[0].id != as_id:
+            raise
+        return Person(*before, by_mail=by_mail(idp, before[0]))
+    return Person(account, tuple(phones), by_mail=by_mail(idp, account))
 
 
 def described(

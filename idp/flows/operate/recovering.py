@@ -82,6 +82,44 @@ async def recover(
         return Waits(account, by, expires_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody asked to recover an account, and another operator has to confirm it until it expires."""
+
+    by: str
+    reason: str
+    expires_at: datetime
+
+    @property
+    def by_you(self) -> bool:
+        """Whether the operator who looks is the one who asked."""
+        return self.by == OPERATOR.get().name
+
+
+def asked_of(link: Link) -> Asked:
+    """What a link that waits for an operator says."""
+    return Asked(str(link.fields["by"]), str(link.fields["reason"]), link.expires_at)
+
+
+async def waiting(idp: Idp, who: str | UUID) -> Asked:
+    """What waits for a second operator. Raises `NotThere`."""
+    account = (await find_user(idp, who, to=Act.RECOVER)).account
+    asked = await store_links.newest(idp.db, account_id=account.id, purpose=LinkFor.RECOVER)
+    if asked is None or not asked.works(idp.clock.now()):
+        raise _nobody_asked(account)
+    return asked_of(asked)
+
+
+def _nobody_asked(account: Account) -> NotThere:
+    return NotThere(
+        sentence(
+            "Nobody asked to recover %(who)s, or too long ago: begin with a reason.",
+            at_shell=f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.",
+            who=repr(account.username),
+        )
+    )
+
+
 async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: bool = False) -> Recovered:
     """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
     person = await find_user(idp, who, to=Act.RECOVER)
@@ -92,13 +130,7 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: boo
         _check(idp, account, mail=mail)
         asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
         if asked is None or not asked.works(now):
-            raise NotThere(
-                sentence(
-                    "Nobody asked to recover %(who)s, or too long ago: begin with a reason.",
-                    at_shell=f"Nobody asked to recover {account.username!r}, or too long ago: begin with --reason.",
-                    who=repr(account.username),
-                )
-            )
+            raise _nobody_asked(account)
         if asked.fields["by"] == by:
             raise NotAcceptable(sentence("%(who)s asked for it, so somebody else has to confirm it.", who=by))
         await keep_one(conn, idp, account)

@@ -83,12 +83,18 @@ def never_texted(idp: Idp, typed: str) -> str | None:
     """Why a new phone would get no code, as a sentence for the operator who adds it; None when it would."""
     phone = parse_phone(typed, region=idp.settings.sms_region)
     why = closed_country(idp, phone.region)
-    return None if why is None else f"No code will be sent to {phone.masked}: {why}."
+    return None if why is None else sentence("No code will be sent to %(phone)s: %(why)s.", phone=phone.masked, why=why)
 
 
 def closed_country(idp: Idp, region: str) -> str | None:
     """Why new phones there get no code, as a sentence without its end; None when they do."""
     if (country := idp.spending.country(region)) is Country.ALLOW:
         return None
-    only = "closed" if country is Country.DENY else "open only to numbers that were verified before"
-    return f"{region} is {only}. IDP_SMS_COUNTRIES opens a country"
+    return (
+        sentence("%(region)s is closed. IDP_SMS_COUNTRIES opens a country", region=region)
+        if country is Country.DENY
+        else sentence(
+            "%(region)s is open only to numbers that were verified before. IDP_SMS_COUNTRIES opens a country",
+            region=region,
+        )
+    )

@@ -77,7 +77,9 @@ def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
     for phone in person.authenticators:
         if phone.factor is Factor.SMS:
             yield _sent(
-                idp.limits.sms, number_of(phone), sentence("text messages to the phone %(phone)s", phone=phone.hint)
+                idp.limits.sms,
+                number_of(phone),
+                sentence("text messages to the phone ending %(digits)s", digits=phone.hint.rpartition(" ")[2]),
             )
     if account.email is not None:
         yield _sent(

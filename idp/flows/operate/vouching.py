@@ -14,18 +14,22 @@ from idp.store.engine import Connection
 from idp.store.people import authenticators
 
 
-async def store_phone(idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime) -> Authenticator:
+async def store_phone(
+    idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime, phone_id: UUID | None = None
+) -> Authenticator:
     """A phone that an operator vouches for: confirmed and trusted at once."""
-    phone, sealed = vouched_phone(idp, account_id, number, now=now)
+    phone, sealed = vouched_phone(idp, account_id, number, now=now, phone_id=phone_id)
     await authenticators.add(conn, phone, sealed=sealed)
     await record_added(conn, phone, now=now)
     return phone
 
 
-def vouched_phone(idp: Idp, account_id: UUID, number: Phone, *, now: datetime) -> tuple[Authenticator, bytes]:
+def vouched_phone(
+    idp: Idp, account_id: UUID, number: Phone, *, now: datetime, phone_id: UUID | None = None
+) -> tuple[Authenticator, bytes]:
     """The same before it is stored, and its number, sealed."""
     phone = Authenticator(
-        id=uuid4(),
+        id=phone_id or uuid4(),
         account_id=account_id,
         factor=Factor.SMS,
         label="Phone",

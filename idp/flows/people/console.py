@@ -28,10 +28,10 @@ _CHANGE = "/[a-z-]{1,40}"
 _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (CONSOLE_PATH, (operating.PEOPLE_READ, operating.SENDING_READ, operating.AUDIT_READ, operating.POLICY_READ)),
     (CHECKUP_PATH, (operating.POLICY_READ,)),
-    (f"{PEOPLE_PATH}/invite", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),
+    (f"{PEOPLE_PATH}/(invite|add)", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),
     (rf"{PEOPLE_PATH}(\.csv|{_ONE})?", (operating.PEOPLE_READ,)),
     (f"{PEOPLE_PATH}{_ONE}/edit", (operating.PEOPLE_WRITE, operating.FACTORS_WRITE)),  # an address is a way in
-    (f"{PEOPLE_PATH}{_ONE}/(reset|recover|authenticator)", (operating.FACTORS_WRITE,)),
+    (f"{PEOPLE_PATH}{_ONE}/(reset|recover|confirm|authenticator|password|app|phone|codes)", (operating.FACTORS_WRITE,)),
     (f"{PEOPLE_PATH}{_ONE}{_CHANGE}", (operating.PEOPLE_WRITE,)),
     (NEW_CLIENT_PATH, (operating.CLIENTS_WRITE,)),
     (rf"{CLIENTS_PATH}(\.csv|{_ONE})?", (operating.CLIENTS_READ,)),

@@ -18,9 +18,9 @@ _BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.usern
 _BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
 _ADD = Sql("""
 INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, created_at,
-                     updated_at)
+                     updated_at, password_until)
 VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
-        :created_at)""")
+        :created_at, :password_until)""")
 _LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
 _LOCKED = Sql(f"SELECT {ACCOUNT} FROM account p WHERE p.id = :account_id FOR NO KEY UPDATE")
 _LOCK_OF_SESSION = Sql("""

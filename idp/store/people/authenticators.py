@@ -21,6 +21,7 @@ VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :number_key, :created
         :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at, :preferred_at,
         -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
         (SELECT max(swapped_at) FROM authenticator WHERE lookup = :number_key))""")
+_IS_THERE = Sql("SELECT id FROM authenticator WHERE id = :authenticator_id")
 _DROP_PENDING = Sql("""
 DELETE FROM authenticator WHERE account_id = :account_id AND factor = :factor AND confirmed_at IS NULL""")
 _PENDING = Sql("""
@@ -82,6 +83,11 @@ async def add(
     """Store an authenticator: confirmed, or pending until `expires_at` and only in `session_id`."""
     told = {"tell_at": _tell_at(new.confirmed_at, new.hold), "session_id": session_id, "expires_at": expires_at}
     await conn.one(_INSERT, **values_of(new), **told, sealed=sealed)
+
+
+async def is_there(conn: Conn, *, authenticator_id: UUID) -> bool:
+    """Whether there is one of this id, or ever was one that is closed now."""
+    return await conn.one(_IS_THERE, authenticator_id=authenticator_id) is not None
 
 
 async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:

@@ -98,6 +98,7 @@ async def _add(asked: Asked) -> Done:
         email_verified=body.email_verified,
         groups=body.groups,
         locale=body.locale,
+        temporary=body.temporary,
     )
     return person(made, at=f"/people/{made.account.id}")
 

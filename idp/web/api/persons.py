@@ -73,10 +73,14 @@ class PersonChanged(AccountShown, frozen=True, kw_only=True):
 
 
 class NewPerson(Body, frozen=True, kw_only=True):
-    """Somebody with a password. Without a phone they cannot sign in before they are given an app."""
+    """Somebody with a password. Without a phone they cannot sign in before they are given an app.
+
+    A `temporary` password has to be changed when it is used first.
+    """
 
     username: Text
     password: Annotated[str, msgspec.Meta(max_length=10_000)]
+    temporary: bool = False
     phone: Text | None = None
     name: Text | None = None
     email: Text | None = None

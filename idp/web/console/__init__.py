@@ -19,6 +19,7 @@ from idp.flows.people.console import (
     TRY_PATH,
 )
 from idp.web.console import (
+    adding,
     checkup,
     client_edit,
     client_new,
@@ -42,6 +43,8 @@ ROUTES = [
     Route(CHECKUP_PATH, checkup.look, methods=["POST"]),
     Route(PEOPLE_PATH, people.people, methods=["GET"]),
     Route(f"{PEOPLE_PATH}.csv", people.people_csv, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/add", adding.ask, methods=["GET"]),
+    Route(f"{PEOPLE_PATH}/add", adding.make, methods=["POST"]),
     Route(f"{PEOPLE_PATH}/invite", inviting.ask, methods=["GET"]),
     Route(f"{PEOPLE_PATH}/invite", inviting.make, methods=["POST"]),
     Route(f"{PEOPLE_PATH}/{{id}}", people.person, methods=["GET"]),

@@ -11,13 +11,16 @@ from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import end_sessions, remove_person
 from idp.flows.operate.people import freeze_user, set_user_disabled
-from idp.flows.operate.recovering import Waits, recover
+from idp.flows.operate.recovering import Waits, confirm, recover, waiting
 from idp.flows.operate.resets import give_link
 from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.web.console.forms import Change, Done, Kind
+from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
+from idp.web.console.signed_in import SIGNED_IN
 from idp.web.door import Form
 from idp.web.pages.console import Input
 
@@ -62,6 +65,19 @@ async def _invite_again(idp: Idp, _: UUID, form: Form, person: Person) -> Done:
     mail = bool(form.get("mail"))
     invited = await invite(idp, username=account.username, mail=mail, email=account.email)
     return Done(mark("The link is made. Those before it work no more."), invited.address)
+
+
+async def _confirm(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
+    found = await confirm(idp, who, mail=bool(form.get("mail")))
+    return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
+
+
+async def _waiting(idp: Idp, who: UUID) -> Sequence[str]:
+    asked = await waiting(idp, who)
+    return (
+        sentence("%(who)s asked for it.", who=asked.by),
+        sentence("The reason: %(reason)s", reason=asked.reason),
+    )
 
 
 async def _recover(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
@@ -188,6 +204,17 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         _sign_out,
         (mark("Every browser and every application of theirs has to sign in again."),),
     ),
+    "confirm": Change(
+        Act.RECOVER,
+        mark("Confirm the recovery"),
+        mark("Confirm and recover"),
+        _confirm,
+        (mark("All that they prove themselves with is closed, they are signed out everywhere, and a link sets it up"
+              " anew. Nothing sensitive opens for a while."),),
+        _mail,
+        grave=True,
+        follows=_waiting,
+    ),
     "authenticator": Change(
         Act.REMOVE_AUTHENTICATOR,
         mark("Remove an authenticator"),
@@ -250,4 +277,6 @@ def _about(person: Person) -> str:
     return f"{account.name} ({account.username})" if account.name else account.username
 
 
-PEOPLE = Kind(PEOPLE_PATH, CHANGES, one_of, _find, _about, lambda person: version_of(person.account))
+PEOPLE = Kind(
+    PEOPLE_PATH, {**CHANGES, **GIVING, **SIGNED_IN}, one_of, _find, _about, lambda person: version_of(person.account)
+)

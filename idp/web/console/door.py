@@ -36,6 +36,7 @@ _SECTIONS = (
     (mark("Audit"), console.AUDIT_PATH, Act.SEE_AUDIT),
 )
 _LONGEST = 1500  # characters of a form that are kept while its sender proves something
+_WITH_URI = 2  # an app's key and the address of its QR code; more are saved codes
 _ROOM = 1800  # bytes of what a page is told; more does not fit into its address
 
 
@@ -50,6 +51,8 @@ class Said:
     wrong: tuple[str, ...] = ()
     done: str = ""
     once: str = field(default="", repr=False)
+    uri: str = field(default="", repr=False)
+    codes: tuple[str, ...] = field(default=(), repr=False)
     follows: tuple[str, ...] = ()
     waiting: bool = False
     status: int = 200
@@ -119,6 +122,8 @@ def _path(request: Request) -> str:
 def _short(fields: Mapping[str, str]) -> dict[str, str]:
     left, short = _LONGEST, {}
     for name, value in fields.items():
+        if name == "made":
+            continue  # another is made for the page that is shown again
         short[name] = value[: max(left, 0)]
         left -= len(value)
     return short
@@ -149,13 +154,15 @@ def said(request: Request) -> Said:
     """What the answer to a form left for the page that is shown now."""
     note = note_of(request)
     if note is NOTHING or note.typed is None:
-        return Said(once=note.codes[0] if note.codes else "")
+        return Said()
     told = json.loads(note.typed)
     return Said(
         typed=told.get("typed", {}),
         wrong=_told(told.get("wrong", ())),
         done=told.get("done", ""),
-        once=note.codes[0] if note.codes else "",
+        once=note.codes[0] if note.codes and len(note.codes) <= _WITH_URI else "",
+        uri=note.codes[1] if len(note.codes) == _WITH_URI else "",
+        codes=note.codes if len(note.codes) > _WITH_URI else (),
         follows=_told(told.get("follows", ())),
         waiting=told.get("waiting", False),
         status=note.status,
@@ -167,13 +174,22 @@ def _told(sentences: Sequence[Json]) -> tuple[str, ...]:
 
 
 def done(
-    request: Request, path: str, sentence: str, *, follows: tuple[str, ...] = (), once: str | None = None
+    request: Request,
+    path: str,
+    sentence: str,
+    *,
+    follows: tuple[str, ...] = (),
+    once: Sequence[str] | str | None = None,
 ) -> Response:
-    """303 to a page that says what was done, and shows what is shown once."""
+    """303 to a page that says what was done, and shows what is shown once: a secret, a key with its address, codes."""
     told = _fitting(
         *({"done": sentence, "follows": [written(each) for each in follows[:most]]} for most in range(8, -1, -1))
     )
-    return see(request, url(request, path), Note(200, typed=told, codes=() if once is None else (once,)))
+    return see(
+        request,
+        url(request, path),
+        Note(200, typed=told, codes=(once,) if isinstance(once, str) else tuple(once or ())),
+    )
 
 
 def refused(request: Request, form: Form, error: IdpError) -> Response:

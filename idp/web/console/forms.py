@@ -3,8 +3,9 @@
 What may be changed of a kind of thing is a table, beside its pages.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -12,10 +13,13 @@ from starlette.responses import Response
 
 from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
+from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.web.console.door import Said, come_in, come_in_with, done, frame, missing, refused, said, show, to
-from idp.web.door import Form, idp_of
+from idp.web.door import Form, idp_of, query
+from idp.web.notes import keep, kept
 from idp.web.pages.console import Edit, Input
 from idp.web.rooms import url
 
@@ -25,10 +29,15 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What to say of it; a link or secret that is shown once; what followed; whether the thing is still there."""
+    """What to say of it; what is shown once; what followed; whether the thing is still there.
+
+    What is shown once is a link or secret, the `uri` of an app with its key, or saved `codes`.
+    """
 
     sentence: str
-    once: str | None = None
+    once: str | None = field(default=None, repr=False)
+    uri: str = field(default="", repr=False)
+    codes: tuple[str, ...] = field(default=(), repr=False)
     follows: tuple[str, ...] = ()
     gone: bool = False
 
@@ -38,6 +47,8 @@ class Change(Generic[Key, Thing]):
     """One change: to whom it is allowed, its words, what it asks for, and the operation that makes it.
 
     `version` is what of the thing it depends on, where that is not what all changes depend on; `files`: it takes some.
+    `asks` are further inputs, which have to be looked up. What it `makes` is made with the form and comes back with it,
+    sealed, so that a form that is sent twice gives one thing once.
     """
 
     act: Act
@@ -50,6 +61,8 @@ class Change(Generic[Key, Thing]):
     follows: Callable[[Idp, Key], Awaitable[Sequence[str]]] | None = None
     version: Callable[[Thing], str] | None = None
     files: bool = False
+    asks: Callable[[Idp, Key], Awaitable[Sequence[Input]]] | None = None
+    makes: Callable[[], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +95,10 @@ class Kind(Generic[Key, Thing]):
             change, which = self._change(request), self.key(request)
             thing = await self.find(idp, which, change.act)
             follows, wrong = await _follows(idp, change, which)
+            there = [*change.inputs(idp, thing), *(await change.asks(idp, which) if change.asks else ())]
         except IdpError as error:
             return missing(request, error)
         told = said(request)
-        there = change.inputs(idp, thing)
         shown = Edit(
             frame=frame(request, staff),
             title=change.title,
@@ -95,7 +108,8 @@ class Kind(Generic[Key, Thing]):
             button=change.button,
             consequences=change.consequences,
             follows=follows,
-            inputs=[again(one, told) for one in there],
+            inputs=[again(_picked(request, one), told) for one in there],
+            made=made(request, change.makes),
             # What was typed was typed beside what was seen then.
             version=told.typed.get("version", "")
             if told.waiting and told.typed
@@ -121,13 +135,13 @@ class Kind(Generic[Key, Thing]):
             return missing(request, error)
         try:
             thing = await self.find(idp, which, change.act)
-            made = await change.do(idp, which, form, thing)
+            filled = with_made(request, form) if change.makes else form
+            result = await change.do(idp, which, filled, thing)
         except NotThere:
             return to(request, self.path)  # removed meanwhile, or by the first of two presses
         except IdpError as error:
             return refused(request, form, error)
-        back = self.path if made.gone else f"{self.path}/{which}"
-        return done(request, back, made.sentence, follows=made.follows, once=made.once)
+        return finished(request, self.path if result.gone else f"{self.path}/{which}", result)
 
 
 async def _follows(idp: Idp, change: Change[Key, Thing], which: Key) -> tuple[Sequence[str], tuple[str, ...]]:
@@ -138,6 +152,32 @@ async def _follows(idp: Idp, change: Change[Key, Thing], which: Key) -> tuple[Se
         return tuple(await change.follows(idp, which)), ()
     except NotPermitted as error:
         return (), tuple(error.problems)
+
+
+def finished(request: Request, path: str, result: Done) -> Response:
+    """303 to where it is seen."""
+    shown = (result.once, result.uri) if result.uri else (result.once,) if result.once else result.codes
+    once = tuple(each for each in shown if each)
+    return done(request, path, result.sentence, follows=result.follows, once=once)
+
+
+def made(request: Request, makes: Callable[[], Mapping[str, str]] | None) -> str:
+    """Something new for this form, sealed; nothing where it makes nothing."""
+    return "" if makes is None else keep(request, request.url.path, json.dumps(dict(makes())))
+
+
+def with_made(request: Request, form: Form) -> Form:
+    """The form with what was made for it. Raises `NotAcceptable` where it was open for too long."""
+    text = kept(request, form.get("made"))
+    if text is None:
+        raise NotAcceptable(sentence("This page was open for too long, so nothing was changed. Please try again"))
+    return replace(form, fields={**form.fields, **json.loads(text)})
+
+
+def _picked(request: Request, one: Input) -> Input:
+    """A choice, with what the address chose."""
+    chosen = dict(query(request)).get(one.name)
+    return replace(one, value=chosen) if chosen in dict(one.options) else one
 
 
 def again(one: Input, told: Said) -> Input:

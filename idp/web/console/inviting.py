@@ -1,6 +1,7 @@
 """The page where an operator invites somebody: a new account, and the link that its owner sets it up with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID, uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,9 +13,10 @@ from idp.flows.operate.invitations import invite
 from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.web.answers import trouble
+from idp.web.console.adding import about_somebody_new, groups_in
 from idp.web.console.changes import MAIL
 from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
-from idp.web.console.forms import again
+from idp.web.console.forms import again, made, with_made
 from idp.web.door import idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Edit, Input
@@ -22,16 +24,13 @@ from idp.web.rooms import url
 
 
 def _inputs(idp: Idp, staff: Staff) -> Sequence[Input]:
-    # Groups are an administrator's to give.
-    groups = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
-    return (
-        Input("username", mark("Username"), required=True),
-        Input("name", mark("Name")),
-        Input("email", mark("Email address")),
-        Input("phone", mark("Phone"), hint=mark("With + and the country code, if you know that it is theirs.")),
-        MAIL,
-        *(Input(f"group-{group}", group, kind="checkbox") for group in groups),
-    )
+    said_here = about_somebody_new(idp, staff)
+    # The link proves an address.
+    return (*(one for one in said_here if one.name != "email_verified"), MAIL)
+
+
+def _made() -> Mapping[str, str]:
+    return {"id": str(uuid4())}
 
 
 async def ask(request: Request) -> Response:
@@ -51,6 +50,7 @@ async def ask(request: Request) -> Response:
         button=mark("Invite"),
         consequences=(mark("They get a link, with which they choose a password and set up a second step."),),
         inputs=[again(one, told) for one in _inputs(idp_of(request), staff)],
+        made=made(request, _made),
         said=told.wrong,
         waiting=told.waiting,
     )
@@ -65,6 +65,7 @@ async def make(request: Request) -> Response:
     _, form = found
     idp = idp_of(request)
     try:
+        filled = with_made(request, form)
         invited = await invite(
             idp,
             username=form.get("username"),
@@ -72,7 +73,9 @@ async def make(request: Request) -> Response:
             email=form.get("email").strip() or None,
             phone=form.get("phone").strip() or None,
             name=form.get("name").strip() or None,
-            groups=[group for group in idp.policy.groups if form.get(f"group-{group}")],
+            groups=groups_in(idp, form),
+            locale=form.get("locale") or None,
+            as_id=UUID(filled.get("id")),
         )
     except IdpError as error:
         return refused(request, form, error)

@@ -12,8 +12,10 @@ from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import people_page
 from idp.flows.operate.looking import Shown, show_person
+from idp.flows.operate.recovering import Asked, asked_of
 from idp.flows.people.console import AUDIT_PATH, EXPLAIN_PATH, PEOPLE_PATH, Staff
 from idp.model import Account
+from idp.model.links import LinkFor
 from idp.oidc.strictjson import storable
 from idp.policy import Act
 from idp.web.activity import device
@@ -24,6 +26,8 @@ from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Se
 from idp.web.rooms import url
 
 PAGE = 50
+_WAYS = (mark("Kind"), mark("Name"), mark("Last used"), mark("Opens sensitive actions from"))
+_GIVEN = ((mark("Give an app"), "app"), (mark("Give a phone"), "phone"), (mark("Make recovery codes"), "codes"))
 _COLUMNS = (mark("Username"), mark("Name"), mark("Email address"), mark("Groups"), mark("State"))
 
 
@@ -61,7 +65,9 @@ async def people(request: Request) -> Response:
     found = await people_page(idp, containing=wanted, after=given.get("after") or None, limit=PAGE)
     acts = []
     if staff.may(idp, Act.INVITE):
-        acts = [Link(mark("Invite somebody"), f"{here}/invite")]
+        acts.append(Link(mark("Invite somebody"), f"{here}/invite"))
+    if staff.may(idp, Act.ADD_PERSON):
+        acts.append(Link(mark("Add somebody"), f"{here}/add"))
     shown = Listing(
         frame=frame(request, staff),
         title=mark("People"),
@@ -127,30 +133,36 @@ async def person(request: Request) -> Response:
         back=Link(mark("People"), url(request, PEOPLE_PATH)),
         standing=[standing(account), *(Cell(group, badge="") for group in sorted(account.groups))],
         sections=_sections(
+            idp,
+            staff,
             found,
+            here=here,
             trail=url(request, f"{AUDIT_PATH}?{urlencode({'person': account.id})}"),
             trying=url(request, f"{EXPLAIN_PATH}?{urlencode({'username': account.username})}"),
         ),
         acts=[Link(label, f"{here}/{name}", grave=grave) for label, name, grave in _acts(idp, staff, found)],
         done=told.done,
         once=told.once or None,
+        uri=told.uri,
+        codes=told.codes,
         consequences=told.follows,
     )
     return show(request, staff, shown)
 
 
 def _acts(idp: Idp, staff: Staff, found: Shown) -> Sequence[tuple[str, str, bool]]:
-    account, has_some = found.person.account, bool(found.person.authenticators)
+    account, asked = found.person.account, asked_to_recover(found)
     offered = (
         (Act.EDIT_PERSON, mark("Edit"), "edit", False, True),
         (Act.SET_GROUPS, mark("Change groups"), "groups", False, bool(idp.policy.groups)),
         (Act.UNLOCK, mark("Let them try again"), "unlock", False, bool(found.waits)),
         (Act.INVITE, mark("Invite again"), "invite-again", False, not found.has_password),
         (Act.RESET, mark("Link for another password"), "reset", False, found.has_password),
+        (Act.SET_PASSWORD, mark("Temporary password"), "password", False, True),
         (Act.END_SESSIONS, mark("Sign out everywhere"), "sign-out", False, True),
-        (Act.REMOVE_AUTHENTICATOR, mark("Remove an authenticator"), "authenticator", False, has_some),
         (Act.FREEZE, mark("Freeze"), "freeze", True, account.frozen_at is None),
-        (Act.RECOVER, mark("Recover"), "recover", True, found.has_password),
+        (Act.RECOVER, mark("Confirm the recovery"), "confirm", True, asked is not None and not asked.by_you),
+        (Act.RECOVER, mark("Recover"), "recover", True, found.has_password and asked is None),
         (Act.DISABLE, mark("Enable"), "enable", False, account.disabled),
         (Act.DISABLE, mark("Disable"), "disable", True, not account.disabled),
         (Act.REMOVE_PERSON, mark("Remove"), "remove", True, True),
@@ -162,8 +174,42 @@ def _acts(idp: Idp, staff: Staff, found: Shown) -> Sequence[tuple[str, str, bool
     ]
 
 
-def _sections(found: Shown, *, trail: str, trying: str) -> Sequence[Section]:
-    account = found.person.account
+def asked_to_recover(found: Shown) -> Asked | None:
+    """What waits for a second operator."""
+    return next((asked_of(one) for one in found.links if one.purpose is LinkFor.RECOVER), None)
+
+
+def _waits(asked: Asked) -> Section:
+    """A recovery that waits for a second operator, and for whom."""
+    return Section(
+        mark("A recovery waits"),
+        facts=(
+            Fact(mark("Asked for by"), (Cell(asked.by),)),
+            Fact(mark("Reason"), (Cell(asked.reason),)),
+            Fact(mark("Until"), (Cell(at=asked.expires_at),)),
+            Fact(
+                mark("What next"),
+                (
+                    Cell(
+                        mark("Another operator has to confirm it.")
+                        if asked.by_you
+                        else mark("You can confirm it, if you know that it is they."),
+                        ours=True,
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, trying: str) -> Sequence[Section]:
+    account, asked = found.person.account, asked_to_recover(found)
+
+    def may(act: Act) -> bool:
+        return staff.may(idp, act, on=account.groups)
+
+    gives, removes, ends = may(Act.GIVE_AUTHENTICATOR), may(Act.REMOVE_AUTHENTICATOR), may(Act.END_SESSIONS)
+
     about = Section(
         mark("About them"),
         facts=(
@@ -180,28 +226,44 @@ def _sections(found: Shown, *, trail: str, trying: str) -> Sequence[Section]:
     )
     ways = Section(
         mark("Ways to sign in"),
-        columns=(mark("Kind"), mark("Name"), mark("Last used"), mark("Opens sensitive actions from")),
+        columns=(*_WAYS, *_more(removes)),
         rows=[
             (
                 Cell(one.factor.value),
                 Cell(f"{one.label} {one.hint}".strip()),
                 Cell(at=one.last_used_at),
                 Cell(at=one.trusted_at),
+                *_link(mark("Remove"), f"{here}/authenticator?which={one.id}", removes),
             )
             for one in found.person.authenticators
         ],
-        acts=(Link(mark("What would they be asked?"), trying),),
+        acts=(
+            *(Link(label, f"{here}/{name}") for label, name in _GIVEN if gives),
+            Link(mark("What would they be asked?"), trying),
+        ),
     )  # fmt: skip
     sessions = Section(
         mark("Signed in"),
-        columns=(mark("Browser"), mark("Last seen")),
-        rows=[(Cell(device(one.user_agent)), Cell(at=one.seen_at)) for one in found.sessions],
+        columns=(mark("Browser"), mark("Last seen"), *_more(ends)),
+        rows=[
+            (
+                Cell(device(one.user_agent)),
+                Cell(at=one.seen_at),
+                *_link(mark("Sign out"), f"{here}/session?session={one.session_id}", ends),
+            )
+            for one in found.sessions
+        ],
     )
     known = Section(
         mark("Known browsers"),
-        columns=(mark("Browser"), mark("Address"), mark("Last seen")),
+        columns=(mark("Browser"), mark("Address"), mark("Last seen"), *_more(ends)),
         rows=[
-            (Cell(one.label or device(one.user_agent)), Cell(one.address or ""), Cell(at=one.seen_at))
+            (
+                Cell(one.label or device(one.user_agent)),
+                Cell(one.address or ""),
+                Cell(at=one.seen_at),
+                *_link(mark("Forget it"), f"{here}/device?device={one.key.hex()}", ends),
+            )
             for one in found.devices
         ],
     )
@@ -226,4 +288,12 @@ def _sections(found: Shown, *, trail: str, trying: str) -> Sequence[Section]:
         ],
         acts=(Link(mark("All of it in the audit trail"), trail),),
     )
-    return (about, ways, sessions, known, apps, messages, happened)
+    return (*((_waits(asked),) if asked else ()), about, ways, sessions, known, apps, messages, happened)
+
+
+def _more(offered: bool) -> Sequence[str]:  # noqa: FBT001 - whether there is one more column
+    return (mark("Change"),) if offered else ()
+
+
+def _link(label: str, href: str, offered: bool) -> Sequence[Cell]:  # noqa: FBT001
+    return (Cell(label, href=href, ours=True),) if offered else ()

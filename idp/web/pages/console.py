@@ -132,6 +132,8 @@ class Detail:
     logo: str | None = None
     done: str = ""
     once: str | None = field(default=None, repr=False)
+    uri: str = field(default="", repr=False)
+    codes: Sequence[str] = field(default=(), repr=False)
     consequences: Sequence[str] = ()
 
 
@@ -153,6 +155,7 @@ class Edit:
     follows: Sequence[str] = ()
     inputs: Sequence[Input] = ()
     version: str = ""
+    made: str = field(default="", repr=False)
     now: Sequence[tuple[str, str]] = ()
     grave: bool = False
     said: tuple[str, ...] = ()

@@ -1,0 +1,111 @@
+"""The page where an operator adds somebody with a password for once, and says how they prove themselves."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.catalogue import languages, mark
+from idp.errors import IdpError
+from idp.factors import password as passwords
+from idp.flows.idp import Idp
+from idp.flows.operate.people import add_user
+from idp.flows.operate.spending import never_texted
+from idp.flows.people.console import PEOPLE_PATH, Staff
+from idp.policy import Act
+from idp.sentences import sentence
+from idp.web.answers import trouble
+from idp.web.console.door import come_in, come_in_with, frame, refused, said, show
+from idp.web.console.forms import Done, again, finished, made, with_made
+from idp.web.door import Form, idp_of
+from idp.web.pages import Trouble
+from idp.web.pages.console import Edit, Input
+from idp.web.rooms import url
+
+
+def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
+    """What is said of whoever is added or invited."""
+    known = Input("email_verified", mark("I know that the address is theirs"), kind="checkbox")
+    tongues = [("", "–"), *((name, name) for name in languages(idp.settings.templates))]
+    # Groups, and saying that an address counts, are an administrator's.
+    groups = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
+    return (
+        Input("username", mark("Username"), required=True),
+        Input("name", mark("Name")),
+        Input("email", mark("Email address")),
+        *((known,) if staff.may(idp, Act.GIVE_AUTHENTICATOR) else ()),
+        Input("phone", mark("Phone"), hint=mark("With + and the country code, if you know that it is theirs.")),
+        Input("locale", mark("Language of our messages"), options=tongues),
+        *(Input(f"group-{group}", group, kind="checkbox") for group in groups),
+    )
+
+
+def groups_in(idp: Idp, form: Form) -> Sequence[str]:
+    """The groups that were ticked."""
+    return [group for group in idp.policy.groups if form.get(f"group-{group}")]
+
+
+def _made() -> Mapping[str, str]:
+    return {"id": str(uuid4()), "password": passwords.temporary()}
+
+
+async def ask(request: Request) -> Response:
+    """GET /admin/people/add."""
+    staff = await come_in(request)
+    if isinstance(staff, Response):
+        return staff
+    idp = idp_of(request)
+    if not staff.may(idp, Act.ADD_PERSON):
+        return trouble(request, Trouble.FORBIDDEN)
+    told = said(request)
+    shown = Edit(
+        frame=frame(request, staff),
+        title=mark("Add somebody"),
+        about="",
+        action=request.url.path,
+        back=url(request, PEOPLE_PATH),
+        button=mark("Add"),
+        consequences=(
+            mark("A password is made and shown to you once. It has to be changed when it is used first."),
+            mark("Without a phone they cannot sign in before they are given an app."),
+        ),
+        inputs=[again(one, told) for one in about_somebody_new(idp, staff)],
+        made=made(request, _made),
+        said=told.wrong,
+        waiting=told.waiting,
+    )
+    return show(request, staff, shown, status=told.status)
+
+
+async def make(request: Request) -> Response:
+    """POST /admin/people/add."""
+    found = await come_in_with(request)
+    if isinstance(found, Response):
+        return found
+    _, form = found
+    idp = idp_of(request)
+    phone = form.get("phone").strip() or None
+    try:
+        filled = with_made(request, form)
+        person = await add_user(
+            idp,
+            username=filled.get("username"),
+            password=filled.get("password"),
+            phone=phone,
+            name=filled.get("name").strip() or None,
+            email=filled.get("email").strip() or None,
+            email_verified=bool(filled.get("email_verified")),
+            groups=groups_in(idp, filled),
+            locale=filled.get("locale") or None,
+            temporary=True,
+            as_id=UUID(filled.get("id")),
+        )
+    except IdpError as error:
+        return refused(request, form, error)
+    warning = None if phone is None else never_texted(idp, phone)
+    follows = [] if warning is None else [warning]
+    if not person.authenticators and not person.by_mail:
+        follows.append(sentence("They cannot sign in before they are given an app or a phone."))
+    done = Done(mark("They are added. This is their password."), filled.get("password"), follows=tuple(follows))
+    return finished(request, f"{PEOPLE_PATH}/{person.account.id}", done)
