@@ -49,6 +49,9 @@ def _person(entry: Object, phone_attribute: str) -> tuple[_Key, Person, list[Lef
     left = [Left(username, what, why) for what, why in _OTHERS.items() if entry.object(what).members]
     if "user_id" in entry:
         left.append(Left(username, "the id that applications know them by", _SUBJECT))
+    identities = [each.text("provider") or "" for each in entry.objects("identities")]
+    if any(provider != "auth0" for provider in identities):
+        left.append(Left(username, "links to other providers", "Stile signs people in itself"))
     phones, apps = _factors(entry, left, username)
     password, unlike = _password(entry)
     number = entry.text(phone_attribute)
@@ -99,12 +102,16 @@ def _password(entry: Object) -> tuple[str | None, str | None]:
     """The hash in our syntax; or why there is none."""
     hashed = entry.text("passwordHash") or entry.text("password_hash")
     custom = entry.object("custom_password_hash")
+    provider, of_a_provider, _ = (entry.text("user_id") or "").partition("|")
+    if hashed is None and not custom.members and of_a_provider and provider != "auth0":
+        return None, f"they sign in with {provider[:40]}, and Stile signs people in itself"
     if hashed is None and custom.members:
         algorithm, inside = custom.text("algorithm") or "", custom.object("hash")
         if algorithm not in _ALGORITHMS or "salt" in custom or (inside.text("encoding") or "utf8") != "utf8":
             return None, f"the hash is {algorithm[:20]} in a way that Stile does not compare"
         hashed = inside.text("value")
-    return None if hashed is None else secrets.stored(hashed), None
+    stored = None if hashed is None else secrets.stored(hashed)
+    return stored, None if stored is None else secrets.unlike(stored)
 
 
 def _factors(entry: Object, left: list[Left], username: str) -> tuple[list[Phone], list[App]]:
@@ -114,8 +121,14 @@ def _factors(entry: Object, left: list[Left], username: str) -> tuple[list[Phone
         number, secret = factor.object("phone").text("value"), factor.object("totp").text("secret")
         if number is not None:
             phones.append(Phone(number, verified=True))
+        elif "email" in factor:
+            left.append(Left(username, "code by e-mail", "here it goes to the address that was verified"))
         elif secret is not None and (app := secrets.app(secret)) is not None:
             apps.append(app)
         elif secret is not None:
             left.append(Left(username, "authenticator app", "its secret is not base32"))
+    if "mfa_factors" not in entry and entry.some("multifactor"):
+        left.append(
+            Left(username, "second factors", "that they have some is in the file, and not which: ask Auth0 for them")
+        )
     return phones, apps

@@ -1,6 +1,7 @@
 """People of authentik, as `ak dumpdata` writes its models: users, groups, and the devices they confirm with."""
 
 import binascii
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -22,9 +23,13 @@ _OTHERS = {
         "passkey",
         "a passkey works at the address alone that it was made for: they add it anew on their account page",
     ),
+    "authentik_stages_authenticator_email.emaildevice": (
+        "code by e-mail",
+        "here it goes to the address that was verified, if the policy has it",
+    ),
     "authentik_stages_authenticator_duo.duodevice": ("Duo", "Stile has nothing like it"),
 }
-_DEVICES = {_TOTP, _SMS, *_OTHERS}
+_OF_SOMEBODY = re.compile(r"authentik_stages_authenticator_\w+\.\w+device|authentik_\w+\.\w+sourceconnection")
 _OF_A_DEVICE = ("key", "name", "digits", "step", "phone_number")
 _PEOPLE = {"internal", "external"}
 
@@ -38,7 +43,7 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
         people = people or model == _USER
         if model == _GROUP:
             groups[_key(row)] = fields.needed("name")
-        elif model in _DEVICES and "user" in fields and fields.flag("confirmed", otherwise=True):
+        elif _OF_SOMEBODY.fullmatch(model) and "user" in fields and fields.flag("confirmed", otherwise=True):
             known = {name: fields.members[name] for name in _OF_A_DEVICE if name in fields}
             devices[str(fields.members["user"])].append((model, Object(known, fields.where)))
     if not people:
@@ -83,6 +88,12 @@ def _person(
             phones.append(Phone(device.needed("phone_number"), verified=True))
         elif model in _OTHERS:
             yield Left(username, *_OTHERS[model])
+        elif model.endswith("sourceconnection"):
+            yield Left(username, "links to other providers", "Stile signs people in itself")
+        else:
+            yield Left(username, model.rpartition(".")[2][:60], "Stile has nothing like it")
+    for member in sorted(fields.object("attributes").members.keys() - {"settings", phone_attribute}):
+        yield Left(username, f"attribute {member[:60]}", "it is no standard claim")
     for group in groups:
         if group in twice:
             yield Left(username, f"group {group}", "two groups have this name: `idp user groups` puts people into one")
@@ -90,7 +101,8 @@ def _person(
     if phone_attribute is not None and (number := attributes.text(phone_attribute)) is not None:
         phones.append(Phone(number))
     hashed = fields.text("password")
-    usable = hashed is not None and not hashed.startswith("!")  # which is how Django says that there is none
+    # An exclamation mark is how Django says that there is none.
+    stored = None if hashed is None or hashed.startswith("!") else secrets.stored(hashed)
     yield Person(
         username=username,
         id=fields.uuid("uuid"),
@@ -99,7 +111,8 @@ def _person(
         locale=attributes.object("settings").text("locale"),
         groups=tuple(group for group in dict.fromkeys(groups) if group not in twice),
         disabled=not fields.flag("is_active", otherwise=True),
-        password=secrets.stored(hashed) if usable and hashed is not None else None,
+        password=stored,
+        unlike=None if stored is None else secrets.unlike(stored),
         phones=tuple(phones),
         apps=tuple(apps),
     )

@@ -72,6 +72,14 @@ class Object:
             raise Unreadable(f"{self._place(name)} is not a list of texts.")
         return tuple(values)
 
+    def some(self, name: str) -> tuple[str, ...]:
+        """Texts that say something: one, or a list of which some may be null."""
+        value = self.members.get(name)
+        if isinstance(value, list) and None in value:
+            value = [each for each in value if each is not None]
+        found = (value,) if isinstance(value, str) else Object({name: value}, self.where).texts(name)
+        return tuple(each.strip() for each in found if each.strip())
+
     def object(self, name: str) -> "Object":
         """What is inside; empty where there is nothing."""
         return Object(self._of(name, dict, "an object") or {}, self._place(name))
@@ -102,6 +110,8 @@ def read_object(source: Source, *, apart: str) -> Object:
     """The object that the file is, without what is in the list `apart`. Raises `Unreadable`."""
     try:
         text = Text(source)
+        if text.peek() == "[":
+            raise Unreadable("The file cannot be read: it is a list, as of several realms. Take one of them.")
         members: dict[str, Any] = {}
         for name in text.names():
             if name == apart and text.peek() == "[":

@@ -1,34 +1,23 @@
 """Realm exports of Keycloak: people. Clients are in `keycloak_clients`."""
 
-import base64
-import binascii
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from idp.factors import hashes
-from idp.importing import keycloak_clients, secrets
+from idp.importing import keycloak_clients, keycloak_credentials
 from idp.importing.document import Object, read_apart, read_object
-from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
+from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source
-from idp.model import AppCodes
 
 _ATTRIBUTE: Final = "phoneNumber"  # what Keycloak's own scope `phone` reads
-_HASHES = {"pbkdf2": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
-_ALGORITHMS = {"HmacSHA1": "SHA1", "HmacSHA256": "SHA256", "HmacSHA512": "SHA512"}
-_KINDS = {"id": "argon2id", "i": "argon2i", "d": "argon2d"}
-_VERSIONS = {"1.3": 19, "1.0": 16}
 _CLAIMS = ("nickname", "middle_name", "birthdate", "zoneinfo", "website", "profile", "picture", "gender")
 _ADDRESS = {"street": "street_address", "locality": "locality", "region": "region", "postal_code": "postal_code"}
 _KNOWN = {"UPDATE_PASSWORD", "VERIFY_EMAIL", "CONFIGURE_TOTP", "CONFIGURE_RECOVERY_AUTHN_CODES"}
 _UNKNOWN = "Stile has nothing like it"
+_STORAGE = "org.keycloak.storage.UserStorageProvider"
+_IN_A_DIRECTORY = "it is in the directory that Keycloak asks"
+_NO_UUID = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
 _TWO_GROUPS = "two groups have this path: `idp user groups` puts people into the right one"
-_ELSEWHERE = {
-    "webauthn": "a passkey works at the address alone that it was made for: they add it anew on their account page",
-    "webauthn-passwordless": "a passkey works at the address alone that it was made for: they add it anew",
-    "recovery-authn-codes": "the codes are kept there as unsalted hashes, so whoever sees the file may find them: new"
-    " ones are made on the account page, or with `idp user recovery`",
-}
 
 
 def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
@@ -42,12 +31,31 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     if "users" in realm and realm.flag("loginWithEmailAllowed", otherwise=True):
         why = "here people type their username: with --email-as-username the address is that"
         yield Left("", "signing in with the e-mail address", why)
-    for provider in realm.objects("identityProviders"):
-        yield Left("", f"identity provider {provider.text('alias') or ''}", "Stile signs people in itself")
+    yield from _of_the_realm(realm)
     yield from keycloak_clients.read(realm)
     doubtful = _doubtful(realm.objects("groups"))
     for user in read_apart(content, apart="users"):
         yield from _person(user, doubtful, phone_attribute or _ATTRIBUTE)
+
+
+def _of_the_realm(realm: Object) -> Iterator[Left]:
+    for provider in realm.objects("identityProviders"):
+        yield Left("", f"identity provider {provider.text('alias') or ''}", "Stile signs people in itself")
+    for organization in realm.objects("organizations"):
+        why = "Stile has groups, and no organizations: its members are people like all others"
+        yield Left("", f"organization {organization.text('name') or ''}", why)
+    # The second is of versions before 2.5.
+    for each in (
+        *realm.object("components").objects(_STORAGE),
+        *realm.objects("userFederationProviders"),
+    ):
+        name = each.text("name") or each.text("displayName") or ""
+        yield Left("", f"user federation {name}", "its people are in that directory: `idp import ldif` brings them")
+    if count := sum(1 for _ in realm.objects("federatedUsers")):
+        why = "the file has their groups and apps, and neither username nor password: `idp import ldif` brings people"
+        yield Left("", f"{count} people of a user federation", why)
+    if "applications" in realm:
+        yield Left("", "applications", "they are as a Keycloak before 1.2 wrote them")
 
 
 def _doubtful(groups: Iterable[Object]) -> frozenset[str]:
@@ -68,14 +76,17 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
     if "serviceAccountClientId" in user:
         return  # comes with its client
     attributes, paths = user.object("attributes"), user.texts("groups")
-    password, unlike, apps, lost = _credentials(user)
+    password, unlike, apps, lost = keycloak_credentials.read(user)
     used = {phone_attribute, "locale", *_CLAIMS, *_ADDRESS}
     lost += [(f"attribute {name}", "it is no standard claim") for name in attributes.members if name not in used]
     lost += [(f"group {path}", _TWO_GROUPS) for path in paths if path in doubtful]
     lost += _beyond(user)
     for what, why in lost:
         yield Left(username, what, why)
-    numbers = attributes.texts(phone_attribute)
+    if "id" in user and user.uuid("id") is None:
+        yield Left(username, "the id that applications know them by", _NO_UUID)
+    linked = "federationLink" in user and password is None
+    numbers = attributes.some(phone_attribute)
     yield Person(
         username=username,
         id=user.uuid("id"),
@@ -87,38 +98,18 @@ def _person(user: Object, doubtful: frozenset[str], phone_attribute: str) -> Ite
         claims=_claims(user, attributes),
         disabled=not user.flag("enabled", otherwise=True),
         password=password,
-        unlike=unlike,
+        unlike=_IN_A_DIRECTORY if linked else unlike,
         temporary="UPDATE_PASSWORD" in user.texts("requiredActions"),
-        phones=tuple(Phone(number) for number in dict.fromkeys(numbers) if number.strip()),
+        phones=tuple(Phone(number) for number in dict.fromkeys(numbers)),
         apps=tuple(apps),
         consents=_consents(user),
     )
 
 
-def _credentials(user: Object) -> tuple[str | None, str | None, list[App], list[tuple[str, str]]]:
-    """The password's hash or why there is none in our syntax, the apps, and what is left of them and why."""
-    password, unlike = None, None
-    apps: list[App] = []
-    lost: list[tuple[str, str]] = []
-    for credential in user.objects("credentials"):
-        match credential.needed("type"):
-            case "password":
-                password, unlike = _password(credential)
-            case "otp":
-                app = _app(credential)
-                if isinstance(app, App):
-                    apps.append(app)
-                else:
-                    lost.append(("authenticator app", app))
-            case kind:
-                lost.append((kind[:60], _ELSEWHERE.get(kind, _UNKNOWN)))
-    return password, unlike, apps, lost
-
-
 def _beyond(user: Object) -> Iterator[tuple[str, str]]:
     """What Stile has nothing like."""
     roles = [role for role in user.texts("realmRoles") if not role.startswith("default-roles-")]
-    if roles or user.object("clientRoles").members:
+    if roles or user.object("clientRoles").members or user.object("applicationRoles").members:
         yield "roles", "Stile has groups, and no roles"
     if any(user.objects("federatedIdentities")):
         yield "links to other providers", "Stile signs people in itself"
@@ -139,7 +130,7 @@ def _consents(user: Object) -> dict[str, tuple[str, ...]]:
 
 def _first(attributes: Object, name: str) -> str | None:
     """All attributes are lists; where we have one value, it is the first."""
-    return next((value.strip() for value in attributes.texts(name) if value.strip()), None)
+    return next(iter(attributes.some(name)), None)
 
 
 def _claims(user: Object, attributes: Object) -> dict[str, str]:
@@ -147,58 +138,3 @@ def _claims(user: Object, attributes: Object) -> dict[str, str]:
     claims |= {name: _first(attributes, name) for name in _CLAIMS}
     claims |= {f"address.{ours}": _first(attributes, theirs) for theirs, ours in _ADDRESS.items()}
     return {name: value for name, value in claims.items() if value}
-
-
-def _password(credential: Object) -> tuple[str | None, str | None]:
-    """The hash in our syntax; or why there is none."""
-    if "secretData" not in credential or "credentialData" not in credential:
-        return None, "it is in clear, or as a Keycloak before 8 wrote it"
-    secret, about = credential.inside("secretData"), credential.inside("credentialData")
-    value, salt = _decoded(secret, "value"), _decoded(secret, "salt")
-    algorithm, iterations = about.needed("algorithm"), about.whole("hashIterations")
-    if value is None or salt is None or iterations is None:
-        raise Unreadable(f"{credential.where} is no password: value, salt or hashIterations cannot be read.")
-    if algorithm in _HASHES:
-        return hashes.pbkdf2(_HASHES[algorithm], iterations, salt, value), None
-    if algorithm != "argon2":
-        return None, f"the hash is {algorithm[:40]}, which Stile does not compare"
-    more = about.object("additionalParameters")
-    kind, version = _KINDS.get(_first(more, "type") or ""), _VERSIONS.get(_first(more, "version") or "1.3")
-    memory, lanes = _first(more, "memory"), _first(more, "parallelism")
-    if kind is None or version is None or memory is None or lanes is None:
-        raise Unreadable(f"{credential.where} is no argon2 hash: type, version, memory or parallelism are missing.")
-    costs = f"v={version}$m={memory},t={iterations},p={lanes}"
-    return f"${kind}${costs}${hashes.unpadded(salt)}${hashes.unpadded(value)}", None
-
-
-def _decoded(secret: Object, name: str) -> bytes | None:
-    try:
-        return base64.b64decode(secret.text(name) or "", validate=True) or None
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _app(credential: Object) -> App | str:
-    """The app, or why it cannot come."""
-    if "secretData" not in credential or "credentialData" not in credential:
-        return "it is as a Keycloak before 8 wrote it"
-    secret, about = credential.inside("secretData"), credential.inside("credentialData")
-    value = secret.needed("value")
-    if (kind := about.text("subType") or "totp") != "totp":
-        return f"{kind[:40]} counts presses: Stile takes apps that go by the time"
-    algorithm = about.text("algorithm") or "HmacSHA1"
-    seed = value.encode()  # the key itself, not base32 of it
-    if about.text("secretEncoding") == "BASE32":
-        try:
-            seed = base64.b32decode(value.upper() + "=" * (-len(value) % 8))
-        except (binascii.Error, ValueError):
-            raise Unreadable(f"{credential.where} says that its secret is base32, and it is not.") from None
-    return App(
-        seed,
-        label=credential.text("userLabel") or "",
-        codes=AppCodes(
-            _ALGORITHMS.get(algorithm, algorithm),
-            about.whole("digits") or 6,
-            secrets.period(about.whole("period") or 30),
-        ),
-    )

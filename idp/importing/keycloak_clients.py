@@ -22,6 +22,18 @@ SILENT = {
 _WILD = "it ends in *: register each address byte for byte, with `idp client {command}`"
 _UNKNOWN = "Stile has nothing like it"
 _GROUPS = "oidc-group-membership-mapper"
+_PAIRWISE = "oidc-sha256-pairwise-sub-mapper"
+_ATTRIBUTES = {
+    "backchannel.logout.url": "back-channel logout",
+    "frontchannel.logout.url": "front-channel logout",
+    "acr.loa.map": "its own acr values",
+    "oauth2.device.authorization.grant.enabled": "device authorization",
+    "oidc.ciba.grant.enabled": "CIBA",
+    "standard.token.exchange.enabled": "token exchange",
+    "tls.client.certificate.bound.access.tokens": "tokens bound to a certificate",
+    "dpop.bound.access.tokens": "tokens bound to a key (DPoP)",
+    "id.token.encrypted.response.alg": "encrypted ID tokens",
+}
 _CLAIMS = "claims are those that scopes give (OIDC Core 5.4), and acr and amr are what was proved"
 _ALGORITHMS = "id.token.signed.response.alg"
 
@@ -117,15 +129,20 @@ def _unlike(client: Object) -> Iterator[tuple[str, str]]:
         if client.flag(member):
             yield what, "OAuth 2.1 has it no more: the application asks for a code"
     attributes = client.object("attributes")
-    for name, what in (("backchannel.logout.url", "back-channel logout"), ("acr.loa.map", "its own acr values")):
-        if name in attributes:
+    for name, what in _ATTRIBUTES.items():
+        if (attributes.text(name) or "false") != "false":
             yield what, _UNKNOWN
+    if client.flag("authorizationServicesEnabled"):
+        yield "authorization services", _UNKNOWN
     if "access.token.lifespan" in attributes:
         yield "life of access tokens", "the policy says it, by scope and for all"
     if "*" in client.texts("webOrigins"):
         yield "web origin *", "each origin is named: `idp client set --origin`"
     for mapper in client.objects("protocolMappers"):
         name, kind = mapper.text("name") or "", mapper.text("protocolMapper") or ""
+        if kind == _PAIRWISE:
+            yield f"mapper {name}", "here everybody has one `sub`: the application has to look people up anew"
+            continue
         why = "with the scope `groups` the claim `groups` has them, by our names" if kind == _GROUPS else _CLAIMS
         yield f"mapper {name}", why
 

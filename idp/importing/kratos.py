@@ -50,9 +50,13 @@ def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
     for trait in traits.members:
         if trait not in _TRAITS and trait != phone_trait:
             yield Left(username, f"trait {trait}", "it is no standard claim")
-    missing = password.members and "hashed_password" not in password.object("config")
+    config = password.object("config")
+    for member in ("metadata_public", "metadata_admin", "organization_id", "external_id"):
+        if member in identity:
+            yield Left(username, member, "it is no standard claim")
     number = traits.text(phone_trait)
-    hashed = password.object("config").text("hashed_password")
+    hashed = config.text("hashed_password")
+    stored = None if hashed is None else secrets.stored(hashed)
     name = _name(traits)
     yield Person(
         username=username,
@@ -63,11 +67,19 @@ def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
         locale=traits.text("locale"),
         claims={claim: value for claim, value in name.items() if claim != "name"},
         disabled=identity.text("state") == "inactive",
-        password=None if hashed is None else secrets.stored(hashed),
-        unlike="the hash is not in the file, which include_credential=password asks for" if missing else None,
+        password=stored,
+        unlike=_unlike(password, config, stored),
         phones=() if number is None else (Phone(number, verified=proved.get(("sms", number), False)),),
         apps=apps,
     )
+
+
+def _unlike(password: Object, config: Object, stored: str | None) -> str | None:
+    if stored is not None:
+        return secrets.unlike(stored)
+    if config.flag("use_password_migration_hook"):
+        return "another system has it, which Kratos asks by its migration hook"
+    return "the hash is not in the file, which include_credential=password asks for" if password.members else None
 
 
 def _name(traits: Object) -> dict[str, str]:

@@ -16,6 +16,9 @@ _PASSLIB = re.compile(
     r"(?i:\{PBKDF2(?:[-_](SHA1|SHA256|SHA512))?\})([0-9]{1,9})\$([A-Za-z0-9./]+=*)\$([A-Za-z0-9./]+=*)"
 )
 _BRACED = re.compile(r"\{([A-Za-z0-9_-]{1,32})\}(.*)", re.DOTALL)
+_NAMED = re.compile(r"\$?([a-z][a-z0-9_-]{1,24})\$")
+_OURS = {"argon2id", "argon2i", "argon2d", "pbkdf2-sha1", "pbkdf2-sha256", "pbkdf2-sha512"}
+_PBKDF2 = re.compile(r"\$pbkdf2-(sha1|sha256|sha512)\$i=([0-9]{1,9})(?:,l=[0-9]{1,4})?\$([^$]{1,128})\$([^$]{1,256})")
 _CARRIERS = {"argon2", "bcrypt", "crypt", "pbkdf2"}
 _LONGEST_PERIOD = 86_400
 
@@ -31,6 +34,11 @@ def stored(text: str) -> str:
         salt_, value = decoded(found[3].replace(".", "+")), decoded(found[4].replace(".", "+"))
         if salt_ is not None and value is not None:
             return hashes.pbkdf2((found[1] or "SHA1").lower(), int(found[2]), salt_, value)
+    if (found := _PBKDF2.fullmatch(text)) is not None:
+        # Kratos and Auth0 go by the hash itself, whatever `l` says
+        salt_, value = decoded(found[3]), decoded(found[4])
+        if salt_ is not None and value is not None:
+            return hashes.pbkdf2(found[1], int(found[2]), salt_, value)
     if (found := _PREFIXED.fullmatch(text)) is not None:
         return f"${found[2].removeprefix('$')}"
     if (found := _BRACED.fullmatch(text)) is not None and found[1].lower() in _CARRIERS:
@@ -39,9 +47,19 @@ def stored(text: str) -> str:
 
 
 def scheme(text: str) -> str:
-    """What a hash calls itself, which is no secret: `{SSHA}`."""
-    found = _BRACED.match(text)
-    return "what has no scheme" if found is None else f"{{{found[1].upper()}}}"
+    """What a hash calls itself, which is no secret: `{SSHA}`, `scrypt`."""
+    if (found := _BRACED.match(text)) is not None:
+        return f"{{{found[1].upper()}}}"
+    if (found := _NAMED.match(text)) is not None:
+        return found[1]
+    return "what has no scheme"
+
+
+def unlike(text: str) -> str | None:
+    """Why a hash that `stored` made of another cannot be read, in half a sentence; None for all others."""
+    if hashes.read(text) is not hashes.Unfit.UNREADABLE or scheme(text) in _OURS:
+        return None
+    return f"the hash is {scheme(text)}, which Stile does not compare"
 
 
 def decoded(text: str) -> bytes | None:

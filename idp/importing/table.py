@@ -79,7 +79,8 @@ def _person(cells: Mapping[str, str], number: str) -> Iterator[Entry]:
     app = secrets.app(secret) if secret else None
     if secret and app is None:
         yield Left(username, "authenticator app", "its secret is neither base32 nor an otpauth address")
-    hashed, phone = cells.get("password_hash", ""), cells.get(number, "")
+    stored = secrets.stored(cells["password_hash"]) if cells.get("password_hash") else None
+    phone = cells.get(number, "")
     claims = {name: cells[name] for name in ("given_name", "family_name") if cells.get(name)}
     yield Person(
         username=username,
@@ -90,7 +91,8 @@ def _person(cells: Mapping[str, str], number: str) -> Iterator[Entry]:
         groups=tuple(dict.fromkeys(group for group in re.split(r"[\s;,|]+", cells.get("groups", "")) if group)),
         claims=claims,
         disabled=_flag(cells, "disabled"),
-        password=secrets.stored(hashed) if hashed else None,
+        password=stored,
+        unlike=None if stored is None else secrets.unlike(stored),
         temporary=_flag(cells, "temporary"),
         phones=(Phone(phone, verified=_flag(cells, "phone_verified")),) if phone else (),
         apps=() if app is None else (app,),

@@ -331,7 +331,7 @@ def test_a_secret_of_asterisks_is_none() -> None:
         pytest.param(b'{"realm": "a", "users": [{}]}', "users[0].username is missing", id="no name"),
         pytest.param(b'{"users": []}', "no realm export", id="another file"),
         pytest.param(
-            b'{"realm": "a", "users": [{"username": "a", "attributes": {"phoneNumber": "1"}}]}',
+            b'{"realm": "a", "users": [{"username": "a", "attributes": {"phoneNumber": {}}}]}',
             "users[0].attributes.phoneNumber is not a list",
             id="attribute without a list",
         ),

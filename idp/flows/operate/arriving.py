@@ -139,7 +139,7 @@ def agreed(policy: Policy, consents: Mapping[str, Sequence[str]]) -> tuple[dict[
 
 
 def _password(person: Person) -> str | Left:
-    if person.password is None:
+    if person.password is None or person.unlike is not None:
         return Left("", "password", f"{person.unlike or 'the file has none'}: {_INVITE}")
     read = hashes.read(person.password)
     return Left("", "password", _WHY_NOT_A_HASH[read]) if isinstance(read, Unfit) else person.password
