@@ -169,6 +169,7 @@ async def test_a_picture_of_somebody_else_is_not_taken(provider: Provider, brows
 async def test_whatever_is_sent_instead_is_refused(browser: Browser, kind: str, body: bytes) -> None:
     answer = await browser.http.post(LOGO, content=body, headers={"Content-Type": kind})
     assert 400 <= answer.status_code < 500
+    assert (answer.status_code == 413) is (len(body) > 66_000)
 
 
 async def test_other_forms_take_no_files(provider: Provider, browser: Browser) -> None:

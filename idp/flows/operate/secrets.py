@@ -87,14 +87,15 @@ async def secret_consequences(idp: Idp, name_or_id: str) -> Sequence[str]:
     if until is None or until <= idp.clock.now():
         return ()
     return (
-        sentence("The secret before the present one, which works until %(when)s, stops working.", when=_minute(until)),
-        sentence("It was last used %(when)s.", when=_minute(used))
+        sentence("The secret before the present one, which works until %(when)s, stops working.", when=minute(until)),
+        sentence("It was last used %(when)s.", when=minute(used))
         if used is not None
         else sentence("Nobody has used it since the present one was made."),
     )
 
 
-def _minute(at: datetime) -> str:
+def minute(at: datetime) -> str:
+    """A moment as sentences to operators say it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.requests import Request
 
 from idp.catalogue import mark
+from idp.crypto import random_token
 from idp.errors import NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import version_of
@@ -13,10 +14,16 @@ from idp.flows.operate.clients import remove_client, set_client_disabled
 from idp.flows.operate.finding import ClientId, find_client
 from idp.flows.operate.logos import set_logo
 from idp.flows.operate.people import NotAcceptable
-from idp.flows.operate.secrets import end_old_secret, secret_consequences
+from idp.flows.operate.secrets import (
+    end_old_secret,
+    minute,
+    new_client_secret,
+    secret_consequences,
+    secrets_version,
+)
 from idp.flows.people.console import CLIENTS_PATH
 from idp.model import Client
-from idp.policy import Act
+from idp.policy import Act, parse_span
 from idp.sentences import sentence
 from idp.web.console.forms import Change, Done, Kind
 from idp.web.door import Form
@@ -40,6 +47,22 @@ async def _remove(idp: Idp, which: ClientId, form: Form, _: Client) -> Done:
 
 async def _removal(idp: Idp, which: ClientId) -> Sequence[str]:
     return (await remove_client(idp, which, dry_run=True)).consequences
+
+
+async def _secret(idp: Idp, which: ClientId, form: Form, client: Client) -> Done:
+    if form.get("keep") not in dict(_KEEP.options):
+        raise NotAcceptable(sentence("Choose how long the old secret works too."))
+    given = await new_client_secret(
+        idp,
+        which,
+        keep_old=parse_span(form.get("keep")),
+        secret=form.get("secret"),
+        expected=form.get("version") or None,
+    )
+    until = given.client.old_secret_until
+    ends = mark("The old secret works no more.")
+    follows = sentence(ends) if until is None else sentence("The old secret works until %(when)s.", when=minute(until))
+    return Done(mark("The new secret is made."), given.secret, follows=(follows,) if client.secret_hash else ())
 
 
 async def _end_old(idp: Idp, which: ClientId, _: Form, __: Client) -> Done:
@@ -68,6 +91,19 @@ _PICTURE = Input(
     kind="file",
     required=True,
 )
+_KEEP = Input(
+    "keep",
+    mark("The old one works too, for"),
+    "7d",
+    mark("So that every process of the application can be given the new one."),
+    options=(
+        ("1h", mark("1 hour")),
+        ("1d", mark("1 day")),
+        ("7d", mark("7 days")),
+        ("30d", mark("30 days")),
+        ("", mark("Not at all: it stops working now")),
+    ),
+)
 CHANGES: Mapping[str, Change[ClientId, Client]] = {
     "enable": Change(
         Act.CHANGE_CLIENTS,
@@ -83,6 +119,17 @@ CHANGES: Mapping[str, Change[ClientId, Client]] = {
         _disable,
         (mark("Whatever it asks is refused at once, and nobody signs in to it until it is enabled."),),
         grave=True,
+    ),
+    "secret": Change(
+        Act.CHANGE_CLIENTS,
+        mark("New secret"),
+        mark("Make a new secret"),
+        _secret,
+        (mark("The application gets another secret, which is shown once: give it to whoever runs the application."),),
+        lambda _, __: (_KEEP,),
+        follows=secret_consequences,
+        makes=lambda: {"secret": random_token()},
+        version=secrets_version,
     ),
     "old-secret": Change(
         Act.CHANGE_CLIENTS,

@@ -136,6 +136,7 @@ def _acts(idp: Idp, staff: Staff, client: Client) -> Sequence[tuple[str, str, bo
         return ()
     offered = (
         (mark("Edit"), "edit", False, True),
+        (mark("New secret"), "secret", False, client.auth_method in WITH_SECRET),
         (mark("End the old secret"), "old-secret", True, _two_secrets(client, now=staff.inside.now)),
         (mark("Logo"), "logo", False, True),
         (mark("Remove the logo"), "no-logo", False, client.logo is not None),
