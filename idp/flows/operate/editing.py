@@ -13,6 +13,7 @@ from idp.audit import AccountChanged
 from idp.crypto import digest
 from idp.errors import Outdated
 from idp.flows.idp import Idp
+from idp.flows.operate import raising
 from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.claims import parse_claims
 from idp.flows.operate.confirming import confirmed
@@ -28,14 +29,13 @@ from idp.flows.operate.people import (
     parse_username,
 )
 from idp.flows.operate.permitting import permit
-from idp.flows.operate.terms import end_everything
+from idp.flows.operate.raising import Chosen, begin_anew, chosen_by_others, is_raised
 from idp.flows.people import mailbox
 from idp.model import Account, Role
-from idp.model.links import LinkFor
 from idp.policy import Act, Policy
 from idp.sentences import sentence
 from idp.store import audits
-from idp.store.people import editing, links
+from idp.store.people import editing
 from idp.store.tokens import clients
 
 FIELDS = ("username", "name", "email", "email_verified", "locale", "groups", "claims")
@@ -91,18 +91,15 @@ async def edit_person(
         after = changed(before, changes, idp.policy)
         _permit(idp, before, after, changes)
         as_seen(before, expected)
-        done = ChangedPerson(
-            before, after, (*_consequences(before, after), *_of_groups(idp, before, after, registered))
-        )
+        chosen = await chosen_by_others(conn, before) if is_raised(idp.policy, before, after) else None
+        follows = (*_consequences(before, after), *_of_groups(idp, before, after, registered, chosen))
+        done = ChangedPerson(before, after, follows)
         if idp.policy.role_of(after.groups) is not Role.ADMIN:
             await keep_one(conn, idp, before)
         if dry_run:
             return done
-        if _is_raised(idp.policy, before, after):
-            # Who gave a link to somebody without a role may have kept it, or begun with it.
-            await end_everything(conn, before, why="role", now=now)
-            for purpose in (LinkFor.RESET, LinkFor.INVITE, LinkFor.RECOVER):
-                await links.drop(conn, account_id=before.id, purpose=purpose, now=now)
+        if chosen is not None:
+            await begin_anew(conn, idp, before, chosen, now=now)
         if what := ", ".join(_told(after, name) for name in done.changed if name not in _MAILBOX):
             await editing.edit(conn, after, now=now)
             await audits.add(conn, AccountChanged(change=what), now=now, account_id=after.id)
@@ -225,19 +222,13 @@ def _consequences(before: Account, after: Account) -> Iterator[str]:
         )
 
 
-def _of_groups(idp: Idp, before: Account, after: Account, registered: Sequence[Any]) -> Iterator[str]:
+def _of_groups(
+    idp: Idp, before: Account, after: Account, registered: Sequence[Any], chosen: Chosen | None
+) -> Iterator[str]:
     if after.groups != before.groups:
         yield from consequences(before, after, registered, idp.policy)
-    if _is_raised(idp.policy, before, after):
-        yield sentence(
-            "They are signed out everywhere, and links that they were given before work no more, whoever has one."
-        )
-
-
-def _is_raised(policy: Policy, before: Account, after: Account) -> bool:
-    """Whether it gives them a role, or a higher one."""
-    had, has = policy.role_of(before.groups), policy.role_of(after.groups)
-    return has is not None and (had is None or has > had)
+    if chosen is not None:
+        yield from raising.consequences(chosen)
 
 
 async def set_claims(idp: Idp, who: str | UUID, given: Sequence[str]) -> Person:
