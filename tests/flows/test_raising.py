@@ -2,11 +2,11 @@
 
 import pytest
 
+from idp.flows.idp import CONSOLE
 from idp.flows.operate.authenticators import totp_ticket
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import add_user
-from idp.flows.people.console import CONSOLE
 from idp.model import OPERATOR, Factor, Operator, Role
 from idp.policy import OPERATING
 from tests.world.api import add_operator, with_roles
