@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from idp.crypto import digest
 from idp.flows.delivery import notices as flow
+from idp.flows.operate.recovering import Recovered, recover
 from idp.flows.people import freezing
 from idp.formats import moment
 from idp.model import Notice
@@ -168,6 +169,23 @@ async def test_a_link_that_was_used_says_so_after_a_recovery_and_freezes_nothing
     assert "has been recovered since" in page.text
     await freezing.press(provider.idp, path.rpartition("/")[2])
     assert not await frozen(provider)
+
+
+async def test_a_link_from_before_a_recovery_freezes_nothing_and_that_of_the_recovery_does(provider: Provider) -> None:
+    before = await noticed(provider)
+    provider.clock.move(timedelta(minutes=1))
+    made = await recover(provider.idp, "alice", reason="lost everything; seen in person", by="olga")
+    assert isinstance(made, Recovered)
+    await provider.deliver()
+    after = newest_link(provider, LINK)
+    assert after != before
+    page = await provider.browser().get(before)
+    assert "has been recovered since" in page.text
+    assert f'action="{before}"' not in page.text
+    await freezing.press(provider.idp, before.rpartition("/")[2])
+    assert not await frozen(provider)
+    assert "Your account is frozen" in await press(provider, after)
+    assert await frozen(provider)
 
 
 async def test_an_old_link_and_an_invented_one_have_one_face(provider: Provider) -> None:

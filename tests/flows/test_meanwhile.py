@@ -79,8 +79,8 @@ ON_CLIENTS: dict[str, Does] = {
     "end_old_secret": lambda idp: secrets.end_old_secret(idp, "notes"),
     "set_logo": lambda idp: logos.set_logo(idp, "notes", None),
 }
-# These touch no person and no client who was there before.
-_OTHERS = {"add_user", "add_client", "invite_many", "open_block", "sent_to"}
+# These touch no person and no client who was there before, or change nothing.
+_OTHERS = {"add_user", "add_client", "invite_many", "open_block", "sent_to", "secret_consequences", "waiting"}
 
 
 def _changing() -> Iterator[str]:

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from idp.flows.operate.editing import set_email
+from idp.flows.operate.leaving import end_sessions, forget_devices
+from idp.flows.operate.looking import list_devices, list_sessions
 from idp.sms import Channel
 from idp.store.people import accounts
 from idp.store.schema.people import account, link
@@ -158,6 +160,40 @@ async def test_a_link_works_once_for_one_of_any_number(provider: Provider) -> No
 
 async def press(provider: Provider, path: str, _: int) -> Any:
     return await forged_press(provider, provider.browser(), path)
+
+
+@pytest.mark.parametrize("who", ["person", "person-device", "operator", "operator-device"])
+async def test_who_is_signed_out_from_elsewhere_changes_no_address_afterwards(provider: Provider, who: str) -> None:
+    """Whoever asked for it in that browser may have been the very reason."""
+    thief = await in_room(provider)
+    await ask(provider, thief)
+    path = await link_in(provider)
+    (session,) = await list_sessions(provider.idp, "bob")
+    (device,) = await list_devices(provider.idp, "bob")
+    provider.clock.move(6 * MINUTE)
+    match who:
+        case "operator":
+            await end_sessions(provider.idp, "bob", session.session_id)
+        case "operator-device":
+            await forget_devices(provider.idp, "bob", device.key)
+        case _:
+            browser = await in_room(provider)
+            where = "/account/sessions/end" if who == "person" else f"/account/devices/{device.key.hex()}/forget"
+            done = await forged(provider, browser, where, {"session": str(session.session_id)})
+            assert done.status_code == 303, done.text
+    assert not await is_signed_in(thief)
+    assert (await forged_press(provider, provider.browser(), path)).status_code == 404
+    assert await theirs(provider) == (OLD, True)
+
+
+async def test_who_signs_out_themselves_still_opens_their_link(provider: Provider) -> None:
+    browser = await in_room(provider)
+    await ask(provider, browser)
+    path = await link_in(provider)
+    await browser.get("/account")
+    await browser.submit("/account/sign-out")
+    assert (await forged_press(provider, provider.browser(), path)).status_code == 303
+    assert await theirs(provider) == (NEW, True)
 
 
 async def test_an_old_link_a_newer_one_and_a_made_up_one_change_nothing(provider: Provider) -> None:

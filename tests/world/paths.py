@@ -32,6 +32,7 @@ def paths(provider: Provider) -> list[tuple[str, set[str]]]:
         "{key}": "0" * 32,
         "{token}": "0" * 43,
         "{key:device}": "0" * 64,
+        "{id:int}": "1",
     }
     found = []
     for route in every_route(list(provider.app.routes)):

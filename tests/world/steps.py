@@ -167,7 +167,7 @@ async def _freeze(provider: Provider) -> Callable[[], Awaitable[httpx.Response]]
     assert found is not None
     # As if nobody had frozen anything before.
     await provider.rows(_NO_LINKS)
-    await accounts.thaw(idp.db, account_id=found[0].id)
+    await accounts.thaw(idp.db, account_id=found[0].id, now=now)
     fields = {"kind": Notice.PASSWORD_CHANGED.value}
     made = links.new(idp, LinkFor.FREEZE, found[0].id, ttl=timedelta(days=7), now=now, fields=fields)
     await store_links.add(idp.db, made.link)

@@ -32,7 +32,7 @@ async def end_sessions(idp: Idp, who: str | UUID, session_id: UUID | None = None
         account = await confirmed(conn, idp, person.account, to=Act.END_SESSIONS)
         if session_id is None:
             return await end_everything(conn, account, why="operator", now=now)
-        ended = await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
+        ended = await sessions.end_elsewhere(conn, session_id=session_id, account_id=account_id, now=now)
         if not ended:
             raise NotThere(sentence("%(who)s has no such session, or it ended meanwhile.", who=person.account.username))
         await audits.add(conn, SignedOut(why="operator"), now=now, account_id=account_id)
@@ -53,7 +53,7 @@ async def forget_devices(idp: Idp, who: str | UUID, key: bytes | None = None) ->
                 continue
             forgotten += 1
             for session_id in await devices.signed_in(conn, account_id=account_id, key=each):
-                await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
+                await sessions.end_elsewhere(conn, session_id=session_id, account_id=account_id, now=now)
             await audits.add(conn, DeviceForgotten(device=each.hex()), now=now, account_id=account_id)
         if key is not None and not forgotten:
             raise NotThere(

@@ -187,7 +187,7 @@ async def _recover(
     await newcomers.forget_password(conn, account_id=account.id, now=now)
     may = await settle(conn, idp, account, Change.OPERATOR_RECOVERS, why="recovered", now=now)
     if may.recovers:
-        await accounts.thaw(conn, account_id=account.id)
+        await accounts.thaw(conn, account_id=account.id, now=now)
     for purpose in (LinkFor.RESET, LinkFor.INVITE):
         await store_links.drop(conn, account_id=account.id, purpose=purpose, now=now)
     made = links.new(idp, LinkFor.INVITE, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})

@@ -70,8 +70,9 @@ async def end_session(idp: Idp, visitor: Visitor, *, session_id: UUID) -> Done |
     if not isinstance(inside, Inside):
         return inside
     account_id, now = inside.account.id, inside.now
+    end = sessions.end if session_id == inside.session.id else sessions.end_elsewhere
     async with idp.db.transaction() as conn:
-        if await sessions.end(conn, session_id=session_id, account_id=account_id, now=now):
+        if await end(conn, session_id=session_id, account_id=account_id, now=now):
             await audits.add(conn, SignedOut(why="one"), now=now, account_id=account_id)
     return Done()
 

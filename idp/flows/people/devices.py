@@ -67,6 +67,6 @@ async def forget(idp: Idp, visitor: Visitor, key: bytes) -> Done | Outside:
         if await devices.forget(conn, account_id=account_id, key=key):
             for session_id in await devices.signed_in(conn, account_id=account_id, key=key):
                 if session_id != inside.session.id:
-                    await sessions.end(conn, session_id=session_id, account_id=account_id, now=now)
+                    await sessions.end_elsewhere(conn, session_id=session_id, account_id=account_id, now=now)
             await audits.add(conn, DeviceForgotten(device=key.hex()), now=now, account_id=account_id)
     return Done()

@@ -37,7 +37,7 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The link was used before, and the account has been recovered since; it does nothing any more."""
+    """The account has been recovered since the link was made, or used; it does nothing any more."""
 
     account: Account
 

@@ -188,7 +188,7 @@ async def _set(conn: Connection, idp: Idp, visitor: Visitor, opened: Opened, has
     if closed:
         await accounts.close_strong(conn, account_id=account.id, until=now + closed)
     if opened.may.recovers and account.frozen_at is not None:
-        await accounts.thaw(conn, account_id=account.id)
+        await accounts.thaw(conn, account_id=account.id, now=now)
     await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
     ended = await sessions.end_others(conn, account_id=account.id, keep=None, now=now)
     await audits.add(conn, SignedOut(why="reset", sessions=ended), now=now, account_id=account.id)

@@ -80,7 +80,13 @@ left_open AS (
     WHERE account_id = (SELECT id FROM mailbox) AND link = 'reset' AND ended_at IS NULL
 )
 SELECT EXISTS (SELECT FROM mailbox) AS changed""")
-_THAW = Sql("UPDATE account SET frozen_at = NULL WHERE id = :account_id")
+# What people were told of before is settled by the recovery, of which they are told with a link of its own.
+_THAW = Sql("""
+WITH over AS (
+    UPDATE link SET used_at = :now
+    WHERE account_id = :account_id AND purpose = 'freeze' AND used_at IS NULL AND created_at < :now
+)
+UPDATE account SET frozen_at = NULL WHERE id = :account_id""")
 _FREEZE = Sql("""
 UPDATE account SET frozen_at = :now, updated_at = :now WHERE id = :account_id AND frozen_at IS NULL RETURNING id""")
 _COUNT = Sql("SELECT count(*) FROM account")
@@ -214,9 +220,12 @@ async def set_disabled(conn: Conn, *, account_id: UUID, disabled_at: datetime | 
     await conn.one(_DISABLE, account_id=account_id, disabled_at=disabled_at, now=now)
 
 
-async def thaw(conn: Conn, *, account_id: UUID) -> None:
-    """The account is recovered: it is frozen no more. When it opens is another matter (`close_strong`)."""
-    await conn.one(_THAW, account_id=account_id)
+async def thaw(conn: Conn, *, account_id: UUID, now: datetime) -> None:
+    """The account is recovered: it is frozen no more, and no link from before freezes it again.
+
+    When it opens is another matter (`close_strong`).
+    """
+    await conn.one(_THAW, account_id=account_id, now=now)
 
 
 async def freeze(conn: Connection, *, account_id: UUID, now: datetime) -> bool:

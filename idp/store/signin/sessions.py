@@ -239,8 +239,14 @@ given_up AS (
     WHERE account_id = :account_id AND purpose = 'verify_email' AND used_at IS NULL
       AND (:except_session::uuid IS NULL OR about IS DISTINCT FROM :except_session)
 )"""
+_ENDING_ONE = """,
+given_up AS (
+    UPDATE link SET used_at = :now
+    WHERE account_id = :account_id AND about IN (SELECT id FROM ended) AND purpose = 'verify_email' AND used_at IS NULL
+)"""
 _LOCK = Sql("SELECT id FROM session WHERE id = :session_id FOR UPDATE")
 _END_ONE = _end("id = :session_id AND (:account_id::uuid IS NULL OR account_id = :account_id)")
+_END_ELSEWHERE = _end("id = :session_id AND account_id = :account_id", _ENDING_ONE)
 _END_OTHERS = _end("account_id = :account_id AND id IS DISTINCT FROM :except_session", _ENDING_OTHERS)
 
 
@@ -249,6 +255,17 @@ async def end(conn: Connection, *, session_id: UUID, now: datetime, account_id: 
     # A code that is being issued holds the session. Its grant is seen only by a statement that begins after the wait.
     await conn.one(_LOCK, session_id=session_id)
     return int(await conn.value(_END_ONE, session_id=session_id, account_id=account_id, now=now, offline_too=False))
+
+
+async def end_elsewhere(conn: Connection, *, session_id: UUID, account_id: UUID, now: datetime) -> int:
+    """End one session of this person from another place, and a change of address that was begun in it.
+
+    Who signs out in the browser itself may still open the link that they asked for.
+    """
+    await conn.one(_LOCK, session_id=session_id)
+    return int(
+        await conn.value(_END_ELSEWHERE, session_id=session_id, account_id=account_id, now=now, offline_too=False)
+    )
 
 
 async def end_others(conn: Conn, *, account_id: UUID, keep: UUID | None, now: datetime) -> int:

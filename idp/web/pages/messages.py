@@ -12,8 +12,8 @@ class Outcome(Enum):
     """What a message page says: title and sentence."""
 
     THAWED = (
-        mark("This link has done its work"),
-        mark("Your account was frozen with it, and has been recovered since. Nothing was changed now."),
+        mark("This link does not work any more"),
+        mark("Your account has been recovered since this link was made. Nothing was changed now."),
     )
     NO_FREEZE = (
         mark("This link does not work any more"),
