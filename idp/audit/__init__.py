@@ -39,13 +39,18 @@ class FactorVerified(Event):
 
 @dataclass(frozen=True, slots=True)
 class FactorRefused(Event):
-    """A wrong answer was compared and counted; `known` where it was typed in a browser that this person has used."""
+    """A wrong answer was compared and counted; `known` where it was typed in a browser that this person has used.
+
+    `kept_out`: the password was right, and why that is not said to anybody: `disabled`, `expired`, `unfinished` or
+    `no_second_factor`.
+    """
 
     name = "factor.refused"
     factor: str
     interaction: str
     attempts_left: int | None = None
     known: bool | None = None
+    kept_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pyotp
+import pytest
 
 from idp.flows.delivery import notices
 from idp.flows.operate import importing
@@ -21,6 +22,7 @@ from tests.world.provider import PASSWORD, Provider, parameters
 
 SEED = b"12345678901234567890"
 APP = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+REFUSED = Sql("SELECT fields FROM audit_event WHERE name = 'factor.refused'")
 COUNTS = Sql("""
 SELECT (SELECT count(*) FROM account) AS people, (SELECT count(*) FROM authenticator) AS authenticators,
        (SELECT count(*) FROM audit_event WHERE name = 'account.imported') AS audited""")
@@ -162,3 +164,26 @@ async def test_who_came_without_password_sets_one_by_an_invitation(provider: Pro
     found = await accounts.by_username(provider.idp.db, username="carol")
     assert found is not None
     assert await accounts.password_hash(provider.idp.db, account_id=found[0].id) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "typed", "kept_out"),
+    [
+        ({"phones": (), "apps": ()}, PASSWORD, "no_second_factor"),
+        ({"disabled": True}, PASSWORD, "disabled"),
+        ({"temporary": True}, PASSWORD, "expired"),
+        ({"phones": (), "apps": ()}, "violet hammock 41 rain", None),
+        ({}, "violet hammock 41 rain", None),
+    ],
+)
+async def test_the_audit_trail_tells_a_right_password_from_a_wrong_one_and_the_page_does_not(
+    provider: Provider, changes: dict[str, object], typed: str, kept_out: str | None
+) -> None:
+    await importing.bring(provider.idp, [carol(**changes)], Terms("kratos"))
+    provider.clock.move(timedelta(days=30))
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    page = await browser.submit("/password", username="carol", password=typed)
+    assert page.status_code == 400
+    ((fields,),) = await provider.rows(REFUSED)
+    assert fields.get("kept_out") == kept_out

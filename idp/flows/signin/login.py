@@ -83,9 +83,13 @@ async def _password(
     if (refused := await rate_limits.spend(idp.db, charges, now=now, waits=False)) is not None:
         return _wait(refused, device)
     right = await idp.passwords.verify(typed, hashed=loaded.password_hash)
-    if not right or account is None or not _may_sign_in(idp, account, loaded, now):
+    kept_out = None if account is None else _kept_out(idp, account, loaded, now)
+    if not right or account is None or kept_out is not None:
         refused_event = FactorRefused(
-            factor=Factor.PASSWORD, interaction=str(interaction.id), known=None if loaded.device is None else True
+            factor=Factor.PASSWORD,
+            interaction=str(interaction.id),
+            known=None if loaded.device is None else True,
+            kept_out=kept_out if right else None,
         )
         await audits.add(
             idp.db, refused_event, now=now, account_id=account.id if account else None, client_id=client.id
@@ -199,16 +203,20 @@ def _harmless(idp: Idp, charges: list[tuple[Limit, bytes]], *, charged_at: datet
     return Refunds(tuple(rows), since=charged_at)
 
 
-def _may_sign_in(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
-    """Whether a right password is right: not of who is kept out, nor one that an operator gave and nobody used.
+def _kept_out(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> str | None:
+    """Why even a right password is not right, for the audit trail alone; None where it is.
 
-    Nor of who registered and has not proved a phone.
+    Who is disabled is kept out, who has no second factor, who registered and has not proved a phone, and who was given
+    a password and did not use it in time.
     """
-    over = account.password_until is not None and account.password_until <= now
     phones = (each for each in loaded.authenticators if each.factor is Factor.SMS and each.closed_at is None)
+    if account.disabled:
+        return "disabled"
     if account.provisional_until is not None and not any(phones):
-        return False
-    return not account.disabled and not over and _has_second_factor(idp, account, loaded, now)
+        return "unfinished"
+    if account.password_until is not None and account.password_until <= now:
+        return "expired"
+    return None if _has_second_factor(idp, account, loaded, now) else "no_second_factor"
 
 
 def _has_second_factor(idp: Idp, account: Account, loaded: Loaded, now: datetime) -> bool:
