@@ -107,11 +107,10 @@ class Object:
 
 
 def read_object(source: Source, *, apart: str) -> Object:
-    """The object that the file is, without what is in the list `apart`. Raises `Unreadable`."""
+    """The object that the file is, or a list of this one, without what is in its list `apart`. Raises `Unreadable`."""
     try:
         text = Text(source)
-        if text.peek() == "[":
-            raise Unreadable("The file cannot be read: it is a list, as of several realms. Take one of them.")
+        listed = text.enter()
         members: dict[str, Any] = {}
         for name in text.names():
             if name == apart and text.peek() == "[":
@@ -119,6 +118,8 @@ def read_object(source: Source, *, apart: str) -> Object:
                 members[name] = []
             else:
                 members[name] = text.value()
+        if listed and not text.leave():
+            raise Unreadable("The file has several in a list: take one of them, as `jq '.[1]'` takes the second.")
         _end(text)
     except Malformed as error:
         raise Unreadable(f"The file cannot be read: {error}.") from None
@@ -129,6 +130,7 @@ def read_apart(source: Source, *, apart: str) -> Iterator[Object]:
     """What is in the list `apart` of the object that the file is, one after the other. Raises `Unreadable`."""
     try:
         text = Text(source)
+        text.enter()
         for name in text.names():
             if name != apart:
                 text.skip()

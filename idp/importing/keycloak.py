@@ -23,9 +23,9 @@ _TWO_GROUPS = "two groups have this path: `idp user groups` puts people into the
 def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everything in an export of `kc.sh export --users realm_file`, or of one of its files. Raises `Unreadable`."""
     realm = read_object(content, apart="users")
-    if "realm" not in realm or not ("users" in realm or "clients" in realm):
+    if "realm" not in realm or not ("users" in realm or "clients" in realm or "federatedUsers" in realm):
         raise Unreadable("This is no realm export of Keycloak: it has no `realm` with `users` or `clients`.")
-    if "users" not in realm:
+    if "users" not in realm and "federatedUsers" not in realm:
         why = "the file has none, as the console's partial export: use `kc.sh export --users realm_file`"
         yield Left("", "people", why)
     if "users" in realm and realm.flag("loginWithEmailAllowed", otherwise=True):
@@ -53,7 +53,7 @@ def _of_the_realm(realm: Object) -> Iterator[Left]:
         yield Left("", f"user federation {name}", "its people are in that directory: `idp import ldif` brings them")
     if count := sum(1 for _ in realm.objects("federatedUsers")):
         why = "the file has their groups and apps, and neither username nor password: `idp import ldif` brings people"
-        yield Left("", f"{count} people of a user federation", why)
+        yield Left("", f"{count} {'person' if count == 1 else 'people'} of a user federation", why)
     if "applications" in realm:
         yield Left("", "applications", "they are as a Keycloak before 1.2 wrote them")
 

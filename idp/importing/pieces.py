@@ -97,6 +97,19 @@ class Text:
                     raise Malformed("not JSON in UTF-8")
         self._take("]")
 
+    def enter(self) -> bool:
+        """Step into a list, if one begins here. Raises `Malformed`."""
+        listed = self.peek() == "["
+        self._at += listed
+        return listed
+
+    def leave(self) -> bool:
+        """Step out of a list, if it ends here. Raises `Malformed`."""
+        if (ends := self.peek() == "]") is False:
+            self._take(",")
+        self._at += ends
+        return ends
+
     def names(self) -> Iterator[str]:
         """The names of the object that begins here; the caller takes the value of each. Raises `Malformed`."""
         seen: set[str] = set()

@@ -14,7 +14,7 @@ from argon2.low_level import Type, hash_secret_raw
 from idp.factors import hashes
 from idp.flows.operate import importing
 from idp.flows.operate.arriving import Terms
-from idp.importing.incoming import Left, Person
+from idp.importing.incoming import Left, Person, Unreadable
 from idp.importing.sources import READERS
 from idp.model import AppCodes
 from tests.world.provider import Provider
@@ -314,3 +314,19 @@ def test_what_authentik_and_kratos_keep_beside_is_named() -> None:
     }
     _, left = read("kratos", json.dumps(identity).encode())
     assert left == {("ada", "metadata_public"), ("ada", "organization_id")}
+
+
+def test_a_file_of_one_realm_in_a_list_is_read_and_of_several_one_has_to_be_taken() -> None:
+    """As `kc.sh export --file` writes it, without `--realm`."""
+    one, other = (realm({"username": name}) for name in ("ada", "bea"))
+    assert set(read("keycloak", b"[" + one + b"]")[0]) == {"ada"}
+    with pytest.raises(Unreadable, match="several in a list"):
+        read("keycloak", b"[" + one + b"," + other + b"]")
+    for broken in (b"[" + one, b"[" + one + b"}", b"[" + one + b"] x", b"[]"):
+        with pytest.raises(Unreadable):
+            read("keycloak", broken)
+
+
+def test_a_file_of_the_people_of_a_federation_says_what_it_is() -> None:
+    people, left = read("keycloak", json.dumps({"realm": "r", "federatedUsers": [{"id": "f:1:ada"}]}).encode())
+    assert (people, left) == ({}, {("", "1 person of a user federation")})
