@@ -22,7 +22,7 @@ from idp.sentences import Sentence
 from idp.web.api import problems
 from idp.web.api.endpoints import Asked, Done, Endpoint
 from idp.web.api.problems import API, Mistake, Refused, problem, refusal
-from idp.web.api.reading import invalid, key_of, malformed, read
+from idp.web.api.reading import invalid, is_known, key_of, malformed, read
 from idp.web.door import Unreadable, base_path, body, idp_of, machine, query
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -158,6 +158,8 @@ def _said(request: Request, endpoint: Endpoint, done: Done, *, status: int | Non
         headers["Location"] = base_path(idp_of(request)) + API + done.at
     if endpoint.answers is None:
         return Response(None, 204, headers)
+    if endpoint.method == "GET" and done.etag is not None and is_known(request, done.etag):
+        return Response(None, 304, headers)
     return Response(
         msgspec.json.encode(done.body, enc_hook=_text), status or endpoint.status, headers, "application/json"
     )

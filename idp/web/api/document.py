@@ -43,7 +43,7 @@ _REFUSED = {
     "400": "Unreadable.",
     "401": "No token, one that is not valid, or a proof behind it that is too weak or too old (RFC 9470).",
     "403": "The token lacks the scope, or its person the role.",
-    "429": "Too many.",
+    "429": "Too often: again after the seconds that Retry-After says.",
     "503": "Not now: try again.",
 }
 _MORE = {
@@ -117,6 +117,8 @@ def _operation(each: Endpoint, named: dict[str, Any], components: dict[str, Any]
         content = {"application/json": {"schema": named[repr(each.takes)]}}
         needed = any(field.required for field in msgspec.structs.fields(each.takes))
         made["requestBody"] = {"required": needed, "content": content}
+    if each.versioned and each.method == "GET":
+        made["responses"]["304"] = {"description": "It is as the If-None-Match says that it was seen."}
     content = {KIND: {"schema": {"$ref": _REF.format(name="Problem")}}}
     for status, said in {**_REFUSED, **_may_be(each)}.items():
         made["responses"][status] = {"description": said, "content": content}
@@ -177,6 +179,8 @@ def _headers(each: Endpoint) -> Iterator[dict[str, Any]]:
         said = "Done once for each key, in 24 hours."
         schema = {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"}
         yield {"name": "Idempotency-Key", "in": "header", "description": said, "schema": schema}
+    if each.versioned and each.method == "GET":
+        yield {"name": "If-None-Match", "in": "header", "description": "The ETag that was seen.", "schema": text}
     if each.versioned and each.method != "GET":
         said = "The ETag that was seen; `*` for whatever it is now."
         yield {"name": "If-Match", "in": "header", "required": each.guarded, "description": said, "schema": text}

@@ -99,6 +99,12 @@ def _expected(request: Request, endpoint: Endpoint) -> str | None:
     return found[1] if found else "no version"
 
 
+def is_known(request: Request, version: str) -> bool:
+    """Whether who asks has seen this version (RFC 9110 13.1.2): by weak comparison, any of several, or `*`."""
+    named = [tag.strip().removeprefix("W/") for tag in ",".join(request.headers.getlist("if-none-match")).split(",")]
+    return "*" in named or f'"{version}"' in named
+
+
 def key_of(request: Request) -> str | None:
     """The Idempotency-Key. Raises `Refused`."""
     lines = request.headers.getlist("idempotency-key")
