@@ -1,11 +1,11 @@
 """An application edited: every field on one form, what follows before anything is saved, and then once more a button.
 
-Until it is saved nothing is changed, so the form is answered with the page itself: a list of addresses is longer than
-what goes into one.
+What is new in a draft goes in the address of the page that shows it, as all that our pages are told; where there is no
+room for it, the form is answered with that page itself, for nothing is changed by it (decision 0010).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -13,23 +13,35 @@ from starlette.responses import Response
 
 from idp.catalogue import mark
 from idp.crypto import digest, random_token
-from idp.errors import AlreadyThere, IdpError, NotThere, Outdated
+from idp.errors import AlreadyThere, IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import ChangedClient, edit_client, version_of
 from idp.flows.operate.finding import ClientId, find_client
-from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.registrations import Misdescribed
 from idp.flows.people.console import CLIENTS_PATH, Staff
 from idp.model import Client
 from idp.policy import Act
 from idp.web.console import client_fields
-from idp.web.console.door import Late, come_in, come_in_with_all, done, frame, missing, said, show, status_of, to
+from idp.web.console.door import (
+    Late,
+    come_in,
+    come_in_with_all,
+    done,
+    frame,
+    missing,
+    said,
+    seen_again,
+    show,
+    status_of,
+    to,
+)
 from idp.web.door import Form, idp_of, visitor
-from idp.web.pages.console import Input, Link
+from idp.web.pages.console import Cell, Input, Link
 from idp.web.pages.registering import ClientForm, Consequences, Fieldset
 from idp.web.rooms import url
 
+_OUTDATED = 409
 _SAVED = mark("What you changed is saved.")
 
 
@@ -60,64 +72,48 @@ def mistakes(error: IdpError) -> Sequence[tuple[str, str]]:
             return [("", each) for each in error.problems]
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What was typed so far: beside which version, and what is wrong with it. `look`: what would follow is shown."""
+
+    values: Mapping[str, str] = field(repr=False)
+    version: str
+    once: str
+    look: bool = False
+    wrong: tuple[tuple[str, str], ...] = ()
+    status: int = 200
+    waiting: bool = False
+    prove: str | None = None
+
+
 async def ask(request: Request) -> Response:
-    """GET /admin/applications/ID/edit."""
+    """GET /admin/applications/ID/edit: the form, or what would follow from what was typed into it."""
     staff = await come_in(request)
     if isinstance(staff, Response):
         return staff
     idp = idp_of(request)
     try:
         client = await find_client(idp, _which(request), to=Act.CHANGE_CLIENTS)
+        return await _show(request, staff, client, _found(request, client))
     except IdpError as error:
         return missing(request, error)
-    told, there = said(request), client_fields.values_of(client)
-    shown = client_fields.fieldsets(idp.policy, there)
-    version, once = version_of(client), random_token()
-    if told.typed:
-        sent = Form(dict(told.typed), frozenset())
-        shown = client_fields.with_values(shown, client_fields.typed(sent, inputs_of(shown)))
-        version, once = sent.get("version"), sent.get("once")
-    page = _page(request, staff, shown, name=client.name, version=version, once=once)
-    return show(request, staff, replace(page, waiting=told.waiting))
 
 
 def _which(request: Request) -> ClientId:
     return ClientId(request.path_params["id"])
 
 
-def _once_more(
-    request: Request,
-    staff: Staff,
-    form: Form,
-    shown: Sequence[Fieldset],
-    *,
-    name: str = "",
-    wrong: Sequence[tuple[str, str]] = (),
-    status: int = 200,
-    prove: str | None = None,
-) -> Response:
-    """The form with what was typed, as the answer: nothing was changed."""
-    page = replace(
-        _page(request, staff, shown, name=name, version=form.get("version"), once=form.get("once")),
-        wrong=wrong,
-        prove=prove,
-    )
-    return show(request, staff, page, status=status)
-
-
-def _page(
-    request: Request, staff: Staff, shown: Sequence[Fieldset], *, name: str, version: str, once: str
-) -> ClientForm:
-    return ClientForm(
-        frame=frame(request, staff),
-        title=mark("Edit"),
-        about=name,
-        action=request.url.path,
-        back=Link(mark("Back to the application"), url(request, f"{CLIENTS_PATH}/{_which(request)}")),
-        button=mark("Save"),
-        fieldsets=shown,
-        hidden=(("version", version), ("once", once)),
-    )
+def _found(request: Request, client: Client) -> _Draft:
+    """What the page was told of a draft; without one, how the application is."""
+    told, there = said(request), client_fields.values_of(client)
+    if not told.typed:
+        return _Draft(there, version_of(client), random_token())
+    version, once = told.typed.get("version", ""), told.typed.get("once", "")
+    if told.waiting:
+        form = Form(dict(told.typed), frozenset())
+        return _Draft(values_in(_typed(idp_of(request), form, client)), version, once, waiting=True)
+    values = {name: told.typed.get(name, value) for name, value in there.items()}
+    return _Draft(values, version, once, look="look" in told.typed, wrong=told.at, status=told.status)
 
 
 async def make(request: Request) -> Response:
@@ -125,73 +121,124 @@ async def make(request: Request) -> Response:
     found = await come_in_with_all(request)
     if isinstance(found, Response):
         return found
+    idp = idp_of(request)
     if isinstance(found, Late):
-        shown = _typed(idp_of(request), found.form)
-        return _once_more(request, found.staff, found.form, shown, status=403, prove=request.url.path)
+        form = found.form
+        values = values_in(_typed(idp, form))
+        late = _Draft(values, form.get("version"), form.get("once"), status=403, prove=request.url.path)
+        return show(request, found.staff, _page(request, found.staff, None, late), status=late.status)
     staff, form = found
     try:
-        client = await find_client(idp_of(request), _which(request), to=Act.CHANGE_CLIENTS)
-        return await _judged(request, staff, form, client)
+        client = await find_client(idp, _which(request), to=Act.CHANGE_CLIENTS)
+        values = values_in(_typed(idp, form, client))
+        draft = _Draft(values, form.get("version"), form.get("once"))
+        return await _judged(request, staff, client, draft, sure=bool(form.get("sure")), again=bool(form.get("again")))
     except NotThere:
         return to(request, CLIENTS_PATH)  # removed meanwhile
-    except Outdated as error:
-        return await _outdated(request, staff, form, error)
     except NotPermitted as error:
         return missing(request, error)
 
 
-async def _judged(request: Request, staff: Staff, form: Form, client: Client) -> Response:
-    shown = _typed(idp_of(request), form, client)
-    if form.get("again"):
-        return _once_more(request, staff, form, shown, name=client.name)
+async def _judged(
+    request: Request, staff: Staff, client: Client, draft: _Draft, *, sure: bool, again: bool
+) -> Response:
+    if again:
+        return await _answer(request, staff, client, draft)
     try:
-        changes = client_fields.changes(values_in(shown), client)
+        changes = client_fields.changes(draft.values, client)
         if not changes:
-            return _saved(request, client, form)
-        if not form.get("sure"):
-            made = await _edit(request, changes, form, dry_run=True)
-            if made.consequences:
-                return _look(request, staff, made, shown, form)
-        made = await _edit(request, changes, form)
-    except (NotThere, Outdated, NotPermitted):
+            return _saved(request, client, draft)
+        if not sure and (await _edit(request, changes, draft, dry_run=True)).consequences:
+            return await _answer(request, staff, client, replace(draft, look=True))
+        made = await _edit(request, changes, draft)
+    except (NotThere, NotPermitted):
         raise
     except IdpError as error:
-        status, wrong = status_of(error), mistakes(error)
-        return _once_more(request, staff, form, shown, name=client.name, wrong=wrong, status=status)
-    back = f"{CLIENTS_PATH}/{client.id}"
-    return done(request, back, _SAVED, follows=made.consequences, once=made.secret)
+        refused = replace(draft, wrong=tuple(mistakes(error)), status=status_of(error))
+        return await _answer(request, staff, client, refused)
+    return done(request, f"{CLIENTS_PATH}/{client.id}", _SAVED, follows=made.consequences, once=made.secret)
 
 
-async def _edit(request: Request, changes: Mapping[str, Any], form: Form, *, dry_run: bool = False) -> ChangedClient:
+async def _edit(request: Request, changes: Mapping[str, Any], draft: _Draft, *, dry_run: bool = False) -> ChangedClient:
     return await edit_client(
         idp_of(request),
         _which(request),
         changes,
-        expected=form.get("version"),
+        expected=draft.version,
         dry_run=dry_run,
-        secret=secrets_of(request, form.get("once"))[0],
+        secret=secrets_of(request, draft.once)[0],
     )
 
 
+async def _answer(request: Request, staff: Staff, client: Client, draft: _Draft) -> Response:
+    """303 to the page of this draft; or, where an address has no room for what is new in it, the page."""
+    there = client_fields.values_of(client)
+    typed = {name: value for name, value in draft.values.items() if value != there[name]}
+    typed |= {"version": draft.version, "once": draft.once} | ({"look": "1"} if draft.look else {})
+    return seen_again(request, typed, draft.wrong, status=draft.status) or await _show(request, staff, client, draft)
+
+
+async def _show(request: Request, staff: Staff, client: Client, draft: _Draft) -> Response:
+    """The page of a draft. Nothing is changed by it."""
+    try:
+        different = client_fields.changes(draft.values, client)
+        if draft.look:
+            return await _look(request, staff, different, draft) if different else _saved(request, client, draft)
+    except (NotThere, NotPermitted):
+        raise
+    except IdpError as error:
+        different = {}
+        draft = replace(draft, wrong=draft.wrong or tuple(mistakes(error)), status=status_of(error), look=False)
+    now: Sequence[tuple[str, Sequence[Cell]]] = ()
+    if draft.status == _OUTDATED and draft.version != version_of(client):
+        draft = replace(draft, version=version_of(client))
+        there = inputs_of(client_fields.fieldsets(idp_of(request).policy, client_fields.values_of(client)))
+        now = [(one.label, client_fields.cells(one)) for one in there if one.name in different]
+    return show(request, staff, replace(_page(request, staff, client, draft), now=now), status=draft.status)
+
+
+def _page(request: Request, staff: Staff, client: Client | None, draft: _Draft) -> ClientForm:
+    return ClientForm(
+        frame=frame(request, staff),
+        title=mark("Edit"),
+        about="" if client is None else client.name,
+        action=request.url.path,
+        back=Link(mark("Back to the application"), url(request, f"{CLIENTS_PATH}/{_which(request)}")),
+        button=mark("Save"),
+        fieldsets=_fieldsets(idp_of(request), draft.values, client),
+        hidden=(("version", draft.version), ("once", draft.once)),
+        wrong=draft.wrong,
+        waiting=draft.waiting,
+        prove=draft.prove,
+    )
+
+
+def _fieldsets(idp: Idp, values: Mapping[str, str], client: Client | None = None) -> Sequence[Fieldset]:
+    """The form with these values; boxes are those that the policy has now, and those of the client."""
+    offered = client_fields.fieldsets(idp.policy, {} if client is None else client_fields.values_of(client))
+    return client_fields.with_values(offered, values)
+
+
 def _typed(idp: Idp, form: Form, client: Client | None = None) -> Sequence[Fieldset]:
-    """The form with what was typed; boxes are those that the policy has now, and those of the client."""
-    there = {} if client is None else client_fields.values_of(client)
-    offered = client_fields.fieldsets(idp.policy, there)
+    """The same with what was typed."""
+    offered = _fieldsets(idp, {}, client)
     return client_fields.with_values(offered, client_fields.typed(form, inputs_of(offered)))
 
 
-def _saved(request: Request, client: Client, form: Form) -> Response:
+def _saved(request: Request, client: Client, draft: _Draft) -> Response:
     """It is like that already: by the first of two presses, whose secret is shown by the second, too."""
-    ours = secrets_of(request, form.get("once"))
+    ours = secrets_of(request, draft.once)
     once = next((each for each in ours if client.secret_hash == digest(each)), None)
     return done(request, f"{CLIENTS_PATH}/{client.id}", _SAVED, once=once)
 
 
-def _look(request: Request, staff: Staff, made: ChangedClient, shown: Sequence[Fieldset], form: Form) -> Response:
+async def _look(request: Request, staff: Staff, changes: Mapping[str, Any], draft: _Draft) -> Response:
     """What would follow, with everything that was typed."""
+    made = await _edit(request, changes, draft, dry_run=True)
+    idp = idp_of(request)
     before, after = (
-        {one.name: one for one in inputs_of(client_fields.fieldsets(idp_of(request).policy, values))}
-        for values in (client_fields.values_of(made.before), client_fields.values_of(made.after))
+        {one.name: one for one in inputs_of(client_fields.fieldsets(idp.policy, client_fields.values_of(client)))}
+        for client in (made.before, made.after)
     )
     page = Consequences(
         frame=frame(request, staff),
@@ -205,30 +252,9 @@ def _look(request: Request, staff: Staff, made: ChangedClient, shown: Sequence[F
         ],
         follows=made.consequences,
         hidden=(
-            *client_fields.kept(inputs_of(shown)),
-            ("version", form.get("version")),
-            ("once", form.get("once")),
+            *client_fields.kept(inputs_of(_fieldsets(idp, draft.values, made.before))),
+            ("version", draft.version),
+            ("once", draft.once),
         ),
     )
     return show(request, staff, page)
-
-
-async def _outdated(request: Request, staff: Staff, form: Form, error: Outdated) -> Response:
-    """What somebody else made of it, beside what was typed; nothing but word of it where both are the same."""
-    idp = idp_of(request)
-    client = await find_client(idp, _which(request), to=Act.CHANGE_CLIENTS)
-    shown = _typed(idp, form, client)
-    there = client_fields.values_of(client)
-    try:
-        different = client_fields.changes(values_in(shown), client)
-    except NotAcceptable:
-        different = {"jwks": None}
-    if not different:
-        return _saved(request, client, form)
-    page = _page(request, staff, shown, name=client.name, version=version_of(client), once=form.get("once"))
-    now = [
-        (one.label, client_fields.cells(replace(one, value=there[one.name])))
-        for one in inputs_of(shown)
-        if one.name in different
-    ]
-    return show(request, staff, replace(page, wrong=[("", str(error))], now=now), status=409)

@@ -21,7 +21,18 @@ from idp.policy import Act
 from idp.web.answers import trouble
 from idp.web.console import client_fields
 from idp.web.console.client_edit import inputs_of, mistakes, secrets_of, values_in
-from idp.web.console.door import Late, come_in, come_in_with_all, done, frame, missing, said, show, status_of
+from idp.web.console.door import (
+    Late,
+    come_in,
+    come_in_with_all,
+    done,
+    frame,
+    missing,
+    said,
+    seen_again,
+    show,
+    status_of,
+)
 from idp.web.door import Form, idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Input, Link
@@ -88,7 +99,7 @@ async def ask(request: Request) -> Response:
     told = said(request)
     if told.typed:
         form = Form(dict(told.typed), frozenset())
-        return _once_more(request, staff, form, waiting=told.waiting)
+        return _once_more(request, staff, form, wrong=told.at, waiting=told.waiting, status=told.status)
     kind = KINDS.get(request.query_params.get("kind", ""))
     if kind is None:
         return _kinds(request, staff)
@@ -188,7 +199,9 @@ async def make(request: Request) -> Response:
     except NotPermitted as error:
         return missing(request, error)
     except IdpError as error:
-        return _once_more(request, staff, form, wrong=mistakes(error), status=status_of(error))
+        status, wrong = status_of(error), mistakes(error)
+        again = seen_again(request, form.fields, wrong, status=status)
+        return again or _once_more(request, staff, form, wrong=wrong, status=status)
     return done(request, f"{CLIENTS_PATH}/{client.id}", mark("The application is registered."), once=secret)
 
 

@@ -44,11 +44,12 @@ _ROOM = 1800  # bytes of what a page is told; more does not fit into its address
 class Said:
     """What a page says beside what it shows: what was `typed`, what was `wrong` with it, what was `done`.
 
-    `waiting`: the form came before its proof, and was not obeyed.
+    `at` has what was wrong by its field. `waiting`: the form came before its proof, and was not obeyed.
     """
 
     typed: Mapping[str, str] = field(default_factory=dict, repr=False)
     wrong: tuple[str, ...] = ()
+    at: tuple[tuple[str, str], ...] = ()
     done: str = ""
     once: str = field(default="", repr=False)
     uri: str = field(default="", repr=False)
@@ -159,6 +160,7 @@ def said(request: Request) -> Said:
     return Said(
         typed=told.get("typed", {}),
         wrong=_told(told.get("wrong", ())),
+        at=tuple((name, each) for name, one in told.get("at", ()) for each in _told((one,))),
         done=told.get("done", ""),
         once=note.codes[0] if note.codes and len(note.codes) <= _WITH_URI else "",
         uri=note.codes[1] if len(note.codes) == _WITH_URI else "",
@@ -202,6 +204,19 @@ def refused(request: Request, form: Form, error: IdpError) -> Response:
         {"wrong": [error.problems[0][:300]]},
     )
     return see(request, request.url.path, Note(status, typed=told))
+
+
+def seen_again(
+    request: Request, typed: Mapping[str, str], at: Sequence[tuple[str, str]] = (), *, status: int = 200
+) -> Response | None:
+    """303 to the page of the form, with what was typed and what is wrong at which field. None: an address has no room.
+
+    Then the page itself is the answer.
+    """
+    told: dict[str, object] = {"typed": dict(typed), "at": [(name, written(each)) for name, each in at]}
+    if _fitting(told, {}) == "{}":
+        return None
+    return see(request, request.url.path, Note(status, typed=_fitting(told)))
 
 
 def _fitting(*tellings: Mapping[str, object]) -> str:
