@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from idp.importing.document import Object
 from idp.importing.incoming import Application, Entry, Left
 from idp.oidc import origins, redirects
-from idp.oidc.claims import PERSON_SCOPES
+from idp.oidc.claims import BY_SCOPE, PERSON_SCOPES
 
 BUILT_IN = frozenset(
     {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
@@ -21,6 +21,7 @@ SILENT = {
 }  # say nothing here
 _WILD = "it ends in *: register each address byte for byte, with `idp client {command}`"
 _UNKNOWN = "Stile has nothing like it"
+_FULL_NAME = "oidc-full-name-mapper"
 _GROUPS = "oidc-group-membership-mapper"
 _PAIRWISE = "oidc-sha256-pairwise-sub-mapper"
 _ATTRIBUTES = {
@@ -84,6 +85,8 @@ def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:
             yield Left(who, f"post-logout URI {uri}", wild if "*" in uri else "it cannot be registered")
     home = _absolute(client.text("baseUrl") or "", root)
     scopes = [*client.texts("defaultClientScopes"), *client.texts("optionalClientScopes")]
+    if "defaultClientScopes" not in client:
+        scopes += [*filter(None, (_scope_of(each) for each in _mappers(client))), "offline_access"]
     if any(each.text("protocolMapper") == _GROUPS for each in client.objects("protocolMappers")):
         scopes.append("groups")
     silent = SILENT if signs_in else SILENT | PERSON_SCOPES
@@ -138,13 +141,31 @@ def _unlike(client: Object) -> Iterator[tuple[str, str]]:
         yield "life of access tokens", "the policy says it, by scope and for all"
     if "*" in client.texts("webOrigins"):
         yield "web origin *", "each origin is named: `idp client set --origin`"
-    for mapper in client.objects("protocolMappers"):
+    for mapper in _mappers(client):
         name, kind = mapper.text("name") or "", mapper.text("protocolMapper") or ""
+        if "defaultClientScopes" not in client and _scope_of(mapper) is not None:
+            continue  # the scope gives the claim
         if kind == _PAIRWISE:
             yield f"mapper {name}", "here everybody has one `sub`: the application has to look people up anew"
             continue
         why = "with the scope `groups` the claim `groups` has them, by our names" if kind == _GROUPS else _CLAIMS
         yield f"mapper {name}", why
+
+
+def _mappers(client: Object) -> Iterator[Object]:
+    """Those for OpenID Connect: versions 1 to 3 wrote those for SAML to every client too."""
+    return (
+        each
+        for each in client.objects("protocolMappers")
+        if (each.text("protocol") or "openid-connect") == "openid-connect"
+    )
+
+
+def _scope_of(mapper: Object) -> str | None:
+    """The scope that gives what a mapper gives: before Keycloak 4 there were no scopes, and each client had mappers."""
+    named = mapper.object("config").text("claim.name")
+    claim = "name" if mapper.text("protocolMapper") == _FULL_NAME else named
+    return next((scope for scope, claims in BY_SCOPE.items() if claim in claims), None)
 
 
 def _no_secret(client: Object, secret: str | None) -> str | None:

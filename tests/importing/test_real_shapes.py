@@ -17,6 +17,7 @@ from idp.flows.operate.arriving import Terms
 from idp.importing.incoming import Left, Person, Unreadable
 from idp.importing.sources import READERS
 from idp.model import AppCodes
+from idp.store.tokens.clients import all_clients
 from tests.world.provider import Provider
 
 TYPED = "Harbour-Gäte-7"
@@ -330,3 +331,22 @@ def test_a_file_of_one_realm_in_a_list_is_read_and_of_several_one_has_to_be_take
 def test_a_file_of_the_people_of_a_federation_says_what_it_is() -> None:
     people, left = read("keycloak", json.dumps({"realm": "r", "federatedUsers": [{"id": "f:1:ada"}]}).encode())
     assert (people, left) == ({}, {("", "1 person of a user federation")})
+
+
+async def test_clients_of_realms_without_scopes_have_those_that_their_mappers_stand_for(provider: Provider) -> None:
+    """Before Keycloak 4 each client had a mapper for each claim, and one for SAML."""
+    named = {"email": "email", "given name": "given_name", "shoe size": "shoe_size"}
+    attribute = "oidc-usermodel-property-mapper"
+    mappers = [
+        {"name": name, "protocol": "openid-connect", "protocolMapper": attribute, "config": {"claim.name": claim}}
+        for name, claim in named.items()
+    ]
+    mappers.append({"name": "full name", "protocol": "openid-connect", "protocolMapper": "oidc-full-name-mapper"})
+    mappers.append({"name": "role list", "protocol": "saml", "protocolMapper": "saml-role-list-mapper"})
+    shop = {"clientId": "shop", "publicClient": True, "redirectUris": ["https://shop.example.com/cb"]}
+    content = realm(clients=[{**shop, "protocolMappers": mappers}])
+    done = await importing.bring(provider.idp, list(READERS["keycloak"](content)), Terms("keycloak"))
+    assert done.clients == ("shop",)
+    (client,) = [each for each in await all_clients(provider.idp.db) if each.id == "shop"]
+    assert client.scopes == {"openid", "profile", "email", "offline_access"}
+    assert [each.what for each in done.left if each.what.startswith("mapper")] == ["mapper shoe size"]
