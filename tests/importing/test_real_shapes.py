@@ -88,6 +88,7 @@ def authentik(hashed: str) -> bytes:
 
 ARGON2ID = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(TYPED)
 ARGON2I = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1, type=Type.I).hash(TYPED)
+OF_2015 = f"$argon2i$m=64,t=2,p=1${bare(SALT)}${bare(argon2_of(Type.I, 16))}"
 TAKEN = [
     *(
         pytest.param("keycloak", with_credential(credential), id=f"keycloak, {name}")
@@ -139,6 +140,7 @@ TAKEN = [
             "pbkdf2-sha512 with another length": f"$pbkdf2-sha512$i=1000,l=32${bare(SALT)}${bare(derived('sha512'))}",
         }.items()
     ),
+    pytest.param("csv", f'username,password_hash\nada,"{OF_2015}"'.encode(), id="argon2i that says no version"),
     *(
         pytest.param("authentik", authentik(hashed), id=f"authentik, {name}")
         for name, hashed in {
