@@ -9,10 +9,10 @@ from starlette.routing import Route
 
 from idp.catalogue import languages
 from idp.factors import strength
-from idp.flows.idp import ACCOUNT_PATH
+from idp.flows.idp import ACCOUNT_PATH, CONSOLE_PATH
 from idp.flows.people import account as flow
+from idp.flows.people import console, preference
 from idp.flows.people import home as home_flow
-from idp.flows.people import preference
 from idp.flows.people.account import Weak
 from idp.flows.people.home import Home
 from idp.flows.people.recovery import Nothing
@@ -135,8 +135,11 @@ def _wrong(request: Request, *problems: Problem) -> Response:
 
 
 async def cancelled(request: Request) -> Response:
-    """GET /account/cancelled: where "cancel" leads from a question of the account pages."""
-    return page(request, Message(outcome=Outcome.CANCELLED, home=url(request, ACCOUNT_PATH)))
+    """GET /account/cancelled: where "cancel" leads from a question of our own pages; `to` is what it was asked for."""
+    wanted = next((value for name, value in query(request) if name == "to"), "")
+    again = url(request, wanted) if console.room_at(wanted) is not None else None
+    shown = Message(outcome=Outcome.CANCELLED, home=url(request, ACCOUNT_PATH), again=again)
+    return page(request, shown, here=request.url.path)
 
 
 async def language(request: Request) -> Response:
@@ -162,8 +165,14 @@ async def front(request: Request) -> Response:
     return see_other(url(request, ACCOUNT_PATH))
 
 
+async def console_front(request: Request) -> Response:
+    """GET /admin/: to the console, as people type it."""
+    return see_other(url(request, CONSOLE_PATH))
+
+
 ROUTES = [
     Route("/", front, methods=["GET"]),
+    Route(f"{CONSOLE_PATH}/", console_front, methods=["GET"]),
     Route(ACCOUNT_PATH, home, methods=["GET"]),
     Route(WITHDRAW_PATH, withdraw, methods=["POST"]),
     Route(END_PATH, end_session, methods=["POST"]),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from idp.flows.idp import ACCOUNT_PATH, OURS
+from idp.flows.idp import ACCOUNT_PATH, CONSOLE, OURS
 from idp.flows.language import page_language
 from idp.flows.people.console import offered_on
 from idp.flows.people.rooms import CANCELLED_PATH, SIGN_IN_PATH
@@ -186,6 +186,8 @@ def _to_client(request: Request, answer: ToClient) -> Response:
         # Back to the room would ask again what the person just declined.
         declined = ("error", "access_denied") in answer.parameters
         back = offered_on(wanted.redirect_uri) or CANCELLED_PATH
+        if back == CANCELLED_PATH and wanted.client_id == CONSOLE:
+            back += f"?{urlencode({'to': wanted.redirect_uri.partition('?')[0]})}"
         return see_other(base_path(idp_of(request)) + (back if declined else wanted.redirect_uri))
     if wanted.response_mode is ResponseMode.FORM_POST:
         client = idp_of(request).client(wanted.client_id)

@@ -3,8 +3,8 @@
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import NotPermitted
 from idp.model import OPERATOR, Account, AssuranceLevel, Role
-from idp.sentences import sentence
-from idp.store.engine import Connection
+from idp.sentences import Sentence, sentence
+from idp.store.engine import Conn, Connection
 from idp.store.people import editing
 
 
@@ -13,16 +13,30 @@ async def keep_one(conn: Connection, idp: Idp, leaving: Account) -> None:
 
     Of two who take each other away one is too late. Raises `NotPermitted`.
     """
-    policy = idp.policy
-    if OPERATOR.get().scopes is None or policy.role_of(leaving.groups) is not Role.ADMIN:
+    if OPERATOR.get().scopes is None or idp.policy.role_of(leaving.groups) is not Role.ADMIN:
         return
+    await editing.one_at_a_time(conn)
+    if not await _has_others(conn, idp, leaving):
+        raise NotPermitted(_last(leaving))
+
+
+async def keeps_on(idp: Idp, account: Account) -> str:
+    """Why nobody in the console may keep this person out, as things are now; nothing where somebody may."""
+    if idp.policy.role_of(account.groups) is not Role.ADMIN or await _has_others(idp.db, idp, account):
+        return ""
+    return _last(account)
+
+
+async def _has_others(conn: Conn, idp: Idp, account: Account) -> bool:
+    policy = idp.policy
     groups = [group for group in policy.groups if policy.role_of([group]) is Role.ADMIN]
     strong = [factor.value for factor, level in policy.factors.items() if level >= AssuranceLevel.STRONG]
-    if not await editing.has_others(conn, account_id=leaving.id, groups=groups, factors=strong):
-        raise NotPermitted(
-            sentence(
-                "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
-                " of the provider's machine.",
-                who=leaving.username,
-            )
-        )
+    return await editing.has_others(conn, account_id=account.id, groups=groups, factors=strong)
+
+
+def _last(account: Account) -> Sentence:
+    return sentence(
+        "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
+        " of the provider's machine.",
+        who=account.username,
+    )

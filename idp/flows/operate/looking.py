@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keeps_on
 from idp.flows.operate.deliveries import masked_address
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.unlocking import holding_up
@@ -26,7 +27,7 @@ class Shown:
 
     `has_password`: they have set one. `sessions` are browsers that they are signed in to with two factors; `devices`
     those that are known. `messages` are tries to send, each with its masked address; `links` work still; `waits` says
-    what makes them wait (`unlock_user` ends it).
+    what makes them wait (`unlock_user` ends it); `last`, of the last administrator, why nobody here may keep them out.
     """
 
     person: Person
@@ -38,10 +39,14 @@ class Shown:
     messages: Sequence[tuple[str, Logged]]
     links: Sequence[Link]
     waits: Sequence[str]
+    last: str = ""
 
 
 async def show_person(idp: Idp, who: str | UUID) -> Shown:
-    """All that there is of a person but what is secret, in seven statements. Raises `NotThere` or `NotPermitted`."""
+    """All that there is of a person but what is secret, in seven statements; of an administrator eight.
+
+    Raises `NotThere` or `NotPermitted`.
+    """
     person = await find_user(idp, who)
     account, now = person.account, idp.clock.now()
     seen = await _seen(idp, account.id, now=now, limit=LATELY)
@@ -57,6 +62,7 @@ async def show_person(idp: Idp, who: str | UUID) -> Shown:
         messages=[(masked_address(idp, one), one) for one in logged],
         links=opened,
         waits=await holding_up(idp, person),
+        last=await keeps_on(idp, account),
     )
 
 

@@ -9,7 +9,7 @@ import asyncpg
 from idp.errors import AlreadyThere
 from idp.model import Account
 from idp.sentences import sentence
-from idp.store.engine import Connection
+from idp.store.engine import Conn, Connection
 from idp.store.sql import Sql
 
 _EDIT = Sql("""
@@ -54,7 +54,11 @@ async def remove(conn: Connection, *, account_id: UUID) -> bool:
     return await conn.one(_REMOVE, account_id=account_id) is not None
 
 
-async def has_others(conn: Connection, *, account_id: UUID, groups: Iterable[str], factors: Iterable[str]) -> bool:
-    """Whether somebody else in one of these groups can sign in with one of these; until it ends nobody else asks."""
+async def one_at_a_time(conn: Connection) -> None:
+    """Until the transaction ends, nobody else takes an administrator away."""
     await conn.one(_ONE_AT_A_TIME)
+
+
+async def has_others(conn: Conn, *, account_id: UUID, groups: Iterable[str], factors: Iterable[str]) -> bool:
+    """Whether somebody else in one of these groups can sign in with one of these."""
     return bool(await conn.value(_OTHERS, account_id=account_id, groups=sorted(groups), factors=sorted(factors)))

@@ -5,30 +5,24 @@ from uuid import UUID
 
 from idp.catalogue import languages, mark
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import keeps_on
 from idp.flows.operate.authenticators import remove_authenticator
 from idp.flows.operate.editing import edit_person, version_of
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import end_sessions, remove_person
 from idp.flows.operate.people import freeze_user, set_user_disabled
-from idp.flows.operate.recovering import Waits, confirm, recover, waiting
 from idp.flows.operate.resets import give_link
 from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
-from idp.sentences import sentence
 from idp.web.console.forms import Change, Done, Kind
 from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
+from idp.web.console.recoveries import RECOVERIES, by_mail, leaves
 from idp.web.console.signed_in import SIGNED_IN
 from idp.web.door import Form
 from idp.web.pages.console import Input
-
-MAIL = Input("mail", mark("Send it by email, instead of showing it to me"), kind="checkbox")
-
-
-def _mail(_: Idp, person: Person) -> Sequence[Input]:
-    return (MAIL,) if person.account.email else ()
 
 
 async def _disable(idp: Idp, who: UUID, _: Form, __: Person) -> Done:
@@ -67,29 +61,14 @@ async def _invite_again(idp: Idp, _: UUID, form: Form, person: Person) -> Done:
     return Done(mark("The link is made. Those before it work no more."), invited.address)
 
 
-async def _confirm(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    found = await confirm(idp, who, mail=bool(form.get("mail")))
-    return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
-
-
-async def _waiting(idp: Idp, who: UUID) -> Sequence[str]:
-    asked = await waiting(idp, who)
-    return (
-        sentence("%(who)s asked for it.", who=asked.by),
-        sentence("The reason: %(reason)s", reason=asked.reason),
-    )
-
-
-async def _recover(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    found = await recover(idp, who, reason=form.get("reason"), mail=bool(form.get("mail")))
-    if isinstance(found, Waits):
-        return Done(mark("A second operator has to confirm it. Nothing was changed so far."))
-    return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
-
-
 async def _remove(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
     await remove_person(idp, who, expected=form.get("version") or None)
     return Done(mark("The person is removed."), gone=True)
+
+
+async def _stays(idp: Idp, who: UUID) -> Sequence[str]:
+    last = await keeps_on(idp, (await find_user(idp, who)).account)
+    return (last,) if last else ()
 
 
 async def _removal(idp: Idp, who: UUID) -> Sequence[str]:
@@ -159,11 +138,6 @@ def _which(_: Idp, person: Person) -> Sequence[Input]:
     return (Input("which", mark("Authenticator"), options=options),)
 
 
-def _recover_inputs(idp: Idp, person: Person) -> Sequence[Input]:
-    hint = mark("How you know that it is they. It stands in the audit trail.")
-    return (Input("reason", mark("Reason"), hint=hint, required=True), *_mail(idp, person))
-
-
 CHANGES: Mapping[str, Change[UUID, Person]] = {
     "edit": Change(Act.EDIT_PERSON, mark("Edit"), mark("Save"), _edit, inputs=_edit_inputs),
     "groups": Change(
@@ -173,6 +147,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         _groups,
         (mark("Groups decide what somebody has to prove, which applications they may use, and who administrates."),),
         _group_inputs,
+        follows=_stays,
     ),
     "unlock": Change(
         Act.UNLOCK,
@@ -187,7 +162,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         mark("Make a link"),
         _invite_again,
         (mark("They get a new link to set up their account. Those before it work no more."),),
-        _mail,
+        by_mail,
     ),
     "reset": Change(
         Act.RESET,
@@ -195,7 +170,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         mark("Make a link"),
         _reset,
         (mark("With the link they choose another password, after the strongest factor that they have."),),
-        _mail,
+        by_mail,
     ),
     "sign-out": Change(
         Act.END_SESSIONS,
@@ -203,17 +178,6 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         mark("Sign out everywhere"),
         _sign_out,
         (mark("Every browser and every application of theirs has to sign in again."),),
-    ),
-    "confirm": Change(
-        Act.RECOVER,
-        mark("Confirm the recovery"),
-        mark("Confirm and recover"),
-        _confirm,
-        (mark("All that they prove themselves with is closed, they are signed out everywhere, and a link sets it up"
-              " anew. Nothing sensitive opens for a while."),),
-        _mail,
-        grave=True,
-        follows=_waiting,
     ),
     "authenticator": Change(
         Act.REMOVE_AUTHENTICATOR,
@@ -234,16 +198,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
                  " nothing can be changed until the account is recovered."),
         ),
         grave=True,
-    ),
-    "recover": Change(
-        Act.RECOVER,
-        mark("Recover"),
-        mark("Recover"),
-        _recover,
-        (mark("All that they prove themselves with is closed, they are signed out everywhere, and a link sets it up"
-              " anew. Nothing sensitive opens for a while."),),
-        _recover_inputs,
-        grave=True,
+        follows=leaves,
     ),
     "enable": Change(
         Act.DISABLE, mark("Enable"), mark("Enable"), _enable, (mark("They can sign in again with what they had."),)
@@ -255,6 +210,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         _disable,
         (mark("They are signed out everywhere at once, and nobody signs in with this account until it is enabled."),),
         grave=True,
+        follows=leaves,
     ),
     "remove": Change(
         Act.REMOVE_PERSON,
@@ -278,5 +234,10 @@ def _about(person: Person) -> str:
 
 
 PEOPLE = Kind(
-    PEOPLE_PATH, {**CHANGES, **GIVING, **SIGNED_IN}, one_of, _find, _about, lambda person: version_of(person.account)
+    PEOPLE_PATH,
+    {**CHANGES, **RECOVERIES, **GIVING, **SIGNED_IN},
+    one_of,
+    _find,
+    _about,
+    lambda person: version_of(person.account),
 )

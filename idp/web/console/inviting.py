@@ -14,9 +14,9 @@ from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.web.answers import trouble
 from idp.web.console.adding import about_somebody_new, groups_in
-from idp.web.console.changes import MAIL
 from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
 from idp.web.console.forms import again, made, with_made
+from idp.web.console.recoveries import MAIL
 from idp.web.door import idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Edit, Input

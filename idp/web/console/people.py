@@ -12,15 +12,14 @@ from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import people_page
 from idp.flows.operate.looking import Shown, show_person
-from idp.flows.operate.recovering import Asked, asked_of
 from idp.flows.people.console import AUDIT_PATH, EXPLAIN_PATH, PEOPLE_PATH, Staff
 from idp.model import Account
-from idp.model.links import LinkFor
 from idp.oidc.strictjson import storable
 from idp.policy import Act
 from idp.web.activity import device
 from idp.web.console import tables
 from idp.web.console.door import come_in, frame, missing, said, show
+from idp.web.console.recoveries import asked_to_recover, waits_for
 from idp.web.door import idp_of, query
 from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
 from idp.web.rooms import url
@@ -160,46 +159,18 @@ def _acts(idp: Idp, staff: Staff, found: Shown) -> Sequence[tuple[str, str, bool
         (Act.RESET, mark("Link for another password"), "reset", False, found.has_password),
         (Act.SET_PASSWORD, mark("Temporary password"), "password", False, True),
         (Act.END_SESSIONS, mark("Sign out everywhere"), "sign-out", False, True),
-        (Act.FREEZE, mark("Freeze"), "freeze", True, account.frozen_at is None),
+        (Act.FREEZE, mark("Freeze"), "freeze", True, account.frozen_at is None and not found.last),
         (Act.RECOVER, mark("Confirm the recovery"), "confirm", True, asked is not None and not asked.by_you),
-        (Act.RECOVER, mark("Recover"), "recover", True, found.has_password and asked is None),
+        (Act.RECOVER, mark("Recover"), "recover", True, found.has_password and asked is None and not found.last),
         (Act.DISABLE, mark("Enable"), "enable", False, account.disabled),
-        (Act.DISABLE, mark("Disable"), "disable", True, not account.disabled),
-        (Act.REMOVE_PERSON, mark("Remove"), "remove", True, True),
+        (Act.DISABLE, mark("Disable"), "disable", True, not account.disabled and not found.last),
+        (Act.REMOVE_PERSON, mark("Remove"), "remove", True, not found.last),
     )  # fmt: skip
     return [
         (label, name, grave)
         for act, label, name, grave, makes_sense in offered
         if makes_sense and staff.may(idp, act, on=account.groups)
     ]
-
-
-def asked_to_recover(found: Shown) -> Asked | None:
-    """What waits for a second operator."""
-    return next((asked_of(one) for one in found.links if one.purpose is LinkFor.RECOVER), None)
-
-
-def _waits(asked: Asked) -> Section:
-    """A recovery that waits for a second operator, and for whom."""
-    return Section(
-        mark("A recovery waits"),
-        facts=(
-            Fact(mark("Asked for by"), (Cell(asked.by),)),
-            Fact(mark("Reason"), (Cell(asked.reason),)),
-            Fact(mark("Until"), (Cell(at=asked.expires_at),)),
-            Fact(
-                mark("What next"),
-                (
-                    Cell(
-                        mark("Another operator has to confirm it.")
-                        if asked.by_you
-                        else mark("You can confirm it, if you know that it is they."),
-                        ours=True,
-                    ),
-                ),
-            ),
-        ),
-    )
 
 
 def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, trying: str) -> Sequence[Section]:
@@ -221,6 +192,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
             Fact(mark("Added"), (Cell(at=account.created_at),)),
             Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
             Fact(mark("What makes them wait"), tuple(Cell(each, ours=True) for each in found.waits)),
+            *((Fact(mark("Stays"), (Cell(found.last, ours=True),)),) if found.last else ()),
             Fact(mark("Links that work"), tuple(Cell(one.purpose.value) for one in found.links)),
         ),
     )
@@ -288,7 +260,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
         ],
         acts=(Link(mark("All of it in the audit trail"), trail),),
     )
-    return (*((_waits(asked),) if asked else ()), about, ways, sessions, known, apps, messages, happened)
+    return (*((waits_for(asked),) if asked else ()), about, ways, sessions, known, apps, messages, happened)
 
 
 def _more(offered: bool) -> Sequence[str]:  # noqa: FBT001 - whether there is one more column
