@@ -326,6 +326,45 @@ NUMBER = Detail(
     sections=(Section("What comes of it", facts=(Fact("Phone", (Cell("+372•••567"),)),)),),
 )
 
+LOGO = Edit(
+    frame=FRAME,
+    title="Logo",
+    about="Acme Bank",
+    action="/admin/applications/bank/logo",
+    back="/admin/applications/bank",
+    button="Show this logo",
+    consequences=("People see it where they sign in to the application and where they allow it something.",),
+    inputs=(
+        Input(
+            "logo",
+            "Picture",
+            hint="PNG, JPEG or WebP, 16 to 1024 pixels each way, 100 kB at most.",
+            kind="file",
+            required=True,
+        ),
+    ),
+)
+SECRET = Edit(
+    frame=FRAME,
+    title="New secret",
+    about="Acme Bank",
+    action="/admin/applications/bank/secret",
+    back="/admin/applications/bank",
+    button="Make a new secret",
+    follows=(sentence("Nobody has used it since the present one was made."),),
+    inputs=(
+        Input(
+            "keep",
+            "The old one works too, for",
+            "7d",
+            "So that every process of the application can be given the new one.",
+            options=(("7d", "7 days"), ("", "Not at all: it stops working now")),
+        ),
+    ),
+    version="1",
+    made="sealed",
+)
+
 CONSOLE: Mapping[str, Page] = {
     "console-overview": OVERVIEW,
     "console-overview-empty": replace(
@@ -353,6 +392,9 @@ CONSOLE: Mapping[str, Page] = {
     "console-explain-wrong": replace(
         EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said=(NOBODY,))
     ),
+    "console-logo": LOGO,
+    "console-logo-wrong": replace(LOGO, said=(sentence("Choose a picture first."),)),
+    "console-secret": SECRET,
     "console-spending": SPENDING,
     "console-number": NUMBER,
     "console-person": PERSON,
