@@ -93,12 +93,14 @@ def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:
         email_refused_at=time(line, "email_refused_at"),
     )
     theirs = tuple(_read_authenticator(each, account, now=now) for each in line.objects("authenticators"))
-    numbers, told = {}, {}
+    numbers, told, suppressed = {}, {}, {}
     for each, one in zip(line.objects("authenticators"), theirs, strict=True):
         if "number" in each:
             numbers[str(one.id)] = each.needed("number")
         if (until := time(each, "told_until")) is not None:
             told[one.id] = until
+        if (why := each.object("suppressed")).members:
+            suppressed[one.id] = (why.needed("reason"), _before(now, why, "at"))
     seeds, saved, consents = secrets.object("seeds"), secrets.object("saved"), line.object("consents")
     agreed = line.object("agreed_at")
     dates = {client: at for client in agreed.members if (at := time(agreed, client)) is not None}
@@ -116,6 +118,7 @@ def read_person(line: Object, secrets: Object, *, now: datetime) -> Kept:
             time(line, "former_until") if "former_email" in line else None,
             told,
             dates,
+            suppressed,
         ),
     )
 
@@ -136,6 +139,7 @@ def _authenticator(one: Authenticator, kept: Kept) -> dict[str, Any]:
         "confirmed_at": written(one.confirmed_at),
         **{name: written(getattr(one, name)) for name in _OF_BOTH},
         "told_until": written(kept.past.told_until.get(one.id)),
+        "suppressed": _suppressed(kept.past.suppressed.get(one.id)),
         "hold": None if one.hold is None else one.hold.total_seconds(),
         "last_step": one.last_step,
         "number": kept.numbers.get(str(one.id)),
@@ -155,6 +159,10 @@ def _authenticator(one: Authenticator, kept: Kept) -> dict[str, Any]:
             "aaguid": passkey.aaguid,
         },
     })  # fmt: skip
+
+
+def _suppressed(why: tuple[str, datetime] | None) -> dict[str, Any] | None:
+    return None if why is None else {"reason": why[0], "at": written(why[1])}
 
 
 def _read_authenticator(line: Object, account: Account, *, now: datetime) -> Authenticator:

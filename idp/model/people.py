@@ -101,7 +101,8 @@ class Past:
     """What was of a person and nobody is judged by: an export takes it along.
 
     `former_email` is told what is told until `former_until`, and a closed phone until the time in `told_until`.
-    `agreed_at`: when they agreed to what they let each client do.
+    `agreed_at`: when they agreed to what they let each client do. `suppressed`: of a phone whose number nothing is sent
+    to, why and since when.
     """
 
     disabled_at: datetime | None = None
@@ -109,6 +110,7 @@ class Past:
     former_until: datetime | None = None
     told_until: Mapping[UUID, datetime] = field(default_factory=dict)
     agreed_at: Mapping[str, datetime] = field(default_factory=dict)
+    suppressed: Mapping[UUID, tuple[str, datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

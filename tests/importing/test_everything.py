@@ -9,6 +9,7 @@ from uuid import uuid4
 from joserfc.jwk import ECKey
 
 from idp.crypto import KeyChain, SecretKey, digest, random_bytes
+from idp.flows.delivery.suppressions import suppress
 from idp.flows.operate import importing
 from idp.flows.operate.arriving import Terms
 from idp.flows.operate.exporting import export
@@ -18,6 +19,7 @@ from idp.importing import envelope, stile
 from idp.importing.envelope import Secrets
 from idp.model import AppCodes, AssuranceLevel, Authenticator, Factor
 from idp.sms import phone
+from idp.store.delivery import suppressions
 from idp.store.people import authenticators
 from idp.store.schema import metadata
 from idp.store.sql import Sql
@@ -54,7 +56,6 @@ TABLES = {  # that are no part of an export
     "message": "what was sent there",
     "message_attempt": "what was sent there",
     "gateway_breaker": _AN_HOUR,
-    "suppressed_number": "a keyed hash, from which nobody learns the number: `idp sms suppress` again",
     "rate_limit": _AN_HOUR,
     "audit_event": "a trail that could be brought along would prove nothing",
     **{f"spending_{each}": _SPENT for each in ("number", "block", "region", "closed", "money", "denied")},
@@ -68,6 +69,7 @@ COLUMNS = {  # that are not as they were
     "authenticator.lookup": "hashed with other keys",
     "authenticator.tell_at": "owners are told again in 15 minutes",
     "recovery_code.used_at": "what was used is left out",
+    "suppressed_number.hash": "hashed with other keys; of numbers that nobody has any more nothing is known",
 }
 AT = datetime(2026, 1, 3, 4, 5, 6, 789, tzinfo=UTC)
 EVERY: dict[str, dict[str, Any]] = {  # a value that is not the usual, for each column that the fixture has not filled
@@ -109,7 +111,7 @@ WHERE id = :id""")
 
 
 def test_every_table_is_exported_or_named_here() -> None:
-    exported = {"account", "authenticator", "recovery_code", "consent", "client", "client_logo"}
+    exported = {"account", "authenticator", "recovery_code", "consent", "client", "client_logo", "suppressed_number"}
     assert set(metadata.tables) == exported | set(TABLES)
     assert not exported & set(TABLES)
 
@@ -137,6 +139,7 @@ async def fill(provider: Provider) -> None:
     await keep(provider, Key())
     await set_logo(idp, "bank", png())
     await idp.db.one(CONSENTS)
+    await suppress(idp, ALICE_PHONE, reason="stop", gateway="smspm", account_id=uuid4())
     key = ECKey.generate_key("P-256").as_dict(private=False)
     await idp.db.one(SIGNS, jwks={"keys": [{**key, "kid": "one"}]})
     for table, values in EVERY.items():
@@ -173,6 +176,8 @@ async def test_every_column_of_every_table_comes_back(provider: Provider) -> Non
     rp_id, kept = stile.read(first, passphrase=None, now=provider.clock.now())
     done = await importing.bring(provider.idp, list(kept), Terms("stile"), rp_id=rp_id)
     assert done.left == ()
+    number_keys = provider.idp.secrets.indexes(ALICE_PHONE, purpose=suppressions.PURPOSE)
+    assert list(await suppressions.reasons(provider.idp.db, number_keys)) == number_keys
     after = await all_rows(provider)
     for table, rows in before.items():
         for name in metadata.tables[table].columns.keys():  # noqa: SIM118 - a collection of columns

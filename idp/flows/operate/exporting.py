@@ -1,7 +1,8 @@
 """An operator takes everything along: people with what they sign in with, clients, consents. See docs/import.md."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from idp.audit import Exported
 from idp.errors import SealBroken
@@ -17,6 +18,7 @@ from idp.policy import LONGEST_HOLD, Act
 from idp.policy.transitions import LONGER
 from idp.store import audits
 from idp.store.batches import BATCH
+from idp.store.delivery import suppressions
 from idp.store.people import exports
 from idp.store.people.exports import Exported as Person
 from idp.store.tokens import registrations
@@ -42,13 +44,28 @@ async def export(idp: Idp, way: Envelope) -> AsyncIterator[str]:
         yield lines.put({"client": line, **way.put(secrets, of=f"client/{one.client.id}")})
     people, unopened, after = 0, 0, ""
     while page := await exports.page(idp.db, after=after, limit=BATCH, closed_since=now - _REMOVED):
-        for each in page:
-            kept, lost = _opened(idp, each)
+        for kept, lost in await _with_suppressed(idp, [_opened(idp, each) for each in page]):
             line, secrets = person_line(kept)
             yield lines.put({"person": line, **way.put(secrets, of=f"person/{kept.account.id}")})
             people, unopened = people + 1, unopened + lost
         after = page[-1].account.username
     yield lines.last({"people": people, "clients": len(registered), "unopened": unopened})
+
+
+async def _with_suppressed(idp: Idp, page: Sequence[tuple[Kept, int]]) -> Sequence[tuple[Kept, int]]:
+    """Who said that no message may come, or whose number does not exist, is left in peace by who reads this too."""
+    keys = {
+        which: idp.secrets.indexes(number, purpose=suppressions.PURPOSE)
+        for kept, _ in page
+        for which, number in kept.numbers.items()
+    }
+    found = await suppressions.reasons(idp.db, [key for each in keys.values() for key in each]) if keys else {}
+    told = {UUID(which): found[key] for which, each in keys.items() for key in each if key in found}
+    theirs = [{one.id: told[one.id] for one in kept.authenticators if one.id in told} for kept, _ in page]
+    return [
+        (replace(kept, past=replace(kept.past, suppressed=suppressed)), lost)
+        for (kept, lost), suppressed in zip(page, theirs, strict=True)
+    ]
 
 
 def _opened(idp: Idp, person: Person) -> tuple[Kept, int]:

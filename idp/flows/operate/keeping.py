@@ -23,6 +23,7 @@ from idp.importing.written import Kept
 from idp.model import Account, Authenticator, Client, Factor, Registration
 from idp.policy import Policy
 from idp.sms.phone import describe, hint
+from idp.store.delivery import suppressions
 from idp.store.people.arrivals import Arrival, Enrolled
 
 _NO_SECRETS = "the export is without secrets"
@@ -99,7 +100,9 @@ def _enrolled(idp: Idp, kept: Kept, one: Authenticator, *, rp_id: str | None) ->
                 return "its number is not there, or none"
             key = idp.secrets.index(number, purpose=PHONE_INDEX)
             sealed = idp.secrets.seal(number.encode(), purpose=NUMBER, bound_to=where)
-            return Enrolled(replace(one, number_key=key, hint=hint(number)), sealed)
+            known = idp.secrets.index(number, purpose=suppressions.PURPOSE)
+            suppressed = known if one.id in kept.past.suppressed else None
+            return Enrolled(replace(one, number_key=key, hint=hint(number)), sealed, suppressed=suppressed)
         case Factor.TOTP:
             seed = kept.seeds.get(which)
             if seed is None:

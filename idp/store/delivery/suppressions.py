@@ -3,7 +3,7 @@
 Numbers are known by keyed hashes alone, under every key there is: the caller makes them (`KeyChain.indexes`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +30,8 @@ WITH removed AS (
 audited AS ({AUDITED} WHERE EXISTS (SELECT FROM removed))
 SELECT reason FROM removed""")
 
+_REASONS = Sql("SELECT hash, reason, at FROM suppressed_number WHERE hash = ANY (:number_keys)")
+
 
 # The address must be theirs still: a report may be about one that they had before.
 _REFUSE = Sql(f"""
@@ -55,6 +57,12 @@ async def refuse_mailbox(conn: Conn, *, account_id: UUID, address: str, audit: E
 async def add(conn: Conn, number_key: bytes, *, reason: str, audit: Event, now: datetime) -> bool:
     """Send nothing to this number any more. True when it was not there before, which alone is audited."""
     return await conn.one(_ADD, number_key=number_key, reason=reason, now=now, **audit_values(audit)) is not None
+
+
+async def reasons(conn: Conn, number_keys: Sequence[bytes]) -> Mapping[bytes, tuple[str, datetime]]:
+    """Of those of these numbers that nothing is sent to, why and since when."""
+    rows = await conn.all(_REASONS, number_keys=number_keys)
+    return {row["hash"]: (row["reason"], row["at"]) for row in rows}
 
 
 async def remove(conn: Conn, number_keys: Sequence[bytes], *, audit: Event, now: datetime) -> str | None:

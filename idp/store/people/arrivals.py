@@ -80,6 +80,13 @@ agreed AS (
     JOIN made ON made.id = agreed.account_id
     JOIN client ON client.id = agreed.client_id
 ),
+suppressed AS (
+    INSERT INTO suppressed_number (hash, reason, at)
+    SELECT DISTINCT ON (number.hash) decode(number.hash, 'hex'), number.reason, number.at
+    FROM jsonb_to_recordset(:suppressed) AS number (account_id uuid, hash text, reason text, at timestamptz)
+    JOIN made ON made.id = number.account_id
+    ON CONFLICT DO NOTHING
+),
 audited AS (
     INSERT INTO audit_event (at, name, account_id, fields)
     SELECT :now, arriving.audit_name, made.id, arriving.audit_fields FROM made JOIN arriving ON arriving.id = made.id
@@ -104,11 +111,15 @@ WHERE id = ANY (:ids::uuid[]) OR credential_id = ANY (:credential_ids::bytea[])"
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """An authenticator of somebody who arrives, with its seed, number or key, sealed, or the hashes of saved codes."""
+    """An authenticator of somebody who arrives, with its seed, number or key, sealed, or the hashes of saved codes.
+
+    `suppressed` is the hash by which its number is known as one that nothing is sent to; why is in their past.
+    """
 
     authenticator: Authenticator
     sealed: bytes | None = field(default=None, repr=False)
     saved: tuple[bytes, ...] = field(default=(), repr=False)
+    suppressed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +158,16 @@ async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapp
         for each in arrival.enrolled
         for code in each.saved
     ]
+    suppressed = [
+        {"account_id": str(arrival.account.id), "hash": each.suppressed.hex(), "reason": reason, "at": _time(at)}
+        for arrival in arrivals
+        for each in arrival.enrolled
+        if each.suppressed is not None
+        for reason, at in [arrival.past.suppressed[each.authenticator.id]]
+    ]
     given = {"people": people, "authenticators": enrolled, "saved": saved, "consents": consents}
     try:
-        rows = await conn.all(_ADD, **given, again_after=AGAIN_AFTER, now=now)
+        rows = await conn.all(_ADD, **given, suppressed=suppressed, again_after=AGAIN_AFTER, now=now)
     except asyncpg.UniqueViolationError:
         raise AlreadyThere("Somebody was given an authenticator of this file meanwhile: run it again.") from None
     return {row["id"]: row["email_verified"] for row in rows}
