@@ -4,9 +4,10 @@ import re
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.world.demonstration import Demo, Person
+from tests.world.pictures import REAL
 from tests.world.visitor import Visitor
 from tests.world.waiting import NEVER
 
@@ -72,6 +73,30 @@ async def test_an_application_is_registered_edited_and_removed_by_impatient_fing
     await expect(page.locator("h1")).to_have_text("Corner Shop Ltd")
     await visitor.sees("What you changed is saved.")
     await expect(page.locator("body")).not_to_contain_text(secret)
+
+    await visitor.follows("Logo")
+    await visitor.presses("Show this logo")
+    await visitor.sees("There is a problem", "Choose a picture first.")
+    for kind, content in REAL.items():
+        files = FilePayload(name=f"shop.{kind}", mimeType="application/octet-stream", buffer=content)
+        await page.get_by_label("Picture").set_input_files(files)
+        await _presses_twice(visitor, "Show this logo")
+        await visitor.sees("The logo is shown where people sign in to it.")
+        await page.reload()
+        await expect(page.locator("img.logo")).to_have_js_property("naturalWidth", 24)
+        await visitor.follows("Logo")
+    await visitor.follows("Back")
+
+    await visitor.follows("New secret")
+    await _presses_twice(visitor, "Make a new secret")
+    await visitor.sees("The new secret is made.", "The old secret works until", "Copy this now")
+    await expect(page.locator("p.secret")).not_to_contain_text(secret)
+    await page.go_back()
+    await visitor.sees("which works until", "Nobody has used it since the present one was made.")
+    await visitor.follows("Back")
+    await visitor.follows("End the old secret")
+    await _presses_twice(visitor, "End the old secret")
+    await visitor.sees("The old secret works no more.")
 
     await visitor.follows("Remove")
     await visitor.sees("Whatever names corner-shop is refused")
