@@ -117,3 +117,16 @@ async def test_what_is_not_there_is_not_there(provider: Provider, token: str) ->
             assert kind_of(await http.request(method, path)) == (404, "not_found")
         assert (await http.delete("clients/notes")).status_code == 204
         assert kind_of(await http.get("clients/notes")) == (404, "not_found")
+
+
+async def test_what_a_removal_ends_is_told_and_a_version_that_is_gone_is_not_removed(
+    provider: Provider, token: str
+) -> None:
+    async with calling(provider, token) as http:
+        seen = (await http.get("clients/bank")).headers["etag"]
+        told = (await http.get("clients/bank/removal")).json()["consequences"]
+        assert told[0] == "Whatever names bank is refused: nobody signs in to it any more."
+        await http.patch("clients/bank", json={"name": "Corner Bank"}, headers={"If-Match": seen})
+        assert kind_of(await http.delete("clients/bank", headers={"If-Match": seen}))[0] == 412
+        assert (await http.delete("clients/bank")).status_code == 204
+        assert (await http.get("clients/bank/removal")).status_code == 404

@@ -316,6 +316,9 @@ def test_a_client_is_disabled_enabled_and_removed(idp: Run, name: str) -> None:
     assert idp("client", "show", name, "--json").json["disabled"] is True
     idp("client", "enable", name)
     assert idp("client", "show", name, "--json").json["disabled"] is False
+    would = idp("client", "remove", name, "--dry-run", "--json").json
+    assert (would["removed"], would["consequences"][-1]) == (False, "The audit trail stays.")
+    assert f"Would remove {name}." in idp("client", "remove", name, "--dry-run").out
     unsure = idp("client", "remove", name)
     assert unsure.status == 2
     assert "--yes" in unsure.err

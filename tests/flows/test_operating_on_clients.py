@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -10,12 +11,14 @@ import pytest
 
 from idp.errors import NotThere, Outdated
 from idp.flows.operate.client_changes import edit_client, version_of
+from idp.flows.operate.clients import remove_client, set_client_disabled
 from idp.flows.operate.finding import client_page, find_client
 from idp.flows.operate.keys import list_keys, rotate_keys
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.policies import policy_text, try_policy
 from idp.flows.operate.sending import closed_blocks, deliveries_page, open_block, sending_now
+from idp.flows.operate.trail import Search, audit_page
 from idp.flows.operate.trying import Asked, try_sign_in
 from idp.model import NOBODY, OPERATOR, Operator, Role
 from idp.policy import load_policy
@@ -207,3 +210,35 @@ async def test_what_is_tried_is_what_is_told(provider: Provider) -> None:
     assert number[4:9] not in str(told)
     assert {name: value for name, value in told.userinfo.items() if name != "phone_number"} == real
     assert tuple(told.refreshed) == tuple(issued["scope"].split())
+
+
+async def _set(provider: Provider, disabled: bool, _: int) -> None:
+    await set_client_disabled(provider.idp, "leaving", disabled=disabled)
+
+
+async def test_a_client_is_removed_by_one_and_disabled_once(provider: Provider) -> None:
+    for number in range(8):
+        await provider.add_client("leaving", "https://leaving.example/callback")
+        for disabled in (True, False):
+            await at_once(4, partial(_set, provider, disabled))
+
+        async def remove(_: int) -> bool:
+            try:
+                return (await remove_client(provider.idp, "leaving")).done
+            except NotThere:
+                return False
+
+        assert sorted(await at_once(4, remove)) == [False, False, False, True]
+        told = (await audit_page(provider.idp, Search(client_id="leaving", event="client.changed"))).entries
+        assert [one.fields["change"] for one in told] == ["removed", "enabled", "disabled"] * (number + 1)
+
+
+async def test_a_removal_counts_who_is_touched_and_is_not_of_what_others_changed(provider: Provider) -> None:
+    await lasting(provider, scope="openid offline_access")
+    seen = version_of(await find_client(provider.idp, "bank"))
+    told = await remove_client(provider.idp, "bank", dry_run=True)
+    assert "What it holds for 1 person ends; access tokens that are out last to their end." in told.consequences
+    await edit_client(provider.idp, "bank", {"name": "Corner Bank"})
+    with pytest.raises(Outdated):
+        await remove_client(provider.idp, "bank", expected=seen)
+    assert (await remove_client(provider.idp, "bank")).done

@@ -54,14 +54,15 @@ async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, s
 
 
 async def set_client_disabled(idp: Idp, name_or_id: str, *, disabled: bool) -> Client:
-    """Refuse everything a client asks, or answer it again."""
+    """Refuse everything a client asks, or answer it again. The trail has it once."""
     client = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         client = await confirmed_client(conn, idp, client, to=Act.CHANGE_CLIENTS)
-        await clients.set_disabled(conn, client_id=client.id, disabled_at=now if disabled else None)
-        change = ClientChanged(change="disabled" if disabled else "enabled")
-        await audits.add(conn, change, now=now, client_id=client.id)
+        if client.disabled is not disabled:
+            await clients.set_disabled(conn, client_id=client.id, disabled_at=now if disabled else None)
+            change = ClientChanged(change="disabled" if disabled else "enabled")
+            await audits.add(conn, change, now=now, client_id=client.id)
     return client
 
 

@@ -14,7 +14,7 @@ from idp.flows.operate.secrets import LONGEST_KEPT, end_old_secret, new_client_s
 from idp.model import Client
 from idp.oidc import origins
 from idp.policy import Act
-from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Paged, Text, Words, given
+from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Ends, Paged, Text, Words, given
 from idp.web.api.reading import invalid
 
 Jwks = dict[str, Any] | None
@@ -211,8 +211,12 @@ async def _enable(asked: Asked) -> Done:
     return await _show(asked)
 
 
+async def _ends(asked: Asked) -> Done:
+    return Done(Ends(consequences=list((await remove_client(asked.idp, asked.client_id, dry_run=True)).consequences)))
+
+
 async def _remove(asked: Asked) -> Done:
-    await remove_client(asked.idp, asked.client_id)
+    await remove_client(asked.idp, asked.client_id, expected=asked.expected)
     return Done()
 
 
@@ -280,6 +284,7 @@ ENDPOINTS = (
         "POST", f"{_ONE}/disable", "disable_client", _CHANGE, _disable, "Refuse all it asks", answers=ClientExplained
     ),
     Endpoint("POST", f"{_ONE}/enable", "enable_client", _CHANGE, _enable, "Answer it again", answers=ClientExplained),
+    Endpoint("GET", f"{_ONE}/removal", "try_client_removal", _CHANGE, _ends, "What a removal would end", answers=Ends),
     Endpoint(
         "DELETE",
         _ONE,
@@ -288,5 +293,6 @@ ENDPOINTS = (
         _remove,
         "Remove an application",
         "Its consents and grants go with it: its tokens are worth nothing from then on.",
+        versioned=True,
     ),
 )

@@ -67,6 +67,12 @@ class Done:
     at: str | None = None
 
 
+class Ends(msgspec.Struct, frozen=True, kw_only=True):
+    """What a removal would end."""
+
+    consequences: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One method of one address. `act` says who may (docs/administration.md); `text` is what it says of itself.

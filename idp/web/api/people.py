@@ -13,7 +13,7 @@ from idp.flows.operate.people import add_user, freeze_user, set_user_disabled
 from idp.flows.operate.unlocking import unlock_user
 from idp.policy import Act
 from idp.store.people.pages import State
-from idp.web.api.endpoints import Asked, Done, Endpoint, Paged, given
+from idp.web.api.endpoints import Asked, Done, Endpoint, Ends, Paged, given
 from idp.web.api.factors import Link
 from idp.web.api.persons import (
     AccountShown,
@@ -58,12 +58,6 @@ class Unlocked(msgspec.Struct, frozen=True, kw_only=True):
     """What made them wait, and does not any more."""
 
     lifted: list[str]
-
-
-class Ends(msgspec.Struct, frozen=True, kw_only=True):
-    """What a removal would end."""
-
-    consequences: list[str]
 
 
 async def _list(asked: Asked) -> Done:
