@@ -2,7 +2,9 @@
 
 import pytest
 
+from idp.flows.idp import Visitor
 from idp.flows.operate.finding import find_user
+from idp.web.door import csrf
 from tests.world.api import add_operator
 from tests.world.console import opened, page_of, signed_in, text_of
 from tests.world.provider import Browser, Provider
@@ -36,7 +38,11 @@ async def test_who_asks_for_it_all_the_same_sees_why_and_nothing_is_done(
     page = await opened(provider, browser, f"{ada}/{change}")
     assert page.status_code == 403
     assert WHY in text_of(page)
-    page = await browser.submit(f"/{change}", reason="because")
+    path = f"{ada}/{change}"
+    assert f'action="{path}"' not in page.text
+    assert f'href="{ada}"' in page.text
+    token = csrf(provider.idp, Visitor("", browser.token).session_id, path)
+    page = await browser.post(path, {"csrf": token, "reason": "because"})
     assert page.status_code == 403
     account = (await find_user(provider.idp, "ada")).account
     assert not account.disabled

@@ -413,7 +413,7 @@ CONSOLE: Mapping[str, Page] = {
     ),
     "console-edit-late": replace(EDIT, waiting=True),
     "console-remove": REMOVE,
-    "console-remove-never": replace(REMOVE, said=(
+    "console-remove-never": replace(REMOVE, never=True, said=(
             sentence(
                 "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
                 " of the provider's machine.",

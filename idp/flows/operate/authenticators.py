@@ -13,7 +13,7 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
-from idp.flows.operate.vouching import record_added, store_phone, vouched_phone
+from idp.flows.operate.vouching import GIVEN, record_added, store_phone, vouched_phone
 from idp.flows.sealed import SEED, bound
 from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
 from idp.policy import Act
@@ -60,7 +60,7 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False, made:
         account_id=account.id,
         factor=Factor.TOTP,
         label="",
-        hint="given by an operator",
+        hint=GIVEN,
         created_at=now,
         trusted_at=now,
         confirmed_at=now,
@@ -123,7 +123,7 @@ async def new_recovery_codes(idp: Idp, who: str | UUID, *, made: Made | None = N
         account_id=account.id,
         factor=Factor.RECOVERY,
         label="Recovery codes",
-        hint="given by an operator",
+        hint=GIVEN,
         created_at=now,
         trusted_at=now,
         confirmed_at=now,

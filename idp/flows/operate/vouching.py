@@ -13,6 +13,8 @@ from idp.store import audits
 from idp.store.engine import Connection
 from idp.store.people import authenticators
 
+GIVEN = "given by an operator"
+
 
 async def store_phone(
     idp: Idp, conn: Connection, account_id: UUID, number: Phone, *, now: datetime, phone_id: UUID | None = None

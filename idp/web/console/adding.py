@@ -16,7 +16,7 @@ from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.web.answers import trouble
-from idp.web.console.door import come_in, come_in_with, frame, refused, said, show
+from idp.web.console.door import Said, come_in, come_in_with, frame, refused, said, show
 from idp.web.console.forms import Done, again, finished, made, with_made
 from idp.web.door import Form, idp_of
 from idp.web.pages import Trouble
@@ -28,8 +28,7 @@ def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
     """What is said of whoever is added or invited."""
     known = Input("email_verified", mark("I know that the address is theirs"), kind="checkbox")
     tongues = [("", "–"), *((name, name) for name in languages(idp.settings.templates))]
-    # Groups, and saying that an address counts, are an administrator's.
-    groups = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
+    # To say that an address counts is an administrator's.
     return (
         Input("username", mark("Username"), required=True),
         Input("name", mark("Name")),
@@ -37,8 +36,13 @@ def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
         *((known,) if staff.may(idp, Act.GIVE_AUTHENTICATOR) else ()),
         Input("phone", mark("Phone"), hint=mark("With + and the country code, if you know that it is theirs.")),
         Input("locale", mark("Language of our messages"), options=tongues),
-        *(Input(f"group-{group}", group, kind="checkbox") for group in groups),
     )
+
+
+def boxes(idp: Idp, staff: Staff, told: Said) -> Sequence[Input]:
+    """A box for each group, of whoever may put people into it."""
+    offered = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
+    return [again(Input(f"group-{group}", group, kind="checkbox"), told) for group in offered]
 
 
 def groups_in(idp: Idp, form: Form) -> Sequence[str]:
@@ -71,6 +75,7 @@ async def ask(request: Request) -> Response:
             mark("Without a phone they cannot sign in before they are given an app."),
         ),
         inputs=[again(one, told) for one in about_somebody_new(idp, staff)],
+        groups=boxes(idp, staff, told),
         made=made(request, _made),
         said=told.wrong,
         waiting=told.waiting,

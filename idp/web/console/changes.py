@@ -16,11 +16,13 @@ from idp.flows.operate.resets import give_link
 from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
+from idp.sentences import listed, sentence
 from idp.web.console.forms import Change, Done, Kind
 from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
 from idp.web.console.recoveries import RECOVERIES, by_mail, leaves
 from idp.web.console.signed_in import SIGNED_IN
+from idp.web.console.words import FACTORS, named
 from idp.web.door import Form
 from idp.web.pages.console import Input
 
@@ -132,7 +134,7 @@ async def _authenticator(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
 
 def _which(_: Idp, person: Person) -> Sequence[Input]:
     options = [
-        (str(one.id), " ".join(part for part in (one.factor.value, one.label, one.hint) if part))
+        (str(one.id), listed([sentence(FACTORS[one.factor]), *([named(one)] if named(one) else [])]))
         for one in person.authenticators
     ]
     return (Input("which", mark("Authenticator"), options=options),)

@@ -116,6 +116,7 @@ class Kind(Generic[Key, Thing]):
             else (change.version or self.version)(thing),
             now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
             grave=change.grave,
+            never=bool(wrong),
             said=told.wrong or wrong,
             waiting=told.waiting,
         )

@@ -13,7 +13,7 @@ from idp.flows.operate.invitations import invite
 from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.web.answers import trouble
-from idp.web.console.adding import about_somebody_new, groups_in
+from idp.web.console.adding import about_somebody_new, boxes, groups_in
 from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
 from idp.web.console.forms import again, made, with_made
 from idp.web.console.recoveries import MAIL
@@ -50,6 +50,7 @@ async def ask(request: Request) -> Response:
         button=mark("Invite"),
         consequences=(mark("They get a link, with which they choose a password and set up a second step."),),
         inputs=[again(one, told) for one in _inputs(idp_of(request), staff)],
+        groups=boxes(idp_of(request), staff, told),
         made=made(request, _made),
         said=told.wrong,
         waiting=told.waiting,

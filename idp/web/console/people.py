@@ -20,6 +20,7 @@ from idp.web.activity import device
 from idp.web.console import tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.recoveries import asked_to_recover, waits_for
+from idp.web.console.words import EVENTS, FACTORS, LINKS, named
 from idp.web.door import idp_of, query
 from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
 from idp.web.rooms import url
@@ -193,7 +194,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
             Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
             Fact(mark("What makes them wait"), tuple(Cell(each, ours=True) for each in found.waits)),
             *((Fact(mark("Stays"), (Cell(found.last, ours=True),)),) if found.last else ()),
-            Fact(mark("Links that work"), tuple(Cell(one.purpose.value) for one in found.links)),
+            Fact(mark("Links that work"), tuple(Cell(LINKS[one.purpose], ours=True) for one in found.links)),
         ),
     )
     ways = Section(
@@ -201,8 +202,8 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
         columns=(*_WAYS, *_more(removes)),
         rows=[
             (
-                Cell(one.factor.value),
-                Cell(f"{one.label} {one.hint}".strip()),
+                Cell(FACTORS[one.factor], ours=True),
+                Cell(named(one), ours=True),
                 Cell(at=one.last_used_at),
                 Cell(at=one.trusted_at),
                 *_link(mark("Remove"), f"{here}/authenticator?which={one.id}", removes),
@@ -256,7 +257,12 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
         mark("What happened"),
         columns=(mark("When"), mark("What"), mark("By")),
         rows=[
-            (Cell(at=one.at), Cell(one.name), Cell(str(one.fields.get("operator", "")))) for one in found.happened[:20]
+            (
+                Cell(at=one.at),
+                Cell(EVENTS.get(one.name, one.name), ours=True),
+                Cell(str(one.fields.get("operator", ""))),
+            )
+            for one in found.happened[:20]
         ],
         acts=(Link(mark("All of it in the audit trail"), trail),),
     )

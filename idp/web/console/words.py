@@ -1,8 +1,12 @@
-"""What the audit trail is called in words: each event, and each of their fields. Nothing else is here."""
+"""What things are called in words: each event of the audit trail and each of its fields, factors, links."""
 
 from collections.abc import Mapping
 
 from idp.catalogue import mark
+from idp.flows.operate.vouching import GIVEN
+from idp.model import Authenticator, Factor
+from idp.model.links import LinkFor
+from idp.sentences import listed, sentence
 
 EVENTS: Mapping[str, str] = {
     "factor.verified": mark("A proof was accepted"),
@@ -74,6 +78,7 @@ FIELDS: Mapping[str, str] = {
     "held": mark("On hold"),
     "hold": mark("On hold for"),
     "interaction": mark("Sign-in"),
+    "kept_out": mark("Kept out, with a right password"),
     "kind": mark("Kind"),
     "known": mark("In a browser that was known"),
     "level": mark("Level"),
@@ -101,3 +106,33 @@ FIELDS: Mapping[str, str] = {
     "until": mark("Until"),
     "why": mark("Why"),
 }
+
+FACTORS: Mapping[Factor, str] = {
+    Factor.PASSWORD: mark("Password"),
+    Factor.SMS: mark("Text message"),
+    Factor.EMAIL: mark("Email"),
+    Factor.TOTP: mark("Authenticator app"),
+    Factor.PASSKEY: mark("Passkey"),
+    Factor.RECOVERY: mark("Recovery codes"),
+}
+LINKS: Mapping[LinkFor, str] = {
+    LinkFor.RESET: mark("Link for another password"),
+    LinkFor.FREEZE: mark("Link that freezes the account"),
+    LinkFor.VERIFY_EMAIL: mark("Link that proves an address"),
+    LinkFor.INVITE: mark("Link that sets the account up"),
+    LinkFor.REGISTER: mark("Link that makes the account"),
+    LinkFor.RECOVER: mark("A recovery waits"),
+}
+_OURS = frozenset({"Phone", "Recovery codes"})  # what we call one that nobody named
+
+
+def named(one: Authenticator) -> str:
+    """What an authenticator is called: as its owner named it, and by what of it may be shown."""
+    parts = [] if one.label in _OURS or not one.label else [one.label]
+    if one.hint.startswith("ending "):
+        parts.append(sentence("ending %(digits)s", digits=one.hint.removeprefix("ending ")))
+    elif one.hint == GIVEN:
+        parts.append(sentence("given by an operator"))
+    elif one.hint:
+        parts.append(one.hint)
+    return listed(parts)

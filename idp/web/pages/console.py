@@ -141,7 +141,8 @@ class Detail:
 class Edit:
     """One change as a form of its own: what it is, what follows, and a button. `said` is why it was not done.
 
-    `now` is what somebody else made of it meanwhile, where that is not what was typed.
+    `now` is what somebody else made of it meanwhile, where that is not what was typed. `never`: it is not to be done at
+    all, so there is no form. `groups` are boxes under a heading of their own.
     """
 
     template: ClassVar[str] = "admin/edit.html"
@@ -154,6 +155,8 @@ class Edit:
     consequences: Sequence[str] = ()
     follows: Sequence[str] = ()
     inputs: Sequence[Input] = ()
+    groups: Sequence[Input] = ()
+    never: bool = False
     version: str = ""
     made: str = field(default="", repr=False)
     now: Sequence[tuple[str, str]] = ()
