@@ -73,52 +73,80 @@ def test_the_doctor_counts_who_has_not_signed_in_since(idp: Run, tmp_path: Path)
     assert "under another hash than today" in found["passwords"]
 
 
+def a_realm(people: int, clients: int) -> str:
+    """People who have an app, and have agreed to what each client may."""
+    secret, about = json.dumps({"value": "pa5qcNawNreEmWtMhc1v"}), json.dumps({"subType": "totp", "digits": 6})
+    app = {"type": "otp", "secretData": secret, "credentialData": about}
+    ids = [f"shop{number}" for number in range(clients)]
+    agreed = [{"clientId": each, "grantedClientScopes": ["profile"]} for each in ids]
+    uri = "https://shop.example.com/callback"
+    registered = [{"clientId": each, "publicClient": True, "redirectUris": [uri]} for each in ids]
+    users = [{"username": f"p{number}", "credentials": [app], "clientConsents": agreed} for number in range(people)]
+    return json.dumps({"realm": "r", "clients": registered, "users": users})
+
+
 @pytest.mark.xdist_group("processes")
 async def test_what_was_killed_goes_on_where_it_was(database_url: str, key_chain: KeyChain, tmp_path: Path) -> None:
-    """Whoever came is whole: with the app, and in the audit trail. Nobody comes twice."""
-    people, killed = 8 * BATCH, 0
-    file = tmp_path / "people.csv"
-    rows = [f"p{number},GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" for number in range(people)]
-    file.write_text("\n".join(["username,totp", *rows]), encoding="utf-8")
+    """Whoever came is whole: with the app, what they agreed to, and in the audit trail. Nobody comes twice."""
+    people, clients, killed = 8 * BATCH, 5, 0
+    file = tmp_path / "realm.json"
+    file.write_text(a_realm(people, clients), encoding="utf-8")
     settings = environment(
         tmp_path,
         IDP_DATABASE_URL=database_url,
         IDP_ISSUER="http://localhost:8000",
         IDP_SECRET_KEYS=keys_text(key_chain),
     )
-    command = [*IDP, "import", "csv", str(file), "--json"]
+    command = [*IDP, "import", "keycloak", str(file), "--json"]
     connection = await asyncpg.connect(database_url)
     try:
-        for _ in range(3):
+        for sooner in (True, False, False):
             await databases.empty(database_url)
             process = await asyncio.create_subprocess_exec(*command, env=settings, stdout=subprocess.DEVNULL)
-            await comes(partial(_any, connection, process))
+            await comes(partial(_any, "client" if sooner else "account", connection, process))
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
             await process.wait()
+            await comes(partial(_quiet, connection))
             came = await _counts(connection)
             assert len(set(came)) == 1, came
             assert came[0] % BATCH == 0
-            killed += 0 < came[0] < people
+            registered = await connection.fetchval("SELECT count(*) FROM client")
+            killed += 0 < came[0] < people or (sooner and came[0] == 0)
             ran = await asyncio.to_thread(
                 subprocess.run, command, env=settings, capture_output=True, check=True, timeout=NEVER
             )
             said = json.loads(ran.stdout)
             assert (len(said["people"]), len(said["people_there"])) == (people - came[0], came[0])
-            assert await _counts(connection) == (people, people, people)
+            assert (len(said["clients"]), len(said["clients_there"])) == (clients - registered, registered)
+            assert {each["who"] for each in said["left"] if each["who"].startswith("p")} <= set(said["people"])
+            assert await _counts(connection) == (people,) * 4
     finally:
         await connection.close()
     assert killed, "each was over before it was killed"
 
 
-async def _any(connection: "asyncpg.Connection[asyncpg.Record]", process: asyncio.subprocess.Process) -> bool:
-    return process.returncode is not None or bool(await connection.fetchval("SELECT EXISTS (SELECT FROM account)"))
+async def _any(
+    table: str, connection: "asyncpg.Connection[asyncpg.Record]", process: asyncio.subprocess.Process
+) -> bool:
+    there = f"SELECT EXISTS (SELECT FROM {table})"  # noqa: S608 - one of two names
+    return process.returncode is not None or bool(await connection.fetchval(there))
 
 
-async def _counts(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[int, int, int]:
-    """People, those with an app, and rows of the audit trail."""
+async def _quiet(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    """Whether what was under way when its client was killed is over."""
+    return not await connection.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'"
+    )
+
+
+async def _counts(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[int, int, int, int]:
+    """People, those with an app, those who agreed to all that there is, and rows of the audit trail."""
+    all_ = "SELECT account_id FROM consent GROUP BY account_id HAVING count(*) = (SELECT count(*) FROM client)"
     return (
         await connection.fetchval("SELECT count(*) FROM account"),
         await connection.fetchval("SELECT count(DISTINCT account_id) FROM authenticator WHERE factor = 'totp'"),
+        await connection.fetchval(f"SELECT count(*) FROM ({all_}) whole"),  # noqa: S608 - written above
         await connection.fetchval("SELECT count(*) FROM audit_event WHERE name = 'account.imported'"),
     )
