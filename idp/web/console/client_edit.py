@@ -198,6 +198,7 @@ async def _show(request: Request, staff: Staff, client: Client, draft: _Draft) -
 
 
 def _page(request: Request, staff: Staff, client: Client | None, draft: _Draft) -> ClientForm:
+    shown = _fieldsets(idp_of(request), draft.values, client)
     return ClientForm(
         frame=frame(request, staff),
         title=mark("Edit"),
@@ -205,9 +206,9 @@ def _page(request: Request, staff: Staff, client: Client | None, draft: _Draft) 
         action=request.url.path,
         back=Link(mark("Back to the application"), url(request, f"{CLIENTS_PATH}/{_which(request)}")),
         button=mark("Save"),
-        fieldsets=_fieldsets(idp_of(request), draft.values, client),
+        fieldsets=shown,
         hidden=(("version", draft.version), ("once", draft.once)),
-        wrong=draft.wrong,
+        wrong=client_fields.in_order(draft.wrong, shown),
         waiting=draft.waiting,
         prove=draft.prove,
     )

@@ -128,6 +128,12 @@ def with_values(inputs: Sequence[Fieldset], values: Values) -> Sequence[Fieldset
     ]
 
 
+def in_order(wrong: Sequence[tuple[str, str]], parts: Sequence[Fieldset]) -> Sequence[tuple[str, str]]:
+    """Mistakes in the order of the fields that they are in."""
+    names = ["", *(one.name for part in parts for one in part.inputs)]
+    return sorted(wrong, key=lambda each: names.index(each[0]) if each[0] in names else 0)
+
+
 def fieldsets(policy: Policy, values: Values) -> Sequence[Fieldset]:
     """Every field that may be changed, with these values in it."""
     by_name = {one.name: one for one in _inputs(policy, values)}

@@ -60,6 +60,7 @@ _OF_PEOPLE = (
     "groups",
     "level",
 )
+_NONE_FOR_MACHINES = mark("No scope is for machines until a row of the policy says so: machine = true.")
 _SIGNS_IN = NewClient(name="", scopes=("openid",))
 KINDS: Mapping[str, Kind] = {
     "web": Kind(
@@ -124,8 +125,11 @@ def _fieldsets(idp: Idp, kind: Kind) -> Sequence[Fieldset]:
     own = Input("client_id", mark("Client id"), "", mark("1 to 64 letters, digits and . _ ~ -. Empty: a random one."))
 
     def asked(one: Input) -> Input:
+        if one.name == "name" and machine:
+            return replace(one, hint="")
         if one.name == "scopes":
-            return replace(one, options=[each for each in one.options if each[0] in scopes])
+            offered = [each for each in one.options if each[0] in scopes]
+            return replace(one, options=offered, hint="" if scopes else _NONE_FOR_MACHINES)
         if one.name == "auth_method":
             return replace(one, options=[each for each in one.options if each[0] != AuthMethod.NONE])
         return one
@@ -133,7 +137,7 @@ def _fieldsets(idp: Idp, kind: Kind) -> Sequence[Fieldset]:
     found = client_fields.fieldsets(idp.policy, client_fields.values_of(preset))
     kept = [Fieldset(part.heading, [asked(one) for one in part.inputs if one.name in kind.asks]) for part in found]
     first, *others = [part for part in kept if part.inputs]
-    return [Fieldset(first.heading, [*first.inputs, own]), *others]
+    return [Fieldset(mark("What it is"), [*first.inputs, own]), *others]
 
 
 def _page(
@@ -166,6 +170,7 @@ def _once_more(
     if kind is None:
         return _kinds(request, staff)
     page = _page(request, staff, kind, _typed(request, kind, form), {name: form.get(name) for name in ("kind", "once")})
+    wrong = client_fields.in_order(wrong, page.fieldsets)
     return show(request, staff, replace(page, wrong=wrong, waiting=waiting, prove=prove), status=status)
 
 
