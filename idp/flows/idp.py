@@ -1,5 +1,6 @@
 """What every flow is given: the running provider, and who is at the door. No rules here."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +43,7 @@ class Idp:
 
     `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is. `old_secrets`: when a client
     was last seen with its secret before, by its id. `api_calls`: how often who called the API in the last minute.
+    `trying` is held by whoever tries another policy.
     `at_hand` and `outside`: what a check-up found here, and what others answered.
     """
 
@@ -57,6 +59,7 @@ class Idp:
     intel: "NumberIntel | None" = None
     old_secrets: dict[str, datetime] = field(default_factory=dict)
     api_calls: dict[tuple[str, UUID | None], LimitState] = field(default_factory=dict)
+    trying: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     at_hand: Seen = field(default_factory=Seen)
     outside: Seen = field(default_factory=Seen)
 

@@ -1,14 +1,18 @@
 """Whoever calls the API too often waits, and nobody else does; who sends slowly is looked up when all is here."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from types import FrameType
 
 import pytest
 
 from idp.limits import Limit, Window
 from idp.store.sql import Sql
 from tests.world.api import add_operator, calling, kind_of, machine_token, person_token, with_roles
+from tests.world.policies import OURS
 from tests.world.provider import Provider
 
 _GROUPS = Sql("UPDATE account SET groups = :groups WHERE username = :username")
@@ -94,3 +98,33 @@ async def test_a_head_says_what_a_get_does_without_its_body(provider: Provider) 
         assert (await http.head("clients/nobody")).status_code == 404
         assert (await http.head("people/invitations")).status_code in {404, 405}
         assert (await http.head("invitations")).status_code == 405
+
+
+async def test_of_many_who_try_a_policy_one_is_served_at_a_time(provider: Provider) -> None:
+    with_roles(provider)
+    rows = "".join(f'"s{number}" = {{ level = "strong" }}\n' for number in range(400))
+    text, most, over = OURS.replace("[scopes]\n", f"[scopes]\n{rows}", 1), 0, False
+
+    def working() -> int:
+        """The threads that read or compare a policy at this moment."""
+        names = 0
+        for frame in list(sys._current_frames().values()):
+            step: FrameType | None = frame
+            while step is not None and step.f_code.co_name not in {"policy_here", "_compared"}:
+                step = step.f_back
+            names += step is not None
+        return names
+
+    async def look() -> None:
+        nonlocal most
+        while not over:
+            most = max(most, working())
+            await asyncio.sleep(0.002)
+
+    looking = asyncio.create_task(look())
+    async with calling(provider, await machine_token(provider)) as http:
+        answers = await asyncio.gather(*(http.post("policy/try", json={"policy": text}) for _ in range(8)))
+    over = True
+    await looking
+    assert {answer.status_code for answer in answers} == {200}
+    assert most == 1

@@ -75,20 +75,27 @@ async def try_policy(idp: Idp, text: str) -> TriedPolicy:
     """Read this text as a policy and compare it with the one in use.
 
     Who may not look at applications is told nothing of them, and that it is so. Beside the event loop: a text may have
-    thousands of rows, and nobody else waits for them.
+    thousands of rows, and nobody waits for them but who tries another: one at a time, or a program that tries many
+    would leave no room for those who sign in.
     """
     permit(idp, Act.SEE_POLICY)
     if len(text) > LONGEST:
         return TriedPolicy((sentence("The policy has more than %(longest)s characters.", longest=LONGEST),))
+    async with idp.trying:
+        return await _tried(idp, text)
+
+
+async def _tried(idp: Idp, text: str) -> TriedPolicy:
     try:
         policy = await asyncio.to_thread(policy_here, text, idp.settings)
     except SettingsError as error:
         return TriedPolicy(tuple(error.problems))
-    registered, untold = [], []
+    registered: Sequence[Client] = ()
+    untold: Sequence[str] = ()
     try:
-        registered = list(await list_clients(idp))
+        registered = await list_clients(idp)
     except NotPermitted as error:
-        untold = [f"What applications would lose is not told. {error}"]
+        untold = (sentence("What applications would lose is not told."), *error.problems)
     groups = await inspection.groups(idp.db)
     found = await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now())
     return replace(found, consequences=(*found.consequences, *untold))
