@@ -121,7 +121,7 @@ def test_a_search_for_what_there_is_not_says_what_there_is(idp: Run, person: str
             assert said in " ".join(ran.err.replace("│", " ").split())
     made = idp("client", "add", "Trail", "--client-id", "trail-shop", "--redirect-uri", "https://shop.example/cb")
     assert made.status == 0, made.err
-    assert "trail-shop (Trail)" in " ".join(idp("audit", "--client", "shoop").err.replace("│", " ").split())
+    assert "trail-shop (Trail)" in " ".join(idp("audit", "--client", "trial-shop").err.replace("│", " ").split())
     assert idp("audit", "--client", "trail-shop").out.count("client.changed") == 1
     assert idp("client", "remove", "Trail", "--yes").status == 0
     assert idp("audit", "--client", "trail-shop").out.count("client.changed") == 2  # it was there

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
 from uuid import UUID
 
 from idp import audit
@@ -14,6 +15,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import list_clients
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted, permit
+from idp.model import Client
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
@@ -22,7 +24,7 @@ from idp.store.people import accounts
 from idp.typed import fold
 
 PAGE, MOST = 1000, 10_000
-_NAMED = 20
+_NAMED = 10  # the most like it
 # A row is there when its transaction ends, which may be a little after the time that it says.
 _LATE = timedelta(seconds=30)
 
@@ -137,9 +139,15 @@ async def _check_client(idp: Idp, client_id: str) -> None:
     told = sentence("Nothing has happened that is about an application with the id %(id)s.", id=repr(client_id))
     with suppress(NotPermitted):
         if known := await list_clients(idp):
-            names = ", ".join(f"{one.id} ({one.name})" for one in known[:_NAMED])
+            nearest = sorted(known, key=lambda one: _likeness(client_id, one), reverse=True)
+            names = ", ".join(f"{one.id} ({one.name})" for one in nearest[:_NAMED])
             raise NotAcceptable(told, sentence("There are %(there)s.", there=names), fields=["client_id", "client_id"])
     raise NotAcceptable(told, fields=["client_id"])
+
+
+def _likeness(typed: str, client: Client) -> float:
+    """How much a client is like what was typed, by its id or by its name."""
+    return max(SequenceMatcher(a=typed.lower(), b=each.lower()).ratio() for each in (client.id, client.name))
 
 
 def _moment(at: datetime | None) -> datetime | None:
