@@ -205,6 +205,8 @@ async def test_a_recovery_is_confirmed_by_another_and_waits_for_who_asked(provid
     assert page.status_code == 422
     assert "so somebody else has to confirm it" in page.text
     assert len((await find_user(provider.idp, "bob")).authenticators) == 1
+    front = text_of(await browser.get("/admin"))
+    assert "person:ada asked to recover bob, which waits for a second operator until" in front
     await add_operator(provider, "eve", "desk")
     other = provider.browser()
     await other.get(bob)
@@ -219,6 +221,7 @@ async def test_a_recovery_is_confirmed_by_another_and_waits_for_who_asked(provid
     [link] = re.findall(KEY, page.text)
     assert "/link/invite/" in link
     assert (await find_user(provider.idp, "bob")).authenticators == ()
+    assert "waits for a second operator" not in (await browser.get("/admin")).text
     other.page = form
     again = await other.submit("/confirm")
     assert again.status_code == 200

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from idp.audit import Authorized, CodeSent, FactorRefused, FactorVerified
 from idp.flows.idp import Idp
@@ -14,6 +15,7 @@ from idp.spending import Period
 from idp.store import summaries
 from idp.store.delivery import denials, looking, messages
 from idp.store.delivery.looking import Hour, Paused
+from idp.store.people import links
 from idp.store.summaries import Count
 
 COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.name)
@@ -22,6 +24,8 @@ COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.na
 @dataclass(frozen=True, slots=True)
 class Day:
     """What happened by the hour, as `hours` say, oldest first; messages by hour and country; the queue and the money.
+
+    `recoveries` wait for a second operator: of whom, who asked, until when.
 
     `happened` counts each of `COUNTED` by hour, factor and country.
     """
@@ -33,10 +37,12 @@ class Day:
     waiting: int
     oldest: datetime | None
     spent: Mapping[Period, Decimal]
+    recoveries: Sequence[tuple[UUID, str, str, datetime]] = ()
 
 
 async def overview(idp: Idp) -> Day:
-    """All of it in five statements."""
+    """All of it in five statements; where recoveries need a second operator, in six."""
+    permit(idp, Act.SEE_PEOPLE)
     permit(idp, Act.SEE_AUDIT)
     permit(idp, Act.SEE_SENDING)
     now = idp.clock.now()
@@ -51,4 +57,5 @@ async def overview(idp: Idp) -> Day:
         waiting=waiting,
         oldest=oldest,
         spent=await denials.spent(idp.db, now=now),
+        recoveries=await links.for_operators(idp.db, now=now) if idp.policy.recovery.second_operator else (),
     )

@@ -58,6 +58,11 @@ _OPEN = Sql(f"""
 SELECT {_LINK} FROM link l
 WHERE l.account_id = :account_id AND l.purpose <> 'freeze' AND l.used_at IS NULL AND l.expires_at > :now
 ORDER BY l.created_at DESC LIMIT 20""")
+# One for each person, whoever asked.
+_FOR_OPERATORS = Sql("""
+SELECT l.account_id, a.username, l.fields ->> 'by' AS by, l.expires_at FROM link l JOIN account a ON a.id = l.account_id
+WHERE l.purpose = 'recover' AND l.used_at IS NULL AND l.expires_at > :now
+ORDER BY l.expires_at LIMIT 20""")
 
 _SPEND = Sql(f"""
 UPDATE link l SET used_at = :now
@@ -160,6 +165,12 @@ async def waiting(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: dateti
 async def open_of(conn: Conn, *, account_id: UUID, now: datetime) -> Sequence[Link]:
     """The links of a person that work still, newest first, but for those that freeze the account."""
     return [_read(row) for row in await conn.all(_OPEN, account_id=account_id, now=now)]
+
+
+async def for_operators(conn: Conn, *, now: datetime) -> Sequence[tuple[UUID, str, str, datetime]]:
+    """The recoveries that wait for a second operator: account, username, who asked, until when. The oldest first."""
+    rows = await conn.all(_FOR_OPERATORS, now=now)
+    return [(row["account_id"], row["username"], row["by"], row["expires_at"]) for row in rows]
 
 
 async def spend(conn: Conn, *, token_hash: bytes, purpose: LinkFor, now: datetime) -> Link | None:

@@ -11,7 +11,7 @@ from idp.audit import Authorized, CodeSent, FactorRefused, FactorVerified
 from idp.catalogue import mark
 from idp.flows.operate.checkup import checkup
 from idp.flows.operate.overview import Day, overview
-from idp.flows.people.console import CHECKUP_PATH
+from idp.flows.people.console import CHECKUP_PATH, PEOPLE_PATH
 from idp.model import Factor
 from idp.spending import Period
 from idp.web.console.checkup import checks
@@ -63,6 +63,9 @@ async def front(request: Request) -> Response:
         oldest=day.oldest,
         checkup=url(request, CHECKUP_PATH),
         troubles=checks(found.troubles),
+        recoveries=[
+            (url(request, f"{PEOPLE_PATH}/{which}"), name, by, until) for which, name, by, until in day.recoveries
+        ],
         paused=[(one.gateway, "" if one.region == "*" else one.region, one.until) for one in day.paused],
     )
     return show(request, staff, shown)

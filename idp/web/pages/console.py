@@ -220,7 +220,10 @@ class Checks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The last 24 hours at one look; the hours of charts are those of UTC. `troubles`: what a check-up found wrong."""
+    """The last 24 hours at one look; the hours of charts are those of UTC. `troubles`: what a check-up found wrong.
+
+    `recoveries` wait for a second operator: the page of whom, their name, who asked, until when.
+    """
 
     template: ClassVar[str] = "admin/overview.html"
     frame: Frame
@@ -232,4 +235,5 @@ class Overview:
     checkup: str
     troubles: Sequence[Check] = ()
     paused: Sequence[tuple[str, str, datetime]] = ()
+    recoveries: Sequence[tuple[str, str, str, datetime]] = ()
     problems: tuple[Problem, ...] = ()
