@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from idp.flows.checks.findings import FAIL, OK, Finding
+from idp.flows.checks.findings import FAIL, OK, Finding, Seen
 from idp.flows.operate import checkup as checkups
 from idp.flows.operate.checkup import checkup
 from idp.store.delivery import denials
@@ -176,6 +176,26 @@ async def test_a_checkup_that_takes_too_long_is_told_of_later_and_given_up_in_th
     assert provider.idp.outside.look is not None
     await provider.idp.outside.look
     assert [one.found for one in provider.idp.outside.findings] == ["looking was given up after 0 s"]
+
+
+async def test_what_nobody_has_looked_at_yet_is_not_said_to_be_all_right(
+    provider: Provider, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = asyncio.Event()
+
+    async def at_hand(_: object) -> list[Finding]:
+        await answer.wait()
+        return [Finding("settings", FAIL, "something is wrong")]
+
+    monkeypatch.setattr(checkups, "at_hand", at_hand)
+    monkeypatch.setattr(checkups, "PATIENCE", timedelta(milliseconds=20))
+    provider.idp.at_hand = Seen()
+    for path in ("/admin", "/admin/doctor"):
+        assert "is all right." not in (await browser.get(path)).text
+    answer.set()
+    assert provider.idp.at_hand.look is not None
+    await provider.idp.at_hand.look
+    assert "something is wrong" in (await browser.get("/admin")).text
 
 
 async def test_a_page_does_not_wait_longer_than_an_answer_may_take() -> None:

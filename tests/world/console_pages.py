@@ -372,6 +372,7 @@ CONSOLE: Mapping[str, Page] = {
         hours=(chart("chart-0", *SIGN_INS, NONE, named=SIXTHS),),
         countries=(),
         troubles=(),
+        looked=False,
         money=(("Spent today", "0.00", "0.00 EUR", 0),),
         waiting=0,
         oldest=None,

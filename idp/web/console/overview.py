@@ -62,6 +62,7 @@ async def front(request: Request) -> Response:
         waiting=day.waiting,
         oldest=day.oldest,
         checkup=url(request, CHECKUP_PATH),
+        looked=found.at is not None,
         troubles=checks(found.troubles),
         recoveries=[
             (url(request, f"{PEOPLE_PATH}/{which}"), name, by, until) for which, name, by, until in day.recoveries

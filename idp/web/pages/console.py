@@ -223,6 +223,7 @@ class Overview:
     """The last 24 hours at one look; the hours of charts are those of UTC. `troubles`: what a check-up found wrong.
 
     `recoveries` wait for a second operator: the page of whom, their name, who asked, until when.
+    Not `looked`: it has not ended so far.
     """
 
     template: ClassVar[str] = "admin/overview.html"
@@ -233,6 +234,7 @@ class Overview:
     waiting: int
     oldest: datetime | None
     checkup: str
+    looked: bool = True
     troubles: Sequence[Check] = ()
     paused: Sequence[tuple[str, str, datetime]] = ()
     recoveries: Sequence[tuple[str, str, str, datetime]] = ()
