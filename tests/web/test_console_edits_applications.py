@@ -20,6 +20,7 @@ from idp.flows.operate.trail import Search, audit_page
 from idp.model import Client
 from tests.world.api import add_operator, with_roles
 from tests.world.console import opened, signed_in
+from tests.world.parallel import at_once
 from tests.world.provider import Browser, Provider
 
 BANK = "/admin/applications/bank"
@@ -325,3 +326,56 @@ async def test_the_form_costs_what_it_must(provider: Provider, browser: Browser)
     provider.count()
     await browser.submit("/edit", sure="1", follow=False)
     assert len(provider.statements) == 8, provider.statements
+
+
+async def test_a_draft_goes_in_the_address_as_far_as_there_is_room(provider: Provider, browser: Browser) -> None:
+    before = await bank(provider)
+    given = {each.name: each.value for each in browser.form("/edit").fields if each.kind != "checkbox" or each.checked}
+    for typed, status in (({"name": "Corner Bank"}, 303), ({"name": ""}, 303), ({"name": "Corner " * 500}, 422)):
+        answer = await browser.http.request("POST", EDIT, data=given | typed)
+        assert answer.status_code == status, typed
+        if status == 303:
+            assert len(answer.headers["location"]) < 4000
+            assert "Corner" not in answer.headers["location"]
+            for _ in range(2):
+                page = await browser.http.get(answer.headers["location"])
+                assert page.status_code == (200 if typed["name"] else 422)
+    assert await bank(provider) == before
+
+
+async def test_an_address_with_a_draft_is_nothing_to_somebody_else(provider: Provider, browser: Browser) -> None:
+    given = {each.name: each.value for each in browser.form("/edit").fields if each.kind != "checkbox" or each.checked}
+    answer = await browser.http.request("POST", EDIT, data=given | {"name": "Corner Bank"})
+    other = await signed_in(provider, username="eve")
+    assert (await opened(provider, other, EDIT, "eve")).status_code == 200
+    page = await other.get(answer.headers["location"])
+    assert page.status_code == 200
+    assert "Corner Bank" not in page.text
+
+
+@pytest.mark.parametrize("token", [{}, {"csrf": "0" * 64}, {"csrf": "x"}])
+async def test_a_form_of_somebody_else_is_not_obeyed(
+    provider: Provider, browser: Browser, token: dict[str, str]
+) -> None:
+    before = await bank(provider)
+    given = {each.name: each.value for each in browser.form("/edit").fields if each.kind != "checkbox" or each.checked}
+    del given["csrf"]
+    answer = await browser.post(EDIT, given | {"name": "Mine", "sure": "1"} | token)
+    assert answer.status_code == 403
+    assert await bank(provider) == before
+
+
+async def test_of_two_administrators_at_once_one_saves(provider: Provider, browser: Browser) -> None:
+    given = {each.name: each.value for each in browser.form("/edit").fields if each.kind != "checkbox" or each.checked}
+    for number in range(5):
+        await opened(provider, browser, EDIT)
+        hidden = {each.name: each.value for each in browser.form("/edit").fields if each.name in {"version", "once"}}
+        given = given | hidden
+
+        async def save(which: int, number: int = number, form: dict[str, str] = given) -> bool:
+            typed = {**form, "name": f"Bank {number} {which}", "sure": "1"}
+            answer = await browser.http.request("POST", EDIT, data=typed)
+            assert answer.status_code == 303
+            return bool(answer.headers["location"].startswith(f"{BANK}?"))
+
+        assert sorted(await at_once(3, save)) == [False, False, True]
