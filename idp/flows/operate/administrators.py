@@ -1,8 +1,9 @@
 """The last administrator: nobody but a shell takes the role from them, or keeps them out."""
 
 from idp.flows.idp import Idp
-from idp.flows.operate.permitting import NotPermitted
+from idp.flows.operate.permitting import NotPermitted, permit
 from idp.model import OPERATOR, Account, AssuranceLevel, Role
+from idp.policy import Act
 from idp.sentences import Sentence, sentence
 from idp.store.engine import Conn, Connection
 from idp.store.people import editing
@@ -22,6 +23,7 @@ async def keep_one(conn: Connection, idp: Idp, leaving: Account) -> None:
 
 async def keeps_on(idp: Idp, account: Account) -> str:
     """Why nobody in the console may keep this person out, as things are now; nothing where somebody may."""
+    permit(idp, Act.SEE_PEOPLE)
     if idp.policy.role_of(account.groups) is not Role.ADMIN or await _has_others(idp.db, idp, account):
         return ""
     return _last(account)
