@@ -42,7 +42,7 @@ def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
 def boxes(idp: Idp, staff: Staff, told: Said) -> Sequence[Input]:
     """A box for each group, of whoever may put people into it."""
     offered = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
-    return [again(Input(f"group-{group}", group, kind="checkbox"), told) for group in offered]
+    return [again(Input(f"group-{group}", group, kind="checkbox", ours=False), told) for group in offered]
 
 
 def groups_in(idp: Idp, form: Form) -> Sequence[str]:

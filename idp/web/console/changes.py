@@ -122,7 +122,7 @@ async def _groups(idp: Idp, who: UUID, form: Form, person: Person) -> Done:
 def _group_inputs(idp: Idp, person: Person) -> Sequence[Input]:
     there = person.account.groups
     return [
-        Input(f"group-{group}", group, "on" if group in there else "", kind="checkbox")
+        Input(f"group-{group}", group, "on" if group in there else "", kind="checkbox", ours=False)
         for group in dict.fromkeys((*idp.policy.groups, *sorted(there)))
     ]
 

@@ -87,7 +87,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing."""
+    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing, and `ours` its label."""
 
     name: str
     label: str
@@ -96,6 +96,7 @@ class Input:
     kind: str = "text"
     options: Sequence[tuple[str, str]] = ()
     required: bool = False
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
