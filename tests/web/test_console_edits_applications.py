@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +16,10 @@ from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.clients import remove_client
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client
+from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.trail import Search, audit_page
 from idp.model import Client
+from idp.web.console import client_fields
 from tests.world.api import add_operator, with_roles
 from tests.world.console import opened, signed_in
 from tests.world.parallel import at_once
@@ -46,6 +48,12 @@ async def test_the_form_that_nobody_touched_changes_nothing(provider: Provider, 
     page = await browser.submit("/edit")
     assert page.url.path == BANK
     assert await bank(provider) == before
+
+
+def test_the_form_has_every_field_that_may_change(provider: Provider) -> None:
+    shown = client_fields.fieldsets(provider.idp.policy, {})
+    names = [one.name for part in shown for one in part.inputs]
+    assert sorted(names) == sorted({each.name for each in fields(NewClient)} - {"client_id", "public"})
 
 
 async def test_what_follows_is_said_before_anything_is_saved(provider: Provider, browser: Browser) -> None:
