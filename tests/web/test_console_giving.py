@@ -12,6 +12,7 @@ import pytest
 
 from idp.errors import NotThere
 from idp.flows.operate.finding import find_user
+from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.looking import show_person
 from idp.flows.operate.trail import Search, audit_page
 from idp.model import Factor
@@ -153,6 +154,26 @@ async def test_an_invitation_that_is_sent_twice_leads_to_a_link_that_works(
     links = [re.findall(KEY, page.text)[0] for page in (first, second)]
     assert (await provider.browser().get(links[1])).status_code == 200
     assert await _of(provider, "dora", Factor.SMS) == 1
+
+
+async def test_who_goes_back_and_corrects_what_was_typed_is_obeyed(provider: Provider, browser: Browser) -> None:
+    bob = await page_of(provider, "bob")
+    form = await opened(provider, browser, f"{bob}/phone")
+    await browser.submit("/phone", phone=NEW_PHONE)
+    browser.page = form
+    page = await browser.submit("/phone", phone="+37256789034", replace="on")
+    assert "They have a phone ending 34." in text_of(page)
+    assert [one.hint for one in (await find_user(provider.idp, "bob")).authenticators] == ["ending 34"]
+    for path in ("/admin/people/add", "/admin/people/invite"):
+        form = await opened(provider, browser, path)
+        await browser.submit(path, username="carrol")
+        browser.page = form
+        assert (await browser.submit(path, username="carol")).status_code == 200
+        browser.page = form
+        twice = await browser.submit(path, username="carol", name="Carol Shaw", phone=NEW_PHONE)
+        assert twice.status_code in {409, 422}, "who is there already is not changed in silence"
+        for username in ("carol", "carrol"):
+            await remove_person(provider.idp, username)
 
 
 async def test_one_browser_is_signed_out_and_the_others_stay(provider: Provider, browser: Browser) -> None:

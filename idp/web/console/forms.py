@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
+from uuid import UUID, uuid5
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -168,11 +169,18 @@ def made(request: Request, makes: Callable[[], Mapping[str, str]] | None) -> str
 
 
 def with_made(request: Request, form: Form) -> Form:
-    """The form with what was made for it. Raises `NotAcceptable` where it was open for too long."""
+    """The form with what was made for it. Raises `NotAcceptable` where it was open for too long.
+
+    Sent again with something else in it, as after Back, it is another form: its `id` is of both.
+    """
     text = kept(request, form.get("made"))
     if text is None:
         raise NotAcceptable(sentence("This page was open for too long, so nothing was changed. Please try again"))
-    return replace(form, fields={**form.fields, **json.loads(text)})
+    found: dict[str, str] = json.loads(text)
+    if "id" in found:
+        typed = sorted((name, value) for name, value in form.fields.items() if name not in {"csrf", "made"})
+        found["id"] = str(uuid5(UUID(found["id"]), json.dumps(typed)))
+    return replace(form, fields={**form.fields, **found})
 
 
 def _picked(request: Request, one: Input) -> Input:
