@@ -1,7 +1,6 @@
 """The console's overview: its figures are those of the database, and it says what a check-up found."""
 
 import asyncio
-import html
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,11 +11,12 @@ import pytest
 from idp.flows.checks.findings import FAIL, OK, Finding, Seen
 from idp.flows.operate import checkup as checkups
 from idp.flows.operate.checkup import checkup
+from idp.flows.operate.editing import edit_person
 from idp.store.delivery import denials
 from idp.store.sql import Sql
 from idp.store.summaries import hours
 from idp.web.middleware import LIMIT
-from tests.world.console import signed_in
+from tests.world.console import signed_in, text_of
 from tests.world.provider import Browser, Provider
 
 _EVENT = Sql("INSERT INTO audit_event (at, name, fields) VALUES (:at, :name, :fields)")
@@ -114,15 +114,25 @@ async def test_where_nothing_happened_the_page_says_so(provider: Provider, brows
 async def test_what_a_checkup_found_wrong_stands_on_the_overview_and_all_of_it_on_its_page(
     provider: Provider, browser: Browser
 ) -> None:
-    page = html.unescape((await browser.get("/admin")).text)
+    page = text_of(await browser.get("/admin"))
     found = await checkup(provider.idp)
     assert found.troubles
     for one in found.findings:
         assert (one.found in page) is (one.state != OK)
-    page = html.unescape((await browser.get("/admin/doctor")).text)
+    page = text_of(await browser.get("/admin/doctor"))
     for one in found.findings:
         assert one.found in page
         assert one.advice in page
+
+
+async def test_what_a_checkup_found_is_said_in_the_language_of_who_looks(provider: Provider, browser: Browser) -> None:
+    await provider.idp.db.one(Sql("UPDATE signing_key SET created_at = created_at - interval '400 days'"))
+    provider.idp.at_hand = Seen()
+    await edit_person(provider.idp, "ada", {"locale": "et"})
+    page = text_of(await browser.get("/admin"))
+    await provider.idp.db.one(Sql("UPDATE signing_key SET created_at = created_at + interval '400 days'"))
+    assert "kehtiv võti on" in page
+    assert "käivitage `idp keys rotate`" in page
 
 
 async def test_others_are_asked_when_somebody_presses_the_button_and_at_no_other_time(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from idp.flows.checks.stored import ROTATE
 from idp.sentences import sentence
 from idp.web.console.overview import chart
 from idp.web.pages.console import (
@@ -60,7 +61,7 @@ SIGN_INS = ("Sign-ins to applications", "Sign-ins to applications, hour by hour.
 FAILS, WARNS = Cell("Fails", badge="bad", ours=True), Cell("Warning", badge="wait", ours=True)
 TROUBLES = (
     Check(FAILS, "secret keys", "3 stored values were sealed with the key 'old', which is not there", "put it back"),
-    Check(WARNS, "signing", "the current key is 200 days old", "run `idp keys rotate`"),
+    Check(WARNS, "signing", sentence("the current key is %(days)s days old", days=200), ROTATE),
 )
 OVERVIEW = Overview(
     frame=FRAME,

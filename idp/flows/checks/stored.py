@@ -17,6 +17,7 @@ from idp.flows.tokens.sealed_keys import SIGNING_KEY
 from idp.flows.tokens.sealed_keys import bound as key_bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
+from idp.sentences import sentence
 from idp.settings import Settings
 from idp.sms.phone import textable
 from idp.store import inspection, revision
@@ -31,6 +32,7 @@ PHONES = 10_000
 KEYS_OLD = timedelta(days=180)
 LATE = timedelta(minutes=1)
 OFFSET = timedelta(seconds=2)
+ROTATE = sentence("run `idp keys rotate`")
 
 
 Keys = Callable[[], KeyChain | None]
@@ -77,8 +79,8 @@ async def _groups(settings: Settings, db: Database) -> AsyncIterator[Finding]:
         known = read_policy(settings).groups
         lost = [group for group in await inspection.groups(db) if group not in known]
         if lost:
-            found = f"no row in the policy for {', '.join(lost)}: they raise no floor"
-            advice = "give IDP_POLICY the same file everywhere, or take them away with `idp user groups`"
+            found = sentence("no row in the policy for %(groups)s: they raise no floor", groups=", ".join(lost))
+            advice = sentence("give IDP_POLICY the same file everywhere, or take them away with `idp user groups`")
             yield Finding("groups", WARN, found, advice)
 
 
@@ -96,7 +98,7 @@ async def _clock(db: Database) -> Finding:
     offset = there - (before + (here.now() - before) / 2)
     if abs(offset) > OFFSET:
         found = f"this machine is {abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead'}"
-        return Finding("clock", WARN, f"{found} of the database's", "run a time service (NTP) on both")
+        return Finding("clock", WARN, f"{found} of the database's", sentence("run a time service (NTP) on both"))
     return Finding("clock", OK, "this machine and the database agree")
 
 
@@ -115,20 +117,28 @@ async def _sealed(settings: Settings, db: Database, secrets: Keys, phones: int) 
         return
     lost = {key_id: count for key_id, count in by_key.items() if key_id not in chain.ids()}
     for key_id, count in lost.items():
-        found = f"{count} stored values were sealed with the key {key_id!r}, which is not there"
-        yield Finding("secret keys", FAIL, found, "put it back into IDP_SECRET_KEYS, behind the first")
+        found = sentence(
+            "%(count)s stored values were sealed with the key %(key)s, which is not there",
+            count=count,
+            key=repr(key_id),
+        )
+        yield Finding("secret keys", FAIL, found, sentence("put it back into IDP_SECRET_KEYS, behind the first"))
     broken = await _broken(db, chain, lost)
     if broken:
-        found = f"{broken} of the stored values looked at do not open"
-        yield Finding("secret keys", FAIL, found, "a key has another value than before, or rows were changed")
+        found = sentence("%(count)s of the stored values looked at do not open", count=broken)
+        advice = sentence("a key has another value than before, or rows were changed")
+        yield Finding("secret keys", FAIL, found, advice)
     elif not lost:
         used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items()) or "nothing sealed yet"
         yield Finding("secret keys", OK, f"all open: {used}")
     sample = await inspection.sealed_sample(db, limit=phones)
     unknown = await asyncio.to_thread(_unknown_numbers, sample, chain)
     if unknown:
-        found = f"{unknown} of the stored phones are no mobile numbers by today's numbering plans"
-        yield Finding("phones", WARN, found, "no code reaches them: ask these people for another (`idp user phone`)")
+        found = sentence(
+            "%(count)s of the stored phones are no mobile numbers by today's numbering plans", count=unknown
+        )
+        advice = sentence("no code reaches them: ask these people for another (`idp user phone`)")
+        yield Finding("phones", WARN, found, advice)
 
 
 def _unknown_numbers(sample: Sequence[tuple[UUID, UUID, str, bytes]], chain: KeyChain) -> int:
@@ -168,11 +178,12 @@ async def _signing_keys(db: Database) -> Finding:
         return Finding("signing", WARN, "no keys yet", "`idp serve` makes them")
     missing = [alg for alg in ALGORITHMS if alg not in {key.alg for key in current}]
     if missing:
-        return Finding("signing", FAIL, f"no current key for {' and '.join(missing)}", "run `idp keys rotate`")
+        found = sentence("no current key for %(algorithms)s", algorithms=" and ".join(missing))
+        return Finding("signing", FAIL, found, ROTATE)
     _, now = await inspection.about(db)
     age = max(now - key.created_at for key in current)
     if age > KEYS_OLD:
-        return Finding("signing", WARN, f"the current key is {age.days} days old", "run `idp keys rotate`")
+        return Finding("signing", WARN, sentence("the current key is %(days)s days old", days=age.days), ROTATE)
     return Finding("signing", OK, f"{len(stored)} keys, the oldest current one {age.days} days old")
 
 
@@ -198,13 +209,18 @@ async def _outbox(db: Database) -> AsyncIterator[Finding]:
     if oldest is not None:
         found += f", the oldest for {max(0.0, (now - oldest).total_seconds()):.0f} s"
     if oldest is not None and now - oldest > LATE:
-        yield Finding("outbox", WARN, found, "is `idp serve` running, and does `idp sms test` work?")
+        advice = sentence("is `idp serve` running, and does `idp sms test` work?")
+        yield Finding("outbox", WARN, found, advice)
     else:
         yield Finding("outbox", OK, found)
     for one in await breakers.states(db, now=now):
         if one.state != "closed":
-            where = "" if one.region == breakers.EVERYWHERE else f" in {one.region}"
-            found = f"{one.gateway} fails{where}, and is left alone for now ({one.state})"
-            yield Finding(
-                "gateway", WARN, found, "the log of `idp serve` says why; `idp sms test --gateway …` tries it"
-            )
+            told = {"gateway": one.gateway, "state": one.state}
+            if one.region == breakers.EVERYWHERE:
+                found = sentence("%(gateway)s fails, and is left alone for now (%(state)s)", **told)
+            else:
+                found = sentence(
+                    "%(gateway)s fails in %(region)s, and is left alone for now (%(state)s)", region=one.region, **told
+                )
+            advice = sentence("the log of `idp serve` says why; `idp sms test --gateway …` tries it")
+            yield Finding("gateway", WARN, found, advice)
