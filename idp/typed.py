@@ -1,11 +1,18 @@
 """What keyboards, contact lists and other pages put into names, numbers and codes, read by its meaning. Pure."""
 
+import re
 import unicodedata
 
 # U+30FC is what a Japanese keyboard has where others have a hyphen.
 _HYPHENS = frozenset("\u2043\u2212\u02d7\u30fc\uff70")
 LONGEST_USERNAME = 64
 _WIDE, _WIDE_END, _WIDE_OFFSET = "\uff01", "\uff5e", 0xFEE0
+# What a font leaves out or shows as a blank, though it is printable: letters with nothing to see, and what chooses the
+# shape of the sign before it, where that is no symbol of two colours.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]"
+    r"|(?<![^\w\s\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+)
 
 
 def plain(text: str) -> str:
@@ -27,10 +34,18 @@ def fold(username: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
 
 
+def visible(name: str) -> bool:
+    """Whether all of a name is seen, so that it does not look like another: what is unique must be told from the rest.
+
+    PRECIS refuses the same in usernames (RFC 8264 9.13).
+    """
+    return name.isprintable() and not _UNSEEN.search(name)
+
+
 def username_of(typed: str) -> str | None:
-    """A username as it is stored, or None for what cannot be one: empty, too long, with blanks or controls."""
+    """A username as it is stored, or None for what cannot be one: empty, too long, with blanks or what is not seen."""
     name = fold(typed)
-    fits = 0 < len(name) <= LONGEST_USERNAME and name.isprintable()
+    fits = 0 < len(name) <= LONGEST_USERNAME and visible(name)
     return name if fits and not any(character.isspace() for character in name) else None
 
 

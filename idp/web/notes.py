@@ -26,6 +26,7 @@ from idp.web.pages import Problem
 
 NOTE = "note"
 ANYTHING = "*"  # what is said on whatever page is asked now
+_KEPT = "kept"  # what a form brings back: nothing that a page says
 ROOM = 600  # characters: the longest note with nothing typed, and a common name
 LIFE = timedelta(minutes=10)
 _PURPOSE = "note"
@@ -88,13 +89,14 @@ def note_of(request: Request, *, about: str = "", path: str | None = None) -> No
 
 def keep(request: Request, path: str, value: str) -> str:
     """A value that a form at `path` brings back, sealed as a note is: nobody reads or makes it but us."""
-    return _seal(idp_of(request), _place(request, path), Note(typed=value))
+    return _seal(idp_of(request), _place(request, path), Note(about=_KEPT, typed=value))
 
 
 def kept(request: Request, text: str) -> str | None:
     """What `keep` sealed for the form that this is, in this browser and not long ago."""
     idp = idp_of(request)
-    return _open(idp, _place(request, request.url.path), text, now=idp.clock.now()).typed
+    note = _open(idp, _place(request, request.url.path), text, now=idp.clock.now())
+    return note.typed if note.about == _KEPT else None
 
 
 def extra_of(note: Note, *, now: datetime) -> Extra:

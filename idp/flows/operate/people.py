@@ -27,7 +27,7 @@ from idp.sms import phone as phones
 from idp.sms.phone import Phone, Unusable
 from idp.store import audits
 from idp.store.people import accounts
-from idp.typed import LONGEST_USERNAME, fold
+from idp.typed import LONGEST_USERNAME, fold, visible
 
 T = TypeVar("T")
 LONGEST_NAME = 200
@@ -75,7 +75,7 @@ def parse_username(text: str) -> str:
     name = fold(text)
     if not 0 < len(name) <= LONGEST_USERNAME:
         raise NotAcceptable(sentence("A username has 1 to %(longest)s characters.", longest=LONGEST_USERNAME))
-    if not name.isprintable() or any(character.isspace() for character in name):
+    if not visible(name) or any(character.isspace() for character in name):
         raise NotAcceptable(sentence("A username has no spaces and no control characters."))
     return name
 

@@ -16,6 +16,7 @@ from idp.oidc.grants import GrantType
 from idp.oidc.keys import ALGORITHMS
 from idp.policy import Policy
 from idp.sentences import mark, sentence
+from idp.typed import visible
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 LONGEST_NAME = 80
@@ -131,7 +132,7 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
 
 def _name(given: str, wrong: Wrong) -> str:
     name = " ".join(given.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+    if not name or len(name) > LONGEST_NAME or not visible(name):
         wrong(sentence("The name of a client has 1 to %(longest)s printable characters.", longest=LONGEST_NAME))
     return name
 
