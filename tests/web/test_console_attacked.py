@@ -1,6 +1,7 @@
 """Holes that attacks on the console found, and that were mended: none of them opens again."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -8,13 +9,20 @@ import pytest
 
 from idp.flows.operate.finding import ClientId, find_client
 from idp.typed import username_of
+from tests.world.api import add_operator
 from tests.world.console import opened, page_of, signed_in
-from tests.world.provider import Provider
+from tests.world.provider import PASSWORD, Provider
 
+NEW, SECRETS = "/admin/applications/-new", "applications/bank/secret"
 SECRET = '<p class="secret"><code>(.*?)</code>'
-CHOSEN = {"id": "", "secret": "chosen", "codes": "1 2 3", "seed": "00", "password": "Chosen-by-me-1234"}
-MAKING = ("people/add", "people/invite", "bob/app", "bob/phone", "bob/codes", "bob/password", "applications/bank/secret")
+CHOSEN: dict[str, Any] = {"id": "", "secret": "chosen", "codes": "1 2 3", "seed": "00", "password": "Chosen-by-me-1234"}
+MAKING = ("people/add", "people/invite", *(f"bob/{each}" for each in ("app", "phone", "codes", "password")), SECRETS)
 LOOKS_THE_SAME = ("\u034f", "\u115f", "\u2800", "\u3164", "\ufe0f", "\uffa0", "\U000e0100")
+
+
+def secret_on(page: httpx.Response) -> str:
+    (secret,) = re.findall(SECRET, page.text)
+    return str(secret)
 
 
 def note_of(page: httpx.Response) -> str:
@@ -29,7 +37,7 @@ async def test_what_a_page_was_told_is_not_taken_for_what_a_form_made(provider: 
     address = f"/admin/{path}".replace("/admin/bob", await page_of(provider, "bob"))
     assert (await opened(provider, browser, address)).status_code == 200
     before = await find_client(provider.idp, ClientId("bank"))
-    typed = {"username": "carol", "phone": "+37256789012"}
+    typed: dict[str, Any] = {"username": "carol", "phone": "+37256789012"}
     told = await browser.submit(address, made="", **typed)
     page = await browser.submit(address, **typed, **CHOSEN | {"made": note_of(told)})
     assert page.status_code == 422
@@ -46,7 +54,7 @@ async def test_nobody_and_nothing_is_named_so_that_it_looks_like_another(provide
         page = await browser.submit("/add", username=name)
         assert page.status_code == 422, name
         assert username_of(name) is None, "nor by who comes by themselves"
-    await opened(provider, browser, "/admin/applications/-new?kind=web")
+    await opened(provider, browser, f"{NEW}?kind=web")
     page = await browser.submit("/-new", name=f"Acme Bank{unseen}", redirect_uris="https://shop.example/cb")
     assert page.status_code == 422
     assert 'href="#name"' in page.text
@@ -54,9 +62,47 @@ async def test_nobody_and_nothing_is_named_so_that_it_looks_like_another(provide
 
 async def test_a_symbol_may_be_in_two_colours(provider: Provider) -> None:
     browser = await signed_in(provider)
-    await opened(provider, browser, "/admin/applications/-new?kind=web")
+    await opened(provider, browser, f"{NEW}?kind=web")
     page = await browser.submit("/-new", name="\u2764\ufe0f Club", redirect_uris="https://club.example/cb")
     assert (page.status_code, "The application is registered." in page.text) == (200, True)
-    page = await opened(provider, browser, "/admin/applications/-new?kind=web")
+    page = await opened(provider, browser, f"{NEW}?kind=web")
     page = await browser.submit("/-new", name="\u2764\ufe0f\ufe0f Club", redirect_uris="https://club.example/cb")
     assert page.status_code == 422
+
+
+async def test_a_form_filled_in_again_for_another_application_makes_another_secret(provider: Provider) -> None:
+    """Who went back and registered the next one gave it the secret of the first, which others knew by then."""
+    browser = await signed_in(provider)
+    form = await opened(provider, browser, f"{NEW}?kind=web")
+    secrets, places = set(), set()
+    for name, client_id in (("A", "a"), ("B", "b"), ("C", ""), ("D", "")):
+        for _ in range(2):
+            browser.page = form
+            page = await browser.submit("/-new", name=name, client_id=client_id, redirect_uris="https://a.example/cb")
+            assert page.status_code == 200, page.text
+            secrets |= {secret_on(page)}
+            places |= {page.url.path}
+    assert (len(secrets), len(places)) == (4, 4)
+
+
+async def test_what_one_administrator_was_shown_is_in_no_history_of_the_next_one(provider: Provider) -> None:
+    browser = await signed_in(provider)
+    await add_operator(provider, "eve", "admins")
+    form = await opened(provider, browser, f"{NEW}?kind=web")
+    typed: dict[str, Any] = {"name": "A", "client_id": "a", "redirect_uris": "https://a.example/cb"}
+    page = await browser.submit("/-new", **typed)
+    secret, address = secret_on(page), str(page.url)
+    assert secret in (await browser.get(address)).text
+    await browser.submit("/sign-out")
+    await browser.get(address)
+    await browser.submit("/password", username="eve", password=PASSWORD)
+    page = await browser.submit("/totp", code=provider.totp("eve"))
+    assert (page.status_code, page.url.path) == (200, "/admin/applications/a")
+    assert secret not in page.text
+    assert secret not in (await browser.get(address)).text
+    page = await opened(provider, browser, f"{NEW}?kind=web", "eve")
+    word = re.findall('name="once" value="(.*?)"', form.text)[0]
+    for once in (word, ""):
+        browser.page = page
+        answer = await browser.submit("/-new", **typed, once=once)
+        assert (answer.status_code, secret in answer.text) == (409, False)

@@ -45,9 +45,13 @@ _OUTDATED = 409
 _SAVED = mark("What you changed is saved.")
 
 
-def secrets_of(request: Request, once: str) -> list[str]:
-    """The secret of a form, under every key, the one in use first: sent twice, it is the same one (decision 0010)."""
-    return idp_of(request).secrets.successors(f"{visitor(request).session_id}{once}", purpose="client_secret")
+def secrets_of(request: Request, client_id: str, once: str) -> list[str]:
+    """The secret that a form gives this client, under every key, the one in use first.
+
+    Sent twice, it is the same one (decision 0010); filled in anew for another client, it is another.
+    """
+    token = f"{visitor(request).session_id} {client_id} {once}"
+    return idp_of(request).secrets.successors(token, purpose="client_secret")
 
 
 def inputs_of(fieldsets: Sequence[Fieldset]) -> Sequence[Input]:
@@ -166,7 +170,7 @@ async def _edit(request: Request, changes: Mapping[str, Any], draft: _Draft, *, 
         changes,
         expected=draft.version,
         dry_run=dry_run,
-        secret=secrets_of(request, draft.once)[0],
+        secret=secrets_of(request, _which(request), draft.once)[0],
     )
 
 
@@ -228,7 +232,7 @@ def _typed(idp: Idp, form: Form, client: Client | None = None) -> Sequence[Field
 
 def _saved(request: Request, client: Client, draft: _Draft) -> Response:
     """It is like that already: by the first of two presses, whose secret is shown by the second, too."""
-    ours = secrets_of(request, draft.once)
+    ours = secrets_of(request, client.id, draft.once)
     once = next((each for each in ours if client.secret_hash == digest(each)), None)
     return done(request, f"{CLIENTS_PATH}/{client.id}", _SAVED, once=once)
 

@@ -193,9 +193,9 @@ async def make(request: Request) -> Response:
     if kind is None:
         return _kinds(request, staff)
     once = form.get("once") or random_token()
-    secrets = secrets_of(request, once)
     try:
         new = _described(kind, values_in(_typed(request, kind, form)), once)
+        secrets = secrets_of(request, new.client_id or "", once)
         try:
             made = await add_client(idp_of(request), new, secret=secrets[0])
             client, secret = made.client, made.secret
@@ -214,8 +214,8 @@ def _described(kind: Kind, values: Mapping[str, str], once: str) -> NewClient:
     wanted = client_fields.read(values)
     if wanted.get("auth_method") != AuthMethod.PRIVATE_KEY_JWT:
         wanted.pop("jwks", None)
-    # Sent twice, it is the same one.
-    wanted["client_id"] = wanted["client_id"] or digest(once).hex()[:24]
+    # Sent twice, it is the same one; by who went back and named another, another.
+    wanted["client_id"] = wanted["client_id"] or digest(f"{once} {wanted['name']}").hex()[:24]
     return replace(kind.preset, **wanted)
 
 
