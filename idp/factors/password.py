@@ -45,9 +45,12 @@ class Password:
     text: str = field(repr=False)
 
 
-def temporary() -> str:
-    """A password to hand over, 80 random bits that can be read aloud: `7k3f-9qzm-4r2t-xw8h`."""
-    letters = "".join(_HANDED_OVER[byte & 31] for byte in random_bytes(16))
+def temporary(drawn: bytes | None = None) -> str:
+    """A password to hand over, 80 random bits that can be read aloud: `7k3f-9qzm-4r2t-xw8h`.
+
+    The same for the same sixteen bytes, where some were `drawn` before.
+    """
+    letters = "".join(_HANDED_OVER[byte & 31] for byte in drawn or random_bytes(16))
     return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
 
 

@@ -106,3 +106,17 @@ async def test_what_one_administrator_was_shown_is_in_no_history_of_the_next_one
         browser.page = page
         answer = await browser.submit("/-new", **typed, once=once)
         assert (answer.status_code, secret in answer.text) == (409, False)
+
+
+async def test_a_form_filled_in_again_for_somebody_else_makes_another_password(provider: Provider) -> None:
+    """Who went back and added the next one gave them the password of the first, who could sign in before them."""
+    browser = await signed_in(provider)
+    form = await opened(provider, browser, "/admin/people/add")
+    passwords = set()
+    for name in ("carol", "dave"):
+        for _ in range(2):
+            browser.page = form
+            page = await browser.submit("/add", username=name)
+            assert page.status_code == 200, page.text
+            passwords |= {secret_on(page)}
+    assert len(passwords) == 2

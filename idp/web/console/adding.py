@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.catalogue import languages, mark
+from idp.crypto import digest, random_token
 from idp.errors import IdpError
 from idp.factors import password as passwords
 from idp.flows.idp import Idp
@@ -51,7 +52,12 @@ def groups_in(idp: Idp, form: Form) -> Sequence[str]:
 
 
 def _made() -> Mapping[str, str]:
-    return {"id": str(uuid4()), "password": passwords.temporary()}
+    return {"id": str(uuid4()), "drawn": random_token()}
+
+
+def _password_of(filled: Form) -> str:
+    """That of this form, as it was filled in: somebody else who is added with it has another."""
+    return passwords.temporary(digest(f"{filled.get('drawn')} {filled.get('id')}")[:16])
 
 
 async def ask(request: Request) -> Response:
@@ -93,10 +99,11 @@ async def make(request: Request) -> Response:
     phone = form.get("phone").strip() or None
     try:
         filled = with_made(request, form)
+        password = _password_of(filled)
         person = await add_user(
             idp,
             username=filled.get("username"),
-            password=filled.get("password"),
+            password=password,
             phone=phone,
             name=filled.get("name").strip() or None,
             email=filled.get("email").strip() or None,
@@ -112,5 +119,5 @@ async def make(request: Request) -> Response:
     follows = [] if warning is None else [warning]
     if not person.authenticators and not person.by_mail:
         follows.append(sentence("They cannot sign in before they are given an app or a phone."))
-    done = Done(mark("They are added. This is their password."), filled.get("password"), follows=tuple(follows))
+    done = Done(mark("They are added. This is their password."), password, follows=tuple(follows))
     return finished(request, f"{PEOPLE_PATH}/{person.account.id}", done)
