@@ -16,8 +16,9 @@ from idp.crypto import equal, mac
 from idp.errors import OAuthError
 from idp.flows.idp import Idp, Visitor, is_ours
 from idp.oidc.strictjson import storable
+from idp.web import uploads
 from idp.web.address import address
-from idp.web.uploads import Parts, boundary, read
+from idp.web.uploads import Parts
 
 MAX_BODY = 64 * 1024
 MAX_UPLOAD = 1024 * 1024  # more than any file that we take, so that the page can say what is too large
@@ -176,11 +177,11 @@ async def pairs(request: Request) -> list[tuple[str, str]]:
 
 async def parts(request: Request) -> Parts:
     """The fields and files of a posted form that may have some. Raises `TooLarge` or `Unreadable`."""
-    between = boundary(request.headers.get("content-type", ""))
-    if between is None:
+    kind = request.headers.get("content-type", "")
+    if not uploads.has_files(kind):
         return Parts(await pairs(request))
-    found = read(await body(request, most=MAX_UPLOAD), between)
-    if found is None or len(found.fields) > MAX_FIELDS:
+    found = uploads.read(await body(request, most=MAX_UPLOAD), kind)
+    if found is None:
         raise Unreadable("The body is no form as browsers send it.")
     return found
 

@@ -1,15 +1,11 @@
-"""A form with a file, as browsers post it: multipart/form-data, read whole and strictly. Pure.
+"""A form with files, as browsers post it: multipart/form-data (RFC 7578), from a body that was received whole. Pure."""
 
-RFC 7578 with what HTML sends of it: each part is named, and nothing stands before the first or behind the last.
-"""
-
-import re
 from dataclasses import dataclass, field
 
-_MOST_PARTS = 20
-_TYPE = re.compile(r'multipart/form-data; *boundary=("?)([0-9A-Za-z\'()+_,./:=?-]{1,70})\1', re.IGNORECASE)
-# HTML: of a name it quotes " as %22, CR as %0D and LF as %0A, and escapes nothing else
-_NAMED = re.compile(rb'content-disposition: *form-data; *name="([^"\r\n]*)"(; *filename="([^"\r\n]*)")?', re.IGNORECASE)
+from python_multipart import create_form_parser
+from python_multipart.multipart import Field, File
+
+_MOST_FIELDS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +16,36 @@ class Parts:
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def boundary(content_type: str) -> bytes | None:
-    """What stands between the parts of a body of this type; None if it is another type."""
-    match = _TYPE.fullmatch(content_type.strip())
-    return None if match is None else match[2].encode()
+def has_files(content_type: str) -> bool:
+    """Whether a body of this type may have files."""
+    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-def read(body: bytes, between: bytes) -> Parts | None:
-    """The parts of a body; None if it is none that a browser sends."""
-    # RFC 2046 5.1.1: the line break before a delimiter is part of it
-    pieces = (b"\r\n" + body).split(b"\r\n--" + between)
-    if len(pieces) < 2 or pieces[0] or pieces[-1] not in {b"--", b"--\r\n"} or len(pieces) > _MOST_PARTS + 2:
-        return None
+def read(body: bytes, content_type: str) -> Parts | None:
+    """The parts of a body of this type, small enough to be held in memory; None for one that is no form in UTF-8."""
     found = Parts()
-    for piece in pieces[1:-1]:
-        head, blank, content = piece.partition(b"\r\n\r\n")
-        lines = head.split(b"\r\n")
-        named = [match for match in map(_NAMED.fullmatch, lines) if match is not None]
-        if not blank or lines[0] or len(named) != 1:
-            return None
-        try:
-            name = named[0][1].decode()
-            if named[0][2] is None:
-                found.fields.append((name, content.decode()))
-                continue
-        except UnicodeDecodeError:
-            return None
+
+    def field_came(each: Field) -> None:
+        found.fields.append((_text(each.field_name), _text(each.value)))
+        if len(found.fields) > _MOST_FIELDS:
+            raise ValueError
+
+    def file_came(each: File) -> None:
+        name = _text(each.field_name)
         if name in found.files:
-            return None
-        found.files[name] = content
+            raise ValueError
+        each.file_object.seek(0)
+        found.files[name] = each.file_object.read()
+
+    headers = {"Content-Type": content_type.encode()}
+    try:
+        parser = create_form_parser(headers, field_came, file_came)
+        parser.write(body)
+        parser.finalize()
+    except ValueError:  # of the parser, too
+        return None
     return found
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode()

@@ -18,6 +18,7 @@ from idp.store import audits
 from idp.store.delivery import looking, messages
 from idp.store.delivery.looking import Block, Hour, Paused, Tries
 from idp.store.delivery.messages import Logged
+from idp.typed import fold
 
 STATES = ("waiting", "sent", "failed", "expired", "denied")
 
@@ -31,9 +32,18 @@ class DeliveryPage:
 
 
 async def deliveries_page(
-    idp: Idp, *, state: str | None = None, after: UUID | None = None, limit: int = 100, back: timedelta = LOOK_BACK
+    idp: Idp,
+    *,
+    username: str | None = None,
+    state: str | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+    back: timedelta = LOOK_BACK,
 ) -> DeliveryPage:
-    """What was to be sent to anybody in the time `back`. Raises `NotAcceptable` for a state that there is not."""
+    """What was to be sent in the time `back`, to anybody or to who has this `username`.
+
+    Raises `NotAcceptable` for a state that there is not.
+    """
     permit(idp, Act.SEE_SENDING)
     if state is not None and state not in STATES:
         raise NotAcceptable(
@@ -41,8 +51,8 @@ async def deliveries_page(
                 "%(state)s is no state of a message: there are %(states)s.", state=repr(state), states=", ".join(STATES)
             )
         )
-    since = idp.clock.now() - back
-    found = await looking.page(idp.db, since=since, state=state, after=after, limit=limit)
+    since, name = idp.clock.now() - back, None if username is None else fold(username)
+    found = await looking.page(idp.db, since=since, username=name, state=state, after=after, limit=limit)
     shown = dict.fromkeys(line.message.id for line in found)
     last = list(shown)[-1] if len(shown) == limit else None
     return DeliveryPage([(masked_address(idp, line), line) for line in found], last)

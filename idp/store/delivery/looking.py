@@ -14,6 +14,7 @@ WITH latest AS (
     SELECT * FROM message
     -- A message expires after it is made, and by that there is an index.
     WHERE expires_at > :since AND created_at > :since AND (:state::text IS NULL OR state = :state)
+      AND (:username::text IS NULL OR account_id = (SELECT id FROM account WHERE username = :username))
       AND (:after::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM message WHERE id = :after))
     ORDER BY created_at DESC, id DESC
     LIMIT :limit
@@ -24,9 +25,15 @@ LEFT JOIN message_attempt t ON t.message_id = m.id
 ORDER BY m.created_at DESC, m.id DESC, t.started_at DESC""")
 
 
-async def page(conn: Conn, *, since: datetime, state: str | None, after: UUID | None, limit: int) -> Sequence[Logged]:
-    """Messages made since then and in this state, newest first, from `after` that one on; one line for each try."""
-    return [read_logged(row) for row in await conn.all(_PAGE, since=since, state=state, after=after, limit=limit)]
+async def page(
+    conn: Conn, *, since: datetime, username: str | None, state: str | None, after: UUID | None, limit: int
+) -> Sequence[Logged]:
+    """Messages made since then, to this person and in this state, newest first, from `after` that one on.
+
+    One line for each try.
+    """
+    rows = await conn.all(_PAGE, since=since, username=username, state=state, after=after, limit=limit)
+    return [read_logged(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

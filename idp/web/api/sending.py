@@ -55,6 +55,7 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
 class DeliverySearch(Paged, frozen=True, kw_only=True):
     """Which messages."""
 
+    person: Annotated[str, msgspec.Meta(max_length=200, description="The username.")] | None = None
     state: Annotated[str, msgspec.Meta(max_length=20, description=f"One of {', '.join(STATES)}.")] | None = None
 
 
@@ -162,7 +163,7 @@ async def _deliveries(asked: Asked) -> Done:
         after = None if query.after is None else UUID(query.after)
     except ValueError:
         raise invalid("There is no such place to go on from: begin again at the first page.") from None
-    page = await deliveries_page(asked.idp, state=query.state, after=after, limit=query.limit)
+    page = await deliveries_page(asked.idp, username=query.person, state=query.state, after=after, limit=query.limit)
     lines = [delivery(to, one) for to, one in page.lines]
     return Done(Deliveries(messages=lines, next=None if page.after is None else str(page.after)))
 

@@ -20,7 +20,7 @@ from idp.web.activity import device
 from idp.web.console import tables
 from idp.web.console.door import come_in, frame, missing, said, show
 from idp.web.console.recoveries import asked_to_recover, waits_for
-from idp.web.console.words import EVENTS, FACTORS, LINKS, named
+from idp.web.console.words import EVENTS, FACTORS, LINKS, MESSAGES, STATES, named
 from idp.web.door import idp_of, query
 from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Section
 from idp.web.rooms import url
@@ -247,9 +247,15 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
     )
     messages = Section(
         mark("Messages"),
-        columns=(mark("When"), mark("To"), mark("State"), mark("Sent by")),
+        columns=(mark("When"), mark("What"), mark("To"), mark("State"), mark("Sent by")),
         rows=[
-            (Cell(at=one.message.created_at), Cell(to), Cell(one.state), Cell(one.gateway or ""))
+            (
+                Cell(at=one.message.created_at),
+                Cell(MESSAGES.get(one.message.kind, one.message.kind), ours=True),
+                Cell(to),
+                Cell(STATES.get(one.state, one.state), ours=True),
+                Cell(one.gateway or ""),
+            )
             for to, one in found.messages
         ],
     )

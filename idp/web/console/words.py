@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from idp.catalogue import mark
 from idp.flows.operate.vouching import GIVEN
-from idp.model import Authenticator, Factor
+from idp.model import Authenticator, Factor, Notice
 from idp.model.links import LinkFor
 from idp.sentences import listed, sentence
+from idp.sms import Delivery, Outcome
 
 EVENTS: Mapping[str, str] = {
     "factor.verified": mark("A proof was accepted"),
@@ -123,6 +124,47 @@ LINKS: Mapping[LinkFor, str] = {
     LinkFor.REGISTER: mark("Link that makes the account"),
     LinkFor.RECOVER: mark("A recovery waits"),
 }
+# What a message says; where it is; what became of a try, by the provider's answer or its receipt.
+MESSAGES: Mapping[str, str] = {
+    "code": mark("A code"),
+    **{link.value: said for link, said in LINKS.items()},
+    Notice.TOTP_ADDED: mark("An authenticator app was added"),
+    Notice.PASSKEY_ADDED: mark("A passkey was added"),
+    Notice.PASSKEY_BEHIND: mark("A passkey may be there twice"),
+    Notice.PHONE_ADDED: mark("A phone was added"),
+    Notice.PHONE_CHANGED: mark("The phone was changed"),
+    Notice.EMAIL_CHANGED: mark("The email address was changed"),
+    Notice.RECOVERY_ADDED: mark("Recovery codes were made"),
+    Notice.AUTHENTICATOR_REMOVED: mark("An authenticator was removed"),
+    Notice.RECOVERY_USED: mark("A recovery code was used"),
+    Notice.PASSWORD_CHANGED: mark("The password was changed"),
+    Notice.CODES_WRONG: mark("Many codes were wrong"),
+    Notice.NEW_BROWSER: mark("Somebody signed in with another browser"),
+    Notice.FROZEN: mark("The account was frozen"),
+    Notice.RECOVERED: mark("The account was recovered"),
+    Notice.APPROVAL_REFUSED: mark("Details were refused"),
+}
+STATES: Mapping[str, str] = {
+    "waiting": mark("Waiting"),
+    "sent": mark("Sent"),
+    "failed": mark("Failed"),
+    "expired": mark("Expired"),
+    "denied": mark("Denied"),
+}
+RESULTS: Mapping[str, str] = {
+    Outcome.ACCEPTED: mark("Taken by the provider"),
+    Outcome.NOT_SENT: mark("The provider was not reached"),
+    Outcome.AMBIGUOUS: mark("Perhaps sent"),
+    Outcome.REJECTED: mark("Rejected by the provider"),
+    Outcome.MISCONFIGURED: mark("The gateway is set up wrongly"),
+    Delivery.QUEUED: mark("Waits at the provider"),
+    Delivery.SENT: mark("On its way"),
+    Delivery.DELIVERED: mark("Arrived"),
+    Delivery.UNDELIVERED: mark("Did not arrive"),
+    Delivery.EXPIRED: mark("Did not arrive in time"),
+    Delivery.UNKNOWN: mark("Nothing is known of it"),
+}
+
 _OURS = frozenset({"Phone", "Recovery codes"})  # what we call one that nobody named
 
 
