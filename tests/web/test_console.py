@@ -15,9 +15,12 @@ from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.keys import list_keys
 from idp.flows.operate.policies import policy_text
-from idp.model import AssuranceLevel, Role
+from idp.flows.operate.sending import STATES
+from idp.model import AssuranceLevel, Notice, Role
+from idp.model.links import LinkFor
+from idp.sms import Delivery, Outcome
 from idp.store.sql import Sql
-from idp.web.console import tables
+from idp.web.console import tables, words
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider
 
 ROLES = {"admins": Role.ADMIN, "desk": Role.HELPDESK, "audit": Role.AUDITOR}
@@ -258,6 +261,29 @@ async def test_messages_come_as_a_file(provider: Provider) -> None:
     assert head == '"at","person","to","kind","state","gateway","result"'
     assert len(rows) == (await browser.get("/admin/messages")).text.count("<tr><td") > 0
     assert all(number not in row for row in rows for number in (ALICE_PHONE, BOB_PHONE))
+
+
+async def test_messages_are_searched_by_person_and_state_and_so_is_their_file(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser, "/admin/messages")
+    await provider.half_way(provider.browser(), "bob")
+    await provider.deliver()
+    for typed, found in (("BOB ", {"bob"}), ("Sent", {"bob"}), ("denied", set()), ("alice", set()), ("nobody", set())):
+        page = await browser.get(f"/admin/messages?{urlencode({'q': typed})}")
+        assert set(re.findall(r'people/[0-9a-f-]{36}"><bdi>(\w+)', page.text)) == found, typed
+        _, *rows = (await browser.get(f"/admin/messages.csv?{urlencode({'q': typed})}")).text.splitlines()
+        assert {row.split('","')[1] for row in rows} == found, typed
+    page = await browser.get("/admin/messages?q=bob")
+    assert "A code" in page.text
+    assert "Taken by the provider" in page.text
+    assert ">sent<" not in page.text
+
+
+def test_every_message_its_state_and_its_result_have_words() -> None:
+    assert {"code", *Notice, *LinkFor} <= words.MESSAGES.keys()
+    assert words.STATES.keys() == set(STATES)
+    assert {*Outcome, *Delivery} <= words.RESULTS.keys()
 
 
 async def test_a_gateway_that_is_left_alone_is_said(provider: Provider) -> None:
