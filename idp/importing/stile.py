@@ -51,6 +51,9 @@ def _check(first: bytes, lines: Iterator[tuple[int, bytes]], way: envelope.Envel
             seen.take(line)
     if "end" not in last:
         raise Unreadable(f"The export is cut off: it ends at line {number}, and its last line is not there.")
+    if last.members.keys() - {"end", "mac"}:
+        # Nothing vouches for this line itself: who comes in it would come from anybody.
+        raise Unreadable(f"The last line of the export, line {number}, holds more than counts.")
     end = last.object("end")
     if (end.whole("people"), end.whole("clients")) != (people, clients):
         raise Unreadable("The export is not whole: its last line does not count what is in it.")

@@ -280,6 +280,23 @@ async def test_nothing_is_moved_added_taken_away_or_unsealed_unnoticed(full: Pro
             stile.read(text(found), passphrase=PASSPHRASE, now=full.clock.now())
 
 
+@pytest.mark.parametrize("secrets", [Secrets.CLEAR, Secrets.SEALED])
+@pytest.mark.parametrize("what", ["person", "client", "name"])
+async def test_the_last_line_vouches_and_brings_nobody(full: Provider, secrets: Secrets, what: str) -> None:
+    """It is the one line for which nothing vouches: whoever came in it would be anybody's."""
+    found, passphrase = await lines(full, secrets), PASSPHRASE if secrets is Secrets.SEALED else None
+    brought: dict[str, Any] = {
+        "person": {"id": str(UUID(int=7)), "username": "mallory", "groups": ["treasury"], "email_verified": True},
+        "client": next(line for line in found if "client" in line)["client"] | {"id": "mallory", "name": "Mallory"},
+        "name": "mallory",
+    }
+    end = found[-1]["end"]
+    counts = end | {"people": end["people"] + (what == "person"), "clients": end["clients"] + (what == "client")}
+    with pytest.raises(Unreadable, match="more than counts"):
+        await bring_back(full, text([*found[:-1], found[-1] | {"end": counts, what: brought[what]}]), passphrase)
+    assert await full.rows(Sql("SELECT id FROM account")) == []
+
+
 async def test_an_export_that_is_not_whole_is_refused(full: Provider) -> None:
     found = await lines(full)
     for cut in (found[:-1], [*found[:3], found[-1]], found[1:], [found[0] | {"version": 3}, *found[1:]], []):
