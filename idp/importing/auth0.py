@@ -17,7 +17,7 @@ _OTHERS = {
     "app_metadata": "nothing of it is a group or a standard claim: --group knows no groups of Auth0",
     "user_metadata": "it is no standard claim",
 }
-_Key = tuple[str, str | None]  # the id, or else the username
+_Key = tuple[str, int]  # the id; where there is none, nobody else has this place in the file
 _SUBJECT = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
 
 
@@ -25,8 +25,9 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     """Everybody in the file. Raises `Unreadable`."""
     people: dict[_Key, Person] = {}
     lost: dict[_Key, list[Left]] = {}
-    for entry in read_list(content, inside="users"):
-        key, person, left = _person(entry, phone_attribute or "phone_number")
+    for place, entry in enumerate(read_list(content, inside="users"), 1):
+        given, person, left = _person(entry, phone_attribute or "phone_number")
+        key = (given, 0 if given else place)
         before = people.get(key)
         people[key] = person if before is None else _merged(before, person)
         lost.setdefault(key, []).extend(left)
@@ -36,7 +37,7 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
         yield person
 
 
-def _person(entry: Object, phone_attribute: str) -> tuple[_Key, Person, list[Left]]:
+def _person(entry: Object, phone_attribute: str) -> tuple[str, Person, list[Left]]:
     hidden = entry.object("_id").text("$oid")
     given = entry.text("alt_id") or hidden or _id(entry.text("user_id") or "")
     email, verified = entry.text("email"), entry.flag("email_verified")
@@ -69,7 +70,7 @@ def _person(entry: Object, phone_attribute: str) -> tuple[_Key, Person, list[Lef
         phones=tuple(phones),
         apps=tuple(apps),
     )
-    return (given, None if given else username), person, left
+    return given, person, left
 
 
 def _id(user_id: str) -> str:

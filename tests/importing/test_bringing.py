@@ -1,5 +1,6 @@
 """What happens to people who are brought: how fast, once, and what their owners are told."""
 
+import asyncio
 from datetime import timedelta
 
 import pyotp
@@ -19,10 +20,16 @@ from tests.world import hashing
 from tests.world.mailing import can_mail
 from tests.world.parallel import at_once
 from tests.world.provider import PASSWORD, Provider, parameters
+from tests.world.waiting import comes
 
 SEED = b"12345678901234567890"
 APP = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
 REFUSED = Sql("SELECT fields FROM audit_event WHERE name = 'factor.refused'")
+PROVED = Sql("SELECT id FROM account WHERE email_verified AND email = 'ada@example.com'")
+FIRST = Sql("""
+INSERT INTO account (id, username, created_at, updated_at) VALUES (gen_random_uuid(), 'aaa', now(), now())
+RETURNING id""")
+WAITING = Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 COUNTS = Sql("""
 SELECT (SELECT count(*) FROM account) AS people, (SELECT count(*) FROM authenticator) AS authenticators,
        (SELECT count(*) FROM audit_event WHERE name = 'account.imported') AS audited""")
@@ -100,6 +107,25 @@ async def test_many_imports_at_once_bring_everybody_once(provider: Provider) -> 
         row = await provider.idp.db.one(COUNTS)
         assert row is not None
         assert tuple(row) == (len(people), len(people), len(people))
+
+
+async def test_of_many_who_come_at_once_with_one_address_one_has_proved_it(provider: Provider) -> None:
+    """However they overlap: here each has begun while somebody else still has the first username of them all."""
+
+    async def one(number: int) -> bool:
+        ada = Person(f"p{number}", email="ada@example.com", email_verified=True)
+        left = (await importing.bring(provider.idp, [Person("aaa"), ada], Terms("csv"))).left
+        return "proved e-mail address" not in {each.what for each in left}
+
+    async def wait() -> bool:
+        return bool(await provider.idp.db.value(WAITING) == 4)
+
+    async with provider.idp.db.transaction() as conn:
+        await conn.one(FIRST)
+        imports = asyncio.gather(*(one(number) for number in range(4)))
+        await comes(wait)
+    assert sum(await imports) == 1
+    assert len(await provider.rows(PROVED)) == 1
 
 
 async def test_many_people_are_few_statements(provider: Provider) -> None:

@@ -222,6 +222,18 @@ def test_what_auth0_has_from_another_provider_is_nobody_else() -> None:
         assert people["ada@example.com"] == before["ada@example.com"]
 
 
+def test_who_has_no_id_in_auth0_is_nobody_else() -> None:
+    """A name or an address alone makes no two people one, else one of them would sign in as the other."""
+    ada = {"email": "ada@example.com", "email_verified": True, "name": "Ada"}
+    apps = [{"totp": {"secret": "JBSWY3DPEHPK3PXP"}}]
+    other = {"email": "ada@example.com", "password_hash": BCRYPT, "mfa_factors": apps}
+    found = [each for each in READERS["auth0"](json.dumps([ada, other]).encode()) if isinstance(each, Person)]
+    assert [(each.email_verified, each.password is None, len(each.apps)) for each in found] == [
+        (True, True, 0),
+        (False, False, 1),
+    ]
+
+
 def test_kratos_and_authentik_keep_their_ids() -> None:
     for source, text in (("kratos", KRATOS), ("authentik", AUTHENTIK), ("ldif", ldif(SSHA))):
         assert str(read(source, text)[0]["ada@example.com"].id) == UUID

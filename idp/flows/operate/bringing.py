@@ -99,7 +99,14 @@ class Arriving:
         if not batch:
             return
         people = [arrival for arrival, _ in batch]
-        added = await (arrivals.would_add(db, people) if self._dry_run else arrivals.add(db, people, now=now))
+        if self._dry_run:
+            added = await arrivals.would_add(db, people)
+        elif any(each.account.email_verified for each in people):
+            async with db.transaction() as conn:
+                await arrivals.one_at_a_time(conn)
+                added = await arrivals.add(conn, people, now=now)
+        else:
+            added = await arrivals.add(db, people, now=now)
         for arrival, left in batch:
             account = arrival.account
             if account.id not in added:

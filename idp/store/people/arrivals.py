@@ -12,7 +12,7 @@ from idp.audit import Event
 from idp.errors import AlreadyThere
 from idp.model import OUR_CODES, Account, Authenticator, Passkey, Past
 from idp.store.audits import audit_values
-from idp.store.engine import Conn
+from idp.store.engine import Conn, Connection
 from idp.store.people.authenticators import AGAIN_AFTER
 from idp.store.sql import Sql, values_of
 
@@ -104,6 +104,9 @@ _TIMES = (
     "created_at", "confirmed_at", "trusted_at", "preferred_at", "swapped_at", "last_used_at", "checked_at", "closed_at",
 )  # fmt: skip
 
+# Any number that nobody else locks: what another import is about to prove, no look at the accounts finds.
+_ONE_AT_A_TIME = Sql("SELECT pg_advisory_xact_lock(7310562944)")
+
 _TAKEN = Sql("""
 SELECT id, credential_id FROM authenticator
 WHERE id = ANY (:ids::uuid[]) OR credential_id = ANY (:credential_ids::bytea[])""")
@@ -132,6 +135,11 @@ class Arrival:
     enrolled: tuple[Enrolled, ...] = ()
     consents: Mapping[str, Sequence[str]] = field(default_factory=dict)
     past: Past = field(default_factory=Past)
+
+
+async def one_at_a_time(conn: Connection) -> None:
+    """Until the transaction ends, nobody else brings addresses that are proved: of two with one, one has it."""
+    await conn.one(_ONE_AT_A_TIME)
 
 
 async def add(conn: Conn, arrivals: Sequence[Arrival], *, now: datetime) -> Mapping[UUID, bool]:
