@@ -74,6 +74,7 @@ LEFT JOIN account p ON p.id = e.account_id
 ORDER BY e.at DESC, e.id DESC""")
 
 
+_LAST = 2**63 - 1  # of a bigint
 _ONE = Sql("""
 SELECT e.id, e.at, e.name, e.account_id, p.username, e.client_id, e.fields, c.name AS client_name
 FROM audit_event e
@@ -126,7 +127,7 @@ async def some(conn: Conn, wanted: Wanted, *, before: tuple[datetime, int] | Non
 
 async def one(conn: Conn, *, id_: int) -> tuple[Entry, str | None] | None:
     """The row with this number, and the name of its client if that is registered today."""
-    row = await conn.one(_ONE, id=id_)
+    row = await conn.one(_ONE, id=id_) if 0 < id_ <= _LAST else None
     if row is None:
         return None
     told = {name: value for name, value in dict(row).items() if name != "client_name"}

@@ -5,15 +5,16 @@ import zlib
 from base64 import b64decode
 
 
-def png(width: int = 48, height: int = 48) -> bytes:
-    """A whole one, of one colour."""
+def png(width: int = 48, height: int = 48, *, note: bytes = b"") -> bytes:
+    """A whole one, of one colour, with a note in it."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     rows = zlib.compress(b"".join(b"\0" + b"\x1f\x6f\x5c" * width for _ in range(height)))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    told = chunk(b"teXt", note) if note else b""
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + told + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def jpeg(width: int, height: int) -> bytes:

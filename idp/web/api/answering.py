@@ -65,7 +65,7 @@ def _unauthorized(error: OAuthError) -> Response:
 async def _answer(request: Request, endpoint: Endpoint) -> Response:
     idp = idp_of(request)
     machine(request)  # so that the trail says from where it came
-    raw = await body(request)  # first: who sends it slowly is looked up when it is here
+    raw = await body(request, most=endpoint.longest)  # first: who sends it slowly is looked up when it is here
     presented = bearer(request.headers.get("authorization"), {}, once(query(request)), realm="api")
     who = await caller(idp, presented)
     OPERATOR.set(who.operator)

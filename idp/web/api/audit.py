@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from idp.flows.operate.trail import Search, audit_page
+from idp.flows.operate.trail import Search, audit_event, audit_page
 from idp.policy import Act
+from idp.store.audits import Entry
 from idp.web.api.endpoints import Asked, Done, Endpoint, Paged
 
 _Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -54,19 +55,25 @@ async def _search(asked: Asked) -> Done:
         until=query.until,
     )
     page = await audit_page(asked.idp, search, after=query.after, limit=query.limit)
-    shown = [
-        Event(
-            id=one.id,
-            at=one.at,
-            event=one.name,
-            account_id=one.account_id,
-            username=one.username,
-            client_id=one.client_id,
-            fields=dict(one.fields),
-        )
-        for one in page.entries
-    ]
-    return Done(Events(events=shown, next=page.after))
+    return Done(Events(events=[_shown(one) for one in page.entries], next=page.after))
+
+
+def _shown(one: Entry) -> Event:
+    return Event(
+        id=one.id,
+        at=one.at,
+        event=one.name,
+        account_id=one.account_id,
+        username=one.username,
+        client_id=one.client_id,
+        fields=dict(one.fields),
+    )
+
+
+async def _one(asked: Asked) -> Done:
+    named = str(asked.path["event_id"])
+    entry, _ = await audit_event(asked.idp, int(named) if named.isascii() and named.isdecimal() else -1)
+    return Done(_shown(entry))
 
 
 def _person(named: str | None) -> str | UUID | None:
@@ -80,4 +87,5 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/audit", "search_audit", Act.SEE_AUDIT, _search, "The audit trail", query=EventSearch, answers=Events
     ),
+    Endpoint("GET", "/audit/{event_id}", "show_event", Act.SEE_AUDIT, _one, "One row of it", answers=Event),
 )

@@ -10,6 +10,7 @@ import msgspec
 from idp.flows.idp import Idp
 from idp.flows.operate.finding import ClientId
 from idp.policy import RIGHTS, Act
+from idp.web.door import MAX_BODY
 
 MOST = 500  # of one page
 _LONGEST_KEY = 64
@@ -78,7 +79,7 @@ class Endpoint:
     """One method of one address. `act` says who may (docs/administration.md); `text` is what it says of itself.
 
     `answers` None: 204. `secrets` are members of the answer that are given once. `versioned`: the answer has an ETag,
-    and a change takes If-Match; `guarded`: it needs it.
+    and a change takes If-Match; `guarded`: it needs it. `longest`: bytes of what is sent.
     """
 
     method: str
@@ -95,6 +96,7 @@ class Endpoint:
     secrets: tuple[str, ...] = ()
     versioned: bool = False
     guarded: bool = False
+    longest: int = MAX_BODY
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property

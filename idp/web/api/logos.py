@@ -5,12 +5,13 @@ from typing import Annotated
 import msgspec
 
 from idp.flows.operate.logos import set_logo
+from idp.flows.operate.pictures import LARGEST
 from idp.policy import Act
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint
 
 
 class Logo(Body, frozen=True, kw_only=True):
-    """A picture. With everything else the body has 64 KiB at most, so the picture about 47."""
+    """A picture."""
 
     content: Annotated[bytes, msgspec.Meta(description="PNG, JPEG or WebP, in base64.")]
 
@@ -43,6 +44,7 @@ ENDPOINTS = (
         "Give an application a logo",
         "People see it where they sign in and allow something.",
         takes=Logo,
+        longest=2 * LARGEST,
         answers=LogoShown,
     ),
     Endpoint("DELETE", _ONE, "remove_logo", _ACT, _remove, "Take it away"),

@@ -70,7 +70,7 @@ def refusal(error: Refused) -> Response:
 _OF_STATUS = {
     404: ("not_found", "Nothing is here", "No resource of the API has this address."),
     405: ("method_not_allowed", "Not by this method", "The header Allow lists what this address takes."),
-    413: ("too_large", "Too large", "The body may have 64 KiB at most."),
+    413: ("too_large", "Too large", "The body has more bytes than are taken here."),
     429: ("too_many", "Too many", "Try again after the time that the header Retry-After says."),
     503: ("unavailable", "Not now", "Try again. With the same Idempotency-Key nothing is done twice."),
 }

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.web.api import audit, clients, factors, logos, people, policy, presence, sending
+from idp.web.api import audit, checkup, clients, factors, logos, people, policy, presence, sending
 from idp.web.api.answering import answered
 from idp.web.api.document import document
 from idp.web.api.endpoints import Endpoint
@@ -25,6 +25,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *policy.ENDPOINTS,
     *sending.ENDPOINTS,
     *audit.ENDPOINTS,
+    *checkup.ENDPOINTS,
 )
 DOCUMENT = f"{API}/openapi.json"
 
