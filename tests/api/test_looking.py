@@ -24,7 +24,7 @@ async def test_one_row_of_the_trail_is_as_in_the_list(provider: Provider, token:
     async with calling(provider, token) as http:
         [first, *_] = (await http.get("audit")).json()["events"]
         assert (await http.get(f"audit/{first['id']}")).json() == first
-        for nothing in ("0", "-1", "x", "9" * 18, "9" * 19, "9" * 30, "%00", "١"):
+        for nothing in ("0", "-1", "x", "9" * 18, "9" * 19, "9" * 30, "%00", "%D9%A1"):
             assert (await http.get(f"audit/{nothing}")).status_code in {400, 404}, nothing
 
 
