@@ -7,10 +7,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from idp.flows.operate.finding import ClientId, find_client
+from idp.errors import NotThere, Outdated
+from idp.flows.operate.editing import edit_person
+from idp.flows.operate.finding import ClientId, find_client, find_user
+from idp.flows.operate.invitations import invite
+from idp.flows.operate.leaving import remove_person
+from idp.model import Account
 from idp.typed import username_of
 from tests.world.api import add_operator
 from tests.world.console import opened, page_of, signed_in
+from tests.world.parallel import at_once
 from tests.world.provider import PASSWORD, Provider
 
 NEW, SECRETS = "/admin/applications/-new", "applications/bank/secret"
@@ -120,3 +126,46 @@ async def test_a_form_filled_in_again_for_somebody_else_makes_another_password(p
             assert page.status_code == 200, page.text
             passwords |= {secret_on(page)}
     assert len(passwords) == 2
+
+
+async def test_nobodys_name_covers_the_lines_of_others(provider: Provider) -> None:
+    """Marks may be heaped upon a letter; sixty of them hid whoever stood above in the list."""
+    heaped = "Zoe\u0308" + "\u0301" * 60
+    await provider.add_person("zoe", name=heaped)
+    browser = await signed_in(provider)
+    for path in ("/admin/people", await page_of(provider, "zoe")):
+        page = await browser.get(path)
+        assert "<bdi>Zoe\u0308\u0301\u0301\u0301</bdi>" in page.text
+        assert "\u0301" * 4 not in re.sub("<title>.*?</title>", "", page.text)
+
+
+@pytest.mark.parametrize("change", ["renamed", "removed"])
+async def test_who_is_invited_again_is_nobody_else(provider: Provider, change: str) -> None:
+    """Renamed or removed in the same moment, they came to be a second time, as whoever now has a link to the name."""
+    invited = (await invite(provider.idp, username="carol", mail=False)).account
+    if change == "removed":
+        await remove_person(provider.idp, invited.id)
+    else:
+        await edit_person(provider.idp, invited.id, {"username": "caroline"})
+    with pytest.raises(Outdated):
+        await invite(provider.idp, username="carol", mail=False, again=invited.id)
+    with pytest.raises(NotThere):
+        await find_user(provider.idp, "carol")
+    browser = await signed_in(provider)
+    for number in range(8):
+        guest = (await invite(provider.idp, username=f"guest-{number}", mail=False)).account
+        path = f"/admin/people/{guest.id}/invite-again"
+        await opened(provider, browser, path)
+        sent = {"csrf": next(each.value for each in browser.form(path).fields if each.name == "csrf")}
+
+        async def either(caller: int, guest: Account = guest, sent: Any = sent) -> None:
+            if caller == 0:
+                await browser.http.post(f"/admin/people/{guest.id}/invite-again", data=sent)
+            elif change == "removed":
+                await remove_person(provider.idp, guest.id)
+            else:
+                await edit_person(provider.idp, guest.id, {"username": f"renamed-{guest.id.hex[:8]}"})
+
+        await at_once(2, either)
+        with pytest.raises(NotThere):
+            await find_user(provider.idp, guest.username)

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idp.audit import AccountChanged, AuthenticatorRemoved
-from idp.errors import AlreadyThere
+from idp.errors import AlreadyThere, Outdated
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
 from idp.flows.operate.confirming import confirmed
@@ -50,13 +50,15 @@ async def invite(
     groups: Sequence[str] = (),
     locale: str | None = None,
     as_id: UUID | None = None,
+    again: UUID | None = None,
 ) -> Invited:
     """A new person without a password, and the link. With `mail` it goes to the address, which it proves.
 
     A phone that is given is one the operator knows to be theirs: it is asked for before anything is set up. Who was
     invited before and never set a password gets another link; those before work no more, and neither does what was set
     up with them: somebody else may have opened one. Who has the
-    id `as_id` is sent by the same form twice. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
+    id `as_id` is sent by the same form twice. Who is invited `again` was found before: if nobody with this id has the
+    name any more, `Outdated` is raised. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
     """
     permit(idp, Act.INVITE, into=groups)
     if phone is not None:
@@ -74,6 +76,10 @@ async def invite(
     account, now = replace(new, id=as_id or new.id, invited=True), new.created_at
     username = account.username
     before = await accounts.by_username(idp.db, username=username)
+    if again is not None and (before is None or before[0].id != again):
+        raise Outdated(
+            sentence("Somebody else changed %(who)s meanwhile: look at them again, then go on.", who=username)
+        )
     async with idp.db.transaction() as conn:
         if before is None:
             await accounts.add(conn, account, password_hash=None)

@@ -59,7 +59,7 @@ async def _reset(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
 async def _invite_again(idp: Idp, _: UUID, form: Form, person: Person) -> Done:
     account = person.account
     mail = bool(form.get("mail"))
-    invited = await invite(idp, username=account.username, mail=mail, email=account.email)
+    invited = await invite(idp, username=account.username, mail=mail, email=account.email, again=account.id)
     return Done(mark("The link is made. Those before it work no more."), invited.address)
 
 

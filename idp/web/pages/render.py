@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cache
@@ -22,6 +23,7 @@ from idp.web.pages.headers import FORM_POST_SCRIPT
 from idp.web.pages.help import help_of
 from idp.web.pages.parts import FIELD_LABELS, SCOPE_SENTENCES, DetailLine, Money, Page, Problem, ScopeLine
 
+_MOST_MARKS = 4  # on one letter: more cover the lines above and below, and no writing needs them
 # Controls, line separators and everything that turns the direction of what follows (UAX #9): never shown.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -140,7 +142,20 @@ def plain(text: str) -> str:
 
 def name_markup(text: str) -> Markup:
     """Somebody's words as HTML, isolated from the direction of the text around them."""
-    return Markup(f"<bdi>{escape(plain(text))}</bdi>")  # noqa: S704 - escaped right here
+    return Markup(f"<bdi>{escape(_level(plain(text)))}</bdi>")  # noqa: S704 - escaped right here
+
+
+def _level(text: str) -> str:
+    """The same without marks that are heaped upon a letter."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def scope_sentence(line: ScopeLine, gettext: Callable[[str], str]) -> str:
