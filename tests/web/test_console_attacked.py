@@ -1,6 +1,7 @@
 """Holes that attacks on the console found, and that were mended: none of them opens again."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client, find_user
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import remove_person
+from idp.flows.operate.trail import Search, audit_page
 from idp.model import Account
 from idp.typed import username_of
 from tests.world.api import add_operator
@@ -169,3 +171,32 @@ async def test_who_is_invited_again_is_nobody_else(provider: Provider, change: s
         await at_once(2, either)
         with pytest.raises(NotThere):
             await find_user(provider.idp, guest.username)
+
+
+@pytest.mark.parametrize("change", ["reset", "recover", "invite-again", "invite"])
+async def test_a_double_click_makes_one_link_and_both_answers_show_it(provider: Provider, change: str) -> None:
+    """The second press ended the link of the first, and whichever answer came last was on the screen."""
+    browser = await signed_in(provider)
+    for number in range(6):
+        name = f"guest-{number}"
+        if change == "invite-again":
+            await invite(provider.idp, username=name, mail=False)
+        elif change != "invite":
+            await provider.add_person(name)
+        path = "/admin/people/invite" if change == "invite" else f"{await page_of(provider, name)}/{change}"
+        provider.clock.move(timedelta(seconds=31))
+        await opened(provider, browser, path)
+        sent = {each.name: each.value for each in browser.form(path).fields if each.name and each.kind != "checkbox"}
+        before = len((await audit_page(provider.idp, Search(operator="person:ada"), limit=999)).entries)
+        sent |= {"reason": "Seen in person."} if change == "recover" else {}
+        sent |= {"username": name} if change == "invite" else {}
+        answers: list[httpx.Response] = []
+
+        async def press(_: int, path: str = path, sent: Any = sent, answers: Any = answers) -> None:
+            answers.append(await browser.http.post(path, data=sent))
+
+        await at_once(2, press)
+        (link,) = {secret_on(answer) for answer in answers}
+        assert (await provider.browser().get(link)).status_code == 200
+        trail = (await audit_page(provider.idp, Search(operator="person:ada"), limit=999)).entries
+        assert len({each.name for each in trail[: len(trail) - before]}) == len(trail) - before, "each thing once"

@@ -245,6 +245,11 @@ async def test_a_recovery_is_confirmed_by_another_and_waits_for_who_asked(provid
     assert "waits for a second operator" not in (await browser.get("/admin")).text
     other.page = form
     again = await other.submit("/confirm")
+    assert (again.status_code, again.url.path) == (200, bob)
+    assert re.findall(KEY, again.text) == [link], "who pressed twice sees it all the same"
+    assert len(await _trail(provider, "account.recovered")) == 1
+    await opened(provider, other, f"{bob}/confirm", "eve")
+    again = await other.submit("/confirm")
     assert again.status_code == 200
     assert again.url.path == "/admin/people", "what nobody asks for any more leads on"
 

@@ -26,6 +26,7 @@ from idp.model.links import LinkFor
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
+from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators
 from idp.store.people import links as store_links
 
@@ -51,14 +52,16 @@ async def invite(
     locale: str | None = None,
     as_id: UUID | None = None,
     again: UUID | None = None,
+    nonce: bytes | None = None,
 ) -> Invited:
     """A new person without a password, and the link. With `mail` it goes to the address, which it proves.
 
     A phone that is given is one the operator knows to be theirs: it is asked for before anything is set up. Who was
     invited before and never set a password gets another link; those before work no more, and neither does what was set
-    up with them: somebody else may have opened one. Who has the
-    id `as_id` is sent by the same form twice. Who is invited `again` was found before: if nobody with this id has the
-    name any more, `Outdated` is raised. Raises `NotAcceptable`, `AlreadyThere` for who has a password.
+    up with them: somebody else may have opened one. Who has the id `as_id` is sent by the same form twice; with the
+    `nonce` of a form there is one link however often that is sent. Who is invited `again` was found before: if nobody
+    with this id has the name any more, `Outdated` is raised. Raises `NotAcceptable`, `AlreadyThere` for who has a
+    password.
     """
     permit(idp, Act.INVITE, into=groups)
     if phone is not None:
@@ -104,18 +107,26 @@ async def invite(
                         who=username,
                     )
                 )
-            await end_everything(conn, account, why="invited", now=now)
-            for which, factor in await authenticators.close_own(conn, account_id=account.id, now=now):
-                removed = AuthenticatorRemoved(factor, str(which), by="operator")
-                await audits.add(conn, removed, now=now, account_id=account.id)
+        ttl, told = idp.policy.links.invite, {"mailed": mail}
+        made = links.new(idp, LinkFor.INVITE, account.id, ttl=ttl, now=now, fields=told, nonce=nonce)
+        token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
+        address = None if mail else link_address(idp, LinkFor.INVITE, token)
+        if nonce is not None and (sent := await links.before(conn, made)) is not None:
+            return Invited(account, sent.expires_at, address)
+        if before is not None:
+            await _end_what_was_set_up(conn, account, now=now)
         await settle(conn, idp, account, Change.OPERATOR_INVITES, why="invited", now=now)
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.INVITE, now=now)
-        ttl, told = idp.policy.links.invite, {"mailed": mail}
-        made = links.new(idp, LinkFor.INVITE, account.id, ttl=ttl, now=now, fields=told)
         if mail:
             await links.make(conn, made, idp, locale=account.locale)
         else:
             await store_links.add(conn, made.link)
         await audits.add(conn, AccountChanged(change="invited"), now=now, account_id=account.id)
-    token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
-    return Invited(account, made.link.expires_at, None if mail else link_address(idp, LinkFor.INVITE, token))
+    return Invited(account, made.link.expires_at, address)
+
+
+async def _end_what_was_set_up(conn: Connection, account: Account, *, now: datetime) -> None:
+    await end_everything(conn, account, why="invited", now=now)
+    for which, factor in await authenticators.close_own(conn, account_id=account.id, now=now):
+        removed = AuthenticatorRemoved(factor, str(which), by="operator")
+        await audits.add(conn, removed, now=now, account_id=account.id)

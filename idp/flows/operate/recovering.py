@@ -56,27 +56,32 @@ class Recovered:
 
 
 async def recover(
-    idp: Idp, who: str | UUID, *, reason: str, by: str | None = None, mail: bool = False
+    idp: Idp, who: str | UUID, *, reason: str, by: str | None = None, mail: bool = False, nonce: bytes | None = None
 ) -> Waits | Recovered:
     """Close all that this person had and give them a link; or ask for a second operator, if the policy wants one.
 
-    Whoever is at a shell says who they are, with `by`; of anybody else it is known. Raises `NotThere` or
-    `NotAcceptable`, and `NotPermitted` for the last administrator, too.
+    Whoever is at a shell says who they are, with `by`; of anybody else it is known. With the `nonce` of a form it is
+    done once, however often that is sent. Raises `NotThere` or `NotAcceptable`, and `NotPermitted` for the last
+    administrator, too.
     """
     person = await find_user(idp, who, to=Act.RECOVER)
     account, reason, by = person.account, _line(reason, _REASON, LONGEST_REASON), _operator(by)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.RECOVER)
+        if (sent := await _sent(conn, idp, account, nonce, mail=mail, now=now)) is not None:
+            return sent
         _check(idp, account, mail=mail)
         await keep_one(conn, idp, account)
         if not idp.policy.recovery.second_operator:
-            return await _recover(conn, idp, account, reason=reason, by=by, confirmed=None, mail=mail, now=now)
+            return await _recover(
+                conn, idp, account, reason=reason, by=by, confirmed=None, mail=mail, now=now, nonce=nonce
+            )
         # What was asked for before is asked for no more: one at a time.
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RECOVER, now=now)
         expires_at = now + idp.policy.links.ticket
         asked = {"reason": reason, "by": by}
-        ticket = Link(digest(random_token()), LinkFor.RECOVER, account.id, now, expires_at, fields=asked)
+        ticket = Link(_hash(nonce), LinkFor.RECOVER, account.id, now, expires_at, fields=asked)
         await store_links.add(conn, ticket)
         await audits.add(conn, RecoveryAsked(reason=reason, by=by), now=now, account_id=account.id)
         return Waits(account, by, expires_at)
@@ -120,13 +125,21 @@ def _nobody_asked(account: Account) -> NotThere:
     )
 
 
-async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: bool = False) -> Recovered:
-    """The second operator agrees: exactly one does, and not the one who asked. Raises `NotThere` or `NotAcceptable`."""
+async def confirm(
+    idp: Idp, who: str | UUID, *, by: str | None = None, mail: bool = False, nonce: bytes | None = None
+) -> Recovered:
+    """The second operator agrees: exactly one does, and not the one who asked. Their form, sent twice, shows the same.
+
+    Raises `NotThere` or `NotAcceptable`.
+    """
     person = await find_user(idp, who, to=Act.RECOVER)
     account, by = person.account, _operator(by)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.RECOVER)
+        sent = await _sent(conn, idp, account, nonce, mail=mail, now=now)
+        if isinstance(sent, Recovered):
+            return sent
         _check(idp, account, mail=mail)
         asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
         if asked is None or not asked.works(now):
@@ -137,7 +150,37 @@ async def confirm(idp: Idp, who: str | UUID, *, by: str | None = None, mail: boo
         spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
         assert spent is not None, "the account is locked"
         reason, first = str(spent.fields["reason"]), str(spent.fields["by"])
-        return await _recover(conn, idp, account, reason=reason, by=first, confirmed=by, mail=mail, now=now)
+        return await _recover(
+            conn, idp, account, reason=reason, by=first, confirmed=by, mail=mail, now=now, nonce=nonce
+        )
+
+
+def _hash(nonce: bytes | None) -> bytes:
+    return digest(random_token() if nonce is None else nonce.hex())
+
+
+def _link(idp: Idp, account: Account, nonce: bytes | None, *, mail: bool, now: datetime) -> links.Made:
+    ttl = idp.policy.links.ticket
+    return links.new(idp, LinkFor.INVITE, account.id, ttl=ttl, now=now, fields={"mailed": mail}, nonce=nonce)
+
+
+async def _sent(
+    conn: Connection, idp: Idp, account: Account, nonce: bytes | None, *, mail: bool, now: datetime
+) -> Waits | Recovered | None:
+    """What came of the same form before; None if it is the first."""
+    if nonce is None:
+        return None
+    made = _link(idp, account, nonce, mail=mail, now=now)
+    if (done := await links.before(conn, made)) is not None:
+        closed = max(timedelta(0), (account.strong_from or now) - now)
+        return Recovered(account, closed, done.expires_at, _address(idp, made, mail=mail))
+    asked = await store_links.look(conn, token_hash=_hash(nonce), purpose=LinkFor.RECOVER)
+    return None if asked is None else Waits(account, asked_of(asked).by, asked.expires_at)
+
+
+def _address(idp: Idp, made: links.Made, *, mail: bool) -> str | None:
+    token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
+    return None if mail else link_address(idp, LinkFor.INVITE, token)
 
 
 def _check(idp: Idp, account: Account, *, mail: bool) -> None:
@@ -180,6 +223,7 @@ async def _recover(
     confirmed: str | None,
     mail: bool,
     now: datetime,
+    nonce: bytes | None,
 ) -> Recovered:
     # First, while the phones that are about to be closed are open: whoever has them is told.
     await tell(idp, conn, account, Notice.RECOVERED, now=now)
@@ -190,16 +234,14 @@ async def _recover(
         await accounts.thaw(conn, account_id=account.id, now=now)
     for purpose in (LinkFor.RESET, LinkFor.INVITE):
         await store_links.drop(conn, account_id=account.id, purpose=purpose, now=now)
-    made = links.new(idp, LinkFor.INVITE, account.id, ttl=idp.policy.links.ticket, now=now, fields={"mailed": mail})
+    made = _link(idp, account, nonce, mail=mail, now=now)
     if mail:
         await links.make(conn, made, idp, locale=account.locale)
     else:
         await store_links.add(conn, made.link)
     done = AccountRecovered(reason=reason, by=by, confirmed_by=confirmed, closed=round(may.closed.total_seconds()))
     await audits.add(conn, done, now=now, account_id=account.id)
-    token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
-    address = None if mail else link_address(idp, LinkFor.INVITE, token)
-    return Recovered(account, may.closed, made.link.expires_at, address)
+    return Recovered(account, may.closed, made.link.expires_at, _address(idp, made, mail=mail))
 
 
 async def _close_all(conn: Connection, account_id: UUID, *, now: datetime) -> None:

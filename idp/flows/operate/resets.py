@@ -28,10 +28,11 @@ class Given:
     address: str | None = field(repr=False)
 
 
-async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
+async def give_link(idp: Idp, who: str | UUID, *, mail: bool, nonce: bytes | None = None) -> Given:
     """A link with which this person chooses another password, after the strongest factor they have.
 
-    Nothing ends before it is used; links that were given before work no more. Raises `NotThere` or `NotAcceptable`.
+    Nothing ends before it is used; links that were given before work no more. With the `nonce` of a form, one link
+    however often that is sent. Raises `NotThere` or `NotAcceptable`.
     """
     person = await find_user(idp, who, to=Act.RESET)
     if mail and idp.settings.smtp_url is None:
@@ -46,13 +47,14 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool) -> Given:
                 sentence("%(who)s has no verified e-mail address: ask for the link without mail.", who=account.username)
             )
         ttl, told = idp.policy.links.ticket, {"mailed": mail}
-        made = links.new(idp, LinkFor.RESET, account.id, ttl=ttl, now=now, fields=told)
-        await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
-        if mail:
-            await links.make(conn, made, idp, locale=account.locale)
-        else:
-            await store_links.add(conn, made.link)
-        await audits.add(conn, ResetGiven(mailed=mail), now=now, account_id=account.id)
+        made = links.new(idp, LinkFor.RESET, account.id, ttl=ttl, now=now, fields=told, nonce=nonce)
+        if nonce is None or await links.before(conn, made) is None:
+            await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
+            if mail:
+                await links.make(conn, made, idp, locale=account.locale)
+            else:
+                await store_links.add(conn, made.link)
+            await audits.add(conn, ResetGiven(mailed=mail), now=now, account_id=account.id)
     token = link_token(idp, LinkFor.RESET, nonce=made.nonce, key_id=made.key_id)
     address = None if mail else link_address(idp, LinkFor.RESET, token)
     return Given(person, made.link.expires_at, address)

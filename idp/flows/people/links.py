@@ -40,11 +40,18 @@ def new(
     now: datetime,
     about: UUID | None = None,
     fields: Mapping[str, Any] | None = None,
+    nonce: bytes | None = None,
 ) -> Made:
-    """A link that nobody stored yet."""
-    nonce, key_id = random_bytes(_NONCE_BYTES), idp.secrets.current
+    """A link that nobody stored yet; with a `nonce` of a form that may be sent twice, unless that was."""
+    nonce, key_id = nonce or random_bytes(_NONCE_BYTES), idp.secrets.current
     token = link_token(idp, purpose, nonce=nonce, key_id=key_id)
     return Made(Link(digest(token), purpose, account_id, now, now + ttl, None, about, fields or {}), nonce, key_id)
+
+
+async def before(conn: Conn, made: Made) -> Link | None:
+    """The same link as it was stored by the first of two forms. None: there is none."""
+    found = await links.look(conn, token_hash=made.link.hash, purpose=made.link.purpose)
+    return found if found is not None and found.account_id == made.link.account_id else None
 
 
 async def make(conn: Connection, made: Made, idp: Idp, *, locale: str | None, to: str | None = None) -> None:

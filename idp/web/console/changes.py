@@ -17,7 +17,7 @@ from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
 from idp.sentences import listed, sentence
-from idp.web.console.forms import Change, Done, Kind
+from idp.web.console.forms import Change, Done, Kind, nonce_of, one_link
 from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
 from idp.web.console.recoveries import RECOVERIES, by_mail, leaves
@@ -52,14 +52,16 @@ async def _sign_out(idp: Idp, who: UUID, _: Form, __: Person) -> Done:
 
 
 async def _reset(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    given = await give_link(idp, who, mail=bool(form.get("mail")))
+    given = await give_link(idp, who, mail=bool(form.get("mail")), nonce=nonce_of(form))
     return Done(mark("The link is made. Those before it work no more."), given.address)
 
 
 async def _invite_again(idp: Idp, _: UUID, form: Form, person: Person) -> Done:
     account = person.account
     mail = bool(form.get("mail"))
-    invited = await invite(idp, username=account.username, mail=mail, email=account.email, again=account.id)
+    invited = await invite(
+        idp, username=account.username, mail=mail, email=account.email, again=account.id, nonce=nonce_of(form)
+    )
     return Done(mark("The link is made. Those before it work no more."), invited.address)
 
 
@@ -165,6 +167,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         _invite_again,
         (mark("They get a new link to set up their account. Those before it work no more."),),
         by_mail,
+        makes=one_link,
     ),
     "reset": Change(
         Act.RESET,
@@ -173,6 +176,7 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         _reset,
         (mark("With the link they choose another password, after the strongest factor that they have."),),
         by_mail,
+        makes=one_link,
     ),
     "sign-out": Change(
         Act.END_SESSIONS,

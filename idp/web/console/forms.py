@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -181,6 +181,16 @@ def with_made(request: Request, form: Form) -> Form:
         typed = sorted((name, value) for name, value in form.fields.items() if name not in {"csrf", "made"})
         found["id"] = str(uuid5(UUID(found["id"]), json.dumps(typed)))
     return replace(form, fields={**form.fields, **found})
+
+
+def one_link() -> Mapping[str, str]:
+    """For a form that makes a link: sent twice, it makes it once."""
+    return {"id": str(uuid4())}
+
+
+def nonce_of(form: Form) -> bytes:
+    """From what the link of this form is derived."""
+    return UUID(form.get("id")).bytes
 
 
 def _picked(request: Request, one: Input) -> Input:

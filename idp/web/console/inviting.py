@@ -1,23 +1,23 @@
 """The page where an operator invites somebody: a new account, and the link that its owner sets it up with."""
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID, uuid4
+from collections.abc import Sequence
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.catalogue import mark
-from idp.errors import IdpError
+from idp.errors import AlreadyThere, IdpError
 from idp.flows.idp import Idp
-from idp.flows.operate.invitations import invite
+from idp.flows.operate.invitations import Invited, invite
 from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.web.answers import trouble
 from idp.web.console.adding import about_somebody_new, boxes, groups_in
 from idp.web.console.door import come_in, come_in_with, done, frame, refused, said, show
-from idp.web.console.forms import again, made, with_made
+from idp.web.console.forms import again, made, nonce_of, one_link, with_made
 from idp.web.console.recoveries import MAIL
-from idp.web.door import idp_of
+from idp.web.door import Form, idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Edit, Input
 from idp.web.rooms import url
@@ -27,10 +27,6 @@ def _inputs(idp: Idp, staff: Staff) -> Sequence[Input]:
     said_here = about_somebody_new(idp, staff)
     # The link proves an address.
     return (*(one for one in said_here if one.name != "email_verified"), MAIL)
-
-
-def _made() -> Mapping[str, str]:
-    return {"id": str(uuid4())}
 
 
 async def ask(request: Request) -> Response:
@@ -51,7 +47,7 @@ async def ask(request: Request) -> Response:
         consequences=(mark("They get a link, with which they choose a password and set up a second step."),),
         inputs=[again(one, told) for one in _inputs(idp_of(request), staff)],
         groups=boxes(idp_of(request), staff, told),
-        made=made(request, _made),
+        made=made(request, one_link),
         said=told.wrong,
         waiting=told.waiting,
     )
@@ -67,17 +63,25 @@ async def make(request: Request) -> Response:
     idp = idp_of(request)
     try:
         filled = with_made(request, form)
-        invited = await invite(
-            idp,
-            username=form.get("username"),
-            mail=bool(form.get("mail")),
-            email=form.get("email").strip() or None,
-            phone=form.get("phone").strip() or None,
-            name=form.get("name").strip() or None,
-            groups=groups_in(idp, form),
-            locale=form.get("locale") or None,
-            as_id=UUID(filled.get("id")),
-        )
+        try:
+            invited = await _invited(idp, filled)
+        except AlreadyThere:
+            invited = await _invited(idp, filled)  # if it was the first of two presses, in this moment, it is there now
     except IdpError as error:
         return refused(request, form, error)
     return done(request, f"{PEOPLE_PATH}/{invited.account.id}", mark("The invitation is made."), once=invited.address)
+
+
+async def _invited(idp: Idp, form: Form) -> Invited:
+    return await invite(
+        idp,
+        username=form.get("username"),
+        mail=bool(form.get("mail")),
+        email=form.get("email").strip() or None,
+        phone=form.get("phone").strip() or None,
+        name=form.get("name").strip() or None,
+        groups=groups_in(idp, form),
+        locale=form.get("locale") or None,
+        as_id=UUID(form.get("id")),
+        nonce=nonce_of(form),
+    )

@@ -14,7 +14,7 @@ from idp.flows.operate.recovering import Asked, Waits, asked_of, confirm, recove
 from idp.model.links import LinkFor
 from idp.policy import Act
 from idp.sentences import sentence
-from idp.web.console.forms import Change, Done
+from idp.web.console.forms import Change, Done, nonce_of, one_link
 from idp.web.door import Form
 from idp.web.pages.console import Cell, Fact, Input, Section
 
@@ -62,14 +62,14 @@ async def leaves(idp: Idp, who: UUID) -> Sequence[str]:
 
 
 async def _recover(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    found = await recover(idp, who, reason=form.get("reason"), mail=bool(form.get("mail")))
+    found = await recover(idp, who, reason=form.get("reason"), mail=bool(form.get("mail")), nonce=nonce_of(form))
     if isinstance(found, Waits):
         return Done(mark("A second operator has to confirm it. Nothing was changed so far."))
     return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
 
 
 async def _confirm(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    found = await confirm(idp, who, mail=bool(form.get("mail")))
+    found = await confirm(idp, who, mail=bool(form.get("mail")), nonce=nonce_of(form))
     return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
 
 
@@ -100,6 +100,7 @@ RECOVERIES: Mapping[str, Change[UUID, Person]] = {
         by_mail,
         grave=True,
         follows=_waiting,
+        makes=one_link,
     ),
     "recover": Change(
         Act.RECOVER,
@@ -111,5 +112,6 @@ RECOVERIES: Mapping[str, Change[UUID, Person]] = {
         _recover_inputs,
         grave=True,
         follows=leaves,
+        makes=one_link,
     ),
 }  # fmt: skip
