@@ -1,6 +1,7 @@
 """Holes that attacks on the console found, and that were mended: none of them opens again."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -139,6 +140,25 @@ async def test_nobodys_name_covers_the_lines_of_others(provider: Provider) -> No
         page = await browser.get(path)
         assert "<bdi>Zoe\u0308\u0301\u0301\u0301</bdi>" in page.text
         assert "\u0301" * 4 not in re.sub("<title>.*?</title>", "", page.text)
+
+
+async def test_who_is_renamed_is_no_second_operator(provider: Provider) -> None:
+    """An administrator asked for a recovery, took another username, and confirmed it as somebody else."""
+    browser = await signed_in(provider)
+    policy = provider.idp.policy
+    provider.idp.policy = replace(policy, recovery=replace(policy.recovery, second_operator=True))
+    bob = await page_of(provider, "bob")
+    await opened(provider, browser, f"{bob}/recover")
+    await browser.submit("/recover", reason="Seen in person.")
+    ada = await page_of(provider, "ada")
+    await opened(provider, browser, f"{ada}/edit")
+    assert "is saved" in (await browser.submit("/edit", username="grace")).text
+    assert f'href="{bob}/confirm"' not in (await browser.get(bob)).text
+    await opened(provider, browser, f"{bob}/confirm")
+    page = await browser.submit("/confirm")
+    assert page.status_code == 422
+    assert "so somebody else has to confirm it" in page.text
+    assert (await find_user(provider.idp, "bob")).authenticators
 
 
 @pytest.mark.parametrize("change", ["renamed", "removed"])

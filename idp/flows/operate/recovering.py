@@ -80,7 +80,7 @@ async def recover(
         # What was asked for before is asked for no more: one at a time.
         await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RECOVER, now=now)
         expires_at = now + idp.policy.links.ticket
-        asked = {"reason": reason, "by": by}
+        asked = {"reason": reason, "by": by, "account": _account()}
         ticket = Link(_hash(nonce), LinkFor.RECOVER, account.id, now, expires_at, fields=asked)
         await store_links.add(conn, ticket)
         await audits.add(conn, RecoveryAsked(reason=reason, by=by), now=now, account_id=account.id)
@@ -94,16 +94,17 @@ class Asked:
     by: str
     reason: str
     expires_at: datetime
+    account: str | None = None
 
     @property
     def by_you(self) -> bool:
-        """Whether the operator who looks is the one who asked."""
-        return self.by == OPERATOR.get().name
+        """Whether the operator who looks is the one who asked, whatever they are called by now."""
+        return self.by == OPERATOR.get().name or (self.account is not None and self.account == _account())
 
 
 def asked_of(link: Link) -> Asked:
     """What a link that waits for an operator says."""
-    return Asked(str(link.fields["by"]), str(link.fields["reason"]), link.expires_at)
+    return Asked(str(link.fields["by"]), str(link.fields["reason"]), link.expires_at, link.fields.get("account"))
 
 
 async def waiting(idp: Idp, who: str | UUID) -> Asked:
@@ -144,7 +145,7 @@ async def confirm(
         asked = await store_links.newest(conn, account_id=account.id, purpose=LinkFor.RECOVER)
         if asked is None or not asked.works(now):
             raise _nobody_asked(account)
-        if asked.fields["by"] == by:
+        if asked.fields["by"] == by or asked_of(asked).by_you:
             raise NotAcceptable(sentence("%(who)s asked for it, so somebody else has to confirm it.", who=by))
         await keep_one(conn, idp, account)
         spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
@@ -188,6 +189,12 @@ def _check(idp: Idp, account: Account, *, mail: bool) -> None:
         raise NotAcceptable(kept_out(account.username))
     if mail and (idp.settings.smtp_url is None or account.mailbox is None):
         raise NotAcceptable(sentence("No mail can go to %(who)s: ask for the link without mail.", who=account.username))
+
+
+def _account() -> str | None:
+    """Whose account does it, if anybody's: a name may change."""
+    account_id = OPERATOR.get().account_id
+    return None if account_id is None else str(account_id)
 
 
 def _operator(by: str | None) -> str:
