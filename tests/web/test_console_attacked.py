@@ -14,6 +14,7 @@ from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client, find_user
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import remove_person
+from idp.flows.operate.recovering import recover
 from idp.flows.operate.trail import Search, audit_page
 from idp.model import Account
 from idp.typed import username_of
@@ -140,6 +141,24 @@ async def test_nobodys_name_covers_the_lines_of_others(provider: Provider) -> No
         page = await browser.get(path)
         assert "<bdi>Zoe\u0308\u0301\u0301\u0301</bdi>" in page.text
         assert "\u0301" * 4 not in re.sub("<title>.*?</title>", "", page.text)
+
+
+async def test_a_recovery_is_confirmed_as_it_was_seen(provider: Provider) -> None:
+    """Asked for anew by somebody else, for another reason, it was confirmed as what stood on an older page."""
+    browser = await signed_in(provider)
+    policy = provider.idp.policy
+    provider.idp.policy = replace(policy, recovery=replace(policy.recovery, second_operator=True))
+    bob = await page_of(provider, "bob")
+    await recover(provider.idp, "bob", reason="Seen in person.", by="olga")
+    page = await opened(provider, browser, f"{bob}/confirm")
+    assert "Seen in person." in page.text
+    await recover(provider.idp, "bob", reason="They called.", by="pavel")
+    page = await browser.submit("/confirm")
+    assert page.status_code == 409
+    assert "They called." in page.text
+    assert (await find_user(provider.idp, "bob")).authenticators
+    page = await browser.submit("/confirm")
+    assert (page.status_code, "/link/invite/" in secret_on(page)) == (200, True)
 
 
 async def test_who_is_renamed_is_no_second_operator(provider: Provider) -> None:

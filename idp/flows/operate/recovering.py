@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idp.audit import AccountRecovered, AuthenticatorRemoved, RecoveryAsked
 from idp.crypto import digest, random_token
-from idp.errors import NotThere
+from idp.errors import NotThere, Outdated
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
@@ -101,6 +101,11 @@ class Asked:
         """Whether the operator who looks is the one who asked, whatever they are called by now."""
         return self.by == OPERATOR.get().name or (self.account is not None and self.account == _account())
 
+    @property
+    def version(self) -> str:
+        """A short name for what was asked: another one as soon as somebody asks anew."""
+        return digest(f"{self.by} {self.expires_at.isoformat()} {self.reason}").hex()[:16]
+
 
 def asked_of(link: Link) -> Asked:
     """What a link that waits for an operator says."""
@@ -127,10 +132,17 @@ def _nobody_asked(account: Account) -> NotThere:
 
 
 async def confirm(
-    idp: Idp, who: str | UUID, *, by: str | None = None, mail: bool = False, nonce: bytes | None = None
+    idp: Idp,
+    who: str | UUID,
+    *,
+    by: str | None = None,
+    mail: bool = False,
+    nonce: bytes | None = None,
+    expected: str | None = None,
 ) -> Recovered:
     """The second operator agrees: exactly one does, and not the one who asked. Their form, sent twice, shows the same.
 
+    `expected` is the version of what was asked as they saw it: if somebody asked anew, `Outdated` is raised.
     Raises `NotThere` or `NotAcceptable`.
     """
     person = await find_user(idp, who, to=Act.RECOVER)
@@ -147,6 +159,12 @@ async def confirm(
             raise _nobody_asked(account)
         if asked.fields["by"] == by or asked_of(asked).by_you:
             raise NotAcceptable(sentence("%(who)s asked for it, so somebody else has to confirm it.", who=by))
+        if expected is not None and expected != asked_of(asked).version:
+            raise Outdated(
+                sentence(
+                    "Somebody else changed %(who)s meanwhile: look at them again, then go on.", who=account.username
+                )
+            )
         await keep_one(conn, idp, account)
         spent = await store_links.spend(conn, token_hash=asked.hash, purpose=LinkFor.RECOVER, now=now)
         assert spent is not None, "the account is locked"

@@ -47,9 +47,9 @@ class Done:
 class Change(Generic[Key, Thing]):
     """One change: to whom it is allowed, its words, what it asks for, and the operation that makes it.
 
-    `version` is what of the thing it depends on, where that is not what all changes depend on; `files`: it takes some.
-    `asks` are further inputs, which have to be looked up. What it `makes` is made with the form and comes back with it,
-    sealed, so that a form that is sent twice gives one thing once.
+    `version` is what of the thing it depends on, where that is not what all changes depend on; `sees`, where that
+    has to be looked up; `files`: it takes some. `asks` are further inputs, which have to be looked up. What it
+    `makes` is made with the form and comes back with it, sealed, so that a form sent twice gives one thing once.
     """
 
     act: Act
@@ -61,6 +61,7 @@ class Change(Generic[Key, Thing]):
     grave: bool = False
     follows: Callable[[Idp, Key], Awaitable[Sequence[str]]] | None = None
     version: Callable[[Thing], str] | None = None
+    sees: Callable[[Idp, Key], Awaitable[str]] | None = None
     files: bool = False
     asks: Callable[[Idp, Key], Awaitable[Sequence[Input]]] | None = None
     makes: Callable[[], Mapping[str, str]] | None = None
@@ -96,6 +97,7 @@ class Kind(Generic[Key, Thing]):
             change, which = self._change(request), self.key(request)
             thing = await self.find(idp, which, change.act)
             follows, wrong = await _follows(idp, change, which)
+            version = await change.sees(idp, which) if change.sees else (change.version or self.version)(thing)
             there = [*change.inputs(idp, thing), *(await change.asks(idp, which) if change.asks else ())]
         except IdpError as error:
             return missing(request, error)
@@ -112,9 +114,7 @@ class Kind(Generic[Key, Thing]):
             inputs=[again(_picked(request, one), told) for one in there],
             made=made(request, change.makes),
             # What was typed was typed beside what was seen then.
-            version=told.typed.get("version", "")
-            if told.waiting and told.typed
-            else (change.version or self.version)(thing),
+            version=told.typed.get("version", "") if told.waiting and told.typed else version,
             now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
             grave=change.grave,
             never=bool(wrong),

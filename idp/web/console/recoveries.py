@@ -69,8 +69,15 @@ async def _recover(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
 
 
 async def _confirm(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    found = await confirm(idp, who, mail=bool(form.get("mail")), nonce=nonce_of(form))
+    found = await confirm(idp, who, mail=bool(form.get("mail")), nonce=nonce_of(form), expected=form.get("version"))
     return Done(mark("The account is recovered: what they had is closed, and the link sets it up anew."), found.address)
+
+
+async def _seen(idp: Idp, who: UUID) -> str:
+    try:
+        return (await waiting(idp, who)).version
+    except NotThere:
+        return ""
 
 
 async def _waiting(idp: Idp, who: UUID) -> Sequence[str]:
@@ -100,6 +107,7 @@ RECOVERIES: Mapping[str, Change[UUID, Person]] = {
         by_mail,
         grave=True,
         follows=_waiting,
+        sees=_seen,
         makes=one_link,
     ),
     "recover": Change(
