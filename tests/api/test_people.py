@@ -14,9 +14,11 @@ from idp.store.sql import Sql
 from idp.web.api import routes
 from idp.web.api.persons import AccountShown, AuthenticatorShown
 from tests.world.api import EVERY, add_operator, calling, kind_of, machine_token, person_token, with_roles
+from tests.world.parallel import at_once
 from tests.world.provider import Provider
 
 _HASH = Sql("SELECT password_hash IS NULL FROM account WHERE username = :username")
+_CLOSED = Sql("SELECT fields FROM audit_event WHERE name = 'authenticator.removed'")
 ADA: dict[str, Any] = {"username": "ada", "password": "tulip gravel 77 ocean", "phone": "+37251234567"}
 NOBODY = UUID("3b241101-e2bb-4255-8caf-4136c566a962")
 
@@ -114,6 +116,20 @@ async def test_seeds_and_codes_are_given_once(provider: Provider, token: str) ->
         app = next(one["id"] for one in listed if one["factor"] == "totp")
         assert (await http.delete(f"people/{bob}/authenticators/{app}")).status_code == 204
         assert kind_of(await http.post(f"people/{bob}/authenticators", json={"factor": "sms"})) == (422, "invalid")
+
+
+async def test_of_many_who_close_an_authenticator_one_does_and_its_owner_is_told_once(
+    provider: Provider, token: str
+) -> None:
+    alice = await find_user(provider.idp, "alice")
+    async with calling(provider, token) as http:
+        for round_, one in enumerate(alice.authenticators, 1):
+
+            async def close(_: int, http: httpx.AsyncClient = http, one: UUID = one.id) -> int:
+                return (await http.delete(f"people/{alice.account.id}/authenticators/{one}")).status_code
+
+            assert sorted(await at_once(4, close)) == [204, 404, 404, 404]
+            assert len(await provider.rows(_CLOSED)) == round_
 
 
 async def test_a_machine_without_the_row_touches_no_factor(provider: Provider) -> None:

@@ -146,19 +146,21 @@ async def new_recovery_codes(idp: Idp, who: str | UUID, *, made: Made | None = N
 
 
 async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str) -> tuple[Authenticator, int]:
-    """Close one of a person's authenticators; how many are left. All sessions and tokens end; every phone is told.
+    """Close one of a person's authenticators, for exactly one caller; how many are left.
 
-    Raises `NotThere`, `NotAcceptable`, and `NotPermitted` for what the last administrator signs in with.
+    All sessions and tokens end; every phone is told. Raises `NotThere`, `NotAcceptable`, and `NotPermitted` for what
+    the last administrator signs in with.
     """
     person = await find_user(idp, who, to=Act.REMOVE_AUTHENTICATOR)
     account = person.account
     found = [one for one in person.authenticators if _is(one.id, authenticator_id)]
     if len(found) > 1:
         raise NotAcceptable(sentence("%(id)s fits several: give more of the id.", id=repr(authenticator_id)))
+    gone = NotThere(
+        sentence("%(who)s has no authenticator %(id)s.", who=repr(account.username), id=repr(authenticator_id))
+    )
     if not found:
-        raise NotThere(
-            sentence("%(who)s has no authenticator %(id)s.", who=repr(account.username), id=repr(authenticator_id))
-        )
+        raise gone
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.REMOVE_AUTHENTICATOR)
@@ -166,7 +168,8 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         theirs = () if locked is None else locked[1]
         if not any(_is_strong(idp, one) for one in theirs if one.id != found[0].id):
             await keep_one(conn, idp, account)
-        await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now)
+        if await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now) is None:
+            raise gone  # meanwhile: who closed it has told its owner
         await _record_removed(conn, idp, account, found[0].id, found[0].factor)
         await settle(conn, idp, account, Change.OPERATOR_REMOVES, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
