@@ -15,6 +15,7 @@ from tests.world.api import add_operator, calling, kind_of, machine_token, perso
 from tests.world.policies import OURS
 from tests.world.provider import Provider
 
+_REVOKED = Sql("UPDATE grant_ SET revoked_at = now() WHERE account_id IS NOT NULL RETURNING id")
 _GROUPS = Sql("UPDATE account SET groups = :groups WHERE username = :username")
 
 
@@ -55,6 +56,17 @@ async def test_what_is_refused_does_not_make_the_wait_longer(narrow: Provider) -
         assert [each.status_code for each in answers] == [200] * 3 + [429] * 37
         narrow.clock.move(timedelta(minutes=1))
         assert (await http.get("clients")).status_code == 200
+
+
+async def test_a_token_that_is_worth_nothing_slows_down_nobody_but_itself(narrow: Provider) -> None:
+    await add_operator(narrow, "ada", "admins")
+    stolen = await person_token(narrow, "ada")
+    await narrow.idp.db.one(_REVOKED)
+    narrow.clock.move(timedelta(minutes=1))  # and so her app shows another code
+    async with calling(narrow, stolen) as theirs, calling(narrow, await person_token(narrow, "ada")) as hers:
+        answers = [await theirs.get("clients") for _ in range(6)]
+        assert [each.status_code for each in answers] == [401] * 3 + [429] * 3
+        assert [(await hers.get("clients")).status_code for _ in range(4)] == [200] * 3 + [429]
 
 
 async def test_the_pace_costs_no_statement_and_who_stopped_is_forgotten(

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from idp import limits
 from idp.errors import TooMany
 from idp.flows.idp import INTERNAL, Idp
+from idp.limits import LimitState
 from idp.model import Client, Grant, Holder, Operator
 from idp.oidc import tokens
 from idp.oidc.errors import Challenged
@@ -36,7 +38,21 @@ async def caller(idp: Idp, presented: str) -> Caller:
     # RFC 9068 4: a token for somebody else's API is not for us
     if idp.issuer not in access.audience:
         raise tokens.invalid_token(detail="not for the API")
-    _pace(idp, access, now=now)
+    # What is worth nothing any more is counted by itself: whoever stole it slows nobody down who has another.
+    whose, stolen = (access.client_id, access.account_id), (access.client_id, access.grant_id)
+    for each in (whose, stolen):
+        _pace(idp, each, now=now)
+    try:
+        found = await _borne_out(idp, access, now=now)
+    except Challenged:
+        _count(idp, stolen, now=now)
+        raise
+    _count(idp, whose, now=now)
+    return found
+
+
+async def _borne_out(idp: Idp, access: AccessToken, *, now: datetime) -> Caller:
+    """What the grant, the client, the policy and the person say of the token today. Raises `Challenged`."""
     found = await grants.held(idp.db, grant_id=access.grant_id)
     client = idp.registered(access.client_id)
     if found is None or found[0].revoked_at is not None or found[0].client_id != access.client_id:
@@ -54,19 +70,24 @@ async def caller(idp: Idp, presented: str) -> Caller:
     return Caller(_person(idp, client, holder, username, may), asked & client.scopes - may)
 
 
-def _pace(idp: Idp, access: AccessToken, *, now: datetime) -> None:
-    """Go on if this caller may ask again already. Counted in this process alone, which costs no statement."""
-    key, limit = (access.client_id, access.account_id), idp.limits.api_calls
+def _pace(idp: Idp, key: tuple[str, UUID | None], *, now: datetime) -> LimitState:
+    """What is counted if they ask now. Raises `TooMany`. Counted in this process alone, which costs no statement."""
+    limit = idp.limits.api_calls
     match limits.charge(limit, idp.api_calls.get(key), now=now):
         case limits.Charged(state):
-            idp.api_calls[key] = state
+            return state
         case limits.Refused(retry_after):
             raise TooMany(retry_after)
         case limits.Closed():
             raise TooMany(limit.span)
+
+
+def _count(idp: Idp, key: tuple[str, UUID | None], *, now: datetime) -> None:
+    """Go on if they may ask already, which others may have used up meanwhile. Raises `TooMany`."""
+    idp.api_calls[key] = _pace(idp, key, now=now)
     if len(idp.api_calls) > _CALLERS:
-        live = {one: kept for one, kept in idp.api_calls.items() if now - kept.last_at < limit.keep}
-        idp.api_calls = live
+        keep = idp.limits.api_calls.keep
+        idp.api_calls = {one: kept for one, kept in idp.api_calls.items() if now - kept.last_at < keep}
 
 
 def _machine(idp: Idp, client: Client, grant: Grant, access: AccessToken) -> Operator:
