@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -148,6 +149,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield BytesIO(content)
         return
     with file.open("rb") as opened:
+        if not S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise IdpError(f"{file} cannot be read twice, as a file can: give it on standard input, as -.")
         if opened.seek(0, os.SEEK_END) > LARGEST:
             most = f"The file is larger than {LARGEST >> 30} GiB"
             raise IdpError(f"{most}: export people in several files, and import each.")

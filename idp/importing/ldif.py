@@ -10,8 +10,8 @@ from uuid import UUID
 
 from idp.importing import secrets
 from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
-from idp.importing.pieces import Source, begin
-from idp.oidc.strictjson import storable
+from idp.importing.pieces import Source, lines_of
+from idp.oidc.strictjson import Malformed, storable
 
 _LONGEST = 100_000  # characters of one value; a photo is longer and is nothing of ours
 _BOM = "\ufeff"
@@ -70,11 +70,13 @@ def _lines(content: Source) -> Iterator[str]:
     """The lines as they stand in the file, and an empty one at its end."""
     bom = _BOM
     try:
-        for line in begin(content):
+        for line in lines_of(content):
             yield line.decode("utf-8").removeprefix(bom).removesuffix("\n").removesuffix("\r")
             bom = ""
     except UnicodeDecodeError:
         raise Unreadable("The file is not in UTF-8, as LDIF is (RFC 2849).") from None
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
     yield ""
 
 

@@ -29,6 +29,15 @@ def begin(source: Source) -> BinaryIO:
     return source
 
 
+def lines_of(source: Source) -> Iterator[bytes]:
+    """The lines of a file, each with its end. Raises `Malformed` for one that is too long to be held."""
+    file = begin(source)
+    while line := file.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise Malformed("one line of it is too long")
+        yield line
+
+
 class Again(Generic[T]):
     """What `make` makes, anew for everybody who goes through it."""
 

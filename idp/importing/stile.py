@@ -6,7 +6,7 @@ from datetime import datetime
 from idp.importing import envelope
 from idp.importing.document import Object
 from idp.importing.incoming import Unreadable
-from idp.importing.pieces import DEPTH, Again, Source, begin
+from idp.importing.pieces import DEPTH, Again, Source, lines_of
 from idp.importing.written import VERSION, Kept, read_person
 from idp.importing.written_clients import read_client
 from idp.model import Registration
@@ -32,8 +32,11 @@ def read(content: Source, *, passphrase: str | None, now: datetime) -> tuple[str
 
 def _lines(content: Source) -> Iterator[tuple[int, bytes]]:
     """Each line with its number."""
-    for number, line in enumerate(begin(content), 1):
-        yield number, line.rstrip(b"\r\n")
+    try:
+        for number, line in enumerate(lines_of(content), 1):
+            yield number, line.rstrip(b"\r\n")
+    except Malformed as error:
+        raise Unreadable(f"The file cannot be read: {error}.") from None
 
 
 def _check(first: bytes, lines: Iterator[tuple[int, bytes]], way: envelope.Envelope) -> None:

@@ -55,6 +55,7 @@ def test_json_is_one_object_with_every_name(idp: Run) -> None:
         pytest.param(("keycloak", REALM, "--group", "a=nobody"), 1, "no row in the policy", id="no such group"),
         pytest.param(("keycloak", "/nowhere.json"), 1, "No such file", id="no file"),
         pytest.param(("keycloak", "/"), 1, "directory", id="directory"),
+        pytest.param(("ldif", "/dev/zero"), 1, "cannot be read twice", id="no file that has an end"),
         pytest.param(("keycloak", "-"), 1, "cannot be read", id="nothing on standard input"),
     ],
 )

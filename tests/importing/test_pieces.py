@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.importing import auth0, keycloak, kratos, ldif, pieces
+from idp.importing import auth0, keycloak, kratos, ldif, pieces, stile
 from idp.importing.document import read_list
 from idp.importing.incoming import Entry, Unreadable
 from idp.importing.pieces import Text
@@ -41,6 +42,16 @@ def test_wherever_a_piece_ends_the_values_are_the_same(values: list[Any], indent
             text = Text(written)
             assert list(text.items()) == values
             assert not text.peek()
+
+
+def test_a_line_that_is_too_long_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "LONGEST", 50)
+    assert len(list(ldif.read(b"dn: uid=ada\nuid: ada\ncn: " + b"a" * 45))) == 1
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    with pytest.raises(Unreadable, match="one line of it is too long"):
+        list(ldif.read(b"dn: uid=ada\nuid: ada\ncn: " + b"a" * 47))
+    with pytest.raises(Unreadable, match="one line of it is too long"):
+        stile.read(b"a" * 51, passphrase=None, now=now)
 
 
 @pytest.mark.parametrize(
