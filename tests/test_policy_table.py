@@ -1,5 +1,6 @@
 """policy.toml: what it says by default, and every mistake it may not contain."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -363,6 +364,14 @@ def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
     rules = default_policy().scopes
     with pytest.raises(TypeError):
         rules["openid"] = rules["email"]  # type: ignore[index]  # that it is refused is the point
+
+
+@pytest.mark.parametrize("key", ["a" + ".a" * 30_000, '"\u2028"' + '."\u2028"' * 15_000], ids=["plain", "quoted"])
+def test_a_key_of_thousands_of_parts_is_not_parsed(key: str) -> None:
+    """Whoever may try a policy would keep the process busy for a minute with each."""
+    began = time.process_time()
+    assert problems(f"{SMALL}\n{key} = 1\n")[0].endswith("has more than 300 dots: break it")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 5000], ids=["a number", "brackets"])

@@ -29,6 +29,7 @@ from idp.policy.table import (
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 ACR = re.compile(r"[\x21-\x7e]+")  # acr_values are separated by spaces (OIDC Core 3.1.2.1)
+_DOTS = 300  # in one line: a key of thousands of parts takes the parser a minute
 
 
 def _levels(table: Table) -> dict[AssuranceLevel, str]:
@@ -166,6 +167,9 @@ def _only(row: Table, factors: dict[Factor, AssuranceLevel]) -> frozenset[Factor
 
 def load_policy(text: str) -> Policy:
     """The policy that this TOML text describes. SettingsError with every mistake in it, one sentence each."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _DOTS:
+            raise SettingsError([f"line {number} has more than {_DOTS} dots: break it"])
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
