@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
-from idp.flows.operate import importing
+from idp.flows.operate import exporting, importing
 from idp.flows.operate.arriving import Terms
 from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.exporting import export
@@ -36,6 +36,7 @@ PASSPHRASE = "seven boats in a row"
 AGREED = Sql(
     "INSERT INTO consent (account_id, client_id, scopes, granted_at) SELECT id, 'notes', '{openid}', now() FROM account"
 )
+RENAMED = Sql("UPDATE account SET username = CASE WHEN username < 'c' THEN 'z-' ELSE 'a-' END || username")
 AUDITED = Sql("SELECT fields FROM audit_event WHERE name = 'everything.exported'")
 
 
@@ -128,6 +129,19 @@ def _something(name: str, at: datetime) -> Any:
         "codes": AppCodes("SHA256", 8),
         "passkey": Passkey(b"a", b"b", 1, eligible=True, copied=True, attested=True, transports=("usb",), aaguid="x"),
     }.get(name, None if name in {"id", "username", "factor"} else at + timedelta(days=len(name)))
+
+
+async def test_who_is_given_another_username_meanwhile_is_in_it_once(
+    full: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "BATCH", 2)
+    found: list[str] = []
+    async for line in export(full.idp, envelope.new(Secrets.NONE, None)):
+        if (person := json.loads(line).get("person")) is not None:
+            found.append(person["id"])
+        if len(found) == 1:
+            await full.idp.db.one(RENAMED)
+    assert sorted(found) == sorted(str(row[0]) for row in await full.rows(Sql("SELECT id FROM account")))
 
 
 async def test_people_and_applications_go_on_as_before(full: Provider) -> None:

@@ -42,13 +42,13 @@ async def export(idp: Idp, way: Envelope) -> AsyncIterator[str]:
     for one in registered:
         line, secrets = client_line(one)
         yield lines.put({"client": line, **way.put(secrets, of=f"client/{one.client.id}")})
-    people, unopened, after = 0, 0, ""
+    people, unopened, after = 0, 0, UUID(int=0)
     while page := await exports.page(idp.db, after=after, limit=BATCH, closed_since=now - _REMOVED):
         for kept, lost in await _with_suppressed(idp, [_opened(idp, each) for each in page]):
             line, secrets = person_line(kept)
             yield lines.put({"person": line, **way.put(secrets, of=f"person/{kept.account.id}")})
             people, unopened = people + 1, unopened + lost
-        after = page[-1].account.username
+        after = page[-1].account.id
     yield lines.last({"people": people, "clients": len(registered), "unopened": unopened})
 
 

@@ -27,8 +27,8 @@ SELECT {ACCOUNT}, {AUTHENTICATORS}, p.password_hash, p.former_email, p.former_un
         FROM authenticator t JOIN recovery_code r ON r.authenticator_id = t.id
         WHERE {_THEIRS} AND t.closed_at IS NULL AND r.used_at IS NULL) AS saved
 FROM account p
-WHERE p.username > :after AND p.provisional_until IS NULL
-ORDER BY p.username
+WHERE p.id > :after AND p.provisional_until IS NULL
+ORDER BY p.id  -- which stays theirs: who is given another username meanwhile is neither missed nor met twice
 LIMIT :limit""")
 
 
@@ -45,8 +45,8 @@ class Exported:
     past: Past
 
 
-async def page(conn: Conn, *, after: str, limit: int, closed_since: datetime) -> Sequence[Exported]:
-    """The next people by username; with what they removed since then."""
+async def page(conn: Conn, *, after: UUID, limit: int, closed_since: datetime) -> Sequence[Exported]:
+    """The next people by id; with what they removed since then."""
     found = []
     for row in await conn.all(_PAGE, after=after, limit=limit, closed_since=closed_since):
         account = read_account(row)
