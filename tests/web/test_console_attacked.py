@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from idp.errors import NotThere, Outdated
+from idp.flows.operate.clients import remove_client
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client, find_user
 from idp.flows.operate.invitations import invite
@@ -239,3 +240,32 @@ async def test_a_double_click_makes_one_link_and_both_answers_show_it(provider: 
         assert (await provider.browser().get(link)).status_code == 200
         trail = (await audit_page(provider.idp, Search(operator="person:ada"), limit=999)).entries
         assert len({each.name for each in trail[: len(trail) - before]}) == len(trail) - before, "each thing once"
+
+
+@pytest.mark.parametrize("where", ["add", "invite"])
+async def test_who_was_removed_comes_back_as_somebody_else(provider: Provider, where: str) -> None:
+    """The form that they were made with made them once more, with the subject that nobody was to have again."""
+    browser = await signed_in(provider)
+    form = await opened(provider, browser, f"/admin/people/{where}")
+    await browser.submit(f"/{where}", username="carol")
+    before = (await find_user(provider.idp, "carol")).account
+    await remove_person(provider.idp, before.id)
+    browser.page = form
+    page = await browser.submit(f"/{where}", username="carol")
+    assert page.status_code == 409
+    assert 'value="carol"' in page.text
+    await browser.submit(f"/{where}")
+    assert (await find_user(provider.idp, "carol")).account.id != before.id
+
+
+async def test_an_application_that_was_removed_comes_back_with_another_secret(provider: Provider) -> None:
+    browser = await signed_in(provider)
+    form = await opened(provider, browser, f"{NEW}?kind=web")
+    secrets = set()
+    for _ in range(2):
+        for _ in range(2):
+            browser.page = form
+            page = await browser.submit("/-new", name="A", client_id="a", redirect_uris="https://a.example/cb")
+            secrets |= {secret_on(page)}
+        await remove_client(provider.idp, "a")
+    assert len(secrets) == 2

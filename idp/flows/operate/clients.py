@@ -15,6 +15,7 @@ from idp.model import AuthMethod, Client
 from idp.policy import Act, left_out
 from idp.sentences import plural, sentence
 from idp.store import audits
+from idp.store.audits import Wanted
 from idp.store.tokens import clients
 
 _MOST_COUNTED = 1000  # people that are told of one by one
@@ -44,6 +45,14 @@ async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> 
         await clients.add(conn, client, now=now)
         await audits.add(conn, ClientChanged(change="added"), now=now, client_id=client.id)
     return Registered(client, secret)
+
+
+async def removals(idp: Idp, client_id: str) -> int:
+    """How often a client with this id was removed: whoever registers one once more registers another."""
+    permit(idp, Act.CHANGE_CLIENTS)
+    wanted = Wanted(client_id=client_id, name=ClientChanged.name)
+    happened = await audits.some(idp.db, wanted, before=None, limit=_MOST_COUNTED)
+    return sum(one.fields["change"] == "removed" for one in happened)
 
 
 async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, str]]:

@@ -4,12 +4,17 @@ Between the look and the change somebody may have been given a role, or an appli
 the operator may is asked of what they are now.
 """
 
-from idp.errors import NotThere
+from uuid import UUID
+
+from idp.audit import AccountRemoved
+from idp.errors import NotThere, Outdated
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.model import Account, Client
 from idp.policy import Act
 from idp.sentences import sentence
+from idp.store import audits
+from idp.store.audits import Wanted
 from idp.store.engine import Connection
 from idp.store.people import accounts
 from idp.store.tokens import clients
@@ -34,3 +39,13 @@ async def confirmed_client(conn: Connection, idp: Idp, found: Client, *, to: Act
         raise NotThere(sentence("There is no client %(name)s.", name=repr(found.name)))
     permit(idp, to, scopes=client.scopes)
     return client
+
+
+async def somebody_new(conn: Connection, account_id: UUID | None) -> None:
+    """Go on if nobody who had this id was removed: a form that made them makes nobody else with their subject.
+
+    After they were stored, which waited for a removal that was under way. Raises `Outdated`.
+    """
+    before = Wanted(account_id=account_id, name=AccountRemoved.name)
+    if account_id is not None and await audits.some(conn, before, before=None, limit=1):
+        raise Outdated(sentence("This page was open for too long, so nothing was changed. Please try again"))

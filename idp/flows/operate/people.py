@@ -14,7 +14,7 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate import reasons
 from idp.flows.operate.administrators import keep_one
-from idp.flows.operate.confirming import confirmed
+from idp.flows.operate.confirming import confirmed, somebody_new
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
@@ -212,6 +212,7 @@ async def add_user(
     try:
         async with idp.db.transaction() as conn:
             await accounts.add(conn, account, password_hash=hashed)
+            await somebody_new(conn, as_id)
             await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
             phones = [] if number is None else [await store_phone(idp, conn, account.id, number, now=now)]
     except AlreadyThere:

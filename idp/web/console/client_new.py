@@ -11,7 +11,7 @@ from idp.crypto import digest, random_token
 from idp.errors import AlreadyThere, IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import version_of
-from idp.flows.operate.clients import add_client
+from idp.flows.operate.clients import add_client, removals
 from idp.flows.operate.finding import ClientId, find_client
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.registrations import NewClient, parse
@@ -195,7 +195,9 @@ async def make(request: Request) -> Response:
     once = form.get("once") or random_token()
     try:
         new = _described(kind, values_in(_typed(request, kind, form)), once)
-        secrets = secrets_of(request, new.client_id or "", once)
+        client_id = new.client_id or ""
+        # The form of one that was removed registers another one.
+        secrets = secrets_of(request, client_id, f"{once} {await removals(idp_of(request), client_id)}")
         try:
             made = await add_client(idp_of(request), new, secret=secrets[0])
             client, secret = made.client, made.secret
