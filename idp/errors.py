@@ -33,6 +33,10 @@ class Unavailable(IdpError):
     """The database, a lock or a count cannot be consulted: the answer is "not now", never "yes" (promise 8)."""
 
 
+class Busy(Unavailable):
+    """A queue of this process is full: whatever was asked for was not begun."""
+
+
 class TooMany(IdpError):
     """This was done too often from one address; again after `retry_after`."""
 

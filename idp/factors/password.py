@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 import argon2
 
 from idp.crypto import random_bytes
-from idp.errors import Unavailable
+from idp.errors import Busy, Unavailable
 from idp.factors import hashes
 
 T = TypeVar("T")
@@ -117,11 +117,11 @@ class PasswordThreads:
         self._places = threading.BoundedSemaphore(count + queue)
 
     async def verify(self, password: Password, *, hashed: str | None) -> bool:
-        """`verify`, off the event loop. Raises `Unavailable` when the queue is full."""
+        """`verify`, off the event loop. Raises `Busy` when the queue is full."""
         return await self._run(lambda: verify(password, hashed=hashed))
 
     async def hash_password(self, password: Password) -> str:
-        """`hash_password`, off the event loop. Raises `Unavailable` when the queue is full."""
+        """`hash_password`, off the event loop. Raises `Busy` when the queue is full."""
         return await self._run(lambda: hash_password(password))
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class PasswordThreads:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
-            raise Unavailable("Too many passwords are being checked at once.")
+            raise Busy("Too many passwords are being checked at once.")
         try:
             job = self._pool.submit(work)
         except BaseException:

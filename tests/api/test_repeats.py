@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import uuid4
 
@@ -63,6 +64,20 @@ async def test_a_refusal_leaves_the_key_free(provider: Provider, token: str) -> 
         taken = await add(http, "k1", name="Acme Bank")
         assert kind_of(taken) == (409, "already_there")
         assert (await add(http, "k1")).status_code == 201
+
+
+async def test_who_finds_the_queue_of_passwords_full_tries_again_with_the_same_key(
+    provider: Provider, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with calling(provider, token) as http:
+        sent: dict[str, Any] = {
+            "json": {"username": "ada", "password": "tulip gravel 77 ocean"},
+            "headers": {"Idempotency-Key": "k1"},
+        }
+        with monkeypatch.context() as patch:
+            patch.setattr(provider.idp.passwords, "_places", BoundedSemaphore(0))
+            assert kind_of(await http.post("people", **sent)) == (503, "unavailable")
+        assert (await http.post("people", **sent)).status_code == 201
 
 
 async def test_of_many_at_once_one_does_it(provider: Provider, token: str) -> None:

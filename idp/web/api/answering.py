@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.errors import AlreadyThere, NotThere, OAuthError, Outdated, SettingsError, TooMany
+from idp.errors import AlreadyThere, Busy, NotThere, OAuthError, Outdated, SettingsError, TooMany
 from idp.flows import repeats
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted, permit
@@ -128,7 +128,7 @@ async def _once(request: Request, endpoint: Endpoint, asked: Asked, who: Caller,
             pass
     try:
         done = await _done(endpoint, asked)
-    except (Refused, NotPermitted):
+    except (Refused, NotPermitted, Busy):
         await repeats.undone(idp, first)
         raise
     await repeats.answered(idp, first, status=endpoint.status, text=_kept(endpoint, done))
