@@ -165,6 +165,12 @@ def _role(person: DemoPerson) -> str:
     return "" if person.role is None else f", {person.role.name.lower()}"
 
 
+def _beside(urls: DemoUrls, data_dir: Path) -> str:
+    """What commands are told, so that they speak of this demonstration: their links lead here."""
+    told = {"IDP_DATA_DIR": str(data_dir), "IDP_ISSUER": urls.provider, "IDP_SMS_COUNTRIES": people.COUNTRIES}
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
+
+
 def _say(shown: list[DemoPerson], urls: DemoUrls, data_dir: Path, *, as_json: bool) -> None:
     fields = {
         "start": urls.start,
@@ -185,7 +191,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, data_dir: Path, *, as_json: bo
         f"  Texts and e-mail    {urls.inbox}",
         f"  Your account        {urls.account}",
         f"  Console             {urls.console}",
-        f"  Commands            IDP_DATA_DIR={shlex.quote(str(data_dir))} idp user list",
+        f"  Commands            {_beside(urls, data_dir)} idp user list",
         "",
         *(
             f"  {person.name:<19} {person.username} / {person.password}"

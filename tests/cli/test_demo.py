@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ IDP = [sys.executable, "-m", "idp"]
 def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(tmp_path: Path) -> None:
     share = tmp_path / "share"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    port = three_ports()
     process = subprocess.Popen(
-        [*IDP, "demo", "--port", str(three_ports())],
+        [*IDP, "demo", "--port", str(port)],
         env=kept | {"XDG_DATA_HOME": str(share)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -26,9 +28,14 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
     assert process.stdout is not None
     try:
         assert process.stdout.readline(), process.stderr.read() if process.stderr else ""
+        (commands,) = [line for line in map(str, (process.stdout.readline() for _ in range(8))) if "Commands" in line]
         assert [path.name for path in share.iterdir()] == ["stile-demo"]
-        # Commands beside it obey its policy: there the people with a role have one.
-        beside = kept | {"IDP_DATA_DIR": str(share / "stile-demo")}
+        # Commands beside it obey its policy: there the people with a role have one. Their links lead to it.
+        beside = kept | dict(word.split("=", 1) for word in shlex.split(commands) if "=" in word)
+        invited = subprocess.run(
+            [*IDP, "user", "invite", "kim"], env=beside, capture_output=True, text=True, check=True
+        )
+        assert invited.stdout.startswith(f"http://localhost:{port}/link/")
         ran = subprocess.run(
             [*IDP, "user", "groups", "ada", "--json"], env=beside, capture_output=True, text=True, check=True
         )
