@@ -15,8 +15,9 @@ from idp.flows.opening import read_clients
 from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.clients import set_client_disabled
 from idp.flows.operate.finding import find_client, list_clients
+from idp.flows.operate.keeping import client_kept
 from idp.flows.operate.people import NotAcceptable
-from idp.model import AssuranceLevel
+from idp.model import AssuranceLevel, Registration
 from idp.policy import load_policy
 from tests.world.parallel import at_once
 from tests.world.policies import OURS
@@ -160,3 +161,13 @@ async def test_a_level_that_nobody_could_prove_is_refused(
     provider.idp.policy = load_policy(OURS.replace("\npasskey ", "\n# passkey "))
     with pytest.raises(NotAcceptable, match=sentence):
         await edit_client(provider.idp, "bank", changes)
+
+
+async def test_an_address_with_a_star_is_refused_and_one_from_before_is_in_nobodys_way(provider: Provider) -> None:
+    with pytest.raises(NotAcceptable, match=r"it has a \*, and addresses are compared as they are"):
+        await edit_client(provider.idp, "bank", {"redirect_uris": ("https://bank.example/*",)})
+    await provider.add_client("old", "https://old.example/*")
+    done = await edit_client(provider.idp, "old", {"name": "Older"})
+    assert (done.after.name, done.after.redirect_uris) == ("Older", ("https://old.example/*",))
+    kept, lost = client_kept(Registration(done.after, provider.clock.now()), provider.idp.policy)
+    assert (kept.client.redirect_uris, lost) == (("https://old.example/*",), [])

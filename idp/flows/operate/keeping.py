@@ -153,7 +153,7 @@ def client_kept(registered: Registration, policy: Policy) -> tuple[Registration,
         "details_types": tuple(sorted(client.details_types & set(policy.details))),
     }
     checked = replace(
-        parse(NewClient(**listed), policy),
+        parse(NewClient(**listed), policy, kept=client),
         secret_hash=client.secret_hash,
         old_secret_hash=client.old_secret_hash,
         old_secret_until=client.old_secret_until,

@@ -84,7 +84,7 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
 
     method = _method(new, at)
     kinds = _grant_types(new, method, at("grant_types"))
-    _check_uris(new, kinds, at)
+    _check_uris(new, kinds, at, kept=kept)
     if method is AuthMethod.NONE and not new.require_pkce:
         at("require_pkce")(sentence("A public client needs PKCE (RFC 9700 2.1.1)."))
     for field, given, allowed, what in (
@@ -200,7 +200,8 @@ def _grant_types(new: NewClient, method: AuthMethod, wrong: Wrong) -> frozenset[
     return frozenset(kinds)
 
 
-def _check_uris(new: NewClient, kinds: frozenset[str], at: At) -> None:
+def _check_uris(new: NewClient, kinds: frozenset[str], at: At, *, kept: Client | None) -> None:
+    before = () if kept is None else (*kept.redirect_uris, *kept.post_logout_redirect_uris, kept.home_uri)
     if "authorization_code" in kinds and not new.redirect_uris:
         at("redirect_uris")(
             sentence(
@@ -215,6 +216,8 @@ def _check_uris(new: NewClient, kinds: frozenset[str], at: At) -> None:
     ):
         for uri in uris:
             problem = redirects.problem(uri, native=new.native)
+            if problem is None and "*" in uri and uri not in before:
+                problem = sentence("has a *, and addresses are compared as they are: write each down")
             if problem is None and len(uri) > LONGEST_URI:
                 problem = sentence("is longer than %(longest)s characters", longest=LONGEST_URI)
             if problem is not None:
