@@ -42,10 +42,11 @@ def invite(
     makes another one, for who has not chosen a password yet.
     """
     from idp.flows.operate.invitations import invite as invite_user
+    from idp.flows.operate.spending import never_texted
     from idp.serving.place import run
 
-    async def invited(idp: "Idp") -> "Invited":
-        return await invite_user(
+    async def invited(idp: "Idp") -> "tuple[Invited, str | None]":
+        made = await invite_user(
             idp,
             username=name,
             mail=mail,
@@ -55,12 +56,21 @@ def invite(
             groups=group or [],
             locale=locale,
         )
+        return made, None if phone is None else never_texted(idp, phone)
 
-    made = run(invited, makes=True)
+    made, unreachable = run(invited, makes=True)
+    warnings = [unreachable] if unreachable else []
     username, until = made.account.username, output.when(made.expires_at)
-    fields = {"username": username, "link": made.address, "mailed": mail, "expires_at": made.expires_at}
+    fields = {
+        "username": username,
+        "link": made.address,
+        "mailed": mail,
+        "expires_at": made.expires_at,
+        "warnings": warnings,
+    }
     if made.address is None:
-        output.show(fields, f"An invitation is on its way to {username}. It works until {until}.", as_json=as_json)
+        on_its_way = f"An invitation is on its way to {username}. It works until {until}."
+        output.show(fields, [on_its_way, *warnings], as_json=as_json)
         return
-    lines = [made.address, f"It works once, until {until}. Give it to {username} and to nobody else."]
+    lines = [made.address, f"It works once, until {until}. Give it to {username} and to nobody else.", *warnings]
     output.show(fields, lines, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from idp.flows.idp import OURS
+from idp.flows.idp import CONSOLE, OURS
 from idp.flows.people.forgotten import LOST_PATH
 from idp.flows.signin.authorize import Show
 from idp.flows.signin.choices import optional
@@ -39,6 +39,8 @@ def _purpose(show: Show, policy: Policy, here: str) -> Purpose:
         return Purpose(why=pages.Why.SCOPE, client_name=name, scopes=(scope_line(reason.scope, policy),))
     if reason.why in AGAIN:
         return Purpose(why=pages.Why.AGAIN, client_name=name)
+    if show.client.id == CONSOLE:
+        return Purpose(why=pages.Why.CONSOLE)
     return Purpose(why=pages.Why.SIGN_IN, client_name=name)
 
 

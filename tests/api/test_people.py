@@ -229,6 +229,18 @@ async def test_who_writes_no_factors_says_not_how_somebody_new_proves_themselves
         assert (await http.post("invitations", json={"username": "cleo"})).status_code == 201
 
 
+async def test_who_gives_a_phone_that_gets_no_codes_is_told(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        added = await http.post("people", json={**ADA, "phone": "+37061234567"})
+        invited = await http.post("invitations", json={"username": "cleo", "phone": "+37061234568"})
+        there = added.headers["location"].removeprefix("/api/v1/")
+        given = await http.post(f"{there}/authenticators", json={"factor": "sms", "phone": "+37061234569"})
+        for answer in (added, invited, given):
+            (warning,) = answer.json()["warnings"]
+            assert warning.endswith("LT is closed. IDP_SMS_COUNTRIES opens a country."), answer.text
+        assert (await http.post("invitations", json={"username": "dora"})).json()["warnings"] == []
+
+
 def test_every_act_that_is_not_a_commands_has_an_endpoint() -> None:
     there = {endpoint.act for endpoint in routes.ENDPOINTS}
     assert set(Act) - there == {Act.SET_GROUPS, Act.VOUCH, Act.IMPORT, Act.EXPORT}

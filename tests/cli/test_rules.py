@@ -75,6 +75,8 @@ def test_an_operator_is_told_when_a_phone_gets_no_codes(idp: Run, settings: pyte
     assert len(second["warnings"]) == 1
     fine = idp("user", "add", "estonian", "--phone", "+37256789045", "--password-stdin", "--json", stdin=PASSWORD)
     assert fine.json["warnings"] == []
+    invited = idp("user", "invite", "lithuanian", "--phone", "+37061234567")
+    assert "LT is closed. IDP_SMS_COUNTRIES opens a country." in invited.out
 
 
 def test_the_doctor_says_when_nothing_is_open(run: Run, settings: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,11 @@
 """The last administrator in the console: what would be refused is not offered, and says why where somebody asks."""
 
+import re
+
 import pytest
 
 from idp.flows.idp import Visitor
+from idp.flows.operate.authenticators import add_phone
 from idp.flows.operate.finding import find_user
 from idp.web.door import csrf
 from tests.world.api import add_operator
@@ -76,3 +79,14 @@ async def test_who_cancels_the_proof_of_a_page_may_begin_it_again(provider: Prov
         assert page.status_code == 200
         assert "evil" not in page.text
         assert "Start again" not in page.text
+
+
+async def test_the_app_that_the_last_administrator_signs_in_with_is_not_offered(
+    provider: Provider, browser: Browser
+) -> None:
+    ada = await page_of(provider, "ada")
+    phone = await add_phone(provider.idp, "ada", "+37256789019")
+    offered = re.findall(rf'href="{ada}/authenticator\?which=([0-9a-f-]+)"', (await browser.get(ada)).text)
+    assert offered == [str(phone.id)]
+    await add_operator(provider, "eve", "admins")
+    assert (await browser.get(ada)).text.count(f'href="{ada}/authenticator?which=') == 2

@@ -169,13 +169,12 @@ def test_a_page_stands_under_its_policy(page: Page) -> None:
 @every_page
 def test_an_error_is_said_in_the_title_in_a_summary_and_at_the_field(page: Page) -> None:
     seen, problems = outline(page), getattr(page, "problems", ())
-    refused = isinstance(page, Edit) and page.said
+    refused = page.wrong if isinstance(page, Edit | ClientForm) else ()
     unanswered = isinstance(page, Detail) and page.query is not None and page.query.said
-    mistaken = isinstance(page, ClientForm) and page.wrong
-    wrong = bool(problems or refused or unanswered or mistaken)
+    wrong = bool(problems or refused or unanswered)
     assert html(page).count("<title>Error: ") == wrong
     assert [a.get("role") for a in seen.all("div")].count("alert") == wrong
-    for field in {problem.field for problem in problems} - {None}:
+    for field in ({problem.field for problem in problems} | {field for field, _ in refused}) - {"", None}:
         assert f"{field}-error" in seen.ids
         for box in (box for box in seen.all("input") if box.get("id") == field):
             assert box["aria-invalid"] == "true"

@@ -186,7 +186,7 @@ PERSON = Detail(
         ),
         Section(
             "Ways to sign in",
-            columns=("Kind", "Name", "Last used", "Opens sensitive actions from"),
+            columns=("Kind", "Name", "Last used", "Trusted from"),
             rows=(
                 (Cell("totp"), Cell("Pixel"), Cell(at=NOW), Cell(at=NOW - timedelta(days=90))),
                 (Cell("sms"), Cell("ending 88"), Cell(), Cell()),
@@ -395,7 +395,7 @@ CONSOLE: Mapping[str, Page] = {
         EXPLAIN, query=None if EXPLAIN.query is None else replace(EXPLAIN.query, said=(NOBODY,))
     ),
     "console-logo": LOGO,
-    "console-logo-wrong": replace(LOGO, said=(sentence("Choose a picture first."),)),
+    "console-logo-wrong": replace(LOGO, wrong=[("", sentence("Choose a picture first."))]),
     "console-secret": SECRET,
     "console-spending": SPENDING,
     "console-number": NUMBER,
@@ -427,21 +427,21 @@ CONSOLE: Mapping[str, Page] = {
     ),
     "console-policy": POLICY,
     "console-edit": EDIT,
-    "console-edit-wrong": replace(EDIT, said=(LONG_NAME,)),
+    "console-edit-wrong": replace(EDIT, wrong=[("name", LONG_NAME)]),
     "console-edit-meanwhile": replace(
         EDIT,
-        said=(sentence("Somebody else changed %(who)s meanwhile: look at them again, then go on.", who="ada"),),
+        wrong=[("", sentence("Somebody else changed %(who)s meanwhile: look at them again, then go on.", who="ada"))],
         now=(("Name", "Maria Silva"), ("Email address", "–")),
     ),
     "console-edit-late": replace(EDIT, waiting=True),
     "console-remove": REMOVE,
-    "console-remove-never": replace(REMOVE, never=True, said=(
+    "console-remove-never": replace(REMOVE, never=True, wrong=[("",
             sentence(
                 "%(who)s is the last administrator who can sign in: make somebody else one first, or do it at a shell"
                 " of the provider's machine.",
                 who="ada",
             ),
-        ),),
+        )],),
     "console-try": TRY,
     "console-long-people": replace(
         PEOPLE,

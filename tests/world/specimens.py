@@ -395,6 +395,7 @@ OUTBOX = Outbox(
 PAGES: dict[str, Page] = {
     "sign-in": SIGN_IN,
     "sign-in-account": SignIn(action="/login", purpose=Purpose()),
+    "sign-in-console": SignIn(action="/login", purpose=Purpose(why=Why.CONSOLE)),
     "sign-in-again": replace(
         SIGN_IN,
         purpose=Purpose(why=Why.AGAIN, client_name="Acme Bank"),

@@ -1,9 +1,12 @@
 """The last administrator: nobody but a shell takes the role from them, or keeps them out."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import NotPermitted, permit
-from idp.model import OPERATOR, Account, AssuranceLevel, Role
-from idp.policy import Act
+from idp.model import OPERATOR, Account, AssuranceLevel, Authenticator, Role
+from idp.policy import Act, Policy
 from idp.sentences import Sentence, sentence
 from idp.store.engine import Conn, Connection
 from idp.store.people import editing
@@ -27,6 +30,12 @@ async def keeps_on(idp: Idp, account: Account) -> str:
     if idp.policy.role_of(account.groups) is not Role.ADMIN or await _has_others(idp.db, idp, account):
         return ""
     return _last(account)
+
+
+def strong(policy: Policy, theirs: Iterable[Authenticator]) -> frozenset[UUID]:
+    """Those of somebody's authenticators that an administrator signs in with: they keep one."""
+    lifted = {factor for factor, level in policy.factors.items() if level >= AssuranceLevel.STRONG}
+    return frozenset(one.id for one in theirs if one.factor in lifted)
 
 
 async def _has_others(conn: Conn, idp: Idp, account: Account) -> bool:

@@ -8,14 +8,14 @@ from idp.errors import NotThere
 from idp.factors import recovery, totp
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
-from idp.flows.operate.administrators import keep_one
+from idp.flows.operate.administrators import keep_one, strong
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
 from idp.flows.operate.vouching import GIVEN, record_added, store_phone, vouched_phone
 from idp.flows.sealed import SEED, bound
-from idp.model import Account, AssuranceLevel, Authenticator, Change, Factor, Notice
+from idp.model import Account, Authenticator, Change, Factor, Notice
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
@@ -166,7 +166,7 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         account = await confirmed(conn, idp, account, to=Act.REMOVE_AUTHENTICATOR)
         locked = await accounts.by_id(conn, account_id=account.id)
         theirs = () if locked is None else locked[1]
-        if not any(_is_strong(idp, one) for one in theirs if one.id != found[0].id):
+        if not strong(idp.policy, theirs) - {found[0].id}:
             await keep_one(conn, idp, account)
         if await authenticators.close(conn, authenticator_id=found[0].id, account_id=account.id, now=now) is None:
             raise gone  # meanwhile: who closed it has told its owner
@@ -174,10 +174,6 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         await settle(conn, idp, account, Change.OPERATOR_REMOVES, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
     return found[0], len(person.authenticators) - 1
-
-
-def _is_strong(idp: Idp, one: Authenticator) -> bool:
-    return idp.policy.factors.get(one.factor, AssuranceLevel.NONE) >= AssuranceLevel.STRONG
 
 
 def _is(authenticator_id: UUID, given: str) -> bool:

@@ -97,7 +97,8 @@ async def invite(
                         "A user named %(name)s exists already: their page gives them a link for another password.",
                         at_shell=f"A user named {username!r} exists already: `idp user reset {username}` helps them.",
                         name=repr(username),
-                    )
+                    ),
+                    field="username",
                 )
             if account.id != as_id and (account.email != new.email or phone is not None or groups or name):
                 raise NotAcceptable(

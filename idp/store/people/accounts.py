@@ -115,7 +115,8 @@ async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
     try:
         await conn.one(_ADD, **values_of(new) | {"claims": dict(new.claims)}, password_hash=password_hash)
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(new.username))) from None
+        told = sentence("A user named %(name)s exists already.", name=repr(new.username))
+        raise AlreadyThere(told, field="username") from None
 
 
 async def lock(conn: Connection, *, account_id: UUID) -> None:

@@ -46,7 +46,8 @@ async def edit(conn: Connection, after: Account, *, now: datetime) -> None:
             now=now,
         )
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(after.username))) from None
+        told = sentence("A user named %(name)s exists already.", name=repr(after.username))
+        raise AlreadyThere(told, field="username") from None
 
 
 async def remove(conn: Connection, *, account_id: UUID) -> bool:

@@ -121,7 +121,8 @@ async def set_first_password(conn: Conn, *, account_id: UUID, username: str, pas
     try:
         return await conn.one(_FIRST, **values) is not None
     except asyncpg.UniqueViolationError:
-        raise AlreadyThere(sentence("A user named %(name)s exists already.", name=repr(username))) from None
+        told = sentence("A user named %(name)s exists already.", name=repr(username))
+        raise AlreadyThere(told, field="username") from None
 
 
 async def waiting(conn: Conn, *, usernames: Sequence[str]) -> tuple[str, ...]:

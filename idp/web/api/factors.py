@@ -13,7 +13,7 @@ from idp.flows.operate.people import set_password
 from idp.flows.operate.resets import give_link
 from idp.policy import Act
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint
-from idp.web.api.persons import AuthenticatorShown, PersonShown, authenticator, person
+from idp.web.api.persons import AuthenticatorShown, PersonShown, authenticator, person, warned
 from idp.web.api.reading import invalid
 
 
@@ -75,13 +75,14 @@ class NewAuthenticator(Body, frozen=True, kw_only=True):
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What was given. The seed of an app and saved codes are told once."""
+    """What was given, and what else to know. The seed of an app and saved codes are told once."""
 
     factor: str
     authenticator: AuthenticatorShown | None
     otpauth_uri: str | None = None
     secret: str | None = None
     recovery_codes: list[str] | None = None
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 async def _reset(asked: Asked) -> Done:
@@ -133,7 +134,8 @@ async def _give(asked: Asked) -> Done:
         raise invalid("A phone number is given with sms, and with nothing else.")
     if body.phone is not None:
         added = await add_phone(asked.idp, asked.id, body.phone, replace=body.replace)
-        return Done(Given(factor=body.factor, authenticator=authenticator(added)))
+        warnings = warned(asked.idp, body.phone)
+        return Done(Given(factor=body.factor, authenticator=authenticator(added), warnings=warnings))
     if body.factor == "recovery":
         codes = await new_recovery_codes(asked.idp, asked.id)
         return Done(Given(factor=body.factor, authenticator=None, recovery_codes=list(codes)))

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from idp.errors import NotThere
-from idp.flows.operate.editing import edit_person
+from idp.flows.operate.editing import edit_person, version_of
 from idp.flows.operate.finding import find_user, people_page
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import remove_person
@@ -19,11 +19,14 @@ from idp.web.api.persons import (
     AccountShown,
     Invitation,
     NewPerson,
+    PersonAdded,
     PersonChanged,
     PersonChanges,
     PersonShown,
     account_members,
     person,
+    person_members,
+    warned,
 )
 from idp.web.api.reading import invalid
 
@@ -45,6 +48,12 @@ class People(msgspec.Struct, frozen=True, kw_only=True):
     users: list[AccountShown]
     total: int
     next: str | None
+
+
+class Invited(Link, frozen=True, kw_only=True):
+    """The link of somebody invited, and what else to know."""
+
+    warnings: list[str]
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +103,8 @@ async def _add(asked: Asked) -> Done:
         locale=body.locale,
         temporary=body.temporary,
     )
-    return person(made, at=f"/people/{made.account.id}")
+    added = PersonAdded(**person_members(made), warnings=warned(asked.idp, body.phone))
+    return Done(added, etag=version_of(made.account), at=f"/people/{made.account.id}")
 
 
 async def _invite(asked: Asked) -> Done:
@@ -109,12 +119,13 @@ async def _invite(asked: Asked) -> Done:
         groups=body.groups,
         locale=body.locale,
     )
-    link = Link(
+    link = Invited(
         id=made.account.id,
         username=made.account.username,
         link=made.address,
         mailed=body.mail,
         expires_at=made.expires_at,
+        warnings=warned(asked.idp, body.phone),
     )
     return Done(link, at=f"/people/{made.account.id}")
 
@@ -185,7 +196,7 @@ ENDPOINTS = (
         "Add somebody with a password",
         "An operator vouches for the phone. To let them choose a password themselves, invite them.",
         takes=NewPerson,
-        answers=PersonShown,
+        answers=PersonAdded,
         status=201,
         versioned=True,
     ),
@@ -198,7 +209,7 @@ ENDPOINTS = (
         "Invite somebody",
         "The link is mailed, or given here once. Who was invited before gets another one.",
         takes=Invitation,
-        answers=Link,
+        answers=Invited,
         status=201,
         secrets=("link",),
     ),

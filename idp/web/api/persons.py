@@ -7,8 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from idp.flows.idp import Idp
 from idp.flows.operate.editing import version_of
 from idp.flows.operate.finding import Person
+from idp.flows.operate.spending import never_texted
 from idp.model import Account, Authenticator, Passkey
 from idp.web.api.endpoints import Body, Done, Text, Words
 
@@ -62,6 +64,12 @@ class PersonShown(AccountShown, frozen=True, kw_only=True):
 
     claims: dict[str, Any]
     authenticators: list[AuthenticatorShown]
+
+
+class PersonAdded(PersonShown, frozen=True, kw_only=True):
+    """A new person, and what else to know."""
+
+    warnings: list[str]
 
 
 class PersonChanged(AccountShown, frozen=True, kw_only=True):
@@ -146,11 +154,21 @@ def _passkey(one: Passkey) -> PasskeyShown:
     )
 
 
-def person(found: Person, *, at: str | None = None) -> Done:
-    """A person, with the version that a change has to name."""
-    body = PersonShown(
+def person_members(found: Person) -> dict[str, Any]:
+    """The members of `PersonShown`."""
+    return {
         **account_members(found.account),
-        claims=dict(found.account.claims),
-        authenticators=[authenticator(one) for one in found.authenticators],
-    )
-    return Done(body, etag=version_of(found.account), at=at)
+        "claims": dict(found.account.claims),
+        "authenticators": [authenticator(one) for one in found.authenticators],
+    }
+
+
+def person(found: Person) -> Done:
+    """A person, with the version that a change has to name."""
+    return Done(PersonShown(**person_members(found)), etag=version_of(found.account))
+
+
+def warned(idp: Idp, phone: str | None) -> list[str]:
+    """What an operator has to know who gives somebody this phone."""
+    unreachable = None if phone is None else never_texted(idp, phone)
+    return [] if unreachable is None else [unreachable]

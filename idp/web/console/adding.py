@@ -14,6 +14,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.people import add_user
 from idp.flows.operate.spending import never_texted
 from idp.flows.people.console import PEOPLE_PATH, Staff
+from idp.formats import own_name
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.web.answers import trouble
@@ -25,10 +26,14 @@ from idp.web.pages.console import Edit, Input
 from idp.web.rooms import url
 
 
+def tongues_of(idp: Idp) -> Sequence[tuple[str, str]]:
+    """The languages that somebody may be written to in, each as it calls itself."""
+    return [("", "–"), *((name, own_name(name)) for name in languages(idp.settings.templates))]
+
+
 def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
     """What is said of whoever is added or invited."""
     known = Input("email_verified", mark("I know that the address is theirs"), kind="checkbox")
-    tongues = [("", "–"), *((name, name) for name in languages(idp.settings.templates))]
     # To say that an address counts is an administrator's.
     return (
         Input("username", mark("Username"), required=True),
@@ -36,7 +41,7 @@ def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
         Input("email", mark("Email address")),
         *((known,) if staff.may(idp, Act.GIVE_AUTHENTICATOR) else ()),
         Input("phone", mark("Phone"), hint=mark("With + and the country code, if you know that it is theirs.")),
-        Input("locale", mark("Language of our messages"), options=tongues),
+        Input("locale", mark("Language of our messages"), options=tongues_of(idp)),
     )
 
 
@@ -83,7 +88,7 @@ async def ask(request: Request) -> Response:
         inputs=[again(one, told) for one in about_somebody_new(idp, staff)],
         groups=boxes(idp, staff, told),
         made=made(request, _made),
-        said=told.wrong,
+        wrong=told.at,
         waiting=told.waiting,
     )
     return show(request, staff, shown, status=told.status)

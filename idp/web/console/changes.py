@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from idp.catalogue import languages, mark
+from idp.catalogue import mark
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keeps_on
 from idp.flows.operate.authenticators import remove_authenticator
@@ -17,6 +17,7 @@ from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
 from idp.sentences import listed, sentence
+from idp.web.console.adding import tongues_of
 from idp.web.console.forms import Change, Done, Kind, nonce_of, one_link
 from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
@@ -97,7 +98,7 @@ async def _edit(idp: Idp, who: UUID, form: Form, person: Person) -> Done:
 
 def _edit_inputs(idp: Idp, person: Person) -> Sequence[Input]:
     account = person.account
-    tongues = [("", "–"), *((name, name) for name in languages(idp.settings.templates))]
+    tongues = list(tongues_of(idp))
     if account.locale and account.locale not in dict(tongues):
         tongues.append((account.locale, account.locale))
     return (

@@ -42,13 +42,12 @@ _ROOM = 1800  # bytes of what a page is told; more does not fit into its address
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a page says beside what it shows: what was `typed`, what was `wrong` with it, what was `done`.
+    """What a page says beside what it shows: what was `typed`, what was wrong `at` which field of it, what was `done`.
 
-    `at` has what was wrong by its field. `waiting`: the form came before its proof, and was not obeyed.
+    `waiting`: the form came before its proof, and was not obeyed.
     """
 
     typed: Mapping[str, str] = field(default_factory=dict, repr=False)
-    wrong: tuple[str, ...] = ()
     at: tuple[tuple[str, str], ...] = ()
     done: str = ""
     once: str = field(default="", repr=False)
@@ -159,7 +158,6 @@ def said(request: Request) -> Said:
     told = json.loads(note.typed)
     return Said(
         typed=told.get("typed", {}),
-        wrong=_told(told.get("wrong", ())),
         at=tuple((name, each) for name, one in told.get("at", ()) for each in _told((one,))),
         done=told.get("done", ""),
         once=note.codes[0] if note.codes and len(note.codes) <= _WITH_URI else "",
@@ -197,13 +195,24 @@ def done(
 def refused(request: Request, form: Form, error: IdpError) -> Response:
     """303 to the page of the form, which says why and has what was typed. Raises what is no fault of the form."""
     status = status_of(error)
-    wrong = [written(each) for each in error.problems]
+    at = [(name, written(each)) for name, each in zip(_fields(error), error.problems, strict=True)]
     told = _fitting(
-        {"typed": _short(form.fields), "wrong": wrong},
-        *({"wrong": wrong[:most]} for most in range(len(wrong), 0, -1)),
-        {"wrong": [error.problems[0][:300]]},
+        {"typed": _short(form.fields), "at": at},
+        *({"at": at[:most]} for most in range(len(at), 0, -1)),
+        {"at": [("", error.problems[0][:300])]},
     )
     return see(request, request.url.path, Note(status, typed=told))
+
+
+def _fields(error: IdpError) -> Sequence[str]:
+    """The field of each problem; empty where that is not said."""
+    match error:
+        case NotAcceptable():
+            return error.fields
+        case AlreadyThere():
+            return [error.field] * len(error.problems)
+        case _:
+            return [""] * len(error.problems)
 
 
 def seen_again(

@@ -118,7 +118,7 @@ class Kind(Generic[Key, Thing]):
             now=[(one.label, one.value or "–") for one in there if told.status == 409 and again(one, told) != one],
             grave=change.grave,
             never=bool(wrong),
-            said=told.wrong or wrong,
+            wrong=told.at or [("", each) for each in wrong],
             waiting=told.waiting,
         )
         return show(request, staff, shown, status=403 if wrong else told.status)

@@ -10,6 +10,7 @@ from idp.catalogue import mark
 from idp.errors import AlreadyThere, IdpError
 from idp.flows.idp import Idp
 from idp.flows.operate.invitations import Invited, invite
+from idp.flows.operate.spending import never_texted
 from idp.flows.people.console import PEOPLE_PATH, Staff
 from idp.policy import Act
 from idp.web.answers import trouble
@@ -48,7 +49,7 @@ async def ask(request: Request) -> Response:
         inputs=[again(one, told) for one in _inputs(idp_of(request), staff)],
         groups=boxes(idp_of(request), staff, told),
         made=made(request, one_link),
-        said=told.wrong,
+        wrong=told.at,
         waiting=told.waiting,
     )
     return show(request, staff, shown, status=told.status)
@@ -69,7 +70,15 @@ async def make(request: Request) -> Response:
             invited = await _invited(idp, filled)  # if it was the first of two presses, in this moment, it is there now
     except IdpError as error:
         return refused(request, form, error)
-    return done(request, f"{PEOPLE_PATH}/{invited.account.id}", mark("The invitation is made."), once=invited.address)
+    phone = form.get("phone").strip() or None
+    warning = None if phone is None else never_texted(idp, phone)
+    return done(
+        request,
+        f"{PEOPLE_PATH}/{invited.account.id}",
+        mark("The invitation is made."),
+        follows=() if warning is None else (warning,),
+        once=invited.address,
+    )
 
 
 async def _invited(idp: Idp, form: Form) -> Invited:

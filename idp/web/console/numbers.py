@@ -111,7 +111,7 @@ async def ask_unblock(request: Request) -> Response:
             mark("A number is closed when a provider calls it wrong, or its owner wrote STOP. Ask them first."),
         ),
         inputs=(replace(_PHONE, value=told.typed.get("phone", "")),),
-        said=told.wrong,
+        wrong=told.at,
         waiting=told.waiting,
     )
     return show(request, staff, shown, status=told.status)

@@ -10,9 +10,11 @@ from starlette.responses import Response
 from idp.catalogue import mark
 from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
+from idp.flows.operate.administrators import strong
 from idp.flows.operate.finding import people_page
 from idp.flows.operate.looking import Shown, show_person
 from idp.flows.people.console import AUDIT_PATH, EXPLAIN_PATH, PEOPLE_PATH, Staff
+from idp.formats import own_name
 from idp.model import Account
 from idp.oidc.strictjson import storable
 from idp.policy import Act
@@ -26,7 +28,7 @@ from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Link, Listing, Se
 from idp.web.rooms import url
 
 PAGE = 50
-_WAYS = (mark("Kind"), mark("Name"), mark("Last used"), mark("Opens sensitive actions from"))
+_WAYS = (mark("Kind"), mark("Name"), mark("Last used"), mark("Trusted from"))
 _GIVEN = ((mark("Give an app"), "app"), (mark("Give a phone"), "phone"), (mark("Make recovery codes"), "codes"))
 _COLUMNS = (mark("Username"), mark("Name"), mark("Email address"), mark("Groups"), mark("State"))
 
@@ -189,7 +191,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
             Fact(mark("Account id"), (Cell(str(account.id)),)),
             Fact(mark("Email address"), (Cell(account.email or ""),)),
             Fact(mark("Address verified"), (Cell(YES if account.email_verified else NO, ours=True),)),
-            Fact(mark("Language"), (Cell(account.locale or ""),)),
+            Fact(mark("Language"), (Cell(own_name(account.locale) if account.locale else ""),)),
             Fact(mark("Added"), (Cell(at=account.created_at),)),
             Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
             Fact(mark("What makes them wait"), tuple(Cell(each, ours=True) for each in found.waits)),
@@ -197,6 +199,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
             Fact(mark("Links that work"), tuple(Cell(LINKS[one.purpose], ours=True) for one in found.links)),
         ),
     )
+    signs_in = strong(idp.policy, found.person.authenticators)
     ways = Section(
         mark("Ways to sign in"),
         columns=(*_WAYS, *_more(removes)),
@@ -206,7 +209,11 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
                 Cell(named(one), ours=True),
                 Cell(at=one.last_used_at),
                 Cell(at=one.trusted_at),
-                *_link(mark("Remove"), f"{here}/authenticator?which={one.id}", removes),
+                *(
+                    (Cell(""),)
+                    if found.last and not signs_in - {one.id}
+                    else _link(mark("Remove"), f"{here}/authenticator?which={one.id}", removes)
+                ),
             )
             for one in found.person.authenticators
         ],

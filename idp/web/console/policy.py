@@ -123,7 +123,7 @@ def _trying(
         consequences=(about, mark("It says what the policy in use says.")) if same else (about,),
         follows=follows,
         inputs=(Input("text", mark("Policy"), text, kind="textarea", required=True),),
-        said=said,
+        wrong=[("text", each) for each in said],
     )
 
 
@@ -154,7 +154,7 @@ async def ask_rotation(request: Request) -> Response:
         ),
         inputs=(early,),
         grave=True,
-        said=told.wrong,
+        wrong=told.at,
         waiting=told.waiting,
     )
     return show(request, staff, shown, status=told.status)

@@ -167,7 +167,7 @@ async def ask_open(request: Request) -> Response:
             mark("It was closed because many numbers in a row were asked for: somebody may be after the money."),
         ),
         grave=True,
-        said=told.wrong,
+        wrong=told.at,
         waiting=told.waiting,
     )
     return show(request, staff, shown, status=told.status)

@@ -102,7 +102,7 @@ FIELDS: Mapping[str, str] = {
     "source": mark("From the system"),
     "to": mark("To"),
     "transaction": mark("Transaction"),
-    "trusted_at": mark("Opens sensitive actions from"),
+    "trusted_at": mark("Trusted from"),
     "types": mark("Types"),
     "until": mark("Until"),
     "why": mark("Why"),

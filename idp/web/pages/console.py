@@ -140,7 +140,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One change as a form of its own: what it is, what follows, and a button. `said` is why it was not done.
+    """One change as a form of its own: what it is, what follows, and a button. `wrong`: why it was not done, by field.
 
     `now` is what somebody else made of it meanwhile, where that is not what was typed. `never`: it is not to be done at
     all, so there is no form. `groups` are boxes under a heading of their own.
@@ -162,7 +162,7 @@ class Edit:
     made: str = field(default="", repr=False)
     now: Sequence[tuple[str, str]] = ()
     grave: bool = False
-    said: tuple[str, ...] = ()
+    wrong: Sequence[tuple[str, str]] = ()
     waiting: bool = False
 
 

@@ -39,6 +39,7 @@ class Why(StrEnum):
     SCOPE = "scope"  # the scopes named need it
     APPROVAL = "approval"  # the person approves what the client asks for
     ACCOUNT = "account"  # a change to how this person signs in
+    CONSOLE = "console"  # to open the operators' console
 
 
 # Scopes that every deployment knows; others are said by their title in the policy, or by their name.
