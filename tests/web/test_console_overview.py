@@ -169,6 +169,9 @@ async def test_a_checkup_that_takes_too_long_is_told_of_later_and_given_up_in_th
         await answer.wait()
         return [Finding("issuer", FAIL, "a <stranger> is there")]
 
+    await browser.get("/admin/doctor")
+    assert provider.idp.at_hand.look is not None
+    await provider.idp.at_hand.look
     monkeypatch.setattr(checkups, "outside", outside)
     monkeypatch.setattr(checkups, "PATIENCE", timedelta(milliseconds=20))
     await browser.get("/admin/doctor")

@@ -46,6 +46,11 @@ def paths(routes: list[BaseRoute], base: str = "") -> Iterator[str]:
             yield base + route.path
 
 
+def batched(asked: list[str], size: int) -> Iterator[list[str]]:
+    for first in range(0, len(asked), size):
+        yield asked[first : first + size]
+
+
 async def contents(provider: Provider) -> dict[str, Any]:
     """Every row of every table."""
     found = {}
@@ -84,15 +89,16 @@ async def test_a_glance_changes_nothing_on_any_route(provider: Provider, method:
     asked = list(live.values())
     for path in paths(provider.app.routes):
         filled = path.replace("{factor:factor}", "sms").replace("{path:path}", "").replace("{name}", "stile.css")
-        asked.append(re.sub(r"\{\w+(:uuid)?\}", interaction, filled))
+        asked.append(re.sub(r"\{\w+(:uuid)?\}", interaction, filled.replace("{id:int}", "1")))
     before = await contents(provider)
     sent = len(provider.gateway.sent)
-    for path in asked:
-        answer = await browser.http.request(method, path, headers=headers)
-        assert answer.status_code < 500, path
-        assert "set-cookie" not in answer.headers, path
-        assert "clear-site-data" not in answer.headers, path
-        assert await contents(provider) == before, path
+    for some in batched(asked, 10):
+        for path in some:
+            answer = await browser.http.request(method, path, headers=headers)
+            assert answer.status_code < 500, path
+            assert "set-cookie" not in answer.headers, path
+            assert "clear-site-data" not in answer.headers, path
+        assert await contents(provider) == before, some
     await provider.deliver()
     assert len(provider.gateway.sent) == sent
 
