@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from idp.errors import NotThere, Outdated
-from idp.flows.operate.clients import remove_client
+from idp.flows.operate.clients import removals, remove_client
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import ClientId, find_client, find_user
 from idp.flows.operate.invitations import invite
@@ -269,3 +269,7 @@ async def test_an_application_that_was_removed_comes_back_with_another_secret(pr
             secrets |= {secret_on(page)}
         await remove_client(provider.idp, "a")
     assert len(secrets) == 2
+    # No older session goes on, and the trail is read no further back.
+    assert await removals(provider.idp, "a") == 2
+    provider.clock.move(provider.idp.policy.sessions.life + timedelta(minutes=1))
+    assert await removals(provider.idp, "a") == 0

@@ -48,9 +48,13 @@ async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> 
 
 
 async def removals(idp: Idp, client_id: str) -> int:
-    """How often a client with this id was removed: whoever registers one once more registers another."""
+    """How often a client with this id was removed while a session that goes on may have seen it.
+
+    Whoever registers one once more registers another. No further back: the trail has no index by client.
+    """
     permit(idp, Act.CHANGE_CLIENTS)
-    wanted = Wanted(client_id=client_id, name=ClientChanged.name)
+    since = idp.clock.now() - idp.policy.sessions.life
+    wanted = Wanted(client_id=client_id, name=ClientChanged.name, since=since)
     happened = await audits.some(idp.db, wanted, before=None, limit=_MOST_COUNTED)
     return sum(one.fields["change"] == "removed" for one in happened)
 

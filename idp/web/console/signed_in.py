@@ -62,7 +62,7 @@ SIGNED_IN: Mapping[str, Change[UUID, Person]] = {
     "session": Change(
         Act.END_SESSIONS,
         mark("Sign out of one browser"),
-        mark("Sign out"),
+        mark("Sign out of one browser"),
         _session,
         (mark("That browser has to sign in again. Applications keep what they may use without it."),),
         asks=_sessions,
