@@ -7,7 +7,7 @@ from typing import Any
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
-from idp.errors import Outdated
+from idp.errors import IdpError, Outdated
 from idp.flows.idp import Idp
 from idp.flows.operate.confirming import confirmed_client
 from idp.flows.operate.finding import find_client
@@ -68,7 +68,8 @@ async def edit_client(
     """Change these fields of `NewClient`; every process hears of it. Raises what `add_client` does, and `NotThere`.
 
     The client id stays, and so does the secret as long as the client authenticates by one. `expected` is the version
-    that the operator saw: if it is another now, `Outdated` is raised. A `dry_run` changes nothing and shows no secret.
+    that the operator saw: if it is another now, and not yet as they want it, `Outdated` is raised. A `dry_run` changes
+    nothing and shows no secret.
     `secret` is the one that it gets where it needs one: of full entropy, or None for a random one.
     """
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
@@ -76,10 +77,15 @@ async def edit_client(
     async with idp.db.transaction() as conn:
         # Two operators at once: the second changes what the first made of it.
         before = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
-        as_seen(before, expected)
-        after = parse(_described(before, changes), idp.policy, kept=before)
+        try:
+            after = parse(_described(before, changes), idp.policy, kept=before)
+        except IdpError:
+            as_seen(before, expected)  # it may be wrong only beside what somebody else made of it
+            raise
         permit(idp, Act.CHANGE_CLIENTS, scopes=after.scopes)
         after = replace(after, **{name: getattr(before, name) for name in _KEPT})
+        if after != before:  # RFC 9110, 13.1.1: what is applied already, as by the first of two presses, is done
+            as_seen(before, expected)
         given, secret = secret, None
         if after.auth_method not in WITH_SECRET:
             after = replace(

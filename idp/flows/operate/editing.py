@@ -78,7 +78,8 @@ async def edit_person(
 
     `groups` are all groups of theirs from now on; `claims` are changed one by one, and None removes one. An `email`
     alone is not known to be theirs. They are told of another address at every place, the old one too. `expected` is
-    the version that the operator saw: if it is another now, `Outdated` is raised. A `dry_run` changes nothing.
+    the version that the operator saw: if it is another now, and not yet as they want it, `Outdated` is raised. A
+    `dry_run` changes nothing.
 
     Raises `NotThere`, `NotAcceptable`, `AlreadyThere` for a username that somebody has, and `NotPermitted`.
     """
@@ -90,7 +91,8 @@ async def edit_person(
         before = await confirmed(conn, idp, found, to=act)
         after = changed(before, changes, idp.policy)
         _permit(idp, before, after, changes)
-        as_seen(before, expected)
+        if after != before:  # RFC 9110, 13.1.1: what is applied already, as by the first of two presses, is done
+            as_seen(before, expected)
         chosen = await chosen_by_others(conn, before) if is_raised(idp.policy, before, after) else None
         follows = (*_consequences(before, after), *_of_groups(idp, before, after, registered, chosen))
         done = ChangedPerson(before, after, follows)

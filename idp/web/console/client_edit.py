@@ -29,12 +29,12 @@ from idp.web.console.door import (
     come_in_with_all,
     done,
     frame,
+    gone,
     missing,
     said,
     seen_again,
     show,
     status_of,
-    to,
 )
 from idp.web.door import Form, idp_of, visitor
 from idp.web.pages.console import Cell, Input, Link
@@ -138,7 +138,7 @@ async def make(request: Request) -> Response:
         draft = _Draft(values, form.get("version"), form.get("once"))
         return await _judged(request, staff, client, draft, sure=bool(form.get("sure")), again=bool(form.get("again")))
     except NotThere:
-        return to(request, CLIENTS_PATH)  # removed meanwhile
+        return gone(request, CLIENTS_PATH)
     except NotPermitted as error:
         return missing(request, error)
 
@@ -160,6 +160,8 @@ async def _judged(
     except IdpError as error:
         refused = replace(draft, wrong=tuple(mistakes(error)), status=status_of(error))
         return await _answer(request, staff, client, refused)
+    if not made.changed:
+        return _saved(request, made.after, draft)
     return done(request, f"{CLIENTS_PATH}/{client.id}", _SAVED, follows=made.consequences, once=made.secret)
 
 

@@ -17,7 +17,7 @@ from idp.flows.people.console import Staff, Stranger
 from idp.model import Role
 from idp.policy import Act
 from idp.sentences import Json, read, written
-from idp.web.answers import page, see_other, trouble
+from idp.web.answers import page, trouble
 from idp.web.door import Form, idp_of, own_form, visitor
 from idp.web.home import SIGN_OUT_PATH
 from idp.web.notes import NOTE, NOTHING, Note, note_of, saying, see
@@ -258,6 +258,6 @@ def missing(request: Request, error: IdpError) -> Response:
     return trouble(request, kind)
 
 
-def to(request: Request, path: str) -> Response:
-    """303 to a page of the console."""
-    return see_other(url(request, path))
+def gone(request: Request, path: str, follows: Sequence[str] = ()) -> Response:
+    """303 to where it would be seen: it was removed meanwhile, or by the first of two presses."""
+    return done(request, path, mark("It is not there any more, so nothing was changed."), follows=tuple(follows))

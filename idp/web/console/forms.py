@@ -18,7 +18,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
 from idp.policy import Act
 from idp.sentences import sentence
-from idp.web.console.door import Said, come_in, come_in_with, done, frame, missing, refused, said, show, to
+from idp.web.console.door import Said, come_in, come_in_with, done, frame, gone, missing, refused, said, show
 from idp.web.door import Form, idp_of, query
 from idp.web.notes import keep, kept
 from idp.web.pages.console import Edit, Input
@@ -139,11 +139,19 @@ class Kind(Generic[Key, Thing]):
             thing = await self.find(idp, which, change.act)
             filled = with_made(request, form) if change.makes else form
             result = await change.do(idp, which, filled, thing)
-        except NotThere:
-            return to(request, self.path)  # removed meanwhile, or by the first of two presses
+        except NotThere as error:
+            return await self._gone(request, which, change.act, error)
         except IdpError as error:
             return refused(request, form, error)
         return finished(request, self.path if result.gone else f"{self.path}/{which}", result)
+
+    async def _gone(self, request: Request, which: Key, act: Act, error: NotThere) -> Response:
+        """303 to the thing where one of its parts is not there, else to the list."""
+        try:
+            await self.find(idp_of(request), which, act)
+        except NotThere:
+            return gone(request, self.path)
+        return gone(request, f"{self.path}/{which}", error.problems)
 
 
 async def _follows(idp: Idp, change: Change[Key, Thing], which: Key) -> tuple[Sequence[str], tuple[str, ...]]:

@@ -15,7 +15,7 @@ from idp.policy import Act
 from idp.spending import Period, Rule, denies
 from idp.store.delivery.looking import Block
 from idp.web.answers import trouble
-from idp.web.console.door import come_in, come_in_with, done, frame, missing, said, show, to
+from idp.web.console.door import come_in, come_in_with, done, frame, gone, missing, said, show
 from idp.web.door import idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Cell, Detail, Edit, Fact, Link, Section
@@ -153,7 +153,7 @@ async def ask_open(request: Request) -> Response:
     except IdpError as error:
         return missing(request, error)
     if found is None:
-        return to(request, SPENDING_PATH)  # opened meanwhile, or its time is over
+        return gone(request, SPENDING_PATH)
     told = said(request)
     shown = Edit(
         frame=frame(request, staff),
@@ -182,7 +182,7 @@ async def open_again(request: Request) -> Response:
         key = bytes.fromhex(request.path_params["block"])
         await open_block(idp_of(request), key)
     except (NotThere, ValueError):
-        return to(request, SPENDING_PATH)  # by the first of two presses, or by somebody else
+        return gone(request, SPENDING_PATH)
     except IdpError as error:
         return missing(request, error)
     return done(request, SPENDING_PATH, mark("The block of numbers is open again."))
