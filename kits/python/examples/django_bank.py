@@ -37,14 +37,15 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @auth.signed_in
 def ask(request: HttpRequest) -> HttpResponse:
-    request.session["payee"] = request.POST["payee"]
-    return auth.confirm(request, action="transfers:write", then=f"/transfers/{secrets.token_urlsafe(8)}")
+    number = secrets.token_urlsafe(8)
+    request.session[number] = request.POST["payee"]  # of this one: a second tab asks for another
+    return auth.confirm(request, action="transfers:write", then=f"/transfers/{number}")
 
 
 def transfer(request: HttpRequest, number: str) -> HttpResponse:
     match auth.confirmed(request, action="transfers:write"):
         case Confirmed() as by:
-            sent[number] = f"€25 sent to {request.session['payee']}, confirmed with {by.person.acr}"
+            sent[number] = f"€25 sent to {request.session.pop(number)}, confirmed with {by.person.acr}"
         case Declined() as no:
             sent.setdefault(number, f"Nothing was sent. {no.description}")
     page = engines["django"].from_string("<h1>{{ said }}</h1><a href='/'>Home</a>")

@@ -37,15 +37,15 @@ async def home(person: Annotated[Person, Depends(auth.signed_in)]) -> HTMLRespon
 
 @app.post("/transfers", dependencies=[Depends(auth.signed_in)])
 async def ask(request: Request, payee: Annotated[str, Form()]) -> Response:
-    euros = {"amount": "25.00", "currency": "EUR"}
-    request.session["payment"] = {"type": "payment", "amount": euros, "payee": payee}
-    then = f"/transfers/{secrets.token_urlsafe(8)}"
-    return await auth.confirm(request, details=request.session["payment"], then=then)
+    number, euros = secrets.token_urlsafe(8), {"amount": "25.00", "currency": "EUR"}
+    payment = {"type": "payment", "amount": euros, "payee": payee}
+    request.session[number] = payment  # of this one: a second tab asks for another
+    return await auth.confirm(request, details=payment, then=f"/transfers/{number}")
 
 
 @app.get("/transfers/{number}")
 async def transfer(request: Request, number: str) -> Response:
-    match await auth.confirmed(request, details=request.session.get("payment")):
+    match await auth.confirmed(request, details=request.session.get(number)):
         case Confirmed() as by:
             async with httpx.AsyncClient(auth=BearerAuth(auth.party, by.access_token)) as api:
                 sent[number] = (await api.post(API)).raise_for_status().json()["said"]

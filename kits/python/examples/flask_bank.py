@@ -28,15 +28,16 @@ def home() -> ResponseReturnValue:
 @app.post("/transfers")
 @auth.signed_in
 def ask() -> ResponseReturnValue:
-    session["payee"] = request.form["payee"]
-    return auth.confirm(action="transfers:write", then=f"/transfers/{secrets.token_urlsafe(8)}")
+    number = secrets.token_urlsafe(8)
+    session[number] = request.form["payee"]  # of this one: a second tab asks for another
+    return auth.confirm(action="transfers:write", then=f"/transfers/{number}")
 
 
 @app.get("/transfers/<number>")
 def transfer(number: str) -> ResponseReturnValue:
     match auth.confirmed(action="transfers:write"):
         case Confirmed() as by:
-            sent[number] = f"€25 sent to {session['payee']}, confirmed with {by.person.acr}"
+            sent[number] = f"€25 sent to {session.pop(number)}, confirmed with {by.person.acr}"
         case Declined() as no:
             sent.setdefault(number, f"Nothing was sent. {no.description}")
     return render_template_string("<h1>{{ said }}</h1><a href='/'>Home</a>", said=sent.get(number, "Nothing was sent"))

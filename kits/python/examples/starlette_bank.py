@@ -29,18 +29,19 @@ async def home(request: Request) -> Response:
 
 async def ask(request: Request) -> Response:
     await auth.signed_in(request)
-    payee, number = str((await request.form())["payee"]), secrets.token_urlsafe(8)
-    request.session["payee"] = payee
-    return await auth.confirm(request, action="transfers:write", then=f"/transfers/{number}")
+    then = f"/transfers/{secrets.token_urlsafe(8)}"
+    request.session[then] = str((await request.form())["payee"])  # of this one: a second tab asks for another
+    return await auth.confirm(request, action="transfers:write", then=then)
 
 
 async def transfer(request: Request) -> Response:
+    here = request.url.path
     match await auth.confirmed(request, action="transfers:write"):
         case Confirmed() as by:
-            sent[request.url.path] = f"€25 sent to {request.session['payee']}, confirmed with {by.person.acr}"
+            sent[here] = f"€25 sent to {request.session.pop(here)}, confirmed with {by.person.acr}"
         case Declined() as no:
-            sent.setdefault(request.url.path, f"Nothing was sent. {no.description}")
-    return HTMLResponse(f"<h1>{escape(sent.get(request.url.path, 'Nothing was sent'))}</h1><a href='/'>Home</a>")
+            sent.setdefault(here, f"Nothing was sent. {no.description}")
+    return HTMLResponse(f"<h1>{escape(sent.get(here, 'Nothing was sent'))}</h1><a href='/'>Home</a>")
 
 
 routes = [*auth.routes, Route("/", home), Route("/transfers", ask, methods=["POST"])]

@@ -66,7 +66,7 @@ class AccessToken:
     @property
     def details(self) -> tuple[Mapping[str, Any], ...]:
         """What was confirmed, as the person saw it: `authorization_details` (RFC 9396 9.1)."""
-        return tuple(self.claims.get("authorization_details", ()))
+        return tuple(self.claims.get("authorization_details") or ())
 
 
 def require(
@@ -174,7 +174,9 @@ class Access:
         jti = token.claims.get("jti")
         if not isinstance(jti, str) or not jti:
             raise Refused(401, "invalid_token", "this access token has no jti, so it cannot be used once")
-        first: bool = yield Keep(f"jti:{jti}", "", until=token.expires_at + self._leeway, new=True)
+        first: bool = yield Keep(
+            f"jti:{self._settings.issuer} {jti}", "", until=token.expires_at + self._leeway, new=True
+        )
         if not first:
             raise Refused(401, "invalid_token", "this access token was used already")
 

@@ -31,10 +31,11 @@ class StepUpRequired(StileError):
     do both by themselves.
     """
 
-    def __init__(self, url: str, logins: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, logins: Mapping[str, Any], *, kept_under: str | None = None) -> None:
         super().__init__("the API asks for a stronger or fresher authentication: send the browser to .url")
         self.url = url
         self.logins = logins
+        self.kept_under = kept_under
 
 
 class Refused(StileError):

@@ -50,11 +50,12 @@ class Auth:
     def init_app(self, app: Flask) -> None:
         """Add `/login`, `/callback`, `/logout`, `/signed-out` and `/backchannel-logout`, below the prefix."""
         prefix = self.settings.prefix
-        app.add_url_rule(f"{prefix}/login", "stile_rp.login", lambda: self.sign_in(then=request.args.get("then")))
-        app.add_url_rule(f"{prefix}/callback", "stile_rp.callback", self._callback)
-        app.add_url_rule(f"{prefix}/logout", "stile_rp.logout", self._logout, methods=["POST"])
-        app.add_url_rule(f"{prefix}/signed-out", "stile_rp.signed_out", lambda: self._answer(self._site.signed_out()))
-        app.add_url_rule(f"{prefix}/backchannel-logout", "stile_rp.back", self._back_channel, methods=["POST"])
+        name = f"stile_rp{prefix.replace('/', '.')}"  # two of them in one application have two prefixes
+        app.add_url_rule(f"{prefix}/login", f"{name}.login", lambda: self.sign_in(then=request.args.get("then")))
+        app.add_url_rule(f"{prefix}/callback", f"{name}.callback", self._callback)
+        app.add_url_rule(f"{prefix}/logout", f"{name}.logout", self._logout, methods=["POST"])
+        app.add_url_rule(f"{prefix}/signed-out", f"{name}.signed_out", lambda: self._answer(self._site.signed_out()))
+        app.add_url_rule(f"{prefix}/backchannel-logout", f"{name}.back", self._back_channel, methods=["POST"])
         app.register_error_handler(StepUpRequired, self._step_up)
 
     def person(self) -> Person | None:

@@ -141,7 +141,7 @@ def _imported(jwk: dict[str, Any], alg: str) -> Verify | None:
     try:
         if jwk["kty"] == "OKP" and jwk["crv"] != "Ed25519":
             return None
-        if jwk["kty"] == "RSA" and 8 * len(decoded(jwk["n"])) < SMALLEST_RSA:
+        if jwk["kty"] == "RSA" and int.from_bytes(decoded(jwk["n"])).bit_length() < SMALLEST_RSA:
             return None
         key = JWKRegistry.import_key(jwk)
         JWSRegistry.algorithms[alg].check_key(key)

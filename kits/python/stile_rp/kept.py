@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from stile_rp import jose
 from stile_rp.answers import Declined, Pending, Received, canonical
+from stile_rp.settings import Settings
 
-KEY = "stile_rp"
 Session: TypeAlias = MutableMapping[str, Any]
 Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
 
@@ -18,9 +18,14 @@ def size(mine: Mapping[str, Any]) -> int:
     return len(canonical(mine))
 
 
-def of(session: Session) -> dict[str, Any]:
-    """What is kept, to be changed and put back."""
-    mine = session.get(KEY)
+def key(settings: Settings) -> str:
+    """Where it is kept: apart for each client of each provider, for a `sub` of one says nothing to another."""
+    return f"stile_rp {_short([settings.issuer, settings.client_id], 6)}"
+
+
+def of(session: Session, key: str) -> dict[str, Any]:
+    """What is kept there, to be changed and put back."""
+    mine = session.get(key)
     return dict(mine) if isinstance(mine, dict) else {}  # of another version: nobody's
 
 
@@ -31,7 +36,7 @@ def listed(details: Details) -> Sequence[Mapping[str, Any]] | None:
 
 def name(action: str, details: str | None, then: str) -> str:
     """What a confirmation is filed under."""
-    return jose.encoded(hashlib.sha256(canonical([action, details, then]).encode()).digest()[:16])
+    return _short([action, details, then], 16)
 
 
 def to_json(outcome: Received | Declined) -> dict[str, Any]:
@@ -49,3 +54,7 @@ def from_json(told: Any) -> Received | Declined | None:  # noqa: ANN401 - what a
         return Declined(**told)
     pending = Pending.from_json(told["pending"])
     return None if pending is None else Received(pending, told["code"])
+
+
+def _short(told: object, size: int) -> str:
+    return jose.encoded(hashlib.sha256(canonical(told).encode()).digest()[:size])

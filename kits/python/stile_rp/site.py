@@ -56,6 +56,7 @@ class Site:
     def __init__(self, party: Party) -> None:
         self.party = party
         self.settings = party.settings
+        self._key = kept.key(party.settings)
 
     def sign_in(self, session: Session, *, then: str | None = None, **asked: Any) -> Steps[To]:  # noqa: ANN401 - as `start`
         """Off to the provider."""
@@ -64,7 +65,7 @@ class Site:
 
     def callback(self, session: Session, answer: Sequence[tuple[str, str]]) -> Steps[To | pages.Problem]:
         """Back from the provider: somebody signed in, or confirmed something, or did not."""
-        mine = kept.of(session)
+        mine = self._mine(session)
         before = self._person(mine)
         again = f"{self.settings.prefix}/login"
         try:
@@ -96,12 +97,12 @@ class Site:
 
     def person(self, session: Session) -> Steps[Person | None]:
         """Who is signed in here; nobody, once they signed out at the provider and it said so."""
-        mine = kept.of(session)
+        mine = self._mine(session)
         person = self._person(mine)
         if person is None:
             return None
         for name in (f"sub:{person.subject}", f"sid:{person.sid}"):
-            out: str | None = yield Recall(f"out:{name}")
+            out: str | None = yield Recall(f"{self._key} out:{name}")
             if out is not None and float(out) >= mine["who"]["at"]:
                 session.clear()
                 return None
@@ -113,7 +114,7 @@ class Site:
             raise Misconfigured(
                 "there is no access token in the session: set keep_tokens, and keep sessions on the server"
             )
-        mine = kept.of(session)
+        mine = self._mine(session)
         person, tokens = self._person(mine), mine.get("tokens")
         if person is None or tokens is None:
             return None
@@ -124,7 +125,7 @@ class Site:
         if after is None:
             session.clear()
             return None
-        self._put(session, {**kept.of(session), "id_token": after.id_token, **self._tokens(after)})
+        self._put(session, {**self._mine(session), "id_token": after.id_token, **self._tokens(after)})
         return after.access_token
 
     def confirm(
@@ -143,7 +144,7 @@ class Site:
             raise Misconfigured("confirm() needs something to confirm: an action (its scope), details, or both")
         if not local(then):
             raise Misconfigured(f"then is {then[:100]!r}: give the path of the page that asks confirmed()")
-        if self._person(kept.of(session)) is None:
+        if self._person(self._mine(session)) is None:
             return (yield from self.sign_in(session, then=then, ui_locales=ui_locales))
         url = yield from self._start(
             session,
@@ -161,7 +162,7 @@ class Site:
         self, session: Session, *, action: str = "", details: Details = None, here: str
     ) -> Steps[Confirmed | Declined | None]:
         """What came of `confirm` with this action and these details, and `here` for `then`: once, then None."""
-        mine = kept.of(session)
+        mine = self._mine(session)
         person, asked = self._person(mine), kept.listed(details)
         waiting = dict(mine.get("waiting", {}))
         name = kept.name(action, None if asked is None else canonical(asked), here)
@@ -189,13 +190,14 @@ class Site:
 
     def step_up(self, session: Session, error: StepUpRequired) -> To:
         """Where an API's `StepUpRequired` says, and the session knows it."""
-        mine = kept.of(session)
-        self._put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}})
+        key = error.kept_under or self._key  # of two providers, it is the one that the token came from
+        mine = kept.of(session, key)
+        self._put(session, {**mine, "logins": {**mine.get("logins", {}), **error.logins}}, key)
         return To(error.url)
 
     def sign_out(self, session: Session) -> Steps[To]:
         """End our session first, then the provider's; ours ends even if the provider does not answer."""
-        id_token = kept.of(session).get("id_token")
+        id_token = self._mine(session).get("id_token")
         session.clear()
         try:
             return To((yield from self.party.sign_out(id_token)), renew=True)
@@ -210,11 +212,11 @@ class Site:
         except ValueError as error:
             raise Untrusted("this is no form") from error
         out = yield from self.party.signed_out_there(form.get("logout_token", ""))
-        first: bool = yield Keep(f"logout:{out.jti}", "", until=out.until, new=True)
+        first: bool = yield Keep(f"{self._key} logout:{out.jti}", "", until=out.until, new=True)
         if first:
             now = self.party.clock()
             name = f"sub:{out.subject}" if out.sid is None else f"sid:{out.sid}"
-            yield Keep(f"out:{name}", str(now), until=now + self.settings.session_life.total_seconds())
+            yield Keep(f"{self._key} out:{name}", str(now), until=now + self.settings.session_life.total_seconds())
         return out
 
     def signed_out(self) -> pages.Problem:
@@ -230,8 +232,11 @@ class Site:
         parts = urlsplit(self.settings.base_url or "")
         return headers.get("origin", f"{parts.scheme}://{parts.netloc}") == f"{parts.scheme}://{parts.netloc}"
 
+    def _mine(self, session: Session) -> dict[str, Any]:
+        return kept.of(session, self._key)
+
     def _start(self, session: Session, **asked: Any) -> Steps[str]:  # noqa: ANN401 - as `start`
-        mine = kept.of(session)
+        mine = self._mine(session)
         logins = dict(list(mine.get("logins", {}).items())[1 - KEPT :])
         url = yield from self.party.start(logins, **asked)
         self._put(session, {**mine, "logins": logins})
@@ -241,7 +246,7 @@ class Site:
         mine["logins"] = dict(mine.get("logins", {}))
         return (yield from self.party.receive(mine["logins"], answer))
 
-    def _put(self, session: Session, mine: Mapping[str, Any]) -> None:
+    def _put(self, session: Session, mine: Mapping[str, Any], key: str | None = None) -> None:
         """Into the session; of what waits, the oldest goes where a cookie would not hold it all."""
         told = {name: value for name, value in mine.items() if value}
         for name in ("logins", "waiting"):
@@ -249,7 +254,7 @@ class Site:
                 told[name] = dict(list(told[name].items())[1:])
         if not self.settings.keep_tokens and (size := kept.size(told)) > TOO_LARGE:
             log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
-        session[kept.KEY] = told  # assigned anew: or a framework might not see that it changed
+        session[key or self._key] = told  # assigned anew: or a framework might not see that it changed
 
     def _person(self, mine: Mapping[str, Any]) -> Person | None:
         who = dict(mine.get("who", {}))

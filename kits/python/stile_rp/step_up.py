@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from stile_rp import kept
 from stile_rp.errors import Misconfigured, StepUpRequired
 from stile_rp.party import AsyncRelyingParty, RelyingParty
 
@@ -69,7 +70,7 @@ class BearerAuth(httpx.Auth):
             if not isinstance(self._party, RelyingParty):
                 raise Misconfigured("this httpx client waits: give BearerAuth a RelyingParty")
             logins: dict[str, Any] = {}
-            raise StepUpRequired(self._party.start(logins, **self._start(asked)), logins)
+            raise self._required(self._party.start(logins, **self._start(asked)), logins)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send it, and look at what comes back."""
@@ -79,7 +80,10 @@ class BearerAuth(httpx.Auth):
             if not isinstance(self._party, AsyncRelyingParty):
                 raise Misconfigured("this httpx client is awaited: give BearerAuth an AsyncRelyingParty")
             logins: dict[str, Any] = {}
-            raise StepUpRequired(await self._party.start(logins, **self._start(asked)), logins)
+            raise self._required(await self._party.start(logins, **self._start(asked)), logins)
+
+    def _required(self, url: str, logins: dict[str, Any]) -> StepUpRequired:
+        return StepUpRequired(url, logins, kept_under=kept.key(self._party.steps.settings))
 
     def _start(self, asked: StepUp) -> dict[str, Any]:
         wanted = self._action.split() if self._action else asked.scopes

@@ -42,7 +42,8 @@ class Table:
         parts = segments(path)
         if parts is None:
             return Unlisted("this path is written in a way that applications read differently")
-        asked = "GET" if method == "HEAD" else method
+        # frameworks take `post` for POST, though RFC 9110 9.1 does not
+        asked = "GET" if method.upper() == "HEAD" else method.upper()
         for length in range(len(parts), -1, -1):
             here = "/" + "/".join(parts[:length])
             for line in ((asked, here), ("", here)):

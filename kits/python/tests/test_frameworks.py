@@ -33,7 +33,7 @@ import stile_rp.django
 import stile_rp.fastapi
 import stile_rp.flask
 import stile_rp.starlette
-from stile_rp import BearerAuth, Declined, Misconfigured, Refused, RelyingParty, StepUpRequired, require
+from stile_rp import BearerAuth, Declined, Misconfigured, Refused, RelyingParty, StepUpRequired, kept, require
 from stile_rp.site import Confirmed, Site, To
 from stile_rp.testing import FakeProvider
 
@@ -392,7 +392,7 @@ def test_what_a_session_holds_fits_into_a_cookie_and_is_no_access_token(provider
 )
 def test_a_session_of_another_version_is_one_of_nobody(provider: FakeProvider, held: object) -> None:
     party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
-    session: dict[str, Any] = {"stile_rp": held}
+    session: dict[str, Any] = {kept.key(provider.settings()): held}
     assert party.world.run(Site(party.steps).person(session)) is None
     assert party.world.run(Site(party.steps).sign_in(session)).url.startswith("https://id.example/authorize?")
 

@@ -23,6 +23,8 @@ NEEDS = {"POST /transfers": WRITE, "/transfers": READ, "/reports/": READ, "/repo
         ("GET", "/transfers/7", READ),
         ("HEAD", "/transfers", READ),
         ("PUT", "/transfers", READ),
+        ("post", "/transfers", WRITE),
+        ("head", "/health", None),
         ("GET", "/reports", READ),
         ("GET", "/reports/public", None),
         ("GET", "/reports/public/a", None),
