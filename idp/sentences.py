@@ -6,7 +6,8 @@ Commands and the API print them as they are; pages of the console say them in th
 from collections.abc import Mapping, Sequence
 from gettext import NullTranslations
 
-_LISTED = "%(one)s, %(other)s"
+# What is the same in every language: nothing to translate.
+_AS_IT_IS, _LISTED, _AT = "%(text)s", "%(one)s, %(other)s", "%(where)s: %(why)s"
 Value = str | int
 Json = str | int | list[object]
 
@@ -40,11 +41,26 @@ def plural(one: str, many: str, count: int, /, **values: Value) -> Sentence:
     return _made((one if count == 1 else many) % values, one, many, count, values)
 
 
+def as_it_is(text: str) -> Sentence:
+    """A name, a number, the words of a file or a program: nobody translates them. A sentence stays what it is."""
+    return text if isinstance(text, Sentence) else sentence(_AS_IT_IS, text=text)
+
+
+def located(where: str, why: Sentence) -> Sentence:
+    """What is wrong, behind where it is."""
+    return sentence(_AT, where=where, why=why)
+
+
+def apart(parts: Sequence[str]) -> Sentence:
+    """Sentences of one line, one after the other."""
+    numbered = {f"part{at}": part for at, part in enumerate(parts)}
+    return _made("; ".join(parts), "; ".join(f"%({name})s" for name in numbered), None, 1, numbered)
+
+
 def listed(parts: Sequence[str]) -> str:
     """Parts of a sentence, one after the other."""
     if len(parts) < 2:
         return parts[0] if parts else ""
-    # A comma is the same in every language: nothing to translate.
     return sentence(_LISTED, one=listed(parts[:-1]), other=parts[-1])
 
 

@@ -1,10 +1,15 @@
 """What the console says of a change, in the language of who looks; commands and the API go on in English."""
 
+import ast
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import idp
 from idp.catalogue import translations
 from idp.flows.operate.client_changes import edit_client
 from idp.flows.operate.editing import edit_person
@@ -12,9 +17,11 @@ from idp.flows.operate.finding import find_user
 from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable
 from idp.sentences import Sentence, either, listed, plural, read, sentence, written
+from idp.web.console.words import CHECKED
 from idp.web.pages.render import said
 from tests.world.console import opened, page_of, signed_in, text_of
 from tests.world.provider import Browser, Provider
+from tests.world.sentences import in_english
 
 SPOKEN = ["es", "et"]
 
@@ -100,6 +107,43 @@ async def test_what_follows_for_an_application_is_said_in_every_language(provide
     assert len(refused.value.problems) == 2
     for problem in refused.value.problems:
         assert len({_said(language, problem) for language in ("en", *SPOKEN)}) == 3
+
+
+def _calls(path: Path, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            yield node
+
+
+def _words(node: ast.AST) -> list[str]:
+    """What is written into the sources in English."""
+    texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return [text for text in texts if re.search(r"[a-z]{2}", text)]
+
+
+def test_what_a_checkup_looks_at_has_a_name_in_every_language() -> None:
+    # mypy refuses a finding that is no sentence, and a sentence without translation is red in tests/test_languages.py.
+    flows = [*Path(idp.__path__[0], "flows").rglob("*.py"), Path(idp.__path__[0], "cli", "checkup.py")]
+    named = {text for path in flows for call in _calls(path, "Finding") for text in _words(call.args[0])}
+    assert {*named, "database", "issuer"} == CHECKED.keys(), "the last two are also what is given up"
+
+
+@pytest.mark.parametrize("room", ["flows", "policy"])
+def test_nothing_that_is_written_in_english_is_passed_as_somebody_elses_words(room: str) -> None:
+    found = [
+        (path.name, call.lineno, words)
+        for path in Path(idp.__path__[0], room).rglob("*.py")
+        for call in _calls(path, "as_it_is")
+        if (words := _words(call))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+async def test_a_checkup_has_no_english_left(provider: Provider, browser: Browser, language: str) -> None:
+    await _speak(provider, language)
+    for path in ("/admin", "/admin/doctor"):
+        assert in_english((await browser.get(path)).text, language) == set()
 
 
 def test_a_sentence_is_its_english_and_survives_an_address() -> None:

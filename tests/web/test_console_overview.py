@@ -12,6 +12,7 @@ from idp.flows.checks.findings import FAIL, OK, Finding, Seen
 from idp.flows.operate import checkup as checkups
 from idp.flows.operate.checkup import checkup
 from idp.flows.operate.editing import edit_person
+from idp.sentences import as_it_is
 from idp.store.delivery import denials
 from idp.store.sql import Sql
 from idp.store.summaries import hours
@@ -143,7 +144,7 @@ async def test_others_are_asked_when_somebody_presses_the_button_and_at_no_other
     async def outside(_: object) -> list[Finding]:
         nonlocal asked
         asked += 1
-        return [Finding("issuer", FAIL, "a <stranger> is there", "look at the proxy")]
+        return [Finding("issuer", FAIL, as_it_is("a <stranger> is there"), as_it_is("look at the proxy"))]
 
     monkeypatch.setattr(checkups, "outside", outside)
     for path in ("/admin", "/admin/doctor"):
@@ -167,7 +168,7 @@ async def test_a_checkup_that_takes_too_long_is_told_of_later_and_given_up_in_th
 
     async def outside(_: object) -> list[Finding]:
         await answer.wait()
-        return [Finding("issuer", FAIL, "a <stranger> is there")]
+        return [Finding("issuer", FAIL, as_it_is("a <stranger> is there"))]
 
     await browser.get("/admin/doctor")
     assert provider.idp.at_hand.look is not None
@@ -198,7 +199,7 @@ async def test_what_nobody_has_looked_at_yet_is_not_said_to_be_all_right(
 
     async def at_hand(_: object) -> list[Finding]:
         await answer.wait()
-        return [Finding("settings", FAIL, "something is wrong")]
+        return [Finding("settings", FAIL, as_it_is("something is wrong"))]
 
     monkeypatch.setattr(checkups, "at_hand", at_hand)
     monkeypatch.setattr(checkups, "PATIENCE", timedelta(milliseconds=20))

@@ -4,7 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from idp.sentences import Sentence, as_it_is
+
 OK, WARN, FAIL = "ok", "warn", "FAIL"
+_NOTHING = as_it_is("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +16,8 @@ class Finding:
 
     what: str
     state: str
-    found: str
-    advice: str = ""
+    found: Sentence
+    advice: Sentence = _NOTHING
 
 
 @dataclass(slots=True)

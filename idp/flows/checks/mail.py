@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from idp.flows.checks import dns
 from idp.flows.checks.dns import NoAnswer, Resolver
 from idp.flows.checks.findings import OK, WARN, Finding
+from idp.sentences import as_it_is, mark, sentence
 from idp.settings import Settings
 
 
@@ -22,38 +23,44 @@ def mail(settings: Settings, servers: Sequence[Resolver] | None = None) -> list[
         found += _dmarc(sender.domain, asked)
     except NoAnswer:
         # This machine may not be the one that sends, or DNS has a bad minute: that is no fault of the mail.
-        found.append(Finding("mail", OK, "DNS did not answer, so SPF, DKIM and DMARC were not all looked at"))
+        unsaid = sentence("DNS did not answer, so SPF, DKIM and DMARC were not all looked at")
+        found.append(Finding("mail", OK, unsaid))
     return found
 
 
 def _spf(domain: str, servers: Sequence[Resolver]) -> Iterator[Finding]:
     records = [text for text in dns.texts(domain, servers) if text.split(" ")[0].lower() == "v=spf1"]
     if not records:
-        advice = f'add a TXT record to {domain}, as in "v=spf1 include:_spf.your-mail-server.example -all"'
-        yield Finding("spf", WARN, f"{domain} does not say which servers send its mail", advice)
+        record = '"v=spf1 include:_spf.your-mail-server.example -all"'
+        found = sentence("%(domain)s does not say which servers send its mail", domain=domain)
+        yield Finding("spf", WARN, found, sentence(_ADD, name=domain, record=record))
     elif len(records) > 1:
         # RFC 7208 4.5: more than one is an error, and none counts
-        yield Finding("spf", WARN, f"{domain} has {len(records)} SPF records, so none counts", "keep one")
+        found = sentence("%(domain)s has %(count)s SPF records, so none counts", domain=domain, count=len(records))
+        yield Finding("spf", WARN, found, sentence("keep one"))
     elif {"all", "+all"} & set(records[0].lower().split()):
-        yield Finding("spf", WARN, f"{domain} lets anybody send its mail (+all)", "end the record with -all")
+        found = sentence("%(domain)s lets anybody send its mail (+all)", domain=domain)
+        yield Finding("spf", WARN, found, sentence("end the record with -all"))
     else:
-        yield Finding("spf", OK, f"{domain}: {records[0][:80]}")
+        yield Finding("spf", OK, as_it_is(f"{domain}: {records[0][:80]}"))
 
 
 def _dkim(domain: str, selector: str | None, servers: Sequence[Resolver]) -> Iterator[Finding]:
     if selector is None:
-        advice = "set IDP_SMTP_DKIM to the selector that your mail server signs with"
-        yield Finding("dkim", OK, "not looked at, for nobody said where the key is", advice)
+        advice = sentence("set IDP_SMTP_DKIM to the selector that your mail server signs with")
+        yield Finding("dkim", OK, sentence("not looked at, for nobody said where the key is"), advice)
         return
     name = f"{selector}._domainkey.{domain}"
     keys = [tags["p"] for text in dns.texts(name, servers) if "p" in (tags := _tags(text))]
     if not keys:
-        yield Finding("dkim", WARN, f"there is no key at {name}", "publish what your mail server signs with")
+        found = sentence("there is no key at %(name)s", name=name)
+        yield Finding("dkim", WARN, found, sentence("publish what your mail server signs with"))
     elif not any(keys):
         # RFC 6376 3.6.1: an empty key was revoked
-        yield Finding("dkim", WARN, f"the key at {name} was revoked", "sign with another, and set IDP_SMTP_DKIM")
+        found = sentence("the key at %(name)s was revoked", name=name)
+        yield Finding("dkim", WARN, found, sentence("sign with another, and set IDP_SMTP_DKIM"))
     else:
-        yield Finding("dkim", OK, f"a key at {name}")
+        yield Finding("dkim", OK, sentence("a key at %(name)s", name=name))
 
 
 def _dmarc(domain: str, servers: Sequence[Resolver]) -> Iterator[Finding]:
@@ -66,16 +73,26 @@ def _dmarc(domain: str, servers: Sequence[Resolver]) -> Iterator[Finding]:
             continue
         policy = policies[0].get("sp" if above else "p") or policies[0].get("p", "")
         if policy.lower() in {"quarantine", "reject"}:
-            yield Finding("dmarc", OK, f"{name}: mail that is not ours is to be {_DONE[policy.lower()]}")
+            yield Finding("dmarc", OK, sentence(_DONE[policy.lower()], name=name))
         else:
-            found = f"{name} says p={policy or '?'}: whoever writes in your name is let through"
-            yield Finding("dmarc", WARN, found, 'say "p=quarantine" or "p=reject" once your own mail passes')
+            found = sentence(
+                "%(name)s says p=%(policy)s: whoever writes in your name is let through",
+                name=name,
+                policy=policy or "?",
+            )
+            advice = sentence('say "p=quarantine" or "p=reject" once your own mail passes')
+            yield Finding("dmarc", WARN, found, advice)
         return
-    advice = f'add a TXT record to _dmarc.{domain}, as in "v=DMARC1; p=quarantine; rua=mailto:dmarc@{domain}"'
-    yield Finding("dmarc", WARN, f"{domain} does not say what to do with mail that is not its own", advice)
+    record = f'"v=DMARC1; p=quarantine; rua=mailto:dmarc@{domain}"'
+    unsaid = sentence("%(domain)s does not say what to do with mail that is not its own", domain=domain)
+    yield Finding("dmarc", WARN, unsaid, sentence(_ADD, name=f"_dmarc.{domain}", record=record))
 
 
-_DONE = {"quarantine": "set aside", "reject": "rejected"}
+_ADD = mark("add a TXT record to %(name)s, as in %(record)s")
+_DONE = {
+    "quarantine": mark("%(name)s: mail that is not ours is to be set aside"),
+    "reject": mark("%(name)s: mail that is not ours is to be rejected"),
+}
 
 
 def _tags(text: str) -> dict[str, str]:

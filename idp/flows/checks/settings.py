@@ -13,11 +13,14 @@ from idp.clock import DatabaseClock
 from idp.errors import SettingsError
 from idp.flows.checks.findings import FAIL, OK, WARN, Finding
 from idp.flows.rules import read_policy
+from idp.sentences import apart, as_it_is, sentence
 from idp.settings import Settings
 from idp.sms import open_gateways
 from idp.sms.intel import open_intel
 from idp.sms.wire import new_client
 from idp.spending import Country, Mode, read_spending, sends_out
+
+AGAIN = sentence("correct it, then ask again")
 
 
 def passkeys(settings: Settings) -> Finding:
@@ -25,10 +28,13 @@ def passkeys(settings: Settings) -> Finding:
     host = urlsplit(settings.issuer).hostname or ""
     with suppress(ValueError):
         ip_address(host)
-        found = f"nobody can have one: {host} is an address, and browsers want a name"
-        return Finding("passkeys", WARN, found, "http://localhost, or a domain, in IDP_ISSUER")
-    roots = "" if settings.passkey_roots is None else ", and makers who vouch for hardware"
-    return Finding("passkeys", OK, f"for {settings.passkey_rp_id or host}{roots}")
+        found = sentence("nobody can have one: %(host)s is an address, and browsers want a name", host=host)
+        return Finding("passkeys", WARN, found, sentence("http://localhost, or a domain, in IDP_ISSUER"))
+    domain = settings.passkey_rp_id or host
+    if settings.passkey_roots is not None:
+        found = sentence("for %(domain)s, and makers who vouch for hardware", domain=domain)
+        return Finding("passkeys", OK, found)
+    return Finding("passkeys", OK, sentence("for %(domain)s", domain=domain))
 
 
 def policy(settings: Settings) -> Finding:
@@ -36,9 +42,10 @@ def policy(settings: Settings) -> Finding:
     try:
         policy = read_policy(settings)
     except SettingsError as error:
-        return Finding("policy", FAIL, "; ".join(error.problems), "correct the file that IDP_POLICY names")
-    name = "the one that comes with Stile" if settings.policy is None else str(settings.policy)
-    return Finding("policy", OK, f"{name}, {len(policy.scopes.keys() - policy.places)} scopes")
+        return Finding("policy", FAIL, apart(error.problems), sentence("correct the file that IDP_POLICY names"))
+    name = sentence("the one that comes with Stile") if settings.policy is None else str(settings.policy)
+    scopes = len(policy.scopes.keys() - policy.places)
+    return Finding("policy", OK, sentence("%(name)s, %(count)s scopes", name=name, count=scopes))
 
 
 def spending(settings: Settings) -> Finding:
@@ -46,30 +53,39 @@ def spending(settings: Settings) -> Finding:
     try:
         table = read_spending(settings)
     except SettingsError as error:
-        advice = "correct IDP_SMS_COUNTRIES, or the file that IDP_SPENDING names"
-        return Finding("spending", FAIL, "; ".join(error.problems), advice)
+        advice = sentence("correct IDP_SMS_COUNTRIES, or the file that IDP_SPENDING names")
+        return Finding("spending", FAIL, apart(error.problems), advice)
     if not table.anything_open:
-        return Finding("spending", WARN, "no country is open, so no text message is sent", "set IDP_SMS_COUNTRIES")
+        found = sentence("no country is open, so no text message is sent")
+        return Finding("spending", WARN, found, sentence("set IDP_SMS_COUNTRIES"))
     soft = [rule for rule, mode in table.modes.items() if mode is not Mode.ENFORCE]
     if soft and sends_out(settings):
-        return Finding("spending", WARN, f"not enforced: {', '.join(soft)}", "see `idp sms rules`")
+        found = sentence("not enforced: %(rules)s", rules=", ".join(soft))
+        return Finding("spending", WARN, found, sentence("see `idp sms rules`"))
     named = " ".join(
         region if country is Country.ALLOW else f"{region}:{country}"
         for region, country in table.countries.items()
         if country is not Country.DENY
     )
-    return Finding("spending", OK, f"open: {named or 'every country, for nothing leaves this machine'}")
+    everywhere = sentence("every country, for nothing leaves this machine")
+    return Finding("spending", OK, sentence("open: %(countries)s", countries=named or everywhere))
 
 
 def languages(settings: Settings) -> list[Finding]:
     """Whether every catalogue is whole."""
-    wrong = [Finding("languages", WARN, mistake, "correct it") for mistake in catalogue.mistakes(settings.templates)]
+    correct = sentence("correct it")
+    wrong = [Finding("languages", WARN, as_it_is(each), correct) for each in catalogue.mistakes(settings.templates)]
     for language in catalogue.languages(settings.templates):
         missing = sorted(catalogue.untranslated(language, settings.templates))
         if missing:
-            found = f"{language} says {len(missing)} sentences in English, the first: {missing[0]!r}"
-            wrong.append(Finding("languages", WARN, found, "translate them: docs/languages.md"))
-    return wrong or [Finding("languages", OK, ", ".join(catalogue.languages(settings.templates)))]
+            found = sentence(
+                "%(language)s says %(count)s sentences in English, the first: %(first)s",
+                language=language,
+                count=len(missing),
+                first=repr(missing[0]),
+            )
+            wrong.append(Finding("languages", WARN, found, sentence("translate them: docs/languages.md")))
+    return wrong or [Finding("languages", OK, as_it_is(", ".join(catalogue.languages(settings.templates))))]
 
 
 async def gateways(settings: Settings) -> list[Finding]:
@@ -78,14 +94,15 @@ async def gateways(settings: Settings) -> list[Finding]:
         try:
             opened = open_gateways(settings.gateways_to_open, settings=settings, client=client)
         except SettingsError as error:
-            return [Finding("sms", FAIL, problem, "correct it, then ask again") for problem in error.problems]
+            return [Finding("sms", FAIL, as_it_is(problem), AGAIN) for problem in error.problems]
     names = ", ".join(gateway.name for gateway in opened)
     if settings.gateways_for(None) == ("console",):
-        return [Finding("sms", WARN, "codes are printed, not sent", "for real people set IDP_SMS_GATEWAYS")]
-    tries = "`idp sms test --to …` sends one"
+        found = sentence("codes are printed, not sent")
+        return [Finding("sms", WARN, found, sentence("for real people set IDP_SMS_GATEWAYS"))]
+    tries = sentence("`idp sms test --to …` sends one")
     if settings.smtp_url is not None:
-        tries += ", `idp email test --to …` an e-mail"
-    return [Finding("sms", OK, names, tries)]
+        tries = sentence("`idp sms test --to …` sends one, `idp email test --to …` an e-mail")
+    return [Finding("sms", OK, as_it_is(names), tries)]
 
 
 async def intel(settings: Settings) -> list[Finding]:
@@ -96,8 +113,9 @@ async def intel(settings: Settings) -> list[Finding]:
         try:
             open_intel(settings, client=client, clock=DatabaseClock())
         except SettingsError as error:
-            return [Finding("sim", FAIL, problem, "correct it, then ask again") for problem in error.problems]
-    return [Finding("sim", OK, settings.number_intel, "`idp sms test --to …` asks about one number")]
+            return [Finding("sim", FAIL, as_it_is(problem), AGAIN) for problem in error.problems]
+    tries = sentence("`idp sms test --to …` asks about one number")
+    return [Finding("sim", OK, as_it_is(settings.number_intel), tries)]
 
 
 def _mistrusted(error: BaseException | None) -> str | None:
@@ -117,15 +135,26 @@ async def issuer(settings: Settings) -> Finding:
             answer = await client.get(url)
     except httpx.HTTPError as error:
         if (why := _mistrusted(error)) is not None:
-            advice = "is it of an authority of your own? Then SSL_CERT_FILE=authority.pem idp doctor; else renew it"
-            return Finding("issuer", WARN, f"the certificate of {settings.issuer} is not trusted here: {why}", advice)
-        found = f"nothing answers at {settings.issuer} ({type(error).__name__})"
-        return Finding("issuer", WARN, found, "is `idp serve` running, and does the proxy lead there?")
+            found = sentence(
+                "the certificate of %(issuer)s is not trusted here: %(why)s", issuer=settings.issuer, why=why
+            )
+            advice = sentence(
+                "is it of an authority of your own? Then SSL_CERT_FILE=authority.pem idp doctor; else renew it"
+            )
+            return Finding("issuer", WARN, found, advice)
+        found = sentence("nothing answers at %(where)s (%(error)s)", where=settings.issuer, error=type(error).__name__)
+        advice = sentence("is `idp serve` running, and does the proxy lead there?")
+        return Finding("issuer", WARN, found, advice)
     try:
         issuer = json.loads(answer.content)["issuer"] if answer.status_code == httpx.codes.OK else None
     except (ValueError, KeyError, TypeError, RecursionError):
         issuer = None
     if issuer != settings.issuer:
-        found = f"{url} answers {answer.status_code}, and not as {settings.issuer}"
-        return Finding("issuer", FAIL, found, "something else is there, or a proxy changes the path")
-    return Finding("issuer", OK, "reachable, and calls itself the same")
+        found = sentence(
+            "%(url)s answers %(status)s, and not as %(issuer)s",
+            url=url,
+            status=answer.status_code,
+            issuer=settings.issuer,
+        )
+        return Finding("issuer", FAIL, found, sentence("something else is there, or a proxy changes the path"))
+    return Finding("issuer", OK, sentence("reachable, and calls itself the same"))

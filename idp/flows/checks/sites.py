@@ -11,6 +11,7 @@ from idp.flows.idp import SITE_PATH
 from idp.flows.rules import read_policy
 from idp.oidc import metadata
 from idp.policy import Site
+from idp.sentences import sentence
 from idp.settings import Settings
 
 _PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -22,7 +23,7 @@ _FORGED = {
     "X-Stile-Acr": "doctor",
     "Cookie": "__Host-stile-site=doctor",
 }
-_DOCS = "compare the proxy's settings with docs/forward-auth.md"
+_DOCS = sentence("compare the proxy's settings with docs/forward-auth.md")
 
 
 async def sites(settings: Settings) -> list[Finding]:
@@ -40,20 +41,30 @@ async def _site(client: httpx.AsyncClient, settings: Settings, site: Site) -> Fi
         opened = await client.get(f"{site.origin}/", headers={**_PAGE, **_FORGED})
         begun = await client.get(start, headers=_PAGE)
     except httpx.HTTPError as error:
-        found = f"nothing answers at {site.origin} ({type(error).__name__})"
-        return Finding("site", WARN, found, "does the proxy run, and can this machine reach it?")
+        found = sentence("nothing answers at %(where)s (%(error)s)", where=site.origin, error=type(error).__name__)
+        return Finding("site", WARN, found, sentence("does the proxy run, and can this machine reach it?"))
     if opened.is_success:
-        found = f"{site.origin} lets in whoever comes: it answers {opened.status_code} to a stranger"
-        return Finding("site", FAIL, found, f"the proxy must ask /forward-auth first: {_DOCS}")
+        found = sentence(
+            "%(site)s lets in whoever comes: it answers %(status)s to a stranger",
+            site=site.origin,
+            status=opened.status_code,
+        )
+        return Finding("site", FAIL, found, sentence("the proxy must ask /forward-auth first: %(docs)s", docs=_DOCS))
     if not begun.headers.get("location", "").startswith(f"{settings.issuer}{metadata.AUTHORIZE}?"):
-        found = f"{start} answers {begun.status_code}, and does not lead here"
-        return Finding("site", FAIL, found, f"pass {SITE_PATH}/ on to Stile, with the Host of the site: {_DOCS}")
+        found = sentence("%(url)s answers %(status)s, and does not lead here", url=start, status=begun.status_code)
+        advice = sentence("pass %(path)s/ on to Stile, with the Host of the site: %(docs)s", path=SITE_PATH, docs=_DOCS)
+        return Finding("site", FAIL, found, advice)
     if opened.is_redirect and opened.headers["location"].startswith(f"{start}?"):
-        found = f"{site.origin} sends a stranger to sign in, whatever headers they forge"
+        found = sentence("%(site)s sends a stranger to sign in, whatever headers they forge", site=site.origin)
         return Finding("site", OK, found)
     if opened.status_code == httpx.codes.FORBIDDEN:
-        found = f"{site.origin} refuses everybody (403)"
-        advice = f"is the proxy's address in IDP_TRUSTED_PROXIES? The log of `idp serve` says what was wrong; {_DOCS}"
+        found = sentence("%(site)s refuses everybody (403)", site=site.origin)
+        advice = sentence(
+            "is the proxy's address in IDP_TRUSTED_PROXIES? The log of `idp serve` says what was wrong; %(docs)s",
+            docs=_DOCS,
+        )
         return Finding("site", FAIL, found, advice)
-    found = f"{site.origin} answers {opened.status_code}, and does not lead to sign in"
-    return Finding("site", WARN, found, f"can the proxy reach /forward-auth? {_DOCS}")
+    found = sentence(
+        "%(site)s answers %(status)s, and does not lead to sign in", site=site.origin, status=opened.status_code
+    )
+    return Finding("site", WARN, found, sentence("can the proxy reach /forward-auth? %(docs)s", docs=_DOCS))

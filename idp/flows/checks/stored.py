@@ -17,7 +17,7 @@ from idp.flows.tokens.sealed_keys import SIGNING_KEY
 from idp.flows.tokens.sealed_keys import bound as key_bound
 from idp.model import Factor
 from idp.oidc.keys import ALGORITHMS
-from idp.sentences import sentence
+from idp.sentences import as_it_is, listed, plural, sentence
 from idp.settings import Settings
 from idp.sms.phone import textable
 from idp.store import inspection, revision
@@ -33,6 +33,8 @@ KEYS_OLD = timedelta(days=180)
 LATE = timedelta(minutes=1)
 OFFSET = timedelta(seconds=2)
 ROTATE = sentence("run `idp keys rotate`")
+_MADE = sentence("`idp serve` makes them")
+_IN_BRACKETS = "%(what)s (%(which)s)"  # nothing to translate
 
 
 Keys = Callable[[], KeyChain | None]
@@ -47,20 +49,23 @@ async def stored(settings: Settings, db: Database, *, secrets: Keys, phones: int
     major = version // 10_000
     named = f"PostgreSQL {major}.{version % 10_000}"
     if major < OLDEST_VERSION:
-        yield Finding("database", FAIL, named, f"install PostgreSQL {OLDEST_VERSION} to {NEWEST_VERSION}")
+        advice = sentence("install PostgreSQL %(oldest)s to %(newest)s", oldest=OLDEST_VERSION, newest=NEWEST_VERSION)
+        yield Finding("database", FAIL, as_it_is(named), advice)
         return
     if major > NEWEST_VERSION:
-        yield Finding("database", WARN, named, f"Stile is tested with {OLDEST_VERSION} to {NEWEST_VERSION}")
+        advice = sentence("Stile is tested with %(oldest)s to %(newest)s", oldest=OLDEST_VERSION, newest=NEWEST_VERSION)
+        yield Finding("database", WARN, as_it_is(named), advice)
     else:
-        where = "embedded" if settings.database_url is None else "IDP_DATABASE_URL"
-        yield Finding("database", OK, f"{named} ({where})")
+        where = sentence("embedded") if settings.database_url is None else "IDP_DATABASE_URL"
+        yield Finding("database", OK, sentence(_IN_BRACKETS, what=named, which=where))
     yield await _clock(db)
     current, wanted = await revision.of(db), revision.WANTED
     if current != wanted:
-        advice = "run `idp migrate`" if settings.database_url is not None else "`idp serve` does it"
-        yield Finding("migrations", FAIL, f"at {current or 'nothing'}, needs {wanted}", advice)
+        found = sentence("at %(current)s, needs %(wanted)s", current=current or sentence("nothing"), wanted=wanted)
+        advice = sentence("`idp serve` does it") if settings.database_url is None else sentence("run `idp migrate`")
+        yield Finding("migrations", FAIL, found, advice)
         return
-    yield Finding("migrations", OK, f"at {current}")
+    yield Finding("migrations", OK, sentence("at %(current)s", current=current))
     async for finding in _sealed(settings, db, secrets, phones):
         yield finding
     yield await _signing_keys(db)
@@ -87,7 +92,9 @@ async def _groups(settings: Settings, db: Database) -> AsyncIterator[Finding]:
 async def _hashed_otherwise(db: Database) -> AsyncIterator[Finding]:
     """Passwords that came from another system, or from before our parameters changed."""
     if waiting := await inspection.hashed_otherwise(db, prefix=NOBODY[: NOBODY.rindex("$", 0, NOBODY.rindex("$")) + 1]):
-        found = f"{waiting} are under another hash than today's until their owners sign in (docs/import.md)"
+        found = sentence(
+            "%(count)s are under another hash than today's until their owners sign in (docs/import.md)", count=waiting
+        )
         yield Finding("passwords", OK, found)
 
 
@@ -97,9 +104,13 @@ async def _clock(db: Database) -> Finding:
     _, there = await inspection.about(db)
     offset = there - (before + (here.now() - before) / 2)
     if abs(offset) > OFFSET:
-        found = f"this machine is {abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead'}"
-        return Finding("clock", WARN, f"{found} of the database's", sentence("run a time service (NTP) on both"))
-    return Finding("clock", OK, "this machine and the database agree")
+        seconds = round(abs(offset).total_seconds())
+        if offset > timedelta(0):
+            found = sentence("this machine is %(seconds)s s behind of the database's", seconds=seconds)
+        else:
+            found = sentence("this machine is %(seconds)s s ahead of the database's", seconds=seconds)
+        return Finding("clock", WARN, found, sentence("run a time service (NTP) on both"))
+    return Finding("clock", OK, sentence("this machine and the database agree"))
 
 
 async def _sealed(settings: Settings, db: Database, secrets: Keys, phones: int) -> AsyncIterator[Finding]:
@@ -108,12 +119,13 @@ async def _sealed(settings: Settings, db: Database, secrets: Keys, phones: int) 
     try:
         chain = secrets()
     except IdpError as error:
-        yield Finding("secret keys", FAIL, str(error))
+        yield Finding("secret keys", FAIL, as_it_is(str(error)))
         return
     if chain is None:
         state = FAIL if by_key else WARN
-        advice = "restore them from a backup" if by_key else "`idp serve` makes them"
-        yield Finding("secret keys", state, f"there are none in {settings.data_dir}", advice)
+        advice = sentence("restore them from a backup") if by_key else _MADE
+        found = sentence("there are none in %(place)s", place=str(settings.data_dir))
+        yield Finding("secret keys", state, found, advice)
         return
     lost = {key_id: count for key_id, count in by_key.items() if key_id not in chain.ids()}
     for key_id, count in lost.items():
@@ -129,8 +141,9 @@ async def _sealed(settings: Settings, db: Database, secrets: Keys, phones: int) 
         advice = sentence("a key has another value than before, or rows were changed")
         yield Finding("secret keys", FAIL, found, advice)
     elif not lost:
-        used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items()) or "nothing sealed yet"
-        yield Finding("secret keys", OK, f"all open: {used}")
+        used = ", ".join(f"{key_id} ({count})" for key_id, count in by_key.items())
+        found = sentence("all open: %(used)s", used=used or sentence("nothing sealed yet"))
+        yield Finding("secret keys", OK, found)
     sample = await inspection.sealed_sample(db, limit=phones)
     unknown = await asyncio.to_thread(_unknown_numbers, sample, chain)
     if unknown:
@@ -175,7 +188,7 @@ async def _signing_keys(db: Database) -> Finding:
     stored = await keys.all_keys(db)
     current = [key for key in stored if key.state == "current"]
     if not stored:
-        return Finding("signing", WARN, "no keys yet", "`idp serve` makes them")
+        return Finding("signing", WARN, sentence("no keys yet"), _MADE)
     missing = [alg for alg in ALGORITHMS if alg not in {key.alg for key in current}]
     if missing:
         found = sentence("no current key for %(algorithms)s", algorithms=" and ".join(missing))
@@ -184,19 +197,22 @@ async def _signing_keys(db: Database) -> Finding:
     age = max(now - key.created_at for key in current)
     if age > KEYS_OLD:
         return Finding("signing", WARN, sentence("the current key is %(days)s days old", days=age.days), ROTATE)
-    return Finding("signing", OK, f"{len(stored)} keys, the oldest current one {age.days} days old")
+    found = sentence("%(count)s keys, the oldest current one %(days)s days old", count=len(stored), days=age.days)
+    return Finding("signing", OK, found)
 
 
 async def _registered(db: Database) -> Finding:
     people, registered = await accounts.count(db), await clients.all_clients(db)
-    found = ", ".join(
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in ((people, "person", "people"), (len(registered), "client", "clients"))
+    some, others = (
+        plural("%(num)s person", "%(num)s people", people),
+        plural("%(num)s client", "%(num)s clients", len(registered)),
     )
+    found = as_it_is(listed((some, others)))
     if not people or not registered:
-        advice = " and ".join(
-            f"`idp {noun} add`" for noun, some in (("user", people), ("client", registered)) if not some
-        )
+        person, client = "`idp user add`", "`idp client add`"
+        if people or registered:
+            return Finding("content", WARN, found, as_it_is(client if people else person))
+        advice = sentence("%(one)s and %(other)s", one=person, other=client)
         return Finding("content", WARN, found, advice)
     return Finding("content", OK, found)
 
@@ -205,9 +221,10 @@ async def _outbox(db: Database) -> AsyncIterator[Finding]:
     now: datetime
     _, now = await inspection.about(db)
     waiting, oldest = await messages.backlog(db, now=now)
-    found = f"{waiting} message{' waits' if waiting == 1 else 's wait'}" if waiting else "empty"
+    found = plural("%(num)s message waits", "%(num)s messages wait", waiting) if waiting else sentence("empty")
     if oldest is not None:
-        found += f", the oldest for {max(0.0, (now - oldest).total_seconds()):.0f} s"
+        seconds = max(0, round((now - oldest).total_seconds()))
+        found = sentence("%(waiting)s, the oldest for %(seconds)s s", waiting=found, seconds=seconds)
     if oldest is not None and now - oldest > LATE:
         advice = sentence("is `idp serve` running, and does `idp sms test` work?")
         yield Finding("outbox", WARN, found, advice)

@@ -4,13 +4,14 @@ import asyncio
 
 from idp.flows.checks import mail, settings, sites
 from idp.flows.checks.findings import OK, Finding
+from idp.sentences import sentence
 from idp.settings import Settings
 
 
 async def at_hand(given: Settings) -> list[Finding]:
     """What is set, and whether it goes together. Nobody is asked."""
     return [
-        Finding("settings", OK, f"issuer {given.issuer}"),
+        Finding("settings", OK, sentence("issuer %(issuer)s", issuer=given.issuer)),
         settings.policy(given),
         settings.passkeys(given),
         *await asyncio.to_thread(settings.languages, given),

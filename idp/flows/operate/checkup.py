@@ -12,6 +12,7 @@ from idp.flows.checks.whole import at_hand, outside
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.policy import Act
+from idp.sentences import as_it_is, sentence
 
 FRESH = timedelta(minutes=1)  # so long one look does for everybody
 AGAIN = timedelta(seconds=10)  # the same of others, whom somebody wants to ask again
@@ -79,7 +80,7 @@ async def _at_hand(idp: Idp) -> Sequence[Finding]:
             async for finding in stored(idp.settings, idp.db, secrets=lambda: idp.secrets, phones=PHONES):
                 found.append(finding)
     except IdpError as error:
-        found.append(Finding("database", FAIL, str(error)))
+        found.append(Finding("database", FAIL, as_it_is(str(error))))
     except TimeoutError:
         found.append(_given_up("database"))
     return found
@@ -94,5 +95,5 @@ async def _outside(idp: Idp) -> Sequence[Finding]:
 
 
 def _given_up(what: str) -> Finding:
-    found = f"looking was given up after {LONGEST.total_seconds():.0f} s"
-    return Finding(what, WARN, found, "ask again, or run `idp doctor` on the machine")
+    found = sentence("looking was given up after %(seconds)s s", seconds=round(LONGEST.total_seconds()))
+    return Finding(what, WARN, found, sentence("ask again, or run `idp doctor` on the machine"))

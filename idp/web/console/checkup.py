@@ -12,6 +12,7 @@ from idp.flows.idp import CONSOLE_PATH
 from idp.flows.operate.checkup import Checkup, checkup
 from idp.flows.people.console import CHECKUP_PATH, Staff
 from idp.web.console.door import come_in, come_in_with, frame, missing, show
+from idp.web.console.words import CHECKED
 from idp.web.door import idp_of
 from idp.web.pages.console import Cell, Check, Checks, Link
 from idp.web.rooms import url
@@ -25,7 +26,7 @@ _STATES = {
 
 def checks(findings: Iterable[Finding]) -> Sequence[Check]:
     """Findings as a page shows them."""
-    return [Check(_STATES[one.state], one.what, one.found, one.advice) for one in findings]
+    return [Check(_STATES[one.state], CHECKED[one.what], one.found, one.advice) for one in findings]
 
 
 async def ask(request: Request) -> Response:

@@ -165,6 +165,34 @@ RESULTS: Mapping[str, str] = {
     Delivery.UNKNOWN: mark("Nothing is known of it"),
 }
 
+# What a check-up looks at, by what `idp doctor` calls it.
+CHECKED: Mapping[str, str] = {
+    "clock": mark("Clock"),
+    "content": mark("People and applications"),
+    "database": mark("Database"),
+    "dkim": mark("Signature of mails (DKIM)"),
+    "dmarc": mark("Mails that are not ours (DMARC)"),
+    "gateway": mark("Gateway"),
+    "groups": mark("Groups"),
+    "issuer": mark("Public address"),
+    "languages": mark("Languages"),
+    "mail": mark("Mails"),
+    "migrations": mark("Schema of the database"),
+    "outbox": mark("Messages that wait"),
+    "passkeys": mark("Passkeys"),
+    "passwords": mark("Passwords"),
+    "phones": mark("Phones"),
+    "policy": mark("Policy"),
+    "secret keys": mark("Secret keys"),
+    "settings": mark("Settings"),
+    "signing": mark("Signing keys"),
+    "sim": mark("SIM cards"),
+    "site": mark("Site behind a proxy"),
+    "sms": mark("Text messages"),
+    "spending": mark("Where text messages may go"),
+    "spf": mark("Who sends our mails (SPF)"),
+}
+
 _OURS = frozenset({"Phone", "Recovery codes"})  # what we call one that nobody named
 
 

@@ -193,7 +193,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of a check-up: how it is, what was looked at, what was found, and what to do. The words are English."""
+    """One line of a check-up: how it is, what was looked at, what was found, and what to do."""
 
     state: Cell
     what: str

@@ -116,7 +116,6 @@ def _environment(locale: str, overrides: Path | None, brand: Brand, base: str) -
         told=lambda line: told(line, locale),
         label=lambda line: plain(catalogue.gettext(line.label or FIELD_LABELS.get(line.name, line.name))),
         said=lambda text: said(text, catalogue),
-        finding=lambda text: said(text, catalogue) if isinstance(text, Sentence) else _english(text),
         titled=lambda title: plain(catalogue.gettext(title)) if title else "",
     )
     return environment
@@ -169,10 +168,6 @@ def said(text: str, catalogue: NullTranslations) -> Markup:
         return escape(plain(catalogue.gettext(text) if text else ""))
     values = {name: _put_in(value, catalogue) for name, value in text.values.items()}
     return escape(said_in(catalogue, text)) % values
-
-
-def _english(text: str) -> Markup:
-    return Markup('<bdi lang="en">{}</bdi>').format(plain(text))
 
 
 def _put_in(value: str | int, catalogue: NullTranslations) -> Markup | int:
