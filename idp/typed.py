@@ -1,11 +1,13 @@
 """What keyboards, contact lists and other pages put into names, numbers and codes, read by its meaning. Pure."""
 
 import re
+import string
 import unicodedata
 
 # U+30FC is what a Japanese keyboard has where others have a hyphen.
 _HYPHENS = frozenset("\u2043\u2212\u02d7\u30fc\uff70")
 LONGEST_USERNAME = 64
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _WIDE, _WIDE_END, _WIDE_OFFSET = "\uff01", "\uff5e", 0xFEE0
 # What a font leaves out or shows as a blank, though it is printable: letters with nothing to see, and what chooses the
 # shape of the sign before it, where that is no symbol of two colours.
@@ -32,6 +34,14 @@ def fold(username: str) -> str:
     """
     # Unicode 3.13 D146: folding may undo the normal form, and the normal form uncover a capital
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
+
+
+def mailbox(address: str) -> str:
+    """An e-mail address as two are compared: without the case of ASCII letters, whatever the database makes of others.
+
+    Only addresses in ASCII get mail; of all others each is its own. `store` says the same with `lower(… COLLATE "C")`.
+    """
+    return address.translate(_SMALL)
 
 
 def visible(name: str) -> bool:

@@ -14,7 +14,7 @@ from idp.flows.operate.editing import changed, edit_person, version_of
 from idp.flows.operate.finding import find_user, people_page
 from idp.flows.operate.leaving import end_sessions, forget_devices, remove_person
 from idp.flows.operate.looking import list_devices, list_sessions, show_person
-from idp.flows.operate.people import NotAcceptable, freeze_user, set_user_disabled
+from idp.flows.operate.people import NotAcceptable, add_user, freeze_user, set_user_disabled
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.recovering import recover
 from idp.flows.operate.trail import Search, audit_page, export, follow
@@ -67,6 +67,30 @@ async def test_people_come_by_page_and_none_twice(provider: Provider) -> None:
     assert [one.username for one in (await people_page(provider.idp, containing="5@example")).people] == ["m5"]
     assert (await people_page(provider.idp, containing="nobody\0")).count == 0
     assert (await people_page(provider.idp, containing="nobody")).people == []
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        pytest.param("İpek", "İpek", id="a letter that Python makes two of"),
+        pytest.param("İpek", "ipek", id="a dot more"),
+        pytest.param("Iş\u0131k", "\u0131ş\u0131k", id="a dot less"),
+        pytest.param("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ", id="a final sigma in capitals"),
+        pytest.param("ΟΔΥΣΣΕΎΣ", "οδυσσεύς", id="a final sigma"),
+        pytest.param("Anna Groß", "GROSS", id="a sharp s in capitals"),
+        pytest.param("Anna GROẞ", "groß", id="a capital sharp s"),
+    ],
+)
+async def test_whoever_has_letters_of_two_small_ones_is_found(provider: Provider, name: str, typed: str) -> None:
+    await provider.add_person("somebody", name=name)
+    assert [one.username for one in (await people_page(provider.idp, containing=typed)).people] == ["somebody"]
+
+
+async def test_a_name_is_found_as_it_was_typed_when_it_was_given(provider: Provider) -> None:
+    await add_user(provider.idp, username="Οδυσσεύς", password="seven green lanterns", phone=None)
+    for typed in ("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ", "οδυσσεύσ"):
+        assert (await people_page(provider.idp, containing=typed)).count == 1
+        assert (await find_user(provider.idp, typed)).account.username
 
 
 async def test_people_are_found_by_group_and_by_how_they_stand(house: Provider) -> None:

@@ -21,6 +21,7 @@ from tests.world.provider import BOB_PHONE, ISSUER, PASSWORD, Browser, Provider
 NEW = "seven green lanterns above the quay"
 LINK = re.compile(rf"{ISSUER}(/link/reset/[A-Za-z0-9_-]{{43}})")
 VERIFY = Sql("UPDATE account SET email_verified = true, email = username || '@example.com' WHERE username = :name")
+LIKE_HERS = Sql("UPDATE account SET email_verified = true, email = :theirs WHERE username = 'bob'")
 STRONG_FROM = Sql("SELECT strong_from FROM account WHERE username = :name")
 HOUR = timedelta(hours=1)
 
@@ -248,6 +249,16 @@ async def test_two_people_of_one_address_get_a_link_each(provider: Provider) -> 
     texts = [mail.text for mail in mails(provider)]
     assert len({LINK.search(text)[1] for text in texts}) == 2  # type: ignore[index]  # both have one
     assert sorted(name for text in texts for name in ("ann", "ben") if f"“{name}”" in text) == ["ann", "ben"]
+
+
+@pytest.mark.parametrize("theirs", ["ALİCE@example.com", "al\u0131ce@example.com"], ids=["dotted", "dotless"])
+async def test_an_address_that_some_databases_make_hers_is_another(provider: Provider, theirs: str) -> None:
+    await provider.idp.db.one(LIKE_HERS, theirs=theirs)
+    for typed in ("alice@example.com", "ALICE@EXAMPLE.COM"):
+        provider.gateway.sent.clear()
+        await ask(provider.browser(address="192.0.2.50"), typed)
+        await provider.deliver()
+        assert len(mails(provider)) == 1  # to her alone
 
 
 async def test_asking_is_two_statements_whoever_it_is(provider: Provider) -> None:

@@ -128,6 +128,22 @@ async def test_of_many_who_come_at_once_with_one_address_one_has_proved_it(provi
     assert len(await provider.rows(PROVED)) == 1
 
 
+async def test_addresses_are_one_by_the_case_of_ascii_letters_alone(provider: Provider) -> None:
+    people = [
+        Person("one", email="IVY@example.com", email_verified=True),
+        Person("two", email="ivy@EXAMPLE.com", email_verified=True),
+        Person("three", email="İVY@example.com", email_verified=True),
+        Person("four", email="\u0131vy@example.com", email_verified=True),
+    ]
+    done = await importing.bring(provider.idp, people, Terms("csv"))
+    lost = [each.who for each in done.left if each.what == "proved e-mail address"]
+    assert lost == ["two"]
+    later = [Person("five", email="ivy@example.com", email_verified=True)]
+    for dry_run in (True, False):
+        done = await importing.bring(provider.idp, later, Terms("csv"), dry_run=dry_run)
+        assert [each.who for each in done.left if each.what == "proved e-mail address"] == ["five"]
+
+
 async def test_many_people_are_few_statements(provider: Provider) -> None:
     people = [Person(f"p{number}", apps=(App(SEED),)) for number in range(3 * BATCH - 1)]
     provider.count()

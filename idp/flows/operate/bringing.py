@@ -16,6 +16,7 @@ from idp.importing.written import Kept
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
 from idp.store.people.arrivals import Arrival
+from idp.typed import mailbox
 
 _TAKEN = "somebody has it already: what they lack, they get with `idp user totp` or `idp user phone`"
 
@@ -76,12 +77,12 @@ class Arriving:
             return None
         self._usernames.add(username)
         self._ids.add(account.id)
-        mailbox = (account.email or "").lower()
-        if account.email_verified and mailbox in self._mailboxes:
+        address = mailbox(account.email or "")
+        if account.email_verified and address in self._mailboxes:
             left.append(Left(username, "proved e-mail address", "somebody else in the file has proved it"))
             account = replace(account, email_verified=False)
         elif account.email_verified:
-            self._mailboxes.add(mailbox)
+            self._mailboxes.add(address)
         why = "no such client is registered here"
         left += [Left(username, f"consent for {each}", why) for each in sorted(arrival.consents.keys() - self._clients)]
         arrival = _without(arrival, self._authenticators, left)

@@ -94,7 +94,7 @@ async def people_page(
     """People whose username, name or e-mail address contains this, from `after` the one of that username on."""
     permit(idp, Act.SEE_PEOPLE)
     # PostgreSQL takes no NUL, and nobody has one.
-    wanted = Wanted(containing.replace("\0", "").lower(), group and group.replace("\0", ""), state)
+    wanted = Wanted(containing.replace("\0", ""), group and group.replace("\0", ""), state)
     found, count = await pages.some(
         idp.db, wanted, after=None if after is None else after.replace("\0", ""), limit=limit + 1
     )

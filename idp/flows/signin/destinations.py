@@ -16,6 +16,7 @@ from idp.policy import Policy, serves_signing_in
 from idp.store import rate_limits
 from idp.store.refunds import Refund, Refunds
 from idp.store.signin.challenges import SIGN_IN, Charges
+from idp.typed import mailbox
 
 EMAIL_INDEX = "email"
 
@@ -99,7 +100,7 @@ def number_of(phone: Authenticator) -> bytes | UUID:
 
 def mailbox_key(idp: Idp, address: str) -> bytes:
     """The subject of a limit per e-mail address, however it is written: a dump does not tell whose it is."""
-    return idp.secrets.index(address.casefold(), purpose=EMAIL_INDEX)
+    return idp.secrets.index(mailbox(address), purpose=EMAIL_INDEX)
 
 
 def charges(idp: Idp, visitor: Visitor, to: Destination, device: Device | None) -> Charges:

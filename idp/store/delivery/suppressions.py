@@ -37,7 +37,7 @@ _REASONS = Sql("SELECT hash, reason, at FROM suppressed_number WHERE hash = ANY 
 _REFUSE = Sql(f"""
 WITH refused AS (
     UPDATE account SET email_refused_at = :now
-    WHERE id = :account_id AND lower(email) = lower(:address) AND email_refused_at IS NULL
+    WHERE id = :account_id AND lower(email COLLATE "C") = lower(:address COLLATE "C") AND email_refused_at IS NULL
     RETURNING id
 ),
 dead AS (

@@ -32,7 +32,8 @@ made AS (
                          former_email, former_until, created_at, updated_at)
     SELECT id, username, password_hash, name, email,
            email_verified AND NOT EXISTS (
-               SELECT FROM account other WHERE lower(other.email) = lower(arriving.email) AND other.email_verified),
+               SELECT FROM account other
+               WHERE lower(other.email COLLATE "C") = lower(arriving.email COLLATE "C") AND other.email_verified),
            groups, claims, locale, prefers, disabled_at, frozen_at, strong_from, password_until, email_trusted_at,
            email_refused_at, former_email, former_until, created_at, updated_at
     FROM arriving
@@ -94,7 +95,8 @@ audited AS (
 SELECT id, email_verified FROM made""")
 _WOULD_ADD = Sql("""
 SELECT wanted.id, wanted.email IS NOT NULL AND NOT EXISTS (
-           SELECT FROM account other WHERE lower(other.email) = lower(wanted.email) AND other.email_verified
+           SELECT FROM account other
+           WHERE lower(other.email COLLATE "C") = lower(wanted.email COLLATE "C") AND other.email_verified
        ) AS email_verified
 FROM unnest(:ids::uuid[], :usernames::text[], :emails::text[]) AS wanted (id, username, email)
 WHERE NOT EXISTS (SELECT FROM account there WHERE there.username = wanted.username)

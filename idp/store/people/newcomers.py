@@ -20,7 +20,8 @@ _VERIFY = Sql("""
 UPDATE account a SET email_verified = true, updated_at = :now
 WHERE a.id = :account_id AND a.email IS NOT NULL AND (a.provisional_until IS NULL OR NOT EXISTS (
     SELECT FROM account other
-    WHERE lower(other.email) = lower(a.email) AND other.email_verified AND other.id <> a.id))
+    WHERE lower(other.email COLLATE "C") = lower(a.email COLLATE "C") AND other.email_verified
+      AND other.id <> a.id))
 RETURNING a.id""")
 # A provisional account has its name from nobody; another keeps the name that an operator gave it.
 _FIRST = Sql("""
@@ -37,7 +38,8 @@ UPDATE account SET password_hash = NULL, password_until = NULL, updated_at = :no
 # trail has a row for either, and for an address of somebody who is kept out: every answer waits for one commit.
 _REGISTER = Sql(f"""
 WITH there AS (
-    SELECT id, locale, disabled_at FROM account WHERE lower(email) = lower(:email) AND email_verified
+    SELECT id, locale, disabled_at FROM account
+    WHERE lower(email COLLATE "C") = lower(:email COLLATE "C") AND email_verified
 ),
 fresh AS (
     INSERT INTO account (id, username, name, email, email_verified, locale, created_at, updated_at, provisional_until)

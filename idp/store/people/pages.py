@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whom to find. `containing` is in lower case: part of a username, name or e-mail address."""
+    """Whom to find. `containing` is part of a username, name or e-mail address, in whatever case."""
 
     containing: str = ""
     group: str | None = None
@@ -37,12 +37,17 @@ _STATE = {
 }
 
 
+def _folded(text: str) -> str:
+    """Both sides by one hand: what Python and PostgreSQL make of a letter differs, and some have two small ones."""
+    return f"replace(translate(lower({text}), '\u03c2\u017f\u0131', '\u03c3si'), '\xdf', 'ss')"
+
+
 def _page(state: State | None, *, searched: bool) -> Sql:
     # Whoever began to register and has not come to an end is nobody's business yet.
     which = f"p.provisional_until IS NULL AND {_STATE[state]} AND (:group::text IS NULL OR :group = ANY (p.groups))"
     if searched:
-        text = "lower(p.username || ' ' || coalesce(p.name, '') || ' ' || coalesce(p.email, ''))"
-        which += f" AND strpos({text}, :containing) > 0"
+        text = _folded("p.username || ' ' || coalesce(p.name, '') || ' ' || coalesce(p.email, '')")
+        which += f" AND strpos({text}, {_folded(':containing::text')}) > 0"
     return Sql(f"""
 WITH matching AS NOT MATERIALIZED (
     SELECT p.* FROM account p WHERE {which}

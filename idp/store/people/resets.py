@@ -19,7 +19,7 @@ WITH made AS (
 person AS (
     SELECT id, locale, row_number() OVER (ORDER BY username <> :typed, created_at, id) AS n
     FROM account
-    WHERE (username = :typed OR lower(email) = :typed)
+    WHERE (username = :typed OR lower(email COLLATE "C") = :typed)
       AND email IS NOT NULL AND email_verified AND email_refused_at IS NULL AND disabled_at IS NULL
     ORDER BY n
     LIMIT cardinality(:hashes::bytea[])

@@ -37,7 +37,8 @@ account = table(
         "provisional_until",
         postgresql_where=sa.text("provisional_until IS NOT NULL"),
     ),
-    sa.Index("ix_account_email", sa.text("lower(email)"), postgresql_where=sa.text("email_verified")),
+    # As `typed.mailbox`: the database's own lower case differs from place to place.
+    sa.Index("ix_account_mailbox", sa.text('lower(email COLLATE "C")'), postgresql_where=sa.text("email_verified")),
 )
 
 # A phone, an app or a set of recovery codes. `sealed` is the number or the seed; a pending enrolment has no
