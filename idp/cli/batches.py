@@ -66,6 +66,7 @@ def add_from(table: Path, *, mail: bool, out: Path | None, skip_wrong: bool, dry
         "there": done.there,
         "waiting": done.waiting,
         "wrong": [{"line": each.line, "username": each.username, "why": each.why} for each in done.wrong],
+        "warnings": _warnings(done),
         "mailed": mail,
         "dry_run": dry_run,
         "out": None if out is None else str(out),
@@ -128,4 +129,8 @@ def _lines(done: "Batch", *, mail: bool, out: Path | None, dry_run: bool) -> lis
             f"Of these have set no password yet: {', '.join(done.waiting)}. Whoever has no link that works gets another"
             " with `idp user invite NAME`."
         )
-    return lines
+    return [*lines, *_warnings(done)]
+
+
+def _warnings(done: "Batch") -> list[str]:
+    return [f"No code will be sent to the phones of {', '.join(names)}: {why}." for why, names in done.closed.items()]

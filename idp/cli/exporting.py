@@ -1,8 +1,11 @@
 """`idp export`: everything, in lines of JSON that `idp import stile` reads."""
 
+import fcntl
+import glob
 import json
 import os
 import secrets as random
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +27,7 @@ EXAMPLES = (
     "  idp export - | jq -c 'select(.person).person.username'\n"
 )
 SHORTEST = 12
+_RANDOM = "[0-9a-f]" * 8
 
 
 def export(
@@ -57,7 +61,7 @@ def export(
 
     kind = Secrets.NONE if not with_secrets else Secrets.CLEAR if in_clear else Secrets.SEALED
     way = new(kind, passphrase)
-    with _written(file) as to:
+    with written(file) as to:
         end = run(lambda idp: _write(idp, way, to))
     fields = {"file": str(file), "secrets": kind.value, **end}
     if str(file) == "-":
@@ -65,6 +69,8 @@ def export(
     lines = [f"{end['people']} people and {end['clients']} clients are in {file}."]
     if end["unopened"]:
         lines.append(f"{end['unopened']} of their phones and apps do not open, and are not: `idp doctor` says why.")
+    if kind is not Secrets.SEALED:
+        lines.append("Nothing vouches for it: whoever can write to it decides who comes back, and into which groups.")
     if kind is Secrets.CLEAR:
         lines.append("Whoever reads it can sign in as everybody.")
     output.show(fields, lines, as_json=as_json)
@@ -93,7 +99,7 @@ def _passphrase(from_stdin: bool) -> str:
 
 
 @contextmanager
-def _written(file: Path) -> Iterator[IO[str]]:
+def written(file: Path) -> Iterator[IO[str]]:
     """All of the file or none, for its owner alone: written beside it, then linked, which replaces nothing."""
     if str(file) == "-":
         yield sys.stdout
@@ -101,14 +107,39 @@ def _written(file: Path) -> Iterator[IO[str]]:
         return
     if file.exists():
         raise typer.BadParameter(f"{file} is there already, and nothing is written over", param_hint="FILE")
-    scratch = file.with_name(f".{file.name}.{random.token_hex(4)}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    scratch, descriptor = _scratch(file)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as to:
             yield to
             to.flush()
             os.fsync(to.fileno())
-        os.link(scratch, file)
+            os.link(scratch, file)  # as long as the lock is held
     finally:
         with suppress(FileNotFoundError):
             scratch.unlink()
+
+
+def _scratch(file: Path) -> tuple[Path, int]:
+    """A hidden file beside it, held by a lock; those of exports that were killed go."""
+    for left in file.parent.glob(f".{glob.escape(file.name)}.{_RANDOM}"):
+        _clear(left)
+    while True:
+        scratch = file.with_name(f".{file.name}.{random.token_hex(4)}")
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return scratch, descriptor
+        os.close(descriptor)  # another export took it for one that nobody holds
+
+
+def _clear(left: Path) -> None:
+    """Remove what an export left that was killed, and nothing that somebody writes to or that is another's."""
+    with suppress(OSError):
+        descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            about = os.fstat(descriptor)
+            if stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid():
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+        finally:
+            os.close(descriptor)

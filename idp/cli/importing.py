@@ -27,6 +27,10 @@ _LARGEST_INPUT = 256 * 1024**2  # of standard input, which is held: it may have 
 _NAMED = 3
 _SHOWN = 100
 _LONGEST = 300
+_UNVOUCHED = (
+    "Nothing vouches for this file, as its secrets are not sealed: whoever could write to it decides who comes, and"
+    " into which groups."
+)
 EXAMPLES = (
     "\b\nExamples:\n"
     "  idp import keycloak harbour-realm.json --dry-run      what would come over, and what not\n"
@@ -80,14 +84,17 @@ def import_(
     if source == "ldif":
         groups = {plain_dn(theirs) if "=" in theirs else theirs: ours for theirs, ours in groups.items()}
     terms = Terms(source, groups, email_as_username=email_as_username, vouch_totp=vouch_totp, vouch_phones=vouch_phones)
+    passphrase = None
     with _opened(file) as content:
         if source == "stile":
-            done = _bring_back(content, terms, _passphrase(content, passphrase_stdin), dry_run=dry_run)
+            passphrase = _passphrase(content, passphrase_stdin)
+            done = _bring_back(content, terms, passphrase, dry_run=dry_run)
         else:
             done = _bring(content, terms, phone_attribute, dry_run=dry_run)
     fields = {
         "source": source,
         "dry_run": dry_run,
+        "vouched_for": passphrase is not None,
         "people": done.people,
         "people_there": done.people_there,
         "clients": done.clients,
@@ -97,7 +104,8 @@ def import_(
         "on_hold": done.held,
         "left": [{"who": each.who, "what": each.what, "why": each.why} for each in done.left],
     }
-    output.show(fields, _lines(done, dry_run=dry_run), as_json=as_json)
+    doubt = [_UNVOUCHED] if source == "stile" and passphrase is None else []
+    output.show(fields, [*doubt, *_lines(done, dry_run=dry_run)], as_json=as_json)
 
 
 def _bring(content: BinaryIO, terms: "Terms", phone_attribute: str | None, *, dry_run: bool) -> "Imported":

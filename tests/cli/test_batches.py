@@ -111,6 +111,19 @@ def test_a_table_that_is_none_is_told(idp: Run, tmp_path: Path, content: bytes, 
     assert idp("user", "add", "--from", str(tmp_path / "nowhere.csv")).status == 1
 
 
+def test_whose_phone_gets_no_code_is_told(idp: Run, settings: pytest.MonkeyPatch, tmp_path: Path, person: str) -> None:
+    settings.setenv("IDP_SMS_COUNTRIES", "EE")
+    people = tmp_path / "people.csv"
+    people.write_text(f"username,phone\n{person}1,+12025550102\n{person}2,+37256780002\n{person}3,+12025550103\n")
+    whose = f"{person}1, {person}3"
+    told = f"No code will be sent to the phones of {whose}: US is closed. IDP_SMS_COUNTRIES opens a country."
+    tried = idp("user", "add", "--from", str(people), "--dry-run")
+    assert told in tried.out.splitlines()
+    assert idp("user", "add", "--from", str(people), "--json").json["warnings"] == [told]
+    # Of who was there nothing is changed, and nothing warned of.
+    assert idp("user", "add", "--from", str(people), "--json").json["warnings"] == []
+
+
 async def test_two_hundred_take_three_statements_and_one_commit(provider: Provider) -> None:
     statements: list[str] = []
     provider.idp.db.on_statement = statements.append

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from idp.flows.operate.people import (
     parse_username,
 )
 from idp.flows.operate.permitting import NotPermitted, permit
+from idp.flows.operate.spending import closed_country
 from idp.flows.operate.terms import settle
 from idp.flows.operate.vouching import added, vouched_phone
 from idp.flows.people import links
@@ -57,6 +58,7 @@ class Batch:
 
     With a mistake nobody is, unless wrong lines were to be left out. Who was there is as they were; of them are
     `waiting` those who have set no password yet: if their link was lost, with a process that was killed, they need one.
+    `closed` are those who are invited and whose phone gets no code, by the reason.
     """
 
     invited: tuple[Invited, ...]
@@ -64,6 +66,7 @@ class Batch:
     wrong: tuple[Mistake, ...]
     done: bool
     waiting: tuple[str, ...] = ()
+    closed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 async def invite_many(
@@ -87,6 +90,7 @@ async def invite_many(
     now = idp.clock.now()
     wrong: list[Mistake] = []
     wanted: dict[str, Arrival] = {}
+    closed: dict[str, str] = {}
     for line, cells in _lines(table):
         read = _judge(idp, cells, mail=mail, now=now)
         username = cells.get("username", "")
@@ -94,6 +98,8 @@ async def invite_many(
             wrong.append(Mistake(line, username, "an earlier line has this username."))
         elif isinstance(read, Arrival):
             wanted[read.account.username] = read
+            if (why := _closed(idp, cells)) is not None:
+                closed[read.account.username] = why
         else:
             wrong += [Mistake(line, username, why) for why in read]
     if dry_run or (wrong and not skip_wrong):
@@ -102,17 +108,33 @@ async def invite_many(
         known = wanted.keys() - {one.username for one in new}
         until = now + idp.policy.links.invite
         invited: Sequence[Invited] = [Invited(one, until, None) for one in new]
-        return await _told(idp, invited, sorted(known), wrong, done=False)
+        return await _told(idp, invited, sorted(known), wrong, closed, done=False)
     invited = await _store(idp, list(wanted.values()), mail=mail, keep=keep, now=now)
     there = sorted(wanted.keys() - {each.account.username for each in invited})
-    return await _told(idp, invited, there, wrong, done=True)
+    return await _told(idp, invited, there, wrong, closed, done=True)
 
 
 async def _told(
-    idp: Idp, invited: Sequence[Invited], there: Sequence[str], wrong: Sequence[Mistake], *, done: bool
+    idp: Idp,
+    invited: Sequence[Invited],
+    there: Sequence[str],
+    wrong: Sequence[Mistake],
+    closed: Mapping[str, str],
+    *,
+    done: bool,
 ) -> Batch:
     waiting = await newcomers.waiting(idp.db, usernames=there) if there else ()
-    return Batch(tuple(invited), tuple(there), tuple(wrong), done=done, waiting=waiting)
+    whose: dict[str, list[str]] = {}
+    for each in invited:
+        if (why := closed.get(each.account.username)) is not None:
+            whose.setdefault(why, []).append(each.account.username)
+    return Batch(tuple(invited), tuple(there), tuple(wrong), done=done, waiting=waiting, closed=whose)
+
+
+def _closed(idp: Idp, cells: Mapping[str, str]) -> str | None:
+    """Why the phone of a line that was judged gets no code."""
+    typed = cells.get("phone")
+    return closed_country(idp, parse_phone(typed, region=idp.settings.sms_region).region) if typed else None
 
 
 async def _store(
