@@ -163,10 +163,11 @@ class Auth:
         return self._answer(request, self.party.world.run(self._site.sign_out(_session(request))))
 
     def _back_channel(self, request: HttpRequest) -> HttpResponse:
-        if int(request.headers.get("Content-Length") or 0) > LARGEST:
+        body = request.read(LARGEST + 1)
+        if len(body) > LARGEST:
             return HttpResponse(status=413)
         try:
-            self.party.world.run(self._site.back_channel(request.body))
+            self.party.world.run(self._site.back_channel(body))
         except Untrusted as error:
             log.warning("a back-channel sign-out was not believed: %s", error)
             return HttpResponse(status=400, headers={"Cache-Control": "no-store"})  # Back-Channel Logout 2.8
@@ -180,7 +181,7 @@ class Auth:
             return self._answer(request, self.party.world.run(steps))
         except (ProviderUnavailable, Misconfigured) as error:
             log.warning("nobody can sign in: %s", error)
-            return self._answer(request, pages.of_error(error, f"{self.settings.prefix}/login"))
+            return self._answer(request, pages.of_error(error, self.settings.login))
 
     def _answer(self, request: HttpRequest, answer: To | pages.Problem) -> HttpResponse:
         headers = {"Cache-Control": "no-store"}

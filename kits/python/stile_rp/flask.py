@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, ParamSpec
+from urllib.parse import quote
 
 import httpx
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, request, session
@@ -16,7 +17,7 @@ from stile_rp.answers import Declined
 from stile_rp.claims import Person
 from stile_rp.effects import Memory, Steps
 from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpRequired, Untrusted
-from stile_rp.kept import Details
+from stile_rp.kept import PATH, Details
 from stile_rp.party import Clock, RelyingParty, local_clock
 from stile_rp.settings import Settings
 from stile_rp.site import LARGEST, Confirmed, Site, To
@@ -146,10 +147,11 @@ class Auth:
         return self._answer(self.party.world.run(self._site.sign_out(session)))
 
     def _back_channel(self) -> Response:
-        if (request.content_length or 0) > LARGEST:
+        body = request.stream.read(LARGEST + 1)
+        if len(body) > LARGEST:
             return _said("", 413)
         try:
-            self.party.world.run(self._site.back_channel(request.get_data()))
+            self.party.world.run(self._site.back_channel(body))
         except Untrusted as error:
             log.warning("a back-channel sign-out was not believed: %s", error)
             return _said("", 400)  # Back-Channel Logout 2.8
@@ -166,10 +168,13 @@ class Auth:
             return self._answer(self.party.world.run(steps))
         except (ProviderUnavailable, Misconfigured) as error:
             log.warning("nobody can sign in: %s", error)
-            return self._answer(pages.of_error(error, f"{self.settings.prefix}/login"))
+            return self._answer(pages.of_error(error, self.settings.login))
 
     def _answer(self, answer: To | pages.Problem) -> Response:
         if isinstance(answer, To):
+            # Flask-Session has it: whoever knew the id of before knows nothing
+            if answer.renew and (regenerate := getattr(current_app.session_interface, "regenerate", None)):
+                regenerate(session)
             response = make_response(redirect(answer.url, 303))
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -188,4 +193,5 @@ def _called(view: Callable[P, ResponseReturnValue], *args: P.args, **kwargs: P.k
 
 
 def _here() -> str:
-    return f"{request.root_path}{request.full_path}".rstrip("?")
+    path = quote(f"{request.root_path}{request.path}", safe=PATH)
+    return f"{path}?{request.query_string.decode('ascii', 'replace')}".rstrip("?")

@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, unquote
 
 from stile_rp import jose
 from stile_rp.answers import Declined, Pending, Received, canonical
 from stile_rp.settings import Settings
 
+PATH = "/:@!$&'()*+,;=~"  # of a path, needs no encoding (RFC 3986 3.3)
 Session: TypeAlias = MutableMapping[str, Any]
 Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
 
@@ -35,8 +37,9 @@ def listed(details: Details) -> Sequence[Mapping[str, Any]] | None:
 
 
 def name(action: str, details: str | None, then: str) -> str:
-    """What a confirmation is filed under."""
-    return _short([action, details, then], 16)
+    """What a confirmation is filed under: `then` may be written in as many ways as an address can (RFC 3986 6.2.2)."""
+    path, _, query = then.partition("#")[0].partition("?")
+    return _short([action, details, unquote(path), parse_qsl(query, keep_blank_values=True)], 16)
 
 
 def to_json(outcome: Received | Declined) -> dict[str, Any]:

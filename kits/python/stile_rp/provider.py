@@ -27,6 +27,7 @@ class Provider:
         self.clock = clock
         self._metadata: Mapping[str, Any] = {}
         self._metadata_due = 0.0
+        self._in_vain = 0  # how often nobody answered
         self._keys: dict[tuple[str | None, str], jose.Verify] = {}
         self._keys_at = float("-inf")  # when they were last read
         self._asked_at = float("-inf")  # when somebody last set out to read them
@@ -44,12 +45,17 @@ class Provider:
         """What the provider says about itself; what it said before, while it does not answer."""
         if self.clock() < self._metadata_due:
             return self._metadata
+        before = self._in_vain
         yield Alone()
+        if self._in_vain != before and not self._metadata:
+            # who waited while another asked in vain does not ask and wait once more, one after the other
+            raise ProviderUnavailable("the provider did not answer a moment ago")
         if self.clock() >= self._metadata_due:
             try:
                 self._metadata = yield from self._discovered()
                 self._metadata_due = self.clock() + METADATA_LIFE
             except ProviderUnavailable as error:
+                self._in_vain += 1
                 if not self._metadata:
                     raise
                 self._metadata_due = self.clock() + PAUSE

@@ -34,7 +34,7 @@ class Settings:
     scopes: Sequence[str] = ("openid", "profile")
     claims: Sequence[str] = ("name",)  # of the person, asked into the ID token (OIDC Core 5.5)
     prefix: str = ""  # before /login, /callback, /logout, /signed-out and /backchannel-logout
-    home: str = "/"  # where people go whom nothing else says
+    home: str | None = None  # where people go whom nothing else says; the beginning of base_url unless told
     session_life: timedelta = timedelta(hours=12)  # from the sign-in; how long a session may rest is the framework's
     keep_tokens: bool = False  # in the session, for APIs: wants a session that is kept on the server
     algorithms: Sequence[str] = ("RS256", "ES256")  # of tokens; nothing else is believed
@@ -71,6 +71,21 @@ class Settings:
         return f"{self.base_url}{self.prefix}/signed-out"
 
     @property
+    def root(self) -> str:
+        """The path below which browsers find this application, where it does not have its host alone."""
+        return urlsplit(self.base_url or "").path
+
+    @property
+    def login(self) -> str:
+        """The path where signing in begins, as browsers see it."""
+        return f"{self.root}{self.prefix}/login"
+
+    @property
+    def landing(self) -> str:
+        """Where people go whom nothing else says."""
+        return f"{self.root}/" if self.home is None else self.home
+
+    @property
     def method(self) -> ClientAuth:
         """How this client authenticates."""
         return self.client_auth or ("basic" if self.client_secret is not None else "none")
@@ -102,7 +117,7 @@ class Settings:
             wrong.append(f"base_url is {self.base_url!r}: leave the slash at its end out")
         if self.prefix and (not local(self.prefix) or self.prefix.endswith("/")):
             wrong.append(f"prefix is {self.prefix!r}: it begins with a slash and does not end with one, as in '/auth'")
-        if not local(self.home):
+        if self.home is not None and not local(self.home):
             wrong.append(f"home is {self.home!r}: give a path of this application, as in '/'")
         return wrong
 

@@ -23,6 +23,7 @@ from stile_rp.settings import local
 KEPT = 3  # sign-ins that wait, and confirmations, of one browser: its session may be a cookie
 LARGEST = 64 * 1024  # bytes of a back-channel sign-out
 SOON = 30.0  # seconds before its end, an access token is renewed
+LONGEST_WAY = 1000  # characters
 TOO_LARGE = 2900  # characters of JSON: a cookie that holds more is dropped by browsers
 
 log = logging.getLogger("stile_rp")
@@ -60,14 +61,14 @@ class Site:
 
     def sign_in(self, session: Session, *, then: str | None = None, **asked: Any) -> Steps[To]:  # noqa: ANN401 - as `start`
         """Off to the provider."""
-        there = then if then is not None and local(then) else self.settings.home
+        there = self.settings.landing if then is None else self._way(then)
         return To((yield from self._start(session, then=there, **asked)))
 
     def callback(self, session: Session, answer: Sequence[tuple[str, str]]) -> Steps[To | pages.Problem]:
         """Back from the provider: somebody signed in, or confirmed something, or did not."""
         mine = self._mine(session)
         before = self._person(mine)
-        again = f"{self.settings.prefix}/login"
+        again = self.settings.login
         try:
             outcome = yield from self._received(mine, answer)
             self._put(session, mine)
@@ -85,7 +86,7 @@ class Site:
             # Back over the provider's page, or a second tab: who is signed in goes on
             if isinstance(error, Outdated) and before is not None:
                 log.info("this answer counts for nobody: %s", error)
-                return To(self.settings.home)
+                return To(self.settings.landing)
             log.warning("nobody was signed in: %s", error)
             return pages.of_error(error, again)
         if before is not None and before.subject != signed_in.person.subject:
@@ -222,7 +223,7 @@ class Site:
     def signed_out(self) -> pages.Problem:
         """Where the provider sends people who signed out."""
         title, text, press = pages.SIGNED_OUT
-        return pages.Problem(200, title, text, f"{self.settings.prefix}/login", press)
+        return pages.Problem(200, title, text, self.settings.login, press)
 
     def ours(self, headers: Mapping[str, str]) -> bool:
         """Whether a form of this application sent this, and no other site: for what has no CSRF token."""
@@ -231,6 +232,12 @@ class Site:
             return site in {"same-origin", "none"}
         parts = urlsplit(self.settings.base_url or "")
         return headers.get("origin", f"{parts.scheme}://{parts.netloc}") == f"{parts.scheme}://{parts.netloc}"
+
+    def _way(self, then: str) -> str:
+        """Where somebody wanted to go, as far as it leads to this application and a session has room for it."""
+        if len(then) > LONGEST_WAY:
+            then = then.partition("?")[0]
+        return then if local(then) and len(then) <= LONGEST_WAY else self.settings.landing
 
     def _mine(self, session: Session) -> dict[str, Any]:
         return kept.of(session, self._key)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from starlette.exceptions import HTTPException
@@ -17,7 +18,7 @@ from stile_rp.answers import Declined
 from stile_rp.claims import Person
 from stile_rp.effects import Memory, Steps
 from stile_rp.errors import Misconfigured, ProviderUnavailable, Refused, StepUpRequired, Untrusted
-from stile_rp.kept import Details, Session
+from stile_rp.kept import PATH, Details, Session
 from stile_rp.party import AsyncRelyingParty, Clock, local_clock
 from stile_rp.settings import Settings
 from stile_rp.site import LARGEST, Confirmed, Site, To
@@ -77,7 +78,7 @@ class Auth:
 
     async def sign_in(self, request: Request, *, then: str | None = None, **asked: Any) -> Response:  # noqa: ANN401
         """Off to the provider, and back to `then`; `asked` are other parameters of `RelyingParty.start`."""
-        return self._answer(await self._run(self._site.sign_in(_session(request), then=then, **asked)))
+        return await self._answer(request, await self._run(self._site.sign_in(_session(request), then=then, **asked)))
 
     async def confirm(
         self,
@@ -95,7 +96,7 @@ class Auth:
         steps = self._site.confirm(
             session, action=action, details=details, then=then, acr=acr, max_age=max_age, ui_locales=ui_locales
         )
-        return self._answer(await self._run(steps))
+        return await self._answer(request, await self._run(steps))
 
     async def confirmed(
         self, request: Request, *, action: str = "", details: Details = None
@@ -141,22 +142,22 @@ class Auth:
         """For `exception_handlers={StepUpRequired: auth.step_up}`: send the browser where an API's answer leads."""
         if not isinstance(error, StepUpRequired):
             raise error
-        return self._answer(self._site.step_up(_session(request), error))
+        return await self._answer(request, self._site.step_up(_session(request), error))
 
     async def _login(self, request: Request) -> Response:
         return await self.sign_in(request, then=request.query_params.get("then"))
 
     async def _callback(self, request: Request) -> Response:
         answer = request.query_params.multi_items()
-        return self._answer(await self.party.world.run(self._site.callback(_session(request), answer)))
+        return await self._answer(request, await self.party.world.run(self._site.callback(_session(request), answer)))
 
     async def _logout(self, request: Request) -> Response:
         if not self._site.ours(request.headers):
             raise HTTPException(403, "this form was not sent from here")
-        return self._answer(await self.party.world.run(self._site.sign_out(_session(request))))
+        return await self._answer(request, await self.party.world.run(self._site.sign_out(_session(request))))
 
-    async def _signed_out(self, _: Request) -> Response:
-        return self._answer(self._site.signed_out())
+    async def _signed_out(self, request: Request) -> Response:
+        return await self._answer(request, self._site.signed_out())
 
     async def _back_channel(self, request: Request) -> Response:
         body = b""
@@ -180,16 +181,21 @@ class Auth:
             return await self.party.world.run(steps)
         except (ProviderUnavailable, Misconfigured) as error:
             log.warning("nobody can sign in: %s", error)
-            return pages.of_error(error, f"{self.settings.prefix}/login")
+            return pages.of_error(error, self.settings.login)
 
-    def _answer(self, answer: To | pages.Problem) -> Response:
+    async def _answer(self, request: Request, answer: To | pages.Problem) -> Response:
         if isinstance(answer, To):
+            # starsessions has it: whoever knew the id of before knows nothing
+            if answer.renew and (handler := request.scope.get("session_handler")) is not None:
+                await handler.destroy()
+                handler.regenerate_id()
             return RedirectResponse(answer.url, 303, NO_STORE)
         return HTMLResponse(self._page(answer), answer.status, NO_STORE)
 
 
 def _here(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}".rstrip("?")
+    query = request.scope["query_string"].decode("ascii", "replace")
+    return f"{quote(request.scope['path'], safe=PATH)}?{query}".rstrip("?")
 
 
 def _session(request: Request) -> Session:

@@ -20,7 +20,7 @@ from django.test import Client as DjangoClient
 from django.test.utils import override_settings
 from django.urls import path
 from fastapi import Depends, FastAPI
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -116,7 +116,8 @@ def starlette_shop(provider: FakeProvider) -> Shop:
         return PlainTextResponse(person.subject if person else "nobody")
 
     async def ask(request: Request) -> Response:
-        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
+        then = request.query_params.get("then", "/done")
+        return await auth.confirm(request, action=SCOPE, details=DETAILS, then=then, ui_locales=("es",))
 
     async def done(request: Request) -> Response:
         return PlainTextResponse(outcome(await auth.confirmed(request, action=SCOPE, details=DETAILS)))
@@ -128,6 +129,7 @@ def starlette_shop(provider: FakeProvider) -> Shop:
         raise StepUpRequired("https://id.example/authorize?x=y", {"s": {}})
 
     routes = [("/account", account), ("/who", who), ("/ask", ask), ("/done", done), ("/api", api), ("/calls", calls)]
+    routes += [("/account/{rest:path}", account), ("/done/{rest:path}", done)]
     app = Starlette(
         routes=[*auth.routes, *(Route(where, view, methods=["GET", "POST"]) for where, view in routes)],
         middleware=[Middleware(SessionMiddleware, secret_key="x")],
@@ -160,6 +162,7 @@ def fastapi_shop(provider: FakeProvider) -> Shop:
     app.add_middleware(SessionMiddleware, secret_key="x")
 
     @app.get("/account", response_class=PlainTextResponse)
+    @app.get("/account/{rest:path}", response_class=PlainTextResponse)
     async def account(person: Any = Depends(auth.signed_in)) -> str:  # noqa: B008
         return f"Hello, {person.name}"
 
@@ -168,10 +171,11 @@ def fastapi_shop(provider: FakeProvider) -> Shop:
         return person.subject if person else "nobody"
 
     @app.post("/ask")
-    async def ask(request: Request) -> Any:
-        return await auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
+    async def ask(request: Request, then: str = "/done") -> Any:
+        return await auth.confirm(request, action=SCOPE, details=DETAILS, then=then, ui_locales=("es",))
 
     @app.get("/done", response_class=PlainTextResponse)
+    @app.get("/done/{rest:path}", response_class=PlainTextResponse)
     async def done(request: Request) -> str:
         return outcome(await auth.confirmed(request, action=SCOPE, details=DETAILS))
 
@@ -192,17 +196,24 @@ def flask_shop(provider: FakeProvider) -> Shop:
     auth = stile_rp.flask.Auth(provider.settings(), app, http=provider.http, clock=provider.clock)
 
     @auth.signed_in
-    def account() -> ResponseReturnValue:
+    def account(rest: str = "") -> ResponseReturnValue:
         return f"Hello, {getattr(auth.person(), 'name', None)}"
 
     app.add_url_rule("/account", "account", account)
+    app.add_url_rule("/account/<path:rest>", "account", account)
     app.add_url_rule("/who", "who", lambda: getattr(auth.person(), "subject", "nobody"))
 
     def ask() -> ResponseReturnValue:
-        return auth.confirm(action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
+        then = request.args.get("then", "/done")
+        return auth.confirm(action=SCOPE, details=DETAILS, then=then, ui_locales=("es",))
 
     app.add_url_rule("/ask", "ask", ask, methods=["POST"])
-    app.add_url_rule("/done", "done", lambda: outcome(auth.confirmed(action=SCOPE, details=DETAILS)))
+
+    def done(rest: str = "") -> ResponseReturnValue:
+        return outcome(auth.confirmed(action=SCOPE, details=DETAILS))
+
+    app.add_url_rule("/done", "done", done)
+    app.add_url_rule("/done/<path:rest>", "done", done)
 
     @auth.require(SCOPE)
     def api() -> ResponseReturnValue:
@@ -232,7 +243,7 @@ def django_shop(provider: FakeProvider) -> Shop:
     auth = stile_rp.django.Auth(provider.settings(), http=provider.http, clock=provider.clock)
 
     @auth.signed_in
-    def account(request: HttpRequest) -> HttpResponse:
+    def account(request: HttpRequest, rest: str = "") -> HttpResponse:
         return HttpResponse(f"Hello, {request.person.name}")
 
     def who(request: HttpRequest) -> HttpResponse:
@@ -240,9 +251,10 @@ def django_shop(provider: FakeProvider) -> Shop:
         return HttpResponse(person.subject if person else "nobody")
 
     def ask(request: HttpRequest) -> HttpResponse:
-        return auth.confirm(request, action=SCOPE, details=DETAILS, then="/done", ui_locales=("es",))
+        then = request.GET.get("then", "/done")
+        return auth.confirm(request, action=SCOPE, details=DETAILS, then=then, ui_locales=("es",))
 
-    def done(request: HttpRequest) -> HttpResponse:
+    def done(request: HttpRequest, rest: str = "") -> HttpResponse:
         return HttpResponse(outcome(auth.confirmed(request, action=SCOPE, details=DETAILS)))
 
     @auth.require(SCOPE)
@@ -253,6 +265,7 @@ def django_shop(provider: FakeProvider) -> Shop:
         return auth.step_up(request, StepUpRequired("https://id.example/authorize?x=y", {"s": {}}))
 
     views = [("account", account), ("who", who), ("ask", ask), ("done", done), ("api", api), ("calls", calls)]
+    views += [("account/<path:rest>", account), ("done/<path:rest>", done)]
     urls = types.ModuleType("shop_urls")
     urls.urlpatterns = [*auth.urls, *(path(where, view) for where, view in views)]  # type: ignore[attr-defined]  # Django's
     sys.modules["shop_urls"] = urls
@@ -328,6 +341,42 @@ def test_an_action_is_confirmed_once_and_a_reload_does_nothing_again(shop: Shop)
     assert shop.get("/done").text == f"{SCOPE} by Alice Ader: 25.50"
     assert shop.get("/done").text == "None"
     assert shop.get("/who").text == "sub-alice"
+
+
+@pytest.mark.parametrize(
+    ("then", "sent"),
+    [
+        ("/done/a%20b", None),
+        ("/done/café", "/done/caf%C3%A9"),
+        ("/done/caf%C3%A9", None),
+        ("/done/caf%c3%a9/~b", "/done/caf%C3%A9/%7Eb"),
+        ("/done/a%2525b", None),
+        ("/done/a%3Fb", None),
+        ("/done?to=café&of=[1]", "/done?to=caf%C3%A9&of=%5B1%5D"),
+        ("/done?a=b%26c", None),
+        ("/done#sent", "/done"),
+    ],
+)
+def test_a_confirmation_is_found_however_its_address_is_written(shop: Shop, then: str, sent: str | None) -> None:
+    """`url_for`, a framework's redirect and the browser each write an address in their own way."""
+    shop.sign_in()
+    shop.follow(shop.post(f"/ask?{urlencode({'then': then})}"))
+    assert shop.get("/done?a=b&c").text == "None", "for that very page"
+    assert "25.50" in shop.get(sent or then).text
+    assert shop.get(sent or then).text == "None"
+
+
+@pytest.mark.parametrize(
+    "where", ["/account/a%20b", "/account/caf%C3%A9", "/account/a%3Fb%2525?c=%20", "/account/a//b"]
+)
+def test_people_come_back_to_the_very_address_that_they_wanted(shop: Shop, where: str) -> None:
+    assert shop.follow(shop.get(where)).location == where
+    assert "Hello, Alice" in shop.get(where).text
+
+
+def test_an_address_that_no_session_has_room_for_keeps_nobody_out(shop: Shop) -> None:
+    assert shop.follow(shop.get(f"/account?q={'x' * 3500}")).location == "/account"
+    assert shop.follow(shop.get(f"/login?then=/{'x' * 3500}")).location == "/"
 
 
 def test_a_lost_session_is_in_the_log_and_a_second_tab_is_not(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,11 +1,15 @@
 """Signing in: what is asked, what is believed, and that nothing else is."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
@@ -442,3 +446,33 @@ def test_what_is_signed_so_by_hand_is_good_but_for_its_header(provider: FakeProv
     nonce = {"nonce": provider.asked[0]["nonce"]}
     provider.tokens = {"id_token": signed(provider, '{"alg":"ES256","kid":"one"}', claims | nonce)}
     assert isinstance(party.finish(logins, answer), SignedIn)
+
+
+def test_whoever_waited_while_another_asked_in_vain_waits_no_longer(provider: FakeProvider) -> None:
+    """Of forty people who press at once, the last does not wait for forty attempts."""
+    everybody, tried = threading.Barrier(20), []
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        tried.append(request.url.path)
+        time.sleep(0.2)
+        raise httpx.ConnectTimeout("nobody listens", request=request)
+
+    def http() -> httpx.Client:
+        return httpx.Client(transport=httpx.MockTransport(slow))
+
+    party = RelyingParty(provider.settings(), http=http, clock=provider.clock)
+
+    def comes(_: int) -> bool:
+        everybody.wait()
+        try:
+            party.start({})
+        except ProviderUnavailable:
+            return True
+        return False
+
+    with ThreadPoolExecutor(20) as threads:
+        assert all(threads.map(comes, range(20)))
+    assert len(tried) <= 3
+    with pytest.raises(ProviderUnavailable, match="did not answer"):
+        party.start({})
+    assert len(tried) <= 4, "who comes later asks anew"
