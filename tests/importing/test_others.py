@@ -268,6 +268,21 @@ def test_what_a_directory_has_in_binary_stops_nobody() -> None:
     assert time.process_time() - before < 1
 
 
+def test_a_directory_is_read_as_slapcat_writes_it() -> None:
+    """What slapadd brought in has a creator without a name, and other programs read nothing of it."""
+    people, _ = read(
+        "ldif",
+        "dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n"
+        "structuralObjectClass: organization\nentryUUID: b25f6322-7fc0-1041-9adb-f3c0693ed10a\ncreatorsName:\n"
+        "entryCSN: 20261128214456.423621Z#000000#000#000000\nmodifiersName:\nmodifyTimestamp: 20261128214456Z\n\n"
+        "dn: uid=ada,dc=example,dc=com\nobjectClass: inetOrgPerson\nobjectClass: posixAccount\nuid: ada\ncn: Ada\n"
+        "sn: Lovelace\nloginShell:\ngecos:\nmail: ada@example.com\nentryUUID: b26109a2-7fc0-1041-9adc-f3c0693ed10a\n"
+        "creatorsName:\nmodifiersName:\n\n",
+    )
+    (ada,) = people.values()
+    assert (ada.username, ada.email, ada.name) == ("ada", "ada@example.com", "Ada")
+
+
 def test_weak_hashes_do_not_come_and_say_no_more_than_their_name() -> None:
     for hashed in (SSHA, "{MD5}abcd", "{SHA}abcd", "in clear"):
         ada = read("ldif", ldif(hashed))[0]["ada@example.com"]
