@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import pytest
 
+from idp.flows.operate.keys import rotate_keys
 from idp.flows.tokens import keys
 from idp.oidc.jws import Untrusted
 from tests.world.account_pages import come_in, is_signed_in, refresh_token
@@ -202,7 +203,7 @@ async def test_hints_are_known_as_long_as_anybody_can_remember_them(provider: Pr
     signed_by = header(hint)["kid"]
     for days in (0, 3, 86):
         provider.clock.move(timedelta(days=days))
-        await keys.rotate(provider.idp, early=True)
+        await rotate_keys(provider.idp, early=True)
     provider.idp.ring = None
     await keys.read(provider.idp)
     answer = await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE), follow=False)
@@ -212,7 +213,7 @@ async def test_hints_are_known_as_long_as_anybody_can_remember_them(provider: Pr
     with pytest.raises(Untrusted):
         provider.idp.keys.verify(hint, typ="at+jwt")
     provider.clock.move(timedelta(days=4))
-    await keys.rotate(provider.idp, early=True)
+    await rotate_keys(provider.idp, early=True)
     assert (await browser.get(url(id_token_hint=hint, post_logout_redirect_uri=GOODBYE))).status_code == 200
 
 

@@ -1,8 +1,10 @@
-"""Between an operator's look and the change, the person or the application becomes one that they may not touch."""
+"""Between an operator's look and the change, whom they change becomes one that they may not touch, or they nobody."""
 
 import ast
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,32 +12,43 @@ from typing import Any
 import pytest
 
 from idp.errors import NotThere
+from idp.flows.idp import CONSOLE
 from idp.flows.operate import (
     authenticators,
+    batches,
     client_changes,
     clients,
+    deliveries,
     editing,
     invitations,
+    keys,
     leaving,
     logos,
     people,
     recovering,
     resets,
     secrets,
+    sending,
     unlocking,
 )
 from idp.flows.operate.finding import find_client, find_user
 from idp.flows.operate.permitting import NotPermitted
+from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.trail import Search, audit_page
-from idp.model import OPERATOR, SHELL, Operator
+from idp.model import OPERATOR, SHELL, Operator, Role
 from idp.policy import OPERATING
+from idp.sms import phone as phones
+from idp.sms.phone import Phone
 from idp.store.engine import Connection
-from tests.world.api import with_roles
+from idp.store.people import accounts
+from idp.store.sql import Sql
+from tests.world.api import add_operator, with_roles
 from tests.world.parallel import at_once
-from tests.world.provider import Provider
+from tests.world.provider import NOTES_URI, Provider
 
 _OPERATE = Path(__file__).parent.parent.parent / "idp" / "flows" / "operate"
 Does = Callable[[Any], Awaitable[object]]
+_WAITING = Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 async def _an_authenticator(idp: Any) -> object:
@@ -79,8 +92,24 @@ ON_CLIENTS: dict[str, Does] = {
     "end_old_secret": lambda idp: secrets.end_old_secret(idp, "notes"),
     "set_logo": lambda idp: logos.set_logo(idp, "notes", None),
 }
-# These touch no person and no client who was there before, or change nothing.
-_OTHERS = {"add_user", "add_client", "invite_many", "open_block", "sent_to", "secret_consequences", "waiting"}
+# These touch no person and no client who was there before.
+ON_NOBODY: dict[str, Does] = {
+    "add_user": lambda idp: people.add_user(idp, username="nora", password="glubber-fozzle-17-x", phone="+37256000002"),
+    "add_client": lambda idp: clients.add_client(idp, NewClient(name="Nora", grant_types=("client_credentials",))),
+    "invite_many": lambda idp: batches.invite_many(idp, b"username\nnora\n", mail=False),
+    "open_block": lambda idp: sending.open_block(idp, b"x"),
+    "unblock_number": lambda idp: deliveries.unblock_number(idp, _number()),
+    "rotate_keys": lambda idp: keys.rotate_keys(idp, early=True),
+}
+EVERYTHING = {**ON_PEOPLE, **ON_CLIENTS, **ON_NOBODY}
+# These change nothing.
+_OTHERS = {"sent_to", "secret_consequences", "waiting"}
+
+
+def _number() -> Phone:
+    found = phones.parse("+37256000003", default_region=None)
+    assert isinstance(found, Phone)
+    return found
 
 
 def _changing() -> Iterator[str]:
@@ -96,14 +125,16 @@ def _changing() -> Iterator[str]:
 
 
 def test_every_change_is_tried_here() -> None:
-    missing = set(_changing()) - ON_PEOPLE.keys() - ON_CLIENTS.keys() - _OTHERS
+    missing = set(_changing()) - EVERYTHING.keys() - _OTHERS
     assert not missing
 
 
 @pytest.fixture
 async def house(provider: Provider) -> Provider:
-    """Roles, and somebody who was invited."""
+    """Roles, a machine, and somebody who was invited."""
     with_roles(provider)
+    machine = frozenset({"client_credentials"})
+    await provider.add_client("reports", NOTES_URI, grant_types=machine, redirect_uris=(), scopes=OPERATING)
     await invitations.invite(provider.idp, username="ivy", mail=False)
     return provider
 
@@ -203,3 +234,191 @@ async def test_of_a_promotion_and_a_recovery_at_once_no_recovery_comes_second(ho
         rows = (await audit_page(house.idp, Search(person=who, event="account."))).entries
         kinds = [row.name for row in reversed(rows)]
         assert kinds == (["account.recovered", "account.changed"] if recovered else ["account.changed"])
+
+
+@asynccontextmanager
+async def _as(provider: Provider, username: str) -> AsyncIterator[None]:
+    """An administrator of the console, who has proved everything."""
+    asked = OPERATOR.set(SHELL)
+    account = (await find_user(provider.idp, username)).account
+    OPERATOR.set(Operator(f"person:{username}", Role.ADMIN, account.id, CONSOLE, OPERATING))
+    try:
+        yield
+    finally:
+        OPERATOR.reset(asked)
+
+
+async def _written_by(provider: Provider, operator: str) -> list[str]:
+    return [row.name for row in (await audit_page(provider.idp, Search(operator=operator))).entries]
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+async def test_who_lost_their_role_meanwhile_changes_nothing(
+    house: Provider, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_operator(house, "olga", "admins")
+
+    async def demoted(idp: Any) -> None:
+        await editing.edit_person(idp, "olga", {"groups": ["desk"]})
+
+    if name == "confirm":
+        await _asked_to_recover(house)
+    _before_the_change(house, monkeypatch, demoted)
+    async with _as(house, "olga"):
+        with pytest.raises(NotPermitted, match="less by now"):
+            await EVERYTHING[name](house.idp)
+    assert await _written_by(house, "person:olga") == []
+
+
+async def _asked_to_recover(provider: Provider) -> None:
+    recovery = replace(provider.idp.policy.recovery, second_operator=True)
+    provider.idp.policy = replace(provider.idp.policy, recovery=recovery)
+    await recovering.recover(provider.idp, "alice", reason="She called.", by="ben")
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+async def test_a_machine_that_was_disabled_meanwhile_changes_nothing(
+    house: Provider, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def disabled(idp: Any) -> None:
+        await clients.set_client_disabled(idp, "reports", disabled=True)
+
+    if name == "confirm":
+        await _asked_to_recover(house)
+    _before_the_change(house, monkeypatch, disabled)
+    async with _as_a_machine():
+        with pytest.raises(NotPermitted, match="less by now"):
+            await EVERYTHING[name](house.idp)
+    assert await _written_by(house, "client:reports") == []
+
+
+_LOST: dict[str, Does] = {
+    "disabled": lambda idp: people.set_user_disabled(idp, "olga", disabled=True),
+    "frozen": lambda idp: people.freeze_user(idp, "olga"),
+    "removed": lambda idp: leaving.remove_person(idp, "olga"),
+}
+_LOST_BY_A_MACHINE: dict[str, Does] = {
+    "removed": lambda idp: clients.remove_client(idp, "reports"),
+    "narrowed": lambda idp: client_changes.edit_client(idp, "reports", {"scopes": ("stile:people:read",)}),
+}
+
+
+@pytest.mark.parametrize("how", _LOST)
+async def test_whoever_is_kept_out_meanwhile_changes_nothing(
+    house: Provider, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_operator(house, "olga", "admins")
+    _before_the_change(house, monkeypatch, _LOST[how])
+    async with _as(house, "olga"):
+        with pytest.raises(NotPermitted, match="less by now"):
+            await editing.edit_person(house.idp, "alice", {"name": "Mallory"})
+    assert await _written_by(house, "person:olga") == []
+
+
+@pytest.mark.parametrize("how", _LOST_BY_A_MACHINE)
+async def test_a_machine_changes_nothing_with_what_it_lost_meanwhile(
+    house: Provider, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _before_the_change(house, monkeypatch, _LOST_BY_A_MACHINE[how])
+    async with _as_a_machine():
+        with pytest.raises(NotPermitted, match="less by now"):
+            await editing.edit_person(house.idp, "alice", {"name": "Mallory"})
+    assert await _written_by(house, "client:reports") == []
+
+
+async def test_who_is_given_more_meanwhile_goes_on(house: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    olga = await add_operator(house, "olga", "desk")
+
+    async def promoted(idp: Any) -> None:
+        await editing.edit_person(idp, "olga", {"groups": ["admins"]})
+
+    _before_the_change(house, monkeypatch, promoted)
+    asked = OPERATOR.set(Operator("person:olga", Role.HELPDESK, olga, CONSOLE, OPERATING))
+    await editing.edit_person(house.idp, "alice", {"name": "Alice A."})
+    OPERATOR.reset(asked)
+    assert await _written_by(house, "person:olga") == ["account.changed"]
+
+
+async def test_an_administrator_lays_down_their_own_role(house: Provider) -> None:
+    await add_operator(house, "ann", "admins")
+    await add_operator(house, "olga", "admins")
+    async with _as(house, "olga"):
+        await editing.edit_person(house.idp, "olga", {"groups": []})
+        with pytest.raises(NotPermitted):
+            await editing.edit_person(house.idp, "alice", {"name": "Mallory"})
+
+
+async def test_who_waits_for_a_lock_while_they_are_demoted_changes_nothing(house: Provider) -> None:
+    await add_operator(house, "olga", "admins")
+    for number in range(8):
+        await editing.edit_person(house.idp, "olga", {"groups": ["admins"]})
+        alice = await _alice(house.idp)
+        async with house.idp.db.transaction() as conn:
+            await accounts.locked(conn, account_id=alice.account.id)
+
+            async def work(number: int = number) -> None:
+                async with _as(house, "olga"):
+                    await editing.edit_person(house.idp, "alice", {"name": f"Mallory {number}"})
+
+            waiting = asyncio.create_task(work())
+            async with asyncio.timeout(20):
+                while not await conn.value(_WAITING):
+                    pass
+            await editing.edit_person(house.idp, "olga", {"groups": []})
+        with pytest.raises(NotPermitted, match="less by now"):
+            await waiting
+    assert await _written_by(house, "person:olga") == []
+
+
+async def test_of_two_administrators_who_demote_each_other_one_does_though_there_is_a_third(house: Provider) -> None:
+    await add_operator(house, "third", "admins")
+    for number in range(12):
+        pair = [f"{name}{number}" for name in ("ann", "ben")]
+        for each in pair:
+            await add_operator(house, each, "admins")
+
+        async def demote(which: int, pair: list[str] = pair, number: int = number) -> bool:
+            async with _as(house, pair[1 - which]):
+                try:
+                    if number % 2:
+                        await editing.edit_person(house.idp, pair[which], {"groups": []})
+                    else:
+                        await people.set_user_disabled(house.idp, pair[which], disabled=True)
+                except NotPermitted:
+                    return False
+            return True
+
+        assert sum(await at_once(2, demote)) == 1, number
+
+
+async def test_a_change_and_its_operators_demotion_at_once_end_as_one_after_the_other(house: Provider) -> None:
+    await add_operator(house, "third", "admins")
+    await add_operator(house, "olga", "admins")
+    for number in range(12):
+        await editing.edit_person(house.idp, "olga", {"groups": ["admins"]})
+
+        async def both(which: int, number: int = number) -> bool:
+            async with _as(house, ("olga", "third")[which]):
+                try:
+                    if which:
+                        await editing.edit_person(house.idp, "olga", {"groups": []})
+                    else:
+                        await editing.edit_person(house.idp, "alice", {"name": f"Alice {number}"})
+                except NotPermitted:
+                    return False
+            return True
+
+        changed, demoted = await at_once(2, both)
+        assert demoted
+        assert ((await _alice(house.idp)).account.name == f"Alice {number}") is changed
+
+
+async def test_the_operator_is_looked_up_in_one_statement(house: Provider) -> None:
+    await add_operator(house, "olga", "admins")
+    house.count()
+    await editing.edit_person(house.idp, "alice", {"name": "Alice B."})
+    at_a_shell = len(house.statements)
+    async with _as(house, "olga"):
+        house.count()
+        await editing.edit_person(house.idp, "alice", {"name": "Alice C."})
+        assert len(house.statements) == at_a_shell + 1, house.statements

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from idp.errors import AlreadyThere, NotThere, Outdated
+from idp.flows.idp import CONSOLE
 from idp.flows.operate.authenticators import remove_authenticator
 from idp.flows.operate.editing import changed, edit_person, version_of
 from idp.flows.operate.finding import find_user, people_page
@@ -36,16 +37,20 @@ treasury = { level = "strong" }
 EVERY = frozenset({"stile:people:read", "stile:people:write", "stile:factors:write", "stile:audit:read"})
 
 
+_OP: dict[str, UUID] = {}
+
+
 @pytest.fixture
-def house(provider: Provider) -> Provider:
-    """The provider with groups that give roles."""
+async def house(provider: Provider) -> Provider:
+    """The provider with groups that give roles, and an administrator without an app, who cannot sign in."""
     provider.idp.policy = load_policy(OURS.replace("[groups]\n", GROUPS, 1))
+    _OP["op"] = await provider.add_person("op", groups=frozenset({"admins"}))
     return provider
 
 
 @contextmanager
 def working_as(role: Role | None, scopes: frozenset[str] = EVERY, *, account_id: UUID | None = None) -> Iterator[None]:
-    asked = OPERATOR.set(Operator("person:op", role, account_id or uuid4(), "console", scopes))
+    asked = OPERATOR.set(Operator("person:op", role, account_id or _OP["op"], CONSOLE, scopes))
     try:
         yield
     finally:
@@ -102,7 +107,7 @@ async def test_people_are_found_by_group_and_by_how_they_stand(house: Provider) 
 
     assert await names(group="treasury") == ["alice"]
     assert await names(state=State.DISABLED) == ["bob"]
-    assert await names(state=State.ENABLED) == ["alice"]
+    assert await names(state=State.ENABLED) == ["alice", "op"]
     await freeze_user(house.idp, "alice")
     assert await names(state=State.FROZEN) == ["alice"]
     assert await names(state=State.INVITED, containing="a") == []

@@ -10,6 +10,7 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from idp.crypto import KeyChain
+from idp.flows.operate.keys import rotate_keys
 from idp.flows.tokens import bearer, keys
 from tests.world.provider import ISSUER, Provider
 from tests.world.running import running, settings_for
@@ -182,15 +183,15 @@ async def test_a_page_that_may_read_an_answer_may_read_every_one(
 
 
 async def test_keys_do_not_turn_before_every_client_knows_the_next(provider: Provider) -> None:  # A11
-    await keys.rotate(provider.idp, early=True)  # the keys of the tests before were made on other days
+    await rotate_keys(provider.idp, early=True)  # the keys of the tests before were made on other days
     signs = provider.idp.keys.current("ES256").kid
     provider.clock.move(keys.KEPT_BY_CLIENTS - timedelta(seconds=1))
     with pytest.raises(keys.TooEarly) as refused:
-        await keys.rotate(provider.idp)
+        await rotate_keys(provider.idp)
     assert refused.value.after == provider.clock.now() + timedelta(seconds=1)
     assert provider.idp.keys.current("ES256").kid == signs
     provider.clock.move(timedelta(seconds=1))
-    await keys.rotate(provider.idp)
+    await rotate_keys(provider.idp)
     assert provider.idp.keys.current("ES256").kid != signs
 
 
@@ -198,7 +199,7 @@ async def test_rotated_keys_still_verify_what_they_signed(provider: Provider) ->
     http = provider.browser().http
     before = await tokens(provider)
     old = header(before["id_token"])["kid"]
-    await keys.rotate(provider.idp, early=True)
+    await rotate_keys(provider.idp, early=True)
     published = (await http.get("/jwks")).json()
     after = await tokens(provider)
     new = header(after["id_token"])["kid"]

@@ -323,17 +323,17 @@ async def test_a_policy_of_many_scopes_has_a_form_too(provider: Provider, browse
 
 
 async def test_the_form_costs_what_it_must(provider: Provider, browser: Browser) -> None:
-    # The room and the applications; the application under its lock, and once more for the page of what follows; then it
-    # is changed and written down, and its page is shown.
+    # The room and the applications; the application under its lock, then the operator, and both once more for the page
+    # of what follows; then it is changed and written down, and its page is shown.
     provider.count()
     await browser.get(EDIT)
     assert len(provider.statements) == 2, provider.statements
     provider.count()
     await browser.submit("/edit", name="Corner Bank")
-    assert len(provider.statements) == 8, provider.statements
+    assert len(provider.statements) == 10, provider.statements
     provider.count()
     await browser.submit("/edit", sure="1", follow=False)
-    assert len(provider.statements) == 8, provider.statements
+    assert len(provider.statements) == 9, provider.statements
 
 
 async def test_a_draft_goes_in_the_address_as_far_as_there_is_room(provider: Provider, browser: Browser) -> None:

@@ -257,10 +257,11 @@ async def test_nothing_that_is_typed_breaks_the_form(
 
 
 async def test_the_form_costs_what_it_must(provider: Provider, browser: Browser) -> None:
-    # The room; how often it was removed; the application and its row of the trail; and its page, with the room of that.
+    # The room; how often it was removed; the application and its row of the trail, then the operator; and its page,
+    # with the room of that.
     provider.count()
     await browser.get(f"{NEW}?kind=web")
     assert len(provider.statements) == 1, provider.statements
     provider.count()
     await browser.submit("/-new", name="Shop", redirect_uris=URI)
-    assert len(provider.statements) == 6, provider.statements
+    assert len(provider.statements) == 7, provider.statements

@@ -7,6 +7,7 @@ from idp.flows.delivery.outgoing import masked
 from idp.flows.idp import Idp
 from idp.sms.phone import Phone, mask
 from idp.store.delivery import suppressions
+from idp.store.engine import Connection
 
 
 async def suppress(idp: Idp, number: str, *, reason: str, gateway: str, account_id: UUID) -> bool:
@@ -27,8 +28,8 @@ async def refuse_mailbox(idp: Idp, address: str, *, reason: str, gateway: str, a
     )
 
 
-async def unblock(idp: Idp, phone: Phone) -> str | None:
+async def unblock(conn: Connection, idp: Idp, phone: Phone) -> str | None:
     """Let messages go to this number again; why none did, or None if nothing was in the way."""
     number_keys = idp.secrets.indexes(phone.e164, purpose=suppressions.PURPOSE)
     audit = NumberUnblocked(phone=phone.masked)
-    return await suppressions.remove(idp.db, number_keys, audit=audit, now=idp.clock.now())
+    return await suppressions.remove(conn, number_keys, audit=audit, now=idp.clock.now())

@@ -15,11 +15,10 @@ from idp.store.people import editing
 async def keep_one(conn: Connection, idp: Idp, leaving: Account) -> None:
     """Go on if somebody else can still administrate without this person, in the transaction that takes them away.
 
-    Of two who take each other away one is too late. Raises `NotPermitted`.
+    After `confirmed`, which lets one at a time touch an administrator. Raises `NotPermitted`.
     """
     if OPERATOR.get().scopes is None or idp.policy.role_of(leaving.groups) is not Role.ADMIN:
         return
-    await editing.one_at_a_time(conn)
     if not await _has_others(conn, idp, leaving):
         raise NotPermitted(_last(leaving))
 

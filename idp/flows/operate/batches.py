@@ -12,6 +12,7 @@ from idp.audit import AccountChanged
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
 from idp.flows.operate.claims import SETTABLE, parse_claims
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.invitations import Invited
 from idp.flows.operate.people import (
     NotAcceptable,
@@ -160,6 +161,7 @@ async def _store(
             await store_links.add_many(conn, made, mail=mail)
             phones = [one.authenticator for each in new for one in each.enrolled]
             await audits.add_many(conn, [(added(one), one.account_id) for one in phones], now=now)
+        await at_work(conn, idp)
         keep(invited)
     return invited
 

@@ -7,7 +7,7 @@ from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import as_seen
-from idp.flows.operate.confirming import confirmed_client
+from idp.flows.operate.confirming import at_work, confirmed_client
 from idp.flows.operate.finding import find_client
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.registrations import WITH_SECRET, NewClient, parse
@@ -44,6 +44,7 @@ async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> 
     async with idp.db.transaction() as conn:
         await clients.add(conn, client, now=now)
         await audits.add(conn, ClientChanged(change="added"), now=now, client_id=client.id)
+        await at_work(conn, idp)
     return Registered(client, secret)
 
 

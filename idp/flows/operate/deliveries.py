@@ -6,6 +6,7 @@ from idp.errors import SealBroken
 from idp.flows.delivery import suppressions
 from idp.flows.delivery.outgoing import address_of, masked
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.permitting import permit
 from idp.policy import Act
@@ -32,4 +33,7 @@ def masked_address(idp: Idp, logged: Logged) -> str:
 async def unblock_number(idp: Idp, phone: Phone) -> str | None:
     """Let messages go to a suppressed number again; why none did, or None if it was not suppressed."""
     permit(idp, Act.CHANGE_SENDING)
-    return await suppressions.unblock(idp, phone)
+    async with idp.db.transaction() as conn:
+        why = await suppressions.unblock(conn, idp, phone)
+        await at_work(conn, idp)
+    return why

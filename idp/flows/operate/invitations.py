@@ -9,7 +9,7 @@ from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere, Outdated
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
-from idp.flows.operate.confirming import confirmed, somebody_new
+from idp.flows.operate.confirming import at_work, confirmed, somebody_new
 from idp.flows.operate.people import (
     Mistakes,
     NotAcceptable,
@@ -87,6 +87,7 @@ async def invite(
         if before is None:
             await accounts.add(conn, account, password_hash=None)
             await somebody_new(conn, as_id)
+            await at_work(conn, idp)
             if number is not None:
                 await store_phone(idp, conn, account.id, number, now=now)
         else:

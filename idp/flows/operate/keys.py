@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.permitting import permit
 from idp.flows.tokens import keys
 from idp.policy import Act
@@ -28,6 +29,10 @@ async def list_keys(idp: Idp) -> list[Key]:
 
 
 async def rotate_keys(idp: Idp, *, early: bool = False) -> list[str]:
-    """The next keys sign from now on; the ids of those that sign. Raises `TooEarly`, see `keys.rotate`."""
+    """The next keys sign from now on; the ids of those that sign. Raises `TooEarly`, see `keys.turn`."""
     permit(idp, Act.CHANGE_KEYS)
-    return await keys.rotate(idp, early=early)
+    async with idp.db.transaction() as conn:
+        current = await keys.turn(conn, idp, early=early)
+        await at_work(conn, idp)
+    await keys.publish_next(idp)
+    return current

@@ -14,7 +14,7 @@ from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate import reasons
 from idp.flows.operate.administrators import keep_one
-from idp.flows.operate.confirming import confirmed, somebody_new
+from idp.flows.operate.confirming import at_work, confirmed, somebody_new
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything, settle
@@ -204,17 +204,17 @@ async def add_user(
     wrong.check()
     assert typed is not None
     hashed = await idp.passwords.hash_password(typed)
-    account = replace(new, email_verified=email_verified and new.email is not None)
-    now = account.created_at
-    if temporary:
-        account = replace(account, password_until=now + idp.policy.links.ticket)
-    account = replace(account, id=as_id or account.id)
+    now = new.created_at
+    until = now + idp.policy.links.ticket if temporary else None
+    verified = email_verified and new.email is not None
+    account = replace(new, id=as_id or new.id, email_verified=verified, password_until=until)
     try:
         async with idp.db.transaction() as conn:
             await accounts.add(conn, account, password_hash=hashed)
             await somebody_new(conn, as_id)
             await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
             phones = [] if number is None else [await store_phone(idp, conn, account.id, number, now=now)]
+            await at_work(conn, idp)
     except AlreadyThere:
         before = await accounts.by_username(idp.db, username=account.username)
         if as_id is None or before is None or before[0].id != as_id:

@@ -8,6 +8,7 @@ from uuid import UUID
 from idp.audit import BlockOpened
 from idp.errors import NotThere
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.deliveries import masked_address
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
@@ -101,6 +102,7 @@ async def open_block(idp: Idp, key: bytes) -> str:
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         region = await looking.open_block(conn, key=key, now=now)
+        await at_work(conn, idp)
         if region is None:
             raise NotThere(sentence("This block of numbers is not closed."))
         await audits.add(conn, BlockOpened(region=region), now=now)

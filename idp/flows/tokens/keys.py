@@ -11,6 +11,7 @@ from idp.flows.tokens.sealed_keys import SIGNING_KEY, VERIFY_AFTER_RETIREMENT, b
 from idp.oidc.keys import ALGORITHMS, KeyRing, KeyState, SigningKey, generate, load
 from idp.sentences import sentence
 from idp.store import audits
+from idp.store.engine import Connection
 from idp.store.tokens import keys
 from idp.store.tokens.keys import StoredKey
 
@@ -76,21 +77,24 @@ async def _make(idp: Idp, alg: str, state: str) -> None:
     await keys.add(idp.db, key_id=kid, alg=alg, sealed=sealed, state=state, now=idp.clock.now())
 
 
-async def rotate(idp: Idp, *, early: bool = False) -> list[str]:
-    """The next keys sign from now on, the old ones still verify, and new next keys are published. The current ids.
+async def turn(conn: Connection, idp: Idp, *, early: bool = False) -> list[str]:
+    """The next keys sign from now on and the old ones still verify; the current ids. `publish_next` comes afterwards.
 
     Nobody is surprised: the next key has been in the JWK Set since the rotation before (OIDC Core 10.1.1). Raises
     `TooEarly` when that is not long enough ago, unless `early` says that it must be.
     """
     now = idp.clock.now()
-    async with idp.db.transaction() as conn:
-        published = [key.created_at for key in await keys.locked(conn) if key.state == "next"]
-        if not early and published and now < max(published) + KEPT_BY_CLIENTS:
-            raise TooEarly(max(published))
-        current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]
-        await keys.forget_retired(conn, before=now - hints_last(idp))
-        await audits.add(conn, KeysRotated(current=current), now=now)
+    published = [key.created_at for key in await keys.locked(conn) if key.state == "next"]
+    if not early and published and now < max(published) + KEPT_BY_CLIENTS:
+        raise TooEarly(max(published))
+    current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]
+    await keys.forget_retired(conn, before=now - hints_last(idp))
+    await audits.add(conn, KeysRotated(current=current), now=now)
+    return current
+
+
+async def publish_next(idp: Idp) -> None:
+    """New next keys are published, after those before began to sign."""
     for alg in ALGORITHMS:
         await _make(idp, alg, "next")
     await read(idp)
-    return current

@@ -18,7 +18,7 @@ UPDATE account SET username = :username, name = :name, locale = :locale, claims 
 WHERE id = :account_id""")
 # What is theirs goes with them: the tables say so. The audit trail stays.
 _REMOVE = Sql("DELETE FROM account WHERE id = :account_id RETURNING id")
-# Any number that nobody else locks: whoever would take an administrator away waits for who does so already.
+# Any number that nobody else locks: whoever would change an administrator waits for who does so already.
 _ONE_AT_A_TIME = Sql("SELECT pg_advisory_xact_lock(7310562943)")
 _OTHERS = Sql("""
 SELECT EXISTS (
@@ -56,7 +56,7 @@ async def remove(conn: Connection, *, account_id: UUID) -> bool:
 
 
 async def one_at_a_time(conn: Connection) -> None:
-    """Until the transaction ends, nobody else takes an administrator away."""
+    """Until the transaction ends, nobody else changes an administrator."""
     await conn.one(_ONE_AT_A_TIME)
 
 
