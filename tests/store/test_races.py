@@ -18,10 +18,11 @@ from idp.errors import OAuthError
 from idp.factors import password as passwords
 from idp.flows.idp import Visitor
 from idp.flows.operate.editing import set_email
+from idp.flows.operate.keys import rotate_keys
 from idp.flows.signin import challenge, choices, login
 from idp.flows.signin.authorize import Gone, ToClient, ToInteraction, Unstored, paused
 from idp.flows.signin.outcomes import DeadCode, Paused, WrongCode
-from idp.flows.tokens import keys, token
+from idp.flows.tokens import token
 from idp.model import Authenticator, Factor, Session
 from idp.oidc.keys import ALGORITHMS
 from idp.store import migrations, rate_limits, revision
@@ -557,7 +558,7 @@ async def test_an_enrolment_is_confirmed_once(twins: Twins) -> None:
 
 async def test_signing_keys_rotated_by_two_processes_stay_one_current_and_one_next(twins: Twins) -> None:
     async def rotate(number: int) -> list[str]:
-        return await keys.rotate(twins[number % 2].idp, early=True)
+        return await rotate_keys(twins[number % 2].idp, early=True)
 
     code = await twins[0].code(twins[0].browser())
     before = (await twins[0].redeem(code)).json()["access_token"]
