@@ -198,8 +198,11 @@ class Site:
 
     def sign_out(self, session: Session) -> Steps[To]:
         """End our session first, then the provider's; ours ends even if the provider does not answer."""
-        id_token = self._mine(session).get("id_token")
+        mine = self._mine(session)
+        person, id_token = self._person(mine), mine.get("id_token")
         session.clear()
+        if person is not None and person.sid is not None:
+            yield self._out(f"sid:{person.sid}")  # for a session that is a cookie, its copies included
         try:
             return To((yield from self.party.sign_out(id_token)), renew=True)
         except (ProviderUnavailable, Misconfigured) as error:
@@ -215,9 +218,7 @@ class Site:
         out = yield from self.party.signed_out_there(form.get("logout_token", ""))
         first: bool = yield Keep(f"{self._key} logout:{out.jti}", "", until=out.until, new=True)
         if first:
-            now = self.party.clock()
-            name = f"sub:{out.subject}" if out.sid is None else f"sid:{out.sid}"
-            yield Keep(f"{self._key} out:{name}", str(now), until=now + self.settings.session_life.total_seconds())
+            yield self._out(f"sub:{out.subject}" if out.sid is None else f"sid:{out.sid}")
         return out
 
     def signed_out(self) -> pages.Problem:
@@ -232,6 +233,10 @@ class Site:
             return site in {"same-origin", "none"}
         parts = urlsplit(self.settings.base_url or "")
         return headers.get("origin", f"{parts.scheme}://{parts.netloc}") == f"{parts.scheme}://{parts.netloc}"
+
+    def _out(self, who: str) -> Keep:
+        now = self.party.clock()
+        return Keep(f"{self._key} out:{who}", str(now), until=now + self.settings.session_life.total_seconds())
 
     def _way(self, then: str) -> str:
         """Where somebody wanted to go, as far as it leads to this application and a session has room for it."""

@@ -421,6 +421,21 @@ def test_a_session_that_comes_back_confirms_nothing_again(provider: FakeProvider
     assert again.error == "expired"
 
 
+def test_a_copy_of_a_session_is_nobodys_once_they_signed_out(provider: FakeProvider) -> None:
+    provider.id_claims = {"sid": "this browser"}
+    party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
+    site, run = Site(party.steps), party.world.run
+    session: dict[str, Any] = {}
+    run(site.callback(session, provider.come_back(run(site.sign_in(session)).url)))
+    copied = copy.deepcopy(session)
+    assert run(site.person(copied)).subject == "sub-alice"
+    run(site.sign_out(session))
+    assert run(site.person(copied)) is None
+    provider.now += 1
+    run(site.callback(session, provider.come_back(run(site.sign_in(session)).url)))
+    assert run(site.person(session)).subject == "sub-alice"
+
+
 def test_what_a_session_holds_fits_into_a_cookie_and_is_no_access_token(provider: FakeProvider) -> None:
     party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
     site, run = Site(party.steps), party.world.run
