@@ -60,7 +60,7 @@ def reset(
 
 def _temporary(name: str, *, as_json: bool) -> None:
     password = output.from_stdin()
-    from idp.flows.operate.people import set_password
+    from idp.flows.operate.passwords import set_password
     from idp.serving.place import run
 
     async def changed(idp: "Idp") -> "tuple[str, str]":

@@ -215,7 +215,7 @@ def show(
 def password(name: Name, password_stdin: PasswordStdin = False, as_json: output.Json = False) -> None:
     """Set a person's password. Every browser has to sign in again, and their phones are told."""
     typed = _password(password_stdin)
-    from idp.flows.operate.people import set_password
+    from idp.flows.operate.passwords import set_password
     from idp.serving.place import run
 
     run(lambda idp: set_password(idp, name, typed))

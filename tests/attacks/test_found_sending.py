@@ -17,7 +17,8 @@ import pytest
 from idp.flows.delivery import deliver, suppressions
 from idp.flows.operate.authenticators import remove_authenticator
 from idp.flows.operate.finding import find_user
-from idp.flows.operate.people import set_password, set_user_disabled
+from idp.flows.operate.passwords import set_password
+from idp.flows.operate.people import set_user_disabled
 from idp.model.mail import Mailbox, MailServer, is_address
 from idp.model.regions import ByRegion
 from idp.sms import Channel, Outcome, Reason, Sent

@@ -5,7 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from idp.flows.operate.people import NotAcceptable, set_password, set_user_disabled
+from idp.flows.operate.passwords import set_password
+from idp.flows.operate.people import NotAcceptable, set_user_disabled
 from idp.flows.operate.resets import give_link
 from idp.model import Notice
 from idp.sms import Channel

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from idp.flows.operate.authenticators import add_phone
-from idp.flows.operate.people import set_password
+from idp.flows.operate.passwords import set_password
 from idp.model import Notice, Swap
 from idp.store.schema.people import verification
 from idp.store.schema.records import audit_event

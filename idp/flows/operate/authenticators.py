@@ -9,7 +9,7 @@ from idp.factors import recovery, totp
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one, strong
-from idp.flows.operate.confirming import confirmed
+from idp.flows.operate.confirming import confirmed, given_before
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
@@ -49,7 +49,7 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False, made:
     """Give a person an authenticator app, trusted at once, because the operator knows who gets it (design 5).
 
     With `replace` all other apps are closed and all sessions and tokens end. Every phone is told. What was `made` is
-    given once.
+    given once; if it was closed since, `Outdated` is raised.
     """
     made = made or Made()
     person = await find_user(idp, who, to=Act.GIVE_AUTHENTICATOR)
@@ -70,7 +70,7 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False, made:
     sealed = idp.secrets.seal(made.seed, purpose=SEED, bound_to=bound(account.id, app.id))
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
-        if await authenticators.is_there(conn, authenticator_id=app.id):
+        if await given_before(conn, app.id):
             return ticket
         await authenticators.drop_pending(conn, account_id=account.id, factor=Factor.TOTP)
         await authenticators.add(conn, app, sealed=sealed)
@@ -97,7 +97,7 @@ async def add_phone(
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
-        if await authenticators.is_there(conn, authenticator_id=made.id):
+        if await given_before(conn, made.id):
             return vouched_phone(idp, account.id, number, now=now, phone_id=made.id)[0]
         added = await store_phone(idp, conn, account.id, number, now=now, phone_id=made.id)
         assert added.number_key is not None
@@ -132,7 +132,7 @@ async def new_recovery_codes(idp: Idp, who: str | UUID, *, made: Made | None = N
     plain = [text for code in codes if (text := recovery.normalise_answer(code)) is not None]
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.GIVE_AUTHENTICATOR)
-        if await authenticators.is_there(conn, authenticator_id=saved.id):
+        if await given_before(conn, saved.id):
             return codes
         await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
         await authenticators.add(conn, saved, sealed=None)

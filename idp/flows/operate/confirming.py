@@ -11,13 +11,16 @@ from idp.audit import AccountRemoved
 from idp.errors import NotThere, Outdated
 from idp.flows.idp import OURS, Idp
 from idp.flows.operate.permitting import NotPermitted, permit
+from idp.flows.operate.reasons import works_no_more
+from idp.flows.people import links
 from idp.model import OPERATOR, Account, Client, Role
+from idp.model.links import Link
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
 from idp.store.audits import Wanted
 from idp.store.engine import Connection
-from idp.store.people import accounts, editing, operators
+from idp.store.people import accounts, authenticators, editing, operators
 from idp.store.tokens import clients
 
 
@@ -71,3 +74,22 @@ async def somebody_new(conn: Connection, account_id: UUID | None) -> None:
     before = Wanted(account_id=account_id, name=AccountRemoved.name)
     if account_id is not None and await audits.some(conn, before, before=None, limit=1):
         raise Outdated(sentence("This page was open for too long, so nothing was changed. Please try again"))
+
+
+async def link_before(conn: Connection, made: links.Made) -> Link | None:
+    """The link that the first of two forms made; None if this is the first.
+
+    Raises `Outdated` if it was used or replaced since: nobody is shown it as good.
+    """
+    found = await links.before(conn, made)
+    if found is not None and not found.works(made.link.created_at):
+        raise Outdated(works_no_more())
+    return found
+
+
+async def given_before(conn: Connection, authenticator_id: UUID) -> bool:
+    """As `link_before`, for an authenticator: whether the first of two forms gave it."""
+    found = await authenticators.is_open(conn, authenticator_id=authenticator_id)
+    if found is False:
+        raise Outdated(works_no_more())
+    return found is not None

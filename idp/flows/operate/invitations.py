@@ -9,7 +9,7 @@ from idp.audit import AccountChanged, AuthenticatorRemoved
 from idp.errors import AlreadyThere, Outdated
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
-from idp.flows.operate.confirming import at_work, confirmed, somebody_new
+from idp.flows.operate.confirming import at_work, confirmed, link_before, somebody_new
 from idp.flows.operate.people import (
     Mistakes,
     NotAcceptable,
@@ -60,8 +60,8 @@ async def invite(
     invited before and never set a password gets another link; those before work no more, and neither does what was set
     up with them: somebody else may have opened one. Who has the id `as_id` is sent by the same form twice; with the
     `nonce` of a form there is one link however often that is sent. Who is invited `again` was found before: if nobody
-    with this id has the name any more, `Outdated` is raised. Raises `NotAcceptable`, `AlreadyThere` for who has a
-    password.
+    with this id has the name any more, or the link of the form works no more, `Outdated` is raised. Raises
+    `NotAcceptable`, and `AlreadyThere` for who has a password.
     """
     permit(idp, Act.INVITE, into=groups)
     if phone is not None:
@@ -114,7 +114,7 @@ async def invite(
         made = links.new(idp, LinkFor.INVITE, account.id, ttl=ttl, now=now, fields=told, nonce=nonce)
         token = link_token(idp, LinkFor.INVITE, nonce=made.nonce, key_id=made.key_id)
         address = None if mail else link_address(idp, LinkFor.INVITE, token)
-        if nonce is not None and (sent := await links.before(conn, made)) is not None:
+        if nonce is not None and (sent := await link_before(conn, made)) is not None:
             return Invited(account, sent.expires_at, address)
         if before is not None:
             await _end_what_was_set_up(conn, account, now=now)

@@ -1,4 +1,4 @@
-"""An operator's work on people: add, find, disable, set a password. Authenticators are beside."""
+"""An operator's work on people: add, freeze, disable. Their passwords and authenticators are beside."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,21 +6,20 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from idp.audit import AccountChanged, PasswordChanged
+from idp.audit import AccountChanged
 from idp.errors import AlreadyThere, IdpError
 from idp.factors import password as passwords
 from idp.factors.strength import acceptable
-from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate import reasons
 from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import at_work, confirmed, somebody_new
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
-from idp.flows.operate.terms import end_everything, settle
+from idp.flows.operate.terms import end_everything
 from idp.flows.operate.vouching import store_phone
 from idp.flows.people.freezing import freeze
-from idp.model import Account, Change, Notice
+from idp.model import Account
 from idp.policy import Act, Policy, Vouched
 from idp.sentences import listed, sentence
 from idp.sms import phone as phones
@@ -146,7 +145,8 @@ def parse_name(text: str | None) -> str | None:
     return name
 
 
-def _parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str | None]) -> passwords.Password:
+def parse_password(idp: Idp, text: str, *, username: str, words: Sequence[str | None]) -> passwords.Password:
+    """A password that somebody of this name may have. Raises `NotAcceptable`."""
     problems = acceptable(text, username=username, words=[idp.settings.brand, *(word for word in words if word)])
     if problems:
         raise NotAcceptable(
@@ -198,9 +198,7 @@ async def add_user(
     new = described(idp, wrong, username=username, name=name, email=email, groups=groups, locale=locale)
     number = wrong.take("phone", lambda text: parse_phone(text, region=idp.settings.sms_region), phone)
     words = [*(new.name or "").split(), (new.email or "").partition("@")[0]]
-    typed = wrong.take(
-        "password", lambda text: _parse_password(idp, text, username=new.username, words=words), password
-    )
+    typed = wrong.take("password", lambda text: parse_password(idp, text, username=new.username, words=words), password)
     wrong.check()
     assert typed is not None
     hashed = await idp.passwords.hash_password(typed)
@@ -248,27 +246,6 @@ def described(
     )
 
 
-async def set_password(idp: Idp, who: str | UUID, password: str, *, temporary: bool = False) -> Person:
-    """Set a password. All sessions and tokens of the person end, and every phone is told.
-
-    A `temporary` one has to be changed when it is used first, within the time that the policy says.
-    """
-    person = await find_user(idp, who, to=Act.SET_PASSWORD)
-    account = person.account
-    words = [*(account.name or "").split(), (account.email or "").partition("@")[0]]
-    typed = _parse_password(idp, password, username=account.username, words=words)
-    hashed = await idp.passwords.hash_password(typed)
-    now = idp.clock.now()
-    async with idp.db.transaction() as conn:
-        account = await confirmed(conn, idp, account, to=Act.SET_PASSWORD)
-        until = now + idp.policy.links.ticket if temporary else None
-        await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now, until=until)
-        await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
-        await settle(conn, idp, account, Change.OPERATOR_SETS_PASSWORD, why="password", now=now)
-        await tell(idp, conn, account, Notice.PASSWORD_CHANGED, now=now)
-    return person
-
-
 async def freeze_user(idp: Idp, who: str | UUID) -> bool:
     """Sign a person out everywhere and close what is sensitive until they recover. False: it was closed already.
 
@@ -282,7 +259,7 @@ async def freeze_user(idp: Idp, who: str | UUID) -> bool:
 
 
 async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Person:
-    """Keep a person out, whose sessions and tokens end at once, or let them in again.
+    """Keep a person out, whose sessions and tokens end at once, or let them in again. The trail has it once.
 
     Raises `NotThere`, and `NotPermitted` for the last administrator.
     """
@@ -290,6 +267,8 @@ async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Per
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, person.account, to=Act.DISABLE)
+        if account.disabled is disabled:
+            return person
         if disabled:
             await keep_one(conn, idp, account)
         await accounts.set_disabled(conn, account_id=account.id, disabled_at=now if disabled else None, now=now)

@@ -33,3 +33,8 @@ def kept_out(username: str) -> Sentence:
 def no_mail() -> Sentence:
     """Why no link can be mailed from here."""
     return sentence("Nothing here sends mail: set IDP_SMTP_URL, or ask for the link without mail.")
+
+
+def works_no_more() -> Sentence:
+    """Why what a form made before is not shown again."""
+    return sentence("What this page made before works no more, so nothing was changed. Please try again")

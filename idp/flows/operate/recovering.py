@@ -15,10 +15,10 @@ from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.delivery.notices import tell
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import keep_one
-from idp.flows.operate.confirming import confirmed
+from idp.flows.operate.confirming import confirmed, link_before
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import NotAcceptable
-from idp.flows.operate.reasons import kept_out
+from idp.flows.operate.reasons import kept_out, works_no_more
 from idp.flows.operate.terms import settle
 from idp.flows.people import links
 from idp.model import OPERATOR, Account, Change, Notice
@@ -186,14 +186,16 @@ def _link(idp: Idp, account: Account, nonce: bytes | None, *, mail: bool, now: d
 async def _sent(
     conn: Connection, idp: Idp, account: Account, nonce: bytes | None, *, mail: bool, now: datetime
 ) -> Waits | Recovered | None:
-    """What came of the same form before; None if it is the first."""
+    """What came of the same form before; None if it is the first. Raises `Outdated` where that is over."""
     if nonce is None:
         return None
     made = _link(idp, account, nonce, mail=mail, now=now)
-    if (done := await links.before(conn, made)) is not None:
+    if (done := await link_before(conn, made)) is not None:
         closed = max(timedelta(0), (account.strong_from or now) - now)
         return Recovered(account, closed, done.expires_at, _address(idp, made, mail=mail))
     asked = await store_links.look(conn, token_hash=_hash(nonce), purpose=LinkFor.RECOVER)
+    if asked is not None and not asked.works(now):
+        raise Outdated(works_no_more())
     return None if asked is None else Waits(account, asked_of(asked).by, asked.expires_at)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from idp.audit import ResetGiven
 from idp.flows.delivery.linking import link_address, link_token
 from idp.flows.idp import Idp
-from idp.flows.operate.confirming import confirmed
+from idp.flows.operate.confirming import confirmed, link_before
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.reasons import kept_out, no_mail
@@ -32,7 +32,8 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool, nonce: bytes | Non
     """A link with which this person chooses another password, after the strongest factor they have.
 
     Nothing ends before it is used; links that were given before work no more. With the `nonce` of a form, one link
-    however often that is sent. Raises `NotThere` or `NotAcceptable`.
+    however often that is sent; if that works no more, `Outdated` is raised.
+    Raises `NotThere` or `NotAcceptable`.
     """
     person = await find_user(idp, who, to=Act.RESET)
     if mail and idp.settings.smtp_url is None:
@@ -48,7 +49,7 @@ async def give_link(idp: Idp, who: str | UUID, *, mail: bool, nonce: bytes | Non
             )
         ttl, told = idp.policy.links.ticket, {"mailed": mail}
         made = links.new(idp, LinkFor.RESET, account.id, ttl=ttl, now=now, fields=told, nonce=nonce)
-        if nonce is None or await links.before(conn, made) is None:
+        if nonce is None or await link_before(conn, made) is None:
             await store_links.drop(conn, account_id=account.id, purpose=LinkFor.RESET, now=now)
             if mail:
                 await links.make(conn, made, idp, locale=account.locale)

@@ -21,7 +21,7 @@ VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :number_key, :created
         :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at, :preferred_at,
         -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
         (SELECT max(swapped_at) FROM authenticator WHERE lookup = :number_key))""")
-_IS_THERE = Sql("SELECT id FROM authenticator WHERE id = :authenticator_id")
+_IS_OPEN = Sql("SELECT closed_at IS NULL AS open FROM authenticator WHERE id = :authenticator_id")
 _DROP_PENDING = Sql("""
 DELETE FROM authenticator WHERE account_id = :account_id AND factor = :factor AND confirmed_at IS NULL""")
 _PENDING = Sql("""
@@ -85,9 +85,10 @@ async def add(
     await conn.one(_INSERT, **values_of(new), **told, sealed=sealed)
 
 
-async def is_there(conn: Conn, *, authenticator_id: UUID) -> bool:
-    """Whether there is one of this id, or ever was one that is closed now."""
-    return await conn.one(_IS_THERE, authenticator_id=authenticator_id) is not None
+async def is_open(conn: Conn, *, authenticator_id: UUID) -> bool | None:
+    """Whether the one of this id is open, or was closed; None: there never was one."""
+    found: bool | None = await conn.value(_IS_OPEN, authenticator_id=authenticator_id)
+    return found
 
 
 async def drop_pending(conn: Conn, *, account_id: UUID, factor: Factor) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from idp.flows.operate import recovering
 from idp.flows.operate.authenticators import add_phone, new_recovery_codes, remove_authenticator, totp_ticket
 from idp.flows.operate.finding import find_user
-from idp.flows.operate.people import set_password
+from idp.flows.operate.passwords import set_password
 from idp.flows.operate.resets import give_link
 from idp.policy import Act
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint

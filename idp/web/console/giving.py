@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 from idp.catalogue import mark
+from idp.crypto import digest, random_token
 from idp.factors import password as passwords
+from idp.factors.totp import SEED_BYTES
 from idp.flows.idp import Idp
 from idp.flows.operate.authenticators import Made, add_phone, new_recovery_codes, totp_ticket
 from idp.flows.operate.finding import Person
-from idp.flows.operate.people import set_password
+from idp.flows.operate.passwords import password_version, set_password
 from idp.flows.operate.spending import never_texted
 from idp.policy import Act
 from idp.sentences import sentence
@@ -30,8 +32,12 @@ def _person_made() -> Mapping[str, str]:
 
 
 def _app_made() -> Mapping[str, str]:
-    one = Made()
-    return {"id": str(one.id), "seed": one.seed.hex()}
+    return {"id": str(uuid4()), "drawn": random_token()}
+
+
+def _seed_of(form: Form) -> bytes:
+    """That of this form, as it was filled in: a second app of the same key would take each code once more."""
+    return digest(f"{form.get('drawn')} {form.get('id')}")[:SEED_BYTES]
 
 
 def _codes_made() -> Mapping[str, str]:
@@ -44,7 +50,7 @@ def _password_made() -> Mapping[str, str]:
 
 
 async def _app(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    made = Made(UUID(form.get("id")), seed=bytes.fromhex(form.get("seed")))
+    made = Made(UUID(form.get("id")), seed=_seed_of(form))
     ticket = await totp_ticket(idp, who, replace=bool(form.get("replace")), made=made)
     return Done(mark("The app is given. It counts at once, and they were told."), ticket.secret, ticket.otpauth_uri)
 
@@ -67,7 +73,7 @@ async def _codes(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
 
 
 async def _password(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
-    await set_password(idp, who, form.get("password"), temporary=True)
+    await set_password(idp, who, form.get("password"), temporary=True, expected=form.get("version") or None)
     return Done(
         mark("The password is set, until they choose another. They are signed out everywhere."), form.get("password")
     )
@@ -83,6 +89,7 @@ GIVING: Mapping[str, Change[UUID, Person]] = {
             mark("A password is made and shown to you once. It works for the time of a link, and has to be changed when"
                  " it is used first. They are signed out everywhere, and told."),
         ),
+        version=lambda person: password_version(person.account),
         makes=_password_made,
     ),
     "app": Change(
