@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from idp.errors import SettingsError
 from idp.model import Factor
 from idp.policy import Policy, default_policy, load_policy
+from idp.sentences import as_it_is, located, sentence
 from idp.settings import Settings
 from idp.spending import Spending, read_spending
 
@@ -34,9 +35,14 @@ def read_policy(settings: Settings) -> Policy:
     try:
         return policy_here(settings.policy.read_text(encoding="utf-8"), settings)
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"IDP_POLICY cannot be read ({type(error).__name__})"]) from None
+        raise unread(error) from None
     except SettingsError as error:
-        raise SettingsError([f"{settings.policy}: {problem}" for problem in error.problems]) from None
+        raise SettingsError([located(str(settings.policy), as_it_is(each)) for each in error.problems]) from None
+
+
+def unread(error: Exception) -> SettingsError:
+    """That the file cannot be read."""
+    return SettingsError([sentence("IDP_POLICY cannot be read (%(error)s)", error=type(error).__name__)])
 
 
 def policy_here(text: str, settings: Settings) -> Policy:
@@ -48,11 +54,11 @@ def policy_here(text: str, settings: Settings) -> Policy:
             ("registration.open", policy.registration.open),
         ):
             if wanted:
-                raise SettingsError([f"{row} needs IDP_SMTP_URL: nothing here sends mail"])
+                raise SettingsError([sentence("%(row)s needs IDP_SMTP_URL: nothing here sends mail", row=row)])
     ours = urlsplit(settings.issuer).hostname
     # On this machine all ports are one host to cookies, and there is nothing to be seen.
     shared = [host for host in policy.sites if settings.secure and host.partition(":")[0] == ours]
-    why = "is the host of IDP_ISSUER: an application there would be sent Stile's own cookies"
+    why = sentence("is the host of IDP_ISSUER: an application there would be sent Stile's own cookies")
     if shared:
-        raise SettingsError([f"sites.{host}: {why}" for host in shared])
+        raise SettingsError([located(f"sites.{host}", why) for host in shared])
     return policy

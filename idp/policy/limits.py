@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from idp.limits import Backoff, Limit, Limits, Sending, Window
 from idp.policy.reading import Bounds, Table, in_words
+from idp.sentences import sentence
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -15,21 +16,22 @@ _DAY = timedelta(days=1)
 WINDOWS = {"per_minute": _MINUTE, "per_hour": _HOUR, "per_day": _DAY}
 _IN_WORDS = {_MINUTE: "a minute", _HOUR: "an hour", _DAY: "a day"}
 
-_LOCKED = "whoever mistypes now and then would be locked out"
-_NOT_GUESSED = "nothing may be guessed at more than 100 times in a row (NIST SP 800-63B-4)"
-_NONE = "nobody could sign in"
-_CLOSED_OUT = "whoever mistypes a code or two would be closed out until an operator comes"
-_ALL_DAY = "whoever has a browser that was used before could guess all day"
-_PESTERED = "nobody may be written to sooner"
+_LOCKED = sentence("whoever mistypes now and then would be locked out")
+_NOT_GUESSED = sentence("nothing may be guessed at more than 100 times in a row (NIST SP 800-63B-4)")
+_NONE = sentence("nobody could sign in")
+_CLOSED_OUT = sentence("whoever mistypes a code or two would be closed out until an operator comes")
+_ALL_DAY = sentence("whoever has a browser that was used before could guess all day")
+_NOTHING = sentence("it would limit nothing")
+_PESTERED = sentence("nobody may be written to sooner")
 
 COUNTS: Mapping[str, Bounds[int]] = MappingProxyType(
     {
         # NIST SP 800-63B-4 3.2.2: at most 100 in a row.
         "free": Bounds(1, 100, _NONE, _NOT_GUESSED),
         "close_at": Bounds(5, 100, _CLOSED_OUT, _NOT_GUESSED),
-        "per_minute": Bounds(10, 6000, "no program could work", "it would limit nothing"),
-        "per_hour": Bounds(1, 1000, _NONE, "it would limit nothing"),
-        "per_day": Bounds(1, 1000, _NONE, "it would limit nothing"),
+        "per_minute": Bounds(10, 6000, sentence("no program could work"), _NOTHING),
+        "per_hour": Bounds(1, 1000, _NONE, _NOTHING),
+        "per_day": Bounds(1, 1000, _NONE, _NOTHING),
         # The same 100, of all browsers that are not known; here a day forgets them.
         "password_day.per_day": Bounds(1, 100, _NONE, _NOT_GUESSED),
         "password_stranger.per_day": Bounds(1, 100, _NONE, _NOT_GUESSED),
@@ -38,9 +40,9 @@ COUNTS: Mapping[str, Bounds[int]] = MappingProxyType(
 )
 SPANS: Mapping[str, Bounds[timedelta]] = MappingProxyType(
     {
-        "base": Bounds(_SECOND, _DAY, "it would limit nothing", _LOCKED),
-        "cap": Bounds(_SECOND, _DAY, "it would limit nothing", _LOCKED),
-        "forget": Bounds(_SECOND, 30 * _DAY, "it would limit nothing", _LOCKED),
+        "base": Bounds(_SECOND, _DAY, _NOTHING, _LOCKED),
+        "cap": Bounds(_SECOND, _DAY, _NOTHING, _LOCKED),
+        "forget": Bounds(_SECOND, 30 * _DAY, _NOTHING, _LOCKED),
         "sms_pace.base": Bounds(_MINUTE, _DAY, _PESTERED, _LOCKED),
         "email_pace.base": Bounds(_MINUTE, _DAY, _PESTERED, _LOCKED),
         "password_device.cap": Bounds(5 * _MINUTE, _DAY, _ALL_DAY, _LOCKED),
@@ -80,7 +82,9 @@ def limits(table: Table) -> Limits:
         for key, per in WINDOWS.items():
             count, most = (_count(limit, per) for limit in (less, more))
             if count is not None and most is not None and count > most:
-                table.clash(f"{whose}.{key}", count, f"must not be more than limits.{more.name}.{key}, which is {most}")
+                row = f"limits.{more.name}.{key}"
+                why = sentence("must not be more than %(row)s, which is %(most)s", row=row, most=most)
+                table.clash(f"{whose}.{key}", count, why)
     table.close()
     return read
 
@@ -114,13 +118,16 @@ def _backoff(found: Table, counts: Mapping[str, int], spans: Mapping[str, timede
     free, base = counts.get("free", 1), spans["base"]
     cap, forget, close_at = spans["cap"], spans.get("forget"), counts.get("close_at")
     if cap < base:
-        found.wrong("cap", f"must be at least {in_words(base)}, its base: waits grow")
+        found.wrong("cap", sentence("must be at least %(base)s, its base: waits grow", base=in_words(base)))
         cap = base
     if forget is not None and forget < cap:
-        found.wrong("forget", f"must be at least {in_words(cap)}, its cap: a wait is not forgotten before it is over")
+        why = sentence(
+            "must be at least %(cap)s, its cap: a wait is not forgotten before it is over", cap=in_words(cap)
+        )
+        found.wrong("forget", why)
         forget = cap
     if close_at is not None and close_at < free:
-        found.wrong("close_at", f"must be at least {free}, as many as are free")
+        found.wrong("close_at", sentence("must be at least %(free)s, as many as are free", free=free))
         close_at = free
     return Backoff(free, base, cap, close_at, forget)
 

@@ -26,6 +26,7 @@ from idp.policy.table import (
     ScopeRule,
     in_units,
 )
+from idp.sentences import located, sentence
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 ACR = re.compile(r"[\x21-\x7e]+")  # acr_values are separated by spaces (OIDC Core 3.1.2.1)
@@ -37,15 +38,15 @@ def _levels(table: Table) -> dict[AssuranceLevel, str]:
     for name in table.each():
         acr = table.left.pop(name)
         if name not in LEVELS:
-            table.wrong(name, f"unknown level; there are {', '.join(LEVELS)}")
+            table.wrong(name, sentence("unknown level; there are %(levels)s", levels=", ".join(LEVELS)))
         elif not isinstance(acr, str) or not ACR.fullmatch(acr):
-            table.wrong(name, f"an acr is printable ASCII without spaces, not {acr!r}")
+            table.wrong(name, sentence("an acr is printable ASCII without spaces, not %(value)s", value=repr(acr)))
         elif acr in levels.values():
-            table.wrong(name, f"the acr {acr!r} stands for another level already")
+            table.wrong(name, sentence("the acr %(value)s stands for another level already", value=repr(acr)))
         else:
             levels[LEVELS[name]] = acr
     if AssuranceLevel.TWO_FACTOR not in levels:
-        table.wrong("two_factor", "this level must have an acr")
+        table.wrong("two_factor", sentence("this level must have an acr"))
     return dict(sorted(levels.items()))
 
 
@@ -55,14 +56,15 @@ def _factors(table: Table, levels: dict[AssuranceLevel, str]) -> dict[Factor, As
         if name not in SECOND:
             table.left.pop(name)
             there = sorted(SECOND, key=lambda each: TRAITS[each].most)
-            table.wrong(name, f"unknown factor; there are {', '.join(there)}")
+            table.wrong(name, sentence("unknown factor; there are %(factors)s", factors=", ".join(there)))
             continue
         factor, level = Factor(name), table.level(name, levels)
         if level > TRAITS[factor].most:
-            table.wrong(name, f"{name} never gives more than {TRAITS[factor].most.name.lower()}")
+            most = TRAITS[factor].most.name.lower()
+            table.wrong(name, sentence("%(factor)s never gives more than %(level)s", factor=name, level=most))
         factors[factor] = level
     if not factors:
-        table.problems.append(f"{table.where}: without a second factor nobody can sign in")
+        table.problems.append(located(table.where, sentence("without a second factor nobody can sign in")))
     return factors
 
 
@@ -72,30 +74,31 @@ def _scope(
     needs_level = not row.misspelt("machine")
     machine = row.left.pop("machine", False)
     if machine != "only" and not isinstance(machine, bool):
-        row.wrong("machine", f'must be true, false or "only", not {machine!r}')
+        row.wrong("machine", sentence('must be true, false or "only", not %(value)s', value=repr(machine)))
     if machine and personal:
-        row.wrong("machine", "this scope is about a person")
+        row.wrong("machine", sentence("this scope is about a person"))
     people = machine != "only"
     # Who cannot grant it need prove nothing for it.
     level = row.level("level", levels) if (people and needs_level) or "level" in row.left else AssuranceLevel.TWO_FACTOR
     if machine and not ours and level > AssuranceLevel.TWO_FACTOR:
-        row.wrong("level", "a machine has no second factor: a scope with `machine` needs two_factor at most")
+        why = sentence("a machine has no second factor: a scope with `machine` needs two_factor at most")
+        row.wrong("level", why)
     if machine and not ours and "fresh" in row.left:
-        row.wrong("fresh", "a machine proves nothing afresh: leave it out, or `machine`")
+        row.wrong("fresh", sentence("a machine proves nothing afresh: leave it out, or `machine`"))
     # Promise 4: a step-up that says nothing about its age is for one authorization.
     fresh = row.duration("fresh", ALWAYS if level > AssuranceLevel.TWO_FACTOR else None, always=True)
     if fresh is not None and ALWAYS < fresh < SHORTEST_FRESH:
-        row.wrong("fresh", f'must be at least {in_units(SHORTEST_FRESH)}, or "always"')
+        row.wrong("fresh", sentence('must be at least %(least)s, or "always"', least=in_units(SHORTEST_FRESH)))
     most = access if fresh is None else min(access, LONGEST_FRESH_TOKEN)
     ttl = row.lifetime("ttl", most, most=most)
     refresh = row.flag("refresh", default=fresh is None and people)
     if refresh and fresh is not None:
-        row.wrong("refresh", "a scope with `fresh` never rides on a refresh token")
+        row.wrong("refresh", sentence("a scope with `fresh` never rides on a refresh token"))
     if refresh and not people:
-        row.wrong("refresh", "a machine is given no refresh token")
+        row.wrong("refresh", sentence("a machine is given no refresh token"))
     internal = row.flag("internal", default=False)
     if internal and machine:
-        row.wrong("internal", "our own account pages are for people alone")
+        row.wrong("internal", sentence("our own account pages are for people alone"))
     text = row.words("text", 100)
     row.close()
     return ScopeRule(
@@ -111,16 +114,16 @@ def _scopes(table: Table, levels: dict[AssuranceLevel, str], access: timedelta) 
             table.left[name] = row
     for name in table.each():
         if not SCOPE_TOKEN.fullmatch(name):
-            table.wrong(repr(name), "a scope is printable ASCII without spaces, quotes and backslashes")
+            table.wrong(repr(name), sentence("a scope is printable ASCII without spaces, quotes and backslashes"))
         ours = name.startswith(OURS)
         if ours and name not in table.usual:
             known = ", ".join(each for each in table.usual if each.startswith(OURS))
-            table.wrong(repr(name), f"our own API has no such scope; there are {known}")
+            table.wrong(repr(name), sentence("our own API has no such scope; there are %(scopes)s", scopes=known))
         if name.startswith(PREFIX):
-            table.wrong(repr(name), "this is how the rows of [sites] are called")
+            table.wrong(repr(name), sentence("this is how the rows of [sites] are called"))
         scopes[name] = _scope(table.table(name), levels, access, personal=name in PERSONAL, ours=ours)
     if "openid" not in scopes:
-        table.wrong("openid", "this scope must have a row")
+        table.wrong("openid", sentence("this scope must have a row"))
     return scopes
 
 
@@ -139,11 +142,14 @@ def _groups(
         needs_level = name not in only or "level" in row.left
         groups[name] = row.level("level", levels) if needs_level else AssuranceLevel.TWO_FACTOR
         if name in only and max((factors[each] for each in only[name]), default=groups[name]) < groups[name]:
-            row.wrong("factors", f"none of them gives {groups[name].name.lower()}, so its members could not sign in")
+            level = groups[name].name.lower()
+            why = sentence("none of them gives %(level)s, so its members could not sign in", level=level)
+            row.wrong("factors", why)
         if (role := _role(row)) is not None:
             roles[name] = role
             if groups[name] < AssuranceLevel.STRONG:
-                row.wrong("level", "whoever has a role needs strong at least: a text message must not open an office")
+                why = sentence("whoever has a role needs strong at least: a text message must not open an office")
+                row.wrong("level", why)
         row.close()
     return groups, only, roles
 
@@ -152,7 +158,8 @@ def _role(row: Table) -> Role | None:
     value = row.left.pop("role", None)
     found = next((role for role in Role if role.name.lower() == value), None)
     if value is not None and found is None:
-        row.wrong("role", f"must be one of {', '.join(role.name.lower() for role in Role)}, not {value!r}")
+        names = ", ".join(role.name.lower() for role in Role)
+        row.wrong("role", sentence("must be one of %(names)s, not %(value)s", names=names, value=repr(value)))
     return found
 
 
@@ -160,7 +167,10 @@ def _only(row: Table, factors: dict[Factor, AssuranceLevel]) -> frozenset[Factor
     named = row.left.pop("factors")
     known = {factor.value for factor in factors}
     if not isinstance(named, list) or not named or not all(isinstance(each, str) and each in known for each in named):
-        row.wrong("factors", f"must be a list of one or more of {', '.join(factors)}, not {named!r}")
+        why = sentence(
+            "must be a list of one or more of %(names)s, not %(value)s", names=", ".join(factors), value=repr(named)
+        )
+        row.wrong("factors", why)
         return frozenset(factors)
     return frozenset(Factor(each) for each in named)
 
@@ -169,13 +179,14 @@ def load_policy(text: str) -> Policy:
     """The policy that this TOML text describes. SettingsError with every mistake in it, one sentence each."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > _DOTS:
-            raise SettingsError([f"line {number} has more than {_DOTS} dots: break it"])
+            said = sentence("line %(number)s has more than %(most)s dots: break it", number=number, most=_DOTS)
+            raise SettingsError([said])
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError([f"the policy is not TOML: {error}"]) from None
+        raise SettingsError([sentence("the policy is not TOML: %(why)s", why=str(error))]) from None
     except (ValueError, RecursionError) as error:  # a number without end, brackets within brackets
-        raise SettingsError([f"the policy is not TOML: {type(error).__name__}"]) from None
+        raise SettingsError([sentence("the policy is not TOML: %(why)s", why=type(error).__name__)]) from None
     problems: list[str] = []
     file = Table(raw, "", problems, _shipped())
     levels = _levels(file.table("levels"))
@@ -207,9 +218,13 @@ def load_policy(text: str) -> Policy:
     for kind, pace in (("sms", policy.limits.sms.pace), ("email", policy.limits.email.pace)):
         waits = pace.backoff
         if waits is not None and waits.base > policy.challenge.ttl:
-            ttl = in_units(policy.challenge.ttl)
-            why = f"must not be longer than challenge.ttl, which is {ttl}: who needs another code would be kept waiting"
-            problems.append(f"limits.{kind}_pace.base: {in_units(waits.base)} {why}")
+            why = sentence(
+                "%(base)s must not be longer than challenge.ttl, which is %(ttl)s: "
+                "who needs another code would be kept waiting",
+                base=in_units(waits.base),
+                ttl=in_units(policy.challenge.ttl),
+            )
+            problems.append(located(f"limits.{kind}_pace.base", why))
     file.close()
     if problems:
         raise SettingsError(problems)

@@ -10,10 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from idp.model import AssuranceLevel
 from idp.policy.table import ALWAYS, in_units
+from idp.sentences import Sentence, located, sentence
 
 LEVELS = {level.name.lower(): level for level in AssuranceLevel if level >= AssuranceLevel.TWO_FACTOR}
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+
+_SAID = "%(value)s %(why)s"  # nothing to translate
 
 T = TypeVar("T", int, timedelta)
 
@@ -24,13 +27,13 @@ class Bounds(Generic[T]):
 
     least: T
     most: T
-    too_little: str
-    too_much: str
+    too_little: Sentence
+    too_much: Sentence
 
 
-def in_words(value: int | timedelta) -> str:
+def in_words(value: int | timedelta) -> Sentence | int:
     """A number or span of the policy as people say it."""
-    return in_units(value) if isinstance(value, timedelta) else str(value)
+    return in_units(value) if isinstance(value, timedelta) else value
 
 
 class Table:
@@ -50,21 +53,24 @@ class Table:
         if isinstance(raw, dict):
             self.left, self._said = dict(raw), raw
         else:
-            problems.append(f"{where}: must be a table")
+            problems.append(located(where, sentence("must be a table")))
 
-    def wrong(self, key: str, why: str) -> None:
+    def wrong(self, key: str, why: Sentence) -> None:
         """Write a mistake down; reading goes on, so that all are told at once."""
-        self.problems.append(f"{self.where}.{key}: {why}" if self.where else f"{key}: {why}")
+        self.problems.append(located(f"{self.where}.{key}" if self.where else key, why))
 
-    def clash(self, key: str, value: int | timedelta, why: str) -> None:
+    def clash(self, key: str, value: int | timedelta, why: Sentence) -> None:
         """Write down that this row, `row.key` of a table in this one too, does not go together with another.
 
         What the file does not say is said to be ours.
         """
         table, _, name = key.rpartition(".")
         said = self._said.get(table) if table else self._said
-        ours = "" if isinstance(said, Mapping) and name in said else ", as it comes with Stile,"
-        self.wrong(key, f"{in_words(value)}{ours} {why}")
+        if isinstance(said, Mapping) and name in said:
+            self.wrong(key, sentence(_SAID, value=in_words(value), why=why))
+        else:
+            told = sentence("%(value)s, as it comes with Stile, %(why)s", value=in_words(value), why=why)
+            self.wrong(key, told)
 
     def table(self, key: str) -> "Table":
         """The table of that name within this one, empty where it is missing."""
@@ -84,8 +90,14 @@ class Table:
             return ALWAYS
         found = parse_span(value)
         if found is None:
-            also = ' or "always"' if always else ""
-            self.wrong(key, f'must be a duration such as "30s", "5m", "24h", "90d"{also}, not {value!r}')
+            as_in = '"30s", "5m", "24h", "90d"'
+            if always:
+                why = sentence(
+                    'must be a duration such as %(as_in)s or "always", not %(value)s', as_in=as_in, value=repr(value)
+                )
+            else:
+                why = sentence("must be a duration such as %(as_in)s, not %(value)s", as_in=as_in, value=repr(value))
+            self.wrong(key, why)
             return default
         return found
 
@@ -93,7 +105,7 @@ class Table:
         """A duration that is always there and at most `most`."""
         value = self.duration(key, default) or default
         if most is not None and value > most:
-            self.wrong(key, f"must be at most {in_units(most)}")
+            self.wrong(key, sentence("must be at most %(most)s", most=in_units(most)))
         return value
 
     def span(self, key: str, bounds: Bounds[timedelta]) -> timedelta:
@@ -107,15 +119,17 @@ class Table:
         value = self.left.pop(key, self.usual[key])
         if isinstance(value, int) and not isinstance(value, bool):
             return self._within(key, value, bounds)
-        self.wrong(key, f"must be a whole number, not {value!r}")
+        self.wrong(key, sentence("must be a whole number, not %(value)s", value=repr(value)))
         return int(self.usual[key])
 
     def _within(self, key: str, value: T, bounds: Bounds[T]) -> T:
         if value < bounds.least:
-            self.wrong(key, f"must be at least {in_words(bounds.least)}: {bounds.too_little}")
+            least = in_words(bounds.least)
+            self.wrong(key, sentence("must be at least %(least)s: %(why)s", least=least, why=bounds.too_little))
             return bounds.least
         if value > bounds.most:
-            self.wrong(key, f"must be at most {in_words(bounds.most)}: {bounds.too_much}")
+            most = in_words(bounds.most)
+            self.wrong(key, sentence("must be at most %(most)s: %(why)s", most=most, why=bounds.too_much))
             return bounds.most
         return value
 
@@ -123,7 +137,7 @@ class Table:
         """True or false."""
         value = self.left.pop(key, default)
         if not isinstance(value, bool):
-            self.wrong(key, f"must be true or false, not {value!r}")
+            self.wrong(key, sentence("must be true or false, not %(value)s", value=repr(value)))
             return default
         return value
 
@@ -134,7 +148,8 @@ class Table:
             return None
         if isinstance(value, str) and 0 < len(value) <= most and value.isprintable():
             return value
-        self.wrong(key, f"must be one line of at most {most} characters, not {value!r}")
+        why = sentence("must be one line of at most %(most)s characters, not %(value)s", most=most, value=repr(value))
+        self.wrong(key, why)
         return None
 
     def level(self, key: str, known: dict[AssuranceLevel, str]) -> AssuranceLevel:
@@ -144,9 +159,9 @@ class Table:
         value = self.left.pop(key, None)
         level = LEVELS.get(value) if isinstance(value, str) else None
         if value == "one_factor":
-            self.wrong(key, "nothing is granted below two_factor")
+            self.wrong(key, sentence("nothing is granted below two_factor"))
         elif level is None or level not in known:
-            self.wrong(key, f"must be a level of [levels], not {value!r}")
+            self.wrong(key, sentence("must be a level of [levels], not %(value)s", value=repr(value)))
         else:
             return level
         return AssuranceLevel.TWO_FACTOR
@@ -158,7 +173,7 @@ class Table:
     def close(self) -> None:
         """Nothing may be left over: a misspelt key would otherwise be a rule that silently does not hold."""
         for key in self.left:
-            self.wrong(key, "unknown key")
+            self.wrong(key, sentence("unknown key"))
 
 
 def parse_span(value: object) -> timedelta | None:

@@ -11,6 +11,7 @@ from idp.policy.details import TOLD, TYPE, DetailsRule, FieldKind, FieldRule, Ti
 from idp.policy.fields import is_currency
 from idp.policy.reading import Table
 from idp.policy.table import ALWAYS, LONGEST_FRESH_TOKEN, SHORTEST_FRESH, in_units
+from idp.sentences import located, sentence
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._:/-]{0,79}")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
@@ -28,7 +29,7 @@ def details(table: Table, levels: Levels) -> Mapping[str, DetailsRule]:
     rules = {}
     for name in table.each():
         if not _TYPE.fullmatch(name):
-            table.wrong(repr(name), "a type is letters, digits and . _ : / - (RFC 9396 2)")
+            table.wrong(repr(name), sentence("a type is letters, digits and . _ : / - (RFC 9396 2)"))
         rules[name] = _rule(table.table(name), levels)
     return MappingProxyType(rules)
 
@@ -39,12 +40,13 @@ def _rule(row: Table, levels: Levels) -> DetailsRule:
     rules = dict(_fields(row.table("fields")))
     money = [name for name, rule in rules.items() if rule.kind is FieldKind.MONEY]
     if len(money) > 1:
-        row.wrong("fields", f"one amount is approved at a time, not {' and '.join(money)}")
+        row.wrong("fields", sentence("one amount is approved at a time, not %(names)s", names=" and ".join(money)))
     if not rules:
-        row.wrong("fields", "there must be one at least: what nothing is shown of, nobody can approve")
+        why = sentence("there must be one at least: what nothing is shown of, nobody can approve")
+        row.wrong("fields", why)
     payee = row.words("payee", _FIELD_WORDS)
     if payee is not None and (payee not in rules or rules[payee].kind is not FieldKind.TEXT):
-        row.wrong("payee", f"must name a field of the kind text, not {payee!r}")
+        row.wrong("payee", sentence("must name a field of the kind text, not %(value)s", value=repr(payee)))
     tiers = tuple(_tiers(row, levels, base=level, currencies=_currencies(rules), money=bool(money)))
     title = row.words("title", _WORDS)
     ttl = row.lifetime("ttl", LONGEST_FRESH_TOKEN, most=LONGEST_FRESH_TOKEN)
@@ -61,40 +63,45 @@ def _fresh(row: Table, default: timedelta | None) -> timedelta | None:
         return None
     fresh = row.duration("fresh", default, always=True)
     if fresh is not None and ALWAYS < fresh < SHORTEST_FRESH:
-        row.wrong("fresh", f'must be at least {in_units(SHORTEST_FRESH)}, "always" or "any"')
+        least = in_units(SHORTEST_FRESH)
+        row.wrong("fresh", sentence('must be at least %(least)s, "always" or "any"', least=least))
     return fresh
 
 
 def _fields(table: Table) -> Iterator[tuple[str, FieldRule]]:
     names = table.each()
     if len(names) > _FIELDS:
-        table.problems.append(f"{table.where}: at most {_FIELDS} fields fit on a page that people read")
+        why = sentence("at most %(most)s fields fit on a page that people read", most=_FIELDS)
+        table.problems.append(located(table.where, why))
     for name in names:
         row = table.table(name)
         if not _FIELD.fullmatch(name) or name in TOLD or name == TYPE:
             reserved = ", ".join(sorted((*TOLD, TYPE)))
-            table.wrong(repr(name), f"a field is letters, digits and _, and not {reserved}")
+            why = sentence("a field is letters, digits and _, and not %(reserved)s", reserved=reserved)
+            table.wrong(repr(name), why)
         yield name, _field(row)
 
 
 def _field(row: Table) -> FieldRule:
     given = row.left.pop("kind", None)
     if given not in list(FieldKind):
-        row.wrong("kind", f"must be one of {_KINDS}, not {given!r}")
+        row.wrong("kind", sentence("must be one of %(names)s, not %(value)s", names=_KINDS, value=repr(given)))
     kind = FieldKind(given) if given in list(FieldKind) else FieldKind.TEXT
     usual, limit = _MOST.get(kind, (0, 0))
     most = row.left.pop("most", usual)
     if not isinstance(most, int) or isinstance(most, bool) or (limit and not 1 <= most <= limit):
-        row.wrong("most", f"must be a whole number from 1 to {limit}, not {most!r}")
+        why = sentence("must be a whole number from 1 to %(limit)s, not %(value)s", limit=limit, value=repr(most))
+        row.wrong("most", why)
         most = usual
     elif most != usual and not limit:
-        row.wrong("most", f"has no meaning for {kind}")
+        row.wrong("most", sentence("has no meaning for %(kind)s", kind=kind.value))
     currencies = row.left.pop("currencies", [])
     right = isinstance(currencies, list) and all(isinstance(each, str) and is_currency(each) for each in currencies)
     if not right:
-        row.wrong("currencies", f'must be a list such as ["EUR", "GBP"], not {currencies!r}')
+        why = sentence('must be a list such as ["EUR", "GBP"], not %(value)s', value=repr(currencies))
+        row.wrong("currencies", why)
     elif currencies and kind is not FieldKind.MONEY:
-        row.wrong("currencies", f"has no meaning for {kind}")
+        row.wrong("currencies", sentence("has no meaning for %(kind)s", kind=kind.value))
     rule = FieldRule(
         kind,
         row.words("label", _WORDS),
@@ -115,15 +122,15 @@ def _tiers(
 ) -> Iterator[Tier]:
     given = row.left.pop("under", [])
     if not isinstance(given, list):
-        row.wrong("under", f"must be an array of tables: [[{row.where}.under]]")
+        row.wrong("under", sentence("must be an array of tables: [[%(where)s.under]]", where=row.where))
         return
     if given and not money:
-        row.wrong("under", "a type without a field of the kind money has no small amounts")
+        row.wrong("under", sentence("a type without a field of the kind money has no small amounts"))
     for index, raw in enumerate(given):
         tier = Table(raw, f"{row.where}.under[{index}]", row.problems)
         level = tier.level("level", levels)
         if level > base:
-            tier.wrong("level", "small amounts may take less, never more")
+            tier.wrong("level", sentence("small amounts may take less, never more"))
         fresh = _fresh(tier, ALWAYS)
         each: dict[str, Decimal] = {}
         day: dict[str, Decimal] = {}
@@ -131,14 +138,17 @@ def _tiers(
             if not is_currency(currency):
                 continue  # `close` says that there is no such key
             if currencies and currency not in currencies:
-                tier.wrong(currency, f"is no currency of this type: there are {', '.join(sorted(currencies))}")
+                there = ", ".join(sorted(currencies))
+                why = sentence("is no currency of this type: there are %(currencies)s", currencies=there)
+                tier.wrong(currency, why)
             sums = tier.table(currency)
             each[currency], day[currency] = _sum(sums, "each"), _sum(sums, "day")
             if each[currency] > day[currency]:
-                sums.wrong("day", "must be at least as much as each")
+                sums.wrong("day", sentence("must be at least as much as each"))
             sums.close()
         if not each:
-            tier.problems.append(f'{tier.where}: say how much, as EUR = {{ each = "30.00", day = "100.00" }}')
+            as_in = 'EUR = { each = "30.00", day = "100.00" }'
+            tier.problems.append(located(tier.where, sentence("say how much, as %(as_in)s", as_in=as_in)))
         tier.close()
         yield Tier(level, fresh, MappingProxyType(each), MappingProxyType(day))
 
@@ -147,5 +157,5 @@ def _sum(row: Table, key: str) -> Decimal:
     value = row.left.pop(key, None)
     if isinstance(value, str) and _AMOUNT.fullmatch(value) and Decimal(value) > 0:
         return Decimal(value)
-    row.wrong(key, f'must be an amount such as "30.00", not {value!r}')
+    row.wrong(key, sentence('must be an amount such as "30.00", not %(value)s', value=repr(value)))
     return Decimal(0)

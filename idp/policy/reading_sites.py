@@ -9,6 +9,7 @@ from idp.model import AssuranceLevel
 from idp.policy.reading import Table
 from idp.policy.sites import Place, Site, host_of
 from idp.policy.table import LONGEST_FRESH_TOKEN, SHORTEST_FRESH, ScopeRule, in_units
+from idp.sentences import sentence
 
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 _WORDS = 80  # of a title
@@ -22,9 +23,8 @@ def sites(table: Table, levels: Levels, groups: Collection[str]) -> Mapping[str,
     found = {}
     for name in table.each():
         if host_of(name) != name:
-            table.wrong(
-                repr(name), "a site is a host in lower case, with a port if it is not the usual one: app.example.com"
-            )
+            why = sentence("a site is a host in lower case, with a port if it is not the usual one: app.example.com")
+            table.wrong(repr(name), why)
         found[name] = _site(name, table.table(name), levels, groups)
     return MappingProxyType(found)
 
@@ -35,9 +35,10 @@ def _site(host: str, row: Table, levels: Levels, groups: Collection[str]) -> Sit
     places = [_place("/", host, row, levels, groups)]
     for path in paths.each():
         if not _PATH.fullmatch(path):
-            paths.wrong(repr(path), "a path is written as /one/two: letters, digits and . _ ~ -, no slash at the end")
+            why = sentence("a path is written as /one/two: letters, digits and . _ ~ -, no slash at the end")
+            paths.wrong(repr(path), why)
         if path.casefold() in {place.path for place in places}:
-            paths.wrong(repr(path), "is there twice: paths are compared in one case")
+            paths.wrong(repr(path), sentence("is there twice: paths are compared in one case"))
         inner = paths.table(path)
         if not inner.misspelt("level"):
             inner.left.setdefault("level", "two_factor")
@@ -56,26 +57,30 @@ def _fresh(row: Table, level: AssuranceLevel) -> timedelta | None:
     """How old the proof may be. Promise 4: a step-up says how long it lasts, and of a site it cannot be one action."""
     if row.left.get("fresh") == "always":
         row.left.pop("fresh")
-        row.wrong("fresh", '"always" is for one action, and of a site we see requests alone: say how long, as "15m"')
+        why = sentence('"always" is for one action, and of a site we see requests alone: say how long, as "15m"')
+        row.wrong("fresh", why)
         return None
     if "fresh" not in row.left and not row.misspelt("fresh"):
         if level > AssuranceLevel.TWO_FACTOR:
-            row.wrong("fresh", f'must say how long a proof of {level.name.lower()} opens it, such as "15m"')
+            name = level.name.lower()
+            row.wrong("fresh", sentence('must say how long a proof of %(level)s opens it, such as "15m"', level=name))
         return None
     fresh = row.duration("fresh", None)
     if fresh is not None and not SHORTEST_FRESH <= fresh <= _LONGEST_FRESH:
-        row.wrong("fresh", f"must be {in_units(SHORTEST_FRESH)} to {in_units(_LONGEST_FRESH)}")
+        least, most = in_units(SHORTEST_FRESH), in_units(_LONGEST_FRESH)
+        row.wrong("fresh", sentence("must be %(least)s to %(most)s", least=least, most=most))
     return fresh
 
 
 def _members(row: Table, groups: Collection[str]) -> frozenset[str]:
     named = row.left.pop("groups", [])
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
-        row.wrong("groups", f"must be a list of groups, not {named!r}")
+        row.wrong("groups", sentence("must be a list of groups, not %(value)s", value=repr(named)))
         return frozenset()
     for name in named:
         if name not in groups:
-            row.wrong("groups", f"{name!r} has no row under [groups], so nobody can be in it")
+            why = sentence("%(group)s has no row under [groups], so nobody can be in it", group=repr(name))
+            row.wrong("groups", why)
     return frozenset(named)
 
 

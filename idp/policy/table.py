@@ -8,6 +8,7 @@ from idp.limits import Limits
 from idp.model import EVERYWHERE, AssuranceLevel, Factor, Notice, Role, Texting
 from idp.policy.details import DetailsRule
 from idp.policy.sites import Site
+from idp.sentences import Sentence, plural
 
 ALWAYS = timedelta(0)
 """The value of `fresh` for a proof made in this very interaction."""
@@ -16,13 +17,16 @@ LONGEST_FRESH_TOKEN = timedelta(minutes=5)
 SHORTEST_FRESH = timedelta(seconds=30)  # less could not be typed in time; "always" is what is meant
 
 
-def in_units(span: timedelta) -> str:
+def in_units(span: timedelta) -> Sentence:
     """A span as people say it, in the largest unit that it is a whole number of: "5 minutes", "90 seconds"."""
     seconds = int(span.total_seconds())
-    units = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-    size, name = next((size, name) for size, name in units if seconds % size == 0)
-    count = seconds // size
-    return f"{count} {name}{'' if count == 1 else 's'}"
+    if seconds % 86_400 == 0:
+        return plural("%(num)s day", "%(num)s days", seconds // 86_400)
+    if seconds % 3600 == 0:
+        return plural("%(num)s hour", "%(num)s hours", seconds // 3600)
+    if seconds % 60 == 0:
+        return plural("%(num)s minute", "%(num)s minutes", seconds // 60)
+    return plural("%(num)s second", "%(num)s seconds", seconds)
 
 
 # Scopes about a person, or of one's session: never a machine's (OIDC Core 5.4, 11).

@@ -21,6 +21,7 @@ from idp.model.links import LinkFor
 from idp.sms import Delivery, Outcome
 from idp.store.sql import Sql
 from idp.web.console import tables, words
+from tests.world.console import text_of
 from tests.world.provider import ALICE_PHONE, BOB_PHONE, PASSWORD, Browser, Provider
 
 ROLES = {"admins": Role.ADMIN, "desk": Role.HELPDESK, "audit": Role.AUDITOR}
@@ -308,7 +309,7 @@ async def test_a_text_is_tried_and_says_what_it_would_change_and_changes_nothing
     await browser.get("/admin/policy/try")
     page = await browser.submit("/admin/policy/try", text=text.replace("attempts = 3", "attempts = 2"))
     assert page.status_code == 200
-    assert "attempts: 3 → 2" in page.text
+    assert "attempts: 3 → 2" in text_of(page)
     assert provider.idp.policy is before
 
 

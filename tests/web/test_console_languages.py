@@ -16,6 +16,7 @@ from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.policies import policy_text, try_policy
 from idp.sentences import Sentence, either, listed, plural, read, sentence, written
 from idp.web.console.words import CHECKED
 from idp.web.pages.render import said
@@ -137,6 +138,72 @@ def test_nothing_that_is_written_in_english_is_passed_as_somebody_elses_words(ro
         if (words := _words(call))
     ]
     assert found == []
+
+
+def test_a_mistake_of_a_policy_is_a_sentence() -> None:
+    # What is given to `wrong` and `located` has to be one, says mypy; this is of what is written down directly.
+    inside = Path(idp.__path__[0])
+    found = [
+        (path.name, node.lineno)
+        for path in (*(inside / "policy").glob("*.py"), inside / "flows/rules.py", inside / "flows/operate/policies.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("SettingsError", "problems.append"))
+        for each in ast.walk(node)
+        if isinstance(each, ast.JoinedStr) and any(" " in text for text in _words(each))
+    ]
+    assert found == []
+
+
+_WRONG = """
+levels = 3
+[scopes]
+"a b" = { level = "what", ttl = "1000d" }
+[groups]
+office = { level = "two_factor", role = "boss" }
+[sessions]
+idle = "1s"
+life = "999d"
+[limits]
+sms_pace = { base = "25m" }
+[challenge]
+attempts = 4
+[notices]
+texts = "all"
+[sites]
+"A" = { fresh = "always" }
+[details]
+pay = { level = "strong", under = [3], fields = { a = { kind = "x", most = "y" } } }
+[what]
+"""
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+@pytest.mark.parametrize(
+    "text",
+    [_WRONG, "not = toml = at all", "a" + ".a" * 400, 'interaction = { ttl = "2h" }'],
+    ids=["all", "toml", "dots", "span"],
+)
+async def test_what_a_text_of_a_policy_would_do_is_said_in_every_language(
+    provider: Provider, browser: Browser, language: str, text: str
+) -> None:
+    tried = await try_policy(provider.idp, text)
+    assert tried.problems
+    await _speak(provider, language)
+    await opened(provider, browser, "/admin/policy/try")
+    page = (await browser.submit("/admin/policy/try", text=text)).text
+    assert in_english(page.replace("policy/try", ""), language) == set()
+    for problem in tried.problems:
+        assert _said(language, problem) in text_of(page)
+        assert problem not in text_of(page)
+
+
+async def test_a_span_that_another_text_changes_is_said_in_the_language_of_who_looks(
+    provider: Provider, browser: Browser
+) -> None:
+    await _speak(provider, "et")
+    text = (await policy_text(provider.idp)).text.replace('= "60m"', '= "90m"', 1)
+    page = await _send(provider, browser, "/admin/policy/try", {"text": text})
+    assert ": 1 tund → 90 minutit" in page
 
 
 @pytest.mark.parametrize("language", SPOKEN)

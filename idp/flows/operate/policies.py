@@ -11,7 +11,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.finding import list_clients
 from idp.flows.operate.permitting import NotPermitted, permit
 from idp.flows.operate.walk import Walk, some_client, somebody, walk
-from idp.flows.rules import policy_here
+from idp.flows.rules import policy_here, unread
 from idp.model import Client, Factor
 from idp.policy import Act, Policy, left_out
 from idp.policy.plain import differences
@@ -55,7 +55,7 @@ def read_text(settings: Settings) -> str:
     try:
         return settings.policy.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"IDP_POLICY cannot be read ({type(error).__name__})"]) from None
+        raise unread(error) from None
 
 
 @dataclass(frozen=True, slots=True)

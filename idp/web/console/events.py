@@ -88,7 +88,7 @@ def _cells(name: str, value: Any) -> Sequence[Cell]:  # noqa: ANN401 - what JSON
         case list():
             return [Cell(_plain(each)) for each in value]
         case int() if name in _SPANS:
-            return (Cell(in_units(timedelta(seconds=value))),)
+            return (Cell(in_units(timedelta(seconds=value)), ours=True),)
         case str() if name in _MOMENTS:
             return (_moment(value),)
         case _:

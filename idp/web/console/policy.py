@@ -14,12 +14,15 @@ from idp.flows.operate.policies import policy_text, try_policy
 from idp.flows.people.console import EXPLAIN_PATH, KEYS_PATH, POLICY_PATH, TRY_PATH, Staff
 from idp.flows.tokens.keys import TooEarly
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.web.answers import trouble
 from idp.web.console.door import come_in, come_in_with, done, frame, missing, refused, said, show
 from idp.web.door import idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import NO, YES, Cell, Detail, Edit, Fact, Input, Link, Section
 from idp.web.rooms import url
+
+_CHANGED = "%(row)s: %(before)s → %(after)s"  # nothing to translate
 
 
 async def policy(request: Request) -> Response:
@@ -46,7 +49,7 @@ async def policy(request: Request) -> Response:
                 facts=(
                     Fact(mark("File"), (Cell(written.where),) if written.where else ()),
                     Fact(mark("In use as it is written"), (Cell(YES if written.in_use else NO, ours=True),)),
-                    Fact(mark("Mistakes"), [Cell(problem) for problem in written.problems]),
+                    Fact(mark("Mistakes"), [Cell(problem, ours=True) for problem in written.problems]),
                 ),
             ),
             Section(mark("Who must prove what, for what"), text=written.text),
@@ -91,7 +94,7 @@ async def try_text(request: Request) -> Response:
         tried = await try_policy(idp_of(request), text)
     except IdpError as error:
         return missing(request, error)
-    rows = [f"{row}: {before or '–'} → {after or '–'}" for row, before, after in tried.rows]
+    rows = [sentence(_CHANGED, row=row, before=before or "–", after=after or "–") for row, before, after in tried.rows]
     shown = _trying(
         request,
         staff,
