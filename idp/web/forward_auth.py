@@ -25,6 +25,10 @@ FORWARD_AUTH = "/forward-auth"
 START_PATH, SIGN_OUT_PATH = f"{SITE_PATH}/start", f"{SITE_PATH}/sign-out"
 # What an application is told, always all of it: a proxy that writes these over what came from outside lets nothing in.
 TOLD = ("Remote-User", "Remote-Name", "Remote-Groups", "Remote-Email", "X-Stile-Acr")
+# What some applications look at before the path that they were asked for; the examples drop it.
+_PATHS = ("X-Original-URL", "X-Rewrite-URL")
+_NAMES = frozenset(name.lower() for name in (*TOLD, *_PATHS))
+_NO_LETTER = re.compile("[^a-z0-9]")
 _ORIGINAL = re.compile(r"https?://([^/?#@\\]*)(/.*)", re.IGNORECASE)
 
 
@@ -48,6 +52,8 @@ async def forward_auth(request: Request) -> Response:
         peer = request.client.host if request.client else "unknown"
         _log.warning("forward-auth refused", why="no proxy that is trusted, or no request that is described", peer=peer)
         return _refused(request, None, "invalid_request")
+    if _is_disguised(request):
+        return _refused(request, asked, "ambiguous_header")
     site = idp.policy.sites.get(host_of(asked.host) or "")
     if site is None:
         return _refused(request, asked, "unknown_site")
@@ -82,6 +88,14 @@ def _described(request: Request) -> Asked | None:
     if uri is None or host is None:
         return None
     return Asked(host, uri, _only(request, "x-forwarded-method") or "GET")
+
+
+def _is_disguised(request: Request) -> bool:
+    """Whether a header has a name that an application may take for one of ours: to PHP `Remote.User` is `Remote_User`.
+
+    RFC 9110 5.6.2 has fifteen signs for a name beside letters and digits, so no list of a proxy's has them all.
+    """
+    return any(name not in _NAMES and _NO_LETTER.sub("-", name) in _NAMES for name in request.headers)
 
 
 def _only(request: Request, name: str) -> str | None:

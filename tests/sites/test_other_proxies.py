@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.world.guarded import DOCS, PAGE, SPELLINGS, WIKI, Surfer, example
+from tests.world.guarded import DISGUISED, DOCS, PAGE, SPELLINGS, WIKI, Surfer, example
 from tests.world.provider import ISSUER
 
 HOPS = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization"}
@@ -51,7 +51,11 @@ class Envoy:
         self.surfer = surfer
 
     async def asks(self, method: str, target: str, headers: dict[str, str]) -> httpx.Response:
-        kept = {name: value for name, value in headers.items() if name.lower() in listed("allowed_headers")}
+        names, prefixes = listed("allowed_headers"), ("remote", "x")
+        assert "{ prefix: remote }, { prefix: x }" in DOCS.read_text(encoding="utf-8")
+        kept = {
+            name: value for name, value in headers.items() if name.lower() in names or name.lower().startswith(prefixes)
+        }
         url = httpx.URL(ISSUER).copy_with(raw_path=b"/forward-auth" + target.encode())
         return await self.surfer.http.request(method, url, headers={**kept, "Host": WIKI})
 
@@ -89,6 +93,14 @@ async def test_somebody_signs_in_and_the_application_is_told_who_it_is(proxy: Tr
 def test_traefik_drops_every_spelling_of_a_header() -> None:
     dropped = re.findall('([A-Za-z_-]+): ""', example("yaml"))
     assert {*map(str.lower, dropped), *listed("authResponseHeaders")} == set(map(str.lower, SPELLINGS))
+
+
+@pytest.mark.parametrize("name", DISGUISED)
+async def test_no_header_gets_past_in_disguise(proxy: Traefik | Envoy, name: str) -> None:
+    await proxy.surfer.signs_in()
+    assert (await proxy.asks("GET", "/", {**PAGE, "X-Other.Header": "x", "Remote-Control": "x"})).status_code == 200
+    refused = await proxy.asks("GET", "/", {**PAGE, name: "root"})
+    assert (refused.status_code, "remote-user" in refused.headers) == (403, False)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"])

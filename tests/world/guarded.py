@@ -37,6 +37,10 @@ SPELLINGS = tuple(
     for name in (each.split("-") for each in (*TOLD, "X-Original-URL", "X-Rewrite-URL"))
     for between in itertools.product("-_", repeat=len(name) - 1)
 )
+# What PHP, lighttpd and others take for a hyphen too; no list of a proxy's has every one of RFC 9110 5.6.2.
+DISGUISED = (
+    "Remote.User", "Remote!Groups", "REMOTE~EMAIL", "X.Stile-Acr", "X-Stile|Acr", "X.Original.URL", "X-Rewrite^URL"
+)  # fmt: skip
 WIKI, LOGS = "localhost:8081", "localhost:8082"
 
 
