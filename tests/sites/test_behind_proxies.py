@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -81,6 +82,23 @@ async def test_no_other_spelling_of_a_header_is_taken_for_it(alice: Surfer, site
     for spelt in SPELLINGS:
         told = heard(await alice.http.get(f"{site}/", headers={**PAGE, spelt: "forged"}))
         assert "forged" not in [value for values in told.values() for value in values], spelt
+
+
+async def test_once_a_minute_the_database_is_asked_and_the_browser_gets_the_next_one(
+    provider: Provider, alice: Surfer, site: str, port: int
+) -> None:
+    await enters(alice, site + "/")
+    for _ in range(3):
+        before = alice.http.cookies.get(f"stile-site-{port}")
+        provider.clock.move(timedelta(seconds=61))
+        provider.count()
+        told = heard(await alice.http.get(f"{site}/", headers=PAGE))
+        assert len(provider.statements) == 1
+        assert before not in {None, alice.http.cookies.get(f"stile-site-{port}")}
+        assert not [values for name, values in told.items() if "cookie" in name and name != "cookie"]
+        assert (await alice.http.get(f"{site}/", headers={**PAGE, "X-Stile-Cookie": "a=b"})).status_code == 200
+        assert "a" not in alice.http.cookies
+        assert len(provider.statements) == 1
 
 
 async def test_no_header_gets_past_in_disguise(alice: Surfer, site: str) -> None:
