@@ -1,6 +1,5 @@
 """The examples of docs/forward-auth.md in Debian's nginx and Caddy, before an application that knows no OpenID."""
 
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,16 +9,14 @@ import httpx
 import pytest
 
 from idp.flows.checks import sites as check_sites
-from tests.world.caddy import CADDY
-from tests.world.caddy import MISSING as NO_CADDY
+from tests.world.caddy import NEEDS_CADDY
 from tests.world.guarded import DISGUISED, PAGE, SPELLINGS, Surfer, application, behind, enters, heard, rows, rule
 from tests.world.listening import served
-from tests.world.nginx import MISSING, NGINX, free_port
+from tests.world.nginx import NEEDS_NGINX, free_port
 from tests.world.policies import BEFORE
 from tests.world.provider import Provider
 from tests.world.waiting import NEVER
 
-REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
 FORGED = {
     "Remote-User": "root",
     "Remote-Name": "Root",
@@ -34,8 +31,8 @@ FORGED = {
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("nginx", marks=pytest.mark.skipif(NGINX is None and not REQUIRED, reason=MISSING)),
-        pytest.param("caddyfile", marks=pytest.mark.skipif(CADDY is None and not REQUIRED, reason=NO_CADDY)),
+        pytest.param("nginx", marks=NEEDS_NGINX),
+        pytest.param("caddyfile", marks=NEEDS_CADDY),
     ],
 )
 async def port(

@@ -12,14 +12,10 @@ from tests.world.applications import free_port, served
 from tests.world.chromium import AXE, PATIENCE, chromium
 from tests.world.demonstration import Person
 from tests.world.guarded import behind
-from tests.world.nginx import MISSING, NGINX
+from tests.world.nginx import NEEDS_NGINX
 from tests.world.policies import BEFORE
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(NGINX is None and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason=MISSING),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), NEEDS_NGINX]
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,20 @@
 """What becomes of a connection that somebody wants to speak something else on: no proxy asks about it any more."""
 
 import asyncio
-import os
 
 import pytest
 
-from tests.world.caddy import CADDY
-from tests.world.caddy import MISSING as NO_CADDY
+from tests.world.caddy import NEEDS_CADDY
 from tests.world.guarded import Surfer, behind, enters, listens_to_all, rows, rule
 from tests.world.listening import served
-from tests.world.nginx import MISSING, NGINX, free_port
+from tests.world.nginx import NEEDS_NGINX, free_port
 from tests.world.provider import Provider
 
-REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
-NGINX_IS_HERE = pytest.mark.skipif(NGINX is None and not REQUIRED, reason=MISSING)
-CADDY_IS_HERE = pytest.mark.skipif(CADDY is None and not REQUIRED, reason=NO_CADDY)
 SMUGGLED = b"GET /admin HTTP/1.1 Remote-User: root\n"
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param("nginx", marks=NGINX_IS_HERE), pytest.param("caddyfile", marks=CADDY_IS_HERE)]
+    "kind", [pytest.param("nginx", marks=NEEDS_NGINX), pytest.param("caddyfile", marks=NEEDS_CADDY)]
 )
 async def test_a_websocket_passes_and_no_other_protocol(
     kind: str, provider: Provider, alice: Surfer, tmp_path_factory: pytest.TempPathFactory

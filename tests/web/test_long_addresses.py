@@ -1,6 +1,5 @@
 """What is too long for nginx as it comes is refused before anything is made, or takes a way that has room for it."""
 
-import os
 from collections.abc import AsyncIterator
 from html import escape
 from pathlib import Path
@@ -13,12 +12,12 @@ from playwright.async_api import Route
 from idp.oidc.answer import MAX_LOCATION
 from tests.world.chromium import chromium
 from tests.world.listening import served
-from tests.world.nginx import MISSING, NGINX, nginx_before
+from tests.world.nginx import NEEDS_NGINX, nginx_before
 from tests.world.provider import BANK_URI, ISSUER, Browser, Provider, forms, parameters
 from tests.world.served import Over
 from tests.world.waiting import NEVER
 
-pytestmark = pytest.mark.skipif(NGINX is None and os.environ.get("STILE_REQUIRE_BROWSER") != "1", reason=MISSING)
+pytestmark = NEEDS_NGINX
 
 BUFFER = 4096  # nginx: proxy_buffer_size, one page of memory
 # https: `__Host-`, Secure, and Strict-Transport-Security; each of three cookies at its longest; the server's own lines

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.world.nginx import listens
+import pytest
+
+from tests.world.nginx import REQUIRED, listens
 
 CADDY = shutil.which("caddy")
-MISSING = "needs caddy (Debian: caddy)"
+NEEDS_CADDY = pytest.mark.skipif(CADDY is None and not REQUIRED, reason="needs caddy (Debian: caddy)")
 _GLOBAL = "{\n    admin off\n    auto_https off\n}\n"
 
 

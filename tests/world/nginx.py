@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-MISSING = "needs nginx (Debian: nginx-light)"
+REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
+NEEDS_NGINX = pytest.mark.skipif(NGINX is None and not REQUIRED, reason="needs nginx (Debian: nginx-light)")
 _CONF = """
 pid {here}/pid; error_log {here}/errors; daemon off; worker_processes 1;
 events {{}}
