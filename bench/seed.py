@@ -96,7 +96,7 @@ async def client(url: str, secret_keys: str) -> Seeds:
     db = Database(url, size=2)
     await db.open()
     try:
-        await clients.remove(db, client_id=made.id)
+        await clients.remove(db, client_id=made.id, now=_now())
         await clients.add(db, made, now=_now())
     finally:
         await db.close()

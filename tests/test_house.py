@@ -88,6 +88,7 @@ TECHNICAL = {
     "sweep.KEEP_ENDED": "a late answer still finds what it belongs to",
     "sweep.KEEP_LINKS": "whoever comes late is told so",
     "sweep.KEEP_MESSAGES": "what receipts and figures look back on",
+    "sweep.KEEP_REMOVED": "longer than any form may be sent",
     "trail._LATELY": "what a list shows",
     "totp.PERIOD": "RFC 6238, and every app",
     "untold.AT_MOST": "a pause between two rounds",

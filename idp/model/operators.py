@@ -30,6 +30,13 @@ class Operator:
     scopes: frozenset[str] | None = frozenset()
 
     @property
+    def key(self) -> str | None:
+        """Who it is, whatever they are called by then; None of a shell."""
+        if self.account_id is not None:
+            return f"person:{self.account_id}"
+        return None if self.client_id is None else f"client:{self.client_id}"
+
+    @property
     def is_machine(self) -> bool:
         """Whether a client works for itself, with no person."""
         return self.scopes is not None and self.account_id is None and self.client_id is not None

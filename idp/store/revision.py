@@ -5,7 +5,7 @@ import asyncpg
 from idp.store.engine import Database
 from idp.store.sql import Sql
 
-WANTED = "0033"  # the newest of `migrations/`
+WANTED = "0034"  # the newest of `migrations/`
 _CURRENT = Sql("SELECT version_num FROM alembic_version")
 
 

@@ -14,6 +14,7 @@ ROUNDS = 400  # of one call: 200,000 rows of a kind, so that a crowd of stranger
 KEEP_MESSAGES = timedelta(days=30)
 KEEP_DENIALS = timedelta(days=31)
 KEEP_LINKS = timedelta(days=1)  # so that whoever comes late is told that they are late
+KEEP_REMOVED = timedelta(days=1)  # so that no form that may still be sent makes it again
 KEEP_ENDED = timedelta(hours=1)  # so that a late answer still finds what it belongs to
 
 
@@ -72,6 +73,7 @@ _STATEMENTS: Mapping[str, Sql] = {
     "used_challenge": _batch("used_challenge", "hash", "expires_at"),
     "client_assertion": _batch("client_assertion", "hash", "expires_at"),
     "api_request": _batch("api_request", "hash", "expires_at"),
+    "removal": _batch("removal", "what", "at", KEEP_REMOVED),
     "device": _batch("device", "ctid", "expires_at"),
     "rate_limit": _batch("rate_limit", "key", "expires_at"),
     "authenticator": _batch("authenticator", "id", "expires_at", KEEP_ENDED),

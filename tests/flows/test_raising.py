@@ -3,12 +3,15 @@
 import pytest
 
 from idp.flows.idp import CONSOLE
+from idp.flows.operate import passwords
 from idp.flows.operate.authenticators import totp_ticket
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import add_user
 from idp.model import OPERATOR, Factor, Operator, Role
 from idp.policy import OPERATING
+from idp.store.people import accounts
+from idp.store.sql import Sql
 from tests.world.api import add_operator, with_roles
 from tests.world.provider import Provider
 
@@ -77,3 +80,46 @@ async def test_groups_without_a_role_take_nothing_away(provider: Provider) -> No
     carol = await find_user(provider.idp, "carol")
     assert carol.account.password_until is None
     assert len(carol.authenticators) == 1
+
+
+@pytest.mark.usefixtures("staff")
+async def test_who_prunes_the_trail_keeps_no_way_in(provider: Provider) -> None:
+    await provider.idp.db.one(Sql("DELETE FROM audit_event"))
+    await edit_person(provider.idp, "carol", {"groups": ["admins"]})
+    carol = await find_user(provider.idp, "carol")
+    assert carol.account.password_until is not None
+    assert carol.authenticators == ()
+
+
+@pytest.mark.usefixtures("staff")
+async def test_another_operator_of_the_same_name_is_another(provider: Provider) -> None:
+    OPERATOR.set(Operator("shell:root", scopes=None))
+    await edit_person(provider.idp, "hal", {"username": "harold"})
+    await edit_person(provider.idp, "ada", {"username": "hal"})
+    await _as(provider, "hal", Role.ADMIN)
+    await edit_person(provider.idp, "carol", {"groups": ["admins"]})
+    carol = await find_user(provider.idp, "carol")
+    assert carol.account.password_until is not None
+    assert carol.authenticators == ()
+
+
+@pytest.mark.usefixtures("staff")
+async def test_an_operator_who_was_renamed_is_the_same(provider: Provider) -> None:
+    ticket = await totp_ticket(provider.idp, "carol")
+    OPERATOR.set(Operator("shell:root", scopes=None))
+    await edit_person(provider.idp, "ada", {"username": "adele"})
+    await _as(provider, "adele", Role.ADMIN)
+    await edit_person(provider.idp, "carol", {"groups": ["admins"]})
+    assert [one.id for one in (await find_user(provider.idp, "carol")).authenticators] == [ticket.authenticator.id]
+
+
+@pytest.mark.usefixtures("staff")
+async def test_a_password_that_they_chose_afterwards_is_theirs(provider: Provider) -> None:
+    await passwords.set_password(provider.idp, "carol", WORD, temporary=True)
+    carol = (await find_user(provider.idp, "carol")).account
+    held = await accounts.password_hash(provider.idp.db, account_id=carol.id)
+    assert await accounts.set_own_password(
+        provider.idp.db, account_id=carol.id, old_hash=held, password_hash="own", now=provider.clock.now()
+    )
+    await edit_person(provider.idp, "carol", {"groups": ["admins"]})
+    assert (await find_user(provider.idp, "carol")).account.password_until is None

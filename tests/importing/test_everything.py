@@ -35,6 +35,7 @@ _AN_HOUR = "of an hour or a day: nothing of it is anybody's afterwards"
 _SESSION = "of one browser: everybody signs in anew"
 _KEYS = "made with keys that stay where they are"
 _SPENT = "what was spent and counted there"
+_SHELL = "who imports is at a shell, and what was chosen there stays"
 TABLES = {  # that are no part of an export
     "verification": _AN_HOUR,
     "link": "its token is in a mail with the address of the provider before",
@@ -51,6 +52,7 @@ TABLES = {  # that are no part of an export
     "parked_code": _AN_HOUR,
     "client_assertion": _AN_HOUR,
     "api_request": _AN_HOUR,
+    "removal": _AN_HOUR,
     "signing_key": _KEYS,
     "secret_key": _KEYS,
     "message": "what was sent there",
@@ -61,8 +63,10 @@ TABLES = {  # that are no part of an export
     **{f"spending_{each}": _SPENT for each in ("number", "block", "region", "closed", "money", "denied")},
 }
 COLUMNS = {  # that are not as they were
+    "account.password_by": _SHELL,
     "account.provisional_until": "who registers is nobody yet, and is left out",
     "authenticator.expires_at": "an enrolment that nobody confirmed is left out",
+    "authenticator.given_by": _SHELL,
     "authenticator.session_id": _SESSION,
     "authenticator.enrolled_in": "an authorization of minutes, which is over",
     "authenticator.sealed": "sealed for other keys; what is in it is compared instead",

@@ -95,6 +95,46 @@ async def test_what_waits_and_what_was_denied_survives_the_way_to_the_version_be
         await connection.close()
 
 
+async def test_what_operators_gave_is_read_from_the_trail_once(empty_url: str) -> None:
+    await migrations.migrate(empty_url, to="0033")
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(_GIVEN_BEFORE)
+        await migrations.migrate(empty_url, to="0034")
+        chosen = await connection.fetch("SELECT username, password_by FROM account ORDER BY username")
+        assert [tuple(row) for row in chosen] == [
+            ("ada", "named:person:hal"),
+            ("ben", None),
+            ("cleo", None),
+            ("dora", None),
+        ]
+        of_whom = "authenticator a JOIN account p ON p.id = account_id"
+        given = await connection.fetch(f"SELECT username, given_by FROM {of_whom} ORDER BY 1")  # noqa: S608 - of two lines
+        assert [tuple(row) for row in given] == [("ada", "named:client:bot"), ("ben", None)]
+    finally:
+        await connection.close()
+
+
+# Hal chose the password of ada, and that of ben before ben chose his own; a shell that of cleo. Nobody knows of dora.
+_GIVEN_BEFORE = """
+    INSERT INTO account (id, username, password_hash, created_at, updated_at)
+        SELECT gen_random_uuid(), name, 'x', now(), now() FROM unnest(ARRAY['ada', 'ben', 'cleo', 'dora']) name;
+    INSERT INTO authenticator (id, account_id, factor, label, hint, created_at, confirmed_at, trusted_at)
+        SELECT gen_random_uuid(), id, 'sms', '', '', now(), now(), now() FROM account WHERE username IN ('ada', 'ben');
+    INSERT INTO audit_event (at, name, account_id, fields)
+        SELECT now() - interval '1 day', 'account.changed', id, '{"change": "added", "operator": "person:hal"}'
+        FROM account WHERE username IN ('ada', 'ben');
+    INSERT INTO audit_event (at, name, account_id, fields)
+        SELECT now(), 'password.changed', id, '{"by": "person"}' FROM account WHERE username = 'ben';
+    INSERT INTO audit_event (at, name, account_id, fields)
+        SELECT now(), 'password.changed', id, '{"by": "operator", "operator": "shell:root"}'
+        FROM account WHERE username = 'cleo';
+    INSERT INTO audit_event (at, name, account_id, fields)
+        SELECT now(), 'authenticator.added', account_id,
+               jsonb_build_object('authenticator', a.id::text)
+               || CASE WHEN username = 'ada' THEN '{"operator": "client:bot"}' ELSE '{}' END::jsonb
+        FROM authenticator a JOIN account p ON p.id = a.account_id
+"""
 _MESSAGES_BEFORE = """
     INSERT INTO account (id, username, created_at, updated_at) VALUES (gen_random_uuid(), 'ada', now(), now());
     INSERT INTO authenticator (id, account_id, factor, label, hint, created_at, confirmed_at, trusted_at)

@@ -18,7 +18,10 @@ from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.recovering import recover
 from idp.flows.operate.trail import Search, audit_page
 from idp.model import Account
+from idp.store import sweep
+from idp.store.sql import Sql
 from idp.typed import username_of
+from idp.web.notes import LIFE
 from tests.world.api import add_operator
 from tests.world.console import opened, page_of, signed_in
 from tests.world.parallel import at_once
@@ -112,11 +115,14 @@ async def test_what_one_administrator_was_shown_is_in_no_history_of_the_next_one
     assert secret not in page.text
     assert secret not in (await browser.get(address)).text
     page = await opened(provider, browser, f"{NEW}?kind=web", "eve")
-    word = re.findall('name="once" value="(.*?)"', form.text)[0]
-    for once in (word, ""):
+    word = re.findall('name="made" value="(.*?)"', form.text)[0]
+    for made in (word, "", "x"):
         browser.page = page
-        answer = await browser.submit("/-new", **typed, once=once)
-        assert (answer.status_code, secret in answer.text) == (409, False)
+        answer = await browser.submit("/-new", **typed, made=made)
+        assert (answer.status_code, secret in answer.text) == (422, False)
+    browser.page = page
+    answer = await browser.submit("/-new", **typed)
+    assert (answer.status_code, secret in answer.text) == (409, False)
 
 
 async def test_a_form_filled_in_again_for_somebody_else_makes_another_password(provider: Provider) -> None:
@@ -269,7 +275,20 @@ async def test_an_application_that_was_removed_comes_back_with_another_secret(pr
             secrets |= {secret_on(page)}
         await remove_client(provider.idp, "a")
     assert len(secrets) == 2
-    # No older session goes on, and the trail is read no further back.
+    # No form is older than this, so it need not be known for longer.
     assert await removals(provider.idp, "a") == 2
-    provider.clock.move(provider.idp.policy.sessions.life + timedelta(minutes=1))
+    assert "removal" not in await sweep.sweep(provider.idp.db, idle=LIFE, now=provider.clock.now() + LIFE)
+    swept = await sweep.sweep(provider.idp.db, idle=timedelta(days=30), now=provider.clock.now() + timedelta(days=2))
+    assert swept["removal"] == 1
     assert await removals(provider.idp, "a") == 0
+
+
+async def test_what_was_removed_comes_back_no_sooner_when_the_trail_is_pruned(provider: Provider) -> None:
+    browser = await signed_in(provider)
+    form = await opened(provider, browser, "/admin/people/add")
+    await browser.submit("/add", username="carol")
+    before = (await find_user(provider.idp, "carol")).account
+    await remove_person(provider.idp, before.id)
+    await provider.idp.db.one(Sql("DELETE FROM audit_event"))
+    browser.page = form
+    assert (await browser.submit("/add", username="carol")).status_code == 409

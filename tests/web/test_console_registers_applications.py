@@ -20,6 +20,7 @@ from idp.flows.operate.finding import ClientId, find_client, list_clients
 from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.secrets import new_client_secret
 from idp.flows.operate.trail import Search, audit_page
+from idp.web.notes import LIFE
 from tests.world.api import EVERY, add_operator, with_roles
 from tests.world.console import opened, signed_in
 from tests.world.parallel import at_once
@@ -164,16 +165,33 @@ async def test_an_old_form_shows_no_secret_of_today(provider: Provider, browser:
     assert str(given.secret) not in page.text
 
 
-async def test_the_form_of_another_session_makes_another_secret(provider: Provider, browser: Browser) -> None:
+async def test_the_form_of_another_session_registers_nothing(provider: Provider, browser: Browser) -> None:
+    made = next(each.value for each in browser.form("/-new").fields if each.name == "made")
     first = secret_on(await browser.submit("/-new", name="Shop", redirect_uris=URI))
-    once = re.findall('name="once" value="(.*?)"', (await browser.get(f"{NEW}?kind=web")).text)[0]
-    assert once not in first
     other = await signed_in(provider, username="eve")
     await opened(provider, other, f"{NEW}?kind=web", username="eve")
-    second = secret_on(await other.submit("/-new", name="Other", redirect_uris=URI, once=once))
+    page = await other.submit("/-new", name="Other", redirect_uris=URI, made=made)
+    assert (page.status_code, "open for too long" in page.text) == (422, True)
+    second = secret_on(await other.submit("/-new", name="Other", redirect_uris=URI))
     browser.page = await browser.get(f"{NEW}?kind=web")
-    third = secret_on(await browser.submit("/-new", name="Third", redirect_uris=URI, once=once, client_id="third"))
+    third = secret_on(await browser.submit("/-new", name="Third", redirect_uris=URI, made=made, client_id="third"))
     assert len({first, second, third}) == 3
+
+
+async def test_a_form_that_was_open_for_too_long_registers_nothing_and_keeps_what_was_typed(
+    provider: Provider, browser: Browser
+) -> None:
+    form = browser.page
+    secret = secret_on(await browser.submit("/-new", name="Shop", redirect_uris=URI))
+    provider.clock.move(LIFE + timedelta(seconds=1))
+    await opened(provider, browser, f"{NEW}?kind=web")
+    browser.page = form
+    page = await browser.submit("/-new", name="Shop", redirect_uris=URI)
+    assert (page.status_code, secret in page.text) == (422, False)
+    assert 'value="Shop"' in page.text
+    page = await browser.submit("/-new", name="Another shop")
+    assert page.status_code == 200
+    assert secret_on(page) != secret
 
 
 async def test_what_was_typed_survives_a_proof_that_grew_too_old(provider: Provider, browser: Browser) -> None:

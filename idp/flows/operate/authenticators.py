@@ -15,7 +15,7 @@ from idp.flows.operate.people import NotAcceptable, parse_phone
 from idp.flows.operate.terms import settle
 from idp.flows.operate.vouching import GIVEN, record_added, store_phone, vouched_phone
 from idp.flows.sealed import SEED, bound
-from idp.model import Account, Authenticator, Change, Factor, Notice
+from idp.model import OPERATOR, Account, Authenticator, Change, Factor, Notice
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
@@ -73,7 +73,7 @@ async def totp_ticket(idp: Idp, who: str | UUID, *, replace: bool = False, made:
         if await given_before(conn, app.id):
             return ticket
         await authenticators.drop_pending(conn, account_id=account.id, factor=Factor.TOTP)
-        await authenticators.add(conn, app, sealed=sealed)
+        await authenticators.add(conn, app, sealed=sealed, by=OPERATOR.get().key)
         await record_added(conn, app, now=now)
         if replace:
             await _close_others(conn, idp, account, app)
@@ -135,7 +135,7 @@ async def new_recovery_codes(idp: Idp, who: str | UUID, *, made: Made | None = N
         if await given_before(conn, saved.id):
             return codes
         await authenticators.close_kind(conn, account_id=account.id, factor=Factor.RECOVERY, now=now)
-        await authenticators.add(conn, saved, sealed=None)
+        await authenticators.add(conn, saved, sealed=None, by=OPERATOR.get().key)
         hashes = [recovery.stored(text, authenticator_id=saved.id) for text in plain]
         await recovery_codes.save(conn, authenticator_id=saved.id, hashes=hashes)
         await record_added(conn, saved, now=now)

@@ -15,7 +15,7 @@ from idp.model import AuthMethod, Client
 from idp.policy import Act, left_out
 from idp.sentences import plural, sentence
 from idp.store import audits
-from idp.store.audits import Wanted
+from idp.store import removals as removed
 from idp.store.tokens import clients
 
 _MOST_COUNTED = 1000  # people that are told of one by one
@@ -49,15 +49,9 @@ async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> 
 
 
 async def removals(idp: Idp, client_id: str) -> int:
-    """How often a client with this id was removed while a session that goes on may have seen it.
-
-    Whoever registers one once more registers another. No further back: the trail has no index by client.
-    """
+    """How often a client with this id was removed lately: whoever registers one once more registers another."""
     permit(idp, Act.CHANGE_CLIENTS)
-    since = idp.clock.now() - idp.policy.sessions.life
-    wanted = Wanted(client_id=client_id, name=ClientChanged.name, since=since)
-    happened = await audits.some(idp.db, wanted, before=None, limit=_MOST_COUNTED)
-    return sum(one.fields["change"] == "removed" for one in happened)
+    return await removed.of_client(idp.db, client_id=client_id)
 
 
 async def explain_client(idp: Idp, name_or_id: str) -> tuple[Client, dict[str, str]]:
@@ -103,7 +97,7 @@ async def remove_client(
         as_seen(client, expected)
         agreed, signed_in = await clients.held(conn, client_id=client.id, most=_MOST_COUNTED + 1, now=now)
         if not dry_run:
-            await clients.remove(conn, client_id=client.id)
+            await clients.remove(conn, client_id=client.id, now=now)
             await audits.add(conn, ClientChanged(change="removed"), now=now, client_id=client.id)
     return ClientEnding(client, tuple(_ends(client, agreed, signed_in)), done=not dry_run)
 

@@ -7,7 +7,6 @@ before a change has its locks changes nothing, and a change that has them is don
 
 from uuid import UUID
 
-from idp.audit import AccountRemoved
 from idp.errors import NotThere, Outdated
 from idp.flows.idp import OURS, Idp
 from idp.flows.operate.permitting import NotPermitted, permit
@@ -17,8 +16,7 @@ from idp.model import OPERATOR, Account, Client, Role
 from idp.model.links import Link
 from idp.policy import Act
 from idp.sentences import sentence
-from idp.store import audits
-from idp.store.audits import Wanted
+from idp.store import removals
 from idp.store.engine import Connection
 from idp.store.people import accounts, authenticators, editing, operators
 from idp.store.tokens import clients
@@ -71,8 +69,7 @@ async def somebody_new(conn: Connection, account_id: UUID | None) -> None:
 
     After they were stored, which waited for a removal that was under way. Raises `Outdated`.
     """
-    before = Wanted(account_id=account_id, name=AccountRemoved.name)
-    if account_id is not None and await audits.some(conn, before, before=None, limit=1):
+    if account_id is not None and await removals.of_person(conn, account_id=account_id):
         raise Outdated(sentence("This page was open for too long, so nothing was changed. Please try again"))
 
 

@@ -85,7 +85,7 @@ async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = Non
         await keep_one(conn, idp, account)
         if not dry_run:
             await end_everything(conn, account, why="removed", now=now)
-            await editing.remove(conn, account_id=account.id)
+            await editing.remove(conn, account_id=account.id, now=now)
             key = idp.secrets.index(account.username, purpose="username").hex()
             await audits.add(conn, AccountRemoved(person=key), now=now, account_id=account.id)
     return Ending(account, tuple(_ends(shown)), done=not dry_run)

@@ -10,7 +10,7 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.people import parse_password
 from idp.flows.operate.terms import settle
-from idp.model import Account, Change, Notice
+from idp.model import OPERATOR, Account, Change, Notice
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits
@@ -35,8 +35,8 @@ async def set_password(
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, account, to=Act.SET_PASSWORD)
         if expected is None or expected == password_version(account):
-            until = now + idp.policy.links.ticket if temporary else None
-            await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now, until=until)
+            until, by = now + idp.policy.links.ticket if temporary else None, OPERATOR.get().key
+            await accounts.set_password(conn, account_id=account.id, password_hash=hashed, now=now, until=until, by=by)
             await audits.add(conn, PasswordChanged(by="operator"), now=now, account_id=account.id)
             await settle(conn, idp, account, Change.OPERATOR_SETS_PASSWORD, why="password", now=now)
             await tell(idp, conn, account, Notice.PASSWORD_CHANGED, now=now)

@@ -19,7 +19,7 @@ from idp.flows.operate.permitting import permit
 from idp.flows.operate.terms import end_everything
 from idp.flows.operate.vouching import store_phone
 from idp.flows.people.freezing import freeze
-from idp.model import Account
+from idp.model import OPERATOR, Account
 from idp.policy import Act, Policy, Vouched
 from idp.sentences import listed, sentence
 from idp.sms import phone as phones
@@ -208,7 +208,7 @@ async def add_user(
     account = replace(new, id=as_id or new.id, email_verified=verified, password_until=until)
     try:
         async with idp.db.transaction() as conn:
-            await accounts.add(conn, account, password_hash=hashed)
+            await accounts.add(conn, account, password_hash=hashed, by=OPERATOR.get().key)
             await somebody_new(conn, as_id)
             await audits.add(conn, AccountChanged(change="added"), now=now, account_id=account.id)
             phones = [] if number is None else [await store_phone(idp, conn, account.id, number, now=now)]

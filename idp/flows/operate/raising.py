@@ -34,7 +34,7 @@ def is_raised(policy: Policy, before: Account, after: Account) -> bool:
 
 async def chosen_by_others(conn: Connection, account: Account) -> Chosen:
     """What another operator than this one chose, unless at a shell."""
-    operator = OPERATOR.get().name or ""
+    operator = OPERATOR.get().key or ""
     return Chosen(
         await given.password_by_another(conn, account_id=account.id, operator=operator),
         await given.authenticators_by_another(conn, account_id=account.id, operator=operator),

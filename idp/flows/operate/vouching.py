@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from idp.audit import AuthenticatorAdded
 from idp.flows.idp import Idp
 from idp.flows.sealed import NUMBER, PHONE_INDEX, bound
-from idp.model import Authenticator, Factor
+from idp.model import OPERATOR, Authenticator, Factor
 from idp.sms import phone as phones
 from idp.sms.phone import Phone
 from idp.store import audits
@@ -21,7 +21,7 @@ async def store_phone(
 ) -> Authenticator:
     """A phone that an operator vouches for: confirmed and trusted at once."""
     phone, sealed = vouched_phone(idp, account_id, number, now=now, phone_id=phone_id)
-    await authenticators.add(conn, phone, sealed=sealed)
+    await authenticators.add(conn, phone, sealed=sealed, by=OPERATOR.get().key)
     await record_added(conn, phone, now=now)
     return phone
 

@@ -18,19 +18,19 @@ _BY_NAME = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.usern
 _BY_ID = Sql(f"SELECT {ACCOUNT}, {AUTHENTICATORS} FROM account p WHERE p.id = :account_id")
 _ADD = Sql("""
 INSERT INTO account (id, username, password_hash, name, email, email_verified, groups, claims, locale, created_at,
-                     updated_at, password_until)
+                     updated_at, password_until, password_by)
 VALUES (:id, :username, :password_hash, :name, :email, :email_verified, :groups, :claims, :locale, :created_at,
-        :created_at, :password_until)""")
+        :created_at, :password_until, :password_by)""")
 _LOCK = Sql("SELECT FROM account WHERE id = :account_id FOR NO KEY UPDATE")
 _LOCKED = Sql(f"SELECT {ACCOUNT} FROM account p WHERE p.id = :account_id FOR NO KEY UPDATE")
 _LOCK_OF_SESSION = Sql("""
 SELECT FROM account WHERE id = (SELECT account_id FROM session WHERE token_hash = :token_hash) FOR NO KEY UPDATE""")
 _HASH = Sql("SELECT password_hash FROM account WHERE id = :account_id")
 _PASSWORD = Sql("""
-UPDATE account SET password_hash = :password_hash, password_until = :until, updated_at = :now
+UPDATE account SET password_hash = :password_hash, password_until = :until, password_by = :by, updated_at = :now
 WHERE id = :account_id""")
 _OWN_PASSWORD = Sql("""
-UPDATE account SET password_hash = :password_hash, password_until = NULL, updated_at = :now
+UPDATE account SET password_hash = :password_hash, password_until = NULL, password_by = NULL, updated_at = :now
 WHERE id = :account_id AND password_until IS NOT NULL AND password_hash = :old_hash
 RETURNING id""")
 _CLAIMS = Sql("UPDATE account SET claims = :claims, updated_at = :now WHERE id = :account_id")
@@ -110,10 +110,11 @@ def _person(row: Row) -> tuple[Account, tuple[Authenticator, ...]]:
     return found, read_authenticators(found.id, row["authenticators"])
 
 
-async def add(conn: Conn, new: Account, *, password_hash: str | None) -> None:
-    """Store a new person. Raises `AlreadyThere` when the username is taken."""
+async def add(conn: Conn, new: Account, *, password_hash: str | None, by: str | None = None) -> None:
+    """Store a new person, whose password this operator chose. Raises `AlreadyThere` when the username is taken."""
+    values = values_of(new) | {"claims": dict(new.claims)}
     try:
-        await conn.one(_ADD, **values_of(new) | {"claims": dict(new.claims)}, password_hash=password_hash)
+        await conn.one(_ADD, **values, password_hash=password_hash, password_by=by)
     except asyncpg.UniqueViolationError:
         told = sentence("A user named %(name)s exists already.", name=repr(new.username))
         raise AlreadyThere(told, field="username") from None
@@ -142,13 +143,20 @@ async def password_hash(conn: Conn, *, account_id: UUID) -> str | None:
 
 
 async def set_password(
-    conn: Conn, *, account_id: UUID, password_hash: str, now: datetime, until: datetime | None = None
+    conn: Conn,
+    *,
+    account_id: UUID,
+    password_hash: str,
+    now: datetime,
+    until: datetime | None = None,
+    by: str | None = None,
 ) -> None:
-    """Replace the password, for good or `until` then: the person is to choose one of their own.
+    """Replace the password, for good or `until` then: the person is to choose one of their own. `by` an operator.
 
     Ending sessions and grants is the flow's business, in the same transaction.
     """
-    await conn.one(_PASSWORD, account_id=account_id, password_hash=password_hash, until=until, now=now)
+    values = {"account_id": account_id, "password_hash": password_hash, "until": until, "by": by, "now": now}
+    await conn.one(_PASSWORD, **values)
 
 
 async def set_own_password(

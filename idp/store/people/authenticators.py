@@ -16,9 +16,10 @@ _OPEN = "account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT 
 _INSERT = Sql("""
 INSERT INTO authenticator (id, account_id, factor, label, hint, sealed, lookup, created_at, confirmed_at, expires_at,
                            trusted_at, hold, tell_at, enrolled_in, session_id, last_step, last_used_at, preferred_at,
-                           swapped_at)
+                           given_by, swapped_at)
 VALUES (:id, :account_id, :factor, :label, :hint, :sealed, :number_key, :created_at, :confirmed_at, :expires_at,
         :trusted_at, :hold, :tell_at, :enrolled_in, :session_id, :last_step, :last_used_at, :preferred_at,
+        :given_by,
         -- Threat 9: a SIM that was seen changed is changed for everybody who is given this number.
         (SELECT max(swapped_at) FROM authenticator WHERE lookup = :number_key))""")
 _IS_OPEN = Sql("SELECT closed_at IS NULL AS open FROM authenticator WHERE id = :authenticator_id")
@@ -79,10 +80,11 @@ async def add(
     sealed: bytes | None,
     session_id: UUID | None = None,
     expires_at: datetime | None = None,
+    by: str | None = None,
 ) -> None:
-    """Store an authenticator: confirmed, or pending until `expires_at` and only in `session_id`."""
+    """Store an authenticator: confirmed, or pending until `expires_at` and only in `session_id`. `by` an operator."""
     told = {"tell_at": _tell_at(new.confirmed_at, new.hold), "session_id": session_id, "expires_at": expires_at}
-    await conn.one(_INSERT, **values_of(new), **told, sealed=sealed)
+    await conn.one(_INSERT, **values_of(new), **told, sealed=sealed, given_by=by)
 
 
 async def is_open(conn: Conn, *, authenticator_id: UUID) -> bool | None:

@@ -10,6 +10,7 @@ from idp.errors import AlreadyThere
 from idp.model import Account
 from idp.sentences import sentence
 from idp.store.engine import Conn, Connection
+from idp.store.removals import REMOVED
 from idp.store.sql import Sql
 
 _EDIT = Sql("""
@@ -17,7 +18,10 @@ UPDATE account SET username = :username, name = :name, locale = :locale, claims 
                    updated_at = :now
 WHERE id = :account_id""")
 # What is theirs goes with them: the tables say so. The audit trail stays.
-_REMOVE = Sql("DELETE FROM account WHERE id = :account_id RETURNING id")
+_REMOVE = Sql(f"""
+WITH removed AS (DELETE FROM account WHERE id = :account_id RETURNING 'person:' || id AS what)
+{REMOVED}
+RETURNING what""")
 # Any number that nobody else locks: whoever would change an administrator waits for who does so already.
 _ONE_AT_A_TIME = Sql("SELECT pg_advisory_xact_lock(7310562943)")
 _OTHERS = Sql("""
@@ -50,9 +54,9 @@ async def edit(conn: Connection, after: Account, *, now: datetime) -> None:
         raise AlreadyThere(told, field="username") from None
 
 
-async def remove(conn: Connection, *, account_id: UUID) -> bool:
+async def remove(conn: Connection, *, account_id: UUID, now: datetime) -> bool:
     """Delete a person with all that is theirs. True for exactly one caller."""
-    return await conn.one(_REMOVE, account_id=account_id) is not None
+    return await conn.one(_REMOVE, account_id=account_id, now=now) is not None
 
 
 async def one_at_a_time(conn: Connection) -> None:

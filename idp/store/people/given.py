@@ -1,4 +1,4 @@
-"""What of a person's ways in an operator chose, as the audit trail tells. It is asked when somebody is given a role."""
+"""What of a person's ways in an operator chose, as stands beside each. It is asked when somebody is given a role."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,28 +8,19 @@ from idp.model import Factor
 from idp.store.engine import Conn
 from idp.store.sql import Sql
 
-# A shell has the keys and the database: what was chosen there is nobody else's.
-_ANOTHER = "e.fields ->> 'operator' <> :operator AND e.fields ->> 'operator' NOT LIKE 'shell:%'"
-_PASSWORD = Sql(f"""
-SELECT {_ANOTHER} AS another FROM audit_event e
-WHERE e.account_id = :account_id
-  AND (e.name = 'password.changed' OR e.name = 'account.changed' AND e.fields ->> 'change' = 'added')
-ORDER BY e.at DESC, e.id DESC
-LIMIT 1""")
-_AUTHENTICATORS = Sql(f"""
-SELECT a.id, a.factor FROM authenticator a
-WHERE a.account_id = :account_id AND a.closed_at IS NULL AND a.confirmed_at IS NOT NULL AND EXISTS (
-    SELECT FROM audit_event e
-    WHERE e.account_id = :account_id AND e.name = 'authenticator.added' AND e.fields ->> 'authenticator' = a.id::text
-      AND {_ANOTHER})
-ORDER BY a.created_at""")
+# Nobody is named where a shell chose, which has the keys and the database.
+_PASSWORD = Sql("SELECT password_by <> :operator AS another FROM account WHERE id = :account_id")
+_AUTHENTICATORS = Sql("""
+SELECT id, factor FROM authenticator
+WHERE account_id = :account_id AND closed_at IS NULL AND confirmed_at IS NOT NULL AND given_by <> :operator
+ORDER BY created_at""")
 _TEMPORARY = Sql("""
 UPDATE account SET password_until = least(password_until, :until)
 WHERE id = :account_id AND password_hash IS NOT NULL""")
 
 
 async def password_by_another(conn: Conn, *, account_id: UUID, operator: str) -> bool:
-    """Whether the password that they have was chosen last by another operator than this one, and at no shell."""
+    """Whether the password that they have was chosen by another operator than this one, and at no shell."""
     return bool(await conn.value(_PASSWORD, account_id=account_id, operator=operator))
 
 

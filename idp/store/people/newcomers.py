@@ -33,7 +33,8 @@ RETURNING id""")
 _WAITING = Sql("""
 SELECT username FROM account WHERE username = ANY (:usernames) AND password_hash IS NULL ORDER BY username""")
 _FORGET = Sql("""
-UPDATE account SET password_hash = NULL, password_until = NULL, updated_at = :now WHERE id = :account_id""")
+UPDATE account SET password_hash = NULL, password_until = NULL, password_by = NULL, updated_at = :now
+WHERE id = :account_id""")
 # An account that is nobody's yet, or the one that has this verified address: each gets the link that is for it. The
 # trail has a row for either, and for an address of somebody who is kept out: every answer waits for one commit.
 _REGISTER = Sql(f"""

@@ -32,6 +32,8 @@ account = table(
     sa.Column("email_trusted_at", Time),
     # Since then the address takes no mail of ours.
     sa.Column("email_refused_at", Time),
+    # Which operator chose the password, if it was no shell.
+    sa.Column("password_by", sa.Text),
     sa.Index(
         "ix_account_provisional_until",
         "provisional_until",
@@ -68,6 +70,8 @@ authenticator = table(
     sa.Column("algorithm", sa.Text),
     sa.Column("digits", sa.SmallInteger),
     sa.Column("period", sa.Interval),
+    # Which operator gave it, if it was no shell.
+    sa.Column("given_by", sa.Text),
     _is_one_of(each for each in SECOND if TRAITS[each].enrolled),
     sa.CheckConstraint("(confirmed_at IS NULL) = (expires_at IS NOT NULL)", name="pending"),
     sa.CheckConstraint("(trusted_at IS NULL) = (hold IS NOT NULL)", name="hold"),

@@ -83,6 +83,15 @@ rate_limit = table(
     sa.Index("ix_rate_limit_expires_at", "expires_at"),
 )
 
+# What was removed lately: `person:…` or `client:…` with the id.
+removal = table(
+    "removal",
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False, server_default=sa.text("1")),
+    sa.Column("at", Time, nullable=False),
+    sa.Index("ix_removal_at", "at"),
+)
+
 audit_event = table(
     "audit_event",
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),

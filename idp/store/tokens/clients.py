@@ -10,6 +10,7 @@ from idp.errors import AlreadyThere
 from idp.model import AssuranceLevel, AuthMethod, Client
 from idp.sentences import sentence
 from idp.store.engine import Conn, Row
+from idp.store.removals import REMOVED
 from idp.store.sql import Sql, values_of
 
 CHANNEL = "stile_clients"
@@ -44,7 +45,10 @@ _OLD_SECRET_USED = Sql("""
 UPDATE client SET old_secret_used_at = :now
 WHERE id = :client_id AND old_secret_hash = :old_secret_hash
   AND (old_secret_used_at IS NULL OR old_secret_used_at < :now)""")
-_DELETE = Sql(f"DELETE FROM client WHERE id = :client_id {TOLD}")
+_DELETE = Sql(f"""
+WITH removed AS (DELETE FROM client WHERE id = :client_id RETURNING 'client:' || id AS what)
+{REMOVED}
+{TOLD}""")
 _HELD = Sql("""
 SELECT
     (SELECT count(*) FROM (SELECT FROM consent WHERE client_id = :client_id LIMIT :most) AS agreed) AS agreed,
@@ -118,9 +122,9 @@ async def old_secret_used(conn: Conn, client: Client, *, now: datetime) -> None:
     await conn.one(_OLD_SECRET_USED, client_id=client.id, old_secret_hash=client.old_secret_hash, now=now)
 
 
-async def remove(conn: Conn, *, client_id: str) -> bool:
+async def remove(conn: Conn, *, client_id: str, now: datetime) -> bool:
     """Delete a client with its grants and consents. False if there is none."""
-    return await conn.one(_DELETE, client_id=client_id) is not None
+    return await conn.one(_DELETE, client_id=client_id, now=now) is not None
 
 
 async def held(conn: Conn, *, client_id: str, most: int, now: datetime) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from idp.web.console.door import (
     show,
     status_of,
 )
+from idp.web.console.forms import made, with_made
 from idp.web.door import Form, idp_of
 from idp.web.pages import Trouble
 from idp.web.pages.console import Input, Link
@@ -104,8 +105,12 @@ async def ask(request: Request) -> Response:
     kind = KINDS.get(request.query_params.get("kind", ""))
     if kind is None:
         return _kinds(request, staff)
-    fresh = {"kind": request.query_params["kind"], "once": random_token()}
-    return show(request, staff, _page(request, staff, kind, _fieldsets(idp_of(request), kind), fresh))
+    return show(request, staff, _page(request, staff, request.query_params["kind"], _fieldsets(idp_of(request), kind)))
+
+
+def _client_made() -> Mapping[str, str]:
+    """From what the id and the secret are derived."""
+    return {"once": random_token()}
 
 
 def _kinds(request: Request, staff: Staff) -> Response:
@@ -140,18 +145,16 @@ def _fieldsets(idp: Idp, kind: Kind) -> Sequence[Fieldset]:
     return [Fieldset(mark("What it is"), [*first.inputs, own]), *others]
 
 
-def _page(
-    request: Request, staff: Staff, kind: Kind, shown: Sequence[Fieldset], hidden: Mapping[str, str]
-) -> ClientForm:
+def _page(request: Request, staff: Staff, name: str, shown: Sequence[Fieldset]) -> ClientForm:
     return ClientForm(
         frame=frame(request, staff),
-        title=kind.title,
+        title=KINDS[name].title,
         about="",
         action=url(request, NEW_CLIENT_PATH),
         back=Link(mark("Register an application"), url(request, NEW_CLIENT_PATH)),
         button=mark("Register"),
         fieldsets=shown,
-        hidden=tuple(hidden.items()),
+        hidden=(("kind", name), ("made", made(request, _client_made))),
     )
 
 
@@ -169,7 +172,7 @@ def _once_more(
     kind = KINDS.get(form.get("kind"))
     if kind is None:
         return _kinds(request, staff)
-    page = _page(request, staff, kind, _typed(request, kind, form), {name: form.get(name) for name in ("kind", "once")})
+    page = _page(request, staff, form.get("kind"), _typed(request, kind, form))
     wrong = client_fields.in_order(wrong, page.fieldsets)
     return show(request, staff, replace(page, wrong=wrong, waiting=waiting, prove=prove), status=status)
 
@@ -192,22 +195,23 @@ async def make(request: Request) -> Response:
     kind = KINDS.get(form.get("kind"))
     if kind is None:
         return _kinds(request, staff)
-    once = form.get("once") or random_token()
     try:
+        once = with_made(request, form).get("once")
         new = _described(kind, values_in(_typed(request, kind, form)), once)
         client_id = new.client_id or ""
         # The form of one that was removed registers another one.
         secrets = secrets_of(request, client_id, f"{once} {await removals(idp_of(request), client_id)}")
         try:
-            made = await add_client(idp_of(request), new, secret=secrets[0])
-            client, secret = made.client, made.secret
+            registered = await add_client(idp_of(request), new, secret=secrets[0])
+            client, secret = registered.client, registered.secret
         except AlreadyThere as error:
             client, secret = await _first(request, new, secrets, error)
     except NotPermitted as error:
         return missing(request, error)
     except IdpError as error:
         status, wrong = status_of(error), mistakes(error)
-        again = seen_again(request, form.fields, wrong, status=status)
+        typed = {name: value for name, value in form.fields.items() if name != "made"}
+        again = seen_again(request, typed, wrong, status=status)
         return again or _once_more(request, staff, form, wrong=wrong, status=status)
     return done(request, f"{CLIENTS_PATH}/{client.id}", mark("The application is registered."), once=secret)
 
