@@ -4,17 +4,32 @@ Commands and the API print them as they are; pages of the console say them in th
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from gettext import NullTranslations
 
 # What is the same in every language: nothing to translate.
 _AS_IT_IS, _LISTED, _AT = "%(text)s", "%(one)s, %(other)s", "%(where)s: %(why)s"
 Value = str | int
-Json = str | int | list[object]
+Json = str | int | list[object] | dict[str, str]
 
 
 def mark(text: str) -> str:
     """The text itself; marks it for `make sentences` where it stands outside a template."""
     return text
+
+
+class Moment(str):
+    """A moment within a sentence: to the minute, in UTC; a page says it as its language does."""
+
+    __slots__ = ("at",)
+    at: datetime
+
+
+def minute(at: datetime) -> Moment:
+    """A moment as sentences to operators say it."""
+    made = Moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    made.at = at
+    return made
 
 
 class Sentence(str):
@@ -86,6 +101,8 @@ def said_in(catalogue: NullTranslations, text: Sentence) -> str:
 
 def written(text: Value) -> Json:
     """As JSON has it, for `read`."""
+    if isinstance(text, Moment):
+        return {"at": text.at.isoformat()}
     if not isinstance(text, Sentence):
         return text
     parts: list[object] = [text.one, {name: written(value) for name, value in text.values.items()}]
@@ -100,6 +117,8 @@ def read(told: Json) -> Value:
             return _made(one % known, one, None, 1, known)
         case [str(one), dict(values), str(many), int(count)]:
             return plural(one, many, count, **_read(values))
+        case {"at": str(at)}:
+            return minute(datetime.fromisoformat(at))
         case str() | int():
             return told
     raise ValueError("no sentence of ours")

@@ -19,6 +19,7 @@ from idp.flows.operate.finding import ClientId, find_client
 from idp.flows.operate.registrations import NewClient
 from idp.flows.operate.trail import Search, audit_page
 from idp.model import Client
+from idp.store.sql import Sql
 from idp.web.console import client_fields
 from tests.world.api import add_operator, with_roles
 from tests.world.console import opened, signed_in
@@ -160,6 +161,17 @@ async def test_all_mistakes_are_told_at_once_each_at_its_field(provider: Provide
     assert page.text.count('aria-invalid="true"') == len(typed) - 1
     assert "javascript:alert(1)\nhttp://evil.example/" in page.text, "what was typed is still there"
     assert await bank(provider) == before
+
+
+async def test_a_long_form_that_comes_too_late_is_shown_to_nobody_who_may_not_have_it(
+    provider: Provider, browser: Browser
+) -> None:
+    await add_operator(provider, "hana", "admins")
+    await provider.idp.db.one(Sql("UPDATE account SET groups = '{audit}' WHERE username = 'ada'"))
+    provider.clock.move(timedelta(minutes=6))
+    page = await browser.submit("/edit", redirect_uris="x" * 30_000)
+    assert "Your proof is too old for this" not in page.text
+    assert "transfers:write" not in page.text
 
 
 async def test_a_long_list_survives_a_proof_that_grew_too_old(provider: Provider, browser: Browser) -> None:

@@ -65,7 +65,19 @@ async def test_it_says_what_somebody_is_asked_and_what_the_tokens_would_say(
     assert "What they would be asked" in said
     assert '"scope": "openid transfers:write"' in said
     assert '"acr": "urn:stile:2fa-strong"' in said
+    proved, issued = (int(found[1]) for name in ("auth_time", "iat") if (found := re.search(rf'"{name}": (\d+)', said)))
+    assert proved <= issued, "no token is older than its proof"
     assert 'value="openid transfers:write"' in page.text, "what was typed is still there"
+
+
+async def test_what_an_application_insists_on_counts(browser: Browser) -> None:
+    signed_in = {"username": "alice", "client": "bank", "signed_in_with": "totp"}
+    assert "ask for password" not in _text(await _asked(browser, **signed_in))
+    assert "ask for password" in _text(await _asked(browser, **signed_in, prompt="login"))
+    assert "Granted No" in _text(await _asked(browser, username="alice", client="bank", prompt="none"))
+    page = await _asked(browser, prompt="insist")
+    assert page.status_code == 422
+    assert "prompt is one of none, login, consent, select_account, not 'insist'." in _text(page)
 
 
 async def test_who_has_no_app_gets_nothing_that_needs_one(browser: Browser) -> None:

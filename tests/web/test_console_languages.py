@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from idp.flows.operate.finding import find_user
 from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.policies import policy_text, try_policy
-from idp.sentences import Sentence, either, listed, plural, read, sentence, written
+from idp.sentences import Sentence, either, listed, minute, plural, read, sentence, written
 from idp.web.console.words import CHECKED
 from idp.web.pages.render import said
 from tests.world.console import opened, page_of, signed_in, text_of
@@ -44,7 +45,7 @@ async def _speak(provider: Provider, language: str) -> None:
 
 
 def _said(language: str, text: str) -> str:
-    return text_of(str(said(text, translations(language))))
+    return text_of(str(said(text, translations(language), language)))
 
 
 @pytest.mark.parametrize("language", SPOKEN)
@@ -220,6 +221,7 @@ def test_a_sentence_is_its_english_and_survives_an_address() -> None:
         sentence("%(who)s is here", who=either(["a", "b", "c"])),
         plural("They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", 1),
         plural("They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", 5),
+        sentence("It was last used %(when)s.", when=minute(datetime(2026, 1, 15, 12, 4, 30, tzinfo=UTC))),
         "as it is, 100 %",
     )
     assert [str(each) for each in all_of_them] == [
@@ -228,6 +230,7 @@ def test_a_sentence_is_its_english_and_survives_an_address() -> None:
         "a or b or c is here",
         "They are signed out of 1 browser.",
         "They are signed out of 5 browsers.",
+        "It was last used 2026-01-15 12:04 UTC.",
         "as it is, 100 %",
     ]
     for each in all_of_them:
@@ -235,8 +238,9 @@ def test_a_sentence_is_its_english_and_survives_an_address() -> None:
         assert again == each
         assert isinstance(again, str)
         assert _said("es", again) == _said("es", each)
-    assert "&lt;b&gt;" in said(all_of_them[0], translations("et"))
+    assert "&lt;b&gt;" in said(all_of_them[0], translations("et"), "et")
     assert "5 navegadores" in _said("es", all_of_them[4])
+    assert "15 ene 2026, 12:04 UTC" in _said("es", all_of_them[5])
 
 
 async def test_without_a_language_of_theirs_it_is_english(provider: Provider, browser: Browser) -> None:

@@ -1,7 +1,7 @@
 """An operator's work on the secret of a client: another one, and for how long the one before is good too."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from idp.audit import ClientChanged
 from idp.crypto import digest, random_token
@@ -14,7 +14,7 @@ from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.registrations import WITH_SECRET
 from idp.model import AuthMethod, Client
 from idp.policy import Act, in_units
-from idp.sentences import sentence
+from idp.sentences import minute, sentence
 from idp.store import audits
 from idp.store.tokens import clients
 
@@ -92,11 +92,6 @@ async def secret_consequences(idp: Idp, name_or_id: str) -> Sequence[str]:
         if used is not None
         else sentence("Nobody has used it since the present one was made."),
     )
-
-
-def minute(at: datetime) -> str:
-    """A moment as sentences to operators say it."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 async def end_old_secret(idp: Idp, name_or_id: str) -> Client:

@@ -16,7 +16,6 @@ from idp.flows.operate.logos import set_logo
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.secrets import (
     end_old_secret,
-    minute,
     new_client_secret,
     secret_consequences,
     secrets_version,
@@ -24,7 +23,7 @@ from idp.flows.operate.secrets import (
 from idp.flows.people.console import CLIENTS_PATH
 from idp.model import Client
 from idp.policy import Act, parse_span
-from idp.sentences import sentence
+from idp.sentences import minute, sentence
 from idp.web.console.forms import Change, Done, Kind
 from idp.web.door import Form
 from idp.web.pages.console import Input

@@ -122,7 +122,7 @@ def _found(request: Request, client: Client) -> _Draft:
 
 async def make(request: Request) -> Response:
     """POST /admin/applications/ID/edit: what would follow; or, once that was seen, the change."""
-    found = await come_in_with_all(request)
+    found = await come_in_with_all(request, to=Act.CHANGE_CLIENTS)
     if isinstance(found, Response):
         return found
     idp = idp_of(request)

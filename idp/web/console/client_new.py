@@ -184,7 +184,7 @@ def _typed(request: Request, kind: Kind, form: Form) -> Sequence[Fieldset]:
 
 async def make(request: Request) -> Response:
     """POST /admin/applications/-new."""
-    found = await come_in_with_all(request)
+    found = await come_in_with_all(request, to=Act.CHANGE_CLIENTS)
     if isinstance(found, Response):
         return found
     if isinstance(found, Late):

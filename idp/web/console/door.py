@@ -90,8 +90,8 @@ class Late:
     form: Form = field(repr=False)
 
 
-async def come_in_with_all(request: Request) -> tuple[Staff, Form] | Late | Response:
-    """As `come_in_with`, for a form of any length: nothing that was typed is lost."""
+async def come_in_with_all(request: Request, *, to: Act) -> tuple[Staff, Form] | Late | Response:
+    """As `come_in_with`, for a form of any length: nothing that was typed is lost by who may do this."""
     form = await own_form(request)
     kept = _kept(form)
     fits = json.loads(kept).get("typed") == {name: value for name, value in form.fields.items() if name != "made"}
@@ -99,7 +99,7 @@ async def come_in_with_all(request: Request) -> tuple[Staff, Form] | Late | Resp
     if isinstance(staff, Staff):
         return staff, form
     known = None if fits else await console.known(idp_of(request), visitor(request))
-    return staff if known is None else Late(known, form)
+    return Late(known, form) if known is not None and known.may(idp_of(request), to) else staff
 
 
 async def _enter(request: Request, address: str) -> Staff | Response:

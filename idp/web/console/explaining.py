@@ -18,6 +18,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.trying import Asked, Tried, try_sign_in
 from idp.flows.people.console import EXPLAIN_PATH, POLICY_PATH
+from idp.model import Prompt
 from idp.oidc.strictjson import storable
 from idp.sentences import sentence
 from idp.web.console.door import come_in, frame, missing, show
@@ -26,6 +27,7 @@ from idp.web.pages.console import NO, YES, Cell, Detail, Fact, Input, Link, Quer
 from idp.web.rooms import url
 
 _LONGEST = 4000  # characters of one field
+_PROMPTS = [("", "–"), *((each.value, each.value) for each in Prompt)]
 _YEARS = 315_360_000  # seconds
 _ABOUT = mark("What somebody would be asked, why, and what the application would get. Nobody is signed in by it.")
 
@@ -70,10 +72,20 @@ def _asked(given: Mapping[str, str]) -> Asked:
         scopes=tuple(dict.fromkeys(given.get("scope", "").split())),
         acr_values=tuple(dict.fromkeys(given.get("acr_values", "").split())),
         max_age=timedelta(seconds=int(age)) if age else None,
+        prompts=_prompts(given.get("prompt", "")),
         signed_in_with=given.get("signed_in_with") or None,
         details=given.get("details") or None,
         site=given.get("site") or None,
     )
+
+
+def _prompts(text: str) -> frozenset[Prompt]:
+    try:
+        return frozenset({Prompt(text)} if text else ())
+    except ValueError:
+        raise NotAcceptable(
+            sentence("prompt is one of %(known)s, not %(value)s.", known=", ".join(Prompt), value=repr(text))
+        ) from None
 
 
 def _inputs(idp: Idp, given: Mapping[str, str]) -> Sequence[Input]:
@@ -86,6 +98,9 @@ def _inputs(idp: Idp, given: Mapping[str, str]) -> Sequence[Input]:
         Input("scope", mark("Scopes"), hint=mark("With a space between two. Empty: what a sign-in asks for.")),
         Input("acr_values", mark("Levels"), hint=mark("acr_values, with a space between two, the most wanted first.")),
         Input("max_age", mark("Oldest proof"), hint=mark("max_age, in seconds.")),
+        Input(
+            "prompt", mark("What it insists on"), hint=mark("prompt, as the application sends it."), options=_PROMPTS
+        ),
         Input(
             "signed_in_with",
             mark("Signed in elsewhere with"),

@@ -13,6 +13,7 @@ from idp.flows.operate.spending import Counters, spending_counters
 from idp.flows.people.console import MESSAGES_PATH, NUMBER_PATH, SPENDING_PATH
 from idp.policy import Act
 from idp.spending import Period, Rule, denies
+from idp.store.delivery import breakers
 from idp.store.delivery.looking import Block
 from idp.web.answers import trouble
 from idp.web.console.door import come_in, come_in_with, done, frame, gone, missing, said, show
@@ -114,16 +115,12 @@ def _countries(counters: Counters) -> Section:
 
 
 def _gateways(now: Sending) -> Sequence[Section]:
-    paused = {
-        gateway: ", ".join(f"{one.region}: {one.until:%H:%M} UTC" for one in now.paused if one.gateway == gateway)
-        for gateway in now.order
-    }
     columns = (mark("Gateway"), mark("Country"), mark("Tries"), mark("Taken"), mark("Refused"), mark("Failed"))
     return (
         Section(
             mark("Gateways, the first is used"),
-            columns=(mark("Gateway"), mark("Left alone until")),
-            rows=[(Cell(gateway), Cell(paused[gateway])) for gateway in now.order],
+            columns=(mark("Gateway"), mark("Left alone in"), mark("Left alone until")),
+            rows=[row for gateway in now.order for row in _pauses(gateway, now)],
         ),
         Section(
             mark("What they did in 24 hours"),
@@ -131,13 +128,28 @@ def _gateways(now: Sending) -> Sequence[Section]:
             rows=[
                 (
                     Cell(one.gateway),
-                    Cell(one.region),
+                    _country(one.region),
                     *(Cell(str(count)) for count in (one.tries, one.accepted, one.rejected, one.failed, one.delivered)),
                 )
                 for one in now.tries
             ],
         ),
     )
+
+
+def _pauses(gateway: str, now: Sending) -> Sequence[Sequence[Cell]]:
+    paused = [(Cell(gateway), _country(one.region), Cell(at=one.until)) for one in now.paused if one.gateway == gateway]
+    return paused or [(Cell(gateway), Cell(), Cell())]
+
+
+def _country(region: str) -> Cell:
+    match region:
+        case breakers.EVERYWHERE:
+            return Cell(mark("Every country"), ours=True)
+        case breakers.NOWHERE:
+            return Cell(mark("No country"), ours=True)
+        case _:
+            return Cell(region)
 
 
 async def ask_open(request: Request) -> Response:

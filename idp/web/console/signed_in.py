@@ -11,11 +11,13 @@ from idp.flows.operate.finding import Person
 from idp.flows.operate.leaving import end_sessions, forget_devices
 from idp.flows.operate.looking import list_devices, list_sessions
 from idp.policy import Act
-from idp.sentences import sentence
+from idp.sentences import minute, sentence
 from idp.web.activity import device
 from idp.web.console.forms import Change, Done
 from idp.web.door import Form
 from idp.web.pages.console import Input
+
+_SEEN = "%(browser)s, %(when)s"  # nothing to translate
 
 
 async def _session(idp: Idp, who: UUID, form: Form, _: Person) -> Done:
@@ -55,7 +57,7 @@ async def _devices(idp: Idp, who: UUID) -> Sequence[Input]:
 
 
 def _browser(named: str, seen_at: datetime) -> str:
-    return f"{device(named)}, {seen_at:%Y-%m-%d %H:%M} UTC"
+    return sentence(_SEEN, browser=device(named), when=minute(seen_at))
 
 
 SIGNED_IN: Mapping[str, Change[UUID, Person]] = {

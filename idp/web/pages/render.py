@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from idp.catalogue import SOURCE, languages, template_dirs, translations
 from idp.formats import day, html_language, lasting, moment, money, number, own_name, relative, wait
-from idp.sentences import Sentence, said_in
+from idp.sentences import Moment, Sentence, said_in
 from idp.web.pages.brand import Brand, brand_css
 from idp.web.pages.compiling import Compiler
 from idp.web.pages.headers import FORM_POST_SCRIPT
@@ -115,7 +115,7 @@ def _environment(locale: str, overrides: Path | None, brand: Brand, base: str) -
         ending=ending,
         told=lambda line: told(line, locale),
         label=lambda line: plain(catalogue.gettext(line.label or FIELD_LABELS.get(line.name, line.name))),
-        said=lambda text: said(text, catalogue),
+        said=lambda text: said(text, catalogue, locale),
         titled=lambda title: plain(catalogue.gettext(title)) if title else "",
     )
     return environment
@@ -162,17 +162,19 @@ def scope_sentence(line: ScopeLine, gettext: Callable[[str], str]) -> str:
     return plain(gettext(line.title or SCOPE_SENTENCES.get(line.name, line.name)))
 
 
-def said(text: str, catalogue: NullTranslations) -> Markup:
+def said(text: str, catalogue: NullTranslations, locale: str) -> Markup:
     """A sentence to operators in this language; what is no `Sentence` is one of our marked ones, or said as it is."""
     if not isinstance(text, Sentence):
         return escape(plain(catalogue.gettext(text) if text else ""))
-    values = {name: _put_in(value, catalogue) for name, value in text.values.items()}
+    values = {name: _put_in(value, catalogue, locale) for name, value in text.values.items()}
     return escape(said_in(catalogue, text)) % values
 
 
-def _put_in(value: str | int, catalogue: NullTranslations) -> Markup | int:
+def _put_in(value: str | int, catalogue: NullTranslations, locale: str) -> Markup | int:
     if isinstance(value, Sentence):
-        return said(value, catalogue)
+        return said(value, catalogue, locale)
+    if isinstance(value, Moment):
+        return escape(moment(value.at, locale))
     return value if isinstance(value, int) else name_markup(value)
 
 
