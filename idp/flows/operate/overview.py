@@ -1,5 +1,6 @@
 """The last 24 hours at one look: what was counted, what waits, what it cost. Nothing is changed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from idp.audit import Authorized, CodeSent, FactorRefused, FactorVerified
 from idp.flows.idp import Idp
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.spending import LOOK_BACK
+from idp.model import Factor
 from idp.policy import Act
 from idp.spending import Period
 from idp.store import summaries
@@ -19,6 +21,28 @@ from idp.store.people import links
 from idp.store.summaries import Count
 
 COUNTED = (Authorized.name, FactorRefused.name, CodeSent.name, FactorVerified.name)
+_TEXTED = frozenset({Factor.SMS.value, Factor.EMAIL.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Hourly:
+    """One hour: sign-ins to applications; wrong passwords and codes; codes that were texted or mailed, and right."""
+
+    hour: datetime
+    sign_ins: int
+    refused: int
+    codes_sent: int
+    codes_right: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfCountry:
+    """Text messages to the numbers of one country: how many left, arrived, and brought back a code that was right."""
+
+    region: str
+    sent: int
+    arrived: int
+    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +62,27 @@ class Day:
     oldest: datetime | None
     spent: Mapping[Period, Decimal]
     recoveries: Sequence[tuple[UUID, str, str, datetime]] = ()
+
+    def by_hour(self) -> Sequence[Hourly]:
+        """Every hour of the day, oldest first, also one in which nothing happened."""
+        counts: Counter[tuple[str, datetime]] = Counter()
+        for one in self.happened:
+            if one.name != FactorVerified.name or one.factor in _TEXTED:
+                counts[one.name, one.hour] += one.count
+        return [Hourly(hour, *(counts[name, hour] for name in COUNTED)) for hour in self.hours]
+
+    def by_country(self) -> Sequence[OfCountry]:
+        """Every country that a text message was for, by its letters."""
+        sent: Counter[str] = Counter()
+        arrived: Counter[str] = Counter()
+        right: Counter[str] = Counter()
+        for hour in self.messages:
+            sent[hour.region] += hour.sent
+            arrived[hour.region] += hour.delivered
+        for one in self.happened:
+            right[one.region] += one.count
+        regions = sorted(filter(None, sent.keys() | right.keys()))
+        return [OfCountry(each, sent[each], arrived[each], right[each]) for each in regions]
 
 
 async def overview(idp: Idp) -> Day:

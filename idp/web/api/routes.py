@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.web.api import audit, checkup, clients, factors, logos, people, policy, presence, sending
+from idp.web.api import audit, checkup, clients, factors, logos, overview, people, policy, presence, sending
 from idp.web.api.answering import answered
 from idp.web.api.document import document
 from idp.web.api.endpoints import Endpoint
@@ -26,6 +26,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sending.ENDPOINTS,
     *audit.ENDPOINTS,
     *checkup.ENDPOINTS,
+    *overview.ENDPOINTS,
 )
 DOCUMENT = f"{API}/openapi.json"
 

@@ -1,18 +1,14 @@
 """The front page of the console: charts drawn here, with the table that each is of."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.audit import Authorized, CodeSent, FactorRefused, FactorVerified
 from idp.catalogue import mark
 from idp.flows.operate.checkup import checkup
-from idp.flows.operate.overview import Day, overview
+from idp.flows.operate.overview import Day, Hourly, OfCountry, overview
 from idp.flows.people.console import CHECKUP_PATH, PEOPLE_PATH
-from idp.model import Factor
 from idp.spending import Period
 from idp.web.console.checkup import checks
 from idp.web.console.door import come_in, frame, show
@@ -24,14 +20,16 @@ _WIDE, _HIGH = 240, 90
 _MOST_COUNTRIES = 12  # so many have room for their letters
 _NAMED = 6  # hours between those that are written below their bars
 _BY_HOUR, _BY_COUNTRY = mark("Hour"), mark("Country")
-_TEXTED = frozenset({Factor.SMS.value, Factor.EMAIL.value})
-_CHARTS = (
-    (Authorized.name, None, mark("Sign-ins to applications"), mark("Sign-ins to applications, hour by hour.")),
-    (FactorRefused.name, None, mark("Refused answers"), mark("Wrong passwords and codes, hour by hour.")),
-    (CodeSent.name, None, mark("Codes asked for"), mark("Codes that were to be sent, hour by hour.")),
+_CHARTS: Sequence[tuple[Callable[[Hourly], int], str, str]] = (
     (
-        FactorVerified.name,
-        _TEXTED,
+        lambda one: one.sign_ins,
+        mark("Sign-ins to applications"),
+        mark("Sign-ins to applications, hour by hour."),
+    ),
+    (lambda one: one.refused, mark("Refused answers"), mark("Wrong passwords and codes, hour by hour.")),
+    (lambda one: one.codes_sent, mark("Codes asked for"), mark("Codes that were to be sent, hour by hour.")),
+    (
+        lambda one: one.codes_right,
         mark("Codes that were right"),
         mark("Codes of text messages and mails that were right, hour by hour."),
     ),
@@ -74,47 +72,39 @@ async def front(request: Request) -> Response:
 
 def _hourly(day: Day) -> Sequence[Chart]:
     found = []
-    for at, (name, factors, title, describes) in enumerate(_CHARTS):
-        counts: Counter[datetime] = Counter()
-        for one in day.happened:
-            if one.name == name and (factors is None or one.factor in factors):
-                counts[one.hour] += one.count
-        bars = [(f"{hour:%H}:00", counts[hour]) for hour in day.hours]
+    for at, (count, title, describes) in enumerate(_CHARTS):
+        bars = [(f"{one.hour:%H}:00", count(one)) for one in day.by_hour()]
         named = {label for label, _ in bars if int(label[:2]) % _NAMED == 0}
         found.append(chart(f"chart-{at}", title, describes, _BY_HOUR, bars, named=named))
     return found
 
 
 def _by_country(day: Day) -> Sequence[Chart]:
-    sent: Counter[str] = Counter()
-    arrived: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    for one in day.messages:
-        if one.region:
-            sent[one.region] += one.sent
-            arrived[one.region] += one.delivered
-    for each in day.happened:
-        if each.region:
-            right[each.region] += each.count
-    told = (
-        ("sent", sent, mark("Text messages sent"), mark("Text messages that left, country by country.")),
+    told: Sequence[tuple[str, Callable[[OfCountry], int], str, str]] = (
+        (
+            "sent",
+            lambda one: one.sent,
+            mark("Text messages sent"),
+            mark("Text messages that left, country by country."),
+        ),
         (
             "arrived",
-            arrived,
+            lambda one: one.arrived,
             mark("Text messages that arrived"),
             mark("Text messages that arrived, country by country."),
         ),
         (
             "right",
-            right,
+            lambda one: one.right,
             mark("Text messages whose code was right"),
             mark("Codes that were right, country by country."),
         ),
     )
-    return [
-        chart(f"chart-{name}", title, describes, _BY_COUNTRY, _first(counts), named=counts)
-        for name, counts, title, describes in told
-    ]
+    found = []
+    for name, count, title, describes in told:
+        counts = {one.region: count(one) for one in day.by_country() if count(one)}
+        found.append(chart(f"chart-{name}", title, describes, _BY_COUNTRY, _first(counts), named=counts))
+    return found
 
 
 def _first(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
