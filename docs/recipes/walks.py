@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
+import httpx
 from playwright.sync_api import expect
 
 from docs.recipes.visits import Recipe
@@ -176,14 +177,16 @@ def spring_security(at: Recipe) -> None:
     at.open("/payroll")
     at.gives_app_code(at.ada)
     at.shows("Payroll", "urn:stile:2fa-strong")
-    at.saw("the rule of /payroll asked for the app, and came back to it: acr urn:stile:2fa-strong")
+    at.saw("the rule of /payroll asked for the app, and came back to it with a form_post: acr urn:stile:2fa-strong")
+    asked = httpx.URL(at.context.request.get(at.url + "/transfer", max_redirects=0).headers["location"])
+    assert set(asked.params) == {"client_id", "request_uri"}, asked
     at.open("/transfer")
     at.gives_app_code(at.ada)
     at.shows("Transferred")
     at.open("/transfer")
     at.gives_app_code(at.ada)
     at.shows("Transferred")
-    at.saw("scope transfers:write asked for the app, and for the next transfer again")
+    at.saw("scope transfers:write, pushed (RFC 9126), asked for the app, and for the next transfer again")
     at.forgets("SHOP")
     at.goes(at.answer("/oauth2/authorization/stile").copy_merge_params({"iss": "https://other.example.com"}))
     at.shows("Signed in")
