@@ -173,7 +173,7 @@ async def remove_authenticator(idp: Idp, who: str | UUID, authenticator_id: str)
         await _record_removed(conn, idp, account, found[0].id, found[0].factor)
         await settle(conn, idp, account, Change.OPERATOR_REMOVES, why="authenticator", now=now)
         await tell(idp, conn, account, Notice.AUTHENTICATOR_REMOVED, now=now, also=found[0].id)
-    return found[0], len(person.authenticators) - 1
+    return found[0], sum(one.id != found[0].id for one in theirs)
 
 
 def _is(authenticator_id: UUID, given: str) -> bool:

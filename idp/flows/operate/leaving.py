@@ -11,7 +11,7 @@ from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.editing import as_seen
 from idp.flows.operate.finding import find_user
-from idp.flows.operate.looking import Shown, show_person
+from idp.flows.operate.looking import Theirs, theirs
 from idp.flows.operate.terms import end_everything
 from idp.model import Account
 from idp.policy import Act
@@ -77,41 +77,40 @@ async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = Non
     `expected` is the version that the operator saw (`version_of`). Raises `NotThere`, `Outdated`, and `NotPermitted`,
     for the last administrator, too.
     """
-    shown = await show_person(idp, (await find_user(idp, who, to=Act.REMOVE_PERSON)).account.id)
-    account, now = shown.person.account, idp.clock.now()
+    found, now = (await find_user(idp, who, to=Act.REMOVE_PERSON)).account, idp.clock.now()
     async with idp.db.transaction() as conn:
-        account = await confirmed(conn, idp, account, to=Act.REMOVE_PERSON)
+        account = await confirmed(conn, idp, found, to=Act.REMOVE_PERSON)
         as_seen(account, expected)
         await keep_one(conn, idp, account)
+        ends = tuple(_ends(account, await theirs(conn, idp, account)))
         if not dry_run:
             await end_everything(conn, account, why="removed", now=now)
             await editing.remove(conn, account_id=account.id, now=now)
             key = idp.secrets.index(account.username, purpose="username").hex()
             await audits.add(conn, AccountRemoved(person=key), now=now, account_id=account.id)
-    return Ending(account, tuple(_ends(shown)), done=not dry_run)
+    return Ending(account, ends, done=not dry_run)
 
 
-def _ends(shown: Shown) -> Iterator[str]:
-    account, theirs = shown.person.account, shown.person.authenticators
-    if shown.sessions:
+def _ends(account: Account, has: Theirs) -> Iterator[str]:
+    if has.sessions:
         yield plural(
-            "They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", len(shown.sessions)
+            "They are signed out of %(num)s browser.", "They are signed out of %(num)s browsers.", len(has.sessions)
         )
-    if names := ", ".join(app.name for app in shown.applications):
+    if names := ", ".join(app.name for app in has.applications):
         yield sentence(
             "What these hold for them ends: %(names)s. Access tokens that are out last to their end.", names=names
         )
-    if theirs:
+    if has.authenticators:
         yield plural(
             "%(num)s authenticator of theirs ends with them.",
             "%(num)s authenticators of theirs end with them.",
-            len(theirs),
+            len(has.authenticators),
         )
-    if shown.links:
+    if has.links:
         yield plural(
             "%(num)s open link that they were given ends with them.",
             "%(num)s open links that they were given end with them.",
-            len(shown.links),
+            len(has.links),
         )
     yield sentence("Applications know them by a subject that nobody will ever have again.")
     yield sentence("The name %(name)s is free again; the audit trail stays, without the name.", name=account.username)

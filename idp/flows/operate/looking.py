@@ -11,9 +11,11 @@ from idp.flows.operate.deliveries import masked_address
 from idp.flows.operate.finding import Person, find_user
 from idp.flows.operate.unlocking import holding_up
 from idp.flows.people.home import App, apps
+from idp.model import Account, Authenticator
 from idp.model.links import Link
 from idp.store.delivery import messages
 from idp.store.delivery.messages import Logged
+from idp.store.engine import Conn, Connection
 from idp.store.people import accounts, home, links
 from idp.store.people.devices import Known
 from idp.store.people.home import Browser, Happened, Seen
@@ -49,7 +51,7 @@ async def show_person(idp: Idp, who: str | UUID) -> Shown:
     """
     person = await find_user(idp, who)
     account, now = person.account, idp.clock.now()
-    seen = await _seen(idp, account.id, now=now, limit=LATELY)
+    seen = await _seen(idp.db, idp, account.id, now=now, limit=LATELY)
     logged = await messages.log(idp.db, account_id=account.id, limit=MESSAGES)
     opened = await links.open_of(idp.db, account_id=account.id, now=now)
     return Shown(
@@ -57,7 +59,7 @@ async def show_person(idp: Idp, who: str | UUID) -> Shown:
         has_password=await accounts.password_hash(idp.db, account_id=account.id) is not None,
         sessions=seen.browsers,
         devices=seen.devices,
-        applications=[app for app in apps(idp.applications(), account, seen) if app.used_at or app.agreed_at],
+        applications=_used(idp, account, seen),
         happened=seen.happened,
         messages=[(masked_address(idp, one), one) for one in logged],
         links=opened,
@@ -69,19 +71,42 @@ async def show_person(idp: Idp, who: str | UUID) -> Shown:
 async def list_sessions(idp: Idp, who: str | UUID) -> Sequence[Browser]:
     """The browsers that a person is signed in to with two factors, newest first. Raises `NotThere`."""
     person = await find_user(idp, who)
-    return (await _seen(idp, person.account.id, now=idp.clock.now(), limit=0)).browsers
+    return (await _seen(idp.db, idp, person.account.id, now=idp.clock.now(), limit=0)).browsers
 
 
 async def list_devices(idp: Idp, who: str | UUID) -> Sequence[Known]:
     """The browsers that are known as a person's, newest first. Raises `NotThere`."""
     person = await find_user(idp, who)
-    return (await _seen(idp, person.account.id, now=idp.clock.now(), limit=0)).devices
+    return (await _seen(idp.db, idp, person.account.id, now=idp.clock.now(), limit=0)).devices
 
 
-async def _seen(idp: Idp, account_id: UUID, *, now: datetime, limit: int) -> Seen:
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """What ends with a person: browsers that they are signed in to, applications, authenticators, open links."""
+
+    sessions: Sequence[Browser]
+    applications: Sequence[App]
+    authenticators: Sequence[Authenticator]
+    links: Sequence[Link]
+
+
+async def theirs(conn: Connection, idp: Idp, account: Account) -> Theirs:
+    """All of it as it is now, of somebody who is locked."""
+    now = idp.clock.now()
+    found = await accounts.by_id(conn, account_id=account.id)
+    seen = await _seen(conn, idp, account.id, now=now, limit=0)
+    opened = await links.open_of(conn, account_id=account.id, now=now)
+    return Theirs(seen.browsers, _used(idp, account, seen), () if found is None else found[1], opened)
+
+
+def _used(idp: Idp, account: Account, seen: Seen) -> Sequence[App]:
+    return [app for app in apps(idp.applications(), account, seen) if app.used_at or app.agreed_at]
+
+
+async def _seen(conn: Conn, idp: Idp, account_id: UUID, *, now: datetime, limit: int) -> Seen:
     lives = idp.policy.sessions
     return await home.load(
-        idp.db,
+        conn,
         account_id=account_id,
         session_id=None,
         begun_since=now - lives.life,

@@ -18,6 +18,7 @@ from idp.model import Factor
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits, rate_limits
+from idp.store.people import accounts
 from idp.typed import fold
 
 
@@ -39,13 +40,14 @@ async def unlock_user(idp: Idp, who: str | UUID) -> Sequence[str]:
     now = idp.clock.now()
     lifted: list[str] = []
     async with idp.db.transaction() as conn:
-        await confirmed(conn, idp, person.account, to=Act.UNLOCK)
-        for waits in _waits(idp, person):
+        account = await confirmed(conn, idp, person.account, to=Act.UNLOCK)
+        found = await accounts.by_id(conn, account_id=account.id)
+        for waits in _waits(idp, Person(account, () if found is None else found[1])):
             freed = await rate_limits.forget(conn, waits.keys)
             for group in waits.groups:
                 freed += await rate_limits.forget_group(conn, group)
             lifted += [waits.why] if freed else []
-        await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=person.account.id)
+        await audits.add(conn, AccountChanged(change="unlocked"), now=now, account_id=account.id)
     return lifted
 
 
