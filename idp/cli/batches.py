@@ -13,6 +13,7 @@ import typer
 from idp.cli import output
 
 if TYPE_CHECKING:
+    from idp.errors import IdpError
     from idp.flows.operate.batches import Batch
     from idp.flows.operate.invitations import Invited
 
@@ -35,6 +36,8 @@ def add_from(table: Path, *, mail: bool, out: Path | None, skip_wrong: bool, dry
     """Invite everybody in the table, and print what became of each line. Nobody is invited whose link is lost."""
     if mail and out is not None:
         raise typer.BadParameter("links are mailed, or written to a file", param_hint="'--out'")
+    if str(out) == "-":
+        raise typer.BadParameter("without it the links are on standard output", param_hint="'--out'")
     content = _content(table)
     from idp.flows.operate.batches import invite_many
     from idp.serving.place import run
@@ -98,12 +101,25 @@ def _write(out: Path, invited: "Sequence[Invited]") -> None:
             f"{out} is there already, and may hold links that work: name another file. Whoever it was written for, and"
             " is there, stays as they are."
         ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(_COLUMNS)
-        rows.writerows((each.account.username, each.address, each.expires_at.isoformat()) for each in invited)
-        file.flush()
-        os.fsync(file.fileno())
+    except OSError as error:
+        raise _refused(out, error) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(_COLUMNS)
+            rows.writerows((each.account.username, each.address, each.expires_at.isoformat()) for each in invited)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        out.unlink(missing_ok=True)
+        raise _refused(out, error) from None
+
+
+def _refused(out: Path, error: OSError) -> "IdpError":
+    """Not what the database would raise, in whose transaction the file is written."""
+    from idp.errors import IdpError
+
+    return IdpError(f"The system refused {out}: {error.strerror}. Nobody was invited.")
 
 
 def _lines(done: "Batch", *, mail: bool, out: Path | None, dry_run: bool) -> list[str]:

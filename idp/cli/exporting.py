@@ -66,7 +66,8 @@ def export(
     fields = {"file": str(file), "secrets": kind.value, **end}
     if str(file) == "-":
         return
-    lines = [f"{end['people']} people and {end['clients']} clients are in {file}."]
+    people, clients = output.count(end["people"], "person", "people"), output.count(end["clients"], "client", "clients")
+    lines = [f"Written to {file}: {people} and {clients}."]
     if end["unopened"]:
         lines.append(f"{end['unopened']} of their phones and apps do not open, and are not: `idp doctor` says why.")
     if kind is not Secrets.SEALED:

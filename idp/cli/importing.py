@@ -168,16 +168,15 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 def _lines(done: "Imported", *, dry_run: bool) -> list[str]:
     would = "would come" if dry_run else "came"
-    lines = [
-        f"{_count(len(done.people), 'person', 'people')} and {_count(len(done.clients), 'client', 'clients')} {would}."
-    ]
+    people = output.count(len(done.people), "person", "people")
+    lines = [f"{people} and {output.count(len(done.clients), 'client', 'clients')} {would}."]
     if there := len(done.people_there) + len(done.clients_there):
         lines.append(f"{there} were there already, and are as they were.")
     for group, count in done.groups:
         role = done.roles.get(group)
         lines.append(f"In the group {group}{f', which gives the role {role}' if role else ''}: {count}.")
     if done.held:
-        what = _count(done.held, "app or phone", "apps and phones")
+        what = output.count(done.held, "app or phone", "apps and phones")
         lines.append(f"{what} on hold, from when the owners were told: by e-mail or text message, in 15 minutes.")
     if done.left:
         lines += ["", "What does not come over, or is not as it was:"]
@@ -210,7 +209,3 @@ def _plain(text: str) -> str:
     """A name out of a file as a terminal may show it: whoever wrote it does not move the cursor."""
     shown = "".join(each if each.isprintable() else "?" for each in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

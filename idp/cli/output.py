@@ -93,6 +93,11 @@ def from_stdin() -> str:
     return sys.stdin.read(5000).removesuffix("\n").removesuffix("\r")
 
 
+def count(number: int, one: str, many: str) -> str:
+    """So many of them, in words that fit."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as wide as their longest entry; the empty string for no rows at all."""
     cells = [[str("" if value is None else value) for value in row] for row in rows]

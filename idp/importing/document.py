@@ -1,6 +1,7 @@
 """A JSON file of strangers, read with care: what has the wrong type is said by its place, and never repeated."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any
@@ -108,8 +109,7 @@ class Object:
 
 def read_object(source: Source, *, apart: str) -> Object:
     """The object that the file is, or a list of this one, without what is in its list `apart`. Raises `Unreadable`."""
-    try:
-        text = Text(source)
+    with _reading(source) as text:
         listed = text.enter()
         members: dict[str, Any] = {}
         for name in text.names():
@@ -121,15 +121,12 @@ def read_object(source: Source, *, apart: str) -> Object:
         if listed and not text.leave():
             raise Unreadable("The file has several in a list: take one of them, as `jq '.[1]'` takes the second.")
         _end(text)
-    except Malformed as error:
-        raise Unreadable(f"The file cannot be read: {error}.") from None
     return Object(members)
 
 
 def read_apart(source: Source, *, apart: str) -> Iterator[Object]:
     """What is in the list `apart` of the object that the file is, one after the other. Raises `Unreadable`."""
-    try:
-        text = Text(source)
+    with _reading(source) as text:
         text.enter()
         for name in text.names():
             if name != apart:
@@ -138,14 +135,11 @@ def read_apart(source: Source, *, apart: str) -> Iterator[Object]:
                 yield from _each(text.items(), apart)
             elif text.value() is not None:
                 raise Unreadable(f"{apart} is not a list.")
-    except Malformed as error:
-        raise Unreadable(f"The file cannot be read: {error}.") from None
 
 
 def read_list(source: Source, *, inside: str) -> Iterator[Object]:
     """The objects of a file one after the other: of a list, of an object that has it `inside`, or one object a line."""
-    try:
-        text = Text(source)
+    with _reading(source) as text:
         place = 0
         while (first := text.peek()) or not place:
             if first == "[":
@@ -153,8 +147,18 @@ def read_list(source: Source, *, inside: str) -> Iterator[Object]:
             else:
                 yield from _whole(text, inside, f"lines[{place}]")
             place += 1
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[Text]:
+    """The text of a file. What is malformed is `Unreadable`, with its place."""
+    text: Text | None = None
+    try:
+        text = Text(source)
+        yield text
     except Malformed as error:
-        raise Unreadable(f"The file cannot be read: {error}.") from None
+        where = "" if text is None else f", {text.place()}"
+        raise Unreadable(f"The file cannot be read{where}: {error}.") from None
 
 
 def _whole(text: Text, inside: str, where: str) -> Iterator[Object]:

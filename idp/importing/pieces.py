@@ -12,6 +12,7 @@ from idp.oidc.strictjson import STRICT, Malformed, check
 T = TypeVar("T")
 DEPTH = 64
 LONGEST = 64 * 1024 * 1024  # characters of one value
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how a file begins that Windows calls Unicode
 _CHUNK = 256 * 1024
 _WORD = 16  # characters of a number's end, a word or an escape that may be cut
 _BLANKS = re.compile(r"[ \t\n\r\ufeff]*")
@@ -22,11 +23,24 @@ Source = bytes | BinaryIO  # a file may be read from its beginning as often as n
 
 
 def begin(source: Source) -> BinaryIO:
-    """The file at its beginning."""
+    """The file at its beginning. Raises `Malformed` where there is nothing, or what Windows calls Unicode."""
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    file.seek(0)
+    first = file.read(2)
+    if not first:
+        raise Malformed("it is empty")
+    if first in UTF_16:
+        raise Malformed("it is in UTF-16. `iconv -f UTF-16 -t UTF-8` makes it UTF-8, as it has to be")
+    file.seek(0)
+    return file
+
+
+def content_of(source: Source) -> bytes:
+    """All of a file that is held at once."""
     if isinstance(source, bytes):
-        return BytesIO(source)
+        return source
     source.seek(0)
-    return source
+    return source.read()
 
 
 def lines_of(source: Source) -> Iterator[bytes]:
@@ -55,6 +69,12 @@ class Text:
         self._file = begin(source)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text, self._at, self._over = "", 0, False
+        self._gone, self._lines = 0, 1  # characters and lines that are done with
+
+    def place(self) -> str:
+        """Where it stands, for who looks for a mistake."""
+        line = self._lines + self._text.count("\n", 0, self._at)
+        return f"after character {self._gone + self._at}, on line {line}"
 
     def peek(self) -> str:
         """The next character that is not blank; empty at the end. Raises `Malformed`."""
@@ -157,6 +177,7 @@ class Text:
         if held > LONGEST:
             raise Malformed("one entry of it is too long")
         read = self._file.read(max(_CHUNK, held))
+        self._gone, self._lines = self._gone + self._at, self._lines + self._text.count("\n", 0, self._at)
         try:
             self._text = self._text[self._at :] + self._decoder.decode(read, final=not read)
         except UnicodeDecodeError:

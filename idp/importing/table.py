@@ -7,7 +7,7 @@ from io import StringIO
 
 from idp.importing import secrets
 from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
-from idp.importing.pieces import Source, begin
+from idp.importing.pieces import UTF_16, Source, content_of
 from idp.oidc.strictjson import storable
 
 COLUMNS = (
@@ -23,7 +23,7 @@ _TOLD = 20  # mistakes at once
 
 def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the table. Raises `Unreadable`."""
-    columns, rows = opened(begin(content).read(), known=COLUMNS)
+    columns, rows = opened(content_of(content), known=COLUMNS)
     number = (phone_attribute or "phone").lower()
     for column in columns:
         if column not in COLUMNS and column != number:
@@ -39,10 +39,13 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
 
 def opened(content: bytes, *, known: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns, one of which is the username, and each row that is not empty, with its line. Raises `Unreadable`."""
+    if content.startswith(UTF_16):
+        raise Unreadable("The file is in UTF-16: save the table as CSV UTF-8.")
     try:
         text = content.decode("utf-8").removeprefix(_BOM)
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not in UTF-8: save the table as CSV UTF-8.") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"Line {line} is not in UTF-8: save the table as CSV UTF-8.") from None
     if not storable(text):
         raise Unreadable("The file holds NUL: save the table as CSV UTF-8.")
     head = text.partition("\n")[0]
@@ -50,7 +53,10 @@ def opened(content: bytes, *, known: Sequence[str]) -> tuple[list[str], list[tup
     lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
-    except csv.Error:
+    except csv.Error as error:
+        if "field larger" in str(error):
+            longest = csv.field_size_limit()
+            raise Unreadable(f"Line {lines.line_num} has a cell of more than {longest} characters.") from None
         raise Unreadable(f"Line {lines.line_num} is no CSV: a quote is not closed, or stands where none may.") from None
     if not rows:
         raise Unreadable("The file is empty: its first line names the columns, as username,name,email,phone.")

@@ -347,7 +347,8 @@ def test_what_is_no_app_is_none(text: str) -> None:
         pytest.param("kratos", b'[{"traits": {}}]', "no username", id="kratos nobody"),
         pytest.param("authentik", b"[]", "no rows", id="authentik"),
         pytest.param("authentik", b'[{"model": 3}]', "model is not a text", id="authentik type"),
-        pytest.param("ldif", b"", "no people", id="ldif empty"),
+        pytest.param("ldif", b"", "it is empty", id="ldif empty"),
+        pytest.param("ldif", b"version: 1\n", "no people", id="ldif of nobody"),
         pytest.param("ldif", b"uid: a\n", "Line 1 is of no entry", id="ldif without dn"),
         pytest.param("ldif", b"dn: a\nchangetype: delete\n", "is a change", id="ldif change"),
         pytest.param("ldif", b"dn: a\nuid:< file:///etc/passwd\n", "another file", id="ldif file"),
@@ -364,7 +365,7 @@ def test_what_is_no_app_is_none(text: str) -> None:
         pytest.param("csv", b"username,name\n,b\n", "Line 2 has no username", id="csv nobody"),
         pytest.param("csv", b"username\n\x00\n", "NUL", id="csv NUL"),
         pytest.param("csv", "username\nä".encode("latin-1"), "UTF-8", id="csv encoding"),
-        pytest.param("csv", b"username\n" + b"a" * 200_000, "no CSV", id="csv bomb"),
+        pytest.param("csv", b"username\n" + b"a" * 200_000, "Line 2 has a cell of more than 131072", id="csv bomb"),
     ],
 )
 def test_a_file_that_is_none_is_refused_by_a_sentence(source: str, content: bytes, said: str) -> None:
