@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, get_args
 
 import typer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from idp.flows.operate.importing import Imported
     from idp.importing.incoming import Left
 
-SOURCES = ("keycloak", "auth0", "authentik", "kratos", "ldif", "csv", "stile")
+Source = Literal["keycloak", "auth0", "authentik", "kratos", "ldif", "csv", "stile"]
 LARGEST = 2 * 1024**3
 _LARGEST_INPUT = 256 * 1024**2  # of standard input, which is held: it may have secrets that no disk should have
 _NAMED = 3
@@ -41,7 +41,9 @@ EXAMPLES = (
 
 
 def import_(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"Where it comes from: {', '.join(SOURCES)}.")],
+    source: Annotated[
+        Source, typer.Argument(metavar="SOURCE", help=f"Where it comes from: {', '.join(get_args(Source))}.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What that system exported; - for standard input.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing: say what would come over.")] = False,
@@ -71,8 +73,6 @@ def import_(
     Who is there already, by username, is left as they are: run it again after whatever stopped it. Nobody is told
     anything but who has an app on hold.
     """
-    if source not in SOURCES:
-        raise typer.BadParameter(f"there are {', '.join(SOURCES)}", param_hint="SOURCE")
     groups = dict(_pair(each) for each in group or [])
     if passphrase_stdin and (source != "stile" or str(file) == "-"):
         raise typer.BadParameter("it is for a FILE of Stile's", param_hint="'--passphrase-stdin'")

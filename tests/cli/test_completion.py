@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def test_bash_completes_commands_options_and_choices(run: Run) -> None:
     script = run("completion", "bash").out
     typed = "; ".join(
         f'COMP_WORDS=({words}); COMP_CWORD={words.count(" ")}; _idp_completion idp; echo "${{COMPREPLY[*]}}"'
-        for words in ("idp user rem", "idp user list --st", "idp user list --state ''", "idp aud")
+        for words in ("idp user rem", "idp user list --st", "idp user list --state ''", "idp aud", "idp import k")
     )
     path = f"{IDP.parent}:{os.environ['PATH']}"
     said = subprocess.run(
@@ -37,6 +38,7 @@ def test_bash_completes_commands_options_and_choices(run: Run) -> None:
         "--state",
         "enabled disabled frozen invited",
         "audit",
+        "keycloak kratos",
     ]
 
 
@@ -49,6 +51,20 @@ def test_zsh_and_fish_complete_too(run: Run) -> None:
         _IDP_COMPLETE="complete_fish", _TYPER_COMPLETE_FISH_ACTION="get-args", _TYPER_COMPLETE_ARGS="idp user rena"
     )
     assert fish.stdout == "rename\tGive a person another username.\n"
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish on this machine")
+def test_a_real_fish_completes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "idp.fish").write_text(run("completion", "fish").out, encoding="utf-8")
+    asked = "source $argv[1]; complete -C 'idp user rena'; complete -C 'idp import a'"
+    said = subprocess.run(
+        ["fish", "--no-config", "-c", asked, str(tmp_path / "idp.fish")],
+        env={**os.environ, "PATH": f"{IDP.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.splitlines() == ["rename\tGive a person another username.", "auth0", "authentik"]
 
 
 def test_a_shell_that_nobody_has_is_told(run: Run) -> None:

@@ -50,7 +50,7 @@ def test_json_is_one_object_with_every_name(idp: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        pytest.param(("keycloack", REALM), 2, "there are keycloak", id="source"),
+        pytest.param(("keycloack", REALM), 2, "is not one of 'keycloak'", id="source"),
         pytest.param(("keycloak", REALM, "--group", "treasury"), 2, "THEIRS=OURS", id="group"),
         pytest.param(("keycloak", REALM, "--group", "a=nobody"), 1, "no row in the policy", id="no such group"),
         pytest.param(("keycloak", "/nowhere.json"), 1, "No such file", id="no file"),
