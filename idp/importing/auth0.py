@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from idp.importing import secrets
-from idp.importing.document import Object, read_list
+from idp.importing.document import Object, read_list, unread
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source
 
@@ -17,6 +17,7 @@ _OTHERS = {
     "app_metadata": "nothing of it is a group or a standard claim: --group knows no groups of Auth0",
     "user_metadata": "it is no standard claim",
 }
+_FACTOR = "it works with Auth0 alone: they add what they have anew on their account page"
 _Key = tuple[str, int]  # the id; where there is none, nobody else has this place in the file
 _SUBJECT = "it is no UUID, so applications see another `sub`: tell them before they look people up by it"
 
@@ -25,12 +26,20 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     """Everybody in the file. Raises `Unreadable`."""
     people: dict[_Key, Person] = {}
     lost: dict[_Key, list[Left]] = {}
+    wrong: Unreadable | None = None
     for place, entry in enumerate(read_list(content, inside="users"), 1):
-        given, person, left = _person(entry, phone_attribute or "phone_number")
+        try:
+            given, person, left = _person(entry, phone_attribute or "phone_number")
+        except Unreadable as error:
+            wrong = wrong or error
+            yield unread(entry, error)
+            continue
         key = (given, 0 if given else place)
         before = people.get(key)
         people[key] = person if before is None else _merged(before, person)
         lost.setdefault(key, []).extend(left)
+    if wrong is not None and not people:
+        raise wrong
     for key, person in people.items():
         for each in lost[key]:
             yield replace(each, who=person.username)
@@ -128,6 +137,8 @@ def _factors(entry: Object, left: list[Left], username: str) -> tuple[list[Phone
             apps.append(app)
         elif secret is not None:
             left.append(Left(username, "authenticator app", "its secret is not base32"))
+        else:
+            left += [Left(username, f"second factor {kind[:40]}", _FACTOR) for kind in factor.members]
     if "mfa_factors" not in entry and entry.some("multifactor"):
         left.append(
             Left(username, "second factors", "that they have some is in the file, and not which: ask Auth0 for them")

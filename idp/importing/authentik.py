@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from idp.importing import secrets
-from idp.importing.document import Object, read_list
+from idp.importing.document import Object, one_by_one, read_list
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source
 from idp.model import AppCodes
@@ -49,10 +49,14 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     if not people:
         raise Unreadable(f"The file has no rows of {_USER}: this is no `ak dumpdata {_USER} …`.")
     twice = {name for name, count in Counter(groups.values()).items() if count > 1}
-    for row, model, fields in _rows(content):
-        if model == _USER and (fields.text("type") or "internal") in _PEOPLE:
+
+    def somebody(row: Object) -> Iterator[Entry]:
+        fields = row.object("fields")
+        if (fields.text("type") or "internal") in _PEOPLE:
             theirs = [groups.get(str(each), str(each)) for each in _list(fields)]
             yield from _person(fields, devices.get(_key(row), []), theirs, twice, phone_attribute)
+
+    yield from one_by_one((row for row, model, _ in _rows(content) if model == _USER), somebody)
 
 
 def _rows(content: Source) -> Iterator[tuple[Object, str, Object]]:
@@ -84,6 +88,8 @@ def _person(
             apps.append(app)
         elif model == _TOTP:
             yield Left(username, "authenticator app", "its key is not hexadecimal")
+        elif model == _SMS and device.needed("phone_number").startswith("hash:"):
+            yield Left(username, "phone", "its number is kept as a hash, to which nothing can be sent")
         elif model == _SMS:
             phones.append(Phone(device.needed("phone_number"), verified=True))
         elif model in _OTHERS:
@@ -120,7 +126,7 @@ def _person(
 
 def _app(device: Object) -> App | None:
     try:
-        seed = binascii.unhexlify(device.needed("key"))
+        seed = binascii.unhexlify(device.text("key") or "no key")
     except (binascii.Error, ValueError):
         return None
     period = secrets.period(device.whole("step") or 30)

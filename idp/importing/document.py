@@ -1,13 +1,13 @@
 """A JSON file of strangers, read with care: what has the wrong type is said by its place, and never repeated."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any
 from uuid import UUID
 
-from idp.importing.incoming import Unreadable
+from idp.importing.incoming import PERSON, Entry, Left, Unreadable
 from idp.importing.pieces import DEPTH, Source, Text
 from idp.oidc.strictjson import Malformed, parse_object
 
@@ -181,9 +181,44 @@ def _whole(text: Text, inside: str, where: str) -> Iterator[Object]:
 
 def _each(values: Iterable[Any], where: str) -> Iterator[Object]:
     for place, value in enumerate(values):
+        if value is None:
+            continue  # which says nothing
         if not isinstance(value, dict):
             raise Unreadable(f"{where}[{place}] is not an object.")
         yield Object(value, f"{where}[{place}]")
+
+
+def one_by_one(entries: Iterable[Object], read: Callable[[Object], Iterator[Entry]]) -> Iterator[Entry]:
+    """What is read of each. One who cannot be read is left, and the others come.
+
+    Raises `Unreadable` at the end if nobody could be read: then it is another file.
+    """
+    wrong: Unreadable | None = None
+    somebody = False
+    for entry in entries:
+        try:
+            found = [*read(entry)]
+        except Unreadable as error:
+            wrong = wrong or error
+            yield unread(entry, error)
+        else:
+            somebody = somebody or bool(found)
+            yield from found
+    if wrong is not None and not somebody:
+        raise wrong
+
+
+def cannot(error: Unreadable) -> str:
+    """Why something is left that is broken, and its place."""
+    return f"it cannot be read: {error}".removesuffix(".")
+
+
+def unread(entry: Object, error: Unreadable) -> Left:
+    """What is said of somebody who cannot be read."""
+    names = (entry.members.get(name) for name in ("username", "email", "id"))
+    return Left(
+        next((name for name in names if isinstance(name, str) and name.strip()), entry.where), PERSON, cannot(error)
+    )
 
 
 def _end(text: Text) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from idp.errors import IdpError
 from idp.model import OUR_CODES, AppCodes
+
+PERSON = "the person"  # what is left when nothing of somebody comes
 
 
 class Unreadable(IdpError):
@@ -45,8 +48,9 @@ class Person:
 
     `whole_names`: of a group that goes by a part of its name, the whole.
     `password` is a hash in the one syntax of `factors.hashes`; `unlike` says in half a sentence why one is not.
-    `temporary`: somebody else knows it, and it is to be changed. `claims` are standard ones (OIDC Core 5.1), and
-    `address.locality` and so on for parts of the address. Of each client in `consents` the scopes agreed to.
+    `temporary`: somebody else knows it, and it is to be changed. `until`: the account ends then, or has ended. `claims`
+    are standard ones (OIDC Core 5.1), and `address.locality` and so on for parts of the address. Of each client in
+    `consents` the scopes agreed to.
     """
 
     username: str
@@ -59,6 +63,7 @@ class Person:
     whole_names: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     disabled: bool = False
+    until: datetime | None = None
     password: str | None = field(default=None, repr=False)
     unlike: str | None = None
     temporary: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from idp.importing import keycloak_clients, keycloak_credentials
-from idp.importing.document import Object, read_apart, read_object
+from idp.importing.document import Object, one_by_one, read_apart, read_object
 from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source
 
@@ -34,8 +34,8 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     yield from _of_the_realm(realm)
     yield from keycloak_clients.read(realm)
     doubtful = _doubtful(realm.objects("groups"))
-    for user in read_apart(content, apart="users"):
-        yield from _person(user, doubtful, phone_attribute or _ATTRIBUTE)
+    people = read_apart(content, apart="users")
+    yield from one_by_one(people, lambda user: _person(user, doubtful, phone_attribute or _ATTRIBUTE))
 
 
 def _of_the_realm(realm: Object) -> Iterator[Left]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from idp.importing.document import Object
-from idp.importing.incoming import Application, Entry, Left
+from idp.importing.document import Object, cannot
+from idp.importing.incoming import Application, Entry, Left, Unreadable
 from idp.oidc import origins, redirects
 from idp.oidc.claims import BY_SCOPE, PERSON_SCOPES
 
@@ -45,13 +45,19 @@ def read(realm: Object) -> Iterator[Entry]:
         client_id = client.needed("clientId")
         if client_id in BUILT_IN:
             continue
-        who = f"client {client_id}"
-        if (client.text("protocol") or "openid-connect") != "openid-connect":
-            yield Left(who, "the client", f"it speaks {(client.text('protocol') or '')[:40]}, and Stile OpenID Connect")
-        elif client.flag("bearerOnly"):
-            yield Left(who, "the client", "it only takes tokens: name it with --audience at the clients that call it")
-        else:
-            yield from _client(client, client_id, who)
+        try:
+            yield from [*_whatever_it_is(client, client_id, f"client {client_id}")]
+        except Unreadable as error:  # one that is broken stays there, and the rest comes
+            yield Left(f"client {client_id}", "the client", cannot(error))
+
+
+def _whatever_it_is(client: Object, client_id: str, who: str) -> Iterator[Entry]:
+    if (client.text("protocol") or "openid-connect") != "openid-connect":
+        yield Left(who, "the client", f"it speaks {(client.text('protocol') or '')[:40]}, and Stile OpenID Connect")
+    elif client.flag("bearerOnly"):
+        yield Left(who, "the client", "it only takes tokens: name it with --audience at the clients that call it")
+    else:
+        yield from _client(client, client_id, who)
 
 
 def _client(client: Object, client_id: str, who: str) -> Iterator[Entry]:

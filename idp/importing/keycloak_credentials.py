@@ -2,13 +2,16 @@
 
 import base64
 import binascii
+from collections.abc import Callable
+from typing import TypeVar
 
 from idp.factors import hashes
 from idp.importing import secrets
-from idp.importing.document import Object
+from idp.importing.document import Object, cannot
 from idp.importing.incoming import App, Unreadable
 from idp.model import AppCodes
 
+T = TypeVar("T")
 _HASHES = {"pbkdf2": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
 _ALGORITHMS = {"HmacSHA1": "SHA1", "HmacSHA256": "SHA256", "HmacSHA512": "SHA512"}
 _KINDS = {"id": "argon2id", "i": "argon2i", "d": "argon2d"}
@@ -32,9 +35,9 @@ def read(user: Object) -> tuple[str | None, str | None, list[App], list[tuple[st
     for credential in user.objects("credentials"):
         match credential.needed("type"):
             case "password":
-                password, unlike = _password(credential)
+                password, unlike = _readable(_password, credential, otherwise=lambda why: (None, why))
             case "otp" | "totp" | "hotp":  # the last two before Keycloak 8
-                app = _app(credential)
+                app = _readable(_app, credential, otherwise=str)
                 if isinstance(app, App):
                     apps.append(app)
                 else:
@@ -42,6 +45,14 @@ def read(user: Object) -> tuple[str | None, str | None, list[App], list[tuple[st
             case kind:
                 lost.append((kind[:60], _ELSEWHERE.get(kind, _UNKNOWN)))
     return password, unlike, apps, lost
+
+
+def _readable(read: Callable[[Object], T], credential: Object, *, otherwise: Callable[[str], T]) -> T:
+    """One that is broken is left, and its owner comes."""
+    try:
+        return read(credential)
+    except Unreadable as error:
+        return otherwise(cannot(error))
 
 
 def _password(credential: Object) -> tuple[str | None, str | None]:
@@ -60,7 +71,7 @@ def _password(credential: Object) -> tuple[str | None, str | None]:
         return (whole, None) if known else (None, f"the hash is {algorithm[:40]}, which Stile does not compare")
     value, salt, iterations = _decoded(secret, what), _decoded(secret, "salt"), about.whole("hashIterations")
     if value is None or salt is None or iterations is None:
-        raise Unreadable(f"{credential.where} is no password: value, salt or hashIterations cannot be read.")
+        raise Unreadable(f"{credential.where} lacks value, salt or hashIterations.")
     if algorithm in _HASHES:
         return hashes.pbkdf2(_HASHES[algorithm], iterations, salt, value), None
     more = about.object("additionalParameters")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from idp.importing import secrets
-from idp.importing.document import Object, read_list
+from idp.importing.document import Object, one_by_one, read_list
 from idp.importing.incoming import App, Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source
 
@@ -20,14 +20,15 @@ _TRAITS = {"username", "email", "name", "phone", "given_name", "family_name", "n
 
 def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Entry]:
     """Everybody in the file. Raises `Unreadable`."""
-    for identity in read_list(content, inside="identities"):
-        yield from _person(identity, phone_attribute or "phone")
+    identities = read_list(content, inside="identities")
+    yield from one_by_one(identities, lambda identity: _person(identity, phone_attribute or "phone"))
 
 
 def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
-    traits, credentials = identity.object("traits"), identity.object("credentials")
+    given, credentials = identity.object("traits"), identity.object("credentials")
     if "traits" not in identity:
         raise Unreadable(f"{identity.where or 'The file'} has no traits: this is no identity of Kratos.")
+    traits, unlike = _traits(given, phone_trait)
     password, app = credentials.object("password"), credentials.object("totp")
     proved = {
         (each.text("via"), each.text("value")): each.flag("verified")
@@ -47,8 +48,10 @@ def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
     for kind in credentials.members:
         if kind not in _OURS:
             yield Left(username, kind[:40], _OTHERS.get(kind, "Stile has nothing like it"))
-    for trait in traits.members:
-        if trait not in _TRAITS and trait != phone_trait:
+    for trait in given.members:
+        if trait in unlike:
+            yield Left(username, f"trait {trait}", "it is no text")
+        elif trait not in _TRAITS and trait != phone_trait:
             yield Left(username, f"trait {trait}", "it is no standard claim")
     config = password.object("config")
     for member in ("metadata_public", "metadata_admin", "organization_id", "external_id"):
@@ -74,6 +77,17 @@ def _person(identity: Object, phone_trait: str) -> Iterator[Entry]:
     )
 
 
+def _traits(given: Object, phone_trait: str) -> tuple[Object, frozenset[str]]:
+    """Traits are whatever a schema says: those that we read, and which of them are no texts, as a list of addresses."""
+    read = _TRAITS | {phone_trait}
+    no_texts = {
+        name
+        for name, value in given.members.items()
+        if name in read and not isinstance(value, str | None) and not (name == "name" and isinstance(value, dict))
+    }
+    return Object({k: v for k, v in given.members.items() if k not in no_texts}, given.where), frozenset(no_texts)
+
+
 def _unlike(password: Object, config: Object, stored: str | None) -> str | None:
     if stored is not None:
         return secrets.unlike(stored)
@@ -83,7 +97,7 @@ def _unlike(password: Object, config: Object, stored: str | None) -> str | None:
 
 
 def _name(traits: Object) -> dict[str, str]:
-    """Traits are whatever a schema says: a name is a text, or the object of the quickstart, or claims of their own."""
+    """A name is a text, or the object of the quickstart, or claims of their own."""
     found = {claim: traits.text(claim) for claim in ("given_name", "family_name", "nickname")}
     if isinstance(traits.members.get("name"), dict):
         name = traits.object("name")

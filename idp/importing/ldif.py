@@ -5,9 +5,12 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from idp.factors import hashes
 from idp.importing import secrets
 from idp.importing.incoming import Entry, Left, Person, Phone, Unreadable
 from idp.importing.pieces import Source, lines_of
@@ -16,10 +19,14 @@ from idp.oidc.strictjson import Malformed, storable
 _LONGEST = 100_000  # characters of one value; a photo is longer and is nothing of ours
 _BOM = "\ufeff"
 _GROUPS = {"groupofnames", "groupofuniquenames", "group", "posixgroup", "groupofmembers"}
+_THINGS = {"computer", "msds-managedserviceaccount", "msds-groupmanagedserviceaccount", "trusteddomain"}
+_OF_THE_SEARCH = {"search", "result", "ref"}  # what `ldapsearch` says beside entries, without -LLL
 _NAMES = ("uid", "samaccountname", "userprincipalname")
 _PARTS = re.compile(r"(?:\\.|[^\\,])+", re.DOTALL)  # of a DN
 _ESCAPED = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
+_EPOCH, _TICKS_FROM = datetime(1970, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC)
+_NEVER = {0}
 _DISABLED = 2  # of userAccountControl (Active Directory): ACCOUNTDISABLE
 
 
@@ -44,11 +51,18 @@ def read(content: Source, *, phone_attribute: str | None = None) -> Iterator[Ent
     """Everybody in the file. Raises `Unreadable`."""
     groups = Groups(record for record in records_of(content) if record.classes & _GROUPS)
     yield from groups.inside_others()
-    people = 0
+    people = things = 0
     for record in records_of(content):
-        if record.first(*_NAMES) and not record.classes & _GROUPS:
-            people += 1
-            yield _person(record, groups, (phone_attribute or "mobile").lower())
+        name = record.first(*_NAMES)
+        if name is None or record.classes & _GROUPS:
+            continue
+        if name.endswith("$") or record.classes & _THINGS:  # how Active Directory and Samba name what is no person
+            things += 1
+            continue
+        people += 1
+        yield _person(record, groups, (phone_attribute or "mobile").lower())
+    if things:
+        yield Left("", f"{things} computers and service accounts", "they are no people")
     if not people:
         raise Unreadable("The file has no people: no entry has uid, sAMAccountName or userPrincipalName.")
 
@@ -91,6 +105,8 @@ def _record(lines: list[tuple[int, str]]) -> Iterator[Record]:
             dn = value
         elif name == "changetype" and value.lower() != "add":
             raise Unreadable(f"Line {number} is a change, and only what is there can come: use the whole directory.")
+        elif dn is None and name in _OF_THE_SEARCH:
+            return
         elif dn is None:
             raise Unreadable(f"Line {number} is of no entry: an entry begins with dn.")
         else:
@@ -186,11 +202,7 @@ def _unescaped(found: bytes) -> bytes:
 def _person(record: Record, groups: Groups, phone_attribute: str) -> Person:
     username = record.first(*_NAMES)
     assert username is not None
-    hashed = record.first("userpassword")
-    password = None if hashed is None else secrets.stored(hashed)
-    unlike = None
-    if hashed is not None and password == hashed and not hashed.startswith("$"):
-        unlike = f"{secrets.scheme(hashed)} is found out by trying, or unknown to Stile"
+    password, unlike = _password(record)
     theirs = groups.of(record)
     claims = {"given_name": record.first("givenname"), "family_name": record.first("sn")}
     return Person(
@@ -203,11 +215,25 @@ def _person(record: Record, groups: Groups, phone_attribute: str) -> Person:
         whole_names=theirs,
         claims={name: value for name, value in claims.items() if value},
         disabled=_disabled(record),
-        password=None if unlike else password,
+        until=_until(record),
+        password=password,
         unlike=unlike,
         temporary=(record.first("pwdreset") or "").upper() == "TRUE",
         phones=tuple(Phone(number) for number in dict.fromkeys(record.values.get(phone_attribute, ())) if number),
     )
+
+
+def _password(record: Record) -> tuple[str | None, str | None]:
+    """Of several hashes the first that can be compared; or why none can."""
+    unlike = None
+    for hashed in record.values.get("userpassword", ()):
+        password = secrets.stored(hashed)
+        if not isinstance(hashes.read(password), hashes.Unfit):
+            return password, None
+        if hashed and password == hashed and not hashed.startswith("$"):
+            unlike = unlike or f"{secrets.scheme(hashed)} is found out by trying, or unknown to Stile"
+    first = record.first("userpassword")
+    return (None, unlike) if unlike or first is None else (secrets.stored(first), None)
 
 
 def _uuid(record: Record) -> UUID | None:
@@ -222,4 +248,22 @@ def _disabled(record: Record) -> bool:
     control = record.first("useraccountcontrol") or "0"
     off = re.fullmatch("[0-9]{1,10}", control) is not None and int(control) & _DISABLED
     locked = (record.first("pwdaccountlockedtime") or "") == "000001010000Z"  # locked until an administrator says so
-    return bool(off) or locked or (record.first("nsaccountlock") or "").lower() == "true"
+    flags = ("nsaccountlock", "logindisabled")  # of 389 Directory Server and eDirectory
+    return bool(off) or locked or any((record.first(flag) or "").lower() == "true" for flag in flags)
+
+
+def _until(record: Record) -> datetime | None:
+    """When the account ends there, or has ended: by days, by Windows' ticks, by a time."""
+    days, ticks, at = (
+        record.first("shadowexpire"),
+        record.first("accountexpires"),
+        record.first("krbprincipalexpiration"),
+    )
+    if days is not None and re.fullmatch("[0-9]{1,6}", days):
+        return _EPOCH + timedelta(days=int(days))
+    if ticks is not None and re.fullmatch("[0-9]{1,18}", ticks) and int(ticks) not in _NEVER:
+        return _TICKS_FROM + timedelta(microseconds=int(ticks) // 10)
+    if at is not None and re.fullmatch("[0-9]{14}Z", at):
+        with suppress(ValueError):
+            return datetime.strptime(at, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    return None

@@ -29,7 +29,7 @@ from idp.flows.operate.people import (
 from idp.flows.operate.spending import closed_country
 from idp.flows.people.enrol import LONGEST_LABEL, label_of
 from idp.flows.sealed import NUMBER, PHONE_INDEX, SEED, bound
-from idp.importing.incoming import App, Left, Person, Phone
+from idp.importing.incoming import PERSON, App, Left, Person, Phone
 from idp.model import Account, Authenticator, Factor
 from idp.policy import Policy
 from idp.sms import phone as phones
@@ -65,7 +65,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
     try:
         username = parse_username((person.email if terms.email_as_username else None) or person.username)
     except NotAcceptable as error:
-        yield Left(person.username, "the person", str(error))
+        yield Left(person.username, PERSON, str(error))
         return
     account_id = person.id or uuid4()
     comes = _password(person)
@@ -91,6 +91,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
             lost.append(made_or_left)
         else:
             enrolled.append(made_or_left)
+    lost += _end(person, now=now)
     account = Account(
         id=account_id,
         username=username,
@@ -102,7 +103,7 @@ def judge(idp: Idp, person: Person, terms: Terms, *, now: datetime) -> Iterator[
         groups=groups,
         claims=claims,
         locale=locale,
-        disabled=person.disabled,
+        disabled=person.disabled or (person.until is not None and person.until <= now),
         password_until=now + idp.policy.links.ticket if person.temporary and password is not None else None,
     )
     if not enrolled and not by_mail(idp, account):
@@ -136,6 +137,14 @@ def agreed(policy: Policy, consents: Mapping[str, Sequence[str]]) -> tuple[dict[
         if others := [scope for scope in scopes if scope not in known]:
             lost.append(Left("", f"consent for {client}: {' '.join(others)}", _ASKED_ANEW))
     return kept, lost
+
+
+def _end(person: Person, *, now: datetime) -> Iterator[Left]:
+    """Accounts have no end here."""
+    if person.until is not None and person.until <= now:
+        yield Left("", "the account", f"it ended there on {person.until:%Y-%m-%d}: it is disabled here")
+    elif person.until is not None:
+        yield Left("", "end of the account", f"nothing ends it here on {person.until:%Y-%m-%d}: disable it then")
 
 
 def _password(person: Person) -> str | Left:

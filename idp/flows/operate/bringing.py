@@ -11,7 +11,7 @@ from idp.flows.idp import Idp
 from idp.flows.operate.arriving import Terms, judge
 from idp.flows.operate.keeping import judge_kept
 from idp.flows.passkeys import relying
-from idp.importing.incoming import Left, Person
+from idp.importing.incoming import PERSON, Left, Person
 from idp.importing.written import Kept
 from idp.store.batches import BATCH
 from idp.store.people import arrivals
@@ -69,11 +69,11 @@ class Arriving:
         username = account.username
         if username in self._usernames:
             told = username in self._twice
-            left[:] = [] if told else [Left(username, "the person", "the file has this username twice")]
+            left[:] = [] if told else [Left(username, PERSON, "the file has this username twice")]
             self._twice.add(username)
             return None
         if account.id in self._ids:
-            left[:] = [Left(username, "the person", "the file gives this id to two people")]
+            left[:] = [Left(username, PERSON, "the file gives this id to two people")]
             return None
         self._usernames.add(username)
         self._ids.add(account.id)

@@ -15,7 +15,7 @@ from idp.flows.operate.bringing import Arriving
 from idp.flows.operate.keeping import client_kept
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import permit
-from idp.importing.incoming import Application, Entry, Left, Person
+from idp.importing.incoming import PERSON, Application, Entry, Left, Person
 from idp.importing.written import Kept
 from idp.model import Registration
 from idp.policy import Act
@@ -69,6 +69,9 @@ async def bring(
     of_them: list[Left] = []
     for entry in entries:
         match entry:
+            case Left(what=what) if what == PERSON:
+                arriving.left.append(entry)  # who could not be read
+                of_them = []
             case Left():
                 of_them += [entry] if _is_of_a_person(entry) else []
             case Person() | Kept():
@@ -89,7 +92,7 @@ async def bring(
 
 
 def _is_of_a_person(left: Left) -> bool:
-    return bool(left.who) and not left.who.startswith("client ")
+    return left.what == PERSON or (bool(left.who) and not left.who.startswith("client "))
 
 
 async def _clients(
