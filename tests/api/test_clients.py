@@ -8,7 +8,8 @@ import pytest
 from idp.cli.client_options import fields_of
 from idp.flows.opening import read_clients
 from idp.flows.operate.registrations import NewClient
-from idp.web.api.clients import ClientShown, NewClientGiven
+from idp.web.api.client_shapes import ClientShown
+from idp.web.api.clients import NewClientGiven
 from tests.world.api import add_operator, calling, kind_of, machine_token, person_token, with_roles
 from tests.world.pictures import png
 from tests.world.provider import Provider

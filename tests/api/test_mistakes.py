@@ -84,9 +84,51 @@ async def test_what_cannot_be_taken_is_told_together(provider: Provider, token: 
         answer = await http.patch(f"people/{one}", json=changes, headers={"If-Match": "*"})
         assert set(told(answer)) == {f"/{name}" for name in changes}
         assert kind_of(answer) == (422, "invalid")
-        client = {"name": " ", "redirect_uris": ["nowhere"], "scopes": ["nothing"]}
-        answer = await http.post("clients", json=client)
-        assert len(answer.json()["errors"]) == 3
+        client = {"name": " ", "redirect_uris": ["nowhere"], "scopes": ["nothing"], "level": "low"}
+        assert set(told(await http.post("clients", json=client))) == {f"/{name}" for name in client}
+        answer = await http.patch("clients/bank", json=client, headers={"If-Match": "*"})
+        assert set(told(answer)) == {f"/{name}" for name in client}
+        assert set(told(await http.post("clients/bank/consequences", json=client))) == {f"/{name}" for name in client}
+
+
+async def test_what_is_there_already_says_where_it_was_named(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        for sent, pointer in (({"name": "Acme Bank"}, "/name"), ({"name": "B", "client_id": "bank"}, "/client_id")):
+            answer = await http.post("clients", json={**sent, "redirect_uris": ["https://b.example/cb"]})
+            assert kind_of(answer) == (409, "already_there")
+            assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+
+
+async def test_types_and_meaning_are_told_in_one_answer(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        client = {"name": 7, "redirect_uris": ["nowhere", "https://a.example/#x"], "level": "low", "public": "yes"}
+        for answer in (
+            await http.post("clients", json=client),
+            await http.post("clients/bank/consequences", json=client),
+            await http.patch("clients/bank", json=client, headers={"If-Match": "*"}),
+        ):
+            told(answer)
+            found = sorted(one["pointer"] for one in answer.json()["errors"])
+            assert found == ["/level", "/name", "/public", "/redirect_uris", "/redirect_uris"]
+        one = (await http.get("people", params={"username": "bob"})).json()["users"][0]["id"]
+        person: dict[str, Any] = {"username": "a b", "email": "x", "locale": 7, "shoe": 9}
+        for answer in (
+            await http.post("people", json=person | {"password": "abc"}),
+            await http.post("invitations", json=person),
+            await http.post(f"people/{one}/consequences", json=person),
+            await http.patch(f"people/{one}", json=person, headers={"If-Match": "*"}),
+        ):
+            assert set(told(answer)) >= {f"/{name}" for name in person}
+        assert "/password" in told(await http.post("people", json=person | {"password": "abc"}))
+        # Whom there is not, and nothing else: what is wrong with the types is said all the same.
+        assert set(told(await http.post("clients/none/consequences", json={"name": 7}))) == {"/name"}
+        assert (await http.get("clients/bank")).json()["name"] == "Acme Bank"
+
+
+async def test_nothing_is_said_of_a_field_that_was_not_sent(provider: Provider, token: str) -> None:
+    async with calling(provider, token) as http:
+        assert set(told(await http.post("clients", json={"name": 7}))) == {"/name"}
+        assert set(told(await http.post("people", json={"groups": 7, "username": "zoe"}))) == {"/groups", "/password"}
 
 
 def test_a_body_of_nothing_but_mistakes_is_told_so_far() -> None:

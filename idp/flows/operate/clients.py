@@ -30,7 +30,7 @@ class Registered:
 
 
 async def add_client(idp: Idp, new: NewClient, *, secret: str | None = None) -> Registered:
-    """Register a client. Raises `Misdescribed` or `AlreadyThere`.
+    """Register a client. Raises `NotAcceptable` or `AlreadyThere`.
 
     `secret` is the one that it gets if it has one: of full entropy, or None for a random one.
     """

@@ -1,9 +1,9 @@
 """An operator's work on people: add, freeze, disable. Their passwords and authenticators are beside."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from idp.audit import AccountChanged
@@ -166,6 +166,19 @@ def check_new(*, username: str, phone: str | None, email: str | None, region: st
     wrong.take("username", parse_username, username)
     wrong.take("phone", lambda text: parse_phone(text, region=region), phone)
     wrong.take("email", parse_email, email)
+    wrong.check()
+
+
+def judge_new(idp: Idp, given: Mapping[str, Any]) -> None:
+    """What cannot be taken of so much of somebody new, by the words of `add_user`. Raises `NotAcceptable`."""
+    wrong, region = Mistakes(), idp.settings.sms_region
+    told = {name: given.get(name) for name in ("name", "email", "locale")}
+    new = described(idp, wrong, username=given.get("username", "?"), groups=given.get("groups", ()), **told)
+    wrong.take("phone", lambda text: parse_phone(text, region=region), given.get("phone"))
+    words = [*(new.name or "").split(), (new.email or "").partition("@")[0]]
+    wrong.take(
+        "password", lambda text: parse_password(idp, text, username=new.username, words=words), given.get("password")
+    )
     wrong.check()
 
 

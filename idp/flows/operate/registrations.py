@@ -1,7 +1,7 @@
 """What may be registered of a client: described by an operator, read whole, every mistake told at once. No database."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from idp.crypto import random_bytes
 from idp.flows.idp import OURS
 from idp.flows.operate import client_fields
 from idp.flows.operate.client_fields import LONGEST_URI, Wrong
-from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.people import Mistakes
 from idp.model import AuthMethod, Client
 from idp.oidc import assertions, redirects
 from idp.oidc.grants import GrantType
@@ -27,14 +27,6 @@ _NO_AUDIENCE = mark("%(given)s is no audience of assertions here: there are %(al
 
 At = Callable[[str], Wrong]
 """Takes mistakes down that are in this field of `NewClient`."""
-
-
-class Misdescribed(NotAcceptable):
-    """What cannot be registered, every mistake in a sentence; `at` has each with its field of `NewClient`."""
-
-    def __init__(self, at: Sequence[tuple[str, str]]) -> None:
-        super().__init__(*dict.fromkeys(sentence for _, sentence in at))
-        self.at = tuple(dict.fromkeys(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +65,14 @@ class NewClient:
 
 
 def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Client:
-    """The client that this describes. Raises `Misdescribed` with every mistake in it.
+    """The client that this describes. Raises `NotAcceptable` with every mistake in it, each at its field.
 
     What was `kept` from before may be unknown to today's policy: that is no reason to refuse another change.
     """
-    mistakes: list[tuple[str, str]] = []
+    mistakes = Mistakes()
 
     def at(field: str) -> Wrong:
-        return lambda sentence: mistakes.append((field, sentence))
+        return lambda sentence: mistakes.add(field, sentence)
 
     method = _method(new, at)
     kinds = _grant_types(new, method, at("grant_types"))
@@ -125,8 +117,7 @@ def parse(new: NewClient, policy: Policy, *, kept: Client | None = None) -> Clie
             new.level, policy, kinds, at("level"), kept=None if kept is None else kept.level
         ),
     )
-    if mistakes:
-        raise Misdescribed(mistakes)
+    mistakes.check()
     return client
 
 

@@ -1,7 +1,7 @@
 """One request of the API, from its token to its answer. What is done is the endpoint's, which calls one operation."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,8 +21,9 @@ from idp.oidc.userinfo import bearer
 from idp.sentences import Sentence
 from idp.web.api import problems
 from idp.web.api.endpoints import Asked, Done, Endpoint
+from idp.web.api.mistakes import in_words
 from idp.web.api.problems import API, Mistake, Refused, problem, refusal
-from idp.web.api.reading import invalid, is_known, key_of, malformed, read
+from idp.web.api.reading import Mistyped, invalid, is_known, key_of, malformed, read
 from idp.web.door import Unreadable, base_path, body, idp_of, machine, query
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -71,7 +72,11 @@ async def _answer(request: Request, endpoint: Endpoint) -> Response:
     OPERATOR.set(who.operator)
     try:
         permit(idp, endpoint.act)
-        asked = read(request, endpoint, raw)
+        try:
+            asked = read(request, endpoint, raw)
+        except Mistyped as error:
+            told = (*error.mistakes, *await _beside(endpoint, error.asked))
+            raise invalid(in_words(told), *told) from None
         if request.method != "POST" or (key := key_of(request)) is None:
             return _said(request, endpoint, await _done(endpoint, asked))
         return await _once(request, endpoint, asked, who, key, raw)
@@ -88,18 +93,36 @@ def _not_permitted(error: NotPermitted, request: Request, who: Caller) -> Refuse
     return Refused(403, "not_permitted", "You may not do this", str(error))
 
 
+async def _beside(endpoint: Endpoint, asked: Asked) -> Sequence[Mistake]:
+    """What cannot be taken of the members that have the right type: both are told in one answer."""
+    if endpoint.judges is None:
+        return ()
+    try:
+        await endpoint.judges(asked)
+    except NotAcceptable as error:
+        return [each for each in _mistakes(endpoint, error) if each.pointer[1:] in asked.body]
+    except (NotThere, NotPermitted):
+        return ()
+    return ()
+
+
+def _mistakes(endpoint: Endpoint, error: NotAcceptable) -> Sequence[Mistake]:
+    lead = "/" if endpoint.takes is not None else ""
+    told = zip(error.fields, error.problems, strict=True)
+    return [Mistake(field and lead + field, said) for field, said in told]
+
+
 async def _done(endpoint: Endpoint, asked: Asked) -> Done:
     """What the operation says of its mistakes, in HTTP."""
     try:
         return await endpoint.does(asked)
     except NotAcceptable as error:
-        told = zip(error.fields, error.problems, strict=True)
-        lead = "/" if endpoint.takes is not None else ""
-        raise invalid(str(error), *(Mistake(field and lead + field, said) for field, said in told)) from None
+        raise invalid(str(error), *_mistakes(endpoint, error)) from None
     except NotThere as error:
         raise Refused(404, "not_found", "Nothing is here", str(error)) from None
     except AlreadyThere as error:
-        raise Refused(409, "already_there", "There is one already", str(error)) from None
+        where = [Mistake(f"/{error.field}", str(error))] if error.field else []
+        raise Refused(409, "already_there", "There is one already", str(error), errors=where) from None
     except TooEarly as error:
         raise Refused(409, "too_early", "Not yet", str(error)) from None
     except Outdated as error:

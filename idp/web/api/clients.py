@@ -1,6 +1,7 @@
 """Applications by the API: registered, changed, given another secret, removed."""
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -9,15 +10,20 @@ from msgspec import UNSET, UnsetType
 from idp.flows.operate.client_changes import edit_client, version_of
 from idp.flows.operate.clients import Registered, add_client, explain_client, remove_client, set_client_disabled
 from idp.flows.operate.finding import client_page
-from idp.flows.operate.registrations import NewClient
+from idp.flows.operate.registrations import NewClient, parse
 from idp.flows.operate.secrets import LONGEST_KEPT, end_old_secret, new_client_secret
-from idp.model import Client
-from idp.oidc import origins
 from idp.policy import Act
+from idp.web.api.client_shapes import (
+    ClientChanged,
+    ClientExplained,
+    Clients,
+    ClientSecret,
+    ClientShown,
+    Jwks,
+    shown,
+)
 from idp.web.api.endpoints import Asked, Body, Done, Endpoint, Ends, Paged, Text, Words, given
 from idp.web.api.reading import invalid
-
-Jwks = dict[str, Any] | None
 
 
 class ClientChanges(Body, frozen=True, kw_only=True):
@@ -55,59 +61,6 @@ class NewClientGiven(ClientChanges, frozen=True, kw_only=True):
     client_id: Text | UnsetType = UNSET
 
 
-class ClientShown(msgspec.Struct, frozen=True, kw_only=True):
-    """A client without its secret. `browser_origins` are those that count."""
-
-    client_id: str
-    name: str
-    auth_method: str
-    redirect_uris: list[str]
-    post_logout_redirect_uris: list[str]
-    grant_types: list[str]
-    scopes: list[str]
-    require_pkce: bool
-    first_party: bool
-    native: bool
-    signing_alg: str
-    userinfo_alg: str | None
-    rotate_refresh: bool
-    assertion_audience: str
-    audience: list[str]
-    id_token_claims: list[str]
-    groups: list[str]
-    origins: list[str]
-    home_uri: str | None
-    details_types: list[str]
-    require_pushed: bool
-    browser_origins: list[str]
-    jwks: Jwks
-    level: str
-    logo: str | None
-    old_secret_until: datetime | None
-    old_secret_used_at: datetime | None
-    disabled: bool
-
-
-class ClientExplained(ClientShown, frozen=True, kw_only=True):
-    """A client, and which of its scopes it gets from nobody, with the reason."""
-
-    left_out: dict[str, str]
-
-
-class ClientChanged(ClientShown, frozen=True, kw_only=True):
-    """A client as it is now, what changed and what follows. A secret is given where it had none, once."""
-
-    changed: list[str]
-    consequences: list[str]
-    client_secret: str | None = None
-
-
-class ClientSecret(ClientShown, frozen=True, kw_only=True):
-    """A client and its secret, given once; null for one that has none."""
-
-    client_secret: str | None
-
-
 class NewSecret(Body, frozen=True, kw_only=True):
     """Whether the secret before works for a while, too."""
 
@@ -117,36 +70,23 @@ class NewSecret(Body, frozen=True, kw_only=True):
     ) = None
 
 
-class Clients(msgspec.Struct, frozen=True, kw_only=True):
-    """Clients by name."""
-
-    clients: list[ClientShown]
-    total: int
-    next: str | None
-
-
 class ClientSearch(Paged, frozen=True, kw_only=True):
     """Which clients."""
 
     search: Annotated[str, msgspec.Meta(max_length=200, description="Part of a name or a client id.")] = ""
 
 
-def shown(client: Client) -> dict[str, Any]:
-    """The members of `ClientShown`."""
-    told = {each: getattr(client, each) for each in ClientShown.__struct_fields__ if hasattr(client, each)}
-    told = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in told.items()}
-    told = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
-    return {
-        **told,
-        "client_id": client.id,
-        "browser_origins": sorted(origins.of(client)),
-        "level": client.level.name.lower(),
-    }
-
-
-def _plain(body: ClientChanges) -> dict[str, Any]:
+def _plain(members: Mapping[str, Any]) -> dict[str, Any]:
     """As `NewClient` takes it."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given(body).items()}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in members.items()}
+
+
+async def _judge_new(asked: Asked) -> None:
+    parse(NewClient(**{"name": "?", **_plain(asked.body)}), asked.idp.policy)
+
+
+async def _judge_changes(asked: Asked) -> None:
+    await edit_client(asked.idp, asked.client_id, _plain(asked.body), dry_run=True)
 
 
 async def _list(asked: Asked) -> Done:
@@ -156,7 +96,7 @@ async def _list(asked: Asked) -> Done:
 
 
 async def _add(asked: Asked) -> Done:
-    registered = await add_client(asked.idp, NewClient(**_plain(asked.body)))
+    registered = await add_client(asked.idp, NewClient(**_plain(given(asked.body))))
     return _secret(registered, at=f"/clients/{registered.client.id}")
 
 
@@ -171,7 +111,7 @@ async def _show(asked: Asked) -> Done:
 
 
 async def _change(asked: Asked) -> Done:
-    changes = _plain(asked.body)
+    changes = _plain(given(asked.body))
     if not changes:
         raise invalid("Say what to change.")
     done = await edit_client(asked.idp, asked.client_id, changes, expected=asked.expected)
@@ -185,7 +125,7 @@ async def _change(asked: Asked) -> Done:
 
 
 async def _would_change(asked: Asked) -> Done:
-    done = await edit_client(asked.idp, asked.client_id, _plain(asked.body), dry_run=True)
+    done = await edit_client(asked.idp, asked.client_id, _plain(given(asked.body)), dry_run=True)
     body = ClientChanged(**shown(done.after), changed=list(done.changed), consequences=list(done.consequences))
     return Done(body)
 
@@ -236,6 +176,7 @@ ENDPOINTS = (
         _add,
         "Register an application",
         takes=NewClientGiven,
+        judges=_judge_new,
         answers=ClientSecret,
         status=201,
         secrets=_SECRET,
@@ -251,6 +192,7 @@ ENDPOINTS = (
         "Change an application",
         "What is left out stays. The answer says what follows.",
         takes=ClientChanges,
+        judges=_judge_changes,
         answers=ClientChanged,
         secrets=_SECRET,
         versioned=True,
@@ -265,6 +207,7 @@ ENDPOINTS = (
         "What would follow from a change",
         "Nothing is changed.",
         takes=ClientChanges,
+        judges=_judge_changes,
         answers=ClientChanged,
     ),
     Endpoint(

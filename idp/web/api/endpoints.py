@@ -79,7 +79,8 @@ class Endpoint:
     """One method of one address. `act` says who may (docs/administration.md); `text` is what it says of itself.
 
     `answers` None: 204. `secrets` are members of the answer that are given once. `versioned`: the answer has an ETag,
-    and a change takes If-Match; `guarded`: it needs it. `longest`: bytes of what is sent.
+    and a change takes If-Match; `guarded`: it needs it. `longest`: bytes of what is sent. `judges` says what of the
+    members that have their type cannot be taken, by raising, where others have not; it changes nothing.
     """
 
     method: str
@@ -98,6 +99,7 @@ class Endpoint:
     guarded: bool = False
     longest: int = MAX_BODY
     parameters: Mapping[str, str] = field(default_factory=dict)
+    judges: Callable[[Asked], Awaitable[object]] | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -40,6 +40,16 @@ def mistakes(given: Mapping[str, Any], kind: type[msgspec.Struct], *, strict: bo
     return tuple(found)
 
 
+def well_typed(given: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The members that are as `kind` has them, by their types."""
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    return {
+        name: msgspec.convert(value, types[name])
+        for name, value in given.items()
+        if name in types and _problem(value, types[name], strict=True) is None
+    }
+
+
 def in_words(found: Iterable[Mistake]) -> str:
     """All of them, for who reads."""
     return " ".join(each.detail for each in found)

@@ -9,7 +9,7 @@ from idp.flows.operate.editing import edit_person, version_of
 from idp.flows.operate.finding import find_user, people_page
 from idp.flows.operate.invitations import invite
 from idp.flows.operate.leaving import remove_person
-from idp.flows.operate.people import add_user, freeze_user, set_user_disabled
+from idp.flows.operate.people import add_user, freeze_user, judge_new, set_user_disabled
 from idp.flows.operate.unlocking import unlock_user
 from idp.policy import Act
 from idp.store.people.pages import State
@@ -150,6 +150,14 @@ async def _edit(asked: Asked, *, dry_run: bool = False) -> Done:
     return Done(body, etag=person(await find_user(asked.idp, asked.id)).etag)
 
 
+async def _judge_changes(asked: Asked) -> None:
+    await edit_person(asked.idp, asked.id, asked.body, dry_run=True)
+
+
+async def _judge_new(asked: Asked) -> None:
+    judge_new(asked.idp, asked.body)
+
+
 async def _would_edit(asked: Asked) -> Done:
     return await _edit(asked, dry_run=True)
 
@@ -196,6 +204,7 @@ ENDPOINTS = (
         "Add somebody with a password",
         "An operator vouches for the phone. To let them choose a password themselves, invite them.",
         takes=NewPerson,
+        judges=_judge_new,
         answers=PersonAdded,
         status=201,
         versioned=True,
@@ -209,6 +218,7 @@ ENDPOINTS = (
         "Invite somebody",
         "The link is mailed, or given here once. Who was invited before gets another one.",
         takes=Invitation,
+        judges=_judge_new,
         answers=Invited,
         status=201,
         secrets=("link",),
@@ -223,6 +233,7 @@ ENDPOINTS = (
         "Change a person",
         "What is left out stays. The answer says what follows. Groups are an administrator's to change.",
         takes=PersonChanges,
+        judges=_judge_changes,
         answers=PersonChanged,
         versioned=True,
         guarded=True,
@@ -236,6 +247,7 @@ ENDPOINTS = (
         "What would follow from a change",
         "Nothing is changed.",
         takes=PersonChanges,
+        judges=_judge_changes,
         answers=PersonChanged,
     ),
     Endpoint(

@@ -1,7 +1,8 @@
 """A request of the API, read: parameters and body by their types, versions and keys by their headers. No more."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from idp.oidc import strictjson
 from idp.oidc.strictjson import storable
 from idp.web.api.endpoints import Asked, Endpoint
-from idp.web.api.mistakes import in_words, mistakes
+from idp.web.api.mistakes import in_words, mistakes, well_typed
 from idp.web.api.problems import Mistake, Refused
 from idp.web.door import Unreadable, idp_of, query
 
@@ -19,15 +20,21 @@ _TAG = re.compile(r'"([\x21\x23-\x7e]{1,200})"')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
+class Mistyped(Exception):
+    """A body of which members have not the type of theirs; `asked` has the others, by name, and no version."""
+
+    def __init__(self, mistakes: Sequence[Mistake], asked: Asked) -> None:
+        super().__init__(in_words(mistakes))
+        self.mistakes = mistakes
+        self.asked = asked
+
+
 def read(request: Request, endpoint: Endpoint, raw: bytes) -> Asked:
-    """What is asked, with this body. Raises `Refused` and `Unreadable`."""
-    asked = Asked(
-        idp=idp_of(request),
-        path=_path(request.path_params),
-        query=_query(request, endpoint),
-        body=None if endpoint.takes is None else _body(request, raw, endpoint.takes),
-        expected=_expected(request, endpoint),
-    )
+    """What is asked, with this body. Raises `Refused`, `Mistyped` and `Unreadable`."""
+    asked = Asked(idp_of(request), _path(request.path_params), _query(request, endpoint))
+    if endpoint.takes is not None:
+        asked = replace(asked, body=_body(request, raw, endpoint.takes, asked))
+    asked = replace(asked, expected=_expected(request, endpoint))
     if endpoint.takes is None and raw.strip():
         raise _wrong(400, "Nothing is to be sent here: leave the body empty.")
     return asked
@@ -59,7 +66,7 @@ def _query(request: Request, endpoint: Endpoint) -> object:
         raise _wrong(400, f"Of the parameters of the address: {in_words(wrong)}", *named) from None
 
 
-def _body(request: Request, raw: bytes, kind: type[msgspec.Struct]) -> object:
+def _body(request: Request, raw: bytes, kind: type[msgspec.Struct], asked: Asked) -> object:
     kind_sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not raw and not kind_sent:
         raw, kind_sent = b"{}", "application/json"  # where nothing has to be said
@@ -73,7 +80,7 @@ def _body(request: Request, raw: bytes, kind: type[msgspec.Struct]) -> object:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
         wrong = mistakes(value, kind, strict=True)
-        raise invalid(in_words(wrong), *wrong) from None
+        raise Mistyped(wrong, replace(asked, body=well_typed(value, kind))) from None
 
 
 def invalid(detail: str, *errors: Mistake) -> Refused:

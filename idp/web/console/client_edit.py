@@ -17,8 +17,8 @@ from idp.errors import AlreadyThere, IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.client_changes import ChangedClient, edit_client, version_of
 from idp.flows.operate.finding import ClientId, find_client
+from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted
-from idp.flows.operate.registrations import Misdescribed
 from idp.flows.people.console import CLIENTS_PATH, Staff
 from idp.model import Client
 from idp.policy import Act
@@ -68,8 +68,8 @@ def mistakes(error: IdpError) -> Sequence[tuple[str, str]]:
     """What is wrong with what was typed, each with its field. Raises what is no fault of the form."""
     status_of(error)
     match error:
-        case Misdescribed():
-            return error.at
+        case NotAcceptable():
+            return tuple(zip(error.fields, error.problems, strict=True))
         case AlreadyThere():
             return [(error.field, str(error))]
         case _:

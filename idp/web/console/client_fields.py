@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from idp.catalogue import mark
-from idp.flows.operate.registrations import ASSERTION_AUDIENCES, Misdescribed, NewClient
+from idp.flows.operate.people import NotAcceptable
+from idp.flows.operate.registrations import ASSERTION_AUDIENCES, NewClient
 from idp.model import AuthMethod, Client
 from idp.oidc.keys import ALGORITHMS
 from idp.oidc.strictjson import Malformed, parse_object
@@ -87,7 +88,7 @@ def kept(inputs: Iterable[Input]) -> Sequence[tuple[str, str]]:
 
 
 def read(values: Values) -> dict[str, Any]:
-    """These fields as `NewClient` takes them. Raises `Misdescribed` for keys that are no JSON."""
+    """These fields as `NewClient` takes them. Raises `NotAcceptable` for keys that are no JSON."""
     return {name: _read(name, value) for name, value in values.items()}
 
 
@@ -105,11 +106,12 @@ def _keys(value: str) -> dict[str, Any] | None:
     try:
         return parse_object(value) if value.strip() else None
     except Malformed:
-        raise Misdescribed([("jwks", sentence('This is no JSON: a JWK Set begins with {"keys": ['))]) from None
+        said = sentence('This is no JSON: a JWK Set begins with {"keys": [')
+        raise NotAcceptable(said, fields=("jwks",)) from None
 
 
 def changes(values: Values, client: Client) -> dict[str, Any]:
-    """What is not as it is: the words of `edit_client`. Raises `Misdescribed`."""
+    """What is not as it is: the words of `edit_client`. Raises `NotAcceptable`."""
     there = read(values_of(client))
     wanted = read(values)
     if wanted.get("auth_method") != AuthMethod.PRIVATE_KEY_JWT:
