@@ -50,12 +50,15 @@ def to_json(outcome: Received | Declined) -> dict[str, Any]:
 
 
 def from_json(told: Any) -> Received | Declined | None:  # noqa: ANN401 - what a session holds
-    """What `to_json` wrote."""
-    if told is None:
+    """What `to_json` wrote; None for anything else."""
+    if not isinstance(told, dict):
         return None
-    if "code" not in told:
-        return Declined(**told)
-    pending = Pending.from_json(told["pending"])
+    try:
+        if "code" not in told:
+            return Declined(**told)
+        pending = Pending.from_json(told["pending"])
+    except (TypeError, KeyError):  # of a version before this one: they confirm again
+        return None
     return None if pending is None else Received(pending, told["code"])
 
 

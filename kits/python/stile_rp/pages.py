@@ -44,7 +44,13 @@ class Problem:
 
 def of_error(error: StileError, again: str) -> Problem:
     """What to tell a person of this."""
-    if isinstance(error, ProviderUnavailable | Misconfigured):
+    if isinstance(error, Misconfigured):
+        text = (
+            "This site and its sign-in service do not agree about how people sign in. Nothing was changed. "
+            "Please tell the people who run this site: its log says what to change."
+        )
+        return Problem(503, "Signing in does not work here", text, again, "Try again")
+    if isinstance(error, ProviderUnavailable):
         text = "The sign-in service cannot be reached at the moment. Nothing was changed. Please try again shortly."
         return Problem(503, "Signing in is not available", text, again, "Try again")
     if not isinstance(error, Outdated):

@@ -40,6 +40,7 @@ from stile_rp.testing import FakeProvider
 SCOPE = "transfers:write"
 SITE = "https://shop.example"
 FORM = "application/x-www-form-urlencoded"
+WAITS = kept.name(SCOPE, None, "/done")
 DETAILS = {"type": "transfer", "amount": "25.50"}
 
 if not django_settings.configured:
@@ -452,12 +453,17 @@ def test_what_a_session_holds_fits_into_a_cookie_and_is_no_access_token(provider
 
 @pytest.mark.parametrize(
     "held",
-    [None, 7, "text", [], {"who": {"at": 1_800_000_000}}, {"who": {"at": 1_800_000_000, "subject": "s", "new": 1}}],
+    [
+        *(None, 7, "text", []),
+        *({"who": {"at": 1_800_000_000, **more}} for more in ({}, {"subject": "s", "new": 1})),
+        *({"waiting": {WAITS: old}} for old in ({"code": "c"}, {"code": "c", "pending": 1}, {}, 7)),
+    ],
 )
 def test_a_session_of_another_version_is_one_of_nobody(provider: FakeProvider, held: object) -> None:
     party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
     session: dict[str, Any] = {kept.key(provider.settings()): held}
     assert party.world.run(Site(party.steps).person(session)) is None
+    assert party.world.run(Site(party.steps).confirmed(session, action=SCOPE, here="/done")) is None
     assert party.world.run(Site(party.steps).sign_in(session)).url.startswith("https://id.example/authorize?")
 
 
@@ -548,6 +554,17 @@ def test_a_refusal_and_a_provider_that_is_down_are_pages(shop: Shop) -> None:
     shop.provider.now += 4000
     shop.provider.refuse = None
     assert other.get(f"{back.path}?{back.query}").status in {400, 503}
+
+
+def test_a_mistake_in_the_settings_is_no_provider_that_is_down(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.provider.metadata = {"issuer": "https://id.example/"}
+    answer = shop.get("/login")
+    assert (answer.status, "Signing in does not work here" in answer.text) == (503, True)
+    assert "set issuer to exactly that" in caplog.text
+    shop.provider.metadata = {}
+    shop.provider.client_secret = "another"
+    assert "Signing in does not work here" in shop.follow(shop.get("/login")).text
+    assert "look at client_id, client_secret" in caplog.text
 
 
 def test_who_is_sent_elsewhere_after_signing_in_is_not(shop: Shop) -> None:
