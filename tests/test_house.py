@@ -128,6 +128,7 @@ def test_no_test_waits_for_a_time() -> None:
     found = {_id(path): [*naps.findall(path.read_text()), *calls.findall(path.read_text())] for path in TESTS}
     hasty = {name: [one for one in calls if "timeout=" not in one] for name, calls in found.items()}
     assert {name: calls for name, calls in hasty.items() if calls} == {}
+    assert [_id(path) for path in TESTS if re.search(r"\bbrowser\.new_", path.read_text())] == []
 
 
 def test_help_is_there_at_once() -> None:

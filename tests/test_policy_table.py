@@ -1,6 +1,5 @@
 """policy.toml: what it says by default, and every mistake it may not contain."""
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from idp.errors import SettingsError
 from idp.model import AssuranceLevel, Factor
 from idp.oidc.claims import PERSON_SCOPES
 from idp.policy import ALWAYS, PERSONAL, Policy, ScopeRule, default_policy, load_policy
+from tests.world.cost import in_passwords
 
 SMALL = """
 [levels]
@@ -369,9 +369,9 @@ def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
 @pytest.mark.parametrize("key", ["a" + ".a" * 30_000, '"\u2028"' + '."\u2028"' * 15_000], ids=["plain", "quoted"])
 def test_a_key_of_thousands_of_parts_is_not_parsed(key: str) -> None:
     """Whoever may try a policy would keep the process busy for a minute with each."""
-    began = time.process_time()
-    assert problems(f"{SMALL}\n{key} = 1\n")[0].endswith("has more than 300 dots: break it")
-    assert time.process_time() - began < 1
+    told: list[str] = []
+    assert in_passwords(lambda: told.extend(problems(f"{SMALL}\n{key} = 1\n"))) < 40
+    assert told[0].endswith("has more than 300 dots: break it")
 
 
 @pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 5000], ids=["a number", "brackets"])

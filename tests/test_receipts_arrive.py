@@ -1,7 +1,6 @@
 """From a code that somebody asks for to what the page says of it: real workers, and a provider that calls them back."""
 
 import os
-import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from idp.store.schema.records import message_attempt
 from idp.testing.provider import Pace, fake_provider
 from tests.world.composed import Statement
 from tests.world.databases import empty
+from tests.world.ports import free_port
 from tests.world.provider import ISSUER
 from tests.world.sending import asks_for_a_code, page_of
 from tests.world.served import Served, keys_text, people, served
@@ -35,14 +35,8 @@ TOLD = Statement(
     .where(message_attempt.c.finished_at.is_not(None))
     .order_by(message_attempt.c.started_at)
 )
+
 PACE = Pace(receipt=timedelta(milliseconds=50))
-
-
-def a_free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 async def told(workers: Served, tries: int) -> list[str | None]:
@@ -59,7 +53,7 @@ async def told(workers: Served, tries: int) -> list[str | None]:
 async def test_what_a_provider_reports_is_what_the_page_says(
     gateway: str, database_url: str, key_chain: KeyChain, tmp_path: Path
 ) -> None:
-    port = a_free_port()
+    port = free_port()
     await empty(database_url)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
     environ |= {"IDP_ISSUER": ISSUER, "IDP_METRICS": "off", "IDP_LOG_LEVEL": "error", "IDP_SMS_COUNTRIES": "EE"}

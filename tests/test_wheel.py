@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 import tomllib
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.world.ports import free_port
 from tests.world.waiting import NEVER
 
 CHECKOUT = Path(__file__).parents[1]
@@ -33,14 +33,8 @@ def _uv(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 def test_an_installed_wheel_serves_pages_and_migrates_far_from_the_checkout(tmp_path: Path) -> None:
-    venv, elsewhere, port = tmp_path / "venv", tmp_path / "elsewhere", _free_port()
+    venv, elsewhere, port = tmp_path / "venv", tmp_path / "elsewhere", free_port()
     elsewhere.mkdir()
     _uv("build", "--wheel", "--out-dir", tmp_path / "dist")
     [wheel] = (tmp_path / "dist").glob("*.whl")

@@ -1,6 +1,5 @@
 """Promise 9: who asks cannot tell whether there is such a person, and why they may not come in."""
 
-import statistics
 from datetime import timedelta
 
 import asyncpg
@@ -24,7 +23,7 @@ async def test_all_who_may_not_come_in_see_the_same(provider: Provider, database
         "no second factor": ("carol", PASSWORD),
         "disabled": ("dave", PASSWORD),
     }
-    faces: set[tuple[int, str, tuple[str, ...], str]] = set()
+    faces: set[tuple[int, int, str, tuple[str, ...], str]] = set()
     spans: dict[str, list[float]] = {what: [] for what in tries}
     connection = await asyncpg.connect(database_url)
     try:
@@ -34,18 +33,20 @@ async def test_all_who_may_not_come_in_see_the_same(provider: Provider, database
             for what, (username, password) in tries.items():
                 answer, spent = await guess(provider, username, password, address=f"2001:db8:{n:x}::1")
                 spans[what].append(spent)
+                statements = len(provider.statements)
                 await connection.execute("DELETE FROM rate_limit")
                 text = face(answer.text, username)
                 headers = tuple(sorted(name for name in answer.headers if name != "x-request-id"))
-                faces.add((answer.status_code, text, headers, answer.headers["content-security-policy"]))
+                policy = answer.headers["content-security-policy"]
+                faces.add((answer.status_code, statements, text, headers, policy))
     finally:
         await connection.close()
     assert len(faces) == 1
     assert faces.pop()[0] == 400
-    # argon2id alone takes about 25 ms; without it an answer would come in 5. Of the quicker half: what else the machine
-    # had to do falls on some and not on others.
-    usual = {what: statistics.quantiles(taken, n=4)[0] for what, taken in spans.items()}
-    assert max(usual.values()) < 1.6 * min(usual.values()), usual
+    # The database is asked as often, whoever it is. Of our own time argon2id alone is about 25 ms; without it an answer
+    # would take 5. The least: what else the machine had to do falls on some and not on others.
+    least = {what: min(taken) for what, taken in spans.items()}
+    assert max(least.values()) < 1.6 * min(least.values()), least
 
 
 @pytest.mark.parametrize("whole_day", [False, True], ids=["one address", "the whole day"])

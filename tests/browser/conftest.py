@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser
 
-from tests.world.chromium import chromium
+from tests.world.chromium import chromium, window
 from tests.world.demonstration import Demo, running
 from tests.world.visitor import Inspector, Visitor
 
@@ -25,7 +25,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 async def inspector(browser: Browser) -> Inspector:
     """Has seen what the modules before have shown."""
-    return Inspector(await browser.new_page(reduced_motion="reduce"))
+    return Inspector(await (await window(browser, reduced_motion="reduce")).new_page())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.world.chromium import goes_by
 from tests.world.demonstration import Demo
 from tests.world.sentences import in_english
 from tests.world.visitor import Visitor
@@ -53,5 +54,5 @@ async def test_signing_in_and_a_transfer_by_somebody_whose_bank_asks_for_estonia
     await visitor.page.get_by_label("Language").select_option(label="Eesti")
     await visitor.presses("Change")
     await naeb(visitor, "Teie konto", "sisse logitud kasutajana alice", "Viimased tegevused", "See seade")
-    await visitor.page.get_by_role("button", name="Logi välja", exact=True).first.click()
+    await goes_by(visitor.page.get_by_role("button", name="Logi välja", exact=True).first)
     await naeb(visitor, "Olete välja logitud")

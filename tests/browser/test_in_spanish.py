@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.world.chromium import goes_by
 from tests.world.demonstration import Demo, Person
 from tests.world.sentences import in_english
 from tests.world.visitor import Visitor
@@ -90,7 +91,7 @@ async def test_an_app_is_set_up_by_somebody_who_chose_spanish_on_a_page(visitor:
     await visitor.opens(f"{demo.provider}/nowhere")
     await ve(visitor, "Esta página no existe")
     await visitor.opens(f"{demo.provider}/account")
-    await visitor.page.get_by_role("button", name="Cerrar sesión", exact=True).first.click()
+    await goes_by(visitor.page.get_by_role("button", name="Cerrar sesión", exact=True).first)
     await ve(visitor, "Su sesión se cerró")
     await visitor.page.get_by_label("Idioma").select_option(label="English")
     await visitor.presses("Cambiar")

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.world.chromium import goes_by
 from tests.world.demonstration import Demo, Person
 from tests.world.visitor import Visitor
 
@@ -39,11 +40,11 @@ async def test_a_second_phone_is_added_named_put_first_and_removed(visitor: Visi
     await visitor.types("Security code", code)
     await visitor.presses("Add the phone")
     await visitor.sees("The phone was added", "Work phone")
-    await visitor.page.get_by_role("link", name="Work phone").click()
+    await goes_by(visitor.page.get_by_role("link", name="Work phone"))
     await visitor.sees("Codes by text message go to another phone of yours first")
     await visitor.presses("Put this phone first")
     await visitor.sees("go to this phone first from now on")
-    await visitor.page.get_by_role("link", name="Work phone").click()
+    await goes_by(visitor.page.get_by_role("link", name="Work phone"))
     await visitor.presses("Remove the phone")
     await visitor.sees("The phone was removed")
     await visitor.page.go_back()
@@ -53,7 +54,7 @@ async def test_a_second_phone_is_added_named_put_first_and_removed(visitor: Visi
 
 async def test_what_people_say_of_themselves_is_kept_and_times_are_theirs(visitor: Visitor, demo: Demo) -> None:
     await in_room(visitor, demo, demo.bob)
-    await visitor.page.get_by_role("link", name="your name, language and time zone").click()
+    await goes_by(visitor.page.get_by_role("link", name="your name, language and time zone"))
     await visitor.sees("About you", "Time zone")
     await visitor.types("Website (optional)", "not an address")
     await visitor.page.get_by_label("Time zone").select_option("Asia/Tokyo")

@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partialmethod
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import structlog
 
 from idp import localpg
 from idp.cli import main
+from idp.store import engine
 from tests.world.commands import PASSWORD, Ran, Run
+from tests.world.waiting import NEVER
 
 
 @pytest.fixture
@@ -32,7 +36,13 @@ def served_dir(embedded: localpg.LocalPostgres) -> Path:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
-    """No setting but a data directory in which there is nothing; and logging as it was, afterwards."""
+    """No setting but a data directory in which there is nothing; and logging as it was, afterwards.
+
+    A command waits for the database as long as it takes: on a busy machine the first connection is slow.
+    """
+    patient = partialmethod(engine.Database.__init__, patience=timedelta(seconds=NEVER))
+    monkeypatch.setattr(engine.Database, "__init__", patient)
+    monkeypatch.setattr(engine, "_COMMAND", NEVER)
     for name in list(os.environ):
         if name.startswith("IDP_"):
             monkeypatch.delenv(name)

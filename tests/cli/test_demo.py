@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.world.demonstration import three_ports
+from tests.world.ports import free_port
 from tests.world.waiting import NEVER
 
 IDP = [sys.executable, "-m", "idp"]
@@ -17,7 +17,7 @@ IDP = [sys.executable, "-m", "idp"]
 def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(tmp_path: Path) -> None:
     share = tmp_path / "share"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    port = three_ports()
+    port = free_port(in_a_row=3)
     process = subprocess.Popen(
         [*IDP, "demo", "--port", str(port)],
         env=kept | {"XDG_DATA_HOME": str(share)},
@@ -55,7 +55,7 @@ def test_it_ends_without_a_word_where_nobody_reads_what_it_says(tmp_path: Path) 
     os.close(reading)
     try:
         ended = subprocess.run(
-            [*IDP, "demo", "--port", str(three_ports())],
+            [*IDP, "demo", "--port", str(free_port(in_a_row=3))],
             env=kept | {"IDP_DATA_DIR": str(tmp_path / "data")},
             stdout=writing,
             stderr=subprocess.PIPE,

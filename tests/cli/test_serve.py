@@ -15,6 +15,7 @@ import pytest
 
 from idp.crypto import new_secret_key
 from tests.world.commands import PASSWORD, Run
+from tests.world.ports import free_port
 from tests.world.processes import IDP, children, environment, lives, serving
 from tests.world.waiting import NEVER, until
 
@@ -27,13 +28,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     out, err = process.communicate(timeout=NEVER)
     return process.returncode, out, err
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_commands_use_the_database_of_the_server_that_runs_and_of_the_one_that_ran(

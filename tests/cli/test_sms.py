@@ -3,7 +3,6 @@
 import json
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from idp.testing.camara import SECRET, SIM_BY_ENDING, Sim, number_of
 from idp.testing.faults import BY_ENDING, Fault, number_for
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, SIGNATURE, TOKEN, WEBHOOK_SECRET
 from tests.world.commands import Run
+from tests.world.ports import free_port
 from tests.world.waiting import NEVER, until
 
 SECRETS = (TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET)
@@ -48,15 +48,9 @@ def fake() -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def waiting() -> tuple[str, ...]:
-    port = free_port()
-    return "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port, "--wait", "20"
+    port = str(free_port())
+    return "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port, "--wait", f"{NEVER:.0f}"
 
 
 @pytest.fixture
@@ -132,7 +126,7 @@ def test_a_provider_that_is_not_there_is_not_reached(use: str, settings: pytest.
 @pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("use", ["smspm"], indirect=True)
 def test_ctrl_c_ends_the_wait_and_what_the_provider_said_is_told(use: str, fake: dict[str, Any]) -> None:
-    port = free_port()
+    port = str(free_port())
     arguments = ("--to", number_for(Fault.FORGED), "--receipt-url", f"http://127.0.0.1:{port}/r", "--listen", port)
     before = len(httpx.get(fake["inbox"], timeout=NEVER).json())
 

@@ -18,7 +18,7 @@ from idp.demo.site import DemoUrls
 from idp.demo.start import DemoPerson, start_page
 from idp.model import Role
 from tests.world import stub_provider as stubs
-from tests.world.chromium import AXE, chromium
+from tests.world.chromium import AXE, chromium, goes_by, window
 from tests.world.stub_provider import SECRETS, Stub
 
 pytestmark = pytest.mark.browser
@@ -72,7 +72,7 @@ async def context(urls: tuple[DemoUrls, Stub], request: pytest.FixtureRequest) -
     width, scheme = size
     urls[1].refuse = None
     async with chromium() as browser:
-        yield await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        yield await window(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
 
 
 async def _is_fine(page: Page) -> None:
@@ -92,46 +92,46 @@ async def test_a_day_at_the_bank_and_the_notes(context: BrowserContext, urls: tu
 
     await page.goto(where.start)
     await _is_fine(page)
-    await page.get_by_role("link", name="Acme Bank").first.click()
+    await goes_by(page.get_by_role("link", name="Acme Bank").first)
     await _is_fine(page)
-    await page.get_by_role("link", name="Sign in").click()
+    await goes_by(page.get_by_role("link", name="Sign in"))
     await page.get_by_text("How you signed in").wait_for()
     await _is_fine(page)
-    await page.get_by_role("link", name="Make a transfer").click()
-    await page.get_by_role("button", name="Continue").click()
+    await goes_by(page.get_by_role("link", name="Make a transfer"))
+    await goes_by(page.get_by_role("button", name="Continue"))
     await page.get_by_text("There is a problem").wait_for()
     await _is_fine(page)
     await page.get_by_label("Who gets the money?").fill("Jana Nováková " + "W" * 50)
     await page.get_by_label("Amount in euros").fill("25.50")
     stub.refuse = ("access_denied", "The person cancelled.")
-    await page.get_by_role("button", name="Continue").click()
+    await goes_by(page.get_by_role("button", name="Continue"))
     await page.get_by_role("heading", name="Check your transfer").wait_for()
     await _is_fine(page)
 
     stub.refuse = ("unmet_authentication_requirements", "Your authenticator app can confirm this from tomorrow, 12:00.")
-    await page.get_by_role("button", name="Try again").click()
+    await goes_by(page.get_by_role("button", name="Try again"))
     await page.get_by_text("You need an authenticator app").wait_for()
     await _is_fine(page)
     stub.refuse = None
     await page.go_back()
-    await page.get_by_role("button", name="Approve €25.50").click()
+    await goes_by(page.get_by_role("button", name="Approve €25.50"))
     await page.get_by_role("heading", name="Transfer sent").wait_for()
     await _is_fine(page)
 
     await page.goto(where.notes)
     await _is_fine(page)
-    await page.get_by_role("link", name="Sign in").click()
+    await goes_by(page.get_by_role("link", name="Sign in"))
     await page.get_by_label("New note").fill("Buy milk\nand bread " + "W" * 80)
-    await page.get_by_role("button", name="Add note").click()
+    await goes_by(page.get_by_role("button", name="Add note"))
     await page.get_by_role("heading", name="Your notes").wait_for()
     await _is_fine(page)
-    await page.get_by_role("button", name="Renew now").click()
+    await goes_by(page.get_by_role("button", name="Renew now"))
     await page.get_by_text("Renewed at").wait_for()
-    await page.get_by_role("button", name="Try a transfer").click()
+    await goes_by(page.get_by_role("button", name="Try a transfer"))
     await page.get_by_text("The bank said no").wait_for()
     await _is_fine(page)
-    await page.get_by_role("link", name="Back to your notes").click()
-    await page.get_by_role("button", name="Sign out").click()
+    await goes_by(page.get_by_role("link", name="Back to your notes"))
+    await goes_by(page.get_by_role("button", name="Sign out"))
     await page.get_by_role("heading", name="You are signed out").wait_for()
     await _is_fine(page)
     assert [line for line in blocked if "Content Security Policy" in line] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from tests.world.policies import OURS
 from tests.world.provider import Provider, claims, parameters
 from tests.world.running import settings_for
 from tests.world.stage import lasting, refresh
+from tests.world.waiting import NEVER
 
 
 @pytest.fixture
 async def elsewhere(
-    provider: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path
+    provider: Provider, database_url: str, key_chain: KeyChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Starlette]:
-    """The same provider in another process, with its ear for changes."""
+    """The same provider in another process, with its ear for changes: nobody reads the clients again without one."""
+    monkeypatch.setattr(composition, "REREAD", timedelta(seconds=2 * NEVER))
     app = composition.create_app(settings_for(tmp_path), url=database_url, secrets=key_chain, gateways=())
     async with app.router.lifespan_context(app):
         yield app
@@ -38,7 +41,7 @@ async def elsewhere(
 
 async def until(provider: Provider, true: Callable[[], bool]) -> None:
     """Until it is so: sooner than anybody reads the clients again without having heard of a change."""
-    async with asyncio.timeout(composition.REREAD.total_seconds() / 2):
+    async with asyncio.timeout(NEVER):
         while not true():
             await list_clients(provider.idp)
 

@@ -30,7 +30,9 @@ LINK = re.compile(rf"^{ISSUER}(/link/verify_email/[A-Za-z0-9_-]+)$", re.MULTILIN
 FREEZE = re.compile(rf"^{ISSUER}(/link/freeze/[A-Za-z0-9_-]+)$", re.MULTILINE)
 DAY, MINUTE = timedelta(hours=24), timedelta(minutes=1)
 PEOPLE = Statement(select(account.c.username, account.c.email, account.c.email_verified))
-EVENTS = Statement(select(audit_event.c.fields).where(audit_event.c.name == "account.changed"))
+EVENTS = Statement(
+    select(audit_event.c.fields).where(audit_event.c.name == "account.changed").order_by(audit_event.c.id)
+)
 LINKS = Statement(select(link.c.hash).where(link.c.purpose == "verify_email", link.c.used_at.is_(None)))
 
 

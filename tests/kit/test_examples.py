@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.world.applications import EXAMPLES, Served, example, free_port, served
-from tests.world.chromium import PATIENCE, chromium
+from tests.world.applications import EXAMPLES, Served, example, served
+from tests.world.chromium import chromium, goes_by, window
 from tests.world.demonstration import Person
+from tests.world.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -30,8 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    context = await browser.new_context()
-    context.set_default_timeout(PATIENCE)
+    context = await window(browser)
     yield await context.new_page()
     await context.close()
 
@@ -51,12 +51,12 @@ async def test_a_bank_signs_in_and_has_a_transfer_confirmed(
     with example(name, tmp_path / "log", port, registered) as bank:
         await page.goto(bank)
         await _types(page, {"Username": alice.username, "Password": alice.password})
-        await page.get_by_role("button", name="Continue", exact=True).click()
+        await goes_by(page.get_by_role("button", name="Continue", exact=True))
         await _gives_app_code(page, alice)
         await expect(page.get_by_role("heading")).to_contain_text("Hello, Alice")
 
         await _types(page, {"To": "Jana <Nováková>"})
-        await page.get_by_role("button", name="Send €25").click()
+        await goes_by(page.get_by_role("button", name="Send €25"))
         await _gives_app_code(page, alice)
         await expect(page.get_by_role("heading")).to_contain_text(" sent to Jana <Nováková>")
         await expect(page.get_by_role("heading")).to_contain_text("urn:stile:2fa-strong")
@@ -68,13 +68,13 @@ async def test_a_bank_signs_in_and_has_a_transfer_confirmed(
         # Declined: no money, and the person is still signed in
         await page.goto(bank)
         await _types(page, {"To": "Mallory"})
-        await page.get_by_role("button", name="Send €25").click()
-        await page.get_by_role("button", name="Cancel").click()
+        await goes_by(page.get_by_role("button", name="Send €25"))
+        await goes_by(page.get_by_role("button", name="Cancel"))
         await expect(page.get_by_role("heading")).to_contain_text("Nothing was sent")
 
         await page.goto(bank)
         await expect(page.get_by_role("heading")).to_contain_text("Hello, Alice")
-        await page.get_by_role("button", name="Sign out").click()
+        await goes_by(page.get_by_role("button", name="Sign out"))
         await expect(page.get_by_role("heading")).to_have_text("You are signed out")
         await page.goto(bank)
         await expect(page.get_by_label("Username", exact=True)).to_be_visible()
@@ -87,8 +87,7 @@ async def _types(page: Page, told: dict[str, str]) -> None:
 
 async def _gives_app_code(page: Page, person: Person) -> None:
     link = page.get_by_role("link", name="Use your authenticator app", exact=True)
-    await expect(page.get_by_role("heading").first).to_be_visible()
     if await link.count():
-        await link.click()
+        await goes_by(link)
     await _types(page, {"Code from your authenticator app": person.app_code()})
-    await page.get_by_role("button", name=re.compile("^(Continue|Approve .*)$")).click()
+    await goes_by(page.get_by_role("button", name=re.compile("^(Continue|Approve .*)$")))

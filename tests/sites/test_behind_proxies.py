@@ -12,8 +12,9 @@ from idp.flows.checks import sites as check_sites
 from tests.world.caddy import NEEDS_CADDY
 from tests.world.guarded import DISGUISED, PAGE, SPELLINGS, Surfer, application, behind, enters, heard, rows, rule
 from tests.world.listening import served
-from tests.world.nginx import NEEDS_NGINX, free_port
+from tests.world.nginx import NEEDS_NGINX
 from tests.world.policies import BEFORE
+from tests.world.ports import free_port
 from tests.world.provider import Provider
 from tests.world.waiting import NEVER
 

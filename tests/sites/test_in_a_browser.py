@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.world.applications import free_port, served
-from tests.world.chromium import AXE, PATIENCE, chromium
+from tests.world.applications import served
+from tests.world.chromium import AXE, chromium, goes_by, window
 from tests.world.demonstration import Person
 from tests.world.guarded import behind
 from tests.world.nginx import NEEDS_NGINX
 from tests.world.policies import BEFORE
+from tests.world.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), NEEDS_NGINX]
 
@@ -42,8 +43,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    context = await browser.new_context(viewport={"width": 360, "height": 780})
-    context.set_default_timeout(PATIENCE)
+    context = await window(browser, viewport={"width": 360, "height": 780})
     yield await context.new_page()
     await context.close()
 
@@ -51,13 +51,13 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 async def signs_in(page: Page, alice: Person) -> None:
     await page.get_by_label("Username", exact=True).fill(alice.username)
     await page.get_by_label("Password", exact=True).fill(alice.password)
-    await page.get_by_role("button", name="Continue", exact=True).click()
+    await goes_by(page.get_by_role("button", name="Continue", exact=True))
     await gives_code(page, alice)
 
 
 async def gives_code(page: Page, alice: Person) -> None:
     await page.get_by_label("Code from your authenticator app", exact=True).fill(alice.app_code())
-    await page.get_by_role("button", name="Continue", exact=True).click()
+    await goes_by(page.get_by_role("button", name="Continue", exact=True))
 
 
 async def looks_right(page: Page, heading: str) -> None:
@@ -98,17 +98,17 @@ async def test_a_person_reads_changes_settings_and_signs_out(wiki: tuple[str, Pe
     await page.goto(f"{site}/staff")
     await looks_right(page, "You cannot do this")
 
-    await page.get_by_role("link", name="Sign out").click()
-    await page.get_by_role("button", name="Sign out").click()
+    await goes_by(page.get_by_role("link", name="Sign out"))
+    await goes_by(page.get_by_role("button", name="Sign out"))
     await expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
-    await page.get_by_role("link", name="Back to Wiki").click()
+    await goes_by(page.get_by_role("link", name="Back to Wiki"))
     await looks_right(page, "You are signed out")
-    await page.get_by_role("link", name="Sign in again").click()
+    await goes_by(page.get_by_role("link", name="Sign in again"))
     await expect(page.get_by_label("Username", exact=True)).to_be_visible()
 
-    await page.get_by_role("button", name="Cancel").click()
+    await goes_by(page.get_by_role("button", name="Cancel"))
     await looks_right(page, "You are not signed in")
-    await page.get_by_role("link", name="Start again").click()
+    await goes_by(page.get_by_role("link", name="Start again"))
     await expect(page.get_by_label("Username", exact=True)).to_be_visible()
 
 

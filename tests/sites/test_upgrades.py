@@ -7,7 +7,8 @@ import pytest
 from tests.world.caddy import NEEDS_CADDY
 from tests.world.guarded import Surfer, behind, enters, listens_to_all, rows, rule
 from tests.world.listening import served
-from tests.world.nginx import NEEDS_NGINX, free_port
+from tests.world.nginx import NEEDS_NGINX
+from tests.world.ports import free_port
 from tests.world.provider import Provider
 
 SMUGGLED = b"GET /admin HTTP/1.1 Remote-User: root\n"

@@ -11,15 +11,18 @@ import pytest
 from idp.errors import SettingsError
 from idp.model import Swap
 from idp.settings import read_settings
-from idp.sms.intel import NumberIntel, ask, open_intel, registered
+from idp.sms import camara
+from idp.sms.intel import TOTAL, NumberIntel, ask, open_intel, registered
 from idp.sms.wire import new_client
 from idp.testing import FrozenClock
 from idp.testing.camara import TOKEN, FakeIntel, Sim, number_of
 from idp.testing.http import Request, Response, served
 from idp.testing.provider import FakeProvider, Pace, fake_provider
+from tests.world.waiting import NEVER
 
 AGE = timedelta(hours=72)
 HOUR = timedelta(hours=1)
+PATIENT = timedelta(seconds=NEVER)
 GOOD = f'{{"access_token": "{TOKEN}", "token_type": "Bearer"}}'
 
 
@@ -37,14 +40,16 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(**changes: str | None) -> AsyncIterator[Asking]:
+async def asking(patience: timedelta = PATIENT, /, **changes: str | None) -> AsyncIterator[Asking]:
     """`changes` are settings; None takes one away."""
     clock = FrozenClock()
-    async with fake_provider(pace=Pace(slow=timedelta(seconds=30))) as provider, new_client() as client:
-        given = {name: value for name, value in (provider.intel_settings() | changes).items() if value is not None}
-        intel = open_intel(read_settings(given), client=client, clock=clock)
-        assert intel is not None
-        yield Asking(provider, intel, clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(camara, "TOTAL", patience)
+        async with fake_provider(pace=Pace(slow=timedelta(seconds=30))) as provider, new_client() as client:
+            given = {name: value for name, value in (provider.intel_settings() | changes).items() if value is not None}
+            intel = open_intel(read_settings(given), client=client, clock=clock)
+            assert intel is not None
+            yield Asking(provider, intel, clock)
 
 
 def fixed(token: str = TOKEN) -> dict[str, str | None]:
@@ -63,7 +68,7 @@ def test_it_is_registered_as_others_would_be() -> None:
     ids=[sim.name for sim in Sim],
 )
 async def test_yes_and_no_are_believed_and_everything_else_is_unknown(sim: Sim, verdict: Swap) -> None:
-    async with asking() as asked:
+    async with asking(TOTAL if sim is Sim.SLOW else PATIENT) as asked:
         assert await asked.about(sim) is verdict
         assert asked.operator.asked == [(number_of(sim), 72)]
 
@@ -74,7 +79,7 @@ async def test_token_and_answer_have_two_seconds_together() -> None:
         answer = '{"swapped": false}' if request.path.endswith("/check") else GOOD
         return Response(200, answer.encode())
 
-    async with served(slowly) as url, asking(IDP_CAMARA_TOKEN_URL=url, IDP_CAMARA_URL=url) as asked:
+    async with served(slowly) as url, asking(TOTAL, IDP_CAMARA_TOKEN_URL=url, IDP_CAMARA_URL=url) as asked:
         assert await asked.about() is Swap.UNKNOWN
 
 

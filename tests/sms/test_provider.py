@@ -21,12 +21,13 @@ from idp.testing.faults import REFUSED, Fault, number_for
 from idp.testing.http import Request, Response, served
 from idp.testing.orders import API_SECRET, AUTH_TOKEN, HASH, SIGNATURE, TOKEN, WEBHOOK_KEY, WEBHOOK_SECRET
 from idp.testing.provider import FakeProvider, Pace, fake_provider
+from tests.world.waiting import NEVER
 
 NAMES = ("smspm", "twilio", "vonage", "webhook")
 SECRETS = (HASH, TOKEN, AUTH_TOKEN, API_SECRET, SIGNATURE, WEBHOOK_SECRET, repr(WEBHOOK_KEY)[2:-1])
 BLINK = timedelta(milliseconds=50)
 QUICK = Pace(receipt=timedelta(0), late=BLINK, slow=BLINK, silence=timedelta(seconds=60))
-IMPATIENT = httpx.Timeout(connect=3, read=2, write=3, pool=3)
+IMPATIENT = timedelta(seconds=2)  # with those who say nothing; others are waited for
 
 TLS = httpx.create_ssl_context()  # slow to make, and never used here
 
@@ -40,9 +41,11 @@ class Place:
     provider: FakeProvider
     gateways: dict[str, Gateway]
     receipt_url: str
+    client: httpx.AsyncClient
     called: list[Callback] = field(default_factory=list)
 
     async def send(self, name: str, fault: Fault = Fault.NONE, **changes: object) -> Sent:
+        self.client.timeout = IMPATIENT.total_seconds() if fault is Fault.SILENCE else NEVER
         return await self.gateways[name].send(a_message(**{"to": number_for(fault), "receipt_url": None, **changes}))
 
     async def send_with_receipt(self, name: str, fault: Fault) -> Sent:
@@ -65,11 +68,11 @@ async def place_with(changes: Mapping[str, str] | None = None) -> AsyncIterator[
     async with (
         served(receive) as receipt_url,
         fake_provider(pace=QUICK, clock=FrozenClock()) as provider,
-        httpx.AsyncClient(timeout=IMPATIENT, verify=TLS) as client,
+        httpx.AsyncClient(timeout=NEVER, verify=TLS) as client,
     ):
         given = read_settings({**provider.settings(), **(changes or {})})
         opened = open_gateways(NAMES, settings=given, client=client)
-        yield Place(provider, {gateway.name: gateway for gateway in opened}, receipt_url, called)
+        yield Place(provider, {gateway.name: gateway for gateway in opened}, receipt_url, client, called)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from idp.settings import Settings, read_settings
 from idp.sms import Channel, Message, Outcome, Reason, Sent, open_gateways
 from idp.sms.smtp import SmtpGateway
 from idp.testing import ADDRESS, CODE, GatewayContract, a_message
+from tests.world.ports import free_port
 from tests.world.postoffice import PASSWORD, USER, Certificates, PostOffice, certificates, opened, opened_beside
 from tests.world.waiting import NEVER
 
@@ -259,9 +259,7 @@ async def test_a_server_to_which_one_cannot_log_in_is_our_fault() -> None:
 
 
 async def test_a_server_that_is_down_or_has_no_name_is_not_sent() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        down = PostOffice(port=free.getsockname()[1])
+    down = PostOffice(port=free_port())
     assert await over(down).send(a_mail()) == NETWORK
     assert await over(down, host="mail.invalid").send(a_mail()) == NETWORK
 

@@ -1,7 +1,6 @@
 """The exchange itself, over real sockets: what may be tried again and what may not."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,6 +9,7 @@ import pytest
 
 from idp.sms import Outcome, Reason, Sent
 from idp.sms.wire import Answer, new_client, post
+from tests.world.ports import free_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,10 +32,7 @@ async def ask(url: str, *, total: timedelta = timedelta(seconds=5)) -> Answer | 
 
 
 async def test_a_refused_connection_is_not_sent() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    assert await ask(url) == Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
+    assert await ask(f"http://127.0.0.1:{free_port()}/") == Sent(Outcome.NOT_SENT, reason=Reason.NETWORK)
 
 
 async def test_a_name_that_does_not_resolve_is_not_sent() -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Route
 
 from idp.oidc.answer import MAX_LOCATION
-from tests.world.chromium import chromium
+from tests.world.chromium import chromium, goes_by, window
 from tests.world.listening import served
 from tests.world.nginx import NEEDS_NGINX, nginx_before
 from tests.world.provider import BANK_URI, ISSUER, Browser, Provider, forms, parameters
@@ -162,7 +162,7 @@ async def test_a_real_browser_posts_it_again_by_itself(provider: Provider) -> No
 
     async with served(provider.app) as sock, chromium() as browser:
         port = sock.getsockname()[1]
-        page = await browser.new_page()
+        page = await (await window(browser)).new_page()
         cookies = [
             {"name": name, "value": value, "url": f"http://localhost:{port}", "sameSite": "Lax"}
             for name, value in signed_in.http.cookies.items()
@@ -171,7 +171,7 @@ async def test_a_real_browser_posts_it_again_by_itself(provider: Provider) -> No
         await page.route(f"{BANK_URI}*", bank)
         await page.route("http://elsewhere.example/", elsewhere)
         await page.goto("http://elsewhere.example/")
-        await page.get_by_role("button").click()
+        await goes_by(page.get_by_role("button"))
         await page.get_by_text("welcome").wait_for()
     ((posted),) = arrived
     assert posted is not None

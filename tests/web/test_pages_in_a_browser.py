@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.catalogue import templates_dir
 from idp.web.pages import FORM_POST_SCRIPT_HASH, PASSKEY_SCRIPT, Brand, FormPost, brand_css, page_headers, render
-from tests.world.chromium import AXE, PATIENCE, chromium
+from tests.world.chromium import AXE, chromium, window
 from tests.world.specimens import BRAND, FORM_POST, PAGES
 
 pytestmark = pytest.mark.browser
@@ -124,10 +124,9 @@ async def _context(
     browser: Browser, *, width: int, scheme: ColorScheme = "light", script: bool = True, motion: Motion = "reduce"
 ) -> tuple[BrowserContext, Page, list[str]]:
     size: ViewportSize = {"width": width, "height": 720}
-    context = await browser.new_context(
-        viewport=size, color_scheme=scheme, java_script_enabled=script, reduced_motion=motion
+    context = await window(
+        browser, viewport=size, color_scheme=scheme, java_script_enabled=script, reduced_motion=motion
     )
-    context.set_default_timeout(PATIENCE)
     if script:
         await context.add_init_script(AXE)
     page = await context.new_page()

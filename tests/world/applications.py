@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import httpx
 
 from tests.world import processes
 from tests.world.demonstration import Person
+from tests.world.ports import free_port
 from tests.world.waiting import NEVER, until
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "kits" / "python" / "examples"
@@ -63,13 +63,6 @@ def command(home: Path, *arguments: str, given: str = "") -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -21,14 +20,10 @@ from typing import Any
 import httpx
 import pyotp
 
-from tests.world.waiting import NEVER, comes
+from tests.world.ports import free_port
+from tests.world.waiting import NEVER, comes, until
 
 NEWCOMER = "tulip gravel 77 ocean"
-READY = 120.0  # seconds: initdb on a busy machine
-STOPPED = 30.0
-
-
-ENOUGH = timedelta(seconds=15)  # from reading a code to its being judged
 
 
 @dataclass(slots=True)
@@ -43,16 +38,18 @@ class Person:
     codes_seen: list[str] = field(default_factory=list)
 
     def app_code(self) -> str:
-        """The oldest code of the app that works and was not used: the provider takes one step more and one less.
+        """One that was not used, and works for half a minute yet: the provider takes one step more and one less.
 
-        Not that of the step before where this one ends soon: it would be too old by the time it is typed.
+        Whoever confirms a third time within half a minute waits for it, as people do.
         """
         assert self.secret is not None
         app = pyotp.TOTP(self.secret)
-        at = datetime.now(UTC)  # noqa: TID251 - an authenticator app has a clock of its own
-        now = app.timecode(at)
-        self.last_step = max(app.timecode(at + ENOUGH) - 1, self.last_step + 1)
-        assert self.last_step <= now + 1, "this person confirmed too often within half a minute"
+
+        def now() -> int:
+            return app.timecode(datetime.now(UTC))  # noqa: TID251 - an authenticator app has a clock of its own
+
+        self.last_step = max(now(), self.last_step + 1)
+        assert until(lambda: self.last_step <= now() + 1)
         return app.generate_otp(self.last_step)
 
 
@@ -113,35 +110,19 @@ def environment(data_dir: Path) -> dict[str, str]:
     return {**ours, "IDP_DATA_DIR": str(data_dir)}
 
 
-def three_ports() -> int:
-    """The first of three ports in a row that nobody listens on."""
-    # Somebody else on this machine may look for ports at the same moment.
-    for port in random.sample(range(21000, 32000, 7), 200):
-        with suppress(OSError), free(port), free(port + 1), free(port + 2):
-            return port
-    raise AssertionError("no three free ports in a row")
-
-
-@contextmanager
-def free(port: int) -> Iterator[None]:
-    """Nobody listens on it. OSError when somebody does."""
-    with socket.create_server(("127.0.0.1", port)):
-        yield
-
-
 @contextmanager
 def running(data_dir: Path, **more: str) -> Iterator[Demo]:
     """`idp demo` from nothing, with these settings. Afterwards Ctrl-C, and nothing of it is left.
 
     No process, no port, no complaint.
     """
-    port = three_ports()
+    port = free_port(in_a_row=3)
     command = [sys.executable, "-m", "idp", "demo", "--port", str(port), "--json"]
     complaints = data_dir.with_suffix(".stderr")
     with complaints.open("wb") as stderr:
         process = Popen(command, env=environment(data_dir) | more, stdout=PIPE, stderr=stderr, start_new_session=True)
     assert process.stdout is not None
-    late = Timer(READY, process.kill)
+    late = Timer(NEVER, process.kill)
     late.start()
     told = process.stdout.readline()
     late.cancel()
@@ -152,15 +133,14 @@ def running(data_dir: Path, **more: str) -> Iterator[Demo]:
         # A group of its own, as a shell gives to what it starts: Ctrl-C reaches PostgreSQL's processes too.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
-        status = process.wait(STOPPED)
+        status = process.wait(NEVER)
         rest = process.stdout.read()
         process.stdout.close()
     said = (status, rest, complaints.read_text())
     assert said == (0, b"", ""), said
     assert _left(data_dir) == []
     for number in range(port, port + 3):
-        with free(number):
-            pass
+        socket.create_server(("127.0.0.1", number)).close()
 
 
 def _announced(told: dict[str, Any], data_dir: Path) -> Demo:

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.world.ports import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
@@ -26,14 +27,6 @@ http {{
 _PLAIN = """server {{
   listen 127.0.0.1:{port}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $host; }}
 }}"""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, Route, expect
 
-from tests.world.chromium import AXE, PATIENCE
+from tests.world.chromium import AXE, goes_by, window
 from tests.world.demonstration import Demo, Person
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -83,8 +83,7 @@ class Visitor:
     @classmethod
     async def arrive(cls, browser: Browser, demo: Demo, inspector: Inspector, *, script: bool = False) -> "Visitor":
         """A fresh profile with one tab."""
-        context = await browser.new_context(java_script_enabled=script, viewport={"width": 1280, "height": 800})
-        context.set_default_timeout(PATIENCE)
+        context = await window(browser, java_script_enabled=script, viewport={"width": 1280, "height": 800})
         visitor = cls(demo, context, await context.new_page(), inspector)
         context.on("console", lambda message: visitor._heard(message))  # noqa: PLW0108 - playwright marks methods
         context.on("weberror", lambda error: visitor.complaints.append(str(error.error)))
@@ -124,12 +123,11 @@ class Visitor:
 
     async def follows(self, name: str) -> None:
         """Press a link."""
-        await self.page.get_by_role("link", name=name, exact=True).first.click()
+        await goes_by(self.page.get_by_role("link", name=name, exact=True).first)
 
     async def presses(self, name: str) -> None:
-        """Press a button, and wait for the page that it leads to: one under way bears no reload."""
-        async with self.page.expect_navigation():
-            await self.page.get_by_role("button", name=name, exact=True).click()
+        """Press a button."""
+        await goes_by(self.page.get_by_role("button", name=name, exact=True))
 
     async def types(self, label: str, text: str) -> None:
         """Fill in a field."""
