@@ -28,6 +28,7 @@ TOLD = ("Remote-User", "Remote-Name", "Remote-Groups", "Remote-Email", "X-Stile-
 # What some applications look at before the path that they were asked for; the examples drop it.
 _PATHS = ("X-Original-URL", "X-Rewrite-URL")
 _NAMES = frozenset(name.lower() for name in (*TOLD, *_PATHS))
+_BEGIN = ("r", "x")
 _NO_LETTER = re.compile("[^a-z0-9]")
 _ORIGINAL = re.compile(r"https?://([^/?#@\\]*)(/.*)", re.IGNORECASE)
 
@@ -95,7 +96,8 @@ def _is_disguised(request: Request) -> bool:
 
     RFC 9110 5.6.2 has fifteen signs for a name beside letters and digits, so no list of a proxy's has them all.
     """
-    return any(name not in _NAMES and _NO_LETTER.sub("-", name) in _NAMES for name in request.headers)
+    like = (name for name in request.headers if name.startswith(_BEGIN) and name not in _NAMES)
+    return any(_NO_LETTER.sub("-", name) in _NAMES for name in like)
 
 
 def _only(request: Request, name: str) -> str | None:

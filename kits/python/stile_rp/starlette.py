@@ -194,8 +194,11 @@ class Auth:
 
 
 def _here(request: Request) -> str:
+    path, root = request.scope["path"], request.scope.get("root_path", "").rstrip("/")
+    if not f"{path}/".startswith(f"{root}/"):
+        path = root + path  # a proxy in front took it away
     query = request.scope["query_string"].decode("ascii", "replace")
-    return f"{quote(request.scope['path'], safe=PATH)}?{query}".rstrip("?")
+    return f"{quote(path, safe=PATH)}?{query}".rstrip("?")
 
 
 def _session(request: Request) -> Session:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import Depends, FastAPI
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from starlette.applications import Starlette
@@ -18,8 +19,10 @@ from starlette.routing import Mount, Route
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
+import stile_rp.fastapi
 import stile_rp.flask
 import stile_rp.starlette
+from stile_rp.site import Confirmed
 from stile_rp.testing import FakeProvider
 
 BASE = "https://shop.example"
@@ -68,6 +71,31 @@ async def test_below_a_path_every_address_is_below_it(provider: FakeProvider) ->
     assert flask.get(answer, base_url=BASE).headers["location"] == "/shop/account"
     assert "Hello" in flask.get("/shop/account", base_url=BASE).text
     assert 'href="/shop/login"' in flask.get("/shop/signed-out", base_url=BASE).text
+
+
+async def test_below_a_path_that_a_proxy_takes_away_people_come_back_to_it(provider: FakeProvider) -> None:
+    auth = stile_rp.fastapi.Auth(provider.settings(), http=provider.async_http, clock=provider.clock)
+    app = FastAPI(root_path="/shop")
+    app.include_router(auth.router)
+    app.add_middleware(SessionMiddleware, secret_key="x")
+
+    @app.get("/account", dependencies=[Depends(auth.signed_in)])
+    async def account(request: Request) -> Any:
+        return await auth.confirm(request, action="transfers:write", then="/shop/done")
+
+    @app.get("/done")
+    async def done(request: Request) -> bool:
+        return isinstance(await auth.confirmed(request, action="transfers:write"), Confirmed)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as browser:
+
+        async def comes_back(answer: httpx.Response) -> str:
+            there = provider.browse(answer.headers["location"]).replace("/shop/callback", "/callback")
+            return str((await browser.get(there)).headers["location"])
+
+        assert await comes_back(await browser.get("/account")) == "/shop/account"
+        assert await comes_back(await browser.get("/account")) == "/shop/done"
+        assert (await browser.get("/done")).json() is True
 
 
 def test_flask_gives_a_session_on_the_server_another_id(provider: FakeProvider) -> None:
