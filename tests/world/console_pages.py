@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from idp.flows.checks.stored import ROTATE
-from idp.sentences import sentence
+from idp.sentences import as_it_is, sentence
 from idp.web.console.overview import chart
 from idp.web.pages.console import (
     NO,
@@ -60,8 +60,13 @@ SIXTHS = {"00:00", "06:00", "12:00", "18:00"}
 SIGN_INS = ("Sign-ins to applications", "Sign-ins to applications, hour by hour.", "Hour")
 FAILS, WARNS = Cell("Fails", badge="bad", ours=True), Cell("Warning", badge="wait", ours=True)
 TROUBLES = (
-    Check(FAILS, "secret keys", "3 stored values were sealed with the key 'old', which is not there", "put it back"),
-    Check(WARNS, "signing", sentence("the current key is %(days)s days old", days=200), ROTATE),
+    Check(
+        FAILS,
+        "Secret keys",
+        sentence("%(count)s stored values were sealed with the key %(key)s, which is not there", count=3, key="'old'"),
+        sentence("put it back into IDP_SECRET_KEYS, behind the first"),
+    ),
+    Check(WARNS, "Signing keys", sentence("the current key is %(days)s days old", days=200), ROTATE),
 )
 OVERVIEW = Overview(
     frame=FRAME,
@@ -99,12 +104,16 @@ CHECKS = Checks(
     looking=False,
     troubles=TROUBLES,
     rest=(
-        Check(Cell("All right", badge="good", ours=True), "settings", "issuer https://id.acme.example"),
         Check(
             Cell("All right", badge="good", ours=True),
-            "sms",
-            "smspm, vonage",
-            "`idp sms test --to …` sends one, `idp email test --to …` an e-mail",
+            "Settings",
+            sentence("issuer %(issuer)s", issuer="https://id.acme.example"),
+        ),
+        Check(
+            Cell("All right", badge="good", ours=True),
+            "Text messages",
+            as_it_is("smspm, vonage"),
+            sentence("`idp sms test --to …` sends one, `idp email test --to …` an e-mail"),
         ),
     ),
 )

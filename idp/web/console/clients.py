@@ -57,7 +57,7 @@ async def applications(request: Request) -> Response:
         count=found.count,
         following=f"{here}?{urlencode({'q': wanted, 'after': found.after})}" if found.after else None,
         csv=f"{here}.csv?{urlencode({'q': wanted})}",
-        acts=[Link(mark("Register an application"), url(request, NEW_CLIENT_PATH))] if may else (),
+        acts=[Link(mark("Register an application"), url(request, NEW_CLIENT_PATH), first=True)] if may else (),
         done=said(request).done,
     )
     return show(request, staff, shown)

@@ -67,7 +67,7 @@ async def people(request: Request) -> Response:
     found = await people_page(idp, containing=wanted, after=given.get("after") or None, limit=PAGE)
     acts = []
     if staff.may(idp, Act.INVITE):
-        acts.append(Link(mark("Invite somebody"), f"{here}/invite"))
+        acts.append(Link(mark("Invite somebody"), f"{here}/invite", first=True))
     if staff.may(idp, Act.ADD_PERSON):
         acts.append(Link(mark("Add somebody"), f"{here}/add"))
     shown = Listing(

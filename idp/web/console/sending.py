@@ -12,6 +12,7 @@ from idp.flows.operate.sending import Sending, closed_blocks, open_block, sendin
 from idp.flows.operate.spending import Counters, spending_counters
 from idp.flows.people.console import MESSAGES_PATH, NUMBER_PATH, SPENDING_PATH
 from idp.policy import Act
+from idp.sentences import sentence
 from idp.spending import Period, Rule, denies
 from idp.store.delivery import breakers
 from idp.store.delivery.looking import Block
@@ -61,10 +62,14 @@ def _money(idp: Idp, counters: Counters) -> Section:
     return Section(
         mark("Money"),
         facts=[
-            Fact(term, (Cell(f"{counters.spent[period]:.2f} / {money.budgets[period]:.2f} {money.currency}"),))
+            Fact(term, (_spent(f"{counters.spent[period]:.2f}", f"{money.budgets[period]:.2f} {money.currency}"),))
             for period, term in _PERIODS.items()
         ],
     )
+
+
+def _spent(spent: str, budget: str) -> Cell:
+    return Cell(sentence("%(spent)s of %(budget)s", spent=spent, budget=budget), ours=True)
 
 
 def _blocks(blocks: Sequence[Block], here: str | None) -> Section:

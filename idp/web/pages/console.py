@@ -13,12 +13,13 @@ YES, NO = mark("Yes"), mark("No")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Somewhere to go; the label is one of our sentences."""
+    """Somewhere to go; the label is one of our sentences. `first`: what most come to a list for."""
 
     label: str
     href: str
     here: bool = False
     grave: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
