@@ -75,7 +75,7 @@ async def test_below_a_path_every_address_is_below_it(provider: FakeProvider) ->
 
 async def test_below_a_path_that_a_proxy_takes_away_people_come_back_to_it(provider: FakeProvider) -> None:
     auth = stile_rp.fastapi.Auth(provider.settings(), http=provider.async_http, clock=provider.clock)
-    app = FastAPI(root_path="/shop")
+    app = FastAPI()
     app.include_router(auth.router)
     app.add_middleware(SessionMiddleware, secret_key="x")
 
@@ -87,7 +87,7 @@ async def test_below_a_path_that_a_proxy_takes_away_people_come_back_to_it(provi
     async def done(request: Request) -> bool:
         return isinstance(await auth.confirmed(request, action="transfers:write"), Confirmed)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as browser:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, root_path="/shop"), base_url=BASE) as browser:
 
         async def comes_back(answer: httpx.Response) -> str:
             there = provider.browse(answer.headers["location"]).replace("/shop/callback", "/callback")
