@@ -1,5 +1,7 @@
 """An operator's operations on clients, the policy, keys and sending, as every face calls them."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +12,7 @@ import asyncpg
 import pytest
 
 from idp.errors import NotThere, Outdated
+from idp.flows.operate import policies
 from idp.flows.operate.client_changes import edit_client, version_of
 from idp.flows.operate.clients import remove_client, set_client_disabled
 from idp.flows.operate.finding import client_page, find_client
@@ -20,13 +23,16 @@ from idp.flows.operate.policies import policy_text, try_policy
 from idp.flows.operate.sending import closed_blocks, deliveries_page, open_block, sending_now
 from idp.flows.operate.trail import Search, audit_page
 from idp.flows.operate.trying import Asked, try_sign_in
+from idp.flows.rules import policy_here
 from idp.model import NOBODY, OPERATOR, Operator, Role
-from idp.policy import load_policy
+from idp.policy import Policy, load_policy
+from idp.settings import Settings
 from tests.world.parallel import at_once
 from tests.world.policies import OURS
 from tests.world.provider import Provider, claims
 from tests.world.spenders import ask, estonian, person, use
 from tests.world.stage import lasting, userinfo
+from tests.world.waiting import NEVER
 
 
 @pytest.fixture
@@ -107,6 +113,38 @@ async def test_a_policy_is_tried_and_every_mistake_told(provider: Provider) -> N
     tried = await try_policy(provider.idp, weaker)
     assert ("scopes.transfers:write.level", "strong", "two_factor") in tried.rows
     assert any(said.startswith("transfers:write, for somebody with a phone: never -> ") for said in tried.consequences)
+
+
+async def test_of_policies_whose_askers_were_cut_off_one_is_read_at_a_time_and_none_is_compared(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, reading, compared = threading.Event(), threading.Event(), [0, 0], 0
+
+    def slowly(text: str, settings: Settings) -> Policy:
+        reading[0] += 1
+        reading[1] = max(reading)
+        began.set()
+        go_on.wait(NEVER)
+        reading[0] -= 1
+        return policy_here(text, settings)
+
+    def differences(before: Policy, after: Policy) -> list[tuple[str, str, str]]:
+        nonlocal compared
+        compared += 1
+        return []
+
+    monkeypatch.setattr(policies, "policy_here", slowly)
+    monkeypatch.setattr(policies, "differences", differences)
+    for _ in range(4):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await try_policy(provider.idp, OURS)
+    assert await asyncio.to_thread(began.wait, NEVER)
+    last = asyncio.create_task(try_policy(provider.idp, OURS))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await last).problems == ()
+    assert (reading[1], compared) == (1, 1)
 
 
 async def test_a_sign_in_is_tried_for_a_person_and_a_client(provider: Provider) -> None:

@@ -1,10 +1,12 @@
 """An operator's look at the policy: its text, and what another text would change. Nothing is stored."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
+from threading import Event
+from typing import TypeVar
 
 from idp.errors import SettingsError
 from idp.flows.idp import Idp
@@ -19,6 +21,7 @@ from idp.sentences import either, plural, sentence
 from idp.settings import Settings
 from idp.store import inspection
 
+T = TypeVar("T")
 LONGEST = 200_000  # characters of a policy that is tried
 MOST_ASKED = 100  # scopes of which is told what they take; the rows tell of all
 _PEOPLE = ((Factor.SMS,), (Factor.TOTP,), (Factor.SMS, Factor.TOTP))
@@ -76,20 +79,45 @@ async def try_policy(idp: Idp, text: str) -> TriedPolicy:
 
     Who may not look at applications is told nothing of them, and that it is so. Beside the event loop: a text may have
     thousands of rows, and nobody waits for them but who tries another: one at a time, or a program that tries many
-    would leave no room for those who sign in.
+    would leave no room for those who sign in. Whoever is cut off ends the work, too; until it has ended, no other
+    begins: a text is read in seconds, whatever it says, and nothing stops a thread that reads.
     """
     permit(idp, Act.SEE_POLICY)
     if len(text) > LONGEST:
         return TriedPolicy((sentence("The policy has more than %(longest)s characters.", longest=LONGEST),))
+    over = Event()
+    work = asyncio.create_task(_alone(idp, text, over))
+    work.add_done_callback(_looked_at)
+    try:
+        return await asyncio.shield(work)
+    finally:
+        over.set()
+
+
+def _looked_at(work: "asyncio.Task[TriedPolicy]") -> None:
+    """Nobody may be there any more to whom it could be told what went wrong."""
+    if not work.cancelled():
+        work.exception()
+
+
+class _CutOffError(Exception):
+    """Nobody waits for it any more."""
+
+
+async def _alone(idp: Idp, text: str, over: Event) -> TriedPolicy:
     async with idp.trying:
-        return await _tried(idp, text)
+        if over.is_set():
+            raise _CutOffError
+        return await _tried(idp, text, over)
 
 
-async def _tried(idp: Idp, text: str) -> TriedPolicy:
+async def _tried(idp: Idp, text: str, over: Event) -> TriedPolicy:
     try:
         policy = await asyncio.to_thread(policy_here, text, idp.settings)
     except SettingsError as error:
         return TriedPolicy(tuple(error.problems))
+    if over.is_set():
+        raise _CutOffError
     registered: Sequence[Client] = ()
     untold: Sequence[str] = ()
     try:
@@ -97,29 +125,37 @@ async def _tried(idp: Idp, text: str) -> TriedPolicy:
     except NotPermitted as error:
         untold = (sentence("What applications would lose is not told."), *error.problems)
     groups = await inspection.groups(idp.db)
-    found = await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now())
+    found = await asyncio.to_thread(_compared, idp.policy, policy, registered, groups, idp.clock.now(), over)
     return replace(found, consequences=(*found.consequences, *untold))
 
 
 def _compared(
-    before: Policy, after: Policy, registered: Sequence[Client], groups: Sequence[str], now: datetime
+    before: Policy, after: Policy, registered: Sequence[Client], groups: Sequence[str], now: datetime, over: Event
 ) -> TriedPolicy:
     said = (
-        *_asked(before, after, now=now),
-        *_of_clients(before, after, registered),
+        *_asked(before, after, over, now=now),
+        *_of_clients(before, after, registered, over),
         *_of_groups(before, after, groups),
     )
     return TriedPolicy(rows=tuple(differences(before, after)), consequences=said)
 
 
-def _asked(before: Policy, after: Policy, *, now: datetime) -> Iterator[str]:
+def _until(over: Event, things: Iterable[T]) -> Iterator[T]:
+    """Each of them, as long as somebody waits."""
+    for each in things:
+        if over.is_set():
+            raise _CutOffError
+        yield each
+
+
+def _asked(before: Policy, after: Policy, over: Event, *, now: datetime) -> Iterator[str]:
     """What each scope takes of somebody who signs in anew, where that is not what it took."""
     others = [
         scope
         for scope in sorted(before.for_people() | after.for_people())
         if before.scope_rule(scope) != after.scope_rule(scope) or before.factors != after.factors
     ]
-    for scope in others[:MOST_ASKED]:
+    for scope in _until(over, others[:MOST_ASKED]):
         for factors in _PEOPLE:
             old, new = (_takes(policy, scope, factors, now=now) for policy in (before, after))
             if old != new:
@@ -158,8 +194,8 @@ def _takes(policy: Policy, scope: str, factors: Sequence[Factor], *, now: dateti
     return ", then ".join(step.answered for step in walked.steps)
 
 
-def _of_clients(before: Policy, after: Policy, registered: Sequence[Client]) -> Iterator[str]:
-    for client in registered:
+def _of_clients(before: Policy, after: Policy, registered: Sequence[Client], over: Event) -> Iterator[str]:
+    for client in _until(over, registered):
         had, has = (
             client.scopes - left_out(policy, client, client.scopes).keys() | client.scopes & policy.for_machines()
             for policy in (before, after)
