@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
+from idp import limits
 from idp.errors import AlreadyThere, NotThere, Outdated
 from idp.flows.idp import CONSOLE
 from idp.flows.operate.authenticators import remove_authenticator
@@ -19,8 +20,11 @@ from idp.flows.operate.people import NotAcceptable, add_user, freeze_user, set_u
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.recovering import recover
 from idp.flows.operate.trail import Search, audit_page, export, follow
-from idp.model import OPERATOR, Operator, Role
+from idp.flows.operate.unlocking import unlock_user
+from idp.flows.signin.destinations import mailbox_key, number_of
+from idp.model import OPERATOR, Factor, Operator, Role
 from idp.policy import load_policy
+from idp.store import rate_limits
 from idp.store.people.pages import State
 from tests.world.account_pages import is_signed_in
 from tests.world.parallel import at_once
@@ -211,6 +215,53 @@ async def test_only_who_may_give_authenticators_says_that_an_address_is_theirs(h
     with working_as(Role.ADMIN):
         done = await edit_person(house.idp, "bob", {"email_verified": True})
     assert (done.after.email, done.after.email_verified) == ("bob@example.com", True)
+
+
+async def _used_up(provider: Provider, *charged: tuple[limits.Limit, bytes]) -> None:
+    """So much of each that nothing more is let through today."""
+    for one in charged:
+        while await rate_limits.spend(provider.idp.db, [one], now=provider.clock.now()) is None:
+            pass
+
+
+async def _has_room(provider: Provider, one: tuple[limits.Limit, bytes]) -> bool:
+    return await rate_limits.spend(provider.idp.db, [one], now=provider.clock.now()) is None
+
+
+async def test_an_unlock_sends_nobody_more_messages_in_a_day_but_from_a_shell(house: Provider) -> None:
+    await edit_person(house.idp, "bob", {"email": "bob@example.com", "email_verified": True})
+    bob = await find_user(house.idp, "bob")
+    [phone] = [one for one in bob.authenticators if one.factor is Factor.SMS]
+    places, days = [], []
+    table = house.idp.limits
+    for sending, to in ((table.sms, number_of(phone)), (table.email, mailbox_key(house.idp, "bob@example.com"))):
+        places.append((sending.places, limits.subject(sending.places, to)))
+        days.append((sending.day, limits.subject(sending.day, to)))
+    await _used_up(house, *places, *days)
+    with working_as(Role.HELPDESK):
+        lifted = await unlock_user(house.idp, "bob")
+        assert len([one for one in lifted if "text messages" in one or "e-mail" in one]) == 2
+        assert await unlock_user(house.idp, "bob") == []
+    assert [await _has_room(house, one) for one in places] == [True, True]
+    assert [await _has_room(house, one) for one in days] == [False, False]
+    assert len(await unlock_user(house.idp, "bob")) == 2
+    assert [await _has_room(house, one) for one in days] == [True, True]
+
+
+async def test_an_unlock_forgets_nothing_of_a_mailbox_that_may_be_somebody_elses(house: Provider) -> None:
+    with working_as(Role.HELPDESK):
+        await edit_person(house.idp, "bob", {"email": "victim@example.com"})
+    sending, key = house.idp.limits.email, mailbox_key(house.idp, "victim@example.com")
+    asked = house.idp.secrets.index("victim@example.com", purpose="username")
+    links = house.idp.limits.reset_person
+    charged = [(sending.places, limits.subject(sending.places, key)), (links, limits.subject(links, asked))]
+    await _used_up(house, *charged)
+    for whose in (working_as(Role.HELPDESK), nullcontext()):
+        with whose:
+            assert await unlock_user(house.idp, "bob") == []
+    assert [await _has_room(house, one) for one in charged] == [False, False]
+    await edit_person(house.idp, "bob", {"email_verified": True})
+    assert len(await unlock_user(house.idp, "bob")) == 2
 
 
 async def test_a_person_is_shown_with_all_that_is_theirs(provider: Provider) -> None:

@@ -14,7 +14,7 @@ from idp.flows.operate.permitting import permit
 from idp.flows.people import enrol
 from idp.flows.signin.destinations import mailbox_key, number_of
 from idp.limits import Sending
-from idp.model import Factor
+from idp.model import OPERATOR, Factor
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import audits, rate_limits
@@ -32,9 +32,11 @@ class _Waits:
 
 
 async def unlock_user(idp: Idp, who: str | UUID) -> Sequence[str]:
-    """Forget wrong passwords, wrong codes, sent messages and changes, in every browser. Says which there were.
+    """Forget wrong passwords and codes, waits between messages, and changes, in every browser. Says which there were.
 
-    What is counted for an address alone, whoever signs in there, stays: it is not this person's.
+    What is counted for an address alone, whoever signs in there, stays: it is not this person's. So does what is
+    counted of a mailbox that nobody proved to be theirs, and, but for a shell, how many messages a phone or mailbox got
+    in a day: whoever has these is sent no more of them because somebody else asks an operator.
     """
     person = await find_user(idp, who, to=Act.UNLOCK)
     now = idp.clock.now()
@@ -83,20 +85,19 @@ def _waits(idp: Idp, person: Person) -> Iterator[_Waits]:
                 number_of(phone),
                 sentence("text messages to the phone ending %(digits)s", digits=phone.hint.rpartition(" ")[2]),
             )
-    if account.email is not None:
+    proved = account.email if account.email_verified else None
+    if proved is not None:
         yield _sent(
-            idp.limits.email,
-            mailbox_key(idp, account.email),
-            sentence("codes by e-mail to %(email)s", email=masked(account.email)),
+            idp.limits.email, mailbox_key(idp, proved), sentence("codes by e-mail to %(email)s", email=masked(proved))
         )
     yield _Waits(
         sentence("changes of apps, phones and recovery codes"), (limits.subject(idp.limits.enrolments, account.id),)
     )
-    asked = (name, *(() if account.email is None else (idp.secrets.index(fold(account.email), purpose="username"),)))
+    asked = (name, *(() if proved is None else (idp.secrets.index(fold(proved), purpose="username"),)))
     resets = tuple(limits.subject(idp.limits.reset_person, each) for each in asked)
     yield _Waits(sentence("links for a forgotten password"), resets)
 
 
 def _sent(sending: Sending, to: bytes | UUID, why: str) -> _Waits:
-    rows = limits.subject(sending.places, to), limits.subject(sending.day, to)
-    return _Waits(why, rows, (limits.group_of(sending.pace, to),))
+    day = (limits.subject(sending.day, to),) if OPERATOR.get().scopes is None else ()
+    return _Waits(why, (limits.subject(sending.places, to), *day), (limits.group_of(sending.pace, to),))

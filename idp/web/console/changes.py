@@ -159,7 +159,10 @@ CHANGES: Mapping[str, Change[UUID, Person]] = {
         mark("Let them try again"),
         mark("Let them try again"),
         _unlock,
-        (mark("Wrong passwords and codes, and messages that were sent, are forgotten: they can try again at once."),),
+        (
+            mark("Wrong passwords and codes, and waits between messages, are forgotten: they can try again at once. How"
+                 " many messages a phone or mailbox gets in a day stays as it is."),
+        ),
     ),
     "invite-again": Change(
         Act.INVITE,
