@@ -21,7 +21,7 @@ class Untrusted(StileError):
 
 
 class Outdated(Untrusted):
-    """The answer belongs to no sign-in that waits in this session: Back, a second tab, a link, or a lost session."""
+    """The answer belongs to no sign-in that waits: Back, a reload, a second tab, a link, or a lost session."""
 
 
 class StepUpRequired(StileError):

@@ -125,7 +125,7 @@ class Login:
             code_verifier=pending.verifier,
         )
         if isinstance(tokens, str):
-            raise Untrusted(f"the code was refused ({tokens}): it was used already, or came later than it lives")
+            raise Outdated(f"the code was refused ({tokens}): it was used already, or came later than it lives")
         id_token, access_token = text(tokens, "id_token"), text(tokens, "access_token")
         person = yield from self._person(
             id_token,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from stile_rp import kept, pages
 from stile_rp.answers import Declined, Received, SignedIn, canonical
@@ -78,6 +78,7 @@ class Site:
                 waiting = [*mine.get("waiting", {}).items(), (filed, kept.to_json(outcome))]
                 self._put(session, {**mine, "waiting": dict(waiting[-KEPT:])})
                 return To(asked.then)
+            again = f"{again}?{urlencode({'then': asked.then})}"
             if isinstance(outcome, Declined):
                 return pages.of_declined(outcome, again)
             signed_in = yield from self.party.redeem(outcome)

@@ -3,11 +3,13 @@
 import asyncio
 import copy
 import json
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -534,6 +536,16 @@ def test_whoever_is_signed_in_and_goes_back_to_an_old_answer_goes_on(shop: Shop)
     stranger = shop.another().get("/callback?state=used&iss=https://id.example&code=c")
     assert (stranger.status, "Please sign in once more" in stranger.text) == (400, True)
     assert stranger.headers["cache-control"] == "no-store"
+
+
+def test_who_reloads_while_signing_in_is_one_press_from_where_they_wanted_to_go(shop: Shop) -> None:
+    """The first answer, with its cookie, never came: its code is used, and the session does not know."""
+    parts = urlsplit(shop.provider.browse(shop.get("/account?a=b").location))
+    shop.provider.codes.clear()
+    told = shop.get(f"{parts.path}?{parts.query}")
+    assert (told.status, "Please sign in once more" in told.text) == (400, True)
+    [again] = re.findall('href="([^"]*)"', told.text)
+    assert shop.follow(shop.get(unescape(again))).location == "/account?a=b"
 
 
 def test_an_answer_of_somebody_else_signs_nobody_in(shop: Shop) -> None:
