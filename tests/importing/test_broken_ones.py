@@ -2,6 +2,8 @@
 
 import base64
 import json
+import random
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,7 @@ from idp.flows.operate.arriving import Terms
 from idp.importing.incoming import PERSON, Application, Entry, Left, Person, Unreadable
 from idp.importing.sources import READERS
 from idp.store.sql import Sql
+from tests.importing.test_others import FILES, REALM_FILE
 from tests.world.provider import Provider
 
 SALT = base64.b64encode(b"s" * 16).decode()
@@ -197,3 +200,65 @@ async def test_whose_account_has_ended_there_is_disabled_here(
     assert await provider.idp.db.value(DISABLED) is disabled
     found = [each.why for each in done.left if "account" in each.what]
     assert (len(found), said is None or said in found[0]) == (said is not None, True)
+
+
+ODD = (
+    None,
+    7,
+    -1,
+    10**14,
+    True,
+    "",
+    " ",
+    "\u202eabc",
+    "a" * 300,
+    "\u00c9\u00df\u03a3@example.com",
+    "x@example.com",
+    [],
+    {},
+    [None],
+    "1" * 15,
+    "\U0001f600",
+)
+
+
+def spoilt(value: Any, dice: random.Random) -> Any:
+    """Here and there something else."""
+    if dice.random() < 0.02:
+        return dice.choice(ODD)
+    if isinstance(value, dict):
+        return {name: spoilt(each, dice) for name, each in value.items()}
+    if isinstance(value, list):
+        return [spoilt(each, dice) for each in value]
+    if isinstance(value, str) and value.startswith("{"):  # JSON in JSON
+        return json.dumps(spoilt(json.loads(value), dice))
+    return value
+
+
+def spoilt_text(text: str, dice: random.Random) -> str:
+    """Of LDIF or a table: values that are exchanged, gone, or odd."""
+    odd = [each for each in ODD if isinstance(each, str)]
+    parts = re.split(r"([,:\n])", text)
+    return "".join(dice.choice(odd) if dice.random() < 0.03 and part not in ",:\n" else part for part in parts)
+
+
+@pytest.mark.parametrize(("source", "text"), [*FILES, REALM_FILE])
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_spoilt_the_dry_run_says_what_the_run_does(
+    provider: Provider, source: str, text: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        content = spoilt_text(text, dice)
+    else:
+        content = json.dumps(spoilt(whole, dice))
+    try:
+        entries = read(source, content.encode())
+    except Unreadable:
+        return  # before anything is stored
+    dry = await importing.bring(provider.idp, entries, Terms(source, vouch_phones=bool(seed % 2)), dry_run=True)
+    assert await importing.bring(provider.idp, entries, Terms(source, vouch_phones=bool(seed % 2))) == dry
+    again = await importing.bring(provider.idp, entries, Terms(source, vouch_phones=bool(seed % 2)))
+    assert (again.people, again.people_there) == ((), tuple(sorted((*dry.people, *dry.people_there))))

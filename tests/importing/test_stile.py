@@ -1,5 +1,6 @@
 """An export brought back: everybody signs in as before, nothing is lifted, and what is sealed stays sealed."""
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
+import pyotp
 import pytest
 
 from idp.crypto import KeyChain, SecretKey, random_bytes
@@ -33,6 +36,11 @@ from tests.world.provider import PASSWORD, Provider, parameters
 
 REALM = Path(__file__).with_name("harbour.json")
 PASSPHRASE = "seven boats in a row"
+PASSWORDS = {"anna": "Harbour-Anna-1", "bruno": "Harbour-Bruno-2"}
+APPS = {
+    "anna": pyotp.TOTP("OBQTK4LDJZQXOTTSMVCW2V3UJVUGGMLW"),
+    "bruno": pyotp.TOTP("MJDTGRRYMJCVI4TUGNIXC5BUNRTW4R2J", digits=8, digest=hashlib.sha256, interval=60),
+}
 AGREED = Sql(
     "INSERT INTO consent (account_id, client_id, scopes, granted_at) SELECT id, 'notes', '{openid}', now() FROM account"
 )
@@ -159,6 +167,51 @@ async def test_people_and_applications_go_on_as_before(full: Provider) -> None:
     assert (await full.redeem(parameters(answer)["code"])).status_code == 200
     text_message = full.browser()
     assert "code" in parameters(await full.sign_in(text_message, "bob"))
+
+
+async def test_two_moves_carry_everybody_and_nothing_is_good_twice(full: Provider) -> None:
+    """What was used up before a move is used up after it, what was issued before is good nowhere, and the rest goes on.
+
+    Sealed, to other keys and on to others, before anybody from Keycloak signed in: with the hashes that Keycloak made.
+    """
+    first = full.browser()
+    await first.get(full.authorize_url(scope="openid"))
+    await first.submit("/password", username="alice", password=PASSWORD)
+    app_code = full.totp()
+    given = (await full.redeem(parameters(await first.submit("/totp", code=app_code))["code"])).json()
+    used, *unused = full.saved["alice"]
+    assert "code" in parameters(await with_saved(full, used))
+    for _ in range(2):
+        done = await bring_back(full, text(await lines(full, Secrets.SEALED)), PASSPHRASE)
+        assert (done.left, len(done.people)) == ((), 8)
+    # Nothing that was there is good here.
+    assert "/password" in (await first.get(full.authorize_url())).text
+    assert await full.introspect(given["access_token"]) == {"active": False}
+    replayed = full.browser()
+    await full.half_way(replayed)
+    assert "used already" in (await replayed.submit("/totp", code=app_code)).text
+    assert (await with_saved(full, used)).status_code == 400
+    # All that is theirs is.
+    assert "code" in parameters(await replayed.submit("/totp", code=full.totp(after=timedelta(seconds=30))))
+    assert "code" in parameters(await with_saved(full, unused[0]))
+    for who, app in APPS.items():
+        browser = full.browser()
+        await browser.get(full.authorize_url())
+        await browser.submit("/password", username=who, password="Harbour-Nobody-0")
+        await browser.submit("/password", username=who, password=PASSWORDS[who])
+        code = parameters(await browser.submit("/totp", code=app.at(full.clock.now())))["code"]
+        assert (await full.redeem(code)).status_code == 200  # with the secret that the application had
+    assert (await full.token("bank", grant_type="authorization_code", code="x")).json()["error"] == "invalid_grant"
+    full.secrets["bank"] += "x"
+    assert (await full.token("bank", grant_type="authorization_code", code="x")).status_code == 401
+
+
+async def with_saved(provider: Provider, code: str) -> httpx.Response:
+    browser = provider.browser()
+    await browser.get(provider.authorize_url())
+    await browser.submit("/password", username="alice", password=PASSWORD)
+    await browser.get(f"{browser.page.url.path}/recovery" if browser.page else "")
+    return await browser.submit("/recovery", code=code)
 
 
 async def test_an_app_of_eight_digits_and_its_hold_come_back(full: Provider) -> None:
