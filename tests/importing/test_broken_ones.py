@@ -202,7 +202,7 @@ async def test_whose_account_has_ended_there_is_disabled_here(
     assert (len(found), said is None or said in found[0]) == (said is not None, True)
 
 
-ODD = (
+ODD: tuple[Any, ...] = (
     None,
     7,
     -1,
