@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -171,6 +172,15 @@ def _beside(urls: DemoUrls, data_dir: Path) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
 
 
+def _idp() -> str:
+    """How a shell finds this command again: by its name where the search path leads here, else as it was called."""
+    called = Path(sys.argv[0])
+    found = shutil.which("idp")
+    if called.name != "idp" or not called.exists() or (found is not None and os.path.samefile(found, called)):
+        return "idp"
+    return shlex.quote(str(called))
+
+
 def _say(shown: list[DemoPerson], urls: DemoUrls, data_dir: Path, *, as_json: bool) -> None:
     fields = {
         "start": urls.start,
@@ -191,7 +201,7 @@ def _say(shown: list[DemoPerson], urls: DemoUrls, data_dir: Path, *, as_json: bo
         f"  Texts and e-mail    {urls.inbox}",
         f"  Your account        {urls.account}",
         f"  Console             {urls.console}",
-        f"  Commands            {_beside(urls, data_dir)} idp user list",
+        f"  Commands            {_beside(urls, data_dir)} {_idp()} user list",
         "",
         *(
             f"  {person.name:<19} {person.username} / {person.password}"

@@ -17,9 +17,10 @@ IDP = [sys.executable, "-m", "idp"]
 def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(tmp_path: Path) -> None:
     share = tmp_path / "share"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    kept["PATH"] = os.defpath  # as for who runs `make demo`: the environment of the checkout is not on it
     port = free_port(in_a_row=3)
     process = subprocess.Popen(
-        [*IDP, "demo", "--port", str(port)],
+        [Path(sys.executable).with_name("idp"), "demo", "--port", str(port)],
         env=kept | {"XDG_DATA_HOME": str(share)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -30,6 +31,9 @@ def test_people_whose_passwords_everybody_knows_are_not_where_serve_finds_them(t
         assert process.stdout.readline(), process.stderr.read() if process.stderr else ""
         (commands,) = [line for line in map(str, (process.stdout.readline() for _ in range(8))) if "Commands" in line]
         assert [path.name for path in share.iterdir()] == ["stile-demo"]
+        pasted = commands.partition("Commands")[2]
+        listed = subprocess.run(pasted, shell=True, env=kept, capture_output=True, text=True, check=True)
+        assert "alice@example.com" in listed.stdout
         # Commands beside it obey its policy: there the people with a role have one. Their links lead to it.
         beside = kept | dict(word.split("=", 1) for word in shlex.split(commands) if "=" in word)
         invited = subprocess.run(
