@@ -176,7 +176,7 @@ def _idp() -> str:
     """How a shell finds this command again: by its name where the search path leads here, else as it was called."""
     called = Path(sys.argv[0])
     found = shutil.which("idp")
-    if called.name != "idp" or not called.exists() or (found is not None and os.path.samefile(found, called)):
+    if called.name != "idp" or not called.exists() or (found is not None and called.samefile(found)):
         return "idp"
     return shlex.quote(str(called))
 
