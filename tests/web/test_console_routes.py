@@ -35,7 +35,7 @@ STATEMENTS = {
     "/admin": 6,
     "/admin/people/{id}": 7,
     "/admin/people/{id}/{change}": 10,  # a removal says what goes with it
-    "/admin/applications/{id}/{change}": 5,
+    "/admin/applications/{id}/{change}": 6,  # so does this, asked of the operator as they are now
     "/admin/messages/spending": 10,
     "/admin/audit.csv": 4,
 }

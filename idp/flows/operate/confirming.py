@@ -17,7 +17,7 @@ from idp.model.links import Link
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.store import removals
-from idp.store.engine import Connection
+from idp.store.engine import Conn, Connection
 from idp.store.people import accounts, authenticators, editing, operators
 from idp.store.tokens import clients
 
@@ -48,10 +48,11 @@ async def confirmed_client(conn: Connection, idp: Idp, found: Client, *, to: Act
     return client
 
 
-async def at_work(conn: Connection, idp: Idp) -> None:
+async def at_work(conn: Conn, idp: Idp) -> None:
     """Go on if the operator lost nothing since they asked: after whatever the transaction waits for, in one statement.
 
-    `confirmed` does so; what touches nobody who was there calls it last. Raises `NotPermitted`. A shell loses nothing.
+    `confirmed` does so; what touches nobody who was there calls it last, and a list without end after each page.
+    Raises `NotPermitted`. A shell loses nothing.
     """
     operator = OPERATOR.get()
     if operator.scopes is None:

@@ -1,6 +1,6 @@
 """Whom and what an operator asks for: people, clients. Nothing is changed; what a look does not need is not loaded."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from idp.errors import NotThere, SealBroken
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.permitting import permit
 from idp.flows.sealed import NUMBER, bound
 from idp.model import Account, Authenticator, Client, Factor
@@ -100,6 +101,22 @@ async def people_page(
     )
     shown = found[:limit]
     return PeoplePage(shown, shown[-1].username if len(found) > limit else None, count)
+
+
+async def every_person(idp: Idp, *, containing: str = "", at_a_time: int = 1000) -> AsyncIterator[Account]:
+    """All whose username, name or e-mail address contains this, by username, read while they are taken.
+
+    Raises `NotPermitted` in the middle, when the operator may not look any more.
+    """
+    permit(idp, Act.SEE_PEOPLE)
+    wanted, after = Wanted(containing.replace("\0", "").lower()), None
+    while found := await pages.uncounted(idp.db, wanted, after=after, limit=at_a_time):
+        for one in found:
+            yield one
+        if len(found) < at_a_time:
+            return
+        after = found[-1].username
+        await at_work(idp.db, idp)
 
 
 async def list_clients(idp: Idp) -> Sequence[Client]:

@@ -43,9 +43,12 @@ async def deliveries_page(
 ) -> DeliveryPage:
     """What was to be sent in the time `back`, to anybody or to who has this `username`.
 
-    Raises `NotAcceptable` for a state that there is not.
+    Raises `NotAcceptable` for a state that there is not, and `NotPermitted` for who may not look any more `after` a
+    page before.
     """
     permit(idp, Act.SEE_SENDING)
+    if after is not None:
+        await at_work(idp.db, idp)
     if state is not None and state not in STATES:
         raise NotAcceptable(
             sentence(

@@ -12,6 +12,7 @@ from uuid import UUID
 from idp import audit
 from idp.errors import NotThere
 from idp.flows.idp import Idp
+from idp.flows.operate.confirming import at_work
 from idp.flows.operate.finding import list_clients
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.permitting import NotPermitted, permit
@@ -72,13 +73,19 @@ async def audit_event(idp: Idp, id_: int) -> tuple[Entry, str | None]:
 
 
 async def export(idp: Idp, search: Search) -> AsyncIterator[Entry]:
-    """Every row, newest first. What happens meanwhile is not among them."""
+    """Every row, newest first. What happens meanwhile is not among them.
+
+    Raises `NotPermitted` in the middle, when the operator may not look any more.
+    """
     permit(idp, Act.SEE_AUDIT)
     wanted, before = await _wanted(idp, search), None
     while found := await audits.some(idp.db, wanted, before=before, limit=PAGE):
         for entry in found:
             yield entry
+        if len(found) < PAGE:
+            return
         before = found[-1].at, found[-1].id
+        await at_work(idp.db, idp)
 
 
 async def follow(idp: Idp, search: Search, *, every: timedelta = timedelta(seconds=1)) -> AsyncIterator[Entry]:

@@ -42,15 +42,19 @@ def _folded(text: str) -> str:
     return f"replace(translate(lower({text}), '\u03c2\u017f\u0131', '\u03c3si'), '\xdf', 'ss')"
 
 
-def _page(state: State | None, *, searched: bool) -> Sql:
+def _which(state: State | None, *, searched: bool) -> str:
     # Whoever began to register and has not come to an end is nobody's business yet.
     which = f"p.provisional_until IS NULL AND {_STATE[state]} AND (:group::text IS NULL OR :group = ANY (p.groups))"
     if searched:
         text = _folded("p.username || ' ' || coalesce(p.name, '') || ' ' || coalesce(p.email, '')")
         which += f" AND strpos({text}, {_folded(':containing::text')}) > 0"
+    return which
+
+
+def _page(state: State | None, *, searched: bool) -> Sql:
     return Sql(f"""
 WITH matching AS NOT MATERIALIZED (
-    SELECT p.* FROM account p WHERE {which}
+    SELECT p.* FROM account p WHERE {_which(state, searched=searched)}
 )
 SELECT found.*, (SELECT count(*) FROM matching) AS count
 FROM (SELECT) AS always
@@ -63,6 +67,15 @@ LEFT JOIN (
 ORDER BY found.username""")
 
 
+# To take all of them away nobody is counted: each page would read everybody.
+_UNCOUNTED = {
+    searched: Sql(f"""
+SELECT {ACCOUNT} FROM account p
+WHERE {_which(None, searched=searched)} AND p.username > coalesce(:after, '')
+ORDER BY p.username
+LIMIT :limit""")
+    for searched in (True, False)
+}
 _PAGES = {(state, searched): _page(state, searched=searched) for state in _STATE for searched in (True, False)}
 
 
@@ -72,3 +85,11 @@ async def some(conn: Conn, wanted: Wanted, *, after: str | None, limit: int) -> 
     rows = await conn.all(statement, containing=wanted.containing, group=wanted.group, after=after, limit=limit)
     people = (read_account(row) for row in rows)
     return [person for person in people if person is not None], int(rows[0]["count"])
+
+
+async def uncounted(conn: Conn, wanted: Wanted, *, after: str | None, limit: int) -> Sequence[Account]:
+    """The first of them by username, from `after` that one on, however they stand."""
+    statement = _UNCOUNTED[bool(wanted.containing)]
+    rows = await conn.all(statement, containing=wanted.containing, group=wanted.group, after=after, limit=limit)
+    people = (read_account(row) for row in rows)
+    return [person for person in people if person is not None]

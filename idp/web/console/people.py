@@ -11,7 +11,7 @@ from idp.catalogue import mark
 from idp.errors import IdpError, NotThere
 from idp.flows.idp import Idp
 from idp.flows.operate.administrators import strong
-from idp.flows.operate.finding import people_page
+from idp.flows.operate.finding import every_person, people_page
 from idp.flows.operate.looking import Shown, show_person
 from idp.flows.people.console import AUDIT_PATH, EXPLAIN_PATH, PEOPLE_PATH, Staff
 from idp.formats import own_name
@@ -104,15 +104,9 @@ async def people_csv(request: Request) -> Response:
     idp, wanted = idp_of(request), asked(request).get("q", "").strip()
 
     async def rows() -> AsyncIterator[Sequence[str]]:
-        after: str | None = None
-        while True:
-            found = await people_page(idp, containing=wanted, after=after, limit=tables.PAGE)
-            for one in found.people:
-                groups, state = " ".join(sorted(one.groups)), standing(one).text.lower()
-                yield (str(one.id), one.username, one.name or "", one.email or "", groups, state)
-            after = found.after
-            if after is None:
-                return
+        async for one in every_person(idp, containing=wanted):
+            groups, state = " ".join(sorted(one.groups)), standing(one).text.lower()
+            yield (str(one.id), one.username, one.name or "", one.email or "", groups, state)
 
     return tables.download("people", ("id", "username", "name", "email", "groups", "state"), rows())
 
