@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from idp.flows.idp import Idp
+from idp.flows.idp import CONSOLE, Idp
 from idp.flows.operate import trail
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import every_person, find_user
@@ -13,7 +13,6 @@ from idp.flows.operate.people import set_user_disabled
 from idp.flows.operate.permitting import NotPermitted
 from idp.flows.operate.sending import deliveries_page
 from idp.flows.operate.trail import Search, export
-from idp.flows.people.console import CONSOLE
 from idp.model import OPERATOR, SHELL, Operator, Role
 from idp.policy import OPERATING
 from tests.world.api import add_operator, with_roles
