@@ -14,7 +14,7 @@ import uvloop
 from bench import floor, growth, house, kit, processes, report, seed, sending, versus
 from bench.driving import driven
 from bench.house import House
-from bench.loads import Bench, Measured
+from bench.loads import CONNECTIONS, Bench, Measured
 from bench.peer import process, turns
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
@@ -81,16 +81,19 @@ def run(data_dir: Path, given: argparse.Namespace, *, seconds: float, most: int)
     if not given.only and not given.quick:
         house.cold_start(data_dir)  # the first one makes the database
         start = min(house.cold_start(data_dir) for _ in range(3))
-    warm_up = 1 if given.quick else 12
+    # one after the other where nothing is measured: a slow machine answers eight at once with "not now"
+    warm_up, at_once = (1, 1) if given.quick else (12, CONNECTIONS)
     with house.opened(data_dir) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         with house.working(opened, "floor") as worker:
-            server = runner.run(_floor(opened, worker, seconds=seconds / 2, most=most * 20, warm_up=warm_up))
+            server = runner.run(_floor(opened, worker, at_once, seconds=seconds / 2, most=most * 20, warm_up=warm_up))
         crypto = floor.of_crypto(rounds=100 if given.quick else 3000)
         seeds = runner.run(seed.client(opened.url, opened.secret_keys))
         with house.working(opened, "idp", profile=given.profile) as worker:
             begun = processes.resident(worker.pid)
             only = frozenset(given.only)
-            loads = runner.run(_loads(opened, worker, seeds, seconds=seconds, most=most, only=only, warm_up=warm_up))
+            loads = runner.run(
+                _loads(opened, worker, seeds, at_once, seconds=seconds, most=most, only=only, warm_up=warm_up)
+            )
             resident = processes.resident(worker.pid)
         beside = _peer(opened, given, seconds=seconds, most=most) if given.peer else None
         sent = None if only else sending.run(opened, scale=0.05 if given.quick else 1.0)
@@ -107,9 +110,9 @@ def _peer(opened: House, given: argparse.Namespace, *, seconds: float, most: int
 
 
 async def _floor(
-    opened: House, worker: house.Worker, *, seconds: float, most: int, warm_up: int
+    opened: House, worker: house.Worker, at_once: int, *, seconds: float, most: int, warm_up: int
 ) -> tuple[float, float, float]:
-    async with driven(opened, worker, warm_up=warm_up) as drive:
+    async with driven(opened, worker, warm_up=warm_up, at_once=at_once) as drive:
         return await floor.of_server(drive, seconds=seconds, most=most)
 
 
@@ -117,13 +120,14 @@ async def _loads(
     opened: House,
     worker: house.Worker,
     seeds: seed.Seeds,
+    at_once: int,
     *,
     seconds: float,
     most: int,
     only: frozenset[str],
     warm_up: int,
 ) -> list[Measured]:
-    async with driven(opened, worker, warm_up=warm_up) as drive:
+    async with driven(opened, worker, warm_up=warm_up, at_once=at_once) as drive:
         return await Bench(drive, seeds).run_all(seconds=seconds, most=most, only=only)
 
 

@@ -11,9 +11,11 @@ from bench.loads import CONNECTIONS, Drive, Driven
 
 
 @asynccontextmanager
-async def driven(opened: House, worker: Driven, *, warm_up: int = 12) -> AsyncIterator[Drive]:
+async def driven(
+    opened: House, worker: Driven, *, warm_up: int = 12, at_once: int = CONNECTIONS
+) -> AsyncIterator[Drive]:
     """Connected to a worker and its database, until the block ends."""
-    connections = [await Connection.open(worker.port) for _ in range(CONNECTIONS)]
+    connections = [await Connection.open(worker.port) for _ in range(at_once)]
     raw = await asyncpg.connect(opened.url)
     try:
         yield Drive(opened, worker, raw, connections, warm_up)

@@ -15,6 +15,7 @@ from bench.peer import process
 from bench.peer.loads import LOADS
 from bench.peer.turns import Beside, Turns
 from bench.versus import ratio_of
+from tests.world.waiting import NEVER
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +24,7 @@ def quick(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
     command = [sys.executable, "-m", "bench", "--quick", "--peer", *words]
     return subprocess.run(
-        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=NEVER * 5, check=False
     )
 
 

@@ -1,5 +1,6 @@
 """What `idp doctor` says of SPF, DKIM and DMARC, as DNS has them; and that a silent DNS is nobody's fault."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from idp.flows.checks.mail import mail
 from idp.model.mail import Mailbox
 from idp.settings import Settings
 from tests.world.nameserver import answering
+from tests.world.waiting import until
 
 SPF = "v=spf1 include:_spf.example.net -all"
 KEY = f"v=DKIM1; k=rsa; p={'A' * 400}"
@@ -110,7 +112,13 @@ def test_dns_that_does_not_answer_is_no_fault(monkeypatch: pytest.MonkeyPatch, s
 def test_the_second_resolver_is_asked_where_the_first_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns, "PATIENCE", 0.2)
     with answering({}, silent=True) as first, answering(GOOD) as second:
-        assert dns.texts("login.example.com", [first, second]) == GOOD["login.example.com"]
+
+        def found() -> bool:
+            with suppress(NoAnswer):  # on a busy machine the second is late, too
+                return dns.texts("login.example.com", [first, second]) == GOOD["login.example.com"]
+            return False
+
+        assert until(found)
 
 
 def test_nothing_is_asked_where_no_mail_is_sent() -> None:
