@@ -15,12 +15,12 @@ NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/loca
 REQUIRED = os.environ.get("STILE_REQUIRE_BROWSER") == "1"
 NEEDS_NGINX = pytest.mark.skipif(NGINX is None and not REQUIRED, reason="needs nginx (Debian: nginx-light)")
 _CONF = """
-pid {here}/pid; error_log {here}/errors; daemon off; worker_processes 1;
+pid "{here}/pid"; daemon off; worker_processes 1;
 events {{}}
 http {{
   access_log off;
-  client_body_temp_path {here}/b; proxy_temp_path {here}/p; fastcgi_temp_path {here}/f;
-  uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;
+  client_body_temp_path "{here}/b"; proxy_temp_path "{here}/p"; fastcgi_temp_path "{here}/f";
+  uwsgi_temp_path "{here}/u"; scgi_temp_path "{here}/s";
   {server}
 }}
 """
@@ -44,7 +44,8 @@ async def nginx(server: str, port: int, here: Path) -> AsyncIterator[None]:
     (here / "conf").write_text(_CONF.format(here=here, server=server), encoding="utf-8")
     # as root it would give its workers to another account, which cannot enter the directory of a test
     alone = ["-g", "user root;"] if os.geteuid() == 0 else []
-    process = await asyncio.create_subprocess_exec(NGINX, "-p", str(here), "-c", str(here / "conf"), *alone)
+    ours = ["-p", str(here), "-c", str(here / "conf"), "-e", str(here / "errors")]
+    process = await asyncio.create_subprocess_exec(NGINX, *ours, *alone)
     try:
         await listens(process, port, here)
         yield
