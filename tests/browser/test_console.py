@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from idp.crypto import KeyChain
 from idp.flows.operate.editing import edit_person
 from idp.flows.operate.finding import find_user
+from idp.flows.operate.keys import list_keys
+from idp.web.console.changes import PEOPLE
+from idp.web.console.client_changes import APPLICATIONS
 from tests.world import databases
 from tests.world.api import add_operator, with_roles
+from tests.world.console_changes import PICTURE, TYPED, application_for, person_for
 from tests.world.demonstration import Demo, Person
 from tests.world.listening import served
 from tests.world.provider import BOB_PHONE, PASSWORD, Provider
@@ -121,6 +125,52 @@ async def test_two_clicks_save_once_and_end_where_one_does(provider: Provider, v
         await visitor.page.mouse.click(box["x"] + 5, box["y"] + 5, click_count=2)
         await visitor.sees(said)
         await expect(visitor.heading).to_have_text("Bob Berg the Second")
+
+
+async def presses_twice(visitor: Visitor, path: str) -> None:
+    """Two clicks on the button of the form, in one moment; the page that comes says that it was done, once."""
+    button = visitor.page.locator('form[action$="' + path + '"] button[type="submit"]').last
+    await button.scroll_into_view_if_needed()
+    box = await button.bounding_box()
+    assert box is not None
+    await visitor.page.mouse.click(box["x"] + 5, box["y"] + 5, click_count=2)
+    await expect(visitor.page.get_by_role("status").first, path).to_be_visible()
+    await expect(visitor.page.get_by_role("alert"), path).to_have_count(0)
+
+
+async def test_every_change_is_pressed_twice_and_done_once(provider: Provider, visitor: Visitor) -> None:
+    await comes_in(provider, visitor, "ada", "/admin/policy/keys")
+    posts: list[str] = []
+    visitor.page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    for number, change in enumerate((*PEOPLE.changes, *APPLICATIONS.changes)):
+        if number < len(PEOPLE.changes):
+            await person_for(provider, change, f"guest-{number}")
+            account = (await find_user(provider.idp, f"guest-{number}")).account
+            path = f"/admin/people/{account.id}/{change}"
+        else:
+            await application_for(provider, change, f"app-{number}")
+            path = f"/admin/applications/app-{number}/{change}"
+        await visitor.opens(provider.idp.issuer + path)
+        for name, value in TYPED.get(change, {}).items():
+            if value == "on":
+                await visitor.page.locator(f'[name="{name}"]').check()
+            else:
+                await visitor.page.locator(f'[name="{name}"]').fill(value)
+        if change == "logo":
+            logo = FilePayload(name="logo.png", mimeType="image/png", buffer=PICTURE)
+            await visitor.page.locator('[name="logo"]').set_input_files(logo)
+        await presses_twice(visitor, path)
+        assert not visitor.page.url.split("?")[0].endswith(path), change
+        posts.clear()
+        await visitor.page.reload()
+        assert posts == [], "a reload sends nothing again"
+        await visitor.page.go_back()
+        assert posts == [], "nor does Back"
+    await visitor.opens(f"{provider.idp.issuer}/admin/policy/keys")
+    signing = [key.kid for key in await list_keys(provider.idp) if key.state == "next"]
+    await visitor.page.locator('[name="early"]').check()
+    await presses_twice(visitor, "/admin/policy/keys")
+    assert sorted(signing) == sorted(key.kid for key in await list_keys(provider.idp) if key.state == "current")
 
 
 async def test_a_proof_that_grew_too_old_over_a_form_is_asked_for_and_the_form_comes_back(

@@ -4,71 +4,22 @@ A browser shows the answer that comes last. Nobody is told of a change by somebo
 """
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from idp.flows.operate.client_changes import edit_client
-from idp.flows.operate.clients import set_client_disabled
-from idp.flows.operate.finding import ClientId
-from idp.flows.operate.invitations import invite
-from idp.flows.operate.logos import set_logo
-from idp.flows.operate.people import set_user_disabled
-from idp.flows.operate.recovering import recover
-from idp.flows.operate.secrets import new_client_secret
+from idp.flows.operate.keys import list_keys
 from idp.flows.operate.trail import Search, audit_page
-from idp.policy import parse_span
 from idp.web.console.changes import PEOPLE
 from idp.web.console.client_changes import APPLICATIONS
 from tests.world.console import opened, page_of, signed_in, text_of
+from tests.world.console_changes import ONE_OF_THEM, PICTURE, TYPED, application_for, person_for
 from tests.world.parallel import at_once
-from tests.world.pictures import png
-from tests.world.provider import NOTES_URI, PASSWORD, Browser, Provider
+from tests.world.provider import NOTES_URI, Browser, Provider
 
 ROUNDS = 4
-TYPED: dict[str, dict[str, str]] = {
-    "edit": {"name": "Another Name", "email": "another@example.com"},
-    "groups": {"group-treasury": "on"},
-    "recover": {"reason": "Seen in person."},
-    "phone": {"phone": "+37256789012"},
-}
-ONE_OF_THEM = {"authenticator": "which", "session": "session", "device": "device"}
-PICTURE = png(64, 64)
-
-
-async def _signed_in_elsewhere(provider: Provider, username: str) -> None:
-    browser = provider.browser()
-    await browser.get("/account")
-    await browser.submit("/password", username=username, password=PASSWORD)
-    await browser.submit("/totp", code=provider.totp(username))
-
-
-async def _person(provider: Provider, change: str, username: str) -> None:
-    """Somebody to whom this can be done."""
-    if change == "invite-again":
-        await invite(provider.idp, username=username, mail=False)
-        return
-    await provider.add_person(username, app=True)
-    if change == "enable":
-        await set_user_disabled(provider.idp, username, disabled=True)
-    if change == "confirm":
-        policy = provider.idp.policy
-        provider.idp.policy = replace(policy, recovery=replace(policy.recovery, second_operator=True))
-        await recover(provider.idp, username, reason="Seen in person.", by="person:eve")
-    if change in {"session", "device"}:
-        await _signed_in_elsewhere(provider, username)
-
-
-async def _application(provider: Provider, change: str, client_id: str) -> None:
-    await provider.add_client(client_id, NOTES_URI)
-    if change == "enable":
-        await set_client_disabled(provider.idp, client_id, disabled=True)
-    if change == "old-secret":
-        await new_client_secret(provider.idp, ClientId(client_id), keep_old=parse_span("7d"))
-    if change == "no-logo":
-        await set_logo(provider.idp, client_id, PICTURE)
 
 
 async def _pressed_twice(provider: Provider, browser: Browser, path: str, **typed: Any) -> list[httpx.Response]:
@@ -101,7 +52,7 @@ async def test_a_change_of_somebody(provider: Provider, change: str) -> None:
     browser = await signed_in(provider)
     for number in range(ROUNDS):
         username = f"guest-{number}"
-        await _person(provider, change, username)
+        await person_for(provider, change, username)
         path = f"{await page_of(provider, username)}/{change}"
         typed = dict(TYPED.get(change, {}))
         if "phone" in typed:
@@ -119,7 +70,7 @@ async def test_a_change_of_an_application(provider: Provider, change: str) -> No
     browser = await signed_in(provider)
     for number in range(ROUNDS):
         client_id = f"app-{number}"
-        await _application(provider, change, client_id)
+        await application_for(provider, change, client_id)
         path = f"/admin/applications/{client_id}/{change}"
         await opened(provider, browser, path)
         _agree(change, await _pressed_twice(provider, browser, path))
@@ -156,3 +107,13 @@ async def test_what_somebody_else_made_of_it_is_told(provider: Provider) -> None
             return (await browser.http.post(path, data=sent | {"name": f"Name {which}"})).status_code
 
         assert sorted(await at_once(2, press)) == [200, 409]
+
+
+async def test_the_keys_move_on_once(provider: Provider) -> None:
+    browser = await signed_in(provider)
+    for _ in range(ROUNDS):
+        before = {key.kid: key.state for key in await list_keys(provider.idp)}
+        await opened(provider, browser, "/admin/policy/keys")
+        _agree("keys", await _pressed_twice(provider, browser, "/admin/policy/keys", early="on"))
+        signing = {key.kid for key in await list_keys(provider.idp) if key.state == "current"}
+        assert signing == {kid for kid, state in before.items() if state == "next"}

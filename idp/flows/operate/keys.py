@@ -1,5 +1,6 @@
 """An operator's work on signing keys: look at them, sign with the next ones."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,11 +29,14 @@ async def list_keys(idp: Idp) -> list[Key]:
     return [Key(key.id, key.alg, key.state, key.created_at, key.retired_at) for key in await stored.all_keys(idp.db)]
 
 
-async def rotate_keys(idp: Idp, *, early: bool = False) -> list[str]:
-    """The next keys sign from now on; the ids of those that sign. Raises `TooEarly`, see `keys.turn`."""
+async def rotate_keys(idp: Idp, *, early: bool = False, instead_of: Collection[str] = ()) -> list[str]:
+    """The next keys sign from now on, `instead_of` these where they are named; the ids of those that sign.
+
+    Raises `TooEarly`, see `keys.turn`.
+    """
     permit(idp, Act.CHANGE_KEYS)
     async with idp.db.transaction() as conn:
-        current = await keys.turn(conn, idp, early=early)
+        current = await keys.turn(conn, idp, early=early, instead_of=instead_of)
         await at_work(conn, idp)
     await keys.publish_next(idp)
     return current

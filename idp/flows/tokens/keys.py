@@ -1,6 +1,6 @@
 """Signing keys: made when there are none, rotated without a failed token, read into a ring."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -77,14 +77,18 @@ async def _make(idp: Idp, alg: str, state: str) -> None:
     await keys.add(idp.db, key_id=kid, alg=alg, sealed=sealed, state=state, now=idp.clock.now())
 
 
-async def turn(conn: Connection, idp: Idp, *, early: bool = False) -> list[str]:
+async def turn(conn: Connection, idp: Idp, *, early: bool = False, instead_of: Collection[str] = ()) -> list[str]:
     """The next keys sign from now on and the old ones still verify; the current ids. `publish_next` comes afterwards.
 
     Nobody is surprised: the next key has been in the JWK Set since the rotation before (OIDC Core 10.1.1). Raises
-    `TooEarly` when that is not long enough ago, unless `early` says that it must be.
+    `TooEarly` when that is not long enough ago, unless `early` says that it must be. Where others sign already than
+    those named in `instead_of`, nothing is changed.
     """
-    now = idp.clock.now()
-    published = [key.created_at for key in await keys.locked(conn) if key.state == "next"]
+    now, there = idp.clock.now(), await keys.locked(conn)
+    signing = [key.id for key in there if key.state == "current"]
+    if instead_of and set(signing) != set(instead_of):
+        return signing
+    published = [key.created_at for key in there if key.state == "next"]
     if not early and published and now < max(published) + KEPT_BY_CLIENTS:
         raise TooEarly(max(published))
     current = [kid for alg in ALGORITHMS if (kid := await keys.rotate(conn, alg=alg, now=now)) is not None]

@@ -156,6 +156,7 @@ async def ask_rotation(request: Request) -> Response:
             mark("Applications have to know the next keys for a day before. At once, some may refuse new tokens."),
         ),
         inputs=(early,),
+        version=" ".join(key.kid for key in await list_keys(idp_of(request)) if key.state == "current"),
         grave=True,
         wrong=told.at,
         waiting=told.waiting,
@@ -170,7 +171,8 @@ async def rotate(request: Request) -> Response:
         return found
     _, form = found
     try:
-        await rotate_keys(idp_of(request), early=bool(form.get("early")))
+        seen = form.get("version").split()
+        await rotate_keys(idp_of(request), early=bool(form.get("early")), instead_of=seen)
     except TooEarly as error:
         return refused(request, form, NotAcceptable(*error.problems))
     except IdpError as error:
