@@ -93,7 +93,7 @@ async def remove_client(
     found = await find_client(idp, name_or_id, to=Act.CHANGE_CLIENTS)
     now = idp.clock.now()
     async with idp.db.transaction() as conn:
-        client = await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
+        client = found if dry_run else await confirmed_client(conn, idp, found, to=Act.CHANGE_CLIENTS)
         as_seen(client, expected)
         agreed, signed_in = await clients.held(conn, client_id=client.id, most=_MOST_COUNTED + 1, now=now)
         if not dry_run:
