@@ -54,7 +54,10 @@ def add_from(table: Path, *, mail: bool, out: Path | None, skip_wrong: bool, dry
             makes=not dry_run,
         )
         undo.pop_all()  # it is certain now: the file stays
-    told = [f"Line {each.line}: {each.username + ': ' if each.username else ''}{each.why}" for each in done.wrong]
+    told = [
+        f"Line {each.line}: {output.plain(each.username) + ': ' if each.username else ''}{each.why}"
+        for each in done.wrong
+    ]
     if done.wrong and not skip_wrong:
         nobody = "Nobody would be added" if dry_run else "Nobody was added"
         output.complain(told, as_json=as_json, heading=f"{nobody}. Mend these lines, or say --skip-wrong:")

@@ -26,7 +26,6 @@ LARGEST = 2 * 1024**3
 _LARGEST_INPUT = 256 * 1024**2  # of standard input, which is held: it may have secrets that no disk should have
 _NAMED = 3
 _SHOWN = 100
-_LONGEST = 300
 _UNVOUCHED = (
     "Nothing vouches for this file, as its secrets are not sealed: whoever could write to it decides who comes, and"
     " into which groups."
@@ -182,8 +181,8 @@ def _lines(done: "Imported", *, dry_run: bool) -> list[str]:
         lines += ["", "What does not come over, or is not as it was:"]
         together = _together(done.left)
         for (what, why), whose in together[:_SHOWN]:
-            because = _plain(why[0].upper() + why[1:].removesuffix("."))
-            lines += [f"  {_who(whose)}: {_plain(what)}", f"      {because}."]
+            because = output.plain(why[0].upper() + why[1:].removesuffix("."))
+            lines += [f"  {_who(whose)}: {output.plain(what)}", f"      {because}."]
         if len(together) > _SHOWN:
             lines.append(f"  And {len(together) - _SHOWN} more kinds: --json lists all.")
     return lines
@@ -201,11 +200,5 @@ def _together(left: "Sequence[Left]") -> "list[tuple[tuple[str, str], list[str]]
 
 
 def _who(whose: Sequence[str]) -> str:
-    shown = ", ".join(_plain(each) for each in whose[:_NAMED] if each) or "the file"
+    shown = ", ".join(output.plain(each) for each in whose[:_NAMED] if each) or "the file"
     return shown if len(whose) <= _NAMED else f"{shown} and {len(whose) - _NAMED} more"
-
-
-def _plain(text: str) -> str:
-    """A name out of a file as a terminal may show it: whoever wrote it does not move the cursor."""
-    shown = "".join(each if each.isprintable() else "?" for each in text)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idp.sms import Receipt, Sent
 
 INTERRUPTED = 130
+_LONGEST = 300
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object instead of text.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -96,6 +97,12 @@ def from_stdin() -> str:
 def count(number: int, one: str, many: str) -> str:
     """So many of them, in words that fit."""
     return f"{number} {one if number == 1 else many}"
+
+
+def plain(text: str) -> str:
+    """What comes out of a file as a terminal may show it: whoever wrote it does not move the cursor."""
+    shown = "".join(each if each.isprintable() else "?" for each in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

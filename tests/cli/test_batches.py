@@ -111,6 +111,16 @@ def test_a_table_that_is_none_is_told(idp: Run, tmp_path: Path, content: bytes, 
     assert idp("user", "add", "--from", str(tmp_path / "nowhere.csv")).status == 1
 
 
+def test_no_name_in_a_table_moves_the_cursor(idp: Run, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("username\na\x1b[2Jb c\n\u202eabc\n", encoding="utf-8")
+    ran = idp("user", "add", "--from", str(people))
+    assert ran.status == 1
+    assert "Line 2: a?[2Jb c: " in ran.err
+    assert "Line 3: ?abc: " in ran.err
+    assert not any(each in ran.err for each in "\x1b\u202e")
+
+
 def test_whose_phone_gets_no_code_is_told(idp: Run, settings: pytest.MonkeyPatch, tmp_path: Path, person: str) -> None:
     settings.setenv("IDP_SMS_COUNTRIES", "EE")
     people = tmp_path / "people.csv"
