@@ -66,6 +66,8 @@ async def prepare(settings: Settings, url: str, *, migrate: bool) -> Place:
 def _unmigrated(current: str | None, wanted: str) -> str:
     if current is None:
         return "The database has no tables of Stile yet: run `idp migrate`, or `idp serve --migrate`."
+    if current > wanted:  # they are numbers of one length
+        return f"The database has revision {current}, and this version of Stile knows {wanted}: install a newer one."
     return f"The database has revision {current} and this version of Stile needs {wanted}: run `idp migrate`."
 
 

@@ -1,9 +1,17 @@
 """What a start looks at before it loads the machinery of migrations."""
 
+import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from idp.errors import IdpError
+from idp.serving.place import prepare
+from idp.settings import Settings
 from idp.store import migrations, revision
+from idp.store.engine import Database
+from idp.store.sql import Sql
+
+AT = Sql("UPDATE alembic_version SET version_num = :revision")
 
 
 def test_the_wanted_revision_is_the_newest_migration() -> None:
@@ -14,3 +22,19 @@ def test_the_wanted_revision_is_the_newest_migration() -> None:
 
 async def test_a_migrated_database_has_it(database_url: str) -> None:
     assert await revision.current(database_url) == revision.WANTED
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [("0031", "run `idp migrate`"), ("9999", "revision 9999, and this version of Stile knows .*: install a newer one")],
+)
+async def test_a_database_of_another_version_is_told_what_to_do(database_url: str, there: str, said: str) -> None:
+    db = Database(database_url, size=1)
+    await db.open()
+    try:
+        await db.one(AT, revision=there)
+        with pytest.raises(IdpError, match=said):
+            await prepare(Settings(database_url=database_url), database_url, migrate=False)
+    finally:
+        await db.one(AT, revision=revision.WANTED)
+        await db.close()

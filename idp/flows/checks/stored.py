@@ -62,7 +62,12 @@ async def stored(settings: Settings, db: Database, *, secrets: Keys, phones: int
     current, wanted = await revision.of(db), revision.WANTED
     if current != wanted:
         found = sentence("at %(current)s, needs %(wanted)s", current=current or sentence("nothing"), wanted=wanted)
-        advice = sentence("`idp serve` does it") if settings.database_url is None else sentence("run `idp migrate`")
+        if current is not None and current > wanted:  # they are numbers of one length
+            advice = sentence("install a newer version of Stile")
+        elif settings.database_url is None:
+            advice = sentence("`idp serve` does it")
+        else:
+            advice = sentence("run `idp migrate`")
         yield Finding("migrations", FAIL, found, advice)
         return
     yield Finding("migrations", OK, sentence("at %(current)s", current=current))
