@@ -14,7 +14,7 @@ from idp.flows.operate.arriving import Terms
 from idp.importing.incoming import PERSON, Application, Entry, Left, Person, Unreadable
 from idp.importing.sources import READERS
 from idp.store.sql import Sql
-from tests.importing.test_others import FILES, REALM_FILE
+from tests.world.exported import FILES, REALM_FILE
 from tests.world.provider import Provider
 
 SALT = base64.b64encode(b"s" * 16).decode()

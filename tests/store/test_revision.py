@@ -4,9 +4,10 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from idp.crypto import new_secret_key
 from idp.errors import IdpError
 from idp.serving.place import prepare
-from idp.settings import Settings
+from idp.settings import read_settings
 from idp.store import migrations, revision
 from idp.store.engine import Database
 from idp.store.sql import Sql
@@ -29,12 +30,13 @@ async def test_a_migrated_database_has_it(database_url: str) -> None:
     [("0031", "run `idp migrate`"), ("9999", "revision 9999, and this version of Stile knows .*: install a newer one")],
 )
 async def test_a_database_of_another_version_is_told_what_to_do(database_url: str, there: str, said: str) -> None:
+    settings = read_settings({"IDP_DATABASE_URL": database_url, "IDP_SECRET_KEYS": new_secret_key("k")})
     db = Database(database_url, size=1)
     await db.open()
     try:
         await db.one(AT, revision=there)
         with pytest.raises(IdpError, match=said):
-            await prepare(Settings(database_url=database_url), database_url, migrate=False)
+            await prepare(settings, database_url, migrate=False)
     finally:
         await db.one(AT, revision=revision.WANTED)
         await db.close()
