@@ -1,5 +1,6 @@
 """Wrong codes after a right password are told, and rarely enough; and the trail says where each request came from."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,12 +9,18 @@ from sqlalchemy import select
 
 from idp.addresses import ORIGIN, Origin
 from idp.audit import PasswordChanged
+from idp.flows.operate.editing import edit_person
+from idp.flows.operate.passwords import set_password
 from idp.model import Notice
+from idp.policy import load_policy
+from idp.sms import Channel
 from idp.store import audits
 from idp.store.schema.records import audit_event, message
 from tests.world.account_pages import come_in, notices
 from tests.world.composed import Statement
+from tests.world.mailing import can_mail, mails
 from tests.world.parallel import at_once
+from tests.world.policies import OURS
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider
 
 DAY = timedelta(days=1)
@@ -136,3 +143,33 @@ async def test_what_comes_after_a_request_is_not_its_doing(provider: Provider) -
     ORIGIN.set(None)
     changed = [fields for name, fields in await provider.rows(ROWS) if name == "password.changed"]
     assert changed == [{"by": "operator"}, {"by": "operator", "address": "198.51.100.1"}]
+
+
+async def test_a_freeze_link_that_waits_goes_to_the_address_it_was_for(provider: Provider) -> None:
+    can_mail(provider)
+    provider.gateway.channels = frozenset(Channel)
+    await edit_person(provider.idp, "bob", {"email": "bob@example.com", "email_verified": True})
+    await edit_person(provider.idp, "bob", {"email": "victim@example.com"})
+    await provider.deliver()
+    linked = {mail.to for mail in mails(provider) if "/link/freeze/" in mail.text}
+    assert linked == {"bob@example.com"}
+    plain = [mail for mail in mails(provider) if mail.to == "victim@example.com"]
+    assert len(plain) == 1, "what is told to an address that nobody proved has no link"
+
+
+async def test_an_address_that_nobody_proved_keeps_no_text_from_a_phone(provider: Provider) -> None:
+    can_mail(provider)
+    provider.gateway.channels = frozenset(Channel)
+    provider.idp.policy = load_policy(re.sub(r"texts +=.*", "texts = []", OURS, count=1))
+    await edit_person(provider.idp, "bob", {"email": "desk@example.com"})
+    await provider.deliver()
+    before = len(provider.gateway.sent) - len(mails(provider))
+    await set_password(provider.idp, "bob", "seven green lanterns above the quay")
+    await provider.deliver()
+    assert len(provider.gateway.sent) - len(mails(provider)) == before + 1
+    await edit_person(provider.idp, "bob", {"email_verified": True})
+    await provider.deliver()
+    texted = len(provider.gateway.sent) - len(mails(provider))
+    await set_password(provider.idp, "bob", "eight green lanterns above the quay")
+    await provider.deliver()
+    assert len(provider.gateway.sent) - len(mails(provider)) == texted, "where mail goes, the policy saves the text"

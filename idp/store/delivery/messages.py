@@ -142,7 +142,9 @@ def noticed(when: str = "true") -> str:
         WHERE account_id = :notice_account_id AND factor = 'sms' AND confirmed_at IS NOT NULL
           AND (closed_at IS NULL OR told_until > :now OR id = :notice_also::uuid)
           AND (:notice_texting = '{Texting.ALWAYS}'
-               OR :notice_texting = '{Texting.UNMAILED}' AND NOT EXISTS ({_MAILED}))
+               -- A mailbox that nobody proved to be theirs may be somebody else's, and stands for no phone.
+               OR :notice_texting = '{Texting.UNMAILED}'
+                  AND NOT EXISTS (SELECT FROM ({_MAILED}) mailed WHERE email_verified))
           -- A new phone tells nobody but its holder of itself.
           AND id IS DISTINCT FROM :notice_about::uuid
         UNION ALL

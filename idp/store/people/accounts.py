@@ -64,6 +64,13 @@ unsent AS (
     UPDATE message SET state = 'expired', lease_until = NULL
     WHERE account_id = (SELECT id FROM mailbox) AND channel = 'email' AND kind = 'code' AND state = 'waiting'
 ),
+-- What was to be told to the address before is told there, and its link goes to nobody else.
+told AS (
+    UPDATE message SET former = true
+    WHERE account_id = (SELECT id FROM mailbox) AND channel = 'email' AND kind <> 'code' AND state = 'waiting'
+      AND nonce IS NOT NULL AND purpose IS NULL
+      AND EXISTS (SELECT FROM account WHERE id = :account_id AND email_verified AND email IS DISTINCT FROM :email)
+),
 dead AS (
     -- Out of tries, whatever any node's clock says.
     UPDATE challenge SET attempts = max_attempts
