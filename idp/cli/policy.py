@@ -139,7 +139,7 @@ def _told_by_text(policy: "Policy") -> list[str]:
 
     words = {
         Texting.ALWAYS: "go to every phone, and by e-mail",
-        Texting.UNMAILED: "go by e-mail, and to the phones of people whom no mail reaches",
+        Texting.UNMAILED: "go by e-mail, and to the phones of people who proved no mailbox",
         Texting.NEVER: "go by e-mail alone",
     }
     told = {each: [notice.value for notice in Notice if policy.notices.texting(notice) is each] for each in Texting}

@@ -45,7 +45,7 @@ LINKLESS = frozenset({Notice.FROZEN})
 
 
 class Texting(StrEnum):
-    """Whether a notice may cost text messages: to every phone, to those of people whom no mail reaches, or never."""
+    """Whether a notice may cost text messages: to every phone, to those of people who proved no mailbox, or never."""
 
     ALWAYS = "always"
     UNMAILED = "unmailed"

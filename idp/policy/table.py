@@ -113,7 +113,7 @@ class Notices:
     """What a person is told: `ttl` of each, and of wrong codes from the `wrong_codes`th in a row of one factor.
 
     `tried_for`: for so long whoever could not be told of an authenticator is written to; then an operator vouches.
-    `texts` go to every phone, `no_texts` to none; all others to those of people alone whom no mail reaches.
+    `texts` go to every phone, `no_texts` to none; all others to those of people alone who proved no mailbox.
     """
 
     ttl: timedelta

@@ -12,6 +12,7 @@ from idp.model import Notice
 from idp.sms import Channel
 from idp.store.people import accounts
 from idp.store.schema.records import message
+from idp.store.sql import Sql
 from idp.testing import FakeGateway
 from tests.world.account_pages import come_in, is_signed_in
 from tests.world.composed import Statement
@@ -21,6 +22,7 @@ from tests.world.policies import rule
 from tests.world.provider import ALICE_PHONE, PASSWORD, Browser, Provider
 from tests.world.sending import deliver_all
 
+PROVED = Sql("UPDATE account SET email_verified = true WHERE username = 'alice'")
 TOLD = Statement(
     select(message.c.channel, message.c.kind, message.c.fields)
     .where(message.c.kind != "code")
@@ -97,6 +99,7 @@ async def test_a_recovery_code_in_a_new_browser_tells_of_the_code_alone(provider
 
 async def test_where_mail_reaches_nobody_pays_for_a_text_message(provider: Provider) -> None:
     can_mail(provider)
+    await provider.idp.db.one(PROVED)
     await signed_in(provider)
     await signed_in(provider)
     assert await told(provider) == [("new_browser", "email")]
@@ -126,6 +129,7 @@ async def test_the_policy_says_which_notices_cost_text_messages(
 async def test_a_change_of_how_somebody_signs_in_is_texted_whatever_the_policy_says(provider: Provider) -> None:
     rule(provider, "[notices]\ntexts = []")
     can_mail(provider)
+    await provider.idp.db.one(PROVED)
     found = await accounts.by_username(provider.idp.db, username="alice")
     assert found is not None
     for notice in (Notice.TOTP_ADDED, Notice.PASSWORD_CHANGED):
