@@ -226,6 +226,19 @@ async def test_who_cancels_the_proof_for_a_page_is_not_asked_again(provider: Pro
     assert page.url.path == "/account/cancelled"
 
 
+async def test_a_group_is_offered_with_the_role_that_it_gives(provider: Provider) -> None:
+    await give(provider, "admins")
+    browser = provider.browser()
+    await come_in(provider, browser)
+    bob = await of(provider, "bob")
+    for path in (f"{bob}/groups", "/admin/people/invite", "/admin/people/add"):
+        page = await browser.get(path)
+        labels = [
+            re.sub(r"<[^>]+>|\s+", " ", each).split() for each in re.findall(r"<label class=\"tick\">.*", page.text)
+        ]
+        assert ["admins", "·", "Administrator"] in labels
+
+
 async def test_whoever_is_invited_gets_a_link_that_is_shown_once(provider: Provider) -> None:
     await give(provider, "admins")
     browser = provider.browser()
@@ -234,6 +247,7 @@ async def test_whoever_is_invited_gets_a_link_that_is_shown_once(provider: Provi
     assert "/invited" in page.text or "Copy this now" in page.text
     assert "Copy this now" not in (again := await browser.get(page.url.path)).text
     assert ">Invited<" in again.text
+    assert re.search(r"Link that sets the account up, until \d+ \w+ \d{4}, \d\d:\d\d", again.text)
     assert ">Enabled<" not in again.text
 
 

@@ -110,7 +110,8 @@ async def test_a_temporary_password_is_shown_once_and_has_to_be_changed(provider
     first, second = await _twice(provider, browser, f"{bob}/password")
     [password] = re.findall(KEY, first.text)
     assert re.findall(KEY, second.text) == [password]
-    assert password not in (await browser.get(bob)).text
+    assert password not in (shown := (await browser.get(bob)).text)
+    assert "A temporary one, until " in shown
     theirs = provider.browser()
     await provider.half_way(theirs, "bob", password=password)
     page = await theirs.submit("/sms", code=await provider.texted(theirs))

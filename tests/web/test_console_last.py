@@ -33,6 +33,17 @@ async def test_what_keeps_the_last_administrator_out_is_not_offered(provider: Pr
     assert WHY not in text_of(page)
 
 
+@pytest.mark.parametrize("role", ["desk", "audit"])
+async def test_who_changes_nothing_looks_at_the_last_administrator(provider: Provider, role: str) -> None:
+    browser = await signed_in(provider, role, "iris")
+    await add_operator(provider, "ada", "admins")
+    page = await browser.get(await page_of(provider, "ada"))
+    assert page.status_code == 200
+    assert WHY in text_of(page)
+    assert "Authenticator app" in page.text
+    assert ">Remove<" not in page.text
+
+
 @pytest.mark.parametrize("change", ENDS)
 async def test_who_asks_for_it_all_the_same_sees_why_and_nothing_is_done(
     provider: Provider, browser: Browser, change: str

@@ -190,7 +190,9 @@ PERSON = Detail(
                 Fact("Added", (Cell(at=NOW - timedelta(days=200)),)),
                 Fact("Password set", (Cell(NO, ours=True),)),
                 Fact("What makes them wait", (Cell("wrong passwords, until 20:10"), Cell("codes, until 20:40"))),
-                Fact("Links that work", ()),
+                Fact(
+                    "Links that work", (Cell("Link that sets the account up", ours=True, at=NOW + timedelta(days=3)),)
+                ),
             ),
         ),
         Section(

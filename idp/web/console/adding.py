@@ -18,7 +18,7 @@ from idp.formats import own_name
 from idp.policy import Act
 from idp.sentences import sentence
 from idp.web.answers import trouble
-from idp.web.console.door import Said, come_in, come_in_with, frame, refused, said, show
+from idp.web.console.door import ROLES, Said, come_in, come_in_with, frame, refused, said, show
 from idp.web.console.forms import Done, again, finished, made, with_made
 from idp.web.door import Form, idp_of
 from idp.web.pages import Trouble
@@ -48,7 +48,14 @@ def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
 def boxes(idp: Idp, staff: Staff, told: Said) -> Sequence[Input]:
     """A box for each group, of whoever may put people into it."""
     offered = [group for group in idp.policy.groups if staff.may(idp, Act.SET_GROUPS, into=[group])]
-    return [again(Input(f"group-{group}", group, kind="checkbox", ours=False), told) for group in offered]
+    return [again(box(idp, group), told) for group in offered]
+
+
+def box(idp: Idp, group: str, *, ticked: bool = False) -> Input:
+    """The box of one group, with the role that it gives."""
+    role = idp.policy.roles.get(group)
+    hint = "" if role is None else ROLES[role]
+    return Input(f"group-{group}", group, "on" if ticked else "", hint, kind="checkbox", ours=False)
 
 
 def groups_in(idp: Idp, form: Form) -> Sequence[str]:

@@ -17,7 +17,7 @@ from idp.flows.operate.unlocking import unlock_user
 from idp.flows.people.console import PEOPLE_PATH
 from idp.policy import Act
 from idp.sentences import listed, sentence
-from idp.web.console.adding import tongues_of
+from idp.web.console.adding import box, tongues_of
 from idp.web.console.forms import Change, Done, Kind, nonce_of, one_link
 from idp.web.console.giving import GIVING
 from idp.web.console.people import one_of
@@ -124,10 +124,7 @@ async def _groups(idp: Idp, who: UUID, form: Form, person: Person) -> Done:
 
 def _group_inputs(idp: Idp, person: Person) -> Sequence[Input]:
     there = person.account.groups
-    return [
-        Input(f"group-{group}", group, "on" if group in there else "", kind="checkbox", ours=False)
-        for group in dict.fromkeys((*idp.policy.groups, *sorted(there)))
-    ]
+    return [box(idp, group, ticked=group in there) for group in dict.fromkeys((*idp.policy.groups, *sorted(there)))]
 
 
 async def _authenticator(idp: Idp, who: UUID, form: Form, _: Person) -> Done:

@@ -176,6 +176,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
     def may(act: Act) -> bool:
         return staff.may(idp, act, on=account.groups)
 
+    there = mark("A temporary one") if account.password_until else YES if found.has_password else NO
     gives, removes, ends = may(Act.GIVE_AUTHENTICATOR), may(Act.REMOVE_AUTHENTICATOR), may(Act.END_SESSIONS)
 
     about = Section(
@@ -187,10 +188,13 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
             Fact(mark("Address verified"), (Cell(YES if account.email_verified else NO, ours=True),)),
             Fact(mark("Language"), (Cell(own_name(account.locale) if account.locale else ""),)),
             Fact(mark("Added"), (Cell(at=account.created_at),)),
-            Fact(mark("Password set"), (Cell(YES if found.has_password else NO, ours=True),)),
+            Fact(mark("Password set"), (Cell(there, ours=True, at=account.password_until),)),
             Fact(mark("What makes them wait"), tuple(Cell(each, ours=True) for each in found.waits)),
             *((Fact(mark("Stays"), (Cell(found.last, ours=True),)),) if found.last else ()),
-            Fact(mark("Links that work"), tuple(Cell(LINKS[one.purpose], ours=True) for one in found.links)),
+            Fact(
+                mark("Links that work"),
+                tuple(Cell(LINKS[one.purpose], ours=True, at=one.expires_at) for one in found.links),
+            ),
         ),
     )
     signs_in = strong(idp.policy, found.person.authenticators)
@@ -205,7 +209,7 @@ def _sections(idp: Idp, staff: Staff, found: Shown, *, here: str, trail: str, tr
                 Cell(at=one.trusted_at),
                 *(
                     (Cell(""),)
-                    if found.last and not signs_in - {one.id}
+                    if removes and found.last and not signs_in - {one.id}
                     else _link(mark("Remove"), f"{here}/authenticator?which={one.id}", removes)
                 ),
             )

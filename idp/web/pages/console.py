@@ -37,7 +37,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value: somebody's words, or one of our own (`ours`), or a moment. `badge` colours it."""
+    """One value: somebody's words, or one of our own (`ours`), or a moment; both: until then. `badge` colours it."""
 
     text: str = ""
     href: str | None = None
