@@ -1,17 +1,23 @@
 """An operator's ticket for who lost everything: what it closes, whom it tells, and who has to agree."""
 
 import base64
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from idp.errors import NotThere
-from idp.flows.operate.people import NotAcceptable, set_user_disabled
-from idp.flows.operate.recovering import Recovered, Waits, confirm, recover
-from idp.model import Notice
+from idp.flows.idp import CONSOLE, Idp
+from idp.flows.operate.editing import edit_person
+from idp.flows.operate.leaving import remove_person
+from idp.flows.operate.people import NotAcceptable, freeze_user, set_user_disabled
+from idp.flows.operate.recovering import Recovered, Waits, confirm, recover, waiting
+from idp.model import OPERATOR, SHELL, Notice, Operator, Role
+from idp.policy import OPERATING
 from idp.store.sql import Sql
 from tests.world.account_pages import code_for, having, is_signed_in, key_on, notices, refresh_token
+from tests.world.api import add_operator, with_roles
 from tests.world.parallel import at_once
 from tests.world.provider import ALICE_PHONE, ISSUER, PASSWORD, Browser, Provider, parameters
 
@@ -113,6 +119,36 @@ async def test_what_was_asked_for_too_long_ago_is_confirmed_by_nobody(provider: 
     provider.clock.move(timedelta(hours=24))
     with pytest.raises(NotThere):
         await confirm(provider.idp, "alice", by="pavel")
+
+
+LEAVING: Mapping[str, Callable[[Idp], Awaitable[object]]] = {
+    "demoted": lambda idp: edit_person(idp, "hal", {"groups": []}),
+    "lowered": lambda idp: edit_person(idp, "hal", {"groups": ["audit"]}),
+    "disabled": lambda idp: set_user_disabled(idp, "hal", disabled=True),
+    "frozen": lambda idp: freeze_user(idp, "hal"),
+    "removed": lambda idp: remove_person(idp, "hal"),
+    "recovered": lambda idp: recover(idp, "hal", reason=WHY, by="shell:root"),
+}
+
+
+@pytest.mark.parametrize("left", LEAVING)
+async def test_what_somebody_asked_for_who_is_no_operator_any_more_is_confirmed_by_nobody(
+    provider: Provider, left: str
+) -> None:
+    with_roles(provider)
+    two_operators(provider)
+    hal = await add_operator(provider, "hal", "desk")
+    OPERATOR.set(Operator("person:hal", Role.HELPDESK, hal, CONSOLE, OPERATING))
+    await recover(provider.idp, "alice", reason=WHY)
+    OPERATOR.set(SHELL)
+    assert (await waiting(provider.idp, "alice")).by == "person:hal"
+    if left == "recovered":
+        policy = provider.idp.policy
+        provider.idp.policy = replace(policy, recovery=replace(policy.recovery, second_operator=False))
+    await LEAVING[left](provider.idp)
+    with pytest.raises(NotThere, match="Nobody asked"):
+        await confirm(provider.idp, "alice", by="shell:ada")
+    assert all(each["closed_at"] is None for each in await having(provider, "alice"))
 
 
 async def test_of_many_who_confirm_at_once_one_recovers(provider: Provider) -> None:

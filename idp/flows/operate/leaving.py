@@ -12,7 +12,7 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.editing import as_seen
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.looking import Theirs, theirs
-from idp.flows.operate.terms import end_everything
+from idp.flows.operate.terms import end_everything, withdraw
 from idp.model import Account
 from idp.policy import Act
 from idp.sentences import plural, sentence
@@ -85,6 +85,7 @@ async def remove_person(idp: Idp, who: str | UUID, *, expected: str | None = Non
         ends = tuple(_ends(account, await theirs(conn, idp, account)))
         if not dry_run:
             await end_everything(conn, account, why="removed", now=now)
+            await withdraw(conn, idp, account, now=now)
             await editing.remove(conn, account_id=account.id, now=now)
             key = idp.secrets.index(account.username, purpose="username").hex()
             await audits.add(conn, AccountRemoved(person=key), now=now, account_id=account.id)

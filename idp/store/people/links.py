@@ -80,6 +80,11 @@ UPDATE link SET used_at = :now
 WHERE account_id = :account_id AND purpose = :purpose AND used_at IS NULL
 RETURNING hash""")
 
+# Few wait for an operator at any time, and operators leave seldom: no index.
+_WITHDRAW = Sql("""
+UPDATE link SET used_at = :now
+WHERE purpose = 'recover' AND fields ->> 'account' = :operator AND used_at IS NULL""")
+
 
 def _read(row: Row) -> Link:
     return Link(**{**row, "purpose": LinkFor(row["purpose"])})
@@ -188,3 +193,8 @@ async def newest(conn: Conn, *, account_id: UUID, purpose: LinkFor) -> Link | No
 async def drop(conn: Conn, *, account_id: UUID, purpose: LinkFor, now: datetime) -> int:
     """No link of this kind that the person has works any more; how many did."""
     return len(await conn.all(_DROP, account_id=account_id, purpose=purpose.value, now=now))
+
+
+async def withdraw(conn: Conn, *, operator: UUID, now: datetime) -> None:
+    """What this operator asked another one to confirm waits no more."""
+    await conn.one(_WITHDRAW, operator=str(operator), now=now)
