@@ -1,6 +1,7 @@
 """What the kit keeps in a framework's session, as JSON under one key: how it is written, filed and read. Pure."""
 
 import hashlib
+import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -15,9 +16,9 @@ Session: TypeAlias = MutableMapping[str, Any]
 Details: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None  # RFC 9396 2
 
 
-def size(mine: Mapping[str, Any]) -> int:
-    """How many characters it takes."""
-    return len(canonical(mine))
+def size(held: Mapping[str, Any]) -> int:
+    """How many characters it takes as JSON, whatever else an application keeps."""
+    return len(json.dumps(held, separators=(",", ":"), default=str, skipkeys=True))
 
 
 def key(settings: Settings) -> str:

@@ -260,14 +260,25 @@ class Site:
         return (yield from self.party.receive(mine["logins"], answer))
 
     def _put(self, session: Session, mine: Mapping[str, Any], key: str | None = None) -> None:
-        """Into the session; of what waits, the oldest goes where a cookie would not hold it all."""
-        told = {name: value for name, value in mine.items() if value}
+        """Into the session. Where a cookie would not hold it all, with what the application has there, some of it goes:
+
+        the hint for signing out first, for the provider asks then, and of what waits the oldest.
+        """
+        key, told = key or self._key, {name: value for name, value in mine.items() if value}
+        others = kept.size({name: value for name, value in session.items() if name != key})
+
+        def is_too_large() -> bool:
+            return not self.settings.keep_tokens and others + kept.size(told) > TOO_LARGE
+
+        if is_too_large():
+            told.pop("id_token", None)
         for name in ("logins", "waiting"):
-            while not self.settings.keep_tokens and len(told.get(name, ())) > 1 and kept.size(told) > TOO_LARGE:
+            while len(told.get(name, ())) > 1 and is_too_large():
                 told[name] = dict(list(told[name].items())[1:])
-        if not self.settings.keep_tokens and (size := kept.size(told)) > TOO_LARGE:
+        if is_too_large():
+            size = others + kept.size(told)
             log.warning("the session holds %d characters: keep sessions on the server, for no cookie can", size)
-        session[key or self._key] = told  # assigned anew: or a framework might not see that it changed
+        session[key] = told  # assigned anew: or a framework might not see that it changed
 
     def _person(self, mine: Mapping[str, Any]) -> Person | None:
         who = dict(mine.get("who", {}))

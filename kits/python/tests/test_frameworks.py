@@ -453,6 +453,24 @@ def test_what_a_session_holds_fits_into_a_cookie_and_is_no_access_token(provider
     assert "access_token" not in held
 
 
+def test_of_two_tabs_neither_is_lost_for_want_of_room(provider: FakeProvider) -> None:
+    """With tokens as long as real ones, and with what the application itself keeps."""
+    provider.id_claims = {"groups": "x" * 500, "sid": "s" * 43}
+    party = RelyingParty(provider.settings(), http=provider.http, clock=provider.clock)
+    site, run = Site(party.steps), party.world.run
+    session: dict[str, Any] = {}
+    run(site.callback(session, provider.come_back(run(site.sign_in(session)).url)))
+    assert provider.asked
+    session["typed"] = "y" * 300
+    asked = [run(site.confirm(session, action=SCOPE, details=DETAILS, then=f"/transfers/{tab}")) for tab in "ab"]
+    for tab, to in zip("ab", asked, strict=True):
+        run(site.callback(session, provider.come_back(to.url)))
+        assert len(json.dumps(session)) < 2950
+        came = run(site.confirmed(session, action=SCOPE, details=DETAILS, here=f"/transfers/{tab}"))
+        assert isinstance(came, Confirmed), tab
+    assert run(site.sign_out(session)).url.startswith("https://id.example/logout?client_id=shop")
+
+
 @pytest.mark.parametrize(
     "held",
     [
