@@ -42,7 +42,8 @@ class Idp:
     """The running provider. `clients` and `keys` are replaced whole when the database says that they changed.
 
     `intel` is asked whether a SIM was changed before a code goes to it; None: nobody is. `old_secrets`: when a client
-    was last seen with its secret before, by its id. `api_calls`: how often who called the API in the last minute.
+    was last seen with its secret before, by its id. `api_calls`: how often who called the API in the last minute;
+    `api_waits`: which tokens came too often, by their hashes, and until when they wait.
     `trying` is held by whoever tries another policy.
     `at_hand` and `outside`: what a check-up found here, and what others answered.
     """
@@ -59,6 +60,7 @@ class Idp:
     intel: "NumberIntel | None" = None
     old_secrets: dict[str, datetime] = field(default_factory=dict)
     api_calls: dict[tuple[str, UUID | None], LimitState] = field(default_factory=dict)
+    api_waits: dict[bytes, datetime] = field(default_factory=dict, repr=False)
     trying: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     at_hand: Seen = field(default_factory=Seen)
     outside: Seen = field(default_factory=Seen)

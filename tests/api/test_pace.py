@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from idp.limits import Limit, Window
+from idp.oidc import tokens
+from idp.oidc.tokens import AccessToken
 from idp.store.sql import Sql
 from tests.world.api import add_operator, calling, kind_of, machine_token, person_token, with_roles
 from tests.world.policies import OURS
@@ -50,6 +53,33 @@ async def test_one_caller_waits_and_no_other(narrow: Provider) -> None:
         assert (await http.get("clients")).status_code == 200
 
 
+async def test_who_waits_is_not_looked_at_again_and_others_are(
+    narrow: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+    read = tokens.read_access_token
+
+    def counted(*args: Any, **named: Any) -> AccessToken:
+        nonlocal looked
+        looked += 1
+        return read(*args, **named)
+
+    monkeypatch.setattr(tokens, "read_access_token", counted)
+    token, another = await machine_token(narrow), await machine_token(narrow)
+    async with calling(narrow, token) as http:
+        statuses = [(await http.get("clients")).status_code for _ in range(30)]
+        assert statuses == [200] * 3 + [429] * 27
+        assert looked == 4
+        first = int((await http.get("clients")).headers["retry-after"])
+        async with calling(narrow, another) as again:
+            assert [(await again.get("clients")).status_code for _ in range(2)] == [429, 429]
+        assert looked == 5
+        async with calling(narrow, token[:-4] + "AAAA") as forged:
+            assert (await forged.get("clients")).status_code == 401
+        narrow.clock.move(timedelta(seconds=first))
+        assert (await http.get("clients")).status_code == 200
+
+
 async def test_what_is_refused_does_not_make_the_wait_longer(narrow: Provider) -> None:
     async with calling(narrow, await machine_token(narrow)) as http:
         answers = [await http.get("clients") for _ in range(40)]
@@ -81,6 +111,17 @@ async def test_the_pace_costs_no_statement_and_who_stopped_is_forgotten(
             assert len(provider.statements) == 1
         provider.clock.move(timedelta(minutes=2))
     assert len(provider.idp.api_calls) <= 2
+
+
+async def test_of_those_who_wait_no_more_are_remembered_than_of_those_who_call(
+    narrow: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.flows.tokens.operators._CALLERS", 2)
+    for _ in range(5):
+        async with calling(narrow, await machine_token(narrow)) as http:
+            answers = [(await http.get("clients")).status_code for _ in range(4)]
+        assert answers[-1] == 429
+        assert 0 < len(narrow.idp.api_waits) <= 2
 
 
 async def test_who_loses_the_role_while_the_body_is_on_its_way_does_nothing(provider: Provider) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idp import limits
+from idp.crypto import digest
 from idp.errors import TooMany
 from idp.flows.idp import INTERNAL, Idp
 from idp.limits import LimitState
@@ -34,6 +35,20 @@ async def caller(idp: Idp, presented: str) -> Caller:
     Nothing of a token is believed that its grant, its client, the policy and the person do not bear out today.
     """
     now = idp.clock.now()
+    # A token that was looked at and has to wait costs no other look: by its whole text, so that nobody else waits.
+    text = digest(presented)
+    if (until := idp.api_waits.get(text)) is not None and until > now:
+        raise TooMany(until - now)
+    try:
+        return await _looked_at(idp, presented, now=now)
+    except TooMany as error:
+        if len(idp.api_waits) >= _CALLERS:
+            idp.api_waits = {}  # who waits is looked at once more
+        idp.api_waits[text] = now + error.retry_after
+        raise
+
+
+async def _looked_at(idp: Idp, presented: str, *, now: datetime) -> Caller:
     access = tokens.read_access_token(presented, keys=idp.keys, issuer=idp.issuer, now=now)
     # RFC 9068 4: a token for somebody else's API is not for us
     if idp.issuer not in access.audience:
