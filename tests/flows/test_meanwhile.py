@@ -46,6 +46,7 @@ from idp.store.sql import Sql
 from tests.world.api import add_operator, with_roles
 from tests.world.parallel import at_once
 from tests.world.provider import NOTES_URI, Provider
+from tests.world.waiting import NEVER
 
 _OPERATE = Path(__file__).parent.parent.parent / "idp" / "flows" / "operate"
 Does = Callable[[Any], Awaitable[object]]
@@ -362,7 +363,7 @@ async def test_who_waits_for_a_lock_while_they_are_demoted_changes_nothing(house
                     await editing.edit_person(house.idp, "alice", {"name": f"Mallory {number}"})
 
             waiting = asyncio.create_task(work())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(NEVER):
                 while not await conn.value(_WAITING):
                     pass
             await editing.edit_person(house.idp, "olga", {"groups": []})

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Those that refer before those that are referred to. TRUNCATE makes each table's files anew, which takes ten times as
 # long. The signing keys stay, for they are slow to make.
 _EMPTY = "; ".join(str(each.delete()) for each in reversed(metadata.sorted_tables) if each.name != "signing_key")
+# Who waits for a lock that a test holds waits in PostgreSQL, and so does the test that holds it.
+_IN_NO_HURRY = f"SET statement_timeout = '{NEVER}s'; SET idle_in_transaction_session_timeout = '{NEVER}s'"
 _kept: dict[str, list[tuple[asyncio.AbstractEventLoop, "Raw"]]] = {}
 
 
@@ -54,7 +56,13 @@ class Kept(Database):
     async def _connect(self) -> "Raw":
         raw = _ours(self._url)
         if raw is None:
-            return await super()._connect()
+            raw = await super()._connect()
+            try:
+                await raw.execute(_IN_NO_HURRY)
+            except BaseException:
+                raw.terminate()
+                raise
+            return raw
         raw.add_log_listener(self._notice)
         return raw
 
