@@ -27,7 +27,7 @@ def test_bash_completes_commands_options_and_choices(run: Run) -> None:
     path = f"{IDP.parent}:{os.environ['PATH']}"
     said = subprocess.run(
         ["bash", "-c", f"{script}\n{typed}"],
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "LC_ALL": "C"},  # bash complains of a language that is not installed
         capture_output=True,
         text=True,
         check=True,
