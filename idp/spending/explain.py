@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from idp.sentences import Sentence, sentence
 from idp.spending.rules import JUDGES, Allowed, Denied, Facts, decide
 from idp.spending.table import Mode, Rule, Spending
 
@@ -14,7 +15,7 @@ class Ruling:
 
     rule: Rule
     mode: Mode
-    found: str
+    found: Sentence
 
 
 def explain(facts: Facts, table: Spending) -> list[Ruling]:
@@ -24,54 +25,66 @@ def explain(facts: Facts, table: Spending) -> list[Ruling]:
     for rule, judge in JUDGES.items():
         objection, mode = judge(facts, table), table.modes[rule]
         if objection is None:
-            found = "nothing against it"
+            found = sentence("nothing against it")
         elif isinstance(verdict, Denied) and verdict.rule is rule:
-            found = f"denies: {objection.why}"
+            found = sentence("denies: %(why)s", why=objection.why)
         elif mode is Mode.SHADOW:
-            found = f"would deny: {objection.why}"
+            found = sentence("would deny: %(why)s", why=objection.why)
         else:
-            found = f"does not look ({objection.why})"
+            found = sentence("does not look (%(why)s)", why=objection.why)
         rulings.append(Ruling(rule, mode, found))
         if isinstance(verdict, Denied) and verdict.rule is rule:
             break
     return rulings
 
 
-def in_words(verdict: Allowed | Denied) -> str:
+def in_words(verdict: Allowed | Denied) -> Sentence:
     """The verdict as one sentence for an operator."""
     match verdict:
         case Allowed(shadow=()):
-            return "it would be sent"
+            return sentence("it would be sent")
         case Allowed(shadow=shadow):
             rules = " and ".join(each.rule for each in shadow)
-            return f"it would be sent, though {rules} would deny it if enforced"
+            return sentence("it would be sent, though %(rules)s would deny it if enforced", rules=rules)
         case Denied(objection=objection):
-            return f"it would not be sent, because {objection.why} ({objection.rule})"
+            return sentence(
+                "it would not be sent, because %(why)s (%(rule)s)", why=objection.why, rule=objection.rule.value
+            )
         case never:  # pragma: no cover - for the type checker
             assert_never(never)
 
 
-def denies(table: Spending, rule: Rule) -> str:
+def denies(table: Spending, rule: Rule) -> Sentence:
     """What a rule denies, with the numbers of its row, as the rest of a sentence."""
     near, ratio, money = table.neighbours, table.conversion, table.money
     match rule:
         case Rule.PARSE:
-            return "what is no phone number"
+            return sentence("what is no phone number")
         case Rule.SUPPRESSION:
-            return "numbers a provider called wrong, or whose owner opted out"
+            return sentence("numbers a provider called wrong, or whose owner opted out")
         case Rule.COUNTRY:
-            return "countries that are not open"
+            return sentence("countries that are not open")
         case Rule.LINE_TYPE:
-            return "lines that are not mobile"
+            return sentence("lines that are not mobile")
         case Rule.NEIGHBOURS:
-            return f"a block for {_span(near.closed)}, after {near.numbers} never-verified numbers in {_span(near.per)}"
+            return sentence(
+                "a block for %(closed)s, after %(count)s never-verified numbers in %(per)s",
+                closed=_span(near.closed),
+                count=near.numbers,
+                per=_span(near.per),
+            )
         case Rule.CONVERSION:
-            return (
-                f"never-verified numbers where under {ratio.known_only_below} % of {ratio.sends} or more are verified;"
-                f" under {ratio.closed_below} %, for {_span(ratio.closed)}"
+            return sentence(
+                "never-verified numbers where under %(few)s of %(sends)s or more are verified;"
+                " under %(hardly)s, for %(closed)s",
+                few=f"{ratio.known_only_below} %",
+                sends=ratio.sends,
+                hardly=f"{ratio.closed_below} %",
+                closed=_span(ratio.closed),
             )
         case Rule.MONEY:
-            return f"never-verified numbers over a budget, all numbers at {100 + money.reserve} % of it"
+            most = f"{100 + money.reserve} %"
+            return sentence("never-verified numbers over a budget, all numbers at %(most)s of it", most=most)
         case never:  # pragma: no cover - for the type checker
             assert_never(never)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from idp.sentences import Sentence, sentence
 from idp.spending.table import Country, Mode, Period, Rule, Spending
 
 NOTHING = Decimal(0)
@@ -40,7 +41,7 @@ class Objection:
     """Why a rule would not send it. `always`: whatever the rule's mode is."""
 
     rule: Rule
-    why: str
+    why: Sentence
     closes: Closes | None = None
     period: Period | None = None
     always: bool = False
@@ -70,36 +71,38 @@ Judge = Callable[[Facts, Spending], Objection | None]
 
 
 def _parse(facts: Facts, _: Spending) -> Objection | None:
-    return None if facts.readable else Objection(Rule.PARSE, "this is no phone number")
+    return None if facts.readable else Objection(Rule.PARSE, sentence("this is no phone number"))
 
 
 def _suppression(facts: Facts, _: Spending) -> Objection | None:
-    return Objection(Rule.SUPPRESSION, "the number is suppressed") if facts.suppressed else None
+    return Objection(Rule.SUPPRESSION, sentence("the number is suppressed")) if facts.suppressed else None
 
 
 def _country(facts: Facts, table: Spending) -> Objection | None:
     if facts.region is None:
-        return Objection(Rule.COUNTRY, "the number belongs to no country", always=facts.readable)
+        return Objection(Rule.COUNTRY, sentence("the number belongs to no country"), always=facts.readable)
     match table.country(facts.region):
         case Country.DENY:
-            return Objection(Rule.COUNTRY, f"{facts.region} is closed")
+            return Objection(Rule.COUNTRY, sentence("%(region)s is closed", region=facts.region))
         case Country.KNOWN_ONLY if not facts.known:
-            return Objection(Rule.COUNTRY, f"{facts.region} is open to numbers verified before only")
+            return Objection(
+                Rule.COUNTRY, sentence("%(region)s is open to numbers verified before only", region=facts.region)
+            )
         case _:
             return None
 
 
 def _line_type(facts: Facts, _: Spending) -> Objection | None:
-    return None if facts.textable else Objection(Rule.LINE_TYPE, "the line is not mobile")
+    return None if facts.textable else Objection(Rule.LINE_TYPE, sentence("the line is not mobile"))
 
 
 def _neighbours(facts: Facts, table: Spending) -> Objection | None:
     if facts.known or not facts.asks:
         return None
     if facts.block_closed:
-        return Objection(Rule.NEIGHBOURS, "its block of numbers is closed")
+        return Objection(Rule.NEIGHBOURS, sentence("its block of numbers is closed"))
     if facts.neighbours + 1 >= table.neighbours.numbers:
-        return Objection(Rule.NEIGHBOURS, "too many never-verified numbers of its block", closes=Closes.BLOCK)
+        return Objection(Rule.NEIGHBOURS, sentence("too many never-verified numbers of its block"), closes=Closes.BLOCK)
     return None
 
 
@@ -107,24 +110,42 @@ def _conversion(facts: Facts, table: Spending) -> Objection | None:
     if facts.known or not facts.asks:
         return None
     if facts.region_closed:
-        return Objection(Rule.CONVERSION, f"{facts.region} is closed to never-verified numbers for now")
+        why = sentence("%(region)s is closed to never-verified numbers for now", region=facts.region or "?")
+        return Objection(Rule.CONVERSION, why)
     limits = table.conversion
     if facts.sends < limits.sends:
         return None
     percent = Decimal(100 * facts.verified) / facts.sends
     if percent < limits.closed_below:
-        return Objection(Rule.CONVERSION, f"hardly any code sent to {facts.region} is verified", closes=Closes.REGION)
+        return Objection(
+            Rule.CONVERSION,
+            sentence("hardly any code sent to %(region)s is verified", region=facts.region or "?"),
+            closes=Closes.REGION,
+        )
     if percent < limits.known_only_below:
-        return Objection(Rule.CONVERSION, f"too few codes sent to {facts.region} are verified")
+        return Objection(
+            Rule.CONVERSION, sentence("too few codes sent to %(region)s are verified", region=facts.region or "?")
+        )
     return None
+
+
+_BUDGET = {
+    Period.HOUR: sentence("the budget is used up for this hour"),
+    Period.DAY: sentence("the budget is used up for this day"),
+    Period.MONTH: sentence("the budget is used up for this month"),
+}
+_RESERVE = {
+    Period.HOUR: sentence("the reserve of the budget is used up for this hour"),
+    Period.DAY: sentence("the reserve of the budget is used up for this day"),
+    Period.MONTH: sentence("the reserve of the budget is used up for this month"),
+}
 
 
 def _money(facts: Facts, table: Spending) -> Objection | None:
     price = table.price(facts.region)
     for period in Period:
         if facts.spent.get(period, NOTHING) + price > table.money.cap(period, known=facts.known):
-            what = "the reserve of the budget is used up" if facts.known else "the budget is used up"
-            return Objection(Rule.MONEY, f"{what} for this {period}", period=period)
+            return Objection(Rule.MONEY, (_RESERVE if facts.known else _BUDGET)[period], period=period)
     return None
 
 

@@ -19,6 +19,7 @@ from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.policies import policy_text, try_policy
 from idp.sentences import Sentence, either, listed, minute, plural, read, sentence, written
+from idp.spending import Rule, denies
 from idp.web.console.words import CHECKED
 from idp.web.pages.render import said
 from tests.world.console import opened, page_of, signed_in, text_of
@@ -205,6 +206,21 @@ async def test_a_span_that_another_text_changes_is_said_in_the_language_of_who_l
     text = (await policy_text(provider.idp)).text.replace('= "60m"', '= "90m"', 1)
     page = await _send(provider, browser, "/admin/policy/try", {"text": text})
     assert ": 1 tund → 90 minutit" in page
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+async def test_what_the_rules_of_spending_say_has_no_english_left(
+    provider: Provider, browser: Browser, language: str
+) -> None:
+    await _speak(provider, language)
+    page = (await browser.get("/admin/messages/spending")).text
+    assert in_english(page, language) == set()
+    for rule in Rule:
+        assert _said(language, denies(provider.idp.spending, rule)) in text_of(page)
+    for phone in ("+37256789012", "+12025550123", "+999"):
+        await opened(provider, browser, "/admin/messages/number")
+        page = (await browser.submit("/admin/messages/number", phone=phone)).text
+        assert in_english(page, language) == set()
 
 
 @pytest.mark.parametrize("language", SPOKEN)

@@ -64,7 +64,7 @@ async def test_money_rules_and_gateways_stand_on_one_page(provider: Provider, br
     assert page.status_code == 200
     assert len(provider.statements) <= 10, provider.statements
     said = _text(page)
-    assert re.search(r"Spent this hour 0\.\d\d / [0-9.]+ EUR", said)
+    assert re.search(r"Spent this hour 0\.\d\d of [0-9.]+ EUR", said)
     assert "lines that are not mobile" in said
     assert re.search(r"fake EE 1 1 0 0", said)
 

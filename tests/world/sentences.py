@@ -29,7 +29,7 @@ def _sentences() -> Iterator[Sentence]:
     yield from _found(templates_dir(), [("**.html", "jinja2")], options)
     yield from _found(ROOT / "idp/web", [("**.py", "python")], {})
     yield from _found(ROOT / "idp/sms", [("**.py", "python")], {})
-    told = ("sentences.py", "flows/**.py", "policy/**.py", "store/**.py", "oidc/**.py")
+    told = ("sentences.py", "flows/**.py", "policy/**.py", "spending/**.py", "store/**.py", "oidc/**.py")
     yield from _found(ROOT / "idp", [(path, "python") for path in told], {})
 
 

@@ -15,6 +15,7 @@ from idp import metrics
 from idp.audit import BudgetReached, CountryClosed, MessageDenied
 from idp.flows.idp import Idp
 from idp.flows.sealed import PHONE_INDEX
+from idp.sentences import sentence
 from idp.sms import Outcome, Sent
 from idp.sms.phone import Described, describe, mask
 from idp.spending import Allowed, Closes, Denied, Facts, Mode, Objection, Period, Rule, decide
@@ -68,7 +69,7 @@ async def check(idp: Idp, message: Outgoing, number: str, *, now: datetime) -> C
                     return cleared
             case never:
                 assert_never(never)
-    crowded = Denied(Objection(Rule.MONEY, "too many senders at once"))
+    crowded = Denied(Objection(Rule.MONEY, sentence("too many senders at once")))
     await _deny(idp, message, recipient, number, crowded, Facts(), now=now)
     return crowded
 

@@ -80,14 +80,16 @@ def _answers(explained: Explained) -> Sequence[Section]:
             facts=(
                 Fact(mark("Phone"), (Cell(explained.phone),)),
                 Fact(mark("Country"), (Cell(explained.region or ""),)),
-                Fact(mark("For somebody who never verified it"), (Cell(explained.answer),)),
-                Fact(mark("For somebody who did"), (Cell(explained.answer_verified),)),
+                Fact(mark("For somebody who never verified it"), (Cell(explained.answer, ours=True),)),
+                Fact(mark("For somebody who did"), (Cell(explained.answer_verified, ours=True),)),
             ),
         ),
         Section(
             mark("Why, for somebody who never verified it"),
             columns=(mark("Rule"), mark("Mode"), mark("What it found")),
-            rows=[(Cell(one.rule.value), Cell(one.mode.value), Cell(one.found)) for one in explained.unverified],
+            rows=[
+                (Cell(one.rule.value), Cell(one.mode.value), Cell(one.found, ours=True)) for one in explained.unverified
+            ],
         ),
     )
 

@@ -99,7 +99,7 @@ def _rules(idp: Idp, counters: Counters) -> Section:
             (
                 Cell(rule.value),
                 Cell(mode.value),
-                Cell(denies(idp.spending, rule)),
+                Cell(denies(idp.spending, rule), ours=True),
                 count(rule, "enforce"),
                 count(rule, "shadow"),
             )
