@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -14,12 +15,14 @@ from hypothesis import HealthCheck, settings
 
 from idp import localpg
 from idp.crypto import KeyChain, SecretKey, random_bytes
+from idp.flows.operate import checkup
 from idp.localpg import server
 from idp.store import migrations
 from tests.world import databases, hashing
 from tests.world.chromium import CHROMIUM
 from tests.world.provider import ALICE_PHONE, BANK_URI, BOB_PHONE, NOTES_URI, Provider
 from tests.world.running import running, settings_for
+from tests.world.waiting import NEVER
 
 # Shown by pytest when a test fails. The stream is looked up each time, for pytest replaces it.
 structlog.configure(
@@ -65,6 +68,14 @@ def _cheap_passwords() -> Iterator[None]:
 def argon2id(_cheap_passwords: None) -> Iterator[None]:
     """Passwords at their full price."""
     with hashing.at(hashing.FULL):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_checkups() -> Iterator[None]:
+    """A busy machine takes its time to look: what goes on behind a page would be counted to the next one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkup, "PATIENCE", timedelta(seconds=NEVER))
         yield
 
 

@@ -19,18 +19,11 @@ from idp.store.summaries import hours
 from idp.web.middleware import LIMIT
 from tests.world.console import signed_in, text_of
 from tests.world.provider import Browser, Provider
-from tests.world.waiting import NEVER
 
 _EVENT = Sql("INSERT INTO audit_event (at, name, fields) VALUES (:at, :name, :fields)")
 
 
 PATIENCE = checkups.PATIENCE
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine takes its time to look; who is not waited for is the business of two tests."""
-    monkeypatch.setattr(checkups, "PATIENCE", timedelta(seconds=NEVER))
 
 
 @pytest.fixture

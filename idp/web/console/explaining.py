@@ -113,7 +113,7 @@ def _inputs(idp: Idp, given: Mapping[str, str]) -> Sequence[Input]:
         fields.append(Input("site", mark("Address of a site"), hint=hint))
     if idp.policy.details:
         hint = mark("What is to be approved: authorization_details, as JSON.")
-        fields.append(Input("details", mark("Details"), hint=hint, kind="textarea"))
+        fields.append(Input("details", mark("Details"), hint=hint, kind="textarea", rows=8))
     return [replace(one, value=given.get(one.name, "")) for one in fields]
 
 

@@ -125,7 +125,7 @@ def _trying(
         button=mark("Try it"),
         consequences=(about, mark("It says what the policy in use says.")) if same else (about,),
         follows=follows,
-        inputs=(Input("text", mark("Policy"), text, kind="textarea", required=True),),
+        inputs=(Input("text", mark("Policy"), text, kind="textarea", required=True, rows=8),),
         wrong=[("text", each) for each in said],
     )
 

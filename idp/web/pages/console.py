@@ -88,7 +88,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field of a change. `options` make it a choice; of a box `value` is "on" or nothing, and `ours` its label."""
+    """One field of a form. `options` make it a choice; of a box `value` is "on" or nothing, and `ours` its label.
+
+    Of `kind` "boxes" several options may be chosen, a line of `value` each. `rows` is the least height of a textarea.
+    """
 
     name: str
     label: str
@@ -98,6 +101,7 @@ class Input:
     options: Sequence[tuple[str, str]] = ()
     required: bool = False
     ours: bool = True
+    rows: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
