@@ -4,11 +4,13 @@ Several hosts of one database are asked in order, but one that says nothing keep
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote
 
 import asyncpg
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:  # to the interpreter it is no generic
     Raw = asyncpg.Connection[Any]
 
 HEAD_START = timedelta(seconds=1)  # the driver's own patience is for all hosts together: the first would use it up
+_URL = re.compile(r"([a-z+]+://(?:[^/?]*@)?)([^/?]*)(/[^?]*|)(?:\?(.*))?")
 _REFUSED = (
     OSError,
     TimeoutError,
@@ -34,15 +37,15 @@ async def connect(
     url: str, *, patience: float, command_timeout: float | None = None, settings: dict[str, str] | None = None
 ) -> "Raw":
     """Connect within `patience` seconds; an application_name in the URL is kept. Raises `Unavailable`."""
-    parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query))
+    parts = _Parts.of(url)
+    given = parts.given
     tls: dict[str, Any] = {}
     if given.get("sslrootcert") == SYSTEM:
         try:
             tls = {"ssl": _verified(given)}
         except OSError as error:
             raise Unavailable(f"A certificate for the database cannot be used ({type(error).__name__}).") from None
-        url = urlunsplit(parts._replace(query="&".join(f"{name}={quote(value)}" for name, value in given.items())))
+        url = str(replace(parts, given=given))
     kept = {name: value for name, value in (settings or {}).items() if name != "application_name" or name not in given}
 
     async def to(one: str) -> "Raw":
@@ -64,24 +67,45 @@ async def connect(
         raise Unavailable(f"The database cannot be reached ({type(error).__name__}).") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A database URL as `read_database_url` writes it.
+
+    RFC 3986 has one host, so `urllib` takes several of which one is an IPv6 address for a broken one.
+    """
+
+    login: str = field(repr=False)
+    hosts: str
+    path: str
+    given: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "_Parts":
+        found = _URL.fullmatch(url)
+        assert found is not None, "it was read"
+        return cls(found[1], found[2], found[3], dict(parse_qsl(found[4] or "")))
+
+    def __str__(self) -> str:
+        query = "&".join(f"{name}={quote(value)}" for name, value in self.given.items())
+        return f"{self.login}{self.hosts}{self.path}{'?' if query else ''}{query}"
+
+
 def each_host(url: str) -> list[str]:
     """The same URL for each host alone, in order."""
-    parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query))
+    parts = _Parts.of(url)
+    given = parts.given
     if given.get("target_session_attrs") == "prefer-standby":
-        return [url]  # this takes knowing all of them
+        # This takes knowing all of them.
+        return [str(replace(parts, hosts="", given=given | {"host": parts.hosts}) if parts.hosts else parts)]
     if "host" not in given:
-        login, at, hosts = parts.netloc.rpartition("@")
-        return [urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")]
+        return [str(replace(parts, hosts=host)) for host in parts.hosts.split(",")]
     hosts_given, ports = given["host"].split(","), given.get("port", "").split(",")
     if len(ports) == 1:
         ports *= len(hosts_given)
-    found = []
-    for host, port in zip(hosts_given, ports, strict=True):
-        alone = given | {"host": host} | ({"port": port} if port else {})
-        query = "&".join(f"{name}={quote(value)}" for name, value in alone.items())
-        found.append(urlunsplit(parts._replace(query=query)))
-    return found
+    return [
+        str(replace(parts, given=given | {"host": host} | ({"port": port} if port else {})))
+        for host, port in zip(hosts_given, ports, strict=True)
+    ]
 
 
 async def _first(attempts: Sequence[Coroutine[Any, Any, "Raw"]]) -> "Raw":

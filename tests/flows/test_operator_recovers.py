@@ -10,11 +10,13 @@ import pytest
 from idp.errors import NotThere
 from idp.flows.idp import CONSOLE, Idp
 from idp.flows.operate.editing import edit_person
+from idp.flows.operate.finding import find_user
 from idp.flows.operate.leaving import remove_person
 from idp.flows.operate.people import NotAcceptable, freeze_user, set_user_disabled
 from idp.flows.operate.recovering import Recovered, Waits, confirm, recover, waiting
+from idp.flows.people.freezing import freeze
 from idp.model import OPERATOR, SHELL, Notice, Operator, Role
-from idp.policy import OPERATING
+from idp.policy import OPERATING, Vouched
 from idp.store.sql import Sql
 from tests.world.account_pages import code_for, having, is_signed_in, key_on, notices, refresh_token
 from tests.world.api import add_operator, with_roles
@@ -121,11 +123,19 @@ async def test_what_was_asked_for_too_long_ago_is_confirmed_by_nobody(provider: 
         await confirm(provider.idp, "alice", by="pavel")
 
 
+async def _freezes_themselves(idp: Idp, username: str) -> None:
+    """As by the link of a notice."""
+    account = (await find_user(idp, username)).account
+    async with idp.db.transaction() as conn:
+        await freeze(conn, idp, account, by="link", vouched=Vouched.MAILBOX, now=idp.clock.now())
+
+
 LEAVING: Mapping[str, Callable[[Idp], Awaitable[object]]] = {
     "demoted": lambda idp: edit_person(idp, "hal", {"groups": []}),
     "lowered": lambda idp: edit_person(idp, "hal", {"groups": ["audit"]}),
     "disabled": lambda idp: set_user_disabled(idp, "hal", disabled=True),
     "frozen": lambda idp: freeze_user(idp, "hal"),
+    "frozen by themselves": lambda idp: _freezes_themselves(idp, "hal"),
     "removed": lambda idp: remove_person(idp, "hal"),
     "recovered": lambda idp: recover(idp, "hal", reason=WHY, by="shell:root"),
 }

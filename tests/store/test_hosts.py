@@ -88,8 +88,11 @@ async def test_where_no_host_answers_it_is_said(wires: list[Wire]) -> None:
         ("postgresql://u:p@a/x", ["postgresql://u:p@a/x"]),
         ("postgresql://u:p@a:1,[::1]:2/x?y=z", ["postgresql://u:p@a:1/x?y=z", "postgresql://u:p@[::1]:2/x?y=z"]),
         ("postgresql://u@/x?host=a,b&port=1", ["postgresql://u@/x?host=a&port=1", "postgresql://u@/x?host=b&port=1"]),
-        ("postgresql://a,b/x?target_session_attrs=prefer-standby", None),
+        (
+            "postgresql://u@a,[::1]:2/x?target_session_attrs=prefer-standby",
+            ["postgresql://u@/x?target_session_attrs=prefer-standby&host=a%2C%5B%3A%3A1%5D%3A2"],
+        ),
     ],
 )
-def test_each_host_has_a_url_of_its_own(url: str, alone: list[str] | None) -> None:
-    assert connecting.each_host(url) == (alone or [url])
+def test_each_host_has_a_url_of_its_own(url: str, alone: list[str]) -> None:
+    assert connecting.each_host(url) == alone

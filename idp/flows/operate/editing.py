@@ -30,8 +30,7 @@ from idp.flows.operate.people import (
 )
 from idp.flows.operate.permitting import permit
 from idp.flows.operate.raising import Chosen, begin_anew, chosen_by_others, is_raised
-from idp.flows.operate.terms import withdraw
-from idp.flows.people import mailbox
+from idp.flows.people import links, mailbox
 from idp.model import Account, Role
 from idp.policy import Act, Policy
 from idp.sentences import sentence
@@ -106,7 +105,7 @@ async def edit_person(
         if what := ", ".join(_told(after, name) for name in done.changed if name not in _MAILBOX):
             await editing.edit(conn, after, now=now)
             if is_raised(idp.policy, after, before):
-                await withdraw(conn, idp, before, now=now)
+                await links.withdraw(conn, idp, before, now=now)
             await audits.add(conn, AccountChanged(change=what), now=now, account_id=after.id)
         if _MAILBOX & set(changes):
             await mailbox.change(idp, conn, before, after.email, verified=after.email_verified, now=now, by="operator")

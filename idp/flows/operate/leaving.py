@@ -12,7 +12,8 @@ from idp.flows.operate.confirming import confirmed
 from idp.flows.operate.editing import as_seen
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.looking import Theirs, theirs
-from idp.flows.operate.terms import end_everything, withdraw
+from idp.flows.operate.terms import end_everything
+from idp.flows.people.links import withdraw
 from idp.model import Account
 from idp.policy import Act
 from idp.sentences import plural, sentence

@@ -16,8 +16,9 @@ from idp.flows.operate.administrators import keep_one
 from idp.flows.operate.confirming import at_work, confirmed, somebody_new
 from idp.flows.operate.finding import Person, by_mail, find_user
 from idp.flows.operate.permitting import permit
-from idp.flows.operate.terms import end_everything, withdraw
+from idp.flows.operate.terms import end_everything
 from idp.flows.operate.vouching import store_phone
+from idp.flows.people import links
 from idp.flows.people.freezing import freeze
 from idp.model import OPERATOR, Account
 from idp.policy import Act, Policy, Vouched
@@ -268,7 +269,6 @@ async def freeze_user(idp: Idp, who: str | UUID) -> bool:
     async with idp.db.transaction() as conn:
         account = await confirmed(conn, idp, person.account, to=Act.FREEZE)
         await keep_one(conn, idp, account)
-        await withdraw(conn, idp, account, now=idp.clock.now())
         return await freeze(conn, idp, account, by="operator", vouched=Vouched.OPERATOR, now=idp.clock.now())
 
 
@@ -290,5 +290,5 @@ async def set_user_disabled(idp: Idp, who: str | UUID, *, disabled: bool) -> Per
         await audits.add(conn, change, now=now, account_id=account.id)
         if disabled:
             await end_everything(conn, account, why="disabled", now=now)
-            await withdraw(conn, idp, account, now=now)
+            await links.withdraw(conn, idp, account, now=now)
     return person

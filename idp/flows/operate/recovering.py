@@ -19,7 +19,7 @@ from idp.flows.operate.confirming import confirmed, link_before
 from idp.flows.operate.finding import find_user
 from idp.flows.operate.people import NotAcceptable
 from idp.flows.operate.reasons import kept_out, works_no_more
-from idp.flows.operate.terms import settle, withdraw
+from idp.flows.operate.terms import settle
 from idp.flows.people import links
 from idp.model import OPERATOR, Account, Change, Notice
 from idp.model.links import Link, LinkFor
@@ -255,7 +255,7 @@ async def _recover(
     # First, while the phones that are about to be closed are open: whoever has them is told.
     await tell(idp, conn, account, Notice.RECOVERED, now=now)
     await _close_all(conn, account.id, now=now)
-    await withdraw(conn, idp, account, now=now)
+    await links.withdraw(conn, idp, account, now=now)
     await newcomers.forget_password(conn, account_id=account.id, now=now)
     may = await settle(conn, idp, account, Change.OPERATOR_RECOVERS, why="recovered", now=now)
     if may.recovers:

@@ -8,7 +8,7 @@ from idp.model import Account, AuthorizationRequest, Change
 from idp.policy import Ends, Facts, May, Vouched, permission
 from idp.store import audits
 from idp.store.engine import Connection
-from idp.store.people import accounts, links
+from idp.store.people import accounts
 from idp.store.signin import sessions
 from idp.store.tokens import grants
 
@@ -41,12 +41,3 @@ async def end_everything(conn: Connection, account: Account, *, why: str, now: d
         conn, account_id=account.id, except_session=None, audit=GrantRevoked(why=why), now=now
     )
     return ended
-
-
-async def withdraw(conn: Connection, idp: Idp, leaving: Account, *, now: datetime) -> None:
-    """What somebody asked for who is no operator any more, or perhaps somebody else, waits for no second one.
-
-    In the transaction that takes their role, or the account.
-    """
-    if idp.policy.role_of(leaving.groups) is not None:
-        await links.withdraw(conn, operator=leaving.id, now=now)

@@ -100,6 +100,7 @@ async def freeze(
     assert may.freezes
     assert may.ends is Ends.EVERYTHING
     await accounts.lock(conn, account_id=account.id)
+    await links.withdraw(conn, idp, account, now=now)
     new = await accounts.freeze(conn, account_id=account.id, now=now)
     for which, factor in await authenticators.close_held(conn, account_id=account.id, now=now) if new else ():
         removed = AuthenticatorRemoved(factor, str(which), by="freeze")

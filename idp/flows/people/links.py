@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from idp.crypto import digest, random_bytes
 from idp.flows.delivery.linking import link_token, seal_address
 from idp.flows.idp import Idp, Visitor, next_token
-from idp.model import Session
+from idp.model import Account, Session
 from idp.model.links import Link, LinkFor
 from idp.store.engine import Conn, Connection
 from idp.store.people import links
@@ -106,3 +106,12 @@ async def look(idp: Idp, purpose: LinkFor, token: str) -> Link | None:
 async def spend(conn: Conn, purpose: LinkFor, token: str, *, now: datetime) -> Link | None:
     """Use a link up: the link for exactly one caller, ever. None for everybody else."""
     return await links.spend(conn, token_hash=digest(token), purpose=purpose, now=now)
+
+
+async def withdraw(conn: Connection, idp: Idp, leaving: Account, *, now: datetime) -> None:
+    """What somebody asked for who is no operator any more, or perhaps somebody else, waits for no second one.
+
+    In the transaction that takes their role, or the account.
+    """
+    if idp.policy.role_of(leaving.groups) is not None:
+        await links.withdraw(conn, operator=leaving.id, now=now)

@@ -28,7 +28,7 @@ from idp.web.rooms import url
 
 def tongues_of(idp: Idp) -> Sequence[tuple[str, str]]:
     """The languages that somebody may be written to in, each as it calls itself."""
-    return [("", "–"), *((name, own_name(name)) for name in languages(idp.settings.templates))]
+    return [("", mark("Not chosen")), *((name, own_name(name)) for name in languages(idp.settings.templates))]
 
 
 def about_somebody_new(idp: Idp, staff: Staff) -> Sequence[Input]:
