@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
@@ -110,24 +109,11 @@ def server_url(request: pytest.FixtureRequest) -> str:
 def database_url(server_url: str) -> Iterator[str]:
     """An empty, migrated database of this test process's own."""
     name = f"stile_test_{os.getpid()}"
-    head, _, tail = server_url.partition("?")
-    url = head.rsplit("/", 1)[0] + f"/{name}" + (f"?{tail}" if tail else "")
-
-    async def make(statement: str) -> None:
-        connection = await asyncpg.connect(server_url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    def run(statement: str) -> None:
-        asyncio.run(make(statement))
-
-    run(f'CREATE DATABASE "{name}"')
+    url = asyncio.run(databases.make(server_url, name))
     asyncio.run(migrations.migrate(url))
     databases.keep(url)
     yield url
-    run(f'DROP DATABASE "{name}" WITH (FORCE)')
+    asyncio.run(databases.drop(server_url, name))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The rest of the commands, and what all of them have in common."""
 
+import asyncio
 import base64
 import json
 import os
@@ -17,6 +18,7 @@ from idp.errors import IdpError
 from idp.flows.checks import stored
 from idp.serving.place import KEY_FILE, read_or_make_keys
 from idp.store import migrations
+from tests.world import databases
 from tests.world.commands import PASSWORD, Run
 from tests.world.mailing import ALLOWED
 
@@ -234,20 +236,9 @@ def test_deleting_everything_asks_first(idp: Run, person: str, to: str) -> None:
 def test_a_database_of_ones_own_is_not_migrated_unasked(
     run: Run, server_url: str, settings: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
-    import asyncpg
-
-    async def execute(statement: str) -> None:
-        connection = await asyncpg.connect(server_url)
-        await connection.execute(statement)
-        await connection.close()
-
     name = f"stile_cli_{os.getpid()}"
-    head, question, tail = server_url.partition("?")
-    asyncio.run(execute(f'CREATE DATABASE "{name}"'))
+    settings.setenv("IDP_DATABASE_URL", asyncio.run(databases.make(server_url, name)))
     try:
-        settings.setenv("IDP_DATABASE_URL", f"{head.rsplit('/', 1)[0]}/{name}{question}{tail}")
         settings.setenv("IDP_SECRET_KEYS", new_secret_key("k1"))
         refused = run("user", "list")
         assert refused.status == 1
@@ -259,7 +250,7 @@ def test_a_database_of_ones_own_is_not_migrated_unasked(
         assert back.json["to"] is None
         assert run("user", "list").status == 1
     finally:
-        asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        asyncio.run(databases.drop(server_url, name))
 
 
 # Keys

@@ -38,6 +38,7 @@ from idp.store.signin.consuming import Compared, Mailed
 from idp.store.signin.proofs import Beginning, Proof, Rotation
 from idp.store.tokens import clients, consents
 from idp.store.tokens import keys as store_keys
+from tests.world import databases
 from tests.world.asking import (
     LIVE_REFRESH_TOKENS,
     Asked,
@@ -570,18 +571,10 @@ async def test_signing_keys_rotated_by_two_processes_stay_one_current_and_one_ne
 
 
 async def test_many_processes_migrate_one_database_once(server_url: str) -> None:
-    name = f"stile_migrated_{uuid4().hex}"
-    head, _, tail = server_url.partition("?")
-    url = head.rsplit("/", 1)[0] + f"/{name}" + (f"?{tail}" if tail else "")
-    connection = await asyncpg.connect(server_url)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
+    async with databases.another(server_url, f"stile_migrated_{uuid4().hex}") as url:
         moves = await at_once(4, lambda _: migrations.migrate(url))
         assert sorted(before or "" for before, _ in moves) == ["", *[revision.WANTED] * 3]
         assert {after for _, after in moves} == {revision.WANTED}
-    finally:
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
 
 
 async def test_a_consent_given_for_one_person_never_serves_the_next(provider: Provider) -> None:

@@ -17,6 +17,7 @@ from idp.store import migrations, revision
 from idp.store.delivery import messages
 from idp.store.people import accounts, authenticators
 from idp.store.schema import metadata
+from tests.world import databases
 from tests.world.asking import ask_second_factor, forget_limits
 from tests.world.provider import ALICE_PHONE, PASSWORD, Provider, parameters
 
@@ -36,15 +37,8 @@ _CATALOGUE = (
 
 @pytest.fixture
 async def empty_url(server_url: str) -> AsyncIterator[str]:
-    name = f"stile_schema_{uuid4().hex}"
-    head, _, tail = server_url.partition("?")
-    connection = await asyncpg.connect(server_url)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
-        yield head.rsplit("/", 1)[0] + f"/{name}" + (f"?{tail}" if tail else "")
-    finally:
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
+    async with databases.another(server_url, f"stile_schema_{uuid4().hex}") as url:
+        yield url
 
 
 async def catalogue(url: str) -> list[set[tuple[Any, ...]]]:

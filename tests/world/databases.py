@@ -1,7 +1,8 @@
 """Connections of the tests' own database, kept from test to test: connecting and planning take longest."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,43 @@ class Kept(Database):
                 raw.remove_log_listener(self._notice)
                 _kept[self._url].append((asyncio.get_running_loop(), raw))
         await super().close()
+
+
+@asynccontextmanager
+async def another(server_url: str, name: str) -> AsyncIterator[str]:
+    """An empty database on this server, as long as it is needed: its URL."""
+    url = await make(server_url, name)
+    try:
+        yield url
+    finally:
+        await drop(server_url, name)
+
+
+async def make(server_url: str, name: str) -> str:
+    """An empty database on this server: its URL."""
+    await _there(server_url, f'CREATE DATABASE "{name}"')
+    head, question, tail = server_url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}{question}{tail}"
+
+
+async def drop(server_url: str, name: str) -> None:
+    """Whoever is in it is thrown out."""
+    await _there(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _there(server_url: str, statement: str) -> None:
+    raw = await asyncpg.connect(server_url)
+    try:
+        async with asyncio.timeout(NEVER):
+            while True:
+                try:
+                    await raw.execute(statement)
+                except asyncpg.InsufficientPrivilegeError:
+                    await asyncio.sleep(0.1)  # autovacuum is at work there, which only a superuser may stop
+                else:
+                    return
+    finally:
+        await raw.close()
 
 
 async def execute(url: str, statement: str) -> None:

@@ -62,7 +62,7 @@ _OF_PEOPLE = (
     "level",
 )
 _NONE_FOR_MACHINES = mark("No scope is for machines until a row of the policy says so: machine = true.")
-_SIGNS_IN = NewClient(name="", scopes=("openid", "profile"))  # what nearly every application asks for
+_SIGNS_IN = NewClient(name="", scopes=("openid",))
 KINDS: Mapping[str, Kind] = {
     "web": Kind(
         mark("A web application"),
