@@ -167,8 +167,8 @@ def _is_good(message: Message) -> bool:
 
 
 def _is_safe(message: Message) -> bool:
-    known = set().union(*(values_in(text) for text in _texts(message.id)))
-    return all(values_in(text) <= known for text in _texts(message.string))
+    told = set().union(*(values_in(text) for text in _texts(message.string)))
+    return not told or told <= set().union(*(values_in(text) for text in _texts(message.id)))
 
 
 def _texts(text: str | Sequence[str] | None) -> Sequence[str]:

@@ -331,5 +331,5 @@ def test_the_first_sentence_in_a_language_costs_little_and_the_next_nothing() ->
         translations.cache_clear()
         translations("es")
 
-    assert in_passwords(first) < 4
+    assert in_passwords(first) < 2
     assert translations("es") is translations("es")

@@ -46,9 +46,12 @@ def shipped() -> list[Path]:
 
 
 def brought_up_to_date(path: Path) -> str:
-    """The text of a catalogue with today's sentences: new ones empty, gone ones gone, the head as it was."""
+    """The text of a catalogue with today's sentences: new ones empty, gone ones gone, the head as it was.
+
+    By their letters: no line moves with its source, and what is in this order already is read in half the time.
+    """
     old, new = read(path), Catalog(locale=path.parents[1].name)
-    for sentence in sentences():
+    for sentence in sorted(sentences(), key=lambda each: each if isinstance(each, str) else each[0]):
         known = old.get(sentence if isinstance(sentence, str) else sentence[0])
         flags = known.flags if known is not None else ()
         comments = known.user_comments if known is not None else ()
